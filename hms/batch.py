@@ -1,0 +1,35 @@
+"""What travels: a `Batch` of raw windows from the store, and the `Signals` that the extractors read.
+
+Both are named tuples, never edited in place: a step returns `batch._replace(...)`.
+"""
+
+from typing import NamedTuple
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Windows as recorded, with what the experts said."""
+
+    eeg: Float[Tensor, "batch electrode time"]
+    """µV, 20 channels in the order of `electrodes.ELECTRODES`, 200 Hz; NaN where nothing was recorded."""
+    spectrogram: Float[Tensor, "batch region time frequency"] | None
+    """µV²/Hz, regions LL RL LP RP, a row per 2 s; None when no extractor reads it."""
+    target: Float[Tensor, "batch label"]
+    """Share of the votes per class, in the order of `labels.CLASSES`; sums to 1."""
+    weight: Float[Tensor, " batch"]
+    """Weight of the row in the loss (`labels.vote_weight`)."""
+    row: Int[Tensor, " batch"]
+    """Index of the row in the store's table."""
+
+
+class Signals(NamedTuple):
+    """Windows after preprocessing, ready for the extractors."""
+
+    pairs: Float[Tensor, "batch pair time"]
+    """Filtered, scaled differences between electrodes; about unit size; no NaN."""
+    spectrogram: Float[Tensor, "batch region time frequency"] | None
+    """As in `Batch`."""
+    target: Float[Tensor, "batch label"]
+    weight: Float[Tensor, " batch"]

@@ -1,0 +1,28 @@
+"""The six classes, their columns in the competition's files, and the weight of a row's votes.
+
+Source: Kaggle, HMS - Harmful Brain Activity Classification; the order is the file's.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+CLASSES = ("seizure", "lpd", "gpd", "lrda", "grda", "other")
+"""Names of the classes and of the probability columns, in the order of every array in the project."""
+
+VOTE_COLUMNS = tuple(f"{name}_vote" for name in CLASSES)
+
+CONSENSUS_NAMES = ("Seizure", "LPD", "GPD", "LRDA", "GRDA", "Other")
+"""Spelling of the classes in `expert_consensus`, in the order of `CLASSES`."""
+
+HIGH_VOTES = 10
+"""Rows with at least this many votes are the reliable ones: folds are balanced and priors stated on them."""
+
+
+def target_of(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, "row 6"]:
+    """Share of the votes each class got; sums to 1."""
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+def vote_weight(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, " row"]:
+    """log(number of votes + 1) / log 3: how much a row counts in the loss (15th-place solution)."""
+    return np.log(votes.sum(axis=1) + 1.0) / np.log(3.0)

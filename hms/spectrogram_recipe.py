@@ -1,0 +1,61 @@
+"""Regional spectrograms from EEG, as the competition's ten-minute spectrogram files were made.
+
+Band-pass 0.5-40 Hz (Butterworth 3, zero-phase), multitaper (time-bandwidth 2, 3 tapers, 4 s windows every 2 s), power
+per Hz averaged over tapers and over the four bipolar pairs of a region. The organisers published no code; the recipe
+was recovered from their files and agrees with them in log-power at r >= 0.9998.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import signal
+
+from hms.electrodes import ELECTRODES, SFREQ_HZ
+
+REGIONS = {
+    "LL": ("Fp1-F7", "F7-T3", "T3-T5", "T5-O1"),
+    "RL": ("Fp2-F8", "F8-T4", "T4-T6", "T6-O2"),
+    "LP": ("Fp1-F3", "F3-C3", "C3-P3", "P3-O1"),
+    "RP": ("Fp2-F4", "F4-C4", "C4-P4", "P4-O2"),
+}
+"""Left/right lateral (temporal) and parasagittal chains, in the order of the files."""
+
+WINDOW_S = 4
+STEP_S = 2
+BIN_HZ = SFREQ_HZ / 1024
+FREQUENCIES_HZ = np.arange(3, 103) * BIN_HZ
+"""(100,) centre of each column: 0.59 ... 19.92 Hz."""
+
+COLUMNS = tuple(f"{region}_{np.floor(100 * hz + 0.5) / 100:g}" for region in REGIONS for hz in FREQUENCIES_HZ)
+"""Names of the 400 power columns of a spectrogram file, region by region: LL_0.59 ... RP_19.92."""
+
+_PAIR_INDEX = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
+
+
+def regional_spectrogram(
+    eeg: Float[np.ndarray, "time electrode"], sfreq_hz: float = SFREQ_HZ
+) -> Float[np.ndarray, "region row frequency"]:
+    """Power (µV²/Hz) of the four regions in windows of 4 s that start at 0, 2, 4 ... s.
+
+    Row j is centred at 2 + 2j s. `eeg` is in µV with the 20 channels of `ELECTRODES`; a window that touches a missing
+    sample gives a NaN row for its region. A rate below 200 Hz gives the same bins as long as it is above 40 Hz.
+    Raises ValueError for a recording shorter than one window.
+    """
+    size, step = round(WINDOW_S * sfreq_hz), round(STEP_S * sfreq_hz)
+    if len(eeg) < size:
+        raise ValueError(f"eeg: want at least {WINDOW_S} s, got {len(eeg) / sfreq_hz:g} s")
+    pairs = (eeg[:, _PAIR_INDEX[:, 0]] - eeg[:, _PAIR_INDEX[:, 1]]).T
+    missing = np.isnan(pairs)
+    top_hz = min(40.0, 0.49 * sfreq_hz)
+    sos = signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")
+    filtered = signal.sosfiltfilt(sos, np.where(missing, 0.0, pairs)).astype(np.float32)
+
+    windows = np.lib.stride_tricks.sliding_window_view(filtered, size, axis=1)[:, ::step]
+    touched = np.lib.stride_tricks.sliding_window_view(missing, size, axis=1)[:, ::step].any(axis=2)
+    tapers = signal.windows.dpss(size, 2, 3).astype(np.float32)
+    bins = slice(3, 103)
+    power = np.zeros((*windows.shape[:2], 100), np.float32)
+    for taper in tapers:  # one taper at a time keeps a long recording in little memory
+        spectrum = np.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., bins]
+        power += (spectrum.real**2 + spectrum.imag**2) / np.float32(len(tapers) * sfreq_hz)
+    power[touched] = np.nan
+    return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1)
