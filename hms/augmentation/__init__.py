@@ -1,0 +1,1 @@
+"""Random changes to whole training batches, on the batch's device; each is a module here and a YAML of that name."""

@@ -1,0 +1,45 @@
+"""Mirror the head: left to right, front to back.
+
+Most patterns mean the same on either side, and the model should think so too. Source: 15th-place solution. Changed: a
+left-right flip also exchanges the regions of the spectrogram, which the original meant to do but did not.
+"""
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from hms.batch import Batch
+from hms.electrodes import FRONT_BACK, LEFT_RIGHT
+
+_REGION_LEFT_RIGHT = (1, 0, 3, 2)  # LL RL LP RP; a front-back flip keeps every region
+
+
+class BrainFlip:
+    """Exchange electrodes with their partners, each window with probability `left_right` and with `front_back`."""
+
+    stage = "electrodes"
+
+    def __init__(self, left_right: float, front_back: float):
+        for name, p in (("left_right", left_right), ("front_back", front_back)):
+            if not 0 <= p <= 1:
+                raise ValueError(f"{name}: want a probability, got {p}")
+        self.left_right, self.front_back = left_right, front_back
+
+    def __call__(self, batch: Batch) -> Batch:
+        draw = torch.rand(2, len(batch.eeg), device=batch.eeg.device)
+        return flip(batch, left_right=draw[0] < self.left_right, front_back=draw[1] < self.front_back)
+
+
+def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tensor, " batch"]) -> Batch:
+    """Flip the windows that are marked; flipping twice changes nothing."""
+    # Both flips only move channels, so one gather with each window's own order does them together.
+    device = batch.eeg.device
+    same = torch.arange(batch.eeg.shape[1], device=device)
+    mirrored = torch.where(left_right[:, None], torch.tensor(LEFT_RIGHT, device=device), same)
+    turned = torch.where(front_back[:, None], torch.tensor(FRONT_BACK, device=device), same)
+    order = mirrored.gather(1, turned)
+    eeg = batch.eeg.gather(1, order[:, :, None].expand_as(batch.eeg))
+    if batch.spectrogram is None:
+        return batch._replace(eeg=eeg)
+    swapped = batch.spectrogram[:, _REGION_LEFT_RIGHT]
+    return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))

@@ -1,0 +1,99 @@
+"""Image networks: any timm model by name, with or without pretrained weights, or a small one for CPUs.
+
+A backbone maps one-channel images of any size to one vector each and says how long it is in `out_features`.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import timm
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hms.errors import UserError
+from hms.files import first_line
+
+
+class TimmBackbone(nn.Module):
+    """(batch, 1, height, width) -> (batch, out_features), by the timm model `name`.
+
+    `weights` is a file of the model's weights, or a folder that holds `<name>.safetensors` (or .pth, .bin), for
+    machines that cannot reach the hub; it counts only with `pretrained`. Raises UserError where none can be had.
+    """
+
+    def __init__(self, name: str, pretrained: bool, weights: str | None, drop_path_rate: float):
+        super().__init__()
+        overlay = {"file": str(_weights_file(weights, name))} if pretrained and weights else None
+        try:
+            self.network = timm.create_model(
+                name,
+                pretrained=pretrained,
+                pretrained_cfg_overlay=overlay,
+                in_chans=1,
+                num_classes=0,
+                drop_path_rate=drop_path_rate,
+            )
+        except Exception as error:
+            if not pretrained or not timm.is_model(name.split(".")[0]):
+                raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
+            raise UserError(
+                f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({first_line(error)}); "
+                "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
+            ) from None
+        with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
+            self.out_features = self.network.eval()(torch.zeros(1, 1, 64, 64)).shape[1]
+        self.network.train()
+
+    def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
+        features: Tensor = self.network(image)
+        return features
+
+
+class TinyBackbone(nn.Module):
+    """A residual network that trains in minutes on two CPU cores.
+
+    The first layer cuts the image into 4x4 patches, because on a CPU the time goes where the image is large; it is
+    followed by one residual block per further entry of `channels`, each halving the image.
+    """
+
+    def __init__(self, channels: list[int]):
+        super().__init__()
+        if len(channels) < 2:
+            raise ValueError(f"channels: want at least two stages, got {channels}")
+        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), nn.BatchNorm2d(channels[0]), nn.ReLU())
+        self.blocks = nn.Sequential(*(_Residual(i, o) for i, o in pairwise(channels)))
+        self.out_features = channels[-1]
+
+    def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
+        return self.blocks(self.stem(image)).mean(dim=(2, 3))
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions at half the resolution beside a 1x1 shortcut (He et al. 2016, arXiv 1512.03385)."""
+
+    def __init__(self, channels: int, out_channels: int):
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, out_channels, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(channels, out_channels, 1))
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch out height2 width2"]:
+        return torch.relu(self.convolutions(x) + self.shortcut(x))
+
+
+def _weights_file(weights: str, name: str) -> Path:
+    path = Path(weights)
+    if path.is_dir():
+        candidates = [path / f"{name}{ending}" for ending in (".safetensors", ".pth", ".bin")]
+        path = next((file for file in candidates if file.is_file()), candidates[0])
+    if not path.is_file():
+        raise UserError(
+            f"backbone.weights: want a file or a folder with weights of '{name}', got '{path}' (no such file)"
+        )
+    return path

@@ -1,0 +1,53 @@
+"""`python -m hms.evaluate`: score a trained run on any labelled folder, the mean of its folds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+
+from hms.build import build
+from hms.config import entry_point
+from hms.errors import DataError
+from hms.files import replacing
+from hms.labels import VOTE_COLUMNS
+from hms.prepare import prepared
+from hms.scores import Scores, predictions, read_truth, score, show
+
+
+def evaluate(config: dict[str, Any]) -> Scores:
+    """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
+    from hms.predict import mean_probabilities  # torch is slow to import
+    from hms.runs import finished_folds, provenance
+
+    folds = finished_folds(Path(config["run"]))
+    folder = build(config["data"])
+    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
+    if rows.is_empty():
+        raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
+    table = predictions(rows, None, mean_probabilities(folds, store, rows, config["trainer"], config["batch_size"]))
+    scores = score(table, read_truth(folder.root))
+    out = Path(config["out"])
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / "predictions.parquet") as temporary:
+        table.write_parquet(temporary)
+    with replacing(out / "evaluation.json") as temporary:
+        temporary.write_text(json.dumps(scores, indent=1))
+    show({f"{len(folds)} fold(s)": scores}, f"{config['run']} on {folder.root}: KL, and by the class that leads the votes")
+    if any(provenance(fold)["corpus"] == store.fingerprint for fold in folds):
+        print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
+    Console(stderr=True).print(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
+    return scores
+
+
+@entry_point("evaluate")
+def main(config: dict[str, Any]) -> float:
+    """Give the KL."""
+    kl: float = evaluate(config)["kl"]
+    return kl
+
+
+if __name__ == "__main__":
+    main()

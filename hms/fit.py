@@ -1,0 +1,130 @@
+"""Train one fold of one member and predict its held-out patients."""
+
+import json
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import Logger, WandbLogger
+from rich.console import Console
+
+from hms.build import build
+from hms.errors import UserError
+from hms.files import replacing
+from hms.folds import patient_folds
+from hms.metrics_csv import MetricsCsv
+from hms.model import Model
+from hms.module import Classifier
+from hms.prepare import prepared
+from hms.runs import is_finished, open_run, run_folder, save_model, summarise
+from hms.scores import predictions, read_truth, score
+from hms.store import Store
+from hms.windows import OneRowPerEeg, Windows
+
+
+def fit(config: dict[str, Any]) -> float:
+    """Train the fold that `config` (resolved train.yaml) describes, or find it trained; its out-of-fold KL in nats."""
+    folder = build(config["data"])
+    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    run = run_folder(config, store.fingerprint)
+    if is_finished(run):
+        Console(stderr=True).print(f"{run} is trained already: nothing to do")
+    else:
+        open_run(run, config, store.fingerprint)
+        began_s = time.monotonic()
+        table = _train(config, store, run)
+        with replacing(run / "oof.parquet") as temporary:
+            table.write_parquet(temporary)
+        scores = score(table, read_truth(folder.root)) | {"seconds": round(time.monotonic() - began_s, 1)}
+        with replacing(run / "scores.json") as temporary:
+            temporary.write_text(json.dumps(scores, indent=1))
+        (run / "last.ckpt").unlink(missing_ok=True)
+    return summarise(run)
+
+
+def _train(config: dict[str, Any], store: Store, run: Path) -> pl.DataFrame:
+    training, validation = _rows(config, store)
+    seed_everything(config["seed"], verbose=False)
+    model: Model = build(config["model"])
+    module = Classifier(
+        model,
+        build(config["loss"]),
+        {name: build(node) for name, node in config["augmentation"].items()},
+        build(config["optimizer"]),
+        build(config["schedule"]),
+        config["seed"],
+    )
+    loggers = [_logger(node, run) for node in config["logger"].values()]
+    trainer = _trainer(config["trainer"], run, loggers)
+    learn = Windows(store, training, model.reads_spectrogram)
+    check = Windows(store, validation, model.reads_spectrogram).loader(config["batch_size"])
+    last = run / "last.ckpt"
+    trainer.fit(
+        module,
+        learn.loader(config["batch_size"], OneRowPerEeg(training, config["seed"])),
+        check,
+        ckpt_path=last if last.is_file() else None,
+    )
+    save_model(run, model, config)
+    probabilities = torch.cat(trainer.predict(module, check)).double().numpy()  # type: ignore[arg-type]
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()  # or the next job of a sweep would go on in this W&B run
+    return predictions(validation, config["fold"], probabilities)
+
+
+def _rows(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows to learn from and rows to validate on: other patients."""
+    folds, fold = config["folds"], config["fold"]
+    if not 0 <= fold < folds:
+        raise UserError(f"fold: want 0 to {folds - 1} (folds={folds}), got {fold}")
+    try:
+        fold_of = patient_folds(store.rows, folds)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
+    subset = build(config["subset"])
+    training = subset.training(rows.filter(pl.col("fold") != fold))
+    validation = subset.validation(rows.filter(pl.col("fold") == fold))
+    for name, part in (("training", training), ("validation", validation)):
+        if part.is_empty():
+            raise UserError(
+                f"subset: no row for {name} in fold {fold} (of {len(rows)} rows in {len(fold_of)} patients, "
+                f"votes {subset.min_votes} to {subset.max_votes or 'any'}); try subset=all_votes"
+            )
+    return training, validation
+
+
+def _trainer(node: dict[str, Any], run: Path, loggers: list[Logger]) -> Trainer:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the gather needs none
+    callbacks: list[Callback] = [
+        MetricsCsv(run / "metrics.csv"),
+        ModelCheckpoint(run, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+    ]
+    bar = Console(stderr=True).is_terminal
+    if bar:
+        callbacks.append(TQDMProgressBar(leave=False))
+    trainer: Trainer = build(
+        node,
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=run,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=bar,
+    )
+    return trainer
+
+
+def _logger(node: dict[str, Any], run: Path) -> Logger:
+    """A logger of its own for each fold, grouped by run."""
+    logger: Logger = build(node, save_dir=run, name=f"{run.parent.name}/{run.name}", group=run.parent.name)
+    return logger

@@ -1,0 +1,52 @@
+"""Give every patient a fold, so that no patient is in training and validation at once.
+
+Like scikit-learn's StratifiedGroupKFold, greedy from the patient with most EEGs down, but in whole numbers only: the
+same folds on every machine and library version. Patients with high-vote EEGs are balanced by class, the others by
+their number of EEGs; pre-training on low votes must leave out a fold's patients too, so all of them have one.
+"""
+
+import polars as pl
+
+from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
+
+
+def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
+    """Table `patient_id`, `fold` (0 ... folds-1), a row per patient of `rows` (columns of train.csv).
+
+    Raises ValueError for fewer than two folds or fewer patients than folds.
+    """
+    patients = rows["patient_id"].n_unique()
+    if not 2 <= folds <= patients:
+        raise ValueError(f"folds: want 2 to {patients} (the number of patients), got {folds}")
+    counts = _class_counts(rows)
+    total = [max(1, sum(count[label] for _, count in counts)) for label in range(len(CLASSES))]
+    share = [10**9 // n for n in total]  # a rare class counts as much as a common one
+    held = [[0] * len(CLASSES) for _ in range(folds)]
+    eegs = [0] * folds
+    fold_of: dict[int, int] = {}
+    size = dict(rows.group_by("patient_id").agg(pl.col("eeg_id").n_unique()).iter_rows())
+    # Large patients first: a small one can still even out what they leave.
+    for patient, count in sorted(counts, key=lambda item: (-sum(item[1]), -size[item[0]], item[0])):
+
+        def crowding(fold: int, count: list[int] = count) -> tuple[int, int, int]:
+            same = sum(s * have * new for s, have, new in zip(share, held[fold], count, strict=True))
+            return same, eegs[fold], fold
+
+        fold = min(range(folds), key=crowding)
+        held[fold] = [have + new for have, new in zip(held[fold], count, strict=True)]
+        eegs[fold] += size[patient]
+        fold_of[patient] = fold
+    return pl.DataFrame({"patient_id": list(fold_of), "fold": list(fold_of.values())}).sort("patient_id")
+
+
+def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:
+    """Per patient, the number of high-vote EEGs by the class that leads in their first best row."""
+    votes = pl.sum_horizontal(VOTE_COLUMNS)
+    best = rows.filter((votes == votes.max().over("eeg_id")) & (votes >= HIGH_VOTES))
+    leading = best.unique("eeg_id", keep="first", maintain_order=True).select(
+        "patient_id", leading=pl.concat_list(VOTE_COLUMNS).list.arg_max()
+    )
+    counts = {patient: [0] * len(CLASSES) for patient in rows["patient_id"].unique().to_list()}
+    for patient, label in leading.iter_rows():
+        counts[patient][label] += 1
+    return list(counts.items())

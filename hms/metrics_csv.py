@@ -1,0 +1,42 @@
+"""metrics.csv: one row per epoch, whole after every epoch, continued without a gap when a run resumes.
+
+Lightning's CSVLogger deletes what an interrupted run had written; this keeps the rows in the checkpoint.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+
+from hms.files import replacing
+
+
+class MetricsCsv(Callback):
+    """Write the metrics that were logged in each epoch to `path` and print them in one line."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._began_s = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._began_s = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        seconds = round(time.monotonic() - self._began_s, 2)
+        self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": rate, "seconds": seconds})
+        with replacing(self.path) as temporary:
+            pl.DataFrame(self.rows).write_csv(temporary)
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        Console(stderr=True).print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])

@@ -1,0 +1,74 @@
+"""How a model learns: Lightning's view of model, augmentations, loss and optimizer."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from hms.batch import Batch, Signals
+from hms.model import Model
+
+T = TypeVar("T", Batch, Signals)
+
+
+class Augmentation(Protocol):
+    """A random change of a batch: of raw electrodes before preprocessing, or of the signals after it."""
+
+    stage: Literal["electrodes", "signals"]
+
+    def __call__(self, batch: Any) -> Any:
+        """Give a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+
+
+class Classifier(LightningModule):
+    """Train `model` on batches; log `train_loss` and the competition's metric as `val_kl` once per epoch.
+
+    `optimizer` is called with the parameters, `schedule` with the optimizer; it is stepped per epoch.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: nn.Module,
+        augmentations: dict[str, Augmentation],
+        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
+        schedule: Callable[[Optimizer], LRScheduler],
+        seed: int,
+    ):
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.augmentations = augmentations
+        self.optimizer, self.schedule = optimizer, schedule
+        self.seed = seed
+
+    def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
+        # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
+        torch.manual_seed((self.seed << 32) + self.global_step)
+        signals = self.augment(self.model.preprocess(self.augment(batch, "electrodes")), "signals")
+        loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        logits = self.model(batch).float()
+        kl = nn.functional.kl_div(logits.log_softmax(dim=1), batch.target, reduction="batchmean")
+        self.log("val_kl", kl, batch_size=len(batch.row), prog_bar=True)
+
+    def predict_step(self, batch: Batch, index: int) -> Float[Tensor, "batch label"]:
+        return self.model(batch).float().softmax(dim=1)
+
+    def augment(self, batch: T, stage: Literal["electrodes", "signals"]) -> T:
+        for augmentation in self.augmentations.values():
+            if augmentation.stage == stage:
+                batch = augmentation(batch)
+        return batch
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}

@@ -1,0 +1,38 @@
+"""Differences between electrodes: the pairs a model looks at, in named groups.
+
+A pair is written anode-cathode, as in `Fp1-F7`. The order of the pairs is the order of everything made from them.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hms.electrodes import SCALP
+
+
+class Montage(nn.Module):
+    """(batch, electrode, time) -> (batch, pair, time); `groups` maps a name to pairs such as `Fp1-F7`."""
+
+    matrix: Tensor
+
+    def __init__(self, groups: dict[str, list[str]]):
+        super().__init__()
+        self.groups = {name: tuple(pairs) for name, pairs in groups.items()}
+        self.pairs = tuple(pair for pairs in self.groups.values() for pair in pairs)
+        if not self.pairs:
+            raise ValueError("groups: want at least one pair, got none")
+        matrix = torch.zeros(len(self.pairs), len(SCALP) + 1)
+        for row, pair in enumerate(self.pairs):
+            for electrode, sign in zip(_electrodes_of(pair), (1.0, -1.0), strict=True):
+                matrix[row, SCALP.index(electrode)] = sign
+        self.register_buffer("matrix", matrix, persistent=False)
+
+    def forward(self, eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch pair time"]:
+        return self.matrix @ eeg
+
+
+def _electrodes_of(pair: str) -> tuple[str, str]:
+    names = tuple(pair.split("-"))
+    if len(names) != 2 or names[0] == names[1] or not set(names) <= set(SCALP):
+        raise ValueError(f"groups: want two of {' '.join(SCALP)} joined by '-', got '{pair}'")
+    return names[0], names[1]

@@ -1,0 +1,36 @@
+"""`python -m hms.prepare`: read and check a corpus once and write its store."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from hms.build import build
+from hms.config import entry_point
+from hms.corpus import Folder, fingerprint
+from hms.store import Store, build_store, open_store
+
+
+def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
+    """The store of a corpus; makes the corpus and builds the store where they are not there yet."""
+    folder.make()
+    path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
+    store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
+    if store.left_out:
+        Console(stderr=True).print(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
+        Console(stderr=True).print("\n".join(store.left_out), markup=False, highlight=False)
+    return store
+
+
+@entry_point("prepare")
+def main(config: dict[str, Any]) -> None:
+    """Build the store unless it is there, and say what is in it."""
+    folder = build(config["data"])
+    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
+    hours = len(store.eeg) / 200 / 3600
+    print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Run folders: `runs/<name>-<hash>/fold{f}_seed{s}/`, one per trained fold.
+
+The hash is of the resolved config, so two runs share a folder only when they would train the same model on the same
+data; what does not change the result (fold and seed, which the folder names; paths, devices, loggers) is left out, and
+the corpus counts by its fingerprint, not its path.
+
+    config.yaml       the resolved config
+    provenance.json   git commit, package versions, fingerprint of the corpus, command
+    metrics.csv       a row per epoch
+    last.ckpt         state of an unfinished training, to resume from
+    model.ckpt        config and weights of the trained model
+    oof.parquet       votes and predicted probabilities of the validation rows
+    scores.json       written last: the run is finished
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from hms.build import build
+from hms.errors import DataError
+from hms.files import first_line, replacing
+from hms.model import Model
+from hms.scores import show
+
+_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger")
+_NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
+_PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
+
+
+def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
+    """Where the fold that `config` describes lives."""
+    counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
+    counts["trainer"] = {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}
+    counts["corpus"] = fingerprint
+    digest = hashlib.blake2b(json.dumps(counts, sort_keys=True).encode(), digest_size=4).hexdigest()
+    name = config["name"] or "+".join(config["extractor"])
+    return Path(config["runs"]) / f"{name}-{digest}" / f"fold{config['fold']}_seed{config['seed']}"
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a fold's training ended and everything was written."""
+    return (folder / "scores.json").is_file()
+
+
+def finished_folds(run: Path) -> list[Path]:
+    """Folders of the finished folds of a run, or the one folder of a fold. Raises DataError where there is none."""
+    folds = [run] if is_finished(run) else sorted(path.parent for path in run.glob("fold*_seed*/scores.json"))
+    if not folds:
+        raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
+    return folds
+
+
+def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+    """Make a fold's folder and note what is about to be trained, on what, with which versions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "config.yaml") as temporary:
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    about = {
+        "commit": _commit(),
+        "corpus": fingerprint,
+        "command": sys.argv,
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+    with replacing(folder / "provenance.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1))
+
+
+def summarise(folder: Path) -> float:
+    """Print the scores of every finished fold beside this one, and say where to look; this fold's KL in nats."""
+    run = folder.parent
+    each = {path.name: json.loads((path / "scores.json").read_text()) for path in finished_folds(run)}
+    show(each, f"{run}: out-of-fold KL, by fold and by the class that leads the votes")
+    Console(stderr=True).print(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
+    kl: float = each[folder.name]["kl"]
+    return kl
+
+
+def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
+    """Write model.ckpt: what `load_model` needs and nothing else."""
+    with replacing(folder / "model.ckpt") as temporary:
+        torch.save({"config": config, "weights": model.state_dict()}, temporary)
+
+
+def load_model(folder: Path) -> Model:
+    """The trained model of a fold, from model.ckpt alone; loading runs no code from the file.
+
+    Raises DataError when the file is not a whole checkpoint.
+    """
+    path = folder / "model.ckpt"
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        node, weights = checkpoint["config"]["model"], checkpoint["weights"]
+    except Exception as error:
+        raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
+    model: Model = build(_without_pretrained(node))
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _without_pretrained(node: Any) -> Any:
+    """A copy that looks for no pretrained weights: the checkpoint brings its own."""
+    if isinstance(node, dict):
+        return {key: False if key == "pretrained" else _without_pretrained(value) for key, value in node.items()}
+    return node
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `+` when files differ from it; None outside a checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or None

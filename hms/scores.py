@@ -1,0 +1,78 @@
+"""What a file of predictions scored, as numbers and as a table for people.
+
+A table of predictions is what `oof.parquet` holds: label_id, eeg_id, patient_id, fold, six votes, six probabilities.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
+
+Scores = dict[str, Any]
+"""kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed. KL in nats."""
+
+
+def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
+    """The table of predictions for `rows` (columns of train.csv)."""
+    return rows.select(
+        "label_id", "eeg_id", "patient_id", pl.lit(fold, pl.Int64).alias("fold"), *VOTE_COLUMNS
+    ).with_columns(pl.Series(name, probabilities[:, i], pl.Float64) for i, name in enumerate(CLASSES))
+
+
+def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
+    """Score a table of predictions; `truth` has `label_id` and the experts' true probabilities.
+
+    A class's KL is the mean over the rows whose votes it leads (the first such class in a tie).
+    """
+    target = target_of(table.select(VOTE_COLUMNS).to_numpy())
+    prediction = table.select(CLASSES).to_numpy()
+    kl = kl_divergence(target, prediction)
+    leading = target.argmax(axis=1)
+    scores: Scores = {
+        "kl": float(kl.mean()),
+        "top1": float((prediction.argmax(axis=1) == leading).mean()),
+        "rows": len(table),
+        "uniform": uniform_kl(target),
+        "prior": prior_kl(target),
+        "per_class": {
+            name: {"rows": int((leading == i).sum()), "kl": float(kl[leading == i].mean()) if i in leading else None}
+            for i, name in enumerate(CLASSES)
+        },
+    }
+    if truth is not None:
+        known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+        scores["oracle"] = float(kl_divergence(target, known.select(CLASSES).to_numpy()).mean())
+        scores["gap_closed"] = gap_closed(scores["kl"], scores["prior"], scores["oracle"])
+    return scores
+
+
+def read_truth(root: Path) -> pl.DataFrame | None:
+    """The true probabilities of a simulated corpus, None for any other."""
+    path = root / "truth.parquet"
+    return pl.read_parquet(path) if path.is_file() else None
+
+
+def show(rows: dict[str, Scores], title: str) -> None:
+    """Print one line per entry: KL, KL by leading class, and the marks to read it by."""
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    known = all("oracle" in scores for scores in rows.values())
+    table.add_column("")
+    for name in ("rows", "KL", *CLASSES, "top-1", "uniform", "prior", *(("oracle", "gap closed") if known else ())):
+        table.add_column(name, justify="right", style="bold" if name == "KL" else None)
+    for name, scores in rows.items():
+        by_class = [scores["per_class"][label]["kl"] for label in CLASSES]
+        marks = [scores["uniform"], scores["prior"], *([scores["oracle"]] if known else [])]
+        cells = [f"{scores['kl']:.3f}", *("-" if kl is None else f"{kl:.3f}" for kl in by_class)]
+        cells += [f"{scores['top1']:.0%}", *(f"{mark:.3f}" for mark in marks)]
+        cells += [f"{scores['gap_closed']:.0%}"] if known else []
+        table.add_row(name, f"{scores['rows']:,}", *cells)
+    # Without a terminal there is no width to keep to.
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)

@@ -1,0 +1,140 @@
+"""The background: what a patient's EEG is without any pattern.
+
+A 1/f^a spectrum below a knee, smoothly mixed over the head, breathing slowly in amplitude; a share of patients has an
+alpha, theta or delta rhythm, sleep spindles, or burst suppression. The plain part carries most patients: nets trained
+on plain backgrounds carried over best to real segments.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.simulate import geometry
+from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, wander
+from hms.simulate.noise import coloured
+
+
+class Rhythm(NamedTuple):
+    """A narrow band of extra power with a field of its own."""
+
+    centre_hz: float
+    width_hz: float
+    size: float  # SD at its strongest electrode, in units of the background's SD
+    field: Float[np.ndarray, " 19"]
+    bursts_s: tuple[float, float] | None = None  # shortest and longest burst; None: always there
+
+
+@dataclass(frozen=True)
+class Brain:
+    """Background of one patient; recordings differ from it by a few per cent only."""
+
+    amplitude_uv: float  # robust SD of a bipolar pair, 0.5-28 Hz
+    slope: float
+    knee_hz: float
+    floor_uv2_per_hz: float
+    mixing: Float[np.ndarray, "19 19"]
+    rhythms: tuple[Rhythm, ...]
+    breathing: float  # log-SD of the slow changes in amplitude
+    suppressed: bool
+
+
+def draw_brain(rng: np.random.Generator) -> Brain:
+    """One patient: amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2)."""
+    gain = np.exp(rng.normal(0, 0.2, 19)).astype(np.float32)  # skull thickness, electrode distance, breach
+    return Brain(
+        amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
+        slope=rng.uniform(1.6, 3.1),
+        knee_hz=rng.uniform(0.4, 1.8),
+        floor_uv2_per_hz=float(np.exp(rng.normal(np.log(0.02), 1.0))),  # amplifier and electrode noise
+        mixing=geometry.mixing(rng.uniform(0.33, 0.75)) * gain[:, None],
+        rhythms=tuple(_draw_rhythms(rng)),
+        breathing=rng.uniform(0.08, 0.25),
+        suppressed=bool(rng.random() < 0.06),
+    )
+
+
+def _draw_rhythms(rng: np.random.Generator) -> list[Rhythm]:
+    both = geometry.source(70.0, 150.0, 0.6) + geometry.source(70.0, -150.0, 0.6)
+    central = geometry.source(15.0, 0.0, 0.6)
+    rhythms = []
+    if rng.random() < 0.25:  # posterior dominant rhythm, slowed in most of these patients
+        rhythms.append(Rhythm(rng.uniform(7, 10.5), 0.7, rng.uniform(0.3, 1.1), both))
+    if rng.random() < 0.25:  # diffuse or focal theta of a mild encephalopathy
+        field = geometry.source(rng.uniform(0.0, 70.0), rng.uniform(-180.0, 180.0), rng.uniform(0.5, 1.0))
+        rhythms.append(Rhythm(rng.uniform(4, 7), 1.0, rng.uniform(0.3, 0.9), field))
+    if rng.random() < 0.3:  # polymorphic delta: too broad a band to be rhythmic
+        field = geometry.source(rng.uniform(0.0, 75.0), rng.uniform(-180.0, 180.0), rng.uniform(0.4, 0.9))
+        rhythms.append(Rhythm(rng.uniform(0.8, 2.0), 0.7, rng.uniform(0.5, 1.4), field))
+    if rng.random() < 0.12:  # sleep spindles, 0.5-2 s long, over the vertex
+        rhythms.append(Rhythm(rng.uniform(11.5, 14.5), 0.6, rng.uniform(0.5, 1.2), central, (0.5, 2.0)))
+    if rng.random() < 0.15:  # beta of benzodiazepines, frontal
+        rhythms.append(Rhythm(rng.uniform(15, 20), 2.0, rng.uniform(0.2, 0.5), geometry.source(45.0, 0.0, 0.8)))
+    return rhythms
+
+
+def _one_over_f(hz: Float[np.ndarray, " frequency"], brain: Brain) -> Float[np.ndarray, " frequency"]:
+    """Unscaled power; the amplifier's high-pass takes what lies below 0.5 Hz."""
+    return hz**4 / (hz**4 + 0.5**4) * (hz**2 + brain.knee_hz**2) ** (-brain.slope / 2)
+
+
+def _peak(hz: Float[np.ndarray, " frequency"], rhythm: Rhythm) -> Float[np.ndarray, " frequency"]:
+    """Gaussian of unit area."""
+    return np.exp(-0.5 * ((hz - rhythm.centre_hz) / rhythm.width_hz) ** 2) / (rhythm.width_hz * np.sqrt(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Background:
+    """The background of one recording: a brain, its slow changes, and when its bursts come."""
+
+    brain: Brain
+    loudness: Curve  # log amplitude
+    bursts: Curve  # 1, or under burst suppression near 0 between bursts
+    rhythm_gates: tuple[Curve, ...]
+
+    def render(self, rng: np.random.Generator, clock: Clock, fast: bool) -> Float[np.ndarray, "19 time"]:
+        """Noise of the slow band (whole recording, with the rhythms) or of the fast band (an EEG file)."""
+        brain, times_s = self.brain, clock.times_s()
+        hz = np.arange(0.5, 28, 0.1)
+        spread = geometry.bipolar(brain.mixing)
+        unit = np.sqrt(_one_over_f(hz, brain).sum() * 0.1 * (spread**2).sum(axis=1).mean())
+        scale = brain.amplitude_uv / unit
+
+        def spectrum(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " frequency"]:
+            return scale**2 * _one_over_f(hz, brain) + brain.floor_uv2_per_hz
+
+        envelope = (np.exp(self.loudness.at(times_s)) * self.bursts.at(times_s)).astype(np.float32)
+        noise = coloured(rng, 19, clock, spectrum, "fast" if fast else "slow") * envelope
+        # einsum, not BLAS: its result must not depend on the number of threads.
+        eeg = np.einsum("es,st->et", brain.mixing, noise)
+        if not fast:
+            for rhythm, on in zip(brain.rhythms, self.rhythm_gates, strict=True):
+                wave = coloured(rng, 1, clock, partial(_peak, rhythm=rhythm), "slow")[0]
+                wave *= envelope * np.float32(rhythm.size * brain.amplitude_uv) * on.at(times_s).astype(np.float32)
+                eeg += rhythm.field[:, None] * wave
+        return eeg
+
+
+def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Background:
+    """The background of one recording of this patient."""
+    loudness = wander(rng, over, timescale_s=6.0, sd=brain.breathing)
+    bursts = constant(1.0)
+    if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart, suppression below a tenth of the bursts
+        on = gate(alternate(rng, over, (0.5, 4.0), (1.5, 9.0)), rise_s=0.3)
+        low = rng.uniform(0.05, 0.2)
+        bursts = Curve(on.knots_s, low + (1.0 - low) * on.values)
+    return Background(
+        brain,
+        Curve(loudness.knots_s, loudness.values + rng.normal(0, 0.12)),
+        bursts,
+        tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
+    )
+
+
+def _rhythm_gate(rng: np.random.Generator, over: Span, rhythm: Rhythm) -> Curve:
+    if rhythm.bursts_s is None:
+        breathing = wander(rng, over, timescale_s=3.0, sd=0.35)
+        return Curve(breathing.knots_s, np.exp(breathing.values))
+    return gate(alternate(rng, over, rhythm.bursts_s, (2.0, 12.0)), rise_s=0.4)

@@ -1,0 +1,178 @@
+"""A whole simulated corpus: a folder in the competition's layout, beside it the truth that the competition never had.
+
+Every recording depends on the seed and its own number alone, so the bytes are the same for any number of workers and
+for an interrupted and resumed run. Files are written under a temporary name and renamed; train.csv comes last.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+import polars as pl
+from rich.console import Console
+from rich.progress import track
+
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.simulate.plan import RecordingPlan, Size, make_plan
+from hms.simulate.recording import Recording, write_eeg, write_spectrogram
+
+FORMAT = 1
+"""To be raised whenever the same settings would give other bytes."""
+
+SizeName = Literal["tiny", "small", "medium", "large"]
+
+SIZES: dict[SizeName, Size] = {
+    "tiny": Size(patients=12, high_eegs=18, low_eegs=6, test_eegs=2, skew=0.5),
+    "small": Size(patients=200, high_eegs=1000, low_eegs=100, test_eegs=40, skew=0.9),
+    "medium": Size(patients=560, high_eegs=3000, low_eegs=300, test_eegs=100, skew=1.0),
+    "large": Size(patients=1200, high_eegs=3600, low_eegs=6700, test_eegs=200, skew=1.45),
+}
+"""tiny: for tests. small: the demo, a minute on two cores. large: skewed as the real corpus, 35 % with many votes."""
+
+_WORK = ".work"
+_SINGLE_THREAD = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_FEW = 64
+"""Below this many recordings, starting workers takes longer than the work."""
+
+
+class SimulatedFolder:
+    """A folder in the competition's layout, simulated on first use.
+
+    `root` is where it lies; `workers` processes make it, one per core unless given, none beside this one for 1.
+    """
+
+    def __init__(self, root: str, size: SizeName, seed: int = 0, workers: int | None = None):
+        if size not in SIZES:
+            raise ValueError(f"size: want one of {', '.join(SIZES)}, got {size!r}")
+        if seed < 0:
+            raise ValueError(f"seed: want at least 0, got {seed}")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers: want at least 1, got {workers}")
+        self.root = Path(root)
+        self.size: SizeName = size
+        self.seed = seed
+        self.workers = workers
+
+    def make(self) -> None:
+        """Make what is missing; nothing when the folder is complete with the same settings."""
+        self._claim()
+        if (self.root / "train.csv").exists():
+            return
+        begun = monotonic()
+        plans = make_plan(SIZES[self.size], self.seed)
+        for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):
+            (self.root / folder).mkdir(exist_ok=True)
+        left = [plan for plan in plans if not _rows_path(self.root, plan).exists()]
+        console = Console(stderr=True)
+        done = self._run(left)
+        for _ in track(done, f"simulating {self.root}", len(left), console=console, disable=not console.is_terminal):
+            pass
+        self._finish(plans)
+        eegs = sum(len(plan.eegs) for plan in plans)
+        print(f"simulated {eegs} EEGs in {self.root} ({monotonic() - begun:.0f} s)", file=sys.stderr)
+
+    def _claim(self) -> None:
+        """Take an empty folder or one with the same settings; refuse any other."""
+        path = self.root / "corpus.json"
+        asked = {"format": FORMAT, "size": self.size, "seed": self.seed}
+        if path.exists():
+            held = json.loads(path.read_text())
+            if held == asked:
+                return
+            what = "holds a simulated corpus of " + _words(held)
+        elif self.root.exists() and any(self.root.iterdir()):
+            what = "holds files that were not simulated"
+        else:
+            self.root.mkdir(parents=True, exist_ok=True)
+            _write_text(path, json.dumps(asked) + "\n")
+            return
+        raise ValueError(f"{self.root}: {what}; asked for {_words(asked)}: delete it or choose another data.root")
+
+    def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
+        make_one = partial(_make_recording, self.root, self.seed)
+        workers = self.workers or (len(os.sched_getaffinity(0)) if len(plans) >= _FEW else 1)
+        if workers == 1:
+            yield from map(make_one, plans)
+            return
+        # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
+        with _single_threaded_children():
+            pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+            try:
+                yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _finish(self, plans: list[RecordingPlan]) -> None:
+        """Gather the rows of all recordings into the tables, train.csv last."""
+        rows: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
+        for plan in plans:
+            rows["test" if plan.group == "test" else "train"].extend(
+                json.loads(_rows_path(self.root, plan).read_text())
+            )
+        train = pl.DataFrame(rows["train"]).sort("eeg_id", "eeg_sub_id")
+        test = pl.DataFrame(rows["test"]).sort("eeg_id")
+        _write_frame(train.select("label_id", *CLASSES), self.root / "truth.parquet")
+        _write_frame(test.select("eeg_id", *CLASSES), self.root / "test_truth.parquet")
+        _write_frame(test.select("spectrogram_id", "eeg_id", "patient_id"), self.root / "test.csv")
+        uniform = [pl.lit(1 / len(CLASSES)).alias(column) for column in VOTE_COLUMNS]
+        _write_frame(test.select("eeg_id", *uniform), self.root / "sample_submission.csv")
+        _write_frame(train.drop(CLASSES), self.root / "train.csv")
+        shutil.rmtree(self.root / _WORK)
+
+
+def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
+    """All files of one recording, its rows last: they say that the rest is there."""
+    part = "test" if plan.group == "test" else "train"
+    recording = Recording(plan, seed)
+    eegs = [recording.eeg(number) for number in range(len(plan.eegs))]
+    for eeg_plan, eeg in zip(plan.eegs, eegs, strict=True):
+        write_eeg(root / f"{part}_eegs" / f"{eeg_plan.eeg_id}.parquet", eeg)
+    write_spectrogram(root / f"{part}_spectrograms" / f"{plan.spectrogram_id}.parquet", recording.spectrogram(eegs))
+    _write_text(_rows_path(root, plan), json.dumps(recording.rows()))
+
+
+def _rows_path(root: Path, plan: RecordingPlan) -> Path:
+    return root / _WORK / f"{plan.number}.json"
+
+
+def _words(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+@contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Processes started inside get one thread each, so that n workers are n cores."""
+    before = {name: os.environ.get(name) for name in _SINGLE_THREAD}
+    os.environ.update(dict.fromkeys(_SINGLE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".part")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _write_frame(frame: pl.DataFrame, path: Path) -> None:
+    temporary = path.with_suffix(".part")
+    if path.suffix == ".csv":
+        frame.write_csv(temporary)
+    else:
+        frame.write_parquet(temporary)
+    temporary.replace(path)

@@ -1,0 +1,81 @@
+"""What amplifier, cables and room add or take: offsets, mains hum, bad and dead electrodes, missing samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.electrodes import ELECTRODES, SCALP
+from hms.simulate.clock import Clock, Curve, Span, alternate, gate
+from hms.simulate.noise import coloured
+
+DEAD_VALUES = (0.0, float("nan"))
+"""A dead electrode's column is constant or missing altogether, as in the real files."""
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """State of amplifier and electrodes over one recording."""
+
+    offset_uv: Float[np.ndarray, " 20"]
+    mains_hz: float
+    mains_uv: Float[np.ndarray, " 20"]  # amplitude at each electrode
+    mains_phase: Float[np.ndarray, " 20"]
+    bad_electrode: int  # index into SCALP, -1: none
+    bad_uv: float
+    bad_contact: Curve
+    dead_electrode: int  # index into ELECTRODES, -1: none
+    dead_value: float
+    missing: Float[np.ndarray, "span 2"]
+
+    def bad_noise(self, rng: np.random.Generator, clock: Clock) -> Float[np.ndarray, "19 time"]:
+        """Slow-band noise of the electrode with poor contact (movement of the gel, 1/f²)."""
+        total = np.zeros((len(SCALP), clock.samples), np.float32)
+        if self.bad_electrode >= 0:
+            noise = coloured(rng, 1, clock, lambda hz: 1 / (1 + hz**2), "slow")[0]
+            total[self.bad_electrode] = self.bad_uv * noise * self.bad_contact.at(clock.times_s()).astype(np.float32)
+        return total
+
+    def record(
+        self, eeg: Float[np.ndarray, "electrode time"], clock: Clock, mains: bool
+    ) -> Float[np.ndarray, "20 time"]:
+        """What the file holds of an EEG with 20 channels. The spectrogram's filter removes mains: it can do without."""
+        times_s = clock.times_s()
+        recorded = eeg + self.offset_uv[:, None]
+        if mains:
+            angle = 2 * np.pi * self.mains_hz * times_s
+            sine, cosine = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
+            recorded += (self.mains_uv * np.cos(self.mains_phase))[:, None] * sine
+            recorded += (self.mains_uv * np.sin(self.mains_phase))[:, None] * cosine
+        if self.dead_electrode >= 0:
+            recorded[self.dead_electrode] = self.dead_value
+        for start_s, end_s in self.missing:
+            recorded[:, (times_s >= start_s) & (times_s < end_s)] = np.nan
+        return recorded
+
+
+def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
+    """One recording's: offsets 4-104 µV; mains 1-12 µV rms in the median channel, at times hundreds; few faults."""
+    channels = len(ELECTRODES)
+    offset = rng.normal(0, np.exp(rng.normal(np.log(20), 0.8)), channels)
+    mains = np.exp(rng.normal(np.log(5.0), 1.7)) * np.exp(rng.normal(0, 0.7, channels))
+    # One source, so nearly one phase; it turns with each cable's impedance.
+    phase = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.5, channels)
+    bad = int(rng.integers(len(SCALP))) if rng.random() < 0.12 else -1
+    dead = int(rng.integers(channels)) if rng.random() < 0.02 else -1
+    missing = np.zeros((0, 2))
+    if rng.random() < 0.03:  # amplifier unplugged for care: 0.1-26 s
+        start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))
+        missing = np.stack([start_s, start_s + np.exp(rng.uniform(np.log(0.1), np.log(26), len(start_s)))], axis=1)
+    return Equipment(
+        offset_uv=offset.astype(np.float32),
+        mains_hz=60.0 if rng.random() < 0.85 else 50.0,
+        mains_uv=np.minimum(mains, 4000).astype(np.float32),
+        mains_phase=phase.astype(np.float32),
+        bad_electrode=bad,
+        bad_uv=float(np.exp(rng.uniform(np.log(20), np.log(200)))),
+        bad_contact=gate(alternate(rng, over, (5.0, 60.0), (5.0, 200.0)), rise_s=0.5),
+        dead_electrode=dead,
+        dead_value=DEAD_VALUES[int(rng.random() < 0.3)],
+        missing=missing,
+    )

@@ -1,0 +1,149 @@
+"""What patterns of each kind look like: the latent parameters, drawn with their medical spread.
+
+Terms and limits: ACNS critical-care EEG terminology 2021 (Hirsch et al.). Numbers: measured on real segments where
+possible. The kinds overlap on purpose, as they do for experts: the panel judges what came out, not what was meant.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.simulate import geometry
+from hms.simulate.clock import Curve, Span, alternate, constant, gate, wander
+from hms.simulate.patterns import Pattern
+from hms.simulate.wavelet import Wavelet
+
+Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
+
+
+class Cycle(NamedTuple):
+    """How fast a pattern goes and how it varies."""
+
+    frequency_hz: Curve
+    discharge_jitter: float  # SD of a discharge's moment, in cycles
+
+
+class Presence(NamedTuple):
+    """When a pattern is there and how it changes meanwhile."""
+
+    spans: Float[np.ndarray, "span 2"]
+    frequency_fall: float  # log of first over last frequency within a span
+    rise: float  # log of largest over first amplitude within a span
+    evolves: bool
+
+
+def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
+    """A pattern of this kind over a recording, present at the centres of its EEGs' first windows; size 1 µV."""
+    presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
+    share = _periodic_share(rng, kind)
+    cycle = _cycle(rng, kind, share, over, presence)
+    knots_s = np.arange(over.start_s, over.end_s + 0.05, 0.05)
+    cycles = np.concatenate([[0.0], np.cumsum(0.05 * cycle.frequency_hz.at(knots_s[:-1] + 0.025))])
+    lateral = rng.random() < 0.6 if kind == "seizure" else kind in ("lpd", "lrda")
+    beats = np.arange(1, int(cycles[-1]))
+    beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.12)]  # missing beats
+    jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
+    return Pattern(
+        cycles=Curve(knots_s, cycles),
+        discharges_s=np.interp(np.sort(jittered), cycles, knots_s),
+        discharge_sizes=np.exp(rng.normal(0, rng.uniform(0.08, 0.3), len(beats))),
+        discharge=_discharge(rng, float(np.median(cycle.frequency_hz.values))),
+        periodic_share=share,
+        overtones=np.stack([rng.uniform(0.0, [0.35, 0.15]), rng.uniform(-np.pi, np.pi, 2)], axis=1),
+        active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
+        log_size=_log_size(rng, over, presence),
+        size_uv=1.0,
+        fields=geometry.lateral_fields(rng) if lateral else geometry.general_fields(rng),
+        lag_s=rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),  # spread along the cortex
+        spread=_within(presence, 0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
+    )
+
+
+def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
+    if kind in ("lpd", "gpd"):
+        return float(1 - rng.beta(1.0, 5.0))
+    if kind in ("lrda", "grda"):  # one in five with sharp waves superposed ("+S")
+        return float(rng.beta(2.0, 5.0) * 0.8) if rng.random() < 0.2 else 0.0
+    return float(rng.choice([rng.uniform(0.5, 0.9), rng.uniform(0.0, 0.3)]))  # spike-wave, or a rhythm
+
+
+def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, presence: Presence) -> Cycle:
+    if kind == "seizure":
+        # ACNS: spike-wave above 2.5 Hz, or any rhythm that evolves; ictal rhythms reach the alpha band.
+        base_hz = rng.uniform(2.7, 4.5) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(10.0)))
+        jitter = rng.uniform(0.02, 0.06)
+    elif kind in ("lpd", "gpd"):
+        base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
+        jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
+    else:  # rhythmic delta: 0.5-4 Hz by definition, mostly near 2
+        base_hz = np.clip(np.exp(rng.normal(np.log(1.7), 0.33)), 0.8, 3.4)
+        jitter = 0.05
+    drift = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.03, 0.14 if kind in ("lrda", "grda") else 0.08))
+    fall = _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)
+    return Cycle(Curve(drift.knots_s, base_hz * np.exp(drift.values + fall)), float(jitter))
+
+
+def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, ...]:
+    """A bi- or triphasic sharp wave (30-90 ms, at times blunt), an after-going slow wave, at times fast activity.
+
+    Faster trains have shorter slow waves: the after-hyperpolarisation is cut by the next discharge.
+    """
+    width_s = min(rng.uniform(0.030, 0.090) if rng.random() < 0.85 else rng.uniform(0.09, 0.13), 0.22 / frequency_hz)
+    sigma_s = width_s / 2.355 * 1.2
+    slow_s = min(rng.uniform(0.07, 0.16), 0.16 / frequency_hz)
+    slow = rng.uniform(0.15, 0.9)
+    shape = [
+        Wavelet(-1.6 * sigma_s, 0.8 * sigma_s, -rng.uniform(0.1, 0.5)),
+        Wavelet(0.0, sigma_s, 1.0),
+        Wavelet(1.8 * sigma_s, 1.2 * sigma_s, -rng.uniform(0.1, 0.8)),
+        Wavelet(3.0 * sigma_s + 1.5 * slow_s, slow_s, slow),
+    ]
+    if rng.random() < 0.25:  # ACNS "+F"
+        shape.append(Wavelet(0.03, 0.06, rng.uniform(0.15, 0.4), rng.uniform(12, 19)))
+    return tuple(shape)
+
+
+def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
+    """ACNS prevalence: continuous (60 %), with an onset or offset near an EEG's centre, or in runs with pauses."""
+    chance = rng.random()
+    if chance < 0.6:
+        spans = np.array([[over.start_s - 1, over.end_s + 1]])
+    elif chance < 0.8:
+        spans = alternate(rng, over, (40.0, 200.0), (20.0, 90.0))
+        edge_s = spans.ravel()[np.abs(spans.ravel() - centres_s[0]).argmin()]
+        spans = spans + (centres_s[0] + rng.uniform(-7, 7) - edge_s)
+    else:
+        spans = alternate(rng, over, (4.0, 20.0), (1.0, 10.0))
+        spans = spans + (centres_s[0] - spans.mean(axis=1)[np.abs(spans.mean(axis=1) - centres_s[0]).argmin()])
+    return Presence(spans, 0.0, 0.0, False)
+
+
+def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
+    """A seizure of 12-90 s over the centre of every EEG's first window; a third of the patients has more of them."""
+    starts, ends = [], []
+    for centre_s in centres_s:
+        starts.append(centre_s - rng.uniform(4, 50))
+        ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
+    if rng.random() < 0.35:  # cyclic seizures, minutes apart
+        for start_s in np.arange(over.start_s + rng.uniform(0, 100), over.end_s - 60, rng.uniform(100, 240)):
+            end_s = start_s + rng.uniform(20, 60)
+            if all(end_s + 15 < s or start_s - 15 > e for s, e in zip(starts, ends, strict=True)):
+                starts.append(start_s)
+                ends.append(end_s)
+    spans = np.stack([np.sort(starts), np.sort(ends)], axis=1)
+    spans[:-1, 1] = np.minimum(spans[:-1, 1], spans[1:, 0] - 2)
+    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 1.3), True)
+
+
+def _within(presence: Presence, first: float, last: float) -> Curve:
+    """From `first` to `last` along every span; `first` when nothing changes."""
+    return Curve(presence.spans.ravel(), np.tile([first, last], len(presence.spans)))
+
+
+def _log_size(rng: np.random.Generator, over: Span, presence: Presence) -> Curve:
+    breathing = wander(rng, over, timescale_s=2.0, sd=rng.uniform(0.08, 0.3))
+    start, end = presence.spans[:, 0], presence.spans[:, 1]
+    knots = np.stack([start, start + 0.5 * (end - start), end], axis=1).ravel()
+    growth = Curve(knots, np.tile([-presence.rise, 0.0, 0.0], len(start)))
+    return Curve(breathing.knots_s, breathing.values + growth.at(breathing.knots_s))

@@ -1,0 +1,63 @@
+"""Coloured noise in two bands: below 22 Hz over the whole recording, above it only where an EEG file lies.
+
+The ten-minute spectrogram ends at 20 Hz, so the outer minutes need no sample faster than 50 Hz; the EEG file takes the
+same slow noise, interpolated exactly, and adds the fast band.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy import fft
+
+from hms.electrodes import SFREQ_HZ
+from hms.simulate.clock import Clock
+
+SLOW_HZ = 50
+"""Sampling rate of the slow band."""
+
+_CROSSOVER_HZ = (21.5, 24.0)
+_MARGIN_S = 4.0
+
+Spectrum = Callable[[Float[np.ndarray, " frequency"]], Float[np.ndarray, " frequency"]]
+"""Power (µV²/Hz, one-sided) at each frequency."""
+
+
+def _slow_share(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " frequency"]:
+    low, high = _CROSSOVER_HZ
+    return np.cos(0.5 * np.pi * np.clip((hz - low) / (high - low), 0, 1)) ** 2
+
+
+def coloured(
+    rng: np.random.Generator, channels: int, clock: Clock, spectrum: Spectrum, band: Literal["slow", "fast"]
+) -> Float[np.ndarray, "channel time"]:
+    """Independent Gaussian noise (µV) with the given spectrum, restricted to one of the two bands."""
+    size = fft.next_fast_len(clock.samples, real=True)
+    hz = np.arange(size // 2 + 1) * (clock.sfreq_hz / size)
+    share = _slow_share(hz) if band == "slow" else 1 - _slow_share(hz)
+    power = np.zeros_like(hz)
+    power[1:] = spectrum(hz[1:]) * share[1:]
+    # One-sided power P is amplitude² |X|² · 2 / (rate · size); real and imaginary parts have half each.
+    gain = np.sqrt(power * clock.sfreq_hz * size / 4).astype(np.float32)
+    waves = rng.standard_normal((channels, len(hz), 2), dtype=np.float32).view(np.complex64)[..., 0]
+    return fft.irfft(waves * gain, size, axis=1)[:, : clock.samples]
+
+
+def interpolate(
+    slow: Float[np.ndarray, "channel slow_time"], slow_clock: Clock, clock: Clock
+) -> Float[np.ndarray, "channel time"]:
+    """The slow band at the EEG's rate, by zero-padding its Fourier transform; exact up to 0.1 %.
+
+    Four faded seconds on either side keep the wrap-around of the transform away from the stretch asked for.
+    """
+    factor = SFREQ_HZ // SLOW_HZ
+    duration_s = clock.samples / SFREQ_HZ
+    wide = slow_clock.part(clock.start_s - _MARGIN_S, duration_s + 2 * _MARGIN_S)
+    size = wide.stop - wide.start
+    margin = round(_MARGIN_S * SLOW_HZ)
+    fade = np.ones(size, np.float32)
+    fade[:margin] = np.sin(0.5 * np.pi * np.arange(margin) / margin) ** 2
+    fade[-margin:] = fade[margin - 1 :: -1]
+    fine = fft.irfft(fft.rfft(slow[:, wide] * fade, axis=1), factor * size, axis=1)
+    return fine[:, factor * margin : factor * margin + clock.samples] * np.float32(factor)

@@ -1,0 +1,65 @@
+"""One rhythmic or periodic pattern, from latent state to signal.
+
+ACNS 2021 calls a pattern periodic when discharges of near-uniform shape recur with a quantifiable interval between
+them, and rhythmic when uniform waves follow each other without one. Here both are ends of one scale: every cycle holds
+a share of a discharge (sharp wave and slow wave at one moment) and a share of a wave that fills the cycle.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.simulate import geometry
+from hms.simulate.clock import Clock, Curve
+from hms.simulate.wavelet import Wavelet, wave_train
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Latent state of one pattern over a whole recording."""
+
+    cycles: Curve  # cycles done since the start; its slope is the frequency in Hz
+    discharges_s: Float[np.ndarray, " event"]
+    discharge_sizes: Float[np.ndarray, " event"]
+    discharge: tuple[Wavelet, ...]
+    periodic_share: float  # 1: discharges only, 0: waves only
+    overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave
+    active: Curve  # 0 or 1 with short flanks
+    log_size: Curve  # slow changes of amplitude, evolution included
+    size_uv: float
+    fields: Float[np.ndarray, "2 19"]
+    lag_s: float  # the second field follows the first
+    spread: Curve  # weight of the second field, 0 to 1; the first has the rest
+
+    def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
+        """The pattern at every scalp electrode in µV."""
+        times_s = clock.times_s()
+        envelope = self.size_uv * self.active.at(times_s) * np.exp(self.log_size.at(times_s))
+        second = self.spread.at(times_s)
+        first_wave = (envelope * (1 - second) * self._wave(clock)).astype(np.float32)
+        second_wave = (envelope * second * self._wave(clock._replace(start_s=clock.start_s - self.lag_s))).astype(
+            np.float32
+        )
+        return self.fields[0][:, None] * first_wave + self.fields[1][:, None] * second_wave
+
+    def _wave(self, clock: Clock) -> Float[np.ndarray, " time"]:
+        """Time course at one place, without envelope."""
+        wave = np.zeros(clock.samples)
+        if self.periodic_share > 0:
+            wave += self.periodic_share * wave_train(clock, self.discharges_s, self.discharge_sizes, self.discharge)
+        if self.periodic_share < 1:
+            phase = 2 * np.pi * self.cycles.at(clock.times_s())
+            rhythm = np.cos(phase)
+            for order, (size, shift) in enumerate(self.overtones, start=2):
+                rhythm += size * np.cos(order * phase + shift)
+            wave += (1 - self.periodic_share) * rhythm
+        return wave
+
+    def sized(self, peak_uv: float, centre_s: float) -> "Pattern":
+        """The same pattern with its loudest pairs reaching `peak_uv` in the ten seconds around a moment."""
+        clock = Clock(centre_s - 5.0, 1000, 100)
+        quiet = Curve(np.zeros(1), np.zeros(1))
+        always_on = replace(self, active=Curve(np.zeros(1), np.ones(1)), log_size=quiet, size_uv=1.0)
+        unit = geometry.loudest(geometry.bipolar(always_on.render(clock)))
+        return replace(self, size_uv=peak_uv / max(unit, 0.05))

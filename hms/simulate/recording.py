@@ -1,0 +1,175 @@
+"""One recording: a patient's brain, a pattern, artefacts and an amplifier, made into EEG files, a spectrogram and rows.
+
+The latent state covers the whole recording in continuous time. The EEG files are rendered at 200 Hz; the minutes around
+them only at 50 Hz, which is all the ten-minute spectrogram can show.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.simulate.artefacts import draw_artefacts
+from hms.simulate.background import draw_background, draw_brain
+from hms.simulate.clock import Clock, Span
+from hms.simulate.equipment import draw_equipment
+from hms.simulate.experts import draw_panel, draw_pool, truth, vote
+from hms.simulate.findings import NOTHING, Findings, measure
+from hms.simulate.kinds import Kind, draw_pattern
+from hms.simulate.noise import SLOW_HZ, interpolate
+from hms.simulate.patterns import Pattern
+from hms.simulate.plan import EegPlan, RecordingPlan, stream
+from hms.spectrogram_recipe import COLUMNS, STEP_S, WINDOW_S, regional_spectrogram
+
+EEG_LEADS_S = 275
+"""Second of the ten-minute window at which the fifty-second window starts: both share their centre."""
+
+_AROUND_S = 6
+_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
+_WEAK_KINDS: tuple[Kind, ...] = ("lpd", "gpd", "lrda", "grda")
+
+
+class Recording:
+    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone."""
+
+    def __init__(self, plan: RecordingPlan, seed: int):
+        self.plan = plan
+        self.seed = seed
+        self.duration_s = 600 + plan.last_offset_s
+        over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
+        self.slow_clock = Clock(over.start_s, round((over.end_s - over.start_s) * SLOW_HZ), SLOW_HZ)
+        rng = self._stream("state")
+        self.brain = draw_brain(stream(seed, 2, plan.patient))
+        self.background = draw_background(rng, self.brain, over)
+        self.artefacts = draw_artefacts(rng, over, rich=bool(rng.random() < (0.3 if plan.kind == "other" else 0.12)))
+        self.equipment = draw_equipment(rng, over)
+        self.pattern = self._draw_pattern(rng, over)
+
+    def _stream(self, purpose: str, number: int = 0) -> np.random.Generator:
+        return stream(self.seed, _STREAMS[purpose], self.plan.number, number)
+
+    def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
+        """A pattern of the planned kind; in most "other" recordings one too weak to convince, in the rest none."""
+        centres_s = np.array([EEG_LEADS_S + eeg.start_s + 25.0 for eeg in self.plan.eegs])
+        if self.plan.kind == "other":
+            if rng.random() < 0.3:
+                return None
+            kind, contrast = _WEAK_KINDS[rng.integers(len(_WEAK_KINDS))], np.exp(rng.normal(np.log(1.4), 0.45))
+        else:
+            kind, contrast = self.plan.kind, np.exp(rng.normal(np.log(4.6), 0.5))
+        peak_uv = min(contrast * self.brain.amplitude_uv, 450.0)
+        return draw_pattern(rng, kind, over, centres_s).sized(peak_uv, centres_s[0])
+
+    @cached_property
+    def _slow_noise(self) -> Float[np.ndarray, "19 slow_time"]:
+        """All noise below 22 Hz: brain, muscle, bad electrode."""
+        rng = self._stream("noise")
+        noise = self.background.render(rng, self.slow_clock, fast=False)
+        noise += self.artefacts.muscle(rng, self.slow_clock, fast=False)
+        return noise + self.equipment.bad_noise(rng, self.slow_clock)
+
+    @cached_property
+    def _slow_rest(self) -> Float[np.ndarray, "19 slow_time"]:
+        """Everything but the pattern, at the slow rate."""
+        return self._slow_noise + self.artefacts.render(self.slow_clock)
+
+    def findings(self, centre_s: float) -> Findings:
+        """What there is to see in the ten seconds around a moment."""
+        if self.pattern is None:
+            return NOTHING
+        return measure(self.pattern, self._slow_rest, self.slow_clock, centre_s)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of train.csv with the truth of each window in columns named as the classes."""
+        pool = draw_pool(stream(self.seed, 3))
+        rows = []
+        for number, eeg in enumerate(self.plan.eegs):
+            panel = draw_panel(self._stream("votes", number), len(pool), max(eeg.votes))
+            for sub_id, (offset_s, label_id, votes) in enumerate(
+                zip(eeg.offsets_s, eeg.label_ids, eeg.votes, strict=True)
+            ):
+                findings = self.findings(EEG_LEADS_S + eeg.start_s + offset_s + 25.0)
+                counts = np.bincount(vote(findings, pool, panel)[:votes], minlength=len(CLASSES))
+                rows.append(
+                    {
+                        "eeg_id": eeg.eeg_id,
+                        "eeg_sub_id": sub_id,
+                        "eeg_label_offset_seconds": float(offset_s),
+                        "spectrogram_id": self.plan.spectrogram_id,
+                        "spectrogram_sub_id": sum(len(e.offsets_s) for e in self.plan.eegs[:number]) + sub_id,
+                        "spectrogram_label_offset_seconds": float(eeg.start_s + offset_s),
+                        "label_id": label_id,
+                        "patient_id": self.plan.patient_id,
+                        "expert_consensus": CONSENSUS_NAMES[int(counts.argmax())],
+                        **dict(zip(VOTE_COLUMNS, counts.tolist(), strict=True)),
+                        **dict(zip(CLASSES, truth(findings, pool).tolist(), strict=True)),
+                    }
+                )
+        return rows
+
+    def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:
+        """The EEG file's samples (µV, rounded to 0.01 as in the real files; NaN where missing)."""
+        eeg = self.plan.eegs[number]
+        clock = Clock(float(EEG_LEADS_S + eeg.start_s), eeg.duration_s * SFREQ_HZ, SFREQ_HZ)
+        rng = self._stream("fast", number)
+        channels = np.empty((len(ELECTRODES), clock.samples), np.float32)
+        channels[:-1] = interpolate(self._slow_noise, self.slow_clock, clock)
+        channels[:-1] += self.background.render(rng, clock, fast=True)
+        channels[:-1] += self.artefacts.muscle(rng, clock, fast=True)
+        channels[:-1] += self.artefacts.render(clock)
+        if self.pattern is not None:
+            channels[:-1] += self.pattern.render(clock)
+        channels[-1] = self.artefacts.heart_channel(clock)
+        recorded = self.equipment.record(channels, clock, mains=True)
+        return np.ascontiguousarray((np.round(recorded * 100) / 100).astype(np.float32).T)
+
+    def spectrogram(self, eegs: list[Float[np.ndarray, "_ 20"]]) -> Float[np.ndarray, "row 400"]:
+        """Power of the four regions every 2 s: from the EEG files where they reach, else from the slow render."""
+        lead_s = 5.0  # even steps back from the first row's window, which starts at -1 s; outside the filter's settling
+        part = self.slow_clock.part(-lead_s, self.duration_s + 2 * lead_s)
+        slow = np.zeros((len(ELECTRODES), part.stop - part.start), np.float32)
+        clock = Clock(-lead_s, slow.shape[1], SLOW_HZ)
+        slow[:-1] = self._slow_rest[:, part]
+        if self.pattern is not None:
+            slow[:-1] += self.pattern.render(clock)
+        outer = regional_spectrogram(
+            np.ascontiguousarray(self.equipment.record(slow, clock, mains=False).T), float(SLOW_HZ)
+        )
+        rows = outer[:, 2 : 2 + self.duration_s // STEP_S]
+        for plan, eeg in zip(self.plan.eegs, eegs, strict=True):
+            inner = regional_spectrogram(eeg)
+            first = first_inner_row(plan)
+            rows[:, first : first + inner.shape[1]] = inner
+        return rows.transpose(1, 0, 2).reshape(rows.shape[1], len(COLUMNS))
+
+
+def first_inner_row(eeg: EegPlan) -> int:
+    """Row of the spectrogram whose window starts with the EEG file; row j is centred at 1 + 2j s."""
+    return (EEG_LEADS_S + eeg.start_s + WINDOW_S // 2 - 1) // STEP_S
+
+
+def write_eeg(path: Path, eeg: Float[np.ndarray, "time 20"]) -> None:
+    """An EEG file of the competition: one float32 column (µV) per electrode, null where missing."""
+    _write_parquet(_frame(eeg, ELECTRODES), path)
+
+
+def write_spectrogram(path: Path, power: Float[np.ndarray, "row 400"]) -> None:
+    """A spectrogram file of the competition: `time` of each row's centre (s), then 400 float32 columns (µV²/Hz)."""
+    time = pl.Series("time", 1 + STEP_S * np.arange(len(power), dtype=np.int64))
+    _write_parquet(_frame(power, COLUMNS).insert_column(0, time), path)
+
+
+def _frame(values: Float[np.ndarray, "row column"], names: tuple[str, ...]) -> pl.DataFrame:
+    frame = pl.from_numpy(values, schema=list(names), orient="row")
+    return frame.fill_nan(None) if np.isnan(values).any() else frame
+
+
+def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    temporary = path.with_suffix(".part")
+    frame.write_parquet(temporary, compression="lz4", statistics=False)
+    temporary.replace(path)

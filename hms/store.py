@@ -1,0 +1,111 @@
+"""One file of float16 samples instead of thousands of parquet files, memory-mapped: a batch is a gather from it.
+
+Layout of the folder:
+
+    eeg.f16            samples x 20 channels, µV, all EEGs one after another
+    spectrogram.f16    rows x 4 regions x 100 frequencies, µV²/Hz
+    rows.parquet       train.csv plus `eeg_start`, `spectrogram_start`: where each row's windows begin in the two files
+    store.json         format, fingerprint of the corpus, shapes, what was left out; written last
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float16
+
+from hms.corpus import BadFile, fingerprint, recordings
+from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.errors import DataError
+from hms.files import first_line, read_labels
+from hms.progress import track
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
+
+FORMAT = 1
+_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel gets there
+
+
+class Store(NamedTuple):
+    """An open store; the arrays are read-only memory maps."""
+
+    path: Path
+    fingerprint: str
+    rows: pl.DataFrame
+    """Columns of train.csv, then `line`, `eeg_start`, `spectrogram_start`."""
+    eeg: Float16[np.ndarray, "time electrode"]
+    spectrogram: Float16[np.ndarray, "row region frequency"]
+    left_out: list[str]
+    """What is wrong with each file that the store was built without."""
+
+
+def open_store(path: Path) -> Store:
+    """Map a store into memory. Raises DataError when the folder holds no whole store of this format."""
+    try:
+        about = json.loads((path / "store.json").read_text())
+        if about["format"] != FORMAT:
+            raise ValueError(f"want format {FORMAT}, got {about['format']}")
+        eeg = np.memmap(path / "eeg.f16", np.float16, "r", shape=(about["samples"], len(ELECTRODES)))
+        shape = (about["spectrogram_rows"], len(REGIONS), len(FREQUENCIES_HZ))
+        spectrogram = np.memmap(path / "spectrogram.f16", np.float16, "r", shape=shape)
+        rows = pl.read_parquet(path / "rows.parquet")
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path}: not a whole store ({first_line(error)}); delete it and prepare again") from None
+    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"])
+
+
+def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "raise") -> Store:
+    """Read and check the corpus at `root` in one pass and publish its store at `path`.
+
+    Raises DataError with a line for every bad file and leaves nothing behind; with `on_bad="skip"` the EEGs of bad
+    files are left out.
+    """
+    identity = fingerprint(root)
+    labels = read_labels(root / "train.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.mkdir()
+    try:
+        rows, about, bad = _write_signals(root, labels, temporary)
+        table = "\n".join(f"  {problem}" for problem in bad)
+        if bad and on_bad == "raise":
+            raise DataError(f"{root}: {len(bad)} bad file(s); on_bad=skip leaves their EEGs out\n{table}")
+        if rows.is_empty():
+            raise DataError(f"{root}: no EEG is left\n{table}")
+        rows.write_parquet(temporary / "rows.parquet")
+        about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
+        (temporary / "store.json").write_text(json.dumps(about, indent=1))
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return open_store(path)
+
+
+def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, dict[str, object], list[str]]:
+    samples = spectrogram_rows = 0
+    starts: list[tuple[int, int, int]] = []
+    bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is met once per EEG
+    with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
+        for found in track(recordings(root, labels), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
+            if isinstance(found, BadFile):
+                bad[found.problem] = None
+                continue
+            starts.append((found.eeg_id, samples, spectrogram_rows - int(found.spectrogram_start_s) // STEP_S))
+            np.clip(found.eeg, -_LARGEST, _LARGEST).astype(np.float16).tofile(eeg)
+            np.clip(found.spectrogram, 0, _LARGEST).astype(np.float16).tofile(spectrogram)
+            samples += len(found.eeg)
+            spectrogram_rows += len(found.spectrogram)
+    where = pl.DataFrame(
+        starts, {"eeg_id": pl.Int64, "eeg_start": pl.Int64, "spectrogram_start": pl.Int64}, orient="row"
+    )
+    # Without spectrogram files each EEG has its own spectrogram, on the EEG's clock.
+    offset = "spectrogram" if (root / "train_spectrograms").is_dir() else "eeg"
+    rows = labels.join(where, on="eeg_id", how="inner", maintain_order="left").with_columns(
+        pl.col("eeg_start") + (pl.col("eeg_label_offset_seconds") * SFREQ_HZ).round().cast(pl.Int64),
+        pl.col("spectrogram_start") + (pl.col(f"{offset}_label_offset_seconds") // STEP_S).cast(pl.Int64),
+    )
+    return rows, {"samples": samples, "spectrogram_rows": spectrogram_rows}, list(bad)

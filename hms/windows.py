@@ -1,0 +1,84 @@
+"""Windows of a store as batches: one gather for all rows of a batch, no code per sample.
+
+`Windows` is a torch dataset whose items are whole batches (`__getitems__`), so an ordinary DataLoader serves it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float16
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hms.batch import Batch
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
+from hms.labels import VOTE_COLUMNS, target_of, vote_weight
+from hms.store import Store
+
+
+class Windows(Dataset[Batch]):
+    """The windows of `rows` (a part of `store.rows`); item i is the batch of row i alone."""
+
+    def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
+        self.rows = rows
+        self._eeg_start = rows["eeg_start"].to_numpy()
+        self._eeg = _sliding(store.eeg, EEG_WINDOW)
+        self._spectrogram_start = rows["spectrogram_start"].to_numpy()
+        self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_WINDOW) if with_spectrogram else None
+        votes = rows.select(VOTE_COLUMNS).to_numpy()
+        self._target = torch.from_numpy(target_of(votes).astype(np.float32))
+        self._weight = torch.from_numpy(vote_weight(votes).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, item: int) -> Batch:
+        return self.__getitems__([item])
+
+    def __getitems__(self, items: Sequence[int]) -> Batch:
+        """The batch of several rows, numbered within `rows`."""
+        eeg = torch.from_numpy(self._eeg[self._eeg_start[items]]).transpose(1, 2)
+        spectrogram = None
+        if self._spectrogram is not None:
+            spectrogram = torch.from_numpy(self._spectrogram[self._spectrogram_start[items]]).transpose(1, 2)
+        row = torch.as_tensor(items)
+        return Batch(eeg, spectrogram, self._target[row], self._weight[row], row)
+
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
+        """Batches in the sampler's order (without one: in the order of `rows`)."""
+        return DataLoader(
+            self, batch_size, sampler=sampler, collate_fn=_as_is, pin_memory=torch.cuda.is_available()
+        )  # no workers: the gather costs less than handing a batch between processes
+
+
+class OneRowPerEeg(Sampler[int]):
+    """Each epoch, one random row of every EEG, in random order: a long recording counts no more than a short one."""
+
+    def __init__(self, rows: pl.DataFrame, seed: int):
+        order = np.argsort(rows["eeg_id"].to_numpy(), kind="stable")
+        _, self._first, self._count = np.unique(rows["eeg_id"].to_numpy()[order], return_index=True, return_counts=True)
+        self._order, self._seed, self._epoch = order, seed, 0
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch; a resumed run draws what the uninterrupted one would have."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        draw = np.random.default_rng((self._seed, self._epoch))
+        chosen = self._order[self._first + draw.integers(self._count)]
+        return iter(draw.permutation(chosen).tolist())
+
+
+def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.ndarray, "start size ..."]:
+    """Every window of `size` as a view; only the windows asked for are ever read."""
+    shape = (len(samples) - size + 1, size, *samples.shape[1:])
+    return np.lib.stride_tricks.as_strided(samples, shape, (samples.strides[0], *samples.strides), writeable=False)
+
+
+def _as_is(batch: Any) -> Any:
+    return batch

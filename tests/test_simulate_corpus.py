@@ -1,0 +1,198 @@
+"""A simulated folder keeps the competition's layout to the letter, and the same settings give the same bytes."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hms.electrodes import ELECTRODES
+from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.simulate import corpus
+from hms.simulate.corpus import SIZES, SimulatedFolder
+from hms.simulate.plan import make_plan
+from hms.simulate.recording import first_inner_row
+from hms.spectrogram_recipe import COLUMNS, regional_spectrogram
+
+TRAIN_COLUMNS = (
+    "eeg_id,eeg_sub_id,eeg_label_offset_seconds,spectrogram_id,spectrogram_sub_id,spectrogram_label_offset_seconds,"
+    "label_id,patient_id,expert_consensus,seizure_vote,lpd_vote,gpd_vote,lrda_vote,grda_vote,other_vote"
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corpus") / "tiny"
+    SimulatedFolder(str(root), "tiny", workers=1).make()
+    return root
+
+
+def digest(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_table_has_the_real_columns_types_and_consensus(tiny):
+    assert (tiny / "train.csv").read_text().splitlines()[0] == TRAIN_COLUMNS
+    train = pl.read_csv(tiny / "train.csv")
+    assert train["eeg_label_offset_seconds"].dtype == pl.Float64
+    votes = train.select(VOTE_COLUMNS).to_numpy()
+    assert train["expert_consensus"].to_list() == [CONSENSUS_NAMES[k] for k in votes.argmax(axis=1)]
+    assert train["label_id"].is_unique().all()
+    ids = train.select("eeg_id", "spectrogram_id", "label_id", "patient_id").to_numpy()
+    assert (ids > 0).all()
+    assert (ids < 2**32).all()
+    assert train["patient_id"].n_unique() >= 10
+
+
+def test_rows_of_an_eeg_start_at_zero_and_overlap(tiny):
+    for (eeg_id,), rows in pl.read_csv(tiny / "train.csv").group_by("eeg_id"):
+        offset = rows["eeg_label_offset_seconds"].to_numpy()
+        assert offset[0] == 0, eeg_id
+        assert (offset % 2 == 0).all()
+        assert ((np.diff(offset) > 0) & (np.diff(offset) < 50)).all()
+        assert rows["eeg_sub_id"].to_list() == list(range(len(rows)))
+        assert (rows["spectrogram_label_offset_seconds"] - rows["eeg_label_offset_seconds"]).n_unique() == 1
+        assert rows["patient_id"].n_unique() == rows["spectrogram_id"].n_unique() == 1
+
+
+def test_every_file_has_the_real_columns_and_reaches_its_last_window(tiny):
+    train = pl.read_csv(tiny / "train.csv")
+    for (eeg_id,), rows in train.group_by("eeg_id"):
+        eeg = pl.read_parquet(tiny / "train_eegs" / f"{eeg_id}.parquet")
+        assert eeg.columns == list(ELECTRODES)
+        assert set(eeg.dtypes) == {pl.Float32}
+        assert len(eeg) == (rows["eeg_label_offset_seconds"].max() + 50) * 200
+        samples = eeg.to_numpy().astype(float)
+        np.testing.assert_allclose(samples, np.round(samples, 2), atol=2e-3)
+    for (spectrogram_id,), rows in train.group_by("spectrogram_id"):
+        power = pl.read_parquet(tiny / "train_spectrograms" / f"{spectrogram_id}.parquet")
+        assert power.columns == ["time", *COLUMNS]
+        assert power.dtypes == [pl.Int64, *[pl.Float32] * 400]
+        assert len(power) == 300 + rows["spectrogram_label_offset_seconds"].max() / 2
+        assert power["time"].to_list() == list(range(1, 2 * len(power), 2))
+        assert (power.drop("time").drop_nulls().to_numpy() >= 0).all()
+
+
+def test_the_test_part_has_one_window_each_of_unseen_patients(tiny):
+    test = pl.read_csv(tiny / "test.csv")
+    assert test.columns == ["spectrogram_id", "eeg_id", "patient_id"]
+    assert not set(test["patient_id"]) & set(pl.read_csv(tiny / "train.csv")["patient_id"])
+    for spectrogram_id, eeg_id, _ in test.iter_rows():
+        assert len(pl.read_parquet(tiny / "test_eegs" / f"{eeg_id}.parquet")) == 10_000
+        assert len(pl.read_parquet(tiny / "test_spectrograms" / f"{spectrogram_id}.parquet")) == 300
+    submission = pl.read_csv(tiny / "sample_submission.csv")
+    assert submission.columns == ["eeg_id", *VOTE_COLUMNS]
+    assert submission["eeg_id"].to_list() == test["eeg_id"].to_list()
+    assert pl.read_parquet(tiny / "test_truth.parquet").columns == ["eeg_id", *CLASSES]
+
+
+def test_truth_names_every_row_and_sums_to_one(tiny):
+    truth = pl.read_parquet(tiny / "truth.parquet")
+    assert truth.columns == ["label_id", *CLASSES]
+    assert truth["label_id"].to_list() == pl.read_csv(tiny / "train.csv")["label_id"].to_list()
+    np.testing.assert_allclose(truth.select(CLASSES).to_numpy().sum(axis=1), 1.0, atol=1e-12)
+    assert set(truth.select(CLASSES).dtypes) == {pl.Float64}
+
+
+def test_inner_rows_of_a_spectrogram_are_the_recipe_on_the_eeg_file(tiny):
+    for plan in make_plan(SIZES["tiny"], 0)[:6]:
+        saved = pl.read_parquet(tiny / "train_spectrograms" / f"{plan.spectrogram_id}.parquet").drop("time").to_numpy()
+        for eeg in plan.eegs:
+            samples = pl.read_parquet(tiny / "train_eegs" / f"{eeg.eeg_id}.parquet").to_numpy()
+            power = regional_spectrogram(samples.astype(np.float32))
+            first = first_inner_row(eeg)
+            # Row j is centred at 1 + 2j s of the spectrogram, 275 s later than in the EEG.
+            assert 1 + 2 * first == 275 + eeg.start_s + 2
+            inner = saved[first : first + power.shape[1]]
+            np.testing.assert_array_equal(inner, power.transpose(1, 0, 2).reshape(len(inner), 400))
+
+
+def test_two_workers_write_the_same_bytes_as_none(tiny, tmp_path):
+    SimulatedFolder(str(tmp_path / "again"), "tiny", workers=2).make()
+    assert digest(tmp_path / "again") == digest(tiny)
+
+
+def test_an_interrupted_run_continues_to_the_same_bytes(tiny, tmp_path, monkeypatch):
+    root = tmp_path / "half"
+    calls = []
+
+    def stop_at_fifth(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        make_one(*arguments)
+
+    make_one = corpus._make_recording
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "_make_recording", stop_at_fifth)
+        with pytest.raises(KeyboardInterrupt):
+            SimulatedFolder(str(root), "tiny", workers=1).make()
+    assert not (root / "train.csv").exists()
+    done = {path: path.stat().st_mtime_ns for path in (root / "train_eegs").iterdir()}
+    SimulatedFolder(str(root), "tiny", workers=1).make()
+    assert all(path.stat().st_mtime_ns == made for path, made in done.items())
+    assert digest(root) == digest(tiny)
+
+
+def test_a_complete_folder_is_left_alone(tiny, capsys):
+    before = {path: path.stat().st_mtime_ns for path in tiny.rglob("*")}
+    SimulatedFolder(str(tiny), "tiny").make()
+    assert {path: path.stat().st_mtime_ns for path in tiny.rglob("*")} == before
+    assert capsys.readouterr().err == ""
+
+
+def test_other_settings_are_refused_in_one_line(tiny):
+    with pytest.raises(ValueError, match="delete it") as caught:
+        SimulatedFolder(str(tiny), "tiny", seed=5).make()
+    assert str(caught.value) == (
+        f"{tiny}: holds a simulated corpus of format 1, size tiny, seed 0; asked for format 1, size tiny, seed 5: "
+        "delete it or choose another data.root"
+    )
+
+
+def test_a_folder_of_other_files_is_never_written_to(tmp_path):
+    (tmp_path / "train.csv").write_text("real data")
+    with pytest.raises(ValueError, match="holds files that were not simulated; asked for format 1, size tiny, seed 0"):
+        SimulatedFolder(str(tmp_path), "tiny").make()
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "seed: want at least 0, got -1"),
+        ({"workers": 0}, "workers: want at least 1, got 0"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SimulatedFolder(str(tmp_path), "tiny", **arguments)
+
+
+def test_another_seed_gives_other_files(tiny):
+    one, other = make_plan(SIZES["tiny"], 0), make_plan(SIZES["tiny"], 1)
+    assert not {eeg.eeg_id for plan in one for eeg in plan.eegs} & {eeg.eeg_id for plan in other for eeg in plan.eegs}
+
+
+def test_every_size_has_the_numbers_of_eegs_it_says():
+    for size in SIZES.values():
+        plans = make_plan(size, 0)
+        count = {
+            group: sum(len(plan.eegs) for plan in plans if plan.group == group) for group in ("high", "low", "test")
+        }
+        assert count == {"high": size.high_eegs, "low": size.low_eegs, "test": size.test_eegs}
+        assert len({plan.patient_id for plan in plans}) == size.patients + size.test_eegs
+        for plan in plans:
+            votes = [number for eeg in plan.eegs for number in (max(eeg.votes),)]
+            assert all(10 <= n <= 28 if plan.group != "low" else 1 <= n <= 7 for n in votes)
+            assert not {8, 9} & {n for eeg in plan.eegs for n in eeg.votes}
+
+
+def test_simulating_imports_neither_torch_nor_hydra():
+    code = "import sys, hms.simulate.corpus; print({'torch', 'lightning', 'hydra', 'omegaconf'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -1,0 +1,116 @@
+"""Votes follow the findings; over many experts they are the truth; the corpus has the real prior and agreement."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
+from hms.simulate.corpus import SIZES
+from hms.simulate.experts import draw_panel, draw_pool, truth, vote
+from hms.simulate.findings import NOTHING, Findings
+from hms.simulate.plan import make_plan
+from hms.simulate.recording import Recording
+
+SEED = 0
+CLEAR = {
+    "seizure": Findings(2.0, 40.0, 4.5, 0.4, 1.2, 0.5),
+    "lpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.7),
+    "gpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.03),
+    "lrda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.7),
+    "grda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.03),
+    "other": NOTHING,
+}
+
+
+def pool() -> np.ndarray:
+    return draw_pool(np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_clear_findings_get_their_class(name):
+    expected = truth(CLEAR[name], pool())
+    assert CLASSES[expected.argmax()] == name
+    assert expected.max() > 0.75
+    assert expected.sum() == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("findings", [CLEAR["lpd"], Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27)], ids=["clear", "unsure"])
+def test_votes_of_many_experts_are_the_truth(findings):
+    rng = np.random.default_rng(0)
+    experts = pool()
+    votes = [vote(findings, experts, draw_panel(rng, len(experts), len(experts))) for _ in range(300)]
+    share = np.bincount(np.concatenate(votes), minlength=6) / (300 * len(experts))
+    np.testing.assert_allclose(share, truth(findings, experts), atol=0.012)
+
+
+def test_an_expert_repeats_a_vote_on_the_same_findings():
+    experts = pool()
+    panel = draw_panel(np.random.default_rng(0), len(experts), 20)
+    findings = Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27)
+    first = vote(findings, experts, panel)
+    np.testing.assert_array_equal(first, vote(findings, experts, panel))
+    near = vote(findings._replace(log_contrast=0.82), experts, panel)
+    assert np.mean(near != first) < 0.15
+
+
+def test_too_few_cycles_are_no_pattern():
+    assert truth(CLEAR["lpd"]._replace(cycles=0.5), pool())[1] < truth(CLEAR["lpd"], pool())[1] - 0.2
+
+
+def test_evolution_makes_a_slower_rhythm_ictal():
+    slow = CLEAR["grda"]._replace(frequency_hz=2.4)
+    assert truth(slow._replace(evolution=0.6), pool())[0] > truth(slow, pool())[0] + 0.3
+
+
+@pytest.fixture(scope="module")
+def judged() -> tuple[np.ndarray, np.ndarray]:
+    """Vote shares and truth of the first row with the most votes of every high-vote EEG, labels only."""
+    shares, truths = [], []
+    plans = [plan for plan in make_plan(SIZES["small"], SEED) if plan.group == "high"]
+    for plan in plans[::4]:
+        most = {eeg.eeg_id: max(eeg.votes) for eeg in plan.eegs}
+        for row in Recording(plan, SEED).rows():
+            votes = np.array([row[column] for column in VOTE_COLUMNS])
+            if votes.sum() == most.get(row["eeg_id"]):
+                most.pop(row["eeg_id"])
+                assert votes.sum() >= HIGH_VOTES
+                shares.append(votes / votes.sum())
+                truths.append([row[name] for name in CLASSES])
+    return np.array(shares), np.array(truths)
+
+
+def divergence(target: np.ndarray, prediction: np.ndarray) -> float:
+    ratio = np.where(target > 0, target, 1.0) / np.clip(prediction, 1e-15, 1.0)
+    return float((target * np.log(ratio)).sum(axis=1).mean())
+
+
+def test_the_constant_prior_is_as_bad_as_on_the_real_data(judged):
+    shares, _ = judged
+    assert 0.75 < divergence(shares, shares.mean(axis=0, keepdims=True)) < 1.20
+
+
+def test_the_truth_leaves_only_the_noise_of_few_votes(judged):
+    assert 0.06 < divergence(*judged) < 0.13
+
+
+def test_classes_are_as_frequent_as_in_the_real_data(judged):
+    real = dict(zip(CLASSES, (0.05, 0.18, 0.12, 0.08, 0.09, 0.48), strict=True))
+    assert dict(zip(CLASSES, judged[0].mean(axis=0).tolist(), strict=True)) == pytest.approx(real, abs=0.05)
+
+
+def test_experts_disagree_as_much_as_the_real_ones(judged):
+    shares, _ = judged
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
+    assert 0.5 < entropy.mean() < 0.75
+    assert 0.08 < (shares.max(axis=1) == 1).mean() < 0.25
+
+
+def test_a_patient_resembles_itself_more_than_others():
+    plans = [plan for plan in make_plan(SIZES["small"], SEED) if plan.group == "high"]
+    kinds = {}
+    for plan in plans:
+        kinds.setdefault(plan.patient, []).append(plan.kind)
+    same = [a == b for owned in kinds.values() for a, b in pairwise(owned)]
+    shuffled = np.random.default_rng(0).permutation([plan.kind for plan in plans])
+    assert np.mean(same) > np.mean(shuffled[:-1] == shuffled[1:]) + 0.1
