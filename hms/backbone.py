@@ -3,10 +3,13 @@
 A backbone maps one-channel images of any size to one vector each and says how long it is in `out_features`.
 """
 
+import os
+import socket
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,6 +27,10 @@ class TimmBackbone(nn.Module):
 
     def __init__(self, name: str, pretrained: bool, weights: str | None, drop_path_rate: float):
         super().__init__()
+        if pretrained and not weights and not _hub_answers():
+            os.environ["HF_HUB_OFFLINE"] = "1"  # what is cached still loads; the rest fails now, not after minutes
+        import timm  # after the line above; brings torchvision, seconds that a tiny backbone need not wait for
+
         overlay = {"file": str(_weights_file(weights, name))} if pretrained and weights else None
         try:
             self.network = timm.create_model(
@@ -54,19 +61,23 @@ class TinyBackbone(nn.Module):
     """A residual network that trains in minutes on two CPU cores.
 
     The first layer cuts the image into 4x4 patches, because on a CPU the time goes where the image is large; it is
-    followed by one residual block per further entry of `channels`, each halving the image.
+    followed by one residual block per further entry of `channels`, each halving the image. Features are averaged in
+    `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so where says which side of the head.
     """
 
-    def __init__(self, channels: list[int]):
+    def __init__(self, channels: list[int], grid: list[int]):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels: want at least two stages, got {channels}")
+        if len(grid) != 2 or min(grid) < 1:
+            raise ValueError(f"grid: want rows and columns, got {grid}")
         self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), nn.BatchNorm2d(channels[0]), nn.ReLU())
         self.blocks = nn.Sequential(*(_Residual(i, o) for i, o in pairwise(channels)))
-        self.out_features = channels[-1]
+        self.pool = nn.AdaptiveAvgPool2d((grid[0], grid[1]))
+        self.out_features = channels[-1] * grid[0] * grid[1]
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
-        return self.blocks(self.stem(image)).mean(dim=(2, 3))
+        return self.pool(self.blocks(self.stem(image))).flatten(1)
 
 
 class _Residual(nn.Module):
@@ -85,6 +96,16 @@ class _Residual(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch out height2 width2"]:
         return torch.relu(self.convolutions(x) + self.shortcut(x))
+
+
+def _hub_answers() -> bool:
+    """Whether the hub's name can be looked up; behind a proxy that says nothing, so it is taken to answer."""
+    if getproxies():
+        return True
+    try:
+        return bool(socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443))
+    except OSError:
+        return False
 
 
 def _weights_file(weights: str, name: str) -> Path:

@@ -24,8 +24,8 @@ def build(node: dict[str, Any], **more: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         if isinstance(cause, ValueError | TypeError):
-            where = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else node["_target_"]
-            raise ConfigError(f"{where}: {cause}") from None
+            target = str(error).partition("'")[2].partition("'")[0]  # Hydra says: Error in call to target '...'
+            raise ConfigError(f"{target}: {cause}") from None
         raise
     return made(**more) if more else made
 

@@ -48,9 +48,7 @@ class CompetitionFolder:
     def make(self) -> None:
         """Raise DataError unless `root` is a folder."""
         if not self.root.is_dir():
-            raise DataError(
-                f"data.root: want the folder of the competition's files, got '{self.root}' (no such folder)"
-            )
+            raise DataError(f"data.root: want a folder with train.csv, got '{self.root}' (no such folder)")
 
 
 class Recording(NamedTuple):

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.console import Console
 
 from hms.build import build
 from hms.config import entry_point
+from hms.console import say
 from hms.errors import DataError
 from hms.files import replacing
 from hms.labels import VOTE_COLUMNS
@@ -18,8 +18,8 @@ from hms.scores import Scores, predictions, read_truth, score, show
 
 def evaluate(config: dict[str, Any]) -> Scores:
     """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
-    from hms.predict import mean_probabilities  # torch is slow to import
-    from hms.runs import finished_folds, provenance
+    from hms.predict import best_device, probabilities  # torch is slow to import
+    from hms.runs import corpus_of, finished_folds, load_model
 
     folds = finished_folds(Path(config["run"]))
     folder = build(config["data"])
@@ -27,7 +27,9 @@ def evaluate(config: dict[str, Any]) -> Scores:
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
-    table = predictions(rows, None, mean_probabilities(folds, store, rows, config["trainer"], config["batch_size"]))
+    device = best_device(config["accelerator"])
+    found = probabilities([load_model(fold) for fold in folds], store, rows, config["batch_size"], device)
+    table = predictions(rows, None, found)
     scores = score(table, read_truth(folder.root))
     out = Path(config["out"])
     out.mkdir(parents=True, exist_ok=True)
@@ -35,10 +37,11 @@ def evaluate(config: dict[str, Any]) -> Scores:
         table.write_parquet(temporary)
     with replacing(out / "evaluation.json") as temporary:
         temporary.write_text(json.dumps(scores, indent=1))
-    show({f"{len(folds)} fold(s)": scores}, f"{config['run']} on {folder.root}: KL, and by the class that leads the votes")
-    if any(provenance(fold)["corpus"] == store.fingerprint for fold in folds):
+    title = f"{config['run']} on {folder.root}: KL, all and by the class that leads the votes"
+    show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
+    if any(corpus_of(fold) == store.fingerprint for fold in folds):
         print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
-    Console(stderr=True).print(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
+    say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores
 
 

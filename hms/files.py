@@ -72,7 +72,7 @@ def read_labels(path: Path) -> pl.DataFrame:
 
 def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
     """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing."""
-    eeg = _read_columns(path, ELECTRODES)
+    eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
         _refuse_infinite(path, eeg, ELECTRODES)
         for name, missing in zip(SCALP, np.isnan(eeg).all(axis=0), strict=False):
@@ -89,7 +89,7 @@ def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
 def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
     """Power (µV²/Hz) of one spectrogram file, a row per 2 s, regions LL RL LP RP, NaN where missing."""
     table = _read_columns(path, ("time", *COLUMNS))
-    time_s, power = table[:, 0], table[:, 1:]
+    time_s, power = table["time"].to_numpy(), _samples(table.drop("time"))
     wrong = np.flatnonzero(np.diff(time_s) != STEP_S)
     if len(wrong):
         row = int(wrong[0])
@@ -103,6 +103,8 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
 
 def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
     """Raise DataError unless `got` are the columns `want`, in that order."""
+    if tuple(got) == tuple(want):
+        return
     missing = [name for name in want if name not in got]
     extra = [name for name in got if name not in want]
     if missing or extra:
@@ -119,7 +121,7 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _read_columns(path: Path, want: Sequence[str]) -> Float[np.ndarray, "row column"]:
+def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path, memory_map=False)
     except FileNotFoundError:
@@ -132,7 +134,12 @@ def _read_columns(path: Path, want: Sequence[str]) -> Float[np.ndarray, "row col
             raise DataError(f"{path}: column '{name}': want floating-point numbers, got {kind}")
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
-    return table.cast(pl.Float32).to_numpy()  # missing values become NaN
+    return table
+
+
+def _samples(table: pl.DataFrame) -> Float[np.ndarray, "row column"]:
+    """Missing values become NaN."""
+    return (table if set(table.dtypes) == {pl.Float32} else table.cast(pl.Float32)).to_numpy()
 
 
 def _refuse_infinite(path: Path, values: Float[np.ndarray, "row column"], names: Sequence[str]) -> None:

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, WandbLogger
 from rich.console import Console
 
 from hms.build import build
+from hms.console import say
 from hms.errors import UserError
 from hms.files import replacing
 from hms.folds import patient_folds
 from hms.metrics_csv import MetricsCsv
 from hms.model import Model
 from hms.module import Classifier
+from hms.predict import probabilities
 from hms.prepare import prepared
 from hms.runs import is_finished, open_run, run_folder, save_model, summarise
 from hms.scores import predictions, read_truth, score
@@ -34,9 +35,8 @@ def fit(config: dict[str, Any]) -> float:
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     run = run_folder(config, store.fingerprint)
     if is_finished(run):
-        Console(stderr=True).print(f"{run} is trained already: nothing to do")
+        say(f"{run} is trained already: nothing to do")
     else:
-        open_run(run, config, store.fingerprint)
         began_s = time.monotonic()
         table = _train(config, store, run)
         with replacing(run / "oof.parquet") as temporary:
@@ -64,6 +64,7 @@ def _train(config: dict[str, Any], store: Store, run: Path) -> pl.DataFrame:
     trainer = _trainer(config["trainer"], run, loggers)
     learn = Windows(store, training, model.reads_spectrogram)
     check = Windows(store, validation, model.reads_spectrogram).loader(config["batch_size"])
+    open_run(run, config, store.fingerprint)  # not before everything that can be wrong has been built
     last = run / "last.ckpt"
     trainer.fit(
         module,
@@ -72,11 +73,11 @@ def _train(config: dict[str, Any], store: Store, run: Path) -> pl.DataFrame:
         ckpt_path=last if last.is_file() else None,
     )
     save_model(run, model, config)
-    probabilities = torch.cat(trainer.predict(module, check)).double().numpy()  # type: ignore[arg-type]
+    found = probabilities([model], store, validation, config["batch_size"], trainer.strategy.root_device)
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # or the next job of a sweep would go on in this W&B run
-    return predictions(validation, config["fold"], probabilities)
+    return predictions(validation, config["fold"], found)
 
 
 def _rows(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -105,6 +106,9 @@ def _trainer(node: dict[str, Any], run: Path, loggers: list[Logger]) -> Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the gather needs none
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, or what is to be resumed
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
     callbacks: list[Callback] = [
         MetricsCsv(run / "metrics.csv"),
         ModelCheckpoint(run, "last", save_on_train_epoch_end=True, enable_version_counter=False),

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 from lightning import Callback, LightningModule, Trainer
-from rich.console import Console
 
+from hms.console import say
 from hms.files import replacing
 
 
@@ -33,7 +33,7 @@ class MetricsCsv(Callback):
         with replacing(self.path) as temporary:
             pl.DataFrame(self.rows).write_csv(temporary)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        Console(stderr=True).print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
+        say(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}

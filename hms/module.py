@@ -60,9 +60,6 @@ class Classifier(LightningModule):
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), batch.target, reduction="batchmean")
         self.log("val_kl", kl, batch_size=len(batch.row), prog_bar=True)
 
-    def predict_step(self, batch: Batch, index: int) -> Float[Tensor, "batch label"]:
-        return self.model(batch).float().softmax(dim=1)
-
     def augment(self, batch: T, stage: Literal["electrodes", "signals"]) -> T:
         for augmentation in self.augmentations.values():
             if augmentation.stage == stage:

@@ -1,15 +1,40 @@
-"""Probabilities from trained models."""
+"""Probabilities from trained models: the one way, for out-of-fold rows and for any other."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Float
 
-from hms.build import build
-from hms.module import Predictor
-from hms.runs import load_model
+from hms.console import track
+from hms.model import Model
 from hms.store import Store
 from hms.windows import Windows
+
+
+def probabilities(
+    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device
+) -> Float[np.ndarray, "row label"]:
+    """Mean over the models of each row's class probabilities; `rows` is a part of `store.rows`."""
+    members = [model.eval().to(device) for model in models]
+    windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
+    loader = windows.loader(batch_size)
+    found = []
+    with torch.inference_mode():
+        for batch in track(loader, len(loader), "predict"):
+            on_device = batch._replace(
+                eeg=batch.eeg.to(device),
+                spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device),
+            )
+            each = [model(on_device).double().softmax(dim=1) for model in members]
+            found.append(torch.stack(each).mean(dim=0).cpu())
+    return torch.cat(found).numpy()
+
+
+def best_device(accelerator: str) -> str:
+    """`accelerator` as Lightning's trainers name it, as a torch device: auto, cpu, gpu, mps ..."""
+    if accelerator == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return found.type if found else "cpu"
+    return {"gpu": "cuda"}.get(accelerator, accelerator)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-
 from hms.build import build
 from hms.config import entry_point
+from hms.console import say
 from hms.corpus import Folder, fingerprint
 from hms.store import Store, build_store, open_store
 
@@ -17,8 +16,8 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
     store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
     if store.left_out:
-        Console(stderr=True).print(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
-        Console(stderr=True).print("\n".join(store.left_out), markup=False, highlight=False)
+        say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
+        say("\n".join(store.left_out))
     return store
 
 

@@ -1,8 +1,12 @@
 """From raw electrodes in µV to what the extractors read. Part of the model, so that training and prediction agree.
 
-Source: 15th-place solution: clip, fill missing samples with 0, scale, causal low-pass, differences. Changed: the filter
-is a convolution with the truncated impulse response, and runs after the differences; both are linear.
+Source: 15th-place solution: clip, fill missing samples with 0, scale, causal low-pass, differences. Changed: filters
+run after the differences (both are linear), the low-pass as a convolution with its truncated impulse response. Added
+for raw clinical signals: a zero-phase high-pass, because electrode offsets of 100 µV drown slow waves; a notch, because
+mains reach millivolts; and a scale of each window's own, because patients differ tenfold in amplitude.
 """
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,40 +16,79 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Batch, Signals
+from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.montage import Montage
 
 _NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
+_PADDING = 600  # samples mirrored at both ends, so that a window's end does not leak into its start
+_QUIETEST_UV = 3.0  # no window is scaled up beyond this: an isoelectric EEG stays quiet
+_MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class Preprocess(nn.Module):
     """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs.
 
-    Samples are clipped to +-`clip_uv` and divided by `scale_uv`; `lowpass_hz` is the corner of a causal Butterworth
-    filter of `lowpass_order`.
+    Samples are clipped to +-`clip_uv`. `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none);
+    `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`. `scale` divides by `scale_uv`
+    ("fixed") or by the median pair's robust SD in the window ("window").
     """
 
-    response: Tensor
+    lowpass: Tensor
+    zero_phase: Tensor | None
 
-    def __init__(self, montage: Montage, clip_uv: float, scale_uv: float, lowpass_hz: float, lowpass_order: int):
+    def __init__(
+        self,
+        montage: Montage,
+        clip_uv: float,
+        highpass_hz: float | None,
+        notch_hz: list[float],
+        lowpass_hz: float,
+        lowpass_order: int,
+        scale: Literal["fixed", "window"],
+        scale_uv: float,
+    ):
         super().__init__()
         if clip_uv <= 0 or scale_uv <= 0:
             raise ValueError(f"clip_uv, scale_uv: want more than 0, got {clip_uv}, {scale_uv}")
-        if not 0 < lowpass_hz < SFREQ_HZ / 2:
-            raise ValueError(f"lowpass_hz: want between 0 and {SFREQ_HZ / 2:g}, got {lowpass_hz}")
+        for name, hz in (
+            ("highpass_hz", highpass_hz),
+            *(("notch_hz", hz) for hz in notch_hz),
+            ("lowpass_hz", lowpass_hz),
+        ):
+            if hz is not None and not 0 < hz < SFREQ_HZ / 2:
+                raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if lowpass_order < 1:
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage = montage
-        self.clip_uv, self.scale_uv = clip_uv, scale_uv
-        self.register_buffer("response", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
+        self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
+        self.register_buffer("lowpass", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
+        gain = _gain(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
+        self.register_buffer("zero_phase", gain, persistent=False)
 
     def forward(self, batch: Batch) -> Signals:
-        eeg = batch.eeg.float().clamp(-self.clip_uv, self.clip_uv).nan_to_num(0.0) / self.scale_uv
-        return Signals(self._lowpass(self.montage(eeg)), batch.spectrogram, batch.target, batch.weight)
+        eeg = batch.eeg.float().clamp(-self.clip_uv, self.clip_uv).nan_to_num(0.0)
+        pairs = self.montage(eeg)
+        if self.zero_phase is not None:
+            pairs = self._without_offset_and_mains(pairs)
+        pairs = self._lowpassed(pairs)
+        pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
+        return Signals(pairs, batch.spectrogram, batch.target, batch.weight)
 
-    def _lowpass(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        kernel = self.response.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
+    def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
+        padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")
+        filtered = torch.fft.irfft(torch.fft.rfft(padded) * self.zero_phase, padded.shape[-1])
+        return filtered[..., _PADDING:-_PADDING]
+
+    def _lowpassed(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
+        kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
         return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
+
+
+def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
+    """Robust SD (from the median absolute value) of the median pair; every fourth sample says as much as all."""
+    absolute = pairs[..., ::4].abs().median(dim=2).values
+    return (_MAD_TO_SD * absolute.median(dim=1).values).clamp(min=_QUIETEST_UV)[:, None, None]
 
 
 def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:
@@ -54,3 +97,16 @@ def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:
     response = signal.sosfilt(signal.butter(order, lowpass_hz, fs=SFREQ_HZ, output="sos"), impulse)
     tail = np.abs(response)[::-1].cumsum()[::-1]
     return torch.from_numpy(response[tail > _NEGLIGIBLE].astype(np.float32))
+
+
+def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:
+    """Of the filters run forwards and backwards, at the frequencies of a padded window's transform."""
+    hz = np.fft.rfftfreq(EEG_WINDOW + 2 * _PADDING, 1 / SFREQ_HZ)
+    gain = np.ones_like(hz)
+    if highpass_hz:
+        sos = signal.butter(2, highpass_hz, "highpass", fs=SFREQ_HZ, output="sos")
+        gain *= np.abs(signal.sosfreqz(sos, hz, fs=SFREQ_HZ)[1]) ** 2
+    for mains_hz in notch_hz:
+        b, a = signal.iirnotch(mains_hz, 30, fs=SFREQ_HZ)
+        gain *= np.abs(signal.freqz(b, a, hz, fs=SFREQ_HZ)[1]) ** 2
+    return torch.from_numpy(gain.astype(np.float32))

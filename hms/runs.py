@@ -23,9 +23,9 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from hms.build import build
+from hms.console import say
 from hms.errors import DataError
 from hms.files import first_line, replacing
 from hms.model import Model
@@ -76,13 +76,19 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
 
 
 def summarise(folder: Path) -> float:
-    """Print the scores of every finished fold beside this one, and say where to look; this fold's KL in nats."""
+    """Print the scores of all finished folds beside `folder`, say where to look; `folder`'s own KL in nats."""
     run = folder.parent
     each = {path.name: json.loads((path / "scores.json").read_text()) for path in finished_folds(run)}
     show(each, f"{run}: out-of-fold KL, by fold and by the class that leads the votes")
-    Console(stderr=True).print(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
+    say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
     kl: float = each[folder.name]["kl"]
     return kl
+
+
+def corpus_of(folder: Path) -> str:
+    """Fingerprint of the corpus a fold was trained on."""
+    fingerprint: str = json.loads((folder / "provenance.json").read_text())["corpus"]
+    return fingerprint
 
 
 def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:

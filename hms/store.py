@@ -18,11 +18,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
+from hms.console import track
 from hms.corpus import BadFile, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import first_line, read_labels
-from hms.progress import track
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 
 FORMAT = 1

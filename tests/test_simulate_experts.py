@@ -11,6 +11,7 @@ from hms.simulate.experts import draw_panel, draw_pool, truth, vote
 from hms.simulate.findings import NOTHING, Findings
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording
+from hms.simulate.rows import label_rows
 
 SEED = 0
 CLEAR = {
@@ -70,7 +71,7 @@ def judged() -> tuple[np.ndarray, np.ndarray]:
     plans = [plan for plan in make_plan(SIZES["small"], SEED) if plan.group == "high"]
     for plan in plans[::4]:
         most = {eeg.eeg_id: max(eeg.votes) for eeg in plan.eegs}
-        for row in Recording(plan, SEED).rows():
+        for row in label_rows(Recording(plan, SEED)):
             votes = np.array([row[column] for column in VOTE_COLUMNS])
             if votes.sum() == most.get(row["eeg_id"]):
                 most.pop(row["eeg_id"])

@@ -18,6 +18,7 @@ from nnAudio.features.stft import STFT
 from torch import Tensor, nn
 
 from hms.batch import Signals
+from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 
 
@@ -25,7 +26,8 @@ class Stft(nn.Module):
     """Signals -> (batch, out_features), through one image of all pairs.
 
     `n_fft`, `win_length` and `hop_length` are in samples of 5 ms; the image has pairs x (n_fft // 2 + 1) / `columns`
-    rows. `backbone` maps (batch, 1, height, width) to (batch, backbone.out_features).
+    rows and shows the central `span_s` seconds. `backbone` maps (batch, 1, height, width) to
+    (batch, backbone.out_features).
     """
 
     reads_spectrogram = False
@@ -38,6 +40,7 @@ class Stft(nn.Module):
         hop_length: int,
         window: Literal["hann", "cosine"],
         fmax_hz: float,
+        span_s: float,
         columns: Literal[1, 2],
         trainable: bool,
         dropout: float,
@@ -49,6 +52,9 @@ class Stft(nn.Module):
             raise ValueError(f"hop_length: want at least 1, got {hop_length}")
         if not 0 < fmax_hz <= SFREQ_HZ / 2:
             raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
+        if not n_fft / SFREQ_HZ < span_s <= EEG_WINDOW / SFREQ_HZ:
+            raise ValueError(f"span_s: want more than n_fft's {n_fft / SFREQ_HZ:g} s up to 50, got {span_s}")
+        self.span = round(span_s * SFREQ_HZ)
         self.transform = STFT(
             n_fft=n_fft,
             win_length=win_length,
@@ -75,6 +81,8 @@ class Stft(nn.Module):
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""
+        aside = max(0, pairs.shape[-1] - self.span) // 2
+        pairs = pairs[..., aside : pairs.shape[-1] - aside]
         with torch.autocast(pairs.device.type, enabled=False):  # nnAudio's kernels are float32
             magnitude = self.transform(pairs.flatten(0, 1).float())
             log_power = torch.log1p(magnitude.square()).clamp(0, 20)

@@ -120,6 +120,7 @@ class Background:
 def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Background:
     """The background of one recording of this patient."""
     loudness = wander(rng, over, timescale_s=6.0, sd=brain.breathing)
+    arousal = wander(rng, over, timescale_s=60.0, sd=brain.breathing)
     bursts = constant(1.0)
     if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart, suppression below a tenth of the bursts
         on = gate(alternate(rng, over, (0.5, 4.0), (1.5, 9.0)), rise_s=0.3)
@@ -127,7 +128,7 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
         bursts = Curve(on.knots_s, low + (1.0 - low) * on.values)
     return Background(
         brain,
-        Curve(loudness.knots_s, loudness.values + rng.normal(0, 0.12)),
+        Curve(loudness.knots_s, loudness.values + arousal.at(loudness.knots_s) + rng.normal(0, 0.12)),
         bursts,
         tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
     )

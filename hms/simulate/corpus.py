@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -18,12 +17,14 @@ from time import monotonic
 from typing import Any, Literal
 
 import polars as pl
-from rich.console import Console
-from rich.progress import track
 
+from hms.console import say, track
+from hms.errors import DataError
+from hms.files import replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
+from hms.simulate.rows import label_rows
 
 FORMAT = 1
 """To be raised whenever the same settings would give other bytes."""
@@ -39,7 +40,11 @@ SIZES: dict[SizeName, Size] = {
 """tiny: for tests. small: the demo, a minute on two cores. large: skewed as the real corpus, 35 % with many votes."""
 
 _WORK = ".work"
-_SINGLE_THREAD = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_WORKER_ENVIRONMENT = {
+    **dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # glibc keeps freed arrays instead of handing their pages back: a sixth of the time went into page faults.
+    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), "1000000000"),
+}
 _FEW = 64
 """Below this many recordings, starting workers takes longer than the work."""
 
@@ -63,7 +68,10 @@ class SimulatedFolder:
         self.workers = workers
 
     def make(self) -> None:
-        """Make what is missing; nothing when the folder is complete with the same settings."""
+        """Make what is missing; nothing when the folder is complete with the same settings.
+
+        Workers are spawned, so a script calls this under `if __name__ == "__main__":`.
+        """
         self._claim()
         if (self.root / "train.csv").exists():
             return
@@ -72,13 +80,11 @@ class SimulatedFolder:
         for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):
             (self.root / folder).mkdir(exist_ok=True)
         left = [plan for plan in plans if not _rows_path(self.root, plan).exists()]
-        console = Console(stderr=True)
-        done = self._run(left)
-        for _ in track(done, f"simulating {self.root}", len(left), console=console, disable=not console.is_terminal):
+        for _ in track(self._run(left), len(left), f"simulate {self.root}"):
             pass
         self._finish(plans)
         eegs = sum(len(plan.eegs) for plan in plans)
-        print(f"simulated {eegs} EEGs in {self.root} ({monotonic() - begun:.0f} s)", file=sys.stderr)
+        say(f"simulated {eegs} EEGs in {self.root} ({monotonic() - begun:.0f} s)")
 
     def _claim(self) -> None:
         """Take an empty folder or one with the same settings; refuse any other."""
@@ -95,7 +101,7 @@ class SimulatedFolder:
             self.root.mkdir(parents=True, exist_ok=True)
             _write_text(path, json.dumps(asked) + "\n")
             return
-        raise ValueError(f"{self.root}: {what}; asked for {_words(asked)}: delete it or choose another data.root")
+        raise DataError(f"{self.root}: {what}; asked for {_words(asked)}: delete it or choose another data.root")
 
     def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
         make_one = partial(_make_recording, self.root, self.seed)
@@ -104,7 +110,7 @@ class SimulatedFolder:
             yield from map(make_one, plans)
             return
         # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
-        with _single_threaded_children():
+        with _worker_environment():
             pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
             try:
                 yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
@@ -137,7 +143,7 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     for eeg_plan, eeg in zip(plan.eegs, eegs, strict=True):
         write_eeg(root / f"{part}_eegs" / f"{eeg_plan.eeg_id}.parquet", eeg)
     write_spectrogram(root / f"{part}_spectrograms" / f"{plan.spectrogram_id}.parquet", recording.spectrogram(eegs))
-    _write_text(_rows_path(root, plan), json.dumps(recording.rows()))
+    _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
 def _rows_path(root: Path, plan: RecordingPlan) -> Path:
@@ -149,10 +155,10 @@ def _words(settings: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _single_threaded_children() -> Iterator[None]:
+def _worker_environment() -> Iterator[None]:
     """Processes started inside get one thread each, so that n workers are n cores."""
-    before = {name: os.environ.get(name) for name in _SINGLE_THREAD}
-    os.environ.update(dict.fromkeys(_SINGLE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
+    os.environ.update(_WORKER_ENVIRONMENT)
     try:
         yield
     finally:
@@ -164,15 +170,10 @@ def _single_threaded_children() -> Iterator[None]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def _write_frame(frame: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_suffix(".part")
-    if path.suffix == ".csv":
-        frame.write_csv(temporary)
-    else:
-        frame.write_parquet(temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        frame.write_csv(temporary) if path.suffix == ".csv" else frame.write_parquet(temporary)

@@ -9,9 +9,6 @@ from hms.electrodes import ELECTRODES, SCALP
 from hms.simulate.clock import Clock, Curve, Span, alternate, gate
 from hms.simulate.noise import coloured
 
-DEAD_VALUES = (0.0, float("nan"))
-"""A dead electrode's column is constant or missing altogether, as in the real files."""
-
 
 @dataclass(frozen=True)
 class Equipment:
@@ -25,7 +22,6 @@ class Equipment:
     bad_uv: float
     bad_contact: Curve
     dead_electrode: int  # index into ELECTRODES, -1: none
-    dead_value: float
     missing: Float[np.ndarray, "span 2"]
 
     def bad_noise(self, rng: np.random.Generator, clock: Clock) -> Float[np.ndarray, "19 time"]:
@@ -48,7 +44,7 @@ class Equipment:
             recorded += (self.mains_uv * np.cos(self.mains_phase))[:, None] * sine
             recorded += (self.mains_uv * np.sin(self.mains_phase))[:, None] * cosine
         if self.dead_electrode >= 0:
-            recorded[self.dead_electrode] = self.dead_value
+            recorded[self.dead_electrode] = 0.0
         for start_s, end_s in self.missing:
             recorded[:, (times_s >= start_s) & (times_s < end_s)] = np.nan
         return recorded
@@ -76,6 +72,5 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
         bad_uv=float(np.exp(rng.uniform(np.log(20), np.log(200)))),
         bad_contact=gate(alternate(rng, over, (5.0, 60.0), (5.0, 200.0)), rise_s=0.5),
         dead_electrode=dead,
-        dead_value=DEAD_VALUES[int(rng.random() < 0.3)],
         missing=missing,
     )

@@ -34,7 +34,7 @@ class Presence(NamedTuple):
 
 
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
-    """A pattern of this kind over a recording, present at the centres of its EEGs' first windows; size 1 µV."""
+    """A pattern of this kind over a recording, present in or near the first window of its first EEG; size 1 µV."""
     presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
     share = _periodic_share(rng, kind)
     cycle = _cycle(rng, kind, share, over, presence)
@@ -80,8 +80,11 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
         base_hz = np.clip(np.exp(rng.normal(np.log(1.7), 0.33)), 0.8, 3.4)
         jitter = 0.05
     drift = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.03, 0.14 if kind in ("lrda", "grda") else 0.08))
-    fall = _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)
-    return Cycle(Curve(drift.knots_s, base_hz * np.exp(drift.values + fall)), float(jitter))
+    minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
+    change = (
+        drift.values + minutes.at(drift.knots_s) + _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)
+    )
+    return Cycle(Curve(drift.knots_s, base_hz * np.exp(change)), float(jitter))
 
 
 def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, ...]:
@@ -120,7 +123,7 @@ def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray,
 
 
 def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """A seizure of 12-90 s over the centre of every EEG's first window; a third of the patients has more of them."""
+    """A seizure of 12-90 s over the centre of every EEG's first window; in a third of the recordings more."""
     starts, ends = [], []
     for centre_s in centres_s:
         starts.append(centre_s - rng.uniform(4, 50))
@@ -137,7 +140,7 @@ def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.
 
 
 def _within(presence: Presence, first: float, last: float) -> Curve:
-    """From `first` to `last` along every span; `first` when nothing changes."""
+    """From `first` to `last` along every span."""
     return Curve(presence.spans.ravel(), np.tile([first, last], len(presence.spans)))
 
 
@@ -146,4 +149,6 @@ def _log_size(rng: np.random.Generator, over: Span, presence: Presence) -> Curve
     start, end = presence.spans[:, 0], presence.spans[:, 1]
     knots = np.stack([start, start + 0.5 * (end - start), end], axis=1).ravel()
     growth = Curve(knots, np.tile([-presence.rise, 0.0, 0.0], len(start)))
-    return Curve(breathing.knots_s, breathing.values + growth.at(breathing.knots_s))
+    minutes = wander(rng, over, timescale_s=60.0, sd=0.15)
+    slow = growth.at(breathing.knots_s) + minutes.at(breathing.knots_s)
+    return Curve(breathing.knots_s, breathing.values + slow)

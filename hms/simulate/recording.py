@@ -6,19 +6,18 @@ them only at 50 Hz, which is all the ten-minute spectrogram can show.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.files import replacing
 from hms.simulate.artefacts import draw_artefacts
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Span
 from hms.simulate.equipment import draw_equipment
-from hms.simulate.experts import draw_panel, draw_pool, truth, vote
 from hms.simulate.findings import NOTHING, Findings, measure
 from hms.simulate.kinds import Kind, draw_pattern
 from hms.simulate.noise import SLOW_HZ, interpolate
@@ -30,7 +29,10 @@ EEG_LEADS_S = 275
 """Second of the ten-minute window at which the fifty-second window starts: both share their centre."""
 
 _AROUND_S = 6
-_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
+_OWN_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
+
+Purpose = Literal["pool", "patient", "state", "noise", "votes", "fast"]
+
 _WEAK_KINDS: tuple[Kind, ...] = ("lpd", "gpd", "lrda", "grda")
 
 
@@ -43,21 +45,26 @@ class Recording:
         self.duration_s = 600 + plan.last_offset_s
         over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
         self.slow_clock = Clock(over.start_s, round((over.end_s - over.start_s) * SLOW_HZ), SLOW_HZ)
-        rng = self._stream("state")
-        self.brain = draw_brain(stream(seed, 2, plan.patient))
+        rng = self.stream("state")
+        self.brain = draw_brain(self.stream("patient"))
         self.background = draw_background(rng, self.brain, over)
         self.artefacts = draw_artefacts(rng, over, rich=bool(rng.random() < (0.3 if plan.kind == "other" else 0.12)))
         self.equipment = draw_equipment(rng, over)
         self.pattern = self._draw_pattern(rng, over)
 
-    def _stream(self, purpose: str, number: int = 0) -> np.random.Generator:
-        return stream(self.seed, _STREAMS[purpose], self.plan.number, number)
+    def stream(self, purpose: Purpose, number: int = 0) -> np.random.Generator:
+        """Random numbers for one purpose: the patient's, the pool's, or this recording's own."""
+        if purpose == "pool":
+            return stream(self.seed, 3)
+        if purpose == "patient":
+            return stream(self.seed, 2, self.plan.patient)
+        return stream(self.seed, _OWN_STREAMS[purpose], self.plan.number, number)
 
     def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
         """A pattern of the planned kind; in most "other" recordings one too weak to convince, in the rest none."""
         centres_s = np.array([EEG_LEADS_S + eeg.start_s + 25.0 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
-            if rng.random() < 0.3:
+            if rng.random() < 0.2:
                 return None
             kind, contrast = _WEAK_KINDS[rng.integers(len(_WEAK_KINDS))], np.exp(rng.normal(np.log(1.4), 0.45))
         else:
@@ -68,7 +75,7 @@ class Recording:
     @cached_property
     def _slow_noise(self) -> Float[np.ndarray, "19 slow_time"]:
         """All noise below 22 Hz: brain, muscle, bad electrode."""
-        rng = self._stream("noise")
+        rng = self.stream("noise")
         noise = self.background.render(rng, self.slow_clock, fast=False)
         noise += self.artefacts.muscle(rng, self.slow_clock, fast=False)
         return noise + self.equipment.bad_noise(rng, self.slow_clock)
@@ -84,39 +91,11 @@ class Recording:
             return NOTHING
         return measure(self.pattern, self._slow_rest, self.slow_clock, centre_s)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of train.csv with the truth of each window in columns named as the classes."""
-        pool = draw_pool(stream(self.seed, 3))
-        rows = []
-        for number, eeg in enumerate(self.plan.eegs):
-            panel = draw_panel(self._stream("votes", number), len(pool), max(eeg.votes))
-            for sub_id, (offset_s, label_id, votes) in enumerate(
-                zip(eeg.offsets_s, eeg.label_ids, eeg.votes, strict=True)
-            ):
-                findings = self.findings(EEG_LEADS_S + eeg.start_s + offset_s + 25.0)
-                counts = np.bincount(vote(findings, pool, panel)[:votes], minlength=len(CLASSES))
-                rows.append(
-                    {
-                        "eeg_id": eeg.eeg_id,
-                        "eeg_sub_id": sub_id,
-                        "eeg_label_offset_seconds": float(offset_s),
-                        "spectrogram_id": self.plan.spectrogram_id,
-                        "spectrogram_sub_id": sum(len(e.offsets_s) for e in self.plan.eegs[:number]) + sub_id,
-                        "spectrogram_label_offset_seconds": float(eeg.start_s + offset_s),
-                        "label_id": label_id,
-                        "patient_id": self.plan.patient_id,
-                        "expert_consensus": CONSENSUS_NAMES[int(counts.argmax())],
-                        **dict(zip(VOTE_COLUMNS, counts.tolist(), strict=True)),
-                        **dict(zip(CLASSES, truth(findings, pool).tolist(), strict=True)),
-                    }
-                )
-        return rows
-
     def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:
         """The EEG file's samples (µV, rounded to 0.01 as in the real files; NaN where missing)."""
         eeg = self.plan.eegs[number]
         clock = Clock(float(EEG_LEADS_S + eeg.start_s), eeg.duration_s * SFREQ_HZ, SFREQ_HZ)
-        rng = self._stream("fast", number)
+        rng = self.stream("fast", number)
         channels = np.empty((len(ELECTRODES), clock.samples), np.float32)
         channels[:-1] = interpolate(self._slow_noise, self.slow_clock, clock)
         channels[:-1] += self.background.render(rng, clock, fast=True)
@@ -170,6 +149,6 @@ def _frame(values: Float[np.ndarray, "row column"], names: tuple[str, ...]) -> p
 
 
 def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_suffix(".part")
-    frame.write_parquet(temporary, compression="lz4", statistics=False)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        # Noise does not compress: lz4 saves 5 % and takes as long as writing.
+        frame.write_parquet(temporary, compression="uncompressed", statistics=False)

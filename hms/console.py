@@ -1,5 +1,6 @@
-"""One look for every progress bar: on stderr, and only where a person watches."""
+"""One look for everything said to the person at the terminal; on stderr, so that stdout holds results alone."""
 
+import sys
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -9,8 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 
+def say(text: str) -> None:
+    """Print a line about what goes on."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
-    """Yield `items` while a bar titled `title` fills up to `total`."""
+    """Yield `items` while a bar titled `title` fills up to `total`; silent where no terminal is."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

@@ -1,0 +1,51 @@
+"""The rows of train.csv for one recording: a panel per EEG, its votes per window, and the truth beside them."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.simulate.experts import Panel, draw_panel, draw_pool, truth, vote
+from hms.simulate.findings import Findings
+from hms.simulate.plan import EegPlan
+from hms.simulate.recording import EEG_LEADS_S, Recording
+
+
+def label_rows(recording: Recording) -> list[dict[str, Any]]:
+    """One dict per window with the columns of train.csv and the truth in columns named as the classes.
+
+    Renders ten seconds around each label and no file: the way to many labels in little time.
+    """
+    pool = draw_pool(recording.stream("pool"))
+    rows: list[dict[str, Any]] = []
+    for number, eeg in enumerate(recording.plan.eegs):
+        panel = draw_panel(recording.stream("votes", number), len(pool), max(eeg.votes))
+        for sub_id, offset_s in enumerate(eeg.offsets_s):
+            findings = recording.findings(EEG_LEADS_S + eeg.start_s + offset_s + 25.0)
+            rows.append(
+                {
+                    "eeg_id": eeg.eeg_id,
+                    "eeg_sub_id": sub_id,
+                    "eeg_label_offset_seconds": float(offset_s),
+                    "spectrogram_id": recording.plan.spectrogram_id,
+                    "spectrogram_sub_id": len(rows),
+                    "spectrogram_label_offset_seconds": float(eeg.start_s + offset_s),
+                    "label_id": eeg.label_ids[sub_id],
+                    "patient_id": recording.plan.patient_id,
+                    **_judgement(findings, pool, panel, eeg, sub_id),
+                }
+            )
+    return rows
+
+
+def _judgement(
+    findings: Findings, pool: Float[np.ndarray, "expert 4"], panel: Panel, eeg: EegPlan, sub_id: int
+) -> dict[str, Any]:
+    """Consensus, votes and truth of one window; some windows were shown to the first members of the panel only."""
+    counts = np.bincount(vote(findings, pool, panel)[: eeg.votes[sub_id]], minlength=len(CLASSES))
+    return {
+        "expert_consensus": CONSENSUS_NAMES[int(counts.argmax())],  # the first of equals, as in the real file
+        **dict(zip(VOTE_COLUMNS, counts.tolist(), strict=True)),
+        **dict(zip(CLASSES, truth(findings, pool).tolist(), strict=True)),
+    }

@@ -1,0 +1,36 @@
+"""Shared by all tests: a tiny simulated corpus and its store, and the real material that some machines have."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hms.simulate.corpus import SimulatedFolder
+from hms.store import Store, build_store
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny simulated corpus; do not write to it."""
+    folder = SimulatedFolder(str(tmp_path_factory.mktemp("corpus") / "tiny"), "tiny", workers=1)
+    folder.make()
+    return folder.root
+
+
+@pytest.fixture(scope="session")
+def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return build_store(corpus, tmp_path_factory.mktemp("stores") / "tiny")
+
+
+def real(path: str) -> Path:
+    """A file or folder of the real material in ../shared; skips the test where it is absent."""
+    if not (SHARED / path).exists():
+        pytest.skip(f"../shared/{path} is not on this machine")
+    return SHARED / path
+
+
+def python(*args: str) -> list[str]:
+    return [sys.executable, *args]

@@ -1,0 +1,60 @@
+"""Numbers recorded from the original 15th-place implementation (../shared/golden), to 1e-4."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT, real
+from safetensors.torch import load_file
+
+from hms.augmentation.brain_flip import flip
+from hms.batch import Batch
+from hms.build import build
+from hms.extractor.stft import Stft, restack
+from hms.labels import vote_weight
+from hms.loss import VoteWeightedKl
+
+
+def golden(name: str) -> dict[str, torch.Tensor]:
+    return load_file(real(f"golden/{name}.safetensors"))
+
+
+def conf(path: str) -> dict:
+    return yaml.safe_load((ROOT / "conf" / f"{path}.yaml").read_text())
+
+
+def raw_batch(eeg: torch.Tensor) -> Batch:
+    rows = len(eeg)
+    return Batch(eeg, None, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
+
+
+@pytest.mark.parametrize("left_right", [0, 1])
+@pytest.mark.parametrize("front_back", [0, 1])
+def test_golden_preprocess_pairs(left_right: int, front_back: int):
+    recorded = golden("preprocess_pairs")
+    node = conf("preprocess/original") | {"montage": conf("montage/pairs24")}
+    batch = flip(raw_batch(recorded["eeg_uv"][None]), torch.tensor([left_right == 1]), torch.tensor([front_back == 1]))
+    pairs = build(node)(batch).pairs[0, :, :4000]
+    torch.testing.assert_close(pairs, recorded[f"pairs_lr{left_right}_fb{front_back}"], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("option", "recording"), [("stft", "stft_hann_190"), ("stft_cosine", "stft_cosine_110")])
+def test_golden_stft_and_its_two_column_restack(option: str, recording: str):
+    recorded = golden(recording)
+    node = conf(f"extractor/{option}")[option] | {"backbone": conf("backbone/tiny")["image"]}
+    extractor: Stft = build(node)
+    spectrogram = extractor.spectrogram(recorded["input"][None])
+    torch.testing.assert_close(spectrogram[0], recorded["spectrogram"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(restack(spectrogram, 2), recorded["restacked"], atol=1e-4, rtol=0)
+
+
+def test_golden_loss():
+    recorded = golden("loss")
+    target = recorded["votes"] / recorded["votes"].sum(dim=1, keepdim=True)
+    weight = torch.from_numpy(vote_weight(recorded["votes"].numpy().astype(np.int64))).float()
+    torch.testing.assert_close(weight, recorded["sample_weight"], atol=1e-4, rtol=0)
+    loss = VoteWeightedKl()
+    weighted = loss(recorded["logits"], target, weight)
+    torch.testing.assert_close(weighted, recorded["loss_weighted"][0], atol=1e-4, rtol=0)
+    unweighted = loss(recorded["logits"], target, torch.ones_like(weight))
+    torch.testing.assert_close(unweighted, recorded["loss_unweighted"][0], atol=1e-4, rtol=0)

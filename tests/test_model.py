@@ -1,0 +1,240 @@
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+from safetensors.torch import save_file
+
+from hms.backbone import TimmBackbone, TinyBackbone
+from hms.batch import Batch, Signals
+from hms.errors import UserError
+from hms.extractor.stft import Stft, restack
+from hms.fusion import Concat
+from hms.loss import VoteWeightedKl
+from hms.model import Model
+from hms.montage import Montage
+from hms.preprocess import Preprocess
+
+
+def stft(**options) -> Stft:
+    node = yaml.safe_load((ROOT / "conf/extractor/stft.yaml").read_text())["stft"]
+    del node["_target_"]
+    return Stft(**{**node, "backbone": TinyBackbone([8, 16], [1, 1]), **options})
+
+
+def preprocess(option: str = "original", **options) -> Preprocess:
+    montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
+    node = yaml.safe_load((ROOT / f"conf/preprocess/{option}.yaml").read_text())
+    del node["_target_"]
+    return Preprocess(**{**node, "montage": montage, **options})
+
+
+def batch(rows: int = 3, samples: int = 2000) -> Batch:
+    torch.manual_seed(0)
+    eeg = torch.randn(rows, 20, samples) * 30
+    return Batch(eeg, None, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
+
+
+def model() -> Model:
+    return Model(preprocess(), {"stft": stft(dropout=0.0)}, Concat)
+
+
+def test_a_model_gives_six_finite_logits_even_where_everything_is_missing():
+    missing = batch()._replace(eeg=torch.full((3, 20, 2000), torch.nan))
+    assert model().eval()(missing).isfinite().all()
+    assert model().eval()(batch()).shape == (3, 6)
+
+
+def test_a_window_alone_gets_the_logits_it_gets_in_a_batch():
+    network = model().eval()
+    together = network(batch())
+    for row in range(3):
+        alone = network(Batch(*(None if x is None else x[row : row + 1] for x in batch())))
+        torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
+
+
+def test_every_parameter_gets_a_gradient():
+    network = model()
+    VoteWeightedKl()(network(batch()), batch().target, batch().weight).backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # A convolution right before a batch norm needs no bias; the stem has one all the same.
+    assert [name for name in without if not name.endswith("stem.0.bias")] == []
+
+
+def test_a_batch_is_not_edited_in_place():
+    given = batch()
+    model()(given)
+    torch.testing.assert_close(given.eeg, batch().eeg, rtol=0, atol=0)
+
+
+def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
+    step = torch.zeros(1, 20, 2000)
+    step[:, 0, 1000:] = 64.0  # Fp1
+    given = Batch(step, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
+    pairs = preprocess()(given).pairs[0, 0]
+    assert pairs[:1000].abs().max() == 0
+    assert pairs[-1] == pytest.approx(2.0, abs=1e-4)
+
+
+def test_preprocess_clips_what_no_brain_makes():
+    spike = torch.zeros(1, 20, 2000)
+    spike[:, 0] = 1e6
+    given = Batch(spike, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
+    assert preprocess()(given).pairs.abs().max() < 1.2 * 1024 / 32
+
+
+def clinical_pairs(uv: torch.Tensor) -> torch.Tensor:
+    """What the clinical preprocessing makes of a signal (µV) at Fp1, before scaling, in the pair Fp1-F7."""
+    eeg = torch.zeros(1, 20, 10000)
+    eeg[0, 0] = uv
+    given = Batch(eeg, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
+    return preprocess("clinical", scale="fixed", scale_uv=1.0, lowpass_hz=99, lowpass_order=1)(given).pairs[
+        0, 0, 500:-500
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hz", "low", "high"), [(0.1, 0, 0.05), (1.5, 0.95, 1.05), (10, 0.98, 1.02), (50, 0, 0.05), (60, 0, 0.05)]
+)
+def test_clinical_preprocessing_removes_drift_and_mains_and_keeps_the_rest(hz: float, low: float, high: float):
+    wave = 100 * torch.sin(2 * torch.pi * hz * torch.arange(10000) / 200)
+    assert low <= clinical_pairs(wave).std() / wave.std() <= high
+
+
+def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
+    pulse = 80 + 100 * torch.exp(-0.5 * ((torch.arange(10000) - 6000) / 10) ** 2)
+    pairs = clinical_pairs(pulse)
+    assert pairs.argmax() + 500 == pytest.approx(6000, abs=1)
+    assert pairs[:4000].abs().max() < 1
+
+
+def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
+    torch.manual_seed(0)
+    noise = torch.randn(3, 20, 10000) * torch.tensor([5.0, 50.0, 0.01])[:, None, None]
+    given = Batch(noise, None, torch.full((3, 6), 1 / 6), torch.ones(3), torch.arange(3))
+    spread = preprocess("clinical")(given).pairs.std(dim=(1, 2))
+    assert spread[:2].tolist() == pytest.approx([1, 1], abs=0.1)
+    assert spread[2] < 0.01
+
+
+def test_the_montage_subtracts_cathode_from_anode():
+    eeg = torch.arange(20.0)[None, :, None].expand(1, 20, 5)
+    assert Montage({"a": ["Fp1-F3"], "b": ["O2-T6"]})(eeg)[0, :, 0].tolist() == [0 - 1, 18 - 17]
+
+
+@pytest.mark.parametrize("pair", ["Fp1-Fp1", "Fp1F3", "Fp1-EKG", "Fp1-A1", "Fp1-F3-C3"])
+def test_the_montage_refuses_what_is_no_pair(pair: str):
+    with pytest.raises(ValueError, match=f"groups: want two of Fp1 .* joined by '-', got '{pair}'"):
+        Montage({"a": [pair]})
+
+
+def test_restacking_deals_rows_out_to_columns():
+    image = torch.arange(2 * 4 * 3.0).reshape(1, 2, 4, 3)
+    assert torch.equal(restack(image, 1)[0, 0], image.reshape(8, 3))
+    assert torch.equal(restack(image, 2)[0, 0, 1], torch.cat([image[0, 0, 2], image[0, 0, 3]]))
+
+
+def test_a_span_shows_the_centre_of_the_window_only():
+    pairs = torch.randn(1, 8, 10000)
+    elsewhere = pairs.clone()
+    elsewhere[..., :3999] = elsewhere[..., 6001:] = 0
+    extractor = stft(span_s=10)
+    assert torch.equal(extractor.spectrogram(pairs), extractor.spectrogram(elsewhere))
+    assert extractor.spectrogram(pairs).shape[-1] == (2000 - 190) // 24 + 1
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_the_stft_is_trained_only_when_asked(trainable: bool):
+    learned = {name for name, p in stft(trainable=trainable).named_parameters() if name.startswith("transform")}
+    assert bool(learned) == trainable
+
+
+def test_a_sine_shows_in_the_row_of_its_frequency():
+    pairs = torch.sin(2 * torch.pi * 10 * torch.arange(4000) / 200).expand(1, 8, 4000)
+    spectrogram = stft().spectrogram(pairs)
+    assert spectrogram[0, 0].mean(dim=1).argmax() * 40 / 96 == pytest.approx(10, abs=0.5)
+    signals = Signals(pairs, None, torch.ones(1, 6) / 6, torch.ones(1))
+    assert stft()(signals).shape == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"win_length": 191}, "win_length: want 1 to n_fft = 190, got 191"),
+        ({"hop_length": 0}, "hop_length: want at least 1, got 0"),
+        ({"span_s": 0.95}, r"span_s: want more than n_fft's 0\.95 s up to 50, got 0\.95"),
+        ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
+    ],
+)
+def test_the_stft_refuses_what_it_cannot_do(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        stft(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clip_uv": 0}, "clip_uv, scale_uv: want more than 0, got 0, 32"),
+        ({"lowpass_hz": 100}, "lowpass_hz: want between 0 and 100, got 100"),
+        ({"notch_hz": [50, 120]}, "notch_hz: want between 0 and 100, got 120"),
+        ({"highpass_hz": -1}, "highpass_hz: want between 0 and 100, got -1"),
+        ({"lowpass_order": 0}, "lowpass_order: want at least 1, got 0"),
+    ],
+)
+def test_preprocess_refuses_what_it_cannot_do(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        preprocess(**options)
+
+
+def timm_backbone(**options) -> TimmBackbone:
+    return TimmBackbone(
+        **{"name": "test_efficientnet", "pretrained": False, "weights": None, "drop_path_rate": 0.0, **options}
+    )
+
+
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_weights_are_read_from_a_file_or_a_folder(as_folder: bool, tmp_path):
+    trained = timm_backbone()
+    file = tmp_path / "test_efficientnet.safetensors"
+    save_file({name: value.contiguous() for name, value in trained.network.state_dict().items()}, file)
+    loaded = timm_backbone(pretrained=True, weights=str(tmp_path if as_folder else file))
+    for name, value in trained.network.state_dict().items():
+        torch.testing.assert_close(loaded.network.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_weights_of_a_colour_classifier_serve_a_grey_backbone(tmp_path):
+    import timm
+
+    colour = timm.create_model("test_efficientnet", num_classes=10)
+    save_file(colour.state_dict(), tmp_path / "weights.safetensors")
+    loaded = timm_backbone(pretrained=True, weights=str(tmp_path / "weights.safetensors"))
+    stem = colour.state_dict()["conv_stem.weight"].sum(dim=1, keepdim=True)
+    torch.testing.assert_close(loaded.network.state_dict()["conv_stem.weight"], stem)
+
+
+def test_missing_weights_are_told_in_one_line_that_says_how(tmp_path, monkeypatch):
+    with pytest.raises(
+        UserError, match=r"backbone.weights: want a file or a folder .* got '.*efficientnet.safetensors'"
+    ):
+        timm_backbone(pretrained=True, weights=str(tmp_path))
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    with pytest.raises(UserError, match=r"no pretrained weights for 'test_efficientnet' from .*bad.safetensors"):
+        timm_backbone(pretrained=True, weights=str(tmp_path / "bad.safetensors"))
+    monkeypatch.setenv("HF_ENDPOINT", "https://nowhere.invalid")
+    with pytest.raises(UserError) as caught:
+        timm_backbone(name="hgnetv2_b0.ssld_stage2_ft_in1k", pretrained=True)
+    assert (
+        "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
+        in str(caught.value)
+    )
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_unknown_timm_model_is_refused():
+    with pytest.raises(ValueError, match="name: timm cannot build 'hgnet_v9'"):
+        timm_backbone(name="hgnet_v9", pretrained=False)
+
+
+@pytest.mark.parametrize("size", [(33, 41), (64, 200)])
+def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
+    for backbone in (TinyBackbone([8, 16, 24], [2, 3]), timm_backbone()):
+        assert backbone(torch.randn(2, 1, *size)).shape == (2, backbone.out_features)

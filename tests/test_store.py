@@ -1,0 +1,150 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from conftest import real
+
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, fingerprint
+from hms.errors import DataError
+from hms.store import Store, build_store, open_store
+from hms.windows import OneRowPerEeg, Windows
+
+
+@pytest.fixture
+def copy(corpus: Path, tmp_path: Path) -> Path:
+    """A corpus that a test may spoil."""
+    return Path(shutil.copytree(corpus, tmp_path / "copy"))
+
+
+def an_eeg(folder: Path, longest: bool = False) -> tuple[pl.DataFrame, Path]:
+    rows = pl.read_csv(folder / "train.csv").partition_by("eeg_id", maintain_order=True)
+    chosen = max(rows, key=len) if longest else rows[0]
+    return chosen, folder / "train_eegs" / f"{chosen['eeg_id'][0]}.parquet"
+
+
+def test_a_window_is_the_50_seconds_of_the_file_that_its_row_names(store: Store, corpus: Path):
+    windows = Windows(store, store.rows, with_spectrogram=True)
+    wanted, path = an_eeg(corpus, longest=True)
+    file = pl.read_parquet(path).to_numpy()
+    for row in wanted.iter_rows(named=True):
+        index = store.rows["label_id"].to_list().index(row["label_id"])
+        batch = windows[index]
+        start = int(row["eeg_label_offset_seconds"] * 200)
+        np.testing.assert_array_equal(batch.eeg[0].T, file[start : start + EEG_WINDOW].astype(np.float16))
+
+
+def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(store: Store, corpus: Path):
+    windows = Windows(store, store.rows, with_spectrogram=True)
+    for index in (0, len(store.rows) // 2, len(store.rows) - 1):
+        row = store.rows.row(index, named=True)
+        file = pl.read_parquet(corpus / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
+        inside = file.filter(pl.col("time") > row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_WINDOW]
+        power = inside.drop("time").to_numpy().reshape(-1, 4, 100).transpose(1, 0, 2)
+        np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
+
+
+def test_a_batch_is_its_rows_one_by_one(store: Store):
+    windows = Windows(store, store.rows)
+    batch = windows.__getitems__([4, 0, 9])
+    for place, index in enumerate([4, 0, 9]):
+        for together, alone in zip(batch, windows[index], strict=True):
+            if together is not None:
+                np.testing.assert_array_equal(together[place], alone[0])
+
+
+def test_targets_are_shares_of_votes(store: Store):
+    batch = next(iter(Windows(store, store.rows).loader(len(store.rows))))
+    np.testing.assert_allclose(batch.target.sum(dim=1), 1, rtol=1e-6)
+    row = store.rows.row(3, named=True)
+    votes = sum(row[f"{name}_vote"] for name in ("seizure", "lpd", "gpd", "lrda", "grda", "other"))
+    assert batch.target[3, 5] == pytest.approx(row["other_vote"] / votes)
+    assert batch.weight[3] == pytest.approx(np.log(votes + 1) / np.log(3))
+
+
+def test_an_epoch_draws_one_row_of_every_eeg_anew(store: Store):
+    sampler = OneRowPerEeg(store.rows, seed=3)
+    epochs = []
+    for epoch in range(6):
+        sampler.set_epoch(epoch)
+        drawn = list(sampler)
+        assert store.rows["eeg_id"][drawn].n_unique() == len(drawn) == store.rows["eeg_id"].n_unique()
+        epochs.append(drawn)
+    assert len({tuple(sorted(drawn)) for drawn in epochs}) > 1
+    sampler.set_epoch(0)
+    assert list(sampler) == epochs[0]
+
+
+def test_the_real_folder_is_stored_as_it_stands(tmp_path: Path):
+    root = real("data/hms_real")
+    store = build_store(root, tmp_path / "store")
+    assert len(store.rows) == 12
+    batch = next(iter(Windows(store, store.rows, with_spectrogram=True).loader(12)))
+    known = torch.isfinite(batch.spectrogram[:, 0, :, 0])
+    # Computed from 50 s of EEG: 24 rows, their centre at second 300 of 600.
+    assert known.sum(dim=1).tolist() == [24] * 12
+    assert np.flatnonzero(known[0].numpy()).mean() == pytest.approx(149.5)
+
+
+def test_the_fingerprint_follows_labels_and_files_and_nothing_else(copy: Path, corpus: Path):
+    assert fingerprint(copy) == fingerprint(corpus)
+    (copy / "corpus.json").write_text("{}")
+    assert fingerprint(copy) == fingerprint(corpus)
+    _, path = an_eeg(copy)
+    pl.read_parquet(path).vstack(pl.read_parquet(path)).write_parquet(path)
+    changed = fingerprint(copy)
+    assert changed != fingerprint(corpus)
+    (copy / "train.csv").write_text((copy / "train.csv").read_text() + "\n")
+    assert fingerprint(copy) not in (changed, fingerprint(corpus))
+
+
+def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tmp_path: Path):
+    rows = pl.read_csv(copy / "train.csv").partition_by("eeg_id", maintain_order=True)
+    first, second, third = (copy / "train_eegs" / f"{eeg['eeg_id'][0]}.parquet" for eeg in rows[:3])
+    first.unlink()
+    second.write_text("no parquet")
+    pl.read_parquet(third)[: 40 * 200].write_parquet(third)
+    with pytest.raises(DataError) as caught:
+        build_store(copy, tmp_path / "stores" / "copy")
+    message = str(caught.value)
+    assert "3 bad file(s); on_bad=skip leaves their EEGs out" in message
+    assert f"{first}: no such file" in message
+    assert f"{second}: not a whole parquet file" in message
+    assert f"{third}: want at least " in message
+    assert "got 40 s; another sampling rate?" in message
+    assert list((tmp_path / "stores").iterdir()) == []
+
+    store = build_store(copy, tmp_path / "stores" / "copy", on_bad="skip")
+    left_out = {eeg["eeg_id"][0] for eeg in rows[:3]}
+    assert set(store.rows["eeg_id"]) == {eeg["eeg_id"][0] for eeg in rows} - left_out
+    assert len(store.left_out) == 3
+
+
+def test_a_missing_spectrogram_file_is_a_mistake_where_others_exist(copy: Path, tmp_path: Path):
+    rows, _ = an_eeg(copy)
+    path = copy / "train_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
+    path.unlink()
+    with pytest.raises(DataError, match=f"{path}: no such file"):
+        build_store(copy, tmp_path / "store")
+
+
+def test_spectrograms_are_computed_where_the_folder_has_none(copy: Path, tmp_path: Path, store: Store):
+    shutil.rmtree(copy / "train_spectrograms")
+    computed = build_store(copy, tmp_path / "store")
+    filed = Windows(store, store.rows, with_spectrogram=True).__getitems__([0, 5]).spectrogram
+    ours = Windows(computed, computed.rows, with_spectrogram=True).__getitems__([0, 5]).spectrogram
+    both = torch.isfinite(ours) & torch.isfinite(filed)
+    assert both.sum() > 0.05 * both.numel()
+    np.testing.assert_allclose(ours[both].float().log(), filed[both].float().log(), atol=0.05)
+
+
+@pytest.mark.parametrize("part", ["eeg.f16", "rows.parquet", "store.json"])
+def test_half_a_store_is_not_taken_for_a_whole_one(part: str, store: Store, tmp_path: Path):
+    broken = Path(shutil.copytree(store.path, tmp_path / "broken"))
+    (broken / part).write_bytes((broken / part).read_bytes()[:1000])
+    if part == "store.json":
+        (broken / part).write_bytes((broken / part).read_bytes()[:50])
+    with pytest.raises(DataError, match=r"not a whole store .*; delete it and prepare again"):
+        open_store(broken)

@@ -1,0 +1,129 @@
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import real
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hms.files import LABEL_COLUMNS, read_labels
+from hms.folds import patient_folds
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.metric import prior_kl, uniform_kl
+from hms.subset import Subset
+
+
+@cache
+def _competition(path: Path) -> pl.DataFrame:
+    with zipfile.ZipFile(path) as archive, archive.open("train.csv") as file:
+        return pl.read_csv(file.read()).with_columns(line=pl.int_range(pl.len()) + 2)
+
+
+@pytest.fixture
+def competition() -> pl.DataFrame:
+    """The complete train.csv of the competition."""
+    return _competition(real("data/hms_train_csv.zip"))
+
+
+def targets(rows: pl.DataFrame) -> np.ndarray:
+    return target_of(rows.select(VOTE_COLUMNS).to_numpy())
+
+
+def test_the_competition_file_reads_as_counted(competition: pl.DataFrame, tmp_path: Path):
+    competition.drop("line").write_csv(tmp_path / "train.csv")
+    rows = read_labels(tmp_path / "train.csv")
+    counts = [len(rows), *(rows[name].n_unique() for name in ("eeg_id", "spectrogram_id", "patient_id"))]
+    assert counts == [106_800, 17_089, 11_138, 1_950]
+    assert rows.columns == [*LABEL_COLUMNS, "line"]
+
+
+def test_high_vote_subsets_have_the_competitions_counts(competition: pl.DataFrame):
+    votes = pl.sum_horizontal(VOTE_COLUMNS)
+    assert len(competition.filter(votes >= 10)) == 39_946
+    kept = {spacing_s: Subset(10, None, spacing_s).training(competition) for spacing_s in (0, 25, 50)}
+    assert {spacing_s: len(rows) for spacing_s, rows in kept.items()} == {0: 38_209, 25: 9_827, 50: 7_554}
+    assert {rows["eeg_id"].n_unique() for rows in kept.values()} == {5_939}
+    assert {rows["patient_id"].n_unique() for rows in kept.values()} == {1_063}
+
+
+def test_validation_rows_give_the_reference_scores(competition: pl.DataFrame):
+    first = targets(Subset(10, None, 25).validation(competition))
+    assert len(first) == 5_939
+    assert [round(uniform_kl(first), 3), round(prior_kl(first), 3)] == [1.152, 0.844]
+    apart = targets(Subset(10, None, 50).training(competition))
+    assert [round(uniform_kl(apart), 3), round(prior_kl(apart), 3)] == [1.144, 0.896]
+
+
+def test_folds_of_the_competition_are_balanced_and_as_ever(competition: pl.DataFrame):
+    folds = patient_folds(competition)
+    assert len(folds) == 1_950
+    first = Subset(10, None, 25).validation(competition).join(folds, on="patient_id")
+    leading = first.with_columns(leading=pl.concat_list(VOTE_COLUMNS).list.arg_max())
+    per_fold = leading.group_by("leading", "fold").len().group_by("leading").agg(pl.col("len").sort())
+    for counts in per_fold["len"].to_list():
+        assert len(counts) == 5
+        assert max(counts) - min(counts) <= 3
+    eegs = competition.join(folds, on="patient_id").group_by("fold").agg(pl.col("eeg_id").n_unique())["eeg_id"]
+    assert max(eegs) - min(eegs) <= 5
+    # Deterministic on every machine and library version: a changed sum means changed folds for everyone.
+    assert int((folds["patient_id"] * (folds["fold"] + 1)).sum()) == 197_108_639
+
+
+def test_subsets_do_not_depend_on_spacing_of_other_eegs():
+    rows = label_rows([(1, 0, 0.0, 12), (1, 0, 10.0, 12), (1, 0, 26.0, 12), (2, 1, 4.0, 12), (2, 1, 28.0, 13)])
+    assert Subset(10, None, 25).training(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 26.0, 28.0]
+    assert Subset(10, None, 25).validation(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 28.0]
+
+
+def test_pretraining_takes_eegs_that_never_got_ten_votes():
+    rows = label_rows([(1, 0, 0.0, 3), (1, 0, 30.0, 12), (2, 1, 0.0, 3)])
+    assert Subset(1, 9, 25).training(rows)["eeg_id"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, None, 25), "min_votes: want at least 1, got 0"),
+        ((10, 9, 25), "max_votes: want at least min_votes = 10, got 9"),
+        ((1, None, -1), "spacing_s: want 0 or more, got -1"),
+    ],
+)
+def test_a_subset_refuses_what_makes_no_sense(arguments: tuple, message: str):
+    with pytest.raises(ValueError, match=message):
+        Subset(*arguments)
+
+
+def label_rows(rows: list[tuple[int, int, float, int]]) -> pl.DataFrame:
+    """Rows of (eeg_id, patient_id, offset_s, votes), all votes for the class eeg_id % 6."""
+    table = pl.DataFrame(rows, ["eeg_id", "patient_id", "eeg_label_offset_seconds", "votes"], orient="row")
+    votes = (pl.when(pl.col("eeg_id") % 6 == i).then("votes").otherwise(0).alias(n) for i, n in enumerate(VOTE_COLUMNS))
+    return table.select("eeg_id", "patient_id", "eeg_label_offset_seconds", *votes)
+
+
+eegs = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 25), st.integers(1, 28)), min_size=30, max_size=120)
+
+
+@settings(max_examples=30, deadline=None)
+@given(eegs=eegs, folds=st.integers(2, 5), order=st.randoms(use_true_random=False))
+def test_folds_cover_every_patient_once_in_any_row_order(eegs: list, folds: int, order):
+    rows = [(eeg * 100 + patient, patient, 0.0, votes) for eeg, patient, votes in eegs]
+    patients = {patient for _, patient, _ in eegs}
+    if len(patients) < folds:
+        with pytest.raises(ValueError, match=r"folds: want 2 to \d+"):
+            patient_folds(label_rows(rows), folds)
+        return
+    found = patient_folds(label_rows(rows), folds)
+    assert set(found["patient_id"]) == patients
+    assert len(found) == len(patients)
+    assert set(found["fold"]) <= set(range(folds))
+    shuffled = list({row[0]: row for row in rows}.values())
+    expected = patient_folds(label_rows(shuffled), folds)
+    order.shuffle(shuffled)
+    assert patient_folds(label_rows(shuffled), folds).equals(expected)
+
+
+def test_class_names_match_the_vote_columns():
+    assert tuple(f"{name}_vote" for name in CLASSES) == VOTE_COLUMNS
