@@ -36,6 +36,8 @@ def _refuse_foreign_targets(node: Any) -> None:
     if isinstance(node, dict):
         target = node.get("_target_", "hms.")
         if not str(target).startswith(ALLOWED):
-            raise ConfigError(f"_target_: want a name that starts with {', '.join(ALLOWED)}, got '{target}'")
+            raise ConfigError(
+                f"_target_: want a name that starts with {', '.join(ALLOWED[:-1])} or {ALLOWED[-1]}, got '{target}'"
+            )
         for value in node.values():
             _refuse_foreign_targets(value)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,7 @@ _EEG_STARTS_S = 275  # second of the spectrogram window at which the EEG window 
 _CHUNK = 32  # spectrograms read ahead: enough for the threads, little memory
 
 
+@runtime_checkable
 class Folder(Protocol):
     """What a `data` option builds: a corpus in the competition's layout that can be made to exist."""
 

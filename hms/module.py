@@ -1,7 +1,7 @@
 """How a model learns: Lightning's view of model, augmentations, loss and optimizer."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from hms.model import Model
 T = TypeVar("T", Batch, Signals)
 
 
+@runtime_checkable
 class Augmentation(Protocol):
     """A random change of a batch: of raw electrodes before preprocessing, or of the signals after it."""
 

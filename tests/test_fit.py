@@ -1,0 +1,73 @@
+"""Training in this process: what a run learns, and what an interruption costs."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from hms.config import CONF
+from hms.fit import fit
+from hms.runs import load_model
+from hms.windows import OneRowPerEeg
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
+
+
+@pytest.fixture
+def config(corpus: Path, tmp_path: Path) -> dict:
+    overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", [*overrides, f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu"])
+    return OmegaConf.to_container(composed, resolve=True)
+
+
+def only_fold(runs: Path) -> Path:
+    (scores,) = runs.glob("*/*/scores.json")
+    return scores.parent
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict, tmp_path: Path, monkeypatch):
+    config["runs"] = str(tmp_path / "straight")
+    fit(config)
+    straight = only_fold(tmp_path / "straight")
+
+    config["runs"] = str(tmp_path / "interrupted")
+    begin = OneRowPerEeg.set_epoch
+
+    def power_cut(self: OneRowPerEeg, epoch: int) -> None:
+        if epoch == 2:
+            raise RuntimeError("power cut")
+        begin(self, epoch)
+
+    monkeypatch.setattr(OneRowPerEeg, "set_epoch", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(config)
+    assert not list((tmp_path / "interrupted").glob("*/*/scores.json"))
+    monkeypatch.setattr(OneRowPerEeg, "set_epoch", begin)
+    fit(config)
+    resumed = only_fold(tmp_path / "interrupted")
+
+    assert resumed.parts[-2:] == straight.parts[-2:]
+    for name, weight in load_model(straight).state_dict().items():
+        assert torch.equal(weight, load_model(resumed).state_dict()[name]), name
+    metrics = [pl.read_csv(run / "metrics.csv").drop("seconds") for run in (straight, resumed)]
+    assert metrics[0].equals(metrics[1])
+    oof = [pl.read_parquet(run / "oof.parquet") for run in (straight, resumed)]
+    assert oof[0].equals(oof[1])
+    assert not (resumed / "last.ckpt").exists()
+
+
+def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):
+    from hms.runs import run_folder
+
+    same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
+    same["trainer"] = {**config["trainer"], "devices": 4}
+    assert run_folder(same, "corpus") == run_folder(config, "corpus")
+    others = [({**config, "epochs": 4}, "corpus"), (config, "other corpus")]
+    others.append(({**config, "trainer": {**config["trainer"], "precision": "bf16-mixed"}}, "corpus"))
+    names = {run_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
+    assert len(names) == 4
+    assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
