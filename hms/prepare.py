@@ -1,17 +1,21 @@
 """`python -m hms.prepare`: read and check a corpus once and write its store."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from hms.build import build
 from hms.config import entry_point
-from hms.console import say
-from hms.corpus import Folder, fingerprint
-from hms.store import Store, build_store, open_store
+
+if TYPE_CHECKING:  # slow to import, and a mistake in the config should not wait for it
+    import hms.corpus
+    import hms.store
 
 
-def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
+def prepared(folder: "hms.corpus.Folder", stores: Path, on_bad: Literal["raise", "skip"]) -> "hms.store.Store":
     """The store of a corpus; makes the corpus and builds the store where they are not there yet."""
+    from hms.console import say
+    from hms.corpus import fingerprint
+    from hms.store import build_store, open_store
+
     folder.make()
     path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
     store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
@@ -24,6 +28,8 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
 @entry_point("prepare")
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it is there, and say what is in it."""
+    from hms.build import build
+
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
