@@ -27,9 +27,11 @@ class TimmBackbone(nn.Module):
 
     def __init__(self, name: str, pretrained: bool, weights: str | None, drop_path_rate: float):
         super().__init__()
+        import timm  # brings torchvision, seconds that a tiny backbone need not wait for
+        from huggingface_hub import constants
+
         if pretrained and not weights and not _hub_answers():
-            os.environ["HF_HUB_OFFLINE"] = "1"  # what is cached still loads; the rest fails now, not after minutes
-        import timm  # after the line above; brings torchvision, seconds that a tiny backbone need not wait for
+            constants.HF_HUB_OFFLINE = True  # what is cached still loads; the rest fails now, not after minutes
 
         overlay = {"file": str(_weights_file(weights, name))} if pretrained and weights else None
         try:

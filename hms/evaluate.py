@@ -4,22 +4,32 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from hms.build import build
 from hms.config import entry_point
-from hms.console import say
 from hms.errors import DataError
-from hms.files import replacing
-from hms.labels import VOTE_COLUMNS
-from hms.prepare import prepared
-from hms.scores import Scores, predictions, read_truth, score, show
+from hms.prepare import Prepare, prepared
 
 
-def evaluate(config: dict[str, Any]) -> Scores:
+class Evaluate(Prepare):
+    """The keys of conf/evaluate.yaml; their values live there."""
+
+    run: str
+    out: str
+    min_votes: int
+    batch_size: int
+    accelerator: str
+
+
+def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
-    from hms.predict import best_device, probabilities  # torch is slow to import
+    import polars as pl  # these are slow to import; a mistake in the config should not wait for them
+
+    from hms.console import say
+    from hms.files import replacing
+    from hms.labels import VOTE_COLUMNS
+    from hms.predict import best_device, probabilities
     from hms.runs import corpus_of, finished_folds, load_model
+    from hms.scores import predictions, read_truth, score, show
 
     folds = finished_folds(Path(config["run"]))
     folder = build(config["data"])
@@ -45,7 +55,7 @@ def evaluate(config: dict[str, Any]) -> Scores:
     return scores
 
 
-@entry_point("evaluate")
+@entry_point("evaluate", Evaluate)
 def main(config: dict[str, Any]) -> float:
     """Give the KL."""
     kl: float = evaluate(config)["kl"]

@@ -33,6 +33,7 @@ def fit(config: dict[str, Any]) -> float:
     """Train the fold that `config` (resolved train.yaml) describes, or find it trained; its out-of-fold KL in nats."""
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    truth = read_truth(folder.root)
     run = run_folder(config, store.fingerprint)
     if is_finished(run):
         say(f"{run} is trained already: nothing to do")
@@ -41,11 +42,11 @@ def fit(config: dict[str, Any]) -> float:
         table = _train(config, store, run)
         with replacing(run / "oof.parquet") as temporary:
             table.write_parquet(temporary)
-        scores = score(table, read_truth(folder.root)) | {"seconds": round(time.monotonic() - began_s, 1)}
+        scores = score(table, truth) | {"seconds": round(time.monotonic() - began_s, 1)}
         with replacing(run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1))
         (run / "last.ckpt").unlink(missing_ok=True)
-    return summarise(run)
+    return summarise(run, truth)
 
 
 def _train(config: dict[str, Any], store: Store, run: Path) -> pl.DataFrame:

@@ -1,13 +1,23 @@
 """`python -m hms.prepare`: read and check a corpus once and write its store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from hms.build import build
 from hms.config import entry_point
+from hms.signature import Node
 
-if TYPE_CHECKING:  # slow to import, and a mistake in the config should not wait for it
+if TYPE_CHECKING:  # slow to import; a mistake in the config should not wait for them
     import hms.corpus
     import hms.store
+
+
+class Prepare(TypedDict):
+    """The keys of conf/prepare.yaml; their values live there."""
+
+    data: Node
+    stores: str
+    on_bad: Literal["raise", "skip"]
 
 
 def prepared(folder: "hms.corpus.Folder", stores: Path, on_bad: Literal["raise", "skip"]) -> "hms.store.Store":
@@ -25,11 +35,9 @@ def prepared(folder: "hms.corpus.Folder", stores: Path, on_bad: Literal["raise",
     return store
 
 
-@entry_point("prepare")
+@entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it is there, and say what is in it."""
-    from hms.build import build
-
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 from omegaconf import OmegaConf
 
@@ -29,7 +30,7 @@ from hms.console import say
 from hms.errors import DataError
 from hms.files import first_line, replacing
 from hms.model import Model
-from hms.scores import show
+from hms.scores import score, show
 
 _NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
@@ -75,11 +76,13 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
         temporary.write_text(json.dumps(about, indent=1))
 
 
-def summarise(folder: Path) -> float:
+def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
     """Print the scores of all finished folds beside `folder`, say where to look; `folder`'s own KL in nats."""
-    run = folder.parent
-    each = {path.name: json.loads((path / "scores.json").read_text()) for path in finished_folds(run)}
-    show(each, f"{run}: out-of-fold KL, by fold and by the class that leads the votes")
+    tables = {path.name: pl.read_parquet(path / "oof.parquet") for path in finished_folds(folder.parent)}
+    if len(tables) > 1:
+        tables["all"] = pl.concat(tables.values())
+    each = {name: score(table, truth) for name, table in tables.items()}
+    show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
     say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
     kl: float = each[folder.name]["kl"]
     return kl

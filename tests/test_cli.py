@@ -71,7 +71,7 @@ def test_out_of_fold_files_hold_the_held_out_patients_rows(sweep: tuple[Path, st
 
 def test_the_table_names_folds_classes_and_marks(sweep: tuple[Path, str]):
     _, printed = sweep
-    for word in ("fold0_seed0", "fold1_seed0", *CLASSES, "uniform", "prior", "oracle", "gap closed"):
+    for word in ("fold0_seed0", "fold1_seed0", " all ", *CLASSES, "uniform", "prior", "oracle", "gap closed"):
         assert word in printed
 
 

@@ -1,12 +1,19 @@
 """`python -m hms.simulate`: make a simulated corpus."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from hms.build import build
 from hms.config import entry_point
+from hms.signature import Node
 
 
-@entry_point("simulate")
+class Simulate(TypedDict):
+    """The keys of conf/simulate.yaml; their values live there."""
+
+    data: Node
+
+
+@entry_point("simulate", Simulate)
 def main(config: dict[str, Any]) -> None:
     """Make the folder that `data` describes, unless it is there."""
     folder = build(config["data"])
