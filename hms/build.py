@@ -6,15 +6,13 @@ import hydra
 from hydra.errors import InstantiationException
 
 from hms.errors import ConfigError, UserError
-
-ALLOWED = ("hms.", "torch.optim.", "lightning.")
-"""Where a `_target_` may point: a config from elsewhere must not run other code."""
+from hms.signature import signature
 
 
 def build(node: dict[str, Any], **more: Any) -> Any:
     """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
 
-    Raises ConfigError for a target outside `ALLOWED` and for a value its constructor refuses.
+    Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.
     """
     _refuse_foreign_targets(node)
     try:
@@ -34,10 +32,7 @@ def _refuse_foreign_targets(node: Any) -> None:
     if isinstance(node, list):
         node = dict(enumerate(node))
     if isinstance(node, dict):
-        target = node.get("_target_", "hms.")
-        if not str(target).startswith(ALLOWED):
-            raise ConfigError(
-                f"_target_: want a name that starts with {', '.join(ALLOWED[:-1])} or {ALLOWED[-1]}, got '{target}'"
-            )
+        if "_target_" in node:
+            signature(str(node["_target_"]))  # by its source: a name that only passes through hms is foreign, too
         for value in node.values():
             _refuse_foreign_targets(value)

@@ -7,7 +7,7 @@ from typing import Any
 from hms.build import build
 from hms.config import entry_point
 from hms.errors import DataError
-from hms.prepare import Prepare, prepared
+from hms.prepare import Prepare
 
 
 class Evaluate(Prepare):
@@ -30,6 +30,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.predict import best_device, probabilities
     from hms.runs import corpus_of, finished_folds, load_model
     from hms.scores import predictions, read_truth, score, show
+    from hms.store import prepared
 
     folds = finished_folds(Path(config["run"]))
     folder = build(config["data"])

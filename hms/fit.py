@@ -22,10 +22,9 @@ from hms.metrics_csv import MetricsCsv
 from hms.model import Model
 from hms.module import Classifier
 from hms.predict import probabilities
-from hms.prepare import prepared
 from hms.runs import is_finished, open_run, run_folder, save_model, summarise
 from hms.scores import predictions, read_truth, score
-from hms.store import Store
+from hms.store import Store, prepared
 from hms.windows import OneRowPerEeg, Windows
 
 

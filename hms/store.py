@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
-from hms.console import track
-from hms.corpus import BadFile, fingerprint, recordings
+from hms.console import say, track
+from hms.corpus import BadFile, Folder, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import first_line, read_labels
@@ -40,6 +40,17 @@ class Store(NamedTuple):
     spectrogram: Float16[np.ndarray, "row region frequency"]
     left_out: list[str]
     """What is wrong with each file that the store was built without."""
+
+
+def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
+    """The store of a corpus in `stores`; makes the corpus and builds the store where they are not there yet."""
+    folder.make()
+    path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
+    store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
+    if store.left_out:
+        say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
+        say("\n".join(store.left_out))
+    return store
 
 
 def open_store(path: Path) -> Store:

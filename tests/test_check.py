@@ -1,0 +1,244 @@
+"""Every kind of mistake in a config has its line, all of them come in one message, and nothing heavy is imported."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from conftest import python
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from hms.check import check
+from hms.config import CONF
+from hms.errors import ConfigError
+from hms.evaluate import Evaluate
+from hms.prepare import Prepare
+from hms.signature import signature
+from hms.simulate.__main__ import Simulate
+from hms.train import Train
+
+SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate": Evaluate}
+
+
+def complaint(name: str, *overrides: str) -> str:
+    """What the check says about a command line, without the first line; empty when it has nothing to say."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(name, overrides=list(overrides))
+    try:
+        check(config, name, SCHEMAS[name])
+    except ConfigError as error:
+        return str(error).partition("\n")[2]
+    return ""
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def choices() -> list[tuple[str, str]]:
+    """Every option of every group that an entry point has, as an override."""
+    found = []
+    for name in SCHEMAS:
+        defaults = OmegaConf.load(CONF / f"{name}.yaml").defaults
+        groups = {str(key) for entry in defaults if OmegaConf.is_config(entry) for key in entry}
+        found += [(name, f"{group}={option}") for group in sorted(groups) for option in options(group)]
+    return found
+
+
+@pytest.mark.parametrize(("name", "choice"), choices())
+def test_every_option_of_every_group_passes(name, choice):
+    needed = ["run=x"] * (name == "evaluate") + ["data.root=x"] * (choice == "data=competition")
+    assert complaint(name, choice, *needed) == ""
+
+
+def test_no_augmentation_passes():
+    assert complaint("train", "augmentation=[]") == ""
+
+
+def test_several_extractors_and_a_sweepers_numbers_pass():
+    numbers = ["optimizer.lr=1", "trainer.precision=32", "subset.spacing_s=2.5", "name=null"]
+    assert complaint("train", "extractor=[stft,stft_cosine]", "augmentation=brain_flip", *numbers) == ""
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_has_the_keys_of_its_yaml(name):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
+
+
+TARGETS = "hms., torch.optim. or lightning."
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lines"),
+    [
+        # keys of the entry point
+        ("+tpyo=1", "tpyo: train takes no 'tpyo'"),
+        ("+epoch=1", "epoch: train takes no 'epoch'; did you mean 'epochs'?"),
+        ("~fold", "train needs 'fold'"),
+        ("fold=abc", "fold: want int, got 'abc'"),
+        ("fold=null", "fold: want int, got null"),
+        ("fold=true", "fold: want int, got True"),
+        ("folds=2.5", "folds: want int, got 2.5"),
+        ("name=[a]", "name: want str or null, got ['a']"),
+        ("on_bad=rase", "on_bad: want 'raise' or 'skip', got 'rase'; did you mean 'raise'?"),
+        ("data=competition", "data.root: want a value, got none (data.root=...)"),
+        ("name=${nmae}", "name: Interpolation key 'nmae' not found in '${nmae}'"),
+        ("loss=3", "loss: want a mapping with _target_, got 3"),
+        ("+extractor.new=3", "extractor.new: want a mapping with _target_, got 3"),
+        ("+backbone.imge=3", "backbone.imge: backbone takes no 'imge'; did you mean 'image'?"),
+        # arguments
+        ("~extractor.stft.n_fft", "extractor.stft: Stft needs 'n_fft'"),
+        ("+extractor.stft.nfft=3", "extractor.stft.nfft: Stft takes no 'nfft'; did you mean 'n_fft'?"),
+        ("+loss.alpha=3", "loss.alpha: VoteWeightedKl takes no 'alpha'"),
+        ("+optimizer.fusd=true", "optimizer.fusd: AdamW takes no 'fusd'; did you mean 'fused'?"),
+        ("+trainer.max_epoch=3", "trainer.max_epoch: Trainer takes no 'max_epoch'; did you mean 'max_epochs'?"),
+        # types
+        ("extractor.stft.n_fft=abc", "extractor.stft.n_fft: Stft wants int, got 'abc'"),
+        (
+            "extractor.stft.window=hamming",
+            "extractor.stft.window: Stft wants 'hann' or 'cosine', got 'hamming'; did you mean 'hann'?",
+        ),
+        ("extractor.stft.columns=3", "extractor.stft.columns: Stft wants 1 or 2, got 3"),
+        ("extractor.stft.columns=true", "extractor.stft.columns: Stft wants 1 or 2, got True"),
+        ("extractor.stft.trainable=1", "extractor.stft.trainable: Stft wants bool, got 1"),
+        (
+            "extractor.stft.backbone=tiny",
+            "extractor.stft.backbone: Stft wants Module (a mapping with _target_), got 'tiny'",
+        ),
+        (
+            "data.size=smal",  # an alias of a Literal
+            "data.size: SimulatedFolder wants 'tiny', 'small', 'medium' or 'large', got 'smal'; did you mean 'small'?",
+        ),
+        ("preprocess.notch_hz=50", "preprocess.notch_hz: Preprocess wants list of float, got 50"),
+        ("preprocess.notch_hz=[50,x]", "preprocess.notch_hz[1]: Preprocess wants float, got 'x'"),
+        ("+montage.groups.a=O1-T3", "montage.groups.a: Montage wants list of str, got 'O1-T3'"),
+        ("optimizer.weight_decay=no", "optimizer.weight_decay: AdamW wants float, got 'no'"),
+        (
+            "optimizer.lr={x: 1}",
+            "optimizer.lr: AdamW wants float or Tensor (a mapping with _target_), got a mapping",
+        ),
+        ("logger=wandb logger.wandb.offline=maybe", "logger.wandb.offline: WandbLogger wants bool, got 'maybe'"),
+        # written once, used in several places: said once, where it is written
+        ("epochs=two", "epochs: want int, got 'two'"),
+        (
+            "backbone=hgnetv2 backbone.pretrained=often",
+            "backbone.pretrained: TimmBackbone wants bool, got 'often'",
+        ),
+        (
+            "extractor=[stft,stft_cosine] +backbone.image.chanels=3",
+            "backbone.image.chanels: TinyBackbone takes no 'chanels'; did you mean 'channels'?",
+        ),
+        # targets
+        ("loss._target_=os.system", f"loss._target_: want a name that starts with {TARGETS}, got 'os.system'"),
+        (
+            "loss._target_=hms.extractor.stft.STFT",
+            f"loss._target_: want a name that starts with {TARGETS}, got 'nnAudio.features.stft.STFT'",
+        ),
+        (
+            "loss._target_=hms.runs.subprocess.run",
+            "loss._target_: want a class or a function whose source is here, got 'subprocess.run'",
+        ),
+        ("loss._target_=hms.loss", "loss._target_: want a class or a function, got the module hms.loss"),
+        (
+            "loss._target_=hms.loss.VoteWeightedKL",
+            "loss._target_: no 'VoteWeightedKL' in hms.loss; did you mean 'VoteWeightedKl'?",
+        ),
+        ("loss._target_=hms.los.X", "loss._target_: no 'los' in hms; did you mean 'loss'?"),
+        (
+            "optimizer._target_=torch.optim.Adamw",
+            "optimizer._target_: no 'Adamw' in torch.optim; did you mean 'AdamW'?",
+        ),
+        (
+            "trainer._target_=lightning.pytorch.Trainr",
+            "trainer._target_: no 'Trainr' in lightning.pytorch; did you mean 'Trainer'?",
+        ),
+    ],
+)
+def test_a_mistake_has_its_line(overrides: str, lines: str):
+    arguments = [overrides] if "{" in overrides else overrides.split()
+    assert complaint("train", *arguments) == f"  {lines}"
+
+
+def test_what_comes_from_a_missing_value_is_not_said_again():
+    assert complaint("evaluate") == "  run: want a value, got none (run=...)"
+
+
+def test_a_target_that_does_not_parse_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/__init__.py").write_text("class Loss:\n    def\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("hms.signature.ALLOWED", ("broken.",))
+    with pytest.raises(ConfigError, match=r"broken/__init__\.py, line 2: invalid syntax"):
+        signature("broken.Loss")
+
+
+def test_annotations_bases_and_defaults_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "hmsish").mkdir()
+    (tmp_path / "hmsish/__init__.py").write_text("from .base import Derived as Renamed, made\n")
+    (tmp_path / "hmsish/base.py").write_text(
+        "class Base:\n    def __init__(self, a: int, b: 'float' = None, *, c: bool = True, **more): ...\n"
+        "class Derived(Base): ...\n"
+        "def made(x, /, y: str = ''): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("hms.signature.ALLOWED", ("hmsish.",))
+    found = signature("hmsish.Renamed")
+    assert found.types == {"a": int, "b": float | None, "c": bool}
+    assert (found.needed, found.takes_more) == (["a"], True)
+    assert (signature("hmsish.made").needed, signature("hmsish.made").takes_more) == (["x"], False)
+
+
+def test_all_mistakes_come_in_one_message_and_a_failing_job_ends_with_1(monkeypatch, capsys, tmp_path):
+    overrides = [
+        "fold=abc",
+        "+extractor.stft.nfft=1",
+        "+tpyo=1",
+        "loss._target_=os.system",
+        f"runs={tmp_path / 'runs'}",
+    ]
+    monkeypatch.setattr(sys, "argv", ["hms.train", *overrides])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("hms.train").main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "Traceback" not in said
+    assert "4 problem(s) in the config:\n  fold: want int, got 'abc'\n  tpyo: train takes no 'tpyo'\n" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [("extractor=sftf", "Could not find 'extractor/sftf'"), ("tpyo=1", "Could not override 'tpyo'")],
+)
+def test_what_hydra_finds_itself_shows_no_traceback(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hms.train", arguments])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("hms.train").main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert message in said
+    assert "Traceback" not in said
+
+
+WITHOUT_WEIGHT = """
+import importlib, sys
+main = importlib.import_module(sys.argv[1]).main
+for arguments in (["--help"], ["--cfg", "job"], ["+tpyo=1"]):
+    sys.argv = ["hms", *arguments]
+    try:
+        main()
+    except SystemExit:
+        pass
+print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("module", ["hms.train", "hms.prepare", "hms.evaluate", "hms.simulate.__main__"])
+def test_help_and_mistakes_import_nothing_heavy(module: str):
+    done = subprocess.run(python("-c", WITHOUT_WEIGHT, module), capture_output=True, text=True, check=True)
+    assert "takes no 'tpyo'" in done.stderr
+    assert done.stdout.splitlines()[-1] == "imported:"
