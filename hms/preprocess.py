@@ -67,12 +67,13 @@ class Preprocess(nn.Module):
         self.register_buffer("zero_phase", gain, persistent=False)
 
     def forward(self, batch: Batch) -> Signals:
-        eeg = batch.eeg.float().clamp(-self.clip_uv, self.clip_uv).nan_to_num(0.0)
-        pairs = self.montage(eeg)
-        if self.zero_phase is not None:
-            pairs = self._without_offset_and_mains(pairs)
-        pairs = self._lowpassed(pairs)
-        pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
+        with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
+            eeg = batch.eeg.float().clamp(-self.clip_uv, self.clip_uv).nan_to_num(0.0)
+            pairs = self.montage(eeg)
+            if self.zero_phase is not None:
+                pairs = self._without_offset_and_mains(pairs)
+            pairs = self._lowpassed(pairs)
+            pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
         return Signals(pairs, batch.spectrogram, batch.target, batch.weight)
 
     def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:

@@ -107,6 +107,14 @@ def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
     assert pairs[:4000].abs().max() < 1
 
 
+@pytest.mark.parametrize("option", ["clinical", "original"])
+def test_mixed_precision_starts_after_preprocessing(option: str):
+    given = batch(samples=10000)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = preprocess(option)(given).pairs
+    assert torch.equal(mixed, preprocess(option)(given).pairs)
+
+
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
     torch.manual_seed(0)
     noise = torch.randn(3, 20, 10000) * torch.tensor([5.0, 50.0, 0.01])[:, None, None]
