@@ -30,6 +30,7 @@ class TimmBackbone(nn.Module):
         import timm  # brings torchvision, seconds that a tiny backbone need not wait for
         from huggingface_hub import constants
 
+        offline = constants.HF_HUB_OFFLINE
         if pretrained and not weights and not _hub_answers():
             constants.HF_HUB_OFFLINE = True  # what is cached still loads; the rest fails now, not after minutes
 
@@ -50,6 +51,8 @@ class TimmBackbone(nn.Module):
                 f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({first_line(error)}); "
                 "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
             ) from None
+        finally:
+            constants.HF_HUB_OFFLINE = offline
         with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
             self.out_features = self.network.eval()(torch.zeros(1, 1, 64, 64)).shape[1]
         self.network.train()
@@ -71,6 +74,8 @@ class TinyBackbone(nn.Module):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels: want at least two stages, got {channels}")
+        if min(channels) < 1:
+            raise ValueError(f"channels: want at least 1 in each stage, got {channels}")
         if len(grid) != 2 or min(grid) < 1:
             raise ValueError(f"grid: want rows and columns, got {grid}")
         self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), nn.BatchNorm2d(channels[0]), nn.ReLU())

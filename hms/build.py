@@ -6,33 +6,36 @@ import hydra
 from hydra.errors import InstantiationException
 
 from hms.errors import ConfigError, UserError
-from hms.signature import signature
+from hms.signature import signature, want_allowed
 
 
-def build(node: dict[str, Any], **more: Any) -> Any:
+def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
     """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
+
+    Every `_target_` must start with one of `allowed` (`hms.signature.ALLOWED` unless given).
 
     Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.
     """
-    _refuse_foreign_targets(node)
+    _refuse_foreign_targets(node, allowed)
     try:
         made = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | TypeError):
+        if isinstance(cause, ValueError | TypeError | RuntimeError):
             target = str(error).partition("'")[2].partition("'")[0]  # Hydra says: Error in call to target '...'
             raise ConfigError(f"{target}: {cause}") from None
         raise
     return made(**more) if more else made
 
 
-def _refuse_foreign_targets(node: Any) -> None:
+def _refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
     if isinstance(node, list):
         node = dict(enumerate(node))
     if isinstance(node, dict):
         if "_target_" in node:
+            want_allowed(str(node["_target_"]), allowed)
             signature(str(node["_target_"]))  # by its source: a name that only passes through hms is foreign, too
         for value in node.values():
-            _refuse_foreign_targets(value)
+            _refuse_foreign_targets(value, allowed)

@@ -79,16 +79,22 @@ def fingerprint(root: Path) -> str:
     labels = root / "train.csv"
     if not labels.is_file():
         raise DataError(f"{labels}: no such file; a corpus is a folder with train.csv, train_eegs/ ...")
-    digest = hashlib.blake2b(labels.read_bytes(), digest_size=8)
-    for kind in ("train_eegs", "train_spectrograms"):
-        if (root / kind).is_dir():
-            with os.scandir(root / kind) as entries:
-                digest.update(repr(sorted((e.name, e.stat().st_size) for e in entries)).encode())
+    try:
+        digest = hashlib.blake2b(labels.read_bytes(), digest_size=8)
+        for kind in ("train_eegs", "train_spectrograms"):
+            if (root / kind).is_dir():
+                with os.scandir(root / kind) as entries:
+                    sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in entries)
+                digest.update(repr(sizes).encode())
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read ({error})") from None
     return digest.hexdigest()
 
 
 def recordings(root: Path, labels: pl.DataFrame) -> Iterator[Recording | BadFile]:
     """Every EEG of `labels` (from `files.read_labels`), grouped by spectrogram, each file read once."""
+    if not (root / "train_eegs").is_dir():
+        raise DataError(f"{root / 'train_eegs'}: no such folder; it holds <eeg_id>.parquet for every EEG of train.csv")
     groups = labels.partition_by("spectrogram_id", maintain_order=True)
     with ThreadPoolExecutor() as threads:  # Polars lets go of the interpreter lock while it reads
         for first in range(0, len(groups), _CHUNK):

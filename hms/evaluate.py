@@ -33,15 +33,17 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.store import prepared
 
     folds = finished_folds(Path(config["run"]))
+    corpora = {corpus_of(fold) for fold in folds}
+    device = best_device(config["accelerator"])
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
-    device = best_device(config["accelerator"])
     found = probabilities([load_model(fold) for fold in folds], store, rows, config["batch_size"], device)
     table = predictions(rows, None, found)
     scores = score(table, read_truth(folder.root))
+    scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"])
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "predictions.parquet") as temporary:
@@ -50,7 +52,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         temporary.write_text(json.dumps(scores, indent=1))
     title = f"{config['run']} on {folder.root}: KL, all and by the class that leads the votes"
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
-    if any(corpus_of(fold) == store.fingerprint for fold in folds):
+    if store.fingerprint in corpora:
         print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores

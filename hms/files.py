@@ -63,6 +63,7 @@ def read_labels(path: Path) -> pl.DataFrame:
     if text.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
+    numbered = numbered.filter(~pl.all_horizontal(pl.col(LABEL_COLUMNS).is_null()))  # blank lines
     labels = numbered.with_columns(_as_number(name) for name, kind in LABEL_COLUMNS.items() if kind != pl.String)
     problems = [*_values_that_are_no_number(numbered, labels), *_impossible_rows(labels)]
     if problems:
@@ -97,7 +98,12 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
             f"{path}: column 'time', row {row + 1}: want {STEP_S} s between rows, "
             f"got {time_s[row]:g} then {time_s[row + 1]:g}"
         )
+    if time_s[0] != 1:
+        raise DataError(f"{path}: column 'time', row 0: want 1 (the centre of the first row, in s), got {time_s[0]:g}")
     _refuse_infinite(path, power, COLUMNS)
+    if (power < 0).any():
+        row, column = np.argwhere(power < 0)[0]
+        raise DataError(f"{path}: column '{COLUMNS[column]}', row {row}: want 0 or more, got {power[row, column]:g}")
     return power.reshape(len(power), len(REGIONS), -1)
 
 
@@ -169,11 +175,12 @@ def _values_that_are_no_number(text: pl.DataFrame, labels: pl.DataFrame) -> Iter
 def _impossible_rows(labels: pl.DataFrame) -> Iterator[str]:
     votes = pl.sum_horizontal(VOTE_COLUMNS)
     one_each = ("patient_id", "spectrogram_id")
+    label_id = pl.col("label_id")
     checks = [
         *((name, pl.col(name) < 0, "want 0 or more votes, got {}") for name in VOTE_COLUMNS),
         *((name, pl.col(name) < 0, "want 0 s or more, got {}") for name in LABEL_COLUMNS if name.endswith("_seconds")),
         ("seizure_vote ... other_vote", votes == 0, "want at least one vote, got none"),
-        ("label_id", pl.col("label_id").is_duplicated(), "want each id once, got {} again"),
+        ("label_id", label_id.is_duplicated() & label_id.is_not_null(), "want each id once, got {} again"),
         *((name, pl.col(name).n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another")
           for name in one_each),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 
 from hms.console import track
+from hms.errors import UserError
 from hms.model import Model
 from hms.store import Store
 from hms.windows import Windows
@@ -33,8 +34,9 @@ def probabilities(
 
 
 def best_device(accelerator: str) -> str:
-    """`accelerator` as Lightning's trainers name it, as a torch device: auto, cpu, gpu, mps ..."""
-    if accelerator == "auto":
-        found = torch.accelerator.current_accelerator(check_available=True)
-        return found.type if found else "cpu"
-    return {"gpu": "cuda"}.get(accelerator, accelerator)
+    """`accelerator` (auto, cpu or gpu) as a torch device of this machine. Raises UserError for one it has not."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    here = {"cpu": "cpu", "auto": found.type if found else "cpu"} | ({"gpu": found.type} if found else {})
+    if accelerator not in here:
+        raise UserError(f"accelerator: want {' or '.join(here)} on this machine, got '{accelerator}'")
+    return here[accelerator]

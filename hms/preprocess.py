@@ -29,9 +29,9 @@ _MAD_TO_SD = 1.4826  # of a normal distribution
 class Preprocess(nn.Module):
     """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs.
 
-    Samples are clipped to +-`clip_uv`. `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none);
-    `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`. `scale` divides by `scale_uv`
-    ("fixed") or by the median pair's robust SD in the window ("window").
+    `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to +-`clip_uv`,
+    after these filters if there are any. `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
+    `scale` divides by `scale_uv` ("fixed") or by the median pair's robust SD in the window ("window").
     """
 
     lowpass: Tensor
@@ -68,10 +68,11 @@ class Preprocess(nn.Module):
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
-            eeg = batch.eeg.float().clamp(-self.clip_uv, self.clip_uv).nan_to_num(0.0)
-            pairs = self.montage(eeg)
-            if self.zero_phase is not None:
-                pairs = self._without_offset_and_mains(pairs)
+            eeg = batch.eeg.float().nan_to_num(0.0)
+            if self.zero_phase is None:
+                pairs = self.montage(eeg.clamp(-self.clip_uv, self.clip_uv))
+            else:  # clipped mains would be a square wave, whose harmonics no filter takes out: clip what is left
+                pairs = self._without_offset_and_mains(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
             pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
         return Signals(pairs, batch.spectrogram, batch.target, batch.weight)

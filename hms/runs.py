@@ -65,15 +65,27 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-    about = {
-        "commit": _commit(),
-        "corpus": fingerprint,
-        "command": sys.argv,
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in _PACKAGES},
-    }
+    about = {"corpus": fingerprint, "command": sys.argv, **_versions()}
     with replacing(folder / "provenance.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1))
+
+
+def say_what_changed(folder: Path) -> None:
+    """Say so when a fold was trained, or begun, by another commit or other packages than the present ones."""
+    if not (folder / "provenance.json").is_file():
+        return
+    then, now = json.loads((folder / "provenance.json").read_text()), _versions()
+    old = {name: value for name, value in then["packages"].items() if value != now["packages"].get(name)}
+    if then["commit"] != now["commit"]:
+        old["commit"] = then["commit"]
+    if old:
+        said = ", ".join(f"{name} {value}" for name, value in old.items())
+        say(f"{folder} comes from other versions than the present ones: {said}")
+
+
+def _versions() -> dict[str, Any]:
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
 
 
 def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
@@ -111,7 +123,7 @@ def load_model(folder: Path) -> Model:
         node, weights = checkpoint["config"]["model"], checkpoint["weights"]
     except Exception as error:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
-    model: Model = build(_without_pretrained(node))
+    model: Model = build(_without_pretrained(node), allowed=("hms.",))  # whoever wrote the file
     model.load_state_dict(weights)
     return model.eval()
 

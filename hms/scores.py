@@ -12,6 +12,8 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
+from hms.errors import DataError, UserError
+from hms.files import first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 
@@ -20,7 +22,9 @@ Scores = dict[str, Any]
 
 
 def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
-    """The table of predictions for `rows` (columns of train.csv)."""
+    """The table of predictions for `rows` (columns of train.csv). Raises UserError for one that is no number."""
+    if not np.isfinite(probabilities).all():
+        raise UserError("the model predicts NaN: its training diverged; try a smaller optimizer.lr")
     return rows.select(
         "label_id", "eeg_id", "patient_id", pl.lit(fold, pl.Int64).alias("fold"), *VOTE_COLUMNS
     ).with_columns(pl.Series(name, probabilities[:, i], pl.Float64) for i, name in enumerate(CLASSES))
@@ -48,6 +52,8 @@ def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
     }
     if truth is not None:
         known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+        if known.null_count().sum_horizontal().item():
+            raise DataError("truth.parquet: want every label_id of train.csv, got only some of them")
         scores["oracle"] = float(kl_divergence(target, known.select(CLASSES).to_numpy()).mean())
         scores["gap_closed"] = gap_closed(scores["kl"], scores["prior"], scores["oracle"])
     return scores
@@ -56,7 +62,12 @@ def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
 def read_truth(root: Path) -> pl.DataFrame | None:
     """The true probabilities of a simulated corpus, None for any other."""
     path = root / "truth.parquet"
-    return pl.read_parquet(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return pl.read_parquet(path, columns=["label_id", *CLASSES])
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: no table of label_id and six probabilities ({first_line(error)})") from None
 
 
 def show(rows: dict[str, Scores], title: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from hms.errors import ConfigError
 
-ALLOWED = ("hms.", "torch.optim.", "lightning.")
+ALLOWED = ("hms.", "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
 """Where a `_target_` may point: a config from elsewhere must not run other code."""
 
 
@@ -41,10 +41,10 @@ _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, d
 @cache
 def signature(target: str) -> Signature:
     """The signature of a class or function. Raises ConfigError where there is none that a config may name."""
-    _want_allowed(target)
+    want_allowed(target)
     module, definition = _find(target)
     name = target.rpartition(".")[2]
-    _want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is nnAudio's
+    want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is nnAudio's
     arguments, own = getattr(definition, "args", None), 0
     if isinstance(definition, ast.ClassDef):
         (module, arguments), own = _init(module, definition), 1  # self
@@ -60,9 +60,12 @@ def signature(target: str) -> Signature:
     return Signature(name, types, [key for key in types if key not in defaults], arguments.kwarg is not None)
 
 
-def _want_allowed(name: str) -> None:
-    if not name.startswith(ALLOWED):
-        raise ConfigError(f"want a name that starts with {', '.join(ALLOWED[:-1])} or {ALLOWED[-1]}, got '{name}'")
+def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
+    """Raise ConfigError for a name outside the prefixes `allowed`, which are `ALLOWED` unless given."""
+    allowed = allowed or ALLOWED
+    if not name.startswith(allowed):
+        wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
+        raise ConfigError(f"want a name that starts with {wish}, got '{name}'")
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:

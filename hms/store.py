@@ -11,6 +11,7 @@ Layout of the folder:
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -47,6 +48,8 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     folder.make()
     path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
     store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
+    if store.left_out and on_bad == "raise":
+        raise DataError(_table(folder.root, store.left_out))
     if store.left_out:
         say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
         say("\n".join(store.left_out))
@@ -77,23 +80,25 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.mkdir()
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         rows, about, bad = _write_signals(root, labels, temporary)
-        table = "\n".join(f"  {problem}" for problem in bad)
         if bad and on_bad == "raise":
-            raise DataError(f"{root}: {len(bad)} bad file(s); on_bad=skip leaves their EEGs out\n{table}")
+            raise DataError(_table(root, bad))
         if rows.is_empty():
-            raise DataError(f"{root}: no EEG is left\n{table}")
+            raise DataError(f"{root}: no EEG is left; {_table(root, bad)}")
         rows.write_parquet(temporary / "rows.parquet")
         about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
         (temporary / "store.json").write_text(json.dumps(about, indent=1))
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
+        if not path.is_dir():  # or another process was faster, and its store is as good
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return open_store(path)
+
+
+def _table(root: Path, bad: list[str]) -> str:
+    return "\n".join([f"{root}: {len(bad)} bad file(s); on_bad=skip leaves their EEGs out", *(f"  {b}" for b in bad)])
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, dict[str, object], list[str]]:

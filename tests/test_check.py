@@ -69,7 +69,7 @@ def test_a_schema_has_the_keys_of_its_yaml(name):
         assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
 
 
-TARGETS = "hms., torch.optim. or lightning."
+TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
 
 
 @pytest.mark.parametrize(

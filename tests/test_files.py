@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from conftest import real
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
@@ -90,6 +91,13 @@ def test_a_good_train_csv_keeps_its_values_and_numbers_its_lines(tmp_path: Path)
     assert read["lpd_vote"].to_list() == [3, 3, 3]
 
 
+def test_blank_lines_are_no_rows(tmp_path: Path):
+    labels().write_csv(tmp_path / "train.csv")
+    with open(tmp_path / "train.csv", "a") as file:
+        file.write("\n\n")
+    assert len(read_labels(tmp_path / "train.csv")) == 3
+
+
 def test_no_train_csv_and_no_csv_are_told_apart(tmp_path: Path):
     with pytest.raises(DataError, match=r"train\.csv: no such file; a corpus is a folder with train\.csv"):
         read_labels(tmp_path / "train.csv")
@@ -159,6 +167,8 @@ SPECTROGRAM_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], st
         lambda t: t.with_columns(pl.col("time") * 2),
         "column 'time', row 1: want 2 s between rows, got 2 then 6",
     ),
+    "late start": (lambda t: t.with_columns(pl.col("time") + 50), r"column 'time', row 0: want 1 \(.*\), got 51"),
+    "negative": (lambda t: at(t, "LL_0.59", 3, -5.0), r"column 'LL_0\.59', row 3: want 0 or more, got -5"),
     "infinite": (lambda t: at(t, "RL_0.59", 2, float("inf")), r"column 'RL_0\.59', row 2: want a number, got inf"),
 }
 
@@ -169,6 +179,13 @@ def test_a_mistake_in_a_spectrogram_file_is_named(mistake: str, tmp_path: Path):
     spoil(spectrogram()).write_parquet(tmp_path / "6.parquet")
     with pytest.raises(DataError, match=message):
         read_spectrogram(tmp_path / "6.parquet")
+
+
+@pytest.mark.parametrize(("name", "rows", "missing"), [("1000086677", 300, 10_400), ("589979261", 343, 0)])
+def test_real_spectrogram_files_read_as_they_stand(name: str, rows: int, missing: int):
+    power = read_spectrogram(real(f"data/spectrograms_odd/{name}.parquet"))
+    assert power.shape == (rows, 4, 100)
+    assert np.isnan(power).sum() == missing
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Training in this process: what a run learns, and what an interruption costs."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.config import CONF
+from hms.errors import ConfigError
 from hms.fit import fit
 from hms.runs import load_model
 from hms.windows import OneRowPerEeg
@@ -58,6 +60,38 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
     oof = [pl.read_parquet(run / "oof.parquet") for run in (straight, resumed)]
     assert oof[0].equals(oof[1])
     assert not (resumed / "last.ckpt").exists()
+
+
+def test_a_half_written_checkpoint_is_not_resumed_from(config: dict, tmp_path: Path, capsys):
+    config["epochs"] = 1
+    fit(config)
+    run = only_fold(tmp_path / "runs")
+    for name in ("scores.json", "oof.parquet"):
+        (run / name).unlink()
+    (run / "last.ckpt").write_bytes((run / "model.ckpt").read_bytes()[:5000])
+    before = load_model(run).state_dict()
+    fit(config)
+    assert "last.ckpt is not whole: training starts again" in capsys.readouterr().err
+    assert all(torch.equal(weight, before[name]) for name, weight in load_model(run).state_dict().items())
+
+
+def test_a_run_of_another_commit_says_so(config: dict, tmp_path: Path, capsys):
+    config["epochs"] = 1
+    fit(config)
+    path = only_fold(tmp_path / "runs") / "provenance.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"commit": "deadbeef"}))
+    fit(config)
+    assert "comes from other versions than the present ones: commit deadbeef" in capsys.readouterr().err
+
+
+def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
+    (tmp_path / "evil.pt").write_bytes(b"")
+    loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
+    for model in (loader, {"_target_": "hms.runs.subprocess.run", "args": ["true"]}):
+        torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
+        with pytest.raises(ConfigError, match="want a name that starts with|want a class or a function whose source"):
+            load_model(tmp_path)
 
 
 def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):

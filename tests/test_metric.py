@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.scores import predictions, score, show
@@ -49,6 +50,10 @@ def test_scores_of_a_table_and_what_is_printed_of_them(capsys: pytest.CaptureFix
     assert scores["top1"] == pytest.approx(2 / 3)
     assert scores["per_class"]["seizure"] == {"rows": 2, "kl": pytest.approx(np.log(6))}
     assert scores["per_class"]["lpd"] == {"rows": 0, "kl": None}
+    with pytest.raises(DataError, match=r"truth\.parquet: want every label_id of train\.csv"):
+        score(table, truth[:2])
+    with pytest.raises(UserError, match="the model predicts NaN"):
+        predictions(rows, 3, np.full((3, 6), np.nan))
     show({"fold 3": scores}, "title of the table")
     printed = capsys.readouterr().out
     for word in ("title of the table", "fold 3", "1.792", "67%", "uniform", "prior", "oracle", "gap closed"):

@@ -100,6 +100,13 @@ def test_clinical_preprocessing_removes_drift_and_mains_and_keeps_the_rest(hz: f
     assert low <= clinical_pairs(wave).std() / wave.std() <= high
 
 
+def test_mains_of_millivolts_leave_the_slow_wave_under_them():
+    seconds = torch.arange(10000) / 200
+    slow = 50 * torch.sin(2 * torch.pi * 2 * seconds)
+    found = clinical_pairs(slow + 3000 * torch.sin(2 * torch.pi * 60 * seconds))
+    assert torch.corrcoef(torch.stack([found, slow[500:-500]]))[0, 1] > 0.98
+
+
 def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
     pulse = 80 + 100 * torch.exp(-0.5 * ((torch.arange(10000) - 6000) / 10) ** 2)
     pairs = clinical_pairs(pulse)
@@ -138,6 +145,7 @@ def test_the_montage_refuses_what_is_no_pair(pair: str):
 def test_restacking_deals_rows_out_to_columns():
     image = torch.arange(2 * 4 * 3.0).reshape(1, 2, 4, 3)
     assert torch.equal(restack(image, 1)[0, 0], image.reshape(8, 3))
+    assert restack(image[:, :1, :3], 2).shape == (1, 1, 2, 6)
     assert torch.equal(restack(image, 2)[0, 0, 1], torch.cat([image[0, 0, 2], image[0, 0, 3]]))
 
 

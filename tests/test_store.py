@@ -9,7 +9,7 @@ from conftest import real
 
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, fingerprint
 from hms.errors import DataError
-from hms.store import Store, build_store, open_store
+from hms.store import Store, build_store, open_store, prepared
 from hms.windows import OneRowPerEeg, Windows
 
 
@@ -41,9 +41,22 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
     for index in (0, len(store.rows) // 2, len(store.rows) - 1):
         row = store.rows.row(index, named=True)
         file = pl.read_parquet(corpus / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
-        inside = file.filter(pl.col("time") > row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_WINDOW]
+        inside = file.filter(pl.col("time") >= row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_WINDOW]
         power = inside.drop("time").to_numpy().reshape(-1, 4, 100).transpose(1, 0, 2)
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
+
+
+def test_an_odd_spectrogram_offset_starts_at_the_row_of_that_second(copy: Path, tmp_path: Path):
+    labels = pl.read_csv(copy / "train.csv").sort("spectrogram_label_offset_seconds", descending=True)
+    shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds").clip(1) - 1)
+    shifted.write_csv(copy / "train.csv")
+    store = build_store(copy, tmp_path / "store")
+    row = store.rows.row(0, named=True)
+    assert row["spectrogram_label_offset_seconds"] % 2 == 1
+    file = pl.read_parquet(copy / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
+    first = file.filter(pl.col("time") == row["spectrogram_label_offset_seconds"]).drop("time").to_numpy()
+    window = Windows(store, store.rows, with_spectrogram=True)[0].spectrogram[0, :, 0]
+    np.testing.assert_allclose(window, first.reshape(4, 100), rtol=1e-3, atol=1e-6)
 
 
 def test_a_batch_is_its_rows_one_by_one(store: Store):
@@ -120,6 +133,31 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
     left_out = {eeg["eeg_id"][0] for eeg in rows[:3]}
     assert set(store.rows["eeg_id"]) == {eeg["eeg_id"][0] for eeg in rows} - left_out
     assert len(store.left_out) == 3
+
+    class Folder:
+        root = copy
+
+        def make(self) -> None:
+            pass
+
+    stores = tmp_path / "kept"
+    assert prepared(Folder(), stores, "skip").left_out == store.left_out
+    with pytest.raises(DataError, match=r"3 bad file\(s\)"):
+        prepared(Folder(), stores, "raise")
+
+
+def test_a_folder_without_eegs_is_told_in_one_line(copy: Path, tmp_path: Path):
+    shutil.rmtree(copy / "train_eegs")
+    with pytest.raises(DataError, match=r"train_eegs: no such folder; it holds <eeg_id>\.parquet"):
+        build_store(copy, tmp_path / "store")
+
+
+def test_a_dangling_link_is_a_missing_file(copy: Path, tmp_path: Path):
+    _, path = an_eeg(copy)
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=f"{path}: no such file"):
+        build_store(copy, tmp_path / "store")
 
 
 def test_a_missing_spectrogram_file_is_a_mistake_where_others_exist(copy: Path, tmp_path: Path):

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from nnAudio.features.stft import STFT
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hms.batch import Signals
 from hms.corpus import EEG_WINDOW
@@ -94,4 +95,5 @@ def restack(
 ) -> Float[Tensor, "batch 1 height width"]:
     """Stack pair after pair, then deal the rows out to `columns` columns side by side."""
     rows = spectrogram.flatten(1, 2)
+    rows = F.pad(rows, (0, 0, 0, -rows.shape[1] % columns))
     return torch.cat([rows[:, column::columns] for column in range(columns)], dim=2).unsqueeze(1)

@@ -105,7 +105,7 @@ class SimulatedFolder:
 
     def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
         make_one = partial(_make_recording, self.root, self.seed)
-        workers = self.workers or (len(os.sched_getaffinity(0)) if len(plans) >= _FEW else 1)
+        workers = self.workers or (_cores() if len(plans) >= _FEW else 1)
         if workers == 1:
             yield from map(make_one, plans)
             return
@@ -144,6 +144,11 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
         write_eeg(root / f"{part}_eegs" / f"{eeg_plan.eeg_id}.parquet", eeg)
     write_spectrogram(root / f"{part}_spectrograms" / f"{plan.spectrogram_id}.parquet", recording.spectrogram(eegs))
     _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
+
+
+def _cores() -> int:
+    """Cores this process may use; macOS does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _rows_path(root: Path, plan: RecordingPlan) -> Path:
