@@ -90,7 +90,7 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
     for model in (loader, {"_target_": "hms.runs.subprocess.run", "args": ["true"]}):
         torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
-        with pytest.raises(ConfigError, match="want a name that starts with|want a class or a function whose source"):
+        with pytest.raises(ConfigError, match=r"want a name that starts with|want a class or a function whose source"):
             load_model(tmp_path)
 
 
