@@ -11,7 +11,6 @@ from hms.signature import signature, want_allowed
 
 def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
     """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
-
     Every `_target_` must start with one of `allowed` (`hms.signature.ALLOWED` unless given).
 
     Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.

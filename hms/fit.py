@@ -66,7 +66,7 @@ def _module(config: dict[str, Any]) -> Classifier:
         build(config["schedule"]),
         config["seed"],
     )
-    try:
+    try:  # both are built again for the run; here only to hear what they refuse
         module.configure_optimizers()
         _trainer(config["trainer"])
     except (ValueError, MisconfigurationException) as error:
