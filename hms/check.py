@@ -21,15 +21,19 @@ _UNREAD = object()
 
 def check(config: DictConfig, name: str, schema: type) -> None:
     """Raise ConfigError with a line for each mistake in the config of the entry point `name`."""
+    if lines := mistakes(config, name, schema):
+        raise ConfigError("\n".join([f"{len(lines)} problem(s) in the config:", *(f"  {line}" for line in lines)]))
+
+
+def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
+    """A line for each mistake in the config of the entry point `name`, which has the keys and types of `schema`."""
     problems = _Problems()
     plain = problems.read(config, OmegaConf.to_container(config, resolve=False), "")
     keys = get_type_hints(schema)
     problems.find_in_arguments("", plain, Signature(name, keys, list(keys), takes_more=False))
     for key in filter(keys.__contains__, plain):
         problems.find_in_nodes(key, plain[key], outside=True)
-    if problems.lines:
-        lines = [f"  {place}: {text}" if place else f"  {text}" for place, text in problems.lines.items()]
-        raise ConfigError("\n".join([f"{len(lines)} problem(s) in the config:", *lines]))
+    return [f"{place}: {text}" if place else text for place, text in problems.lines.items()]
 
 
 class _Problems:
@@ -92,7 +96,7 @@ class _Problems:
                 self.add(f"{place}._target_", str(error))
         for key, part in _items(value):
             here = _join(place, key)
-            if outside and not isinstance(part, dict) and here not in self.used:
+            if outside and not isinstance(part, dict) and here not in self.used and place not in self.lines:
                 self.add(here, f"{place} takes no '{key}'{nearest(key, {*value} - {key})}")
             self.find_in_nodes(here, part, outside)
 
@@ -105,6 +109,15 @@ class _Problems:
         for key, value in given.items():
             if key in takes.types:
                 for where, kind, got in _misfits(_join(place, key), takes.types[key], value):
+                    if where.endswith("._target_"):
+                        self.add(
+                            _join(place, key), "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
+                        )
+                        break
+                    if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
+                        name = where.rpartition(".")[2]
+                        self.add(where, f"nothing of this name is chosen{nearest(name, {*value} - {name})}")
+                        continue
                     who = f"{takes.name} wants" if place else "want"
                     near = nearest(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
                     self.add(where, f"{who} {_wish(kind)}, got {_shown(got)}{near}")

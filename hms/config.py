@@ -4,6 +4,7 @@ Nothing here imports torch, so `--help` and mistakes answer at once.
 """
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,31 +13,71 @@ import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
-from hms.check import check
+from hms.check import check, mistakes
 from hms.errors import UserError
+from hms.overrides import CommandLine
 
 _PACKAGE = Path(__file__).parent
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")
 """The YAML files: inside the package in a wheel, beside it in a checkout."""
 
+Config = dict[str, Any]
 
-def entry_point(name: str, schema: type) -> Callable[[Callable[[dict[str, Any]], float | None]], Callable[[], None]]:
+
+def entry_point(
+    name: str,
+    schema: type,
+    positional: str | None = None,
+    after_sweep: Callable[[list[Config]], None] | None = None,
+) -> Callable[[Callable[[Config], float | None]], Callable[[], None]]:
     """Make a function of a resolved, plain config the command that reads `conf/<name>.yaml`.
 
-    `schema`, a TypedDict, says which keys it has, of what types; the job gets no config with a mistake in it.
+    `schema`, a TypedDict, says which keys it has, of what types; no job starts while any has a mistake in its config.
     A UserError ends the job with its text alone. It is raised, not `sys.exit`ed, so that the other jobs of a sweep run.
+    Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, failed ones included.
     """
 
-    def decorate(job: Callable[[dict[str, Any]], float | None]) -> Callable[[], None]:
-        @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
+    def decorate(job: Callable[[Config], float | None]) -> Callable[[], None]:
         @functools.wraps(job)
-        def main(config: DictConfig) -> float | None:
+        def run(config: DictConfig) -> float | None:
             try:
-                check(config, name, schema)
-                return job(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))  # type: ignore[arg-type]
+                check(config, name, schema)  # again: a sweeper may have put values together that were not seen before
+                return job(_plain(config))
             except UserError as error:
                 raise CompactHydraException(str(error)) from None
+
+        hydra_main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(run)
+
+        @functools.wraps(job)
+        def main() -> None:
+            typed = sys.argv
+            line = CommandLine(name, CONF, _named(positional, typed[1:]))
+            if line.runs:
+                found = [mistake for config in line.samples() for mistake in mistakes(config, name, schema)]
+                if lines := [*dict.fromkeys([*line.problems, *found])]:
+                    print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
+                    sys.exit(1)
+            sys.argv = [typed[0], *line.for_hydra]
+            try:
+                hydra_main()
+            finally:
+                sys.argv = typed
+                if line.runs and line.sweeps and after_sweep:
+                    after_sweep([_plain(config) for config in line.jobs()])
 
         return main
 
     return decorate
+
+
+def _plain(config: DictConfig) -> Config:
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+
+
+def _named(key: str | None, words: list[str]) -> list[str]:
+    """The words with those that only name something, as a shell's `runs/*` does, put together under `key`."""
+    names = [word for word in words if "=" not in word and not word.startswith("-")] if key else []
+    if not names:
+        return words
+    quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
+    return [*(word for word in words if word not in names), f"{key}=[{quoted}]"]

@@ -1,0 +1,170 @@
+"""The words of a command line as the configs of its jobs.
+
+Hydra stops at the first mistake, and wants a `+` before a key that no YAML has. Here a signature says which keys there
+are (`hms.check`), so no key needs a `+`, and the mistakes of all jobs of a sweep come at once, before the first starts.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from hms.signature import nearest
+
+
+class CommandLine:
+    """What stands after the command `name`, whose YAML files are in the folder `conf`.
+
+    `problems` has a line for each mistake that keeps a config from being composed; what it concerns is left out of the
+    jobs, so that the rest can be checked, too.
+    """
+
+    def __init__(self, name: str, conf: Path, words: Sequence[str]):
+        self._given = get_args_parser().parse_intermixed_args(words)
+        self._flags = [word for word in words if word not in self._given.overrides]
+        self._name: str = self._given.config_name or name
+        self._conf = conf
+        self.sweeps: bool = self._given.multirun
+        self.problems: list[str] = []
+        self._place: list[str] = []
+        if self._given.config_dir:
+            self._look_into(Path(self._given.config_dir))
+        with self._composer():
+            self._loader = GlobalHydra.instance().config_loader()
+        self._parser = OverridesParser.create(self._loader)
+        self._values = [values for word in self._given.overrides if (values := self._read(word))]
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything to run, and not only something to show."""
+        shows = ("help", "hydra_help", "cfg", "info", "shell_completion", "experimental_rerun", "config_path")
+        return not any(getattr(self._given, name) for name in shows)
+
+    @property
+    def for_hydra(self) -> list[str]:
+        """The same words in a form in which Hydra takes any key, and any order."""
+        overrides = [(word, self._parsed(word)) for word in self._given.overrides]
+        return [*self._flags, *(self._forced(override) if override else word for word, override in overrides)]
+
+    def samples(self) -> Iterator[DictConfig]:
+        """Configs of jobs in which every value of a sweep occurs: as many as there are values, not combinations."""
+        first = [values[0] for values in self._values]
+        yield from self._composed([first])
+        for place, values in enumerate(self._values):
+            yield from self._composed([*first[:place], value, *first[place + 1 :]] for value in values[1:])
+
+    def jobs(self) -> Iterator[DictConfig]:
+        """The config of every job."""
+        yield from self._composed(itertools.product(*self._values))
+
+    def _composed(self, jobs: Any) -> Iterator[DictConfig]:
+        with self._composer():
+            for words in jobs:
+                if (config := self._compose(list(words))) is not None:
+                    yield config
+
+    def _composer(self) -> AbstractContextManager[None]:
+        return initialize_config_dir(str(self._conf), job_name=self._name, version_base="1.3")
+
+    def _compose(self, words: list[str]) -> DictConfig | None:
+        """The config, if need be without the one word that Hydra cannot use; None where more is wrong."""
+        try:
+            return compose(self._name, [*words, *self._place])
+        except Exception as error:  # Hydra's, OmegaConf's, the YAML parser's, and ValueError of any of them
+            for word in words:
+                try:
+                    config = compose(self._name, [*(other for other in words if other != word), *self._place])
+                except Exception:
+                    continue
+                self._add(self._complaint(word, error))
+                return config
+            self._add(_in_one_line(error))
+            return None
+
+    def _complaint(self, word: str, error: Exception) -> str:
+        override = self._parsed(word)
+        if override and "No match in the defaults list" in str(error):
+            return f"{override.key_or_group}: {self._name} takes no '{override.key_or_group}'"
+        return f"{word}: {_in_one_line(error)}"
+
+    def _read(self, word: str) -> list[str]:
+        """The overrides of a word, one for each value that can be composed."""
+        override = self._parsed(word)
+        if override is None:
+            self._add(f"{word}: want <key>=<value>" if "=" not in word else f"{word}: not a value that Hydra can read")
+            return []
+        if not override.is_sweep_override():
+            values = [word]
+        elif not self.sweeps:
+            self._add(f"{word}: want one value, or -m to try them all")
+            return []
+        elif not override.is_discrete_sweep():  # for a sweeper that draws values as it goes
+            return []
+        else:
+            values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        return [self._forced(self._parser.parse_override(value)) for value in values if self._is_offered(value)]
+
+    def _parsed(self, word: str) -> Override | None:
+        try:
+            return self._parser.parse_overrides([word])[0]
+        except HydraException:
+            return None
+
+    def _is_offered(self, word: str) -> bool:
+        """Whether every option that the word chooses exists; any word that chooses none is."""
+        override = self._parser.parse_override(word)
+        group, value = override.key_or_group, override.value()
+        offered = self._options(group)
+        if not offered or override.is_delete():
+            return True
+        choices = value if isinstance(value, list) else [value]
+        wrong = [choice for choice in choices if "/" not in str(choice) and str(choice) not in offered]
+        for choice in wrong:
+            self._add(f"{group}: want one of {', '.join(offered)}, got '{_word(choice)}'{nearest(choice, offered)}")
+        return not wrong
+
+    def _forced(self, override: Override) -> str:
+        """The override so that it sets its key whether a YAML has it or not; groups and Hydra's own keys stay."""
+        key = override.key_or_group
+        free = override.type in (OverrideType.CHANGE, OverrideType.ADD) and not override.package
+        if not free or key.startswith("hydra") or self._options(key):
+            return str(override.input_line)
+        return f"++{str(override.input_line).removeprefix('+')}"
+
+    @cache  # noqa: B019 -- one instance per process
+    def _options(self, group: str) -> list[str]:
+        places = [*self._place, *(word for word in self._given.overrides if word.startswith("hydra.searchpath="))]
+        return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=places))
+
+    def _look_into(self, folder: Path) -> None:
+        """Take the YAML files of a user's folder for options, too."""
+        if not folder.is_dir():
+            return self._add(f"--config-dir: want a folder of YAML files, got '{folder}' (no such folder)")
+        self._place = [f"hydra.searchpath=[file://{folder.resolve()}]"]
+        for path in sorted(folder.rglob("*.yaml")):
+            same = path.relative_to(folder)
+            if (self._conf / same).is_file() and not self._conf.samefile(folder):
+                self._add(f"{path}: hms has its own {same}, which wins; rename this one")
+        return None
+
+    def _add(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _word(value: object) -> str:
+    return "null" if value is None else str(value)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,116 @@
+"""What was typed, as the configs of its jobs: every mistake at once, and no `+` before a key."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from hms.config import CONF
+from hms.overrides import CommandLine
+
+
+def line(*words: str) -> CommandLine:
+    return CommandLine("train", CONF, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("extractor=sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
+        ("extractor=[stft,sftf]", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
+        ("extractor=null", "extractor: want one of {}, got 'null'"),
+        ("-m extractor=stft,sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
+        ("extractor=stft,stft_cosine", "extractor=stft,stft_cosine: want one value, or -m to try them all"),
+        ("hydra/launcher=jblib", "hydra/launcher: want one of basic, got 'jblib'"),
+        ("fold", "fold: want <key>=<value>"),
+        ("name='a", "name='a: not a value that Hydra can read"),
+        ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
+        ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),
+        ("--config-dir nowhere", "--config-dir: want a folder of YAML files, got 'nowhere' (no such folder)"),
+    ],
+)
+def test_what_cannot_be_composed_has_its_line(words: str, problem: str):
+    given = line(*words.split())
+    list(given.samples())
+    (found,) = given.problems
+    offered = ", ".join(sorted(path.stem for path in (CONF / "extractor").glob("*.yaml")))
+    assert found.startswith(problem.format(offered))
+
+
+def test_a_key_needs_no_plus_and_a_group_stays_a_group():
+    given = line("optimizer.betas=[0.8,0.9]", "-m", "+seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
+    assert given.for_hydra == [
+        *("-m", "++optimizer.betas=[0.8,0.9]", "++seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
+    ]
+    assert next(given.samples()).optimizer.betas == [0.8, 0.9]
+    assert given.problems == []
+
+
+def test_every_value_of_a_sweep_is_in_a_sample_and_every_combination_in_a_job():
+    given = line("-m", "fold=range(0,3)", "extractor=stft,[stft,stft_cosine]", "seed=1,2")
+    seen = [(config.fold, len(config.extractor), config.seed) for config in given.samples()]
+    assert seen == [(0, 1, 1), (1, 1, 1), (2, 1, 1), (0, 2, 1), (0, 1, 2)]
+    jobs = [(config.fold, len(config.extractor), config.seed) for config in given.jobs()]
+    assert len(set(jobs)) == len(jobs) == 12
+
+
+def test_a_folder_of_ones_own_offers_options_and_may_not_hide_ours(tmp_path: Path):
+    (tmp_path / "extractor").mkdir()
+    (tmp_path / "extractor/mine.yaml").write_text("mine: {_target_: hms.extractor.stft.Stft}\n")
+    given = line("--config-dir", str(tmp_path), "extractor=mine")
+    assert [list(config.extractor) for config in given.samples()] == [["mine"]]
+    assert given.problems == []
+    (tmp_path / "extractor/stft.yaml").touch()
+    (problem,) = line("--config-dir", str(tmp_path)).problems
+    assert (
+        problem == f"{tmp_path}/extractor/stft.yaml: hms has its own extractor/stft.yaml, which wins; rename this one"
+    )
+
+
+def said_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *words: str) -> str:
+    """What `python -m hms.train` with mistakes writes to stderr."""
+    monkeypatch.setattr(sys, "argv", ["hms.train", *words])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("hms.train").main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "Traceback" not in said
+    return said
+
+
+def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, capsys, tmp_path):
+    (tmp_path / "extractor").mkdir()
+    (tmp_path / "extractor/mine.yaml").write_text("mine: {_target_: hms.extractor.stft.Sftf}\n")
+    given = "-m fold=0,abc,x tpyo=1 backbone=tny extractor.stf.n_fft=3 subset.min_vote=1 loss._target_=os.system"
+    words = [*given.split(), "extractor=[stft,mine]", "--config-dir", str(tmp_path), f"runs={tmp_path / 'runs'}"]
+    said = said_by(monkeypatch, capsys, *words)
+    options = ", ".join(sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
+    targets = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
+    assert said.splitlines() == [
+        "8 problem(s) in the config:",
+        f"  backbone: want one of {options}, got 'tny'; did you mean 'tiny'?",
+        "  extractor.stf: nothing of this name is chosen; did you mean 'stft'?",
+        "  tpyo: train takes no 'tpyo'",
+        "  subset.min_vote: Subset takes no 'min_vote'; did you mean 'min_votes'?",
+        "  extractor.mine._target_: no 'Sftf' in hms.extractor.stft; did you mean 'Stft'?",
+        f"  loss._target_: want a name that starts with {targets}, got 'os.system'",
+        "  fold: want int, got 'abc'",
+        "  fold: want int, got 'x'",
+    ]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_option_without_a_name_of_its_own_is_told_how_it_looks(monkeypatch, capsys, tmp_path):
+    (tmp_path / "extractor").mkdir()
+    (tmp_path / "extractor/bare.yaml").write_text("_target_: hms.extractor.stft.Stft\nn_fft: 3\n")
+    said = said_by(monkeypatch, capsys, "--config-dir", str(tmp_path), "extractor=bare")
+    assert "  extractor: want `<name>: {_target_: ...}`, got `_target_: ...` without a name\n" in said
+
+
+def test_a_yaml_that_does_not_parse_is_told_in_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "extractor").mkdir()
+    (tmp_path / "extractor/bad.yaml").write_text("bad: {_target_\n")
+    said = said_by(monkeypatch, capsys, "--config-dir", str(tmp_path), "extractor=bad")
+    assert len(said.splitlines()) == 2
+    assert "extractor=bad: while parsing a flow mapping" in said
