@@ -24,11 +24,12 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
     import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
+    from hms.checkpoint import load_model
     from hms.console import say
     from hms.files import replacing
     from hms.labels import VOTE_COLUMNS
     from hms.predict import best_device, probabilities
-    from hms.runs import corpus_of, finished_folds, load_model
+    from hms.runs import corpus_of, finished_folds
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared
 

@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from rich.console import Console
 
 from hms.build import build
+from hms.checkpoint import save_model
 from hms.console import say
 from hms.errors import UserError
 from hms.files import first_line, replacing
@@ -23,7 +24,7 @@ from hms.folds import patient_folds
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
 from hms.predict import probabilities
-from hms.runs import is_finished, open_run, run_folder, save_model, say_what_changed, summarise
+from hms.runs import is_finished, open_run, run_folder, say_what_changed, summarise
 from hms.scores import predictions, read_truth, score
 from hms.store import Store, prepared
 from hms.windows import OneRowPerEeg, Windows
@@ -36,7 +37,7 @@ def fit(config: dict[str, Any]) -> float:
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     run = run_folder(config, store.fingerprint)
-    say_what_changed(run)
+    say_what_changed(run, config, store.fingerprint)
     if is_finished(run):
         say(f"{run} is trained already: nothing to do")
     else:
@@ -83,6 +84,8 @@ def _train(config: dict[str, Any], module: Classifier, store: Store, run: Path) 
     loggers = [_logger(node, run) for node in config["logger"].values()]
     trainer = _trainer(config["trainer"], run, loggers)
     try:
+        for logger in loggers:
+            logger.log_hyperparams(config)
         trainer.fit(
             module,
             learn.loader(config["batch_size"], OneRowPerEeg(training, config["seed"])),

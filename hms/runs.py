@@ -22,27 +22,28 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 from omegaconf import OmegaConf
 
-from hms.build import build
 from hms.console import say
 from hms.errors import DataError
-from hms.files import first_line, replacing
-from hms.model import Model
+from hms.files import replacing
 from hms.scores import score, show
 
-_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger")
+_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
 _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
 
 
+def settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a config that decides what a trained model is, the corpus aside."""
+    counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
+    return counts | {"trainer": {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}}
+
+
 def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
     """Where the fold that `config` describes lives."""
-    counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
-    counts["trainer"] = {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}
-    counts["corpus"] = fingerprint
-    digest = hashlib.blake2b(json.dumps(counts, sort_keys=True).encode(), digest_size=4).hexdigest()
+    counts = json.dumps(settings(config) | {"corpus": fingerprint}, sort_keys=True)
+    digest = hashlib.blake2b(counts.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
     return Path(config["runs"]) / f"{name}-{digest}" / f"fold{config['fold']}_seed{config['seed']}"
 
@@ -65,27 +66,37 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-    about = {"corpus": fingerprint, "command": sys.argv, **_versions()}
+    about = {"corpus": fingerprint, "command": [word.removeprefix("++") for word in sys.argv], **_versions()}
     with replacing(folder / "provenance.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1))
 
 
-def say_what_changed(folder: Path) -> None:
-    """Say so when a fold was trained, or begun, by another commit or other packages than the present ones."""
-    if not (folder / "provenance.json").is_file():
-        return
-    then, now = json.loads((folder / "provenance.json").read_text()), _versions()
-    old = {name: value for name, value in then["packages"].items() if value != now["packages"].get(name)}
-    if then["commit"] != now["commit"]:
-        old["commit"] = then["commit"]
-    if old:
-        said = ", ".join(f"{name} {value}" for name, value in old.items())
-        say(f"{folder} comes from other versions than the present ones: {said}")
+def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+    """Say so when a fold was trained, or begun, by other versions than the present ones, or on an older corpus."""
+    if (folder / "provenance.json").is_file():
+        then, now = _provenance(folder), _versions()
+        old = {name: value for name, value in then["packages"].items() if value != now["packages"].get(name)}
+        if then["commit"] != now["commit"]:
+            old["commit"] = then["commit"]
+        if old:
+            said = ", ".join(f"{name} {value}" for name, value in old.items())
+            say(f"{folder} comes from other versions than the present ones: {said}")
+    for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
+        if corpus_of(path.parent) != fingerprint:
+            other = read_config(path.parent)
+            if other["data"] == config["data"] and settings(other) == settings(config):
+                say(f"{path.parent} was trained before the corpus changed; {folder} is another run")
 
 
-def _versions() -> dict[str, Any]:
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved config a fold was trained with."""
+    return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))  # type: ignore[return-value]
+
+
+def corpus_of(folder: Path) -> str:
+    """Fingerprint of the corpus a fold was trained on."""
+    fingerprint: str = _provenance(folder)["corpus"]
+    return fingerprint
 
 
 def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
@@ -100,39 +111,14 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
     return kl
 
 
-def corpus_of(folder: Path) -> str:
-    """Fingerprint of the corpus a fold was trained on."""
-    fingerprint: str = json.loads((folder / "provenance.json").read_text())["corpus"]
-    return fingerprint
+def _provenance(folder: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((folder / "provenance.json").read_text())
+    return about
 
 
-def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
-    """Write model.ckpt: what `load_model` needs and nothing else."""
-    with replacing(folder / "model.ckpt") as temporary:
-        torch.save({"config": config, "weights": model.state_dict()}, temporary)
-
-
-def load_model(folder: Path) -> Model:
-    """The trained model of a fold, from model.ckpt alone; loading runs no code from the file.
-
-    Raises DataError when the file is not a whole checkpoint.
-    """
-    path = folder / "model.ckpt"
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        node, weights = checkpoint["config"]["model"], checkpoint["weights"]
-    except Exception as error:
-        raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
-    model: Model = build(_without_pretrained(node), allowed=("hms.",))  # whoever wrote the file
-    model.load_state_dict(weights)
-    return model.eval()
-
-
-def _without_pretrained(node: Any) -> Any:
-    """A copy that looks for no pretrained weights: the checkpoint brings its own."""
-    if isinstance(node, dict):
-        return {key: False if key == "pretrained" else _without_pretrained(value) for key, value in node.items()}
-    return node
+def _versions() -> dict[str, Any]:
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
 
 
 def _commit() -> str | None:

@@ -29,12 +29,35 @@ class Train(Prepare):
     loss: Node
     optimizer: Node
     schedule: Node
+    show: bool
 
 
-@entry_point("train", Train)
-def main(config: dict[str, Any]) -> float:
+def compare_all(configs: list[dict[str, Any]]) -> None:
+    """Print what the runs of a sweep scored, beside what differs between them, and name those that did not finish."""
+    from hms.build import build
+    from hms.compare import compare, show
+    from hms.console import say
+    from hms.corpus import fingerprint
+    from hms.runs import is_finished, run_folder
+
+    if any(config["show"] for config in configs):
+        return
+    folders = [run_folder(config, fingerprint(build(config["data"]).root)) for config in configs]
+    if finished := {folder.parent: None for folder in folders if is_finished(folder)}:
+        show(compare(finished))
+    if missing := [str(folder) for folder in folders if not is_finished(folder)]:
+        say("\n".join([f"{len(missing)} of {len(folders)} jobs did not finish:", *missing]))
+
+
+@entry_point("train", Train, after_sweep=compare_all)
+def main(config: dict[str, Any]) -> float | None:
     """Give the fold's out-of-fold KL, which Hydra's sweepers minimise."""
-    from hms.fit import fit  # torch is slow to import; a mistake in the config should not wait for it
+    if config["show"]:
+        from hms.stages import show  # torch is slow to import; a mistake in the config should not wait for it
+
+        show(config["model"])
+        return None
+    from hms.fit import fit
 
     return fit(config)
 

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +16,10 @@ import yaml
 from conftest import ROOT, real
 
 from hms.batch import Batch
+from hms.checkpoint import load_model
 from hms.files import read_labels
 from hms.folds import patient_folds
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.runs import load_model
 from hms.store import Store
 from hms.subset import Subset
 from hms.windows import Windows
@@ -73,7 +75,17 @@ def test_out_of_fold_files_hold_the_held_out_patients_rows(sweep: tuple[Path, st
 
 def test_the_table_names_folds_classes_and_marks(sweep: tuple[Path, str]):
     _, printed = sweep
-    for word in ("fold0_seed0", "fold1_seed0", " all ", *CLASSES, "uniform", "prior", "oracle", "gap closed"):
+    for word in (
+        "fold0_seed0",
+        "fold1_seed0",
+        " all ",
+        *CLASSES,
+        "uniform",
+        "prior",
+        "oracle",
+        "gap closed",
+        "best first",
+    ):
         assert word in printed
 
 
@@ -134,11 +146,71 @@ def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
     assert [found["rows"], round(found["uniform"], 3)] == [12, 1.640]
 
 
-def test_wandb_works_offline_without_an_account(places: list[str], tmp_path: Path):
-    done = hms("train", "experiment=smoke", "logger=wandb", "epochs=1", *places[:3], f"runs={tmp_path}")
+def test_a_sweep_gives_each_fold_a_wandb_run_in_one_group_offline_and_without_an_account(
+    places: list[str], tmp_path: Path
+):
+    words = ["experiment=smoke", "logger=wandb", "epochs=1", "fold=0,1", *places[:3], f"runs={tmp_path}"]
+    done = hms("train", "-m", *words)
     assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.glob("smoke-*/fold0_seed0/wandb")
-    assert list(folder.glob("offline-run-*/*.wandb"))
+    for fold in (0, 1):
+        (file,) = tmp_path.glob(f"smoke-*/fold{fold}_seed0/wandb/offline-run-*/*.wandb")
+        written = file.read_bytes()
+        for said in (file.parents[3].name, f"fold{fold}_seed0", "hms.extractor.stft.Stft"):  # group, name, config
+            assert said.encode() in written
+
+
+def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple[Path, str], places: list[str]):
+    run, _ = sweep
+    done = hms("train", "-m", "experiment=smoke", "fold=9,1", *places)
+    assert done.returncode == 1
+    assert "fold: want 0 to 4 (folds=5), got 9" in done.stderr
+    assert f"{run / 'fold1_seed0'} is trained already: nothing to do" in done.stderr
+    assert f"1 of 2 jobs did not finish:\n{run / 'fold9_seed0'}" in done.stderr
+    assert "best first" in done.stdout
+
+
+LOGITS = """
+import sys, numpy, torch, hms
+from pathlib import Path
+from hms.batch import Batch
+from hms.checkpoint import load_model
+folder, out = map(Path, sys.argv[1:])
+assert (Path(hms.__file__).parents[1] / "conf").exists() == (out.stem == "here"), "conf/ is, or is not, beside hms/"
+eeg = torch.from_numpy(numpy.random.default_rng(0).normal(0, 30, (3, 20, 10000)).astype("float32"))
+with torch.inference_mode():
+    logits = load_model(folder)(Batch(eeg, None, torch.ones(3, 6) / 6, torch.ones(3), torch.arange(3)))
+numpy.save(out, logits.numpy())
+"""
+
+
+def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, str], tmp_path: Path):
+    run, _ = sweep
+    shutil.copytree(ROOT / "hms", tmp_path / "alone" / "hms", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(run / "fold0_seed0", tmp_path / "fold")
+    for folder, out, home in ((run / "fold0_seed0", "here", ROOT), (tmp_path / "fold", "alone", tmp_path / "alone")):
+        command = [sys.executable, "-c", LOGITS, str(folder), str(tmp_path / f"{out}.npy")]
+        done = subprocess.run(command, cwd=home, env={**os.environ, "PYTHONPATH": str(home)}, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+    here, alone = np.load(tmp_path / "here.npy"), np.load(tmp_path / "alone.npy")
+    assert here.shape == (3, 6)
+    assert (here == alone).all()
+
+
+def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, capsys):
+    words = ["show=true", "backbone=hgnetv2", f"runs={tmp_path}", f"stores={tmp_path}", f"data.root={tmp_path / 'x'}"]
+    monkeypatch.setattr(sys, "argv", ["hms.train", *words])
+    importlib.import_module("hms.train").main()
+    rows = {
+        cells[1].strip(): cells[2:]
+        for line in capsys.readouterr().out.splitlines()
+        if len(cells := line.split("│")) > 1
+    }
+    assert [cell.strip() for cell in rows["preprocess"][:2]] == ["20 x 10000", "8 x 10000"]
+    assert rows["backbone"][0].strip() == "1 x 384 x 818"
+    parameters = [int(rows[stage][2].strip().replace(",", "")) for stage in ("stft", "fusion", "all")]
+    assert parameters[0] + parameters[1] == parameters[2] > 10e6
+    assert rows["all"][3].strip().endswith(" G")  # multiply-adds
+    assert list(tmp_path.iterdir()) == []
 
 
 def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> str:

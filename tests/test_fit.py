@@ -1,5 +1,6 @@
 """Training in this process: what a run learns, and what an interruption costs."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError
 from hms.fit import fit
-from hms.runs import load_model
+from hms.model import Model
+from hms.runs import open_run, run_folder, say_what_changed
 from hms.windows import OneRowPerEeg
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -95,8 +98,6 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
 
 
 def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):
-    from hms.runs import run_folder
-
     same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
     same["trainer"] = {**config["trainer"], "devices": 4}
     assert run_folder(same, "corpus") == run_folder(config, "corpus")
@@ -105,3 +106,27 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     names = {run_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
     assert len(names) == 4
     assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
+
+
+def test_a_corpus_that_changed_gives_another_run_and_says_so(config: dict, tmp_path: Path, capsys):
+    folder = run_folder(config, "before")
+    open_run(folder, config, "before")
+    say_what_changed(run_folder(config, "after"), config, "after")
+    assert f"{folder} was trained before the corpus changed; {run_folder(config, 'after')} is another run" in (
+        capsys.readouterr().err
+    )
+    for other in (config | {"epochs": 9}, config | {"data": {"root": "elsewhere"}}):
+        say_what_changed(run_folder(other, "after"), other, "after")
+    assert capsys.readouterr().err == ""
+
+
+def models_in_memory() -> int:
+    gc.collect()
+    return sum(type(thing) is Model for thing in gc.get_objects())
+
+
+def test_a_finished_job_leaves_no_model_in_memory(config: dict):
+    before = models_in_memory()
+    config["epochs"] = config["trainer"]["max_epochs"] = 1
+    fit(config)
+    assert models_in_memory() == before
