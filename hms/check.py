@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from hms.errors import ConfigError
-from hms.signature import Node, Signature, nearest, signature
+from hms.signature import OURS, Node, Signature, nearest, signature
 
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _UNREAD = object()
@@ -103,24 +103,13 @@ class _Problems:
     def find_in_arguments(self, place: str, given: dict[str, Any], takes: Signature) -> None:
         """Check the names and types that a node gives its target, or a command line its entry point."""
         lacking = [f"'{key}'" for key in takes.needed if key not in given]
-        ours = str(given.get("_target_", "hms.")).startswith("hms.")  # fit.py gives the others what they lack
+        ours = str(given.get("_target_", OURS[0])).startswith(OURS)  # fit.py gives the others what they lack
         if lacking and ours and not given.get("_partial_") and "_args_" not in given:
             self.add(place, f"{takes.name} needs {', '.join(lacking)}")
         for key, value in given.items():
             if key in takes.types:
                 for where, kind, got in _misfits(_join(place, key), takes.types[key], value):
-                    if where.endswith("._target_"):
-                        self.add(
-                            _join(place, key), "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
-                        )
-                        break
-                    if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
-                        name = where.rpartition(".")[2]
-                        self.add(where, f"nothing of this name is chosen{nearest(name, {*value} - {name})}")
-                        continue
-                    who = f"{takes.name} wants" if place else "want"
-                    near = nearest(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
-                    self.add(where, f"{who} {_wish(kind)}, got {_shown(got)}{near}")
+                    self.add(*_complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
                 self.add(_join(place, key), f"{takes.name} takes no '{key}'{nearest(key, takes.types)}")
 
@@ -133,6 +122,17 @@ def _misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]
             yield from _misfits(_join(place, key), inner[-1], part)
     elif not _fits(kind, value):
         yield place, kind, value
+
+
+def _complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[str, str]:
+    """The place and what to say there of a value `got`, found in the argument `among`, that is not of type `kind`."""
+    above, _, name = place.rpartition(".")
+    if name == "_target_":
+        return above, "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
+    if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
+        return place, f"nothing of this name is chosen{nearest(name, {*among} - {name})}"
+    near = nearest(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
+    return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 
 def _fits(kind: Any, value: Any) -> bool:

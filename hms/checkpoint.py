@@ -9,6 +9,7 @@ from hms.build import build
 from hms.errors import DataError
 from hms.files import first_line, replacing
 from hms.model import Model
+from hms.signature import OURS
 
 
 def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
@@ -28,7 +29,7 @@ def load_model(folder: Path) -> Model:
         node, weights = checkpoint["config"]["model"], checkpoint["weights"]
     except Exception as error:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
-    model: Model = build(without_pretrained(node), allowed=("hms.",))  # whoever wrote the file
+    model: Model = build(without_pretrained(node), allowed=OURS)  # whoever wrote the file
     model.load_state_dict(weights)
     return model.eval()
 

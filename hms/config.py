@@ -51,7 +51,7 @@ def entry_point(
         @functools.wraps(job)
         def main() -> None:
             typed = sys.argv
-            line = CommandLine(name, CONF, _named(positional, typed[1:]))
+            line = CommandLine(name, CONF, typed[1:], positional)
             if line.runs:
                 found = [mistake for config in line.samples() for mistake in mistakes(config, name, schema)]
                 if lines := [*dict.fromkeys([*line.problems, *found])]:
@@ -72,12 +72,3 @@ def entry_point(
 
 def _plain(config: DictConfig) -> Config:
     return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-
-
-def _named(key: str | None, words: list[str]) -> list[str]:
-    """The words with those that only name something, as a shell's `runs/*` does, put together under `key`."""
-    names = [word for word in words if "=" not in word and not word.startswith("-")] if key else []
-    if not names:
-        return words
-    quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
-    return [*(word for word in words if word not in names), f"{key}=[{quoted}]"]

@@ -25,13 +25,16 @@ from hms.signature import nearest
 class CommandLine:
     """What stands after the command `name`, whose YAML files are in the folder `conf`.
 
+    Words that only name something, as a shell's `runs/*` gives them, become the list `positional`.
     `problems` has a line for each mistake that keeps a config from being composed; what it concerns is left out of the
     jobs, so that the rest can be checked, too.
     """
 
-    def __init__(self, name: str, conf: Path, words: Sequence[str]):
+    def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
         self._given = get_args_parser().parse_intermixed_args(words)
         self._flags = [word for word in words if word not in self._given.overrides]
+        if positional:
+            self._given.overrides = _gathered(self._given.overrides, positional)
         self._name: str = self._given.config_name or name
         self._conf = conf
         self.sweeps: bool = self._given.multirun
@@ -160,6 +163,12 @@ class CommandLine:
     def _add(self, problem: str) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def _gathered(words: list[str], key: str) -> list[str]:
+    names = [word for word in words if "=" not in word]
+    quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
+    return [*(word for word in words if "=" in word), *([f"{key}=[{quoted}]"] if names else [])]
 
 
 def _word(value: object) -> str:

@@ -6,6 +6,7 @@ does not settle (`**kwargs`, classes of torch and Lightning, things made at impo
 
 import ast
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache, reduce
@@ -17,7 +18,10 @@ from typing import Any, Literal, NamedTuple
 
 from hms.errors import ConfigError
 
-ALLOWED = ("hms.", "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
+OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
+"""Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, which no file can."""
+
+ALLOWED = (*OURS, "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
 """Where a `_target_` may point: a config from elsewhere must not run other code."""
 
 
@@ -86,7 +90,7 @@ def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | N
 
 def _type(module: str, written: ast.expr | None) -> Any:
     """An annotation as a type: of int, float, bool, str, None, Literal, list, dict and unions of them, Node or Any."""
-    ours = module.startswith("hms.")
+    ours = module.startswith(OURS)
     match written:
         case ast.Constant(value=None):
             return type(None)

@@ -1,0 +1,138 @@
+"""The README is true: links lead somewhere, commands have no mistake, and what it adds to hms works as printed."""
+
+import ast
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, python
+
+from hms.check import mistakes
+from hms.config import CONF, _named
+from hms.overrides import CommandLine
+
+README = (ROOT / "README.md").read_text()
+OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]
+"""The section that adds a backbone, an extractor and an augmentation."""
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """What stands in the fenced blocks of a language."""
+    return re.findall(rf"^```(?:{language})\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(text: str) -> list[str]:
+    """Every line of the shell blocks, and every bit of inline code, without comments."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [*"\n".join(blocks(text, "bash")).splitlines(), *re.findall(r"`([^`\n]+)`", prose)]
+    return [line.partition(" #")[0].strip() for line in lines]
+
+
+@pytest.mark.parametrize("target", sorted({*re.findall(r"\]\(([^)\s]+)\)", README)}))
+def test_a_link_leads_somewhere(target: str):
+    file, _, heading = target.partition("#")
+    headings = [re.sub(r"[^\w -]", "", line.lower()) for line in re.findall(r"^#+ (.+)$", README, re.MULTILINE)]
+    assert file.startswith("https://") or (ROOT / file).exists(), f"README.md: no {file} to link to"
+    assert file or heading in [line.replace(" ", "-") for line in headings], f"README.md: no heading for #{heading}"
+
+
+def test_every_make_target_is_in_the_makefile():
+    known = re.findall(r"^([a-z][a-z0-9_-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = {name for line in shell_lines(README) for name in re.findall(r"^make ([a-z-]+)", line)}
+    assert named
+    assert named <= {*known}
+
+
+def commands() -> list[str]:
+    """The commands of hms, less those with options that the reader has yet to add."""
+    return sorted({line for line in shell_lines(README.replace(OWN, "")) if line.startswith("python -m hms.")})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_has_no_mistake(command: str):
+    module, *words = shlex.split(re.sub(r"<\w+>", "x", command))[2:]
+    name, schema, positional = entry_point(module)
+    line = CommandLine(name, CONF, _named(positional, words))
+    found = [mistake for config in line.samples() for mistake in mistakes(config, name, schema)]
+    assert [*line.problems, *found] == []
+
+
+def entry_point(module: str) -> tuple[str, type, str | None]:
+    """Config name, schema and positional argument of a command, as `@entry_point(...)` says before its `main`."""
+    main = f"{module}.__main__" if find_spec(module).submodule_search_locations else module
+    source = ast.parse(Path(find_spec(main).origin).read_text())
+    (call,) = [f.decorator_list[0] for f in source.body if isinstance(f, ast.FunctionDef) and f.name == "main"]
+    more: dict[str, Any] = {keyword.arg: keyword.value for keyword in call.keywords}
+    schema = getattr(importlib.import_module(main), call.args[1].id)
+    return call.args[0].value, schema, more["positional"].value if "positional" in more else None
+
+
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """A copy of the checkout to which a reader added what the README shows, and the files that are new there."""
+    assert OWN, "README.md: want a section '## Add your own'"
+    folder = tmp_path_factory.mktemp("copy") / "hms"
+    for name in ("conf", "hms", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    files = []
+    for text in blocks(OWN, "python|yaml"):
+        path = re.match(r"# ([\w/]+\.(?:py|yaml))\b", text)
+        assert path, f"README.md: want the path of the file in the first line, `# conf/...`, got '{text[:60]}'"
+        assert not (folder / path[1]).exists(), f"README.md: {path[1]} is there already; show a new one"
+        (folder / path[1]).write_text(text)
+        files.append(folder / path[1])
+    return folder, files
+
+
+def in_copy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What a command says in the copy, which goes before the installed hms."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(python(*words), cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_what_is_added_is_one_module_and_one_yaml_of_a_name(added: tuple[Path, list[Path]]):
+    folder, files = added
+    names = {str(file.relative_to(folder)) for file in files}
+    assert {file.parts[len(folder.parts) + 1] for file in files} == {"backbone", "extractor", "augmentation"}
+    for name in names:
+        other = name.replace("hms/", "conf/").replace(".py", ".yaml")
+        assert other in names, f"README.md: {name} without {other}"
+
+
+def test_what_is_added_is_in_the_style_of_the_house(added: tuple[Path, list[Path]]):
+    folder, files = added
+    sources = [str(file) for file in files if file.suffix == ".py"]
+    for check in (["check"], ["format", "--check"]):
+        done = in_copy(folder, "-m", "ruff", *check, *sources)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_added_trains(added: tuple[Path, list[Path]], corpus: Path):
+    folder, files = added
+    (command,) = [line for line in blocks(OWN, "bash")[-1].splitlines() if "hms.train" in line]
+    places = [f"data.root={corpus}", "stores=stores", "runs=runs", "experiment=smoke", "data.size=tiny", "epochs=1"]
+    done = in_copy(folder, *shlex.split(command)[1:], *places)
+    assert done.returncode == 0, done.stderr
+    (config,) = folder.glob("runs/smoke-*/fold0_seed0/config.yaml")
+    assert (config.parent / "scores.json").is_file()
+    for file in files:
+        assert file.suffix == ".yaml" or f"hms.{file.parent.name}.{file.stem}." in config.read_text()
+
+
+def test_what_is_added_keeps_the_rules_and_the_contracts(added: tuple[Path, list[Path]]):
+    folder, files = added
+    (command,) = [line for line in blocks(OWN, "bash")[-1].splitlines() if "pytest" in line]
+    new = sorted({file.stem for file in files})
+    only = ["-k", " or ".join(["test_structure", *new]), "-vv", "-p", "no:cacheprovider"]
+    done = in_copy(folder, *shlex.split(command)[1:], *only)
+    assert done.returncode == 0, done.stdout
+    for name in new:
+        assert re.search(rf"test_contracts.py.*\b{name}\b", done.stdout), f"no contract was tested for {name}"
