@@ -6,7 +6,7 @@ A `_target_` has its signature for a schema (`hms.signature`), an entry point th
 import re
 import types
 from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
@@ -32,7 +32,7 @@ def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
     keys = get_type_hints(schema)
     problems.find_in_arguments("", plain, Signature(name, keys, list(keys), takes_more=False))
     for key in filter(keys.__contains__, plain):
-        problems.find_in_nodes(key, plain[key], outside=True)
+        problems.find_in_nodes(key, plain[key], outside=not is_typeddict(keys[key]))
     return [f"{place}: {text}" if place else text for place, text in problems.lines.items()]
 
 
@@ -107,7 +107,10 @@ class _Problems:
         if lacking and ours and not given.get("_partial_") and "_args_" not in given:
             self.add(place, f"{takes.name} needs {', '.join(lacking)}")
         for key, value in given.items():
-            if key in takes.types:
+            if key in takes.types and is_typeddict(takes.types[key]) and isinstance(value, dict):
+                keys = get_type_hints(takes.types[key])
+                self.find_in_arguments(_join(place, key), value, Signature(key, keys, [], takes_more=False))
+            elif key in takes.types:
                 for where, kind, got in _misfits(_join(place, key), takes.types[key], value):
                     self.add(*_complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:

@@ -76,10 +76,10 @@ def _result(run: Path) -> Result:
     import polars as pl
 
     from hms.metric import gap_closed
-    from hms.runs import corpus_of, finished_folds, read_config, settings
+    from hms.runs import corpus_of, read_config, scored_folds, settings
     from hms.scores import score
 
-    folders = finished_folds(run)
+    folders = scored_folds(run)
     config = read_config(folders[0])
     scores = [json.loads((folder / "scores.json").read_text()) for folder in folders]
     named = [[int(number) for number in re.findall(r"\d+", folder.name)] for folder in folders]  # fold{f}_seed{s}
@@ -141,9 +141,10 @@ def _ranges(numbers: list[int]) -> str:
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that the patterns match."""
     from hms.errors import UserError
+    from hms.runs import scored_folds
 
     paths = [Path(name) for pattern in config["runs"] for name in sorted(glob.glob(pattern))]
-    runs = [path for path in paths if any(path.glob("fold*_seed*/scores.json"))]
+    runs = [path for path in paths if any(path.glob("fold*_seed*/oof.parquet")) and scored_folds(path)]
     if not runs:
         raise UserError(f"runs: no finished run matches {', '.join(config['runs'])}")
     show(compare(runs))

@@ -18,6 +18,7 @@ class Evaluate(Prepare):
     min_votes: int
     batch_size: int
     accelerator: str
+    flips: bool
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
-    found = probabilities([load_model(fold) for fold in folds], store, rows, config["batch_size"], device)
+    models = [load_model(fold) for fold in folds]
+    found = probabilities(models, store, rows, config["batch_size"], device, config["flips"])
     table = predictions(rows, None, found)
     scores = score(table, read_truth(folder.root))
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}

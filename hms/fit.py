@@ -1,38 +1,39 @@
 """Train one fold of one member and predict its held-out patients."""
 
 import json
-import logging
 import time
-import warnings
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
-from lightning import Trainer, seed_everything
+import torch
+from lightning import seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import Logger, WandbLogger
-from rich.console import Console
+from torch.utils.data import DataLoader
 
+from hms import trainer
+from hms.batch import Batch
 from hms.build import build
 from hms.checkpoint import save_model
 from hms.console import say
 from hms.errors import UserError
 from hms.files import first_line, replacing
 from hms.folds import patient_folds
-from hms.metrics_csv import MetricsCsv
+from hms.model import Model
 from hms.module import Classifier
 from hms.predict import probabilities
 from hms.runs import is_finished, open_run, run_folder, say_what_changed, summarise
-from hms.scores import predictions, read_truth, score
+from hms.scores import Scores, predictions, read_truth, score
 from hms.store import Store, prepared
 from hms.windows import OneRowPerEeg, Windows
 
 
 def fit(config: dict[str, Any]) -> float:
-    """Train the fold that `config` (resolved train.yaml) describes, or find it trained; its out-of-fold KL in nats."""
-    module = _module(config)  # first: a mistake should not wait for a corpus to be read
+    """Train the fold that `config` (resolved train.yaml) describes, or find it trained.
+
+    Gives its out-of-fold KL in nats, NaN for `fold=all`, which holds nobody out.
+    """
+    model = _model(config)  # first: a mistake should not wait for a corpus to be read
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
@@ -42,125 +43,141 @@ def fit(config: dict[str, Any]) -> float:
         say(f"{run} is trained already: nothing to do")
     else:
         began_s = time.monotonic()
-        table = _train(config, module, store, run)
-        with replacing(run / "oof.parquet") as temporary:
-            table.write_parquet(temporary)
-        scores = score(table, truth) | {"seconds": round(time.monotonic() - began_s, 1)}
+        fold = _Fold(config, model, store, run, *_patients(config, store))
+        device = fold.train()
+        save_model(run, model, config)
+        scores = fold.predict(device, truth) | {"seconds": round(time.monotonic() - began_s, 1)}
         with replacing(run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
-        (run / "last.ckpt").unlink(missing_ok=True)
+        for left in (run / "last.ckpt", run / "pretrain" / "weights.ckpt"):
+            left.unlink(missing_ok=True)
     return summarise(run, truth)
 
 
-def _module(config: dict[str, Any]) -> Classifier:
+def _model(config: dict[str, Any]) -> Model:
     for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1)):
         if not least <= config[name] < 2**32:
             raise UserError(f"{name}: want {least} or more (below 2^32), got {config[name]}")
-    if not 0 <= config["fold"] < config["folds"]:
-        raise UserError(f"fold: want 0 to {config['folds'] - 1} (folds={config['folds']}), got {config['fold']}")
+    if config["fold"] != "all" and not 0 <= config["fold"] < config["folds"]:
+        raise UserError(f"fold: want 0 to {config['folds'] - 1} (folds={config['folds']}) or all, got {config['fold']}")
     seed_everything(config["seed"], verbose=False)
-    module = Classifier(
-        build(config["model"]),
-        build(config["loss"]),
-        {name: build(node) for name, node in config["augmentation"].items()},
-        build(config["optimizer"]),
-        build(config["schedule"]),
-        config["seed"],
-    )
-    try:  # both are built again for the run; here only to hear what they refuse
-        module.configure_optimizers()
-        _trainer(config["trainer"])
-    except (ValueError, MisconfigurationException) as error:
+    model: Model = build(config["model"])
+    try:  # all of these are built again for the run; here only to hear what they refuse
+        for stage in filter(None, (config["pretrain"], config)):
+            _classifier(config, stage, model).configure_optimizers()
+        trainer.make(config["trainer"], callbacks=[build(node) for node in config["averaging"].values()])
+    except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
-    return module
+    return model
 
 
-def _train(config: dict[str, Any], module: Classifier, store: Store, run: Path) -> pl.DataFrame:
-    training, validation = _rows(config, store)
-    reads_spectrogram = module.model.reads_spectrogram
-    learn = Windows(store, training, reads_spectrogram)
-    check = Windows(store, validation, reads_spectrogram)
-    open_run(run, config, store.fingerprint)
-    loggers = [_logger(node, run) for node in config["logger"].values()]
-    trainer = _trainer(config["trainer"], run, loggers)
+def _classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
+    """`model` as a stage of its training sees it: the stage has an optimizer and a schedule of its own."""
+    augmentations = {name: build(node) for name, node in config["augmentation"].items()}
+    optimizer, schedule = build(stage["optimizer"]), build(stage["schedule"])
+    return Classifier(model, build(config["loss"]), augmentations, optimizer, schedule, config["seed"])
+
+
+def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of the patients to learn from, and of those held out."""
+    if config["fold"] == "all":
+        return store.rows, store.rows.clear()
     try:
-        for logger in loggers:
-            logger.log_hyperparams(config)
-        trainer.fit(
-            module,
-            learn.loader(config["batch_size"], OneRowPerEeg(training, config["seed"])),
-            check.loader(config["batch_size"]),
-            ckpt_path=_whole_checkpoint(run),
-        )
-    finally:
-        for logger in loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.finish()  # or the next job of a sweep would go on in this W&B run
-    found = probabilities([module.model], store, validation, config["batch_size"], trainer.strategy.root_device)
-    table = predictions(validation, config["fold"], found)
-    save_model(run, module.model, config)
-    return table
-
-
-def _whole_checkpoint(run: Path) -> Path | None:
-    """The state of an interrupted training, if there is one and it was written to its end."""
-    last = run / "last.ckpt"
-    if not last.is_file():
-        return None
-    if not zipfile.is_zipfile(last):  # the index of a zip, which torch writes, stands at its end
-        say(f"{last} is not whole: training starts again")
-        last.unlink()
-        return None
-    return last
-
-
-def _rows(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows to learn from and rows to validate on: other patients."""
-    folds, fold = config["folds"], config["fold"]
-    try:
-        fold_of = patient_folds(store.rows, folds)
+        fold_of = patient_folds(store.rows, config["folds"])
     except ValueError as error:
         raise UserError(str(error)) from None
     rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
-    subset = build(config["subset"])
-    training = subset.training(rows.filter(pl.col("fold") != fold))
-    validation = subset.validation(rows.filter(pl.col("fold") == fold))
-    for name, part in (("training", training), ("validation", validation)):
-        if part.is_empty():
+    held_out = pl.col("fold") == config["fold"]
+    return rows.filter(~held_out), rows.filter(held_out)
+
+
+class _Fold(NamedTuple):
+    """One fold of a training and where it is kept."""
+
+    config: dict[str, Any]
+    model: Model
+    store: Store
+    run: Path
+    learned_from: pl.DataFrame
+    """Rows of the patients to learn from."""
+    held_out: pl.DataFrame
+    """Rows of all other patients."""
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """What the training goes through; the last has its keys in train.yaml itself."""
+        return [stage for stage in (self.config["pretrain"], self.config) if stage]
+
+    @property
+    def validation(self) -> pl.DataFrame:
+        rows: pl.DataFrame = build(self.config["subset"]).validation(self.held_out)
+        return rows
+
+    def train(self) -> torch.device:
+        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on."""
+        learn = [self._learning(stage) for stage in self.stages]
+        check = None
+        if self.config["fold"] != "all":
+            self._want(self.validation, "validation")
+            check = self._windows(self.validation).loader(self.config["batch_size"])
+        open_run(self.run, self.config, self.store.fingerprint)
+        loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
+        try:
+            if self.config["pretrain"]:
+                self._pretrain(learn[0], check)
+            stage = _classifier(self.config, self.config, self.model)
+            averaging = [build(node) for node in self.config["averaging"].values()]
+            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, averaging, loggers)
+        finally:
+            trainer.finish(loggers)
+        device: torch.device = done.strategy.root_device
+        return device
+
+    def predict(self, device: torch.device, truth: pl.DataFrame | None) -> Scores:
+        """Write what the model says of the held-out patients: oof.parquet to score, teacher.parquet to learn from."""
+        if self.held_out.is_empty():
+            return {}
+        windows = [self.validation, *(build(stage["subset"]).training(self.held_out) for stage in self.stages)]
+        rows = self.held_out.filter(_among(pl.concat(windows)))
+        batch_size, flips = self.config["batch_size"], self.config["flips"]
+        found = probabilities([self.model], self.store, rows, batch_size, device, flips)
+        teacher = predictions(rows, self.config["fold"], found)
+        oof = teacher.filter(_among(self.validation))
+        for name, table in (("teacher", teacher), ("oof", oof)):
+            with replacing(self.run / f"{name}.parquet") as temporary:
+                table.write_parquet(temporary)
+        return score(oof, truth)
+
+    def _pretrain(self, learn: DataLoader[Batch], check: DataLoader[Batch] | None) -> None:
+        """The first of two stages; its weights are kept until the second has ended."""
+        stage, folder = self.config["pretrain"], self.run / "pretrain"
+        weights = folder / "weights.ckpt"
+        if not weights.is_file():
+            folder.mkdir(exist_ok=True)
+            node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
+            trainer.train(_classifier(self.config, stage, self.model), node, folder, learn, check, [], [])
+            with replacing(weights) as temporary:
+                torch.save(self.model.state_dict(), temporary)
+            (folder / "last.ckpt").unlink()
+        self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+
+    def _learning(self, stage: dict[str, Any]) -> DataLoader[Batch]:
+        """Batches of one random window of each EEG per epoch."""
+        rows = build(stage["subset"]).training(self.learned_from)
+        self._want(rows, "training")
+        order = OneRowPerEeg(rows, self.config["seed"])
+        return self._windows(rows).loader(self.config["batch_size"], order)
+
+    def _windows(self, rows: pl.DataFrame) -> Windows:
+        return Windows(self.store, rows, self.model.reads_spectrogram)
+
+    def _want(self, rows: pl.DataFrame, use: str) -> None:
+        if rows.is_empty():
             raise UserError(
-                f"subset: no row for {name} in fold {fold} (of {len(rows)} rows in {len(fold_of)} patients, "
-                f"votes {subset.min_votes} to {subset.max_votes or 'any'}); try subset=all_votes"
+                f"subset: no row for {use} in fold {self.config['fold']} (of {len(self.store.rows)} rows in "
+                f"{self.store.rows['patient_id'].n_unique()} patients); try subset=all_votes"
             )
-    return training, validation
 
 
-def _trainer(node: dict[str, Any], run: Path | None = None, loggers: list[Logger] | None = None) -> Trainer:
-    """Lightning's trainer for a run; without one, only to see whether it can be built."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the gather needs none
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
-    warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, or what is to be resumed
-    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
-    bar = Console(stderr=True).is_terminal
-    callbacks: list[Callback] = [TQDMProgressBar(leave=False)] if bar else []
-    if run is not None:
-        callbacks.append(MetricsCsv(run / "metrics.csv"))
-        callbacks.append(ModelCheckpoint(run, "last", save_on_train_epoch_end=True, enable_version_counter=False))
-    trainer: Trainer = build(
-        node,
-        callbacks=callbacks,
-        logger=loggers or False,
-        default_root_dir=run,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=bar,
-        enable_checkpointing=run is not None,
-    )
-    return trainer
-
-
-def _logger(node: dict[str, Any], run: Path) -> Logger:
-    """A logger of its own for each fold, grouped by run."""
-    logger: Logger = build(node, save_dir=run, name=f"{run.parent.name}/{run.name}", group=run.parent.name)
-    return logger
+def _among(rows: pl.DataFrame) -> pl.Expr:
+    return pl.col("label_id").is_in(rows["label_id"].implode())

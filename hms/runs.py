@@ -10,11 +10,13 @@ the corpus counts by its fingerprint, not its path.
     last.ckpt         state of an unfinished training, to resume from
     model.ckpt        config and weights of the trained model
     oof.parquet       votes and predicted probabilities of the validation rows
+    teacher.parquet   the same for every window of the held-out patients that another fold would learn from
     scores.json       written last: the run is finished
 """
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from importlib.metadata import version
@@ -99,9 +101,17 @@ def corpus_of(folder: Path) -> str:
     return fingerprint
 
 
+def scored_folds(run: Path) -> list[Path]:
+    """Folders of the finished folds that held somebody out."""
+    return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
+
+
 def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
-    """Print the scores of all finished folds beside `folder`, say where to look; `folder`'s own KL in nats."""
-    tables = {path.name: pl.read_parquet(path / "oof.parquet") for path in finished_folds(folder.parent)}
+    """Print the scores of all finished folds beside `folder`, say where to look; `folder`'s own KL in nats or NaN."""
+    if not (folder / "oof.parquet").is_file():
+        say(f"{folder} learned from every patient: nobody is left to score it on")
+        return math.nan
+    tables = {path.name: pl.read_parquet(path / "oof.parquet") for path in scored_folds(folder.parent)}
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
     each = {name: score(table, truth) for name, table in tables.items()}

@@ -1,10 +1,19 @@
 """`python -m hms.train`: train one fold of one member; with `-m` a sweep of them."""
 
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from hms.config import entry_point
 from hms.prepare import Prepare
 from hms.signature import Node
+
+
+class Pretrain(TypedDict, total=False):
+    """A first stage; none at all when empty."""
+
+    subset: Node
+    epochs: int
+    optimizer: Node
+    schedule: Node
 
 
 class Train(Prepare):
@@ -21,14 +30,17 @@ class Train(Prepare):
     name: str | None
     runs: str
     folds: int
-    fold: int
+    fold: int | Literal["all"]
     seed: int
     epochs: int
     batch_size: int
+    flips: bool
     model: Node
     loss: Node
     optimizer: Node
     schedule: Node
+    pretrain: Pretrain
+    averaging: dict[str, Node]
     show: bool
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError
 from hms.fit import fit
+from hms.folds import patient_folds
 from hms.model import Model
 from hms.runs import open_run, run_folder, say_what_changed
 from hms.windows import OneRowPerEeg
@@ -130,3 +132,82 @@ def test_a_finished_job_leaves_no_model_in_memory(config: dict):
     config["epochs"] = config["trainer"]["max_epochs"] = 1
     fit(config)
     assert models_in_memory() == before
+
+
+def interrupted_and_straight(config: dict, tmp_path: Path, monkeypatch, at: list[int]) -> tuple[Path, Path]:
+    """Folders of the same training, once with a power cut before each of the epochs `at` (counted over all stages)."""
+    config["runs"] = str(tmp_path / "straight")
+    fit(config)
+    begin, begun = OneRowPerEeg.set_epoch, []
+
+    def power_cut(self: OneRowPerEeg, epoch: int) -> None:
+        begun.append(epoch)
+        if len(begun) in at:
+            raise RuntimeError("power cut")
+        begin(self, epoch)
+
+    monkeypatch.setattr(OneRowPerEeg, "set_epoch", power_cut)
+    config["runs"] = str(tmp_path / "interrupted")
+    for _ in at:
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(config)
+    fit(config)
+    return only_fold(tmp_path / "straight"), only_fold(tmp_path / "interrupted")
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    weights = load_model(other).state_dict()
+    return all(torch.equal(weight, weights[name]) for name, weight in load_model(one).state_dict().items())
+
+
+def chosen(config: dict, *overrides: str) -> dict:
+    """The config with other options of its groups."""
+    given = [f"{key}={config[key]}" for key in ("stores", "runs")]
+    given += [f"data.root={config['data']['root']}", "data.size=tiny", "trainer.accelerator=cpu"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", ["experiment=smoke", *given, *overrides]), resolve=True)
+
+
+def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Path, monkeypatch):
+    two = chosen(config, "pretrain=low_votes", "pretrain.epochs=2", "subset=high_votes", "folds=3")
+    straight, resumed = interrupted_and_straight(two, tmp_path, monkeypatch, at=[2, 5])
+    assert same_weights(straight, resumed)
+    for run in (straight, resumed):
+        assert sorted(path.name for path in (run / "pretrain").iterdir()) == ["metrics.csv"]
+    curves = [pl.read_csv(run / "pretrain/metrics.csv") for run in (straight, resumed)]
+    assert curves[0]["learning_rate"].to_list() == [1e-5, 1e-5]
+    assert curves[0].drop("seconds").equals(curves[1].drop("seconds"))
+
+
+def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(config: dict, tmp_path: Path, store):
+    seen: dict[str, set[int]] = {}
+    for name in ("none", "low_votes"):
+        one = chosen(config, f"pretrain={name}", "subset=high_votes", "folds=3", "epochs=1", f"runs={tmp_path / name}")
+        fit(one)
+        teacher = pl.read_parquet(only_fold(tmp_path / name) / "teacher.parquet")
+        seen[name] = set(teacher["label_id"])
+    assert seen["none"] < seen["low_votes"]
+    assert not same_weights(only_fold(tmp_path / "none"), only_fold(tmp_path / "low_votes"))
+    patients = patient_folds(store.rows, 3).filter(fold=0)["patient_id"]
+    held_out = store.rows.filter(pl.col("patient_id").is_in(patients.implode()))
+    assert seen["low_votes"] <= set(held_out["label_id"])
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_averaged_weights_survive_an_interruption(averaging: str, config: dict, tmp_path: Path, monkeypatch):
+    over = {"ema": "averaging.ema.decay=0.5", "swa": "averaging.swa.start_epoch=1"}
+    averaged = chosen(config, f"averaging={averaging}", over[averaging], "epochs=3")
+    straight, resumed = interrupted_and_straight(averaged, tmp_path, monkeypatch, at=[3])
+    assert same_weights(straight, resumed)
+    last = tmp_path / "last"
+    fit(chosen(config, "epochs=3", f"runs={last}"))
+    assert not same_weights(straight, only_fold(last))
+
+
+def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_path: Path, capsys):
+    assert math.isnan(fit(chosen(config, "fold=all", "epochs=1")))
+    run = only_fold(tmp_path / "runs")
+    assert run.name == "foldall_seed0"
+    expected = "config.yaml metrics.csv model.ckpt provenance.json scores.json"
+    assert sorted(path.name for path in run.iterdir()) == expected.split()
+    assert "learned from every patient: nobody is left to score it on" in capsys.readouterr().err

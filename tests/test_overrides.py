@@ -95,8 +95,8 @@ def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, ca
         "  subset.min_vote: Subset takes no 'min_vote'; did you mean 'min_votes'?",
         "  extractor.mine._target_: no 'Sftf' in hms.extractor.stft; did you mean 'Stft'?",
         f"  loss._target_: want a name that starts with {targets}, got 'os.system'",
-        "  fold: want int, got 'abc'",
-        "  fold: want int, got 'x'",
+        "  fold: want int or 'all', got 'abc'",
+        "  fold: want int or 'all', got 'x'",
     ]
     assert not (tmp_path / "runs").exists()
 

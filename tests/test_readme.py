@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from conftest import ROOT, python
 
 from hms.check import mistakes
-from hms.config import CONF, _named
+from hms.config import CONF
 from hms.overrides import CommandLine
 
 README = (ROOT / "README.md").read_text()
@@ -50,6 +51,12 @@ def test_every_make_target_is_in_the_makefile():
     assert named <= {*known}
 
 
+def test_every_script_is_in_pyproject():
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    named = {name for line in shell_lines(README) for name in re.findall(r"(?:^|[ (])(hms-[a-z]+)\b", line)}
+    assert named == {*known}
+
+
 def commands() -> list[str]:
     """The commands of hms, less those with options that the reader has yet to add."""
     return sorted({line for line in shell_lines(README.replace(OWN, "")) if line.startswith("python -m hms.")})
@@ -59,7 +66,7 @@ def commands() -> list[str]:
 def test_a_command_has_no_mistake(command: str):
     module, *words = shlex.split(re.sub(r"<\w+>", "x", command))[2:]
     name, schema, positional = entry_point(module)
-    line = CommandLine(name, CONF, _named(positional, words))
+    line = CommandLine(name, CONF, words, positional)
     found = [mistake for config in line.samples() for mistake in mistakes(config, name, schema)]
     assert [*line.problems, *found] == []
 

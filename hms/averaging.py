@@ -1,0 +1,32 @@
+"""Average the weights over training steps: the mean of many late models is often better than the last of them.
+
+Both are validated, and end, with the averaged weights; running statistics of batch norms are averaged, too.
+"""
+
+from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
+
+
+class Ema(EMAWeightAveraging):
+    """Exponential moving average: after each step, `decay` of the average and the rest of the present weights."""
+
+    def __init__(self, decay: float):
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay: want 0 up to 1, got {decay}")
+        super().__init__(decay=decay)
+
+
+class Swa(WeightAveraging):
+    """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the ends of the
+    epochs from number `start_epoch` (the first is 0) on.
+
+    Changed: the learning rate stays that of the schedule; use `schedule=constant` for the paper's.
+    """
+
+    def __init__(self, start_epoch: int):
+        if start_epoch < 0:
+            raise ValueError(f"start_epoch: want 0 or more, got {start_epoch}")
+        super().__init__()
+        self.start_epoch = start_epoch
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return epoch_idx is not None and epoch_idx >= self.start_epoch
