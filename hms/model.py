@@ -6,25 +6,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.batch import Batch, Signals
+from hms.extractor import Extractor
 from hms.preprocess import Preprocess
 
 
 class Model(nn.Module):
     """Batch of raw windows (µV) -> (batch, 6) logits: preprocess, each extractor, fusion.
 
-    `extractors` maps a name to a module from Signals to (batch, out_features); `fusion` builds the last stage from
-    the `out_features` of each.
+    `fusion` is called with the extractors, to read their sizes, and gives the last stage.
     """
 
     def __init__(
-        self, preprocess: Preprocess, extractors: dict[str, nn.Module], fusion: Callable[[dict[str, int]], nn.Module]
+        self,
+        preprocess: Preprocess,
+        extractors: dict[str, Extractor],
+        fusion: Callable[[dict[str, Extractor]], nn.Module],
     ):
         super().__init__()
         if not extractors:
             raise ValueError("extractors: want at least one, got none")
         self.preprocess = preprocess
-        self.extractors = nn.ModuleDict(extractors)
-        self.fusion = fusion({name: int(e.out_features) for name, e in extractors.items()})  # type: ignore[arg-type]
+        self.extractors = nn.ModuleDict(extractors)  # type: ignore[arg-type]  # they are modules, too
+        self.fusion = fusion(extractors)
         self.reads_spectrogram = any(e.reads_spectrogram for e in extractors.values())
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch label"]:

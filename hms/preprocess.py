@@ -75,7 +75,7 @@ class Preprocess(nn.Module):
                 pairs = self._without_offset_and_mains(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
             pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
-        return Signals(pairs, batch.spectrogram, batch.target, batch.weight)
+        return Signals(pairs, None, batch.target, batch.weight)
 
     def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")

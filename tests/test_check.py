@@ -107,7 +107,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         ("extractor.stft.trainable=1", "extractor.stft.trainable: Stft wants bool, got 1"),
         (
             "extractor.stft.backbone=tiny",
-            "extractor.stft.backbone: Stft wants Module (a mapping with _target_), got 'tiny'",
+            "extractor.stft.backbone: Stft wants Backbone (a mapping with _target_), got 'tiny'",
         ),
         (
             "data.size=smal",  # an alias of a Literal

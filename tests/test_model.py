@@ -169,7 +169,9 @@ def test_a_sine_shows_in_the_row_of_its_frequency():
     spectrogram = stft().spectrogram(pairs)
     assert spectrogram[0, 0].mean(dim=1).argmax() * 40 / 96 == pytest.approx(10, abs=0.5)
     signals = Signals(pairs, None, torch.ones(1, 6) / 6, torch.ones(1))
-    assert stft()(signals).shape == (1, 16)
+    found = stft()(signals)
+    assert found.vector.shape == (1, 16)
+    assert found.tokens.shape == (1, 8, 16)
 
 
 @pytest.mark.parametrize(
@@ -253,4 +255,8 @@ def test_an_unknown_timm_model_is_refused():
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
 def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
     for backbone in (TinyBackbone([8, 16, 24], [2, 3]), timm_backbone()):
-        assert backbone(torch.randn(2, 1, *size)).shape == (2, backbone.out_features)
+        found = backbone.features(torch.randn(2, 1, *size))
+        assert found.shape[:2] == (2, backbone.map_features)
+        assert backbone.pool(found).shape == (2, backbone.out_features)
+        image = torch.randn(1, 1, *size)
+        assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
