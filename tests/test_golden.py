@@ -13,6 +13,7 @@ from hms.build import build
 from hms.extractor.stft import Stft, restack
 from hms.labels import vote_weight
 from hms.loss import VoteWeightedKl
+from hms.spectrogram_images import SpectrogramImages
 
 
 def golden(name: str) -> dict[str, torch.Tensor]:
@@ -46,6 +47,13 @@ def test_golden_stft_and_its_two_column_restack(option: str, recording: str):
     spectrogram = extractor.spectrogram(recorded["input"][None])
     torch.testing.assert_close(spectrogram[0], recorded["spectrogram"], atol=1e-4, rtol=0)
     torch.testing.assert_close(restack(spectrogram, 2), recorded["restacked"], atol=1e-4, rtol=0)
+
+
+def test_golden_spectrogram_images():
+    recorded = golden("spectrogram_images")
+    power = recorded["power"][None, [0, 1, 3, 2]]  # recorded as LL RL RP LP
+    images = SpectrogramImages("power").log_images(power)[0]
+    torch.testing.assert_close(images, recorded["images_log_clipped"], atol=1e-4, rtol=0)
 
 
 def test_golden_loss():

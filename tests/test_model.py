@@ -13,6 +13,7 @@ from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
 from hms.preprocess import Preprocess
+from hms.spectrogram_images import SpectrogramImages
 
 
 def stft(**options) -> Stft:
@@ -25,7 +26,7 @@ def preprocess(option: str = "original", **options) -> Preprocess:
     montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
     node = yaml.safe_load((ROOT / f"conf/preprocess/{option}.yaml").read_text())
     del node["_target_"]
-    return Preprocess(**{**node, "montage": montage, **options})
+    return Preprocess(**{**node, "montage": montage, "images": SpectrogramImages("power"), **options})
 
 
 def batch(rows: int = 3, samples: int = 2000) -> Batch:
@@ -117,9 +118,11 @@ def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
 @pytest.mark.parametrize("option", ["clinical", "original"])
 def test_mixed_precision_starts_after_preprocessing(option: str):
     given = batch(samples=10000)
+    given = given._replace(spectrogram=torch.rand(3, 4, 300, 100).half())
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = preprocess(option)(given).pairs
-    assert torch.equal(mixed, preprocess(option)(given).pairs)
+        mixed = preprocess(option)(given)
+    assert torch.equal(mixed.pairs, preprocess(option)(given).pairs)
+    assert torch.equal(mixed.images, preprocess(option)(given).images)
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
