@@ -1,57 +1,181 @@
+from typing import Any
+
 import pytest
 import torch
+from conftest import ROOT
+from omegaconf import OmegaConf
 
+from hms.augmentation import cropcat, cutmix
 from hms.augmentation.brain_flip import BrainFlip, flip
+from hms.augmentation.cropcat import CropCat
+from hms.augmentation.cutmix import CutMix
 from hms.augmentation.head_scale import HeadScale
-from hms.batch import Batch
+from hms.augmentation.mixing import draw_partner
+from hms.batch import Batch, Signals
+from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
+from hms.module import Augmentation
 
-AUGMENTATIONS = {"brain_flip": BrainFlip(0.5, 0.5), "head_scale": HeadScale(0.0375)}
-IDENTITIES = {"brain_flip": BrainFlip(0.0, 0.0), "head_scale": HeadScale(0.0)}
+FOLDER = ROOT / "conf/augmentation"
+YAMLS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FOLDER.glob("*.yaml")}
+SWITCHES = ("p", "left_right", "front_back", "spread")
+"""Options that turn an augmentation off at 0, beside those whose name ends in `_p`."""
+
+every_yaml = pytest.mark.parametrize("name", sorted(YAMLS))
+with_and_without_images = pytest.mark.parametrize("images", [True, False])
 
 
-def batch(dtype: torch.dtype = torch.float32) -> Batch:
+def augmentation(name: str, **options: Any) -> Augmentation:
+    """As its YAML has it, but for `options`."""
+    return build({**YAMLS[name][name], **options})
+
+
+def switches(name: str) -> list[str]:
+    return [key for key in YAMLS[name][name] if key in SWITCHES or key.endswith("_p")]
+
+
+def batch(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Batch:
     torch.manual_seed(0)
-    eeg, power = torch.randn(8, 20, 50).to(dtype), torch.rand(8, 4, 6, 5).to(dtype)
-    return Batch(eeg, power, torch.softmax(torch.randn(8, 6), 1), torch.rand(8), torch.arange(8))
+    eeg, power = torch.randn(size, 20, 50).to(dtype), torch.rand(size, 4, 6, 5).to(dtype)
+    target = torch.softmax(torch.randn(size, 6), 1)
+    return Batch(eeg, power if images else None, target, torch.rand(size), torch.arange(size))
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+def signals(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Signals:
+    torch.manual_seed(0)
+    pairs, image = torch.randn(size, 3, 80).to(dtype), torch.randn(size, 10, 60, 20).to(dtype)
+    target = torch.softmax(torch.randn(size, 6), 1)
+    return Signals(pairs, image if images else None, target, torch.rand(size))
+
+
+def given(made: Augmentation, **wish: Any) -> Batch | Signals:
+    return batch(**wish) if made.stage == "electrodes" else signals(**wish)
+
+
+def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
+    for field, before, after in zip(one._fields, one, other, strict=True):
+        assert before is after is None or torch.equal(before, after), field
+
+
+# What every augmentation promises; a new YAML is under these by itself
+
+
+@every_yaml
+def test_a_yaml_holds_one_augmentation_of_its_own_name(name: str):
+    assert list(YAMLS[name]) == [name]
+    assert YAMLS[name][name]["_target_"].startswith(f"hms.augmentation.{name}.")
+    made = augmentation(name)
+    assert isinstance(made, Augmentation)
+    assert made.stage in ("electrodes", "signals")
+    assert (FOLDER / f"{name}.yaml").read_text().startswith(f"# hms/augmentation/{name}.py")
+
+
+def test_every_module_has_a_yaml_and_every_yaml_a_switch():
+    modules = {path.stem for path in (ROOT / "hms/augmentation").glob("*.py")} - {"__init__", "mixing"}
+    assert modules == set(YAMLS)
+    assert [name for name in YAMLS if not switches(name)] == []
+
+
+@every_yaml
+@with_and_without_images
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_shape_and_type_stay_and_the_batch_is_not_edited(name: str, dtype: torch.dtype):
-    given = batch(dtype)
-    made = AUGMENTATIONS[name](given)
-    for before, after, untouched in zip(given, made, batch(dtype), strict=True):
-        assert after.shape == before.shape
-        assert after.dtype == before.dtype
-        assert torch.equal(before, untouched)
-    assert not torch.equal(made.eeg, given.eeg)
-    torch.testing.assert_close(made.target.sum(dim=1), torch.ones(8))
+def test_shape_and_type_stay_and_the_batch_is_not_edited(name: str, dtype: torch.dtype, images: bool):
+    made = augmentation(name)
+    before = given(made, dtype=dtype, images=images)
+    after = made(before)
+    assert type(after) is type(before)
+    for x, y in zip(before, after, strict=True):
+        assert x is y is None or (x.shape, x.dtype, x.device) == (y.shape, y.dtype, y.device)
+    assert_equal(before, given(made, dtype=dtype, images=images))
 
 
-@pytest.mark.parametrize("name", IDENTITIES)
-def test_probability_or_spread_zero_changes_nothing(name: str):
-    for before, after in zip(batch(), IDENTITIES[name](batch()), strict=True):
-        assert torch.equal(before, after)
+@every_yaml
+def test_something_changes(name: str):
+    made = augmentation(name)
+    before = given(made)
+    changed = [
+        any(not torch.equal(x, y) for x, y in zip(before, made(before), strict=True))
+        for _ in range(40)  # of 8 windows each; the rarest changes one window in eight
+    ]
+    assert any(changed)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@every_yaml
+@with_and_without_images
+def test_probability_or_spread_zero_changes_nothing(name: str, images: bool):
+    made = augmentation(name, **dict.fromkeys(switches(name), 0.0))
+    assert_equal(given(made, images=images), made(given(made, images=images)))
+
+
+@every_yaml
 def test_the_same_seed_gives_the_same_result(name: str):
-    made = []
+    made, results = augmentation(name), []
     for _ in range(2):
-        given = batch()
+        before = given(made)
         torch.manual_seed(5)
-        made.append(AUGMENTATIONS[name](given).eeg)
-    assert torch.equal(*made)
+        results.append(made(before))
+    assert_equal(*results)
+
+
+@every_yaml
+def test_targets_still_sum_to_1_and_weights_stay_between_those_given(name: str):
+    made = augmentation(name)
+    before = given(made)
+    for _ in range(10):
+        after = made(before)
+        torch.testing.assert_close(after.target.sum(dim=1), torch.ones(8))
+        assert before.weight.min() <= after.weight.min() <= after.weight.max() <= before.weight.max()
+
+
+@every_yaml
+def test_a_missing_sample_goes_only_where_the_target_of_its_window_goes(name: str):
+    made = augmentation(name)
+    before = given(made)
+    for x in before[:2]:
+        x[0, 0, x.shape[2] // 2 :] = torch.nan
+    for _ in range(10):
+        after = made(before)
+        lacks = after[0].flatten(1).isnan().any(1) | after[1].flatten(1).isnan().any(1)
+        assert lacks.sum() <= 2
+        unmixed = (after.target == before.target).all(dim=1)
+        unmixed[0] = False
+        assert not (lacks & unmixed).any()
+
+
+@every_yaml
+@with_and_without_images
+def test_a_window_alone_keeps_its_target_and_stays_finite(name: str, images: bool):
+    made = augmentation(name)
+    after = made(given(made, images=images, size=1))
+    torch.testing.assert_close(after.target, given(made, images=images, size=1).target)
+    assert after[0].isfinite().all()
+
+
+@every_yaml
+def test_draws_are_made_on_the_device_and_no_value_is_read_from_it(name: str):
+    made = augmentation(name)
+    before = given(made)
+    after = made(type(before)(*(x.to("meta") for x in before)))  # no values to read
+    assert {x.device.type for x in after} == {"meta"}
+
+
+@every_yaml
+def test_types_stay_under_mixed_precision(name: str):
+    made = augmentation(name)
+    before = given(made)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        after = made(before)
+    assert [x.dtype for x in after] == [x.dtype for x in before]
+
+
+# Flips and scale
 
 
 @pytest.mark.parametrize("left_right", [False, True])
 @pytest.mark.parametrize("front_back", [False, True])
 def test_flipping_twice_changes_nothing(left_right: bool, front_back: bool):
     marks = {"left_right": torch.full((8,), left_right), "front_back": torch.full((8,), front_back)}
-    twice = flip(flip(batch(), **marks), **marks)
-    for before, after in zip(batch(), twice, strict=True):
-        assert torch.equal(before, after)
+    assert_equal(batch(), flip(flip(batch(), **marks), **marks))
 
 
 def test_a_flip_moves_electrodes_to_their_partners_and_swaps_the_hemispheres_regions():
@@ -81,8 +205,95 @@ def test_head_scale_stays_within_its_spread_and_differs_between_windows():
     assert factor[:, 0, 0].unique().numel() == 8
 
 
+# Windows from two
+
+
+def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
+    windows, first = signals(), set()
+    for _ in range(100):
+        partner = draw_partner(windows)
+        assert sorted(partner.tolist()) == list(range(8))
+        assert (partner != torch.arange(8)).all()
+        first.add(int(partner[0]))
+    assert first == set(range(1, 8))
+    assert draw_partner(signals(size=1)).tolist() == [0]
+
+
+def test_cropcat_takes_quarters_or_the_second_half_of_pairs_and_images_from_the_partner():
+    before, partner = signals(), torch.arange(8).roll(-1)
+    marked, quarters = torch.arange(8) < 6, torch.arange(8) < 3
+    after = cropcat.cut(before, partner, marked, quarters)
+    for own, new in ((before.pairs, after.pairs), (before.images, after.images)):
+        for window in range(8):
+            other, quarter = own[partner[window]], own.shape[2] // 4
+            sources = {True: [own[window], other] * 2, False: [own[window]] * 2 + [other] * 2}[window < 3]
+            sources = sources if window < 6 else [own[window]] * 4
+            for k, source in enumerate(sources):
+                span = slice(k * quarter, (k + 1) * quarter)
+                assert torch.equal(new[window, :, span], source[:, span]), (window, k)
+    torch.testing.assert_close(after.target[:6], (before.target[:6] + before.target[partner[:6]]) / 2)
+    torch.testing.assert_close(after.weight[:6], (before.weight[:6] + before.weight[partner[:6]]) / 2)
+    assert torch.equal(after.target[6:], before.target[6:])
+    assert torch.equal(after.weight[6:], before.weight[6:])
+
+
+def test_cropcat_cuts_as_many_windows_as_it_says_and_each_in_its_own_way():
+    before = signals(images=False, size=4000)
+    after = CropCat(p=0.5, quarters=0.8)(before)
+    second_quarter = (after.pairs[:, 0, 20:40] != before.pairs[:, 0, 20:40]).all(dim=1)
+    third_quarter = (after.pairs[:, 0, 40:60] != before.pairs[:, 0, 40:60]).all(dim=1)
+    assert abs(second_quarter.float().mean() - 0.4) < 0.03
+    assert abs(third_quarter.float().mean() - 0.1) < 0.02
+    assert not (second_quarter & third_quarter).any()
+
+
+def test_cutmix_takes_one_span_of_pairs_and_images_and_its_share_of_the_target():
+    before, partner = signals(), torch.arange(8).roll(-1)
+    start, share = torch.tensor([0.25, 0.0, 0.5, 0.9] * 2), torch.tensor([0.5, 1.0, 0.25, 0.0] * 2)
+    after = cutmix.replace_span(before, partner, start, share)
+    for own, new in ((before.pairs, after.pairs), (before.images, after.images)):
+        for window in range(8):
+            time = own.shape[2]
+            first, last = round(float(start[window]) * time), round(float(start[window] + share[window]) * time)
+            want = own[window].clone()
+            want[:, first:last] = own[partner[window], :, first:last]
+            assert torch.equal(new[window], want), window
+    for old, new in ((before.target, after.target), (before.weight[:, None], after.weight[:, None])):
+        torch.testing.assert_close(new, old * (1 - share[:, None]) + old[partner] * share[:, None])
+
+
+def test_cutmix_mixes_targets_by_the_share_of_samples_it_took():
+    label = torch.arange(2000) // 2 % 6
+    before = signals(images=False, size=2000)._replace(target=torch.eye(6)[label])
+    after = CutMix(p=0.5, alpha=1.0)(before)
+    taken = (after.pairs != before.pairs)[:, 0].float().mean(dim=1)
+    given_away = 1 - after.target.gather(1, label[:, None])[:, 0]
+    mixed = (after.target > 0).sum(dim=1) == 2  # a partner of the same class leaves the target as it is
+    assert mixed.sum() > 400
+    assert (taken - given_away)[mixed].abs().max() <= 1 / 80 + 1e-6
+    assert abs((taken > 0).float().mean() - 0.5) < 0.04
+    shares = taken[taken > 0]
+    assert abs(shares.mean() - 0.5) < 0.04  # alpha 1: all shares alike
+    assert abs(shares.std() - 1 / 12**0.5) < 0.03
+
+
+def test_a_large_alpha_gives_shares_near_a_half():
+    before = signals(images=False, size=200)
+    taken = (CutMix(p=1.0, alpha=1000.0)(before).pairs != before.pairs)[:, 0].float().mean(dim=1)
+    assert 0.4 < taken.min() <= taken.max() < 0.6
+
+
+# Messages
+
+
 def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match=r"front_back: want a probability, got 1\.5"):
-        BrainFlip(0.5, 1.5)
-    with pytest.raises(ValueError, match="spread: want 0 up to 1, got 1"):
-        HeadScale(1)
+    for make, text in (
+        (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
+        (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
+        (lambda: CropCat(-0.1, 0.8), r"p: want a probability, got -0\.1"),
+        (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
+        (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
+        (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
+    ):
+        with pytest.raises(ValueError, match=f"^{text}"):
+            make()
