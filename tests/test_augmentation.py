@@ -11,6 +11,7 @@ from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
 from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
+from hms.augmentation.noise import Noise
 from hms.batch import Batch, Signals
 from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
@@ -18,7 +19,7 @@ from hms.module import Augmentation
 
 FOLDER = ROOT / "conf/augmentation"
 YAMLS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FOLDER.glob("*.yaml")}
-SWITCHES = ("p", "left_right", "front_back", "spread")
+SWITCHES = ("p", "left_right", "front_back", "spread", "sigma")
 """Options that turn an augmentation off at 0, beside those whose name ends in `_p`."""
 
 every_yaml = pytest.mark.parametrize("name", sorted(YAMLS))
@@ -283,6 +284,29 @@ def test_a_large_alpha_gives_shares_near_a_half():
     assert 0.4 < taken.min() <= taken.max() < 0.6
 
 
+# Noise
+
+
+def test_noise_has_a_third_of_sigma_in_the_centre_and_the_formulas_sd_elsewhere():
+    torch.manual_seed(0)
+    silence = signals()._replace(pairs=torch.zeros(64, 8, 10_000))
+    noise = Noise(sigma=0.015, width_s=15)(silence).pairs
+    assert abs(noise.mean()) < 1e-4
+    for start in (0, 2000, 4900, 7000, 9900):  # samples; over 100 of them the SD hardly changes
+        t = torch.arange(start, start + 100) - 5000.0
+        g = 1 - torch.exp(-(t**2) / (2 * 3000**2))
+        want = ((0.015 / 3) ** 2 + (0.015 * g) ** 2).sqrt().mean()
+        assert abs(noise[:, :, start : start + 100].std() / want - 1) < 0.02
+    assert abs(noise[:, :, 4900:5100].std() / 0.005 - 1) < 0.02
+    flat = noise[:, :, ::1000].permute(2, 0, 1).flatten(1)
+    assert torch.corrcoef(flat).fill_diagonal_(0).abs().max() < 0.2  # of 512 draws: samples do not depend on each other
+
+
+def test_noise_differs_between_windows_and_pairs():
+    noise = Noise(sigma=1.0, width_s=15)(signals()).pairs - signals().pairs
+    assert torch.corrcoef(noise.flatten(0, 1)).fill_diagonal_(0).abs().max() < 0.6
+
+
 # Messages
 
 
@@ -294,6 +318,8 @@ def test_impossible_settings_are_refused():
         (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
         (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
         (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
+        (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
+        (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
     ):
         with pytest.raises(ValueError, match=f"^{text}"):
             make()
