@@ -5,13 +5,15 @@ import torch
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from hms.augmentation import cropcat, cutmix
+from hms.augmentation import cropcat, cutmix, spectrogram_mask
 from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
+from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
 from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
 from hms.augmentation.noise import Noise
+from hms.augmentation.spectrogram_mask import SpectrogramMask
 from hms.batch import Batch, Signals
 from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
@@ -307,10 +309,137 @@ def test_noise_differs_between_windows_and_pairs():
     assert torch.corrcoef(noise.flatten(0, 1)).fill_diagonal_(0).abs().max() < 0.6
 
 
+# Images
+
+
+def test_edge_dropout_blanks_both_ends_and_keeps_the_centre():
+    images = torch.ones(4, 10, 300, 100)
+    after = drop_edges(images, torch.tensor([0.0, 0.5, 0.9, 0.94]))
+    for window, kept in enumerate((300, 150, 30, 18)):
+        blank = (300 - kept) // 2
+        assert (after[window, :, blank : 300 - blank] == 1).all()
+        assert (after[window, :, :blank] == 0).all()
+        assert (after[window, :, 300 - blank :] == 0).all()
+
+
+def test_edge_dropout_draws_its_amount_for_each_window_up_to_the_most():
+    windows = Signals(torch.zeros(1000, 1, 1), torch.ones(1000, 1, 300, 1), torch.ones(1000, 1), torch.ones(1000))
+    torch.manual_seed(0)
+    kept = EdgeDropout(p=0.5, most=0.8)(windows).images.mean(dim=(1, 2, 3))
+    assert abs((kept == 1).float().mean() - 0.5) < 0.05
+    changed = kept[kept < 1]
+    assert 0.2 <= changed.min() < 0.22
+    assert changed.unique().numel() > 100
+    assert abs(changed.mean() - 0.6) < 0.03
+
+
+def ramps(size: int = 2) -> torch.Tensor:
+    """(size, 2, 300, 20) images that rise with time and frequency and are 0 nowhere."""
+    return (1 + torch.arange(300.0)[:, None] + 1000 * torch.arange(20.0)).expand(size, 2, -1, -1)
+
+
+def only(**options: float) -> SpectrogramMask:
+    off = dict.fromkeys(switches("spectrogram_mask"), 0.0)
+    return augmentation("spectrogram_mask", **{**off, **options})
+
+
+def masked(images: torch.Tensor, **options: float) -> torch.Tensor:
+    size = len(images)
+    windows = Signals(torch.zeros(size, 1, 1), images, torch.ones(size, 1), torch.ones(size))
+    return only(**options)(windows).images
+
+
+def test_holes_are_rectangles_within_their_limits_and_reach_the_edges():
+    torch.manual_seed(0)
+    after = masked(torch.ones(2000, 1, 60, 40), coarse_p=1.0, holes=1, hole_rows=7, hole_columns=4)
+    hole = after[:, 0] == 0
+    rows, columns = hole.any(dim=2).sum(dim=1), hole.any(dim=1).sum(dim=1)
+    assert torch.equal(rows * columns, hole.sum(dim=(1, 2)))  # a full rectangle
+    assert set(rows.tolist()) == set(range(1, 8))
+    assert set(columns.tolist()) == set(range(1, 5))
+    assert hole.any(dim=(0, 2)).all()
+    assert hole.any(dim=(0, 1)).all()
+
+
+def test_holes_are_at_most_as_many_as_asked_and_spare_windows_that_are_not_drawn():
+    torch.manual_seed(0)
+    after = masked(torch.ones(400, 2, 100, 100), coarse_p=0.5, holes=10, hole_rows=1, hole_columns=1)
+    assert torch.equal(after[:, 0], after[:, 1])
+    points = (after[:, 0] == 0).sum(dim=(1, 2))
+    assert points.max() <= 10
+    assert abs((points == 0).float().mean() - 0.5) < 0.08
+    assert abs(points[points > 0].float().mean() - 5.5) < 0.5
+
+
+def test_a_blur_runs_along_time_with_its_sd_and_keeps_the_sum():
+    images = torch.zeros(3, 10, 301, 5)
+    images[:, :, 150, 2] = 1.0
+    after = spectrogram_mask.blur(images, torch.tensor([0.0, 0.7, 1.5]), 1.5)
+    assert torch.equal(after[0], images[0])
+    assert (after[:, :, :, [0, 1, 3, 4]] == 0).all()
+    torch.testing.assert_close(after.sum(dim=2), images.sum(dim=2))
+    row = torch.arange(301.0) - 150
+    variance = (after[:, 0, :, 2] * row**2).sum(dim=1)
+    assert abs(variance[1].sqrt() - 0.7) < 0.02
+    assert 1.2 < variance[2].sqrt() < 1.5  # the tails beyond two SDs are cut off
+    torch.testing.assert_close(after, after.flip(2))
+
+
+def test_a_blur_leaves_an_even_image_even_to_its_ends():
+    after = masked(torch.full((4, 10, 60, 20), 3.0), blur_p=1.0)
+    torch.testing.assert_close(after, torch.full_like(after, 3.0))
+
+
+@pytest.mark.parametrize("length", [0.85, 0.95, 1.0, 1.05])
+def test_resampling_is_linear_about_the_centre_and_fills_the_ends_with_0(length: float):
+    after = spectrogram_mask.resample(ramps(2), torch.tensor([1.0, length]))
+    assert torch.equal(after[0], ramps()[0])
+    time = torch.arange(300.0)
+    source = (time - 149.5) / length + 149.5
+    inside = (source >= 0) & (source <= 299)
+    want = (1 + source[:, None] + 1000 * torch.arange(20.0)).expand(2, -1, -1)
+    torch.testing.assert_close(after[1][:, inside], want[:, inside], rtol=1e-5, atol=1e-3)
+    beyond = (source < -0.5) | (source > 299.5)
+    assert (after[1][:, beyond] == 0).all()
+    assert int(beyond.sum()) == {0.85: 44, 0.95: 14}.get(length, 0)  # of 45 and 15, as many at either end
+    torch.testing.assert_close(after[1][:, 149] + after[1][:, 150], ramps()[0][:, 149] + ramps()[0][:, 150])
+
+
+def test_resampling_keeps_the_order_of_time_and_draws_for_each_window():
+    torch.manual_seed(0)
+    after = masked(ramps(8), resample_p=1.0, shortest=1.0, longest=1.3)
+    step = after.diff(dim=2)[:, 0, 100:200, 0]
+    assert (step > 0).all()
+    lengths = 1 / step.mean(dim=1)
+    assert 1 <= lengths.min() < lengths.max() <= 1.3
+    assert lengths.unique().numel() == 8
+
+
+def test_frequency_dropout_blanks_whole_columns_and_keeps_the_order_of_time():
+    torch.manual_seed(0)
+    after = masked(ramps(200), frequency_p=0.5)
+    blank = (after == 0).all(dim=2)
+    assert torch.equal(blank, blank[:, :1].expand_as(blank))  # the same columns of all images
+    assert torch.equal(after, ramps(200).masked_fill(blank[:, :, None, :], 0))  # the rest is as it was, time included
+    columns = blank[:, 0].sum(dim=1)
+    assert set(columns.tolist()) == {0, 1, 2, 3, 4}
+    assert abs((columns == 0).float().mean() - 0.5) < 0.1
+    assert blank[:, 0].any(dim=0).all()
+
+
+def test_the_centre_of_an_image_stays_where_it_is():
+    images = torch.zeros(64, 2, 301, 5)
+    images[:, :, 150] = 1.0
+    after = masked(images, resample_p=1.0, blur_p=1.0)
+    assert (after[..., 0].argmax(dim=2) == 150).all()
+
+
 # Messages
 
 
 def test_impossible_settings_are_refused():
+    mask = YAMLS["spectrogram_mask"]["spectrogram_mask"]
+    options = {key: value for key, value in mask.items() if key != "_target_"}
     for make, text in (
         (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
         (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
@@ -320,6 +449,16 @@ def test_impossible_settings_are_refused():
         (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
         (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
+        (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),
+        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to 1, got 1"),
+        (lambda: SpectrogramMask(**options | {"blur_p": 3}), "blur_p: want a probability, got 3"),
+        (lambda: SpectrogramMask(**options | {"holes": 0}), "holes: want at least 1, got 0"),
+        (lambda: SpectrogramMask(**options | {"frequencies": -1}), "frequencies: want at least 1, got -1"),
+        (lambda: SpectrogramMask(**options | {"blur_rows": 0}), "blur_rows: want more than 0, got 0"),
+        (
+            lambda: SpectrogramMask(**options | {"shortest": 2}),
+            r"shortest, longest: want more than 0 and in this order, got 2, 1\.05",
+        ),
     ):
         with pytest.raises(ValueError, match=f"^{text}"):
             make()
