@@ -40,10 +40,22 @@ class TimmBackbone(nn.Module):
 
     `weights` is a file of the model's weights, or a folder that holds `<name>.safetensors` (or .pth, .bin), for
     machines that cannot reach the hub; it counts only with `pretrained`. Raises UserError where none can be had.
+    `stem_stride` (rows, columns) replaces the first convolution's stride; null keeps it. `grad_checkpointing` computes
+    the inside of each stage twice instead of keeping it for the backward pass.
     """
 
-    def __init__(self, name: str, pretrained: bool, weights: str | None, drop_path_rate: float):
+    def __init__(
+        self,
+        name: str,
+        pretrained: bool,
+        weights: str | None,
+        drop_path_rate: float,
+        stem_stride: list[int] | None,
+        grad_checkpointing: bool,
+    ):
         super().__init__()
+        if stem_stride is not None and (len(stem_stride) != 2 or min(stem_stride) < 1):
+            raise ValueError(f"stem_stride: want rows and columns, at least 1 each, got {stem_stride}")
         import timm  # brings torchvision, seconds that a tiny backbone need not wait for
         from huggingface_hub import constants
 
@@ -70,10 +82,17 @@ class TimmBackbone(nn.Module):
             ) from None
         finally:
             constants.HF_HUB_OFFLINE = offline
+        if stem_stride:
+            stem = next(part for part in self.network.modules() if isinstance(part, nn.Conv2d))
+            stem.stride = (stem_stride[0], stem_stride[1])
         self.network.eval()
-        with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
-            found = self.features(torch.zeros(1, 1, 64, 64))
-            self.map_features, self.out_features = found.shape[1], self.pool(found).shape[1]
+        try:
+            self.network.set_grad_checkpointing(grad_checkpointing)  # type: ignore[operator]
+            with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
+                found = self.features(torch.zeros(1, 1, 64, 64))
+                self.map_features, self.out_features = found.shape[1], self.pool(found).shape[1]
+        except AssertionError as error:  # timm's way to say that it has no checkpointing, or wants one image size
+            raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
         self.network.train()
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:

@@ -208,7 +208,10 @@ def test_preprocess_refuses_what_it_cannot_do(options: dict, message: str):
 
 def timm_backbone(**options) -> TimmBackbone:
     return TimmBackbone(
-        **{"name": "test_efficientnet", "pretrained": False, "weights": None, "drop_path_rate": 0.0, **options}
+        **{
+            **{"name": "test_efficientnet", "pretrained": False, "weights": None, "drop_path_rate": 0.0},
+            **{"stem_stride": None, "grad_checkpointing": False, **options},
+        }
     )
 
 
@@ -263,3 +266,31 @@ def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
         assert backbone.pool(found).shape == (2, backbone.out_features)
         image = torch.randn(1, 1, *size)
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
+
+
+def test_a_stem_keeps_the_rows_when_its_stride_says_so():
+    image = torch.randn(1, 1, 64, 64)
+    assert timm_backbone().features(image).shape[2:] == (2, 2)
+    assert timm_backbone(stem_stride=[1, 2]).features(image).shape[2:] == (4, 2)
+
+
+def test_a_backbone_computed_twice_gets_the_same_gradients():
+    gradients = []
+    for grad_checkpointing in (False, True):
+        torch.manual_seed(0)
+        backbone = timm_backbone(grad_checkpointing=grad_checkpointing)
+        backbone(torch.ones(2, 1, 64, 64)).square().sum().backward()
+        gradients.append([p.grad for p in backbone.parameters()])
+    for plain, checkpointed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, checkpointed)
+
+
+@pytest.mark.parametrize("stride", [[2], [0, 1], [1, 2, 3]])
+def test_a_stem_stride_is_of_rows_and_columns(stride: list[int]):
+    with pytest.raises(ValueError, match=r"stem_stride: want rows and columns, at least 1 each, got \["):
+        timm_backbone(stem_stride=stride)
+
+
+def test_a_network_for_one_image_size_is_refused():
+    with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(64\)"):
+        timm_backbone(name="vit_tiny_patch16_224")
