@@ -2,6 +2,9 @@
 
 from typing import Literal, Protocol, runtime_checkable
 
+from jaxtyping import Float
+from torch import Tensor
+
 from hms.batch import Features, Signals
 
 
@@ -19,3 +22,9 @@ class Extractor(Protocol):
 
     def __call__(self, signals: Signals) -> Features:
         """Give the features of preprocessed windows."""
+
+
+def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:
+    """The central `samples` of the signals, or all where there are fewer."""
+    aside = max(0, pairs.shape[-1] - samples) // 2
+    return pairs[..., aside : pairs.shape[-1] - aside]

@@ -22,6 +22,7 @@ from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
+from hms.extractor import central
 
 
 class Stft(nn.Module):
@@ -84,8 +85,7 @@ class Stft(nn.Module):
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""
-        aside = max(0, pairs.shape[-1] - self.span) // 2
-        pairs = pairs[..., aside : pairs.shape[-1] - aside]
+        pairs = central(pairs, self.span)
         with torch.autocast(pairs.device.type, enabled=False):  # nnAudio's kernels are float32
             magnitude = self.transform(pairs.flatten(0, 1).float())
             log_power = torch.log1p(magnitude.square()).clamp(0, 20)
