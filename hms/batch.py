@@ -1,4 +1,4 @@
-"""What travels: a `Batch` of raw windows from the store, the `Signals` the extractors read, the `Features` they make.
+"""What travels: a `Batch` of raw windows from the store, `Signals` for the extractors, their `Features`, `Logits`.
 
 All are named tuples, never edited in place: a step returns `batch._replace(...)`.
 """
@@ -42,3 +42,12 @@ class Features(NamedTuple):
     """All of it, for a fusion that reads one vector per extractor."""
     tokens: Float[Tensor, "batch token width"]
     """A vector for each pair or each spectrogram image (the extractor's `token_kind`), in the order of `Signals`."""
+
+
+class Logits(NamedTuple):
+    """What a model says of each window, over `labels.CLASSES`."""
+
+    joint: Float[Tensor, "batch label"]
+    """From all extractors together: the prediction."""
+    by_extractor: dict[str, Float[Tensor, "batch label"]]
+    """From each extractor alone, by its auxiliary head: for the loss; empty where a model has no such heads."""

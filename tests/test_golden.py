@@ -10,7 +10,7 @@ from conftest import ROOT, real
 from safetensors.torch import load_file
 
 from hms.augmentation.brain_flip import flip
-from hms.batch import Batch
+from hms.batch import Batch, Logits
 from hms.build import build
 from hms.extractor.stft import Stft, restack
 from hms.extractor.wavenet import Wavenet, stack
@@ -106,10 +106,11 @@ def test_golden_loss():
     target = recorded["votes"] / recorded["votes"].sum(dim=1, keepdim=True)
     weight = torch.from_numpy(vote_weight(recorded["votes"].numpy().astype(np.int64))).float()
     torch.testing.assert_close(weight, recorded["sample_weight"], atol=1e-4, rtol=0)
-    loss = VoteWeightedKl()
-    weighted = loss(recorded["logits"], target, weight)
+    loss = VoteWeightedKl(0.79, 0.06, {})
+    logits = Logits(recorded["logits"], {})
+    weighted = loss(logits, target, weight)
     torch.testing.assert_close(weighted, recorded["loss_weighted"][0], atol=1e-4, rtol=0)
-    unweighted = loss(recorded["logits"], target, torch.ones_like(weight))
+    unweighted = loss(logits, target, torch.ones_like(weight))
     torch.testing.assert_close(unweighted, recorded["loss_unweighted"][0], atol=1e-4, rtol=0)
 
 

@@ -1,13 +1,18 @@
+import functools
+
 import pytest
 import torch
 import yaml
 from conftest import ROOT
 from safetensors.torch import save_file
+from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
 from hms.batch import Batch, Signals
 from hms.errors import UserError
+from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.stft import Stft, restack
+from hms.extractor.wavenet import Wavenet
 from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
@@ -31,31 +36,47 @@ def preprocess(option: str = "original", **options) -> Preprocess:
 
 def batch(rows: int = 3, samples: int = 2000) -> Batch:
     torch.manual_seed(0)
-    eeg = torch.randn(rows, 20, samples) * 30
-    return Batch(eeg, None, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
+    eeg, power = torch.randn(rows, 20, samples) * 30, torch.rand(rows, 4, 40, 20)
+    return Batch(eeg, power, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
 
 
-def model() -> Model:
-    return Model(preprocess(), {"stft": stft(dropout=0.0)}, Concat)
+def extractors() -> dict[str, nn.Module]:
+    """One of each kind, on a montage of two pairs."""
+    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1])
+    montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
+    wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, 0.0, False)
+    return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 0.0, 8, 0.0)}
+
+
+def model(*names: str, auxiliary_heads: bool = True) -> Model:
+    chosen = {name: part for name, part in extractors().items() if name in names or not names}
+    return Model(preprocess(), chosen, Concat, auxiliary_heads)
 
 
 def test_a_model_gives_six_finite_logits_even_where_everything_is_missing():
-    missing = batch()._replace(eeg=torch.full((3, 20, 2000), torch.nan))
-    assert model().eval()(missing).isfinite().all()
-    assert model().eval()(batch()).shape == (3, 6)
+    missing = batch()._replace(
+        eeg=torch.full((3, 20, 2000), torch.nan), spectrogram=torch.full((3, 4, 9, 9), torch.nan)
+    )
+    network = model()
+    loss = VoteWeightedKl(0.79, 0.06, {})
+    loss(network.classify(network.preprocess(missing)), missing.target, missing.weight).backward()
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+    assert network.eval()(missing).isfinite().all()
+    assert network.eval()(batch()).shape == (3, 6)
 
 
 def test_a_window_alone_gets_the_logits_it_gets_in_a_batch():
     network = model().eval()
     together = network(batch())
     for row in range(3):
-        alone = network(Batch(*(None if x is None else x[row : row + 1] for x in batch())))
+        alone = network(Batch(*(part[row : row + 1] for part in batch())))
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
 
 
 def test_every_parameter_gets_a_gradient():
     network = model()
-    VoteWeightedKl()(network(batch()), batch().target, batch().weight).backward()
+    loss = VoteWeightedKl(0.79, 0.06, {})
+    loss(network.classify(network.preprocess(batch())), batch().target, batch().weight).backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     # A convolution right before a batch norm needs no bias; the stem has one all the same.
     assert [name for name in without if not name.endswith("stem.0.bias")] == []
@@ -64,7 +85,34 @@ def test_every_parameter_gets_a_gradient():
 def test_a_batch_is_not_edited_in_place():
     given = batch()
     model()(given)
-    torch.testing.assert_close(given.eeg, batch().eeg, rtol=0, atol=0)
+    assert torch.equal(given.eeg, batch().eeg)
+    assert torch.equal(given.spectrogram, batch().spectrogram)
+
+
+def test_each_of_several_extractors_has_a_head_that_says_nothing_of_the_others():
+    network = model().eval()
+    signals = network.preprocess(batch())
+    logits = network.classify(signals)
+    assert torch.equal(logits.joint, network(batch()))
+    assert {name: tuple(own.shape) for name, own in logits.by_extractor.items()} == dict.fromkeys(extractors(), (3, 6))
+    other = network.classify(signals._replace(pairs=signals.pairs.flip(0)))
+    assert torch.equal(other.by_extractor["spectrogram"], logits.by_extractor["spectrogram"])
+    assert not torch.equal(other.by_extractor["stft"], logits.by_extractor["stft"])
+
+
+def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
+    for network in (model("stft"), model(auxiliary_heads=False)):
+        assert network.classify(network.preprocess(batch())).by_extractor == {}
+
+
+def test_the_spectrogram_is_read_where_an_extractor_wants_it():
+    assert [model(name).reads_spectrogram for name in extractors()] == [False, False, True]
+    assert model("stft", "spectrogram").reads_spectrogram
+
+
+def test_a_model_wants_an_extractor():
+    with pytest.raises(ValueError, match="extractors: want at least one, got none"):
+        Model(preprocess(), {}, Concat, auxiliary_heads=True)
 
 
 def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
