@@ -1,12 +1,13 @@
 """Image networks: any timm model by name, with or without pretrained weights, or a small one for CPUs.
 
-A backbone maps one-channel images of any size to one vector each and says how long it is in `out_features`.
+A backbone maps one-channel images of any size to a map of features, and the map to one vector each.
 """
 
 import os
 import socket
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -18,15 +19,43 @@ from hms.errors import UserError
 from hms.files import first_line
 
 
+@runtime_checkable
+class Backbone(Protocol):
+    """What every backbone is, besides a torch module."""
+
+    out_features: int
+    """Length of the vector that `pool` gives."""
+    map_features: int
+    """Channels of the map that `features` gives."""
+
+    def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
+        """Give the map: what was found, with where."""
+
+    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        """Give one vector for the whole map."""
+
+
 class TimmBackbone(nn.Module):
     """(batch, 1, height, width) -> (batch, out_features), by the timm model `name`.
 
     `weights` is a file of the model's weights, or a folder that holds `<name>.safetensors` (or .pth, .bin), for
     machines that cannot reach the hub; it counts only with `pretrained`. Raises UserError where none can be had.
+    `stem_stride` (rows, columns) replaces the first convolution's stride; null keeps it. `grad_checkpointing` computes
+    the inside of each stage twice instead of keeping it for the backward pass.
     """
 
-    def __init__(self, name: str, pretrained: bool, weights: str | None, drop_path_rate: float):
+    def __init__(
+        self,
+        name: str,
+        pretrained: bool,
+        weights: str | None,
+        drop_path_rate: float,
+        stem_stride: list[int] | None,
+        grad_checkpointing: bool,
+    ):
         super().__init__()
+        if stem_stride is not None and (len(stem_stride) != 2 or min(stem_stride) < 1):
+            raise ValueError(f"stem_stride: want rows and columns, at least 1 each, got {stem_stride}")
         import timm  # brings torchvision, seconds that a tiny backbone need not wait for
         from huggingface_hub import constants
 
@@ -36,7 +65,7 @@ class TimmBackbone(nn.Module):
 
         overlay = {"file": str(_weights_file(weights, name))} if pretrained and weights else None
         try:
-            self.network = timm.create_model(
+            self.network: Any = timm.create_model(
                 name,
                 pretrained=pretrained,
                 pretrained_cfg_overlay=overlay,
@@ -53,13 +82,29 @@ class TimmBackbone(nn.Module):
             ) from None
         finally:
             constants.HF_HUB_OFFLINE = offline
-        with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
-            self.out_features = self.network.eval()(torch.zeros(1, 1, 64, 64)).shape[1]
+        if stem_stride:
+            stem = next(part for part in self.network.modules() if isinstance(part, nn.Conv2d))
+            stem.stride = (stem_stride[0], stem_stride[1])
+        self.network.eval()
+        try:
+            self.network.set_grad_checkpointing(grad_checkpointing)  # type: ignore[operator]
+            with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
+                found = self.features(torch.zeros(1, 1, 64, 64))
+                self.map_features, self.out_features = found.shape[1], self.pool(found).shape[1]
+        except AssertionError as error:  # timm's way to say that it has no checkpointing, or wants one image size
+            raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
         self.network.train()
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
-        features: Tensor = self.network(image)
-        return features
+        return self.pool(self.features(image))
+
+    def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
+        found: Tensor = self.network.forward_features(image)
+        return found
+
+    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        vector: Tensor = self.network.forward_head(found, pre_logits=True)
+        return vector
 
 
 class TinyBackbone(nn.Module):
@@ -80,11 +125,19 @@ class TinyBackbone(nn.Module):
             raise ValueError(f"grid: want rows and columns, got {grid}")
         self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), nn.BatchNorm2d(channels[0]), nn.ReLU())
         self.blocks = nn.Sequential(*(_Residual(i, o) for i, o in pairwise(channels)))
-        self.pool = nn.AdaptiveAvgPool2d((grid[0], grid[1]))
-        self.out_features = channels[-1] * grid[0] * grid[1]
+        self.cells = nn.AdaptiveAvgPool2d((grid[0], grid[1]))
+        self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
-        return self.pool(self.blocks(self.stem(image))).flatten(1)
+        return self.pool(self.features(image))
+
+    def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
+        found: Tensor = self.blocks(self.stem(image))
+        return found
+
+    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        vector: Tensor = self.cells(found).flatten(1)
+        return vector
 
 
 class _Residual(nn.Module):

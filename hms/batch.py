@@ -1,6 +1,6 @@
-"""What travels: a `Batch` of raw windows from the store, and the `Signals` that the extractors read.
+"""What travels: a `Batch` of raw windows from the store, `Signals` for the extractors, their `Features`, `Logits`.
 
-Both are named tuples, never edited in place: a step returns `batch._replace(...)`.
+All are named tuples, never edited in place: a step returns `batch._replace(...)`.
 """
 
 from typing import NamedTuple
@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     """Share of the votes per class, in the order of `labels.CLASSES`; sums to 1."""
     weight: Float[Tensor, " batch"]
     """Weight of the row in the loss (`labels.vote_weight`)."""
-    row: Int[Tensor, " batch"]
-    """Index of the row in the store's table."""
+    label_id: Int[Tensor, " batch"]
+    """Of the row in train.csv."""
 
 
 class Signals(NamedTuple):
@@ -29,7 +29,25 @@ class Signals(NamedTuple):
 
     pairs: Float[Tensor, "batch pair time"]
     """Filtered, scaled differences between electrodes; about unit size; no NaN."""
-    spectrogram: Float[Tensor, "batch region time frequency"] | None
-    """As in `Batch`."""
+    images: Float[Tensor, "batch image time frequency"] | None
+    """Ten normalised log images of the regional spectrogram (`spectrogram_images`); no NaN; None as in `Batch`."""
     target: Float[Tensor, "batch label"]
     weight: Float[Tensor, " batch"]
+
+
+class Features(NamedTuple):
+    """What one extractor found in each window."""
+
+    vector: Float[Tensor, "batch feature"]
+    """All of it, for a fusion that reads one vector per extractor."""
+    tokens: Float[Tensor, "batch token width"]
+    """A vector for each pair or each spectrogram image (the extractor's `token_kind`), in the order of `Signals`."""
+
+
+class Logits(NamedTuple):
+    """What a model says of each window, over `labels.CLASSES`."""
+
+    joint: Float[Tensor, "batch label"]
+    """From all extractors together: the prediction."""
+    by_extractor: dict[str, Float[Tensor, "batch label"]]
+    """From each extractor alone, by its auxiliary head: for the loss; empty where a model has no such heads."""

@@ -4,16 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hms.batch import Features
+from hms.extractor import Extractor
 from hms.labels import CLASSES
 
 
 class Concat(nn.Module):
-    """Feature vectors by extractor -> (batch, 6) logits, by one linear layer over all of them side by side."""
+    """Features by extractor -> (batch, 6) logits, by one linear layer over all their vectors side by side."""
 
-    def __init__(self, out_features: dict[str, int]):
+    def __init__(self, extractors: dict[str, Extractor]):
         super().__init__()
-        self.linear = nn.Linear(sum(out_features.values()), len(CLASSES))
+        self.linear = nn.Linear(sum(e.out_features for e in extractors.values()), len(CLASSES))
 
-    def forward(self, features: dict[str, Float[Tensor, "batch feature_i"]]) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.linear(torch.cat(list(features.values()), dim=1))
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+        logits: Tensor = self.linear(torch.cat([found.vector for found in features.values()], dim=1))
         return logits

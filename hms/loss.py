@@ -1,21 +1,42 @@
 """Kullback-Leibler divergence from the experts' votes, each row weighted by how many voted.
 
-Source: 15th-place solution; the sum of weighted divergences is divided by the batch size, not by the sum of weights.
+Source: 15th-place solution; the sum of weighted divergences is divided by the batch size, not by the sum of weights,
+and each extractor's own prediction counts a little beside the joint one.
 """
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hms.batch import Logits
+
 
 class VoteWeightedKl(nn.Module):
-    """Mean over the batch of weight x KL(target || softmax(logits)), in nats."""
+    """Mean over the batch of weight x KL(target || softmax(logits)), in nats.
+
+    It is the mean over the joint prediction, which counts `joint`, and those of the auxiliary heads: each counts
+    `auxiliary`, or what `auxiliary_of` says for the extractor of that name.
+    """
+
+    def __init__(self, joint: float, auxiliary: float, auxiliary_of: dict[str, float]):
+        super().__init__()
+        if joint <= 0:
+            raise ValueError(f"joint: want more than 0, got {joint}")
+        if min([auxiliary, *auxiliary_of.values()]) < 0:
+            raise ValueError(f"auxiliary, auxiliary_of: want 0 or more, got {auxiliary}, {auxiliary_of}")
+        self.joint, self.auxiliary, self.auxiliary_of = joint, auxiliary, auxiliary_of
 
     def forward(
-        self,
-        logits: Float[Tensor, "batch label"],
-        target: Float[Tensor, "batch label"],
-        weight: Float[Tensor, " batch"],
+        self, logits: Logits, target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
     ) -> Float[Tensor, ""]:
-        divergence = F.kl_div(logits.log_softmax(dim=1), target, reduction="none").sum(dim=1)
-        return (weight * divergence).mean()
+        share = {name: self.auxiliary_of.get(name, self.auxiliary) for name in logits.by_extractor}
+        loss = self.joint * _divergence(logits.joint, target, weight)
+        for name, own in logits.by_extractor.items():
+            loss = loss + share[name] * _divergence(own, target, weight)
+        return loss / (self.joint + sum(share.values()))
+
+
+def _divergence(
+    logits: Float[Tensor, "batch label"], target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    return (weight * F.kl_div(logits.log_softmax(dim=1), target, reduction="none").sum(dim=1)).mean()

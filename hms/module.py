@@ -53,13 +53,13 @@ class Classifier(LightningModule):
         torch.manual_seed((self.seed << 32) + self.global_step)
         signals = self.augment(self.model.preprocess(self.augment(batch, "electrodes")), "signals")
         loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.label_id))
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
         logits = self.model(batch).float()
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), batch.target, reduction="batchmean")
-        self.log("val_kl", kl, batch_size=len(batch.row), prog_bar=True)
+        self.log("val_kl", kl, batch_size=len(batch.label_id), prog_bar=True)
 
     def augment(self, batch: T, stage: Literal["electrodes", "signals"]) -> T:
         for augmentation in self.augmentations.values():

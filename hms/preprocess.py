@@ -19,6 +19,7 @@ from hms.batch import Batch, Signals
 from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.montage import Montage
+from hms.spectrogram_images import SpectrogramImages
 
 _NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
 _PADDING = 600  # samples mirrored at both ends, so that a window's end does not leak into its start
@@ -27,7 +28,7 @@ _MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class Preprocess(nn.Module):
-    """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs.
+    """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs and, where there is a spectrogram, its `images`.
 
     `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to +-`clip_uv`,
     after these filters if there are any. `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
@@ -40,6 +41,7 @@ class Preprocess(nn.Module):
     def __init__(
         self,
         montage: Montage,
+        images: SpectrogramImages,
         clip_uv: float,
         highpass_hz: float | None,
         notch_hz: list[float],
@@ -60,7 +62,7 @@ class Preprocess(nn.Module):
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if lowpass_order < 1:
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
-        self.montage = montage
+        self.montage, self.images = montage, images
         self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
         self.register_buffer("lowpass", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
         gain = _gain(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
@@ -75,7 +77,8 @@ class Preprocess(nn.Module):
                 pairs = self._without_offset_and_mains(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
             pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
-        return Signals(pairs, batch.spectrogram, batch.target, batch.weight)
+            images = None if batch.spectrogram is None else self.images(batch.spectrogram)
+        return Signals(pairs, images, batch.target, batch.weight)
 
     def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")

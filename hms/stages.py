@@ -64,7 +64,7 @@ def _window(with_spectrogram: bool) -> Batch:
         spectrogram=torch.rand(shape) if with_spectrogram else None,
         target=torch.full((1, len(CLASSES)), 1 / len(CLASSES)),
         weight=torch.ones(1),
-        row=torch.arange(1),
+        label_id=torch.arange(1),
     )
 
 

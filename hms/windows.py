@@ -29,6 +29,7 @@ class Windows(Dataset[Batch]):
         self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_WINDOW) if with_spectrogram else None
         votes = rows.select(VOTE_COLUMNS).to_numpy()
         self._target = torch.from_numpy(target_of(votes).astype(np.float32))
+        self._label_id = torch.from_numpy(rows["label_id"].to_numpy().copy())
         self._weight = torch.from_numpy(vote_weight(votes).astype(np.float32))
 
     def __len__(self) -> int:
@@ -43,8 +44,8 @@ class Windows(Dataset[Batch]):
         spectrogram = None
         if self._spectrogram is not None:
             spectrogram = torch.from_numpy(self._spectrogram[self._spectrogram_start[items]]).transpose(1, 2)
-        row = torch.as_tensor(items)
-        return Batch(eeg, spectrogram, self._target[row], self._weight[row], row)
+        rows = torch.as_tensor(items)
+        return Batch(eeg, spectrogram, self._target[rows], self._weight[rows], self._label_id[rows])
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
         """Batches in the sampler's order (without one: in the order of `rows`)."""

@@ -1,57 +1,184 @@
+from typing import Any
+
 import pytest
 import torch
+from conftest import ROOT
+from omegaconf import OmegaConf
 
+from hms.augmentation import cropcat, cutmix, spectrogram_mask
 from hms.augmentation.brain_flip import BrainFlip, flip
+from hms.augmentation.cropcat import CropCat
+from hms.augmentation.cutmix import CutMix
+from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
 from hms.augmentation.head_scale import HeadScale
-from hms.batch import Batch
+from hms.augmentation.mixing import draw_partner
+from hms.augmentation.noise import Noise
+from hms.augmentation.spectrogram_mask import SpectrogramMask
+from hms.batch import Batch, Signals
+from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
+from hms.module import Augmentation
 
-AUGMENTATIONS = {"brain_flip": BrainFlip(0.5, 0.5), "head_scale": HeadScale(0.0375)}
-IDENTITIES = {"brain_flip": BrainFlip(0.0, 0.0), "head_scale": HeadScale(0.0)}
+FOLDER = ROOT / "conf/augmentation"
+YAMLS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FOLDER.glob("*.yaml")}
+SWITCHES = ("p", "left_right", "front_back", "spread", "sigma")
+"""Options that turn an augmentation off at 0, beside those whose name ends in `_p`."""
+
+every_yaml = pytest.mark.parametrize("name", sorted(YAMLS))
+with_and_without_images = pytest.mark.parametrize("images", [True, False])
 
 
-def batch(dtype: torch.dtype = torch.float32) -> Batch:
+def augmentation(name: str, **options: Any) -> Augmentation:
+    """As its YAML has it, but for `options`."""
+    return build({**YAMLS[name][name], **options})
+
+
+def switches(name: str) -> list[str]:
+    return [key for key in YAMLS[name][name] if key in SWITCHES or key.endswith("_p")]
+
+
+def batch(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Batch:
     torch.manual_seed(0)
-    eeg, power = torch.randn(8, 20, 50).to(dtype), torch.rand(8, 4, 6, 5).to(dtype)
-    return Batch(eeg, power, torch.softmax(torch.randn(8, 6), 1), torch.rand(8), torch.arange(8))
+    eeg, power = torch.randn(size, 20, 50).to(dtype), torch.rand(size, 4, 6, 5).to(dtype)
+    target = torch.softmax(torch.randn(size, 6), 1)
+    return Batch(eeg, power if images else None, target, torch.rand(size), torch.arange(size))
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+def signals(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Signals:
+    torch.manual_seed(0)
+    pairs, image = torch.randn(size, 3, 80).to(dtype), torch.randn(size, 10, 60, 20).to(dtype)
+    target = torch.softmax(torch.randn(size, 6), 1)
+    return Signals(pairs, image if images else None, target, torch.rand(size))
+
+
+def given(made: Augmentation, **wish: Any) -> Batch | Signals:
+    return batch(**wish) if made.stage == "electrodes" else signals(**wish)
+
+
+def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
+    for field, before, after in zip(one._fields, one, other, strict=True):
+        assert before is after is None or torch.equal(before, after), field
+
+
+# What every augmentation promises; a new YAML is under these by itself
+
+
+@every_yaml
+def test_a_yaml_holds_one_augmentation_of_its_own_name(name: str):
+    assert list(YAMLS[name]) == [name]
+    assert YAMLS[name][name]["_target_"].startswith(f"hms.augmentation.{name}.")
+    made = augmentation(name)
+    assert isinstance(made, Augmentation)
+    assert made.stage in ("electrodes", "signals")
+    assert (FOLDER / f"{name}.yaml").read_text().startswith(f"# hms/augmentation/{name}.py")
+
+
+def test_every_module_has_a_yaml_and_every_yaml_a_switch():
+    modules = {path.stem for path in (ROOT / "hms/augmentation").glob("*.py")} - {"__init__", "mixing"}
+    assert modules == set(YAMLS)
+    assert [name for name in YAMLS if not switches(name)] == []
+
+
+@every_yaml
+@with_and_without_images
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_shape_and_type_stay_and_the_batch_is_not_edited(name: str, dtype: torch.dtype):
-    given = batch(dtype)
-    made = AUGMENTATIONS[name](given)
-    for before, after, untouched in zip(given, made, batch(dtype), strict=True):
-        assert after.shape == before.shape
-        assert after.dtype == before.dtype
-        assert torch.equal(before, untouched)
-    assert not torch.equal(made.eeg, given.eeg)
-    torch.testing.assert_close(made.target.sum(dim=1), torch.ones(8))
+def test_shape_and_type_stay_and_the_batch_is_not_edited(name: str, dtype: torch.dtype, images: bool):
+    made = augmentation(name)
+    before = given(made, dtype=dtype, images=images)
+    after = made(before)
+    assert type(after) is type(before)
+    for x, y in zip(before, after, strict=True):
+        assert x is y is None or (x.shape, x.dtype, x.device) == (y.shape, y.dtype, y.device)
+    assert_equal(before, given(made, dtype=dtype, images=images))
 
 
-@pytest.mark.parametrize("name", IDENTITIES)
-def test_probability_or_spread_zero_changes_nothing(name: str):
-    for before, after in zip(batch(), IDENTITIES[name](batch()), strict=True):
-        assert torch.equal(before, after)
+@every_yaml
+def test_something_changes(name: str):
+    made = augmentation(name)
+    before = given(made)
+    changed = [
+        any(not torch.equal(x, y) for x, y in zip(before, made(before), strict=True))
+        for _ in range(40)  # of 8 windows each; the rarest changes one window in eight
+    ]
+    assert any(changed)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@every_yaml
+@with_and_without_images
+def test_probability_or_spread_zero_changes_nothing(name: str, images: bool):
+    made = augmentation(name, **dict.fromkeys(switches(name), 0.0))
+    assert_equal(given(made, images=images), made(given(made, images=images)))
+
+
+@every_yaml
 def test_the_same_seed_gives_the_same_result(name: str):
-    made = []
+    made, results = augmentation(name), []
     for _ in range(2):
-        given = batch()
+        before = given(made)
         torch.manual_seed(5)
-        made.append(AUGMENTATIONS[name](given).eeg)
-    assert torch.equal(*made)
+        results.append(made(before))
+    assert_equal(*results)
+
+
+@every_yaml
+def test_targets_still_sum_to_1_and_weights_stay_between_those_given(name: str):
+    made = augmentation(name)
+    before = given(made)
+    for _ in range(10):
+        after = made(before)
+        torch.testing.assert_close(after.target.sum(dim=1), torch.ones(8))
+        assert before.weight.min() <= after.weight.min() <= after.weight.max() <= before.weight.max()
+
+
+@every_yaml
+def test_a_missing_sample_goes_only_where_the_target_of_its_window_goes(name: str):
+    made = augmentation(name)
+    before = given(made)
+    for x in before[:2]:
+        x[0, 0, x.shape[2] // 2 :] = torch.nan
+    for _ in range(10):
+        after = made(before)
+        lacks = after[0].flatten(1).isnan().any(1) | after[1].flatten(1).isnan().any(1)
+        assert lacks.sum() <= 2
+        unmixed = (after.target == before.target).all(dim=1)
+        unmixed[0] = False
+        assert not (lacks & unmixed).any()
+
+
+@every_yaml
+@with_and_without_images
+def test_a_window_alone_keeps_its_target_and_stays_finite(name: str, images: bool):
+    made = augmentation(name)
+    after = made(given(made, images=images, size=1))
+    torch.testing.assert_close(after.target, given(made, images=images, size=1).target)
+    assert after[0].isfinite().all()
+
+
+@every_yaml
+def test_draws_are_made_on_the_device_and_no_value_is_read_from_it(name: str):
+    made = augmentation(name)
+    before = given(made)
+    after = made(type(before)(*(x.to("meta") for x in before)))  # no values to read
+    assert {x.device.type for x in after} == {"meta"}
+
+
+@every_yaml
+def test_types_stay_under_mixed_precision(name: str):
+    made = augmentation(name)
+    before = given(made)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        after = made(before)
+    assert [x.dtype for x in after] == [x.dtype for x in before]
+
+
+# Flips and scale
 
 
 @pytest.mark.parametrize("left_right", [False, True])
 @pytest.mark.parametrize("front_back", [False, True])
 def test_flipping_twice_changes_nothing(left_right: bool, front_back: bool):
     marks = {"left_right": torch.full((8,), left_right), "front_back": torch.full((8,), front_back)}
-    twice = flip(flip(batch(), **marks), **marks)
-    for before, after in zip(batch(), twice, strict=True):
-        assert torch.equal(before, after)
+    assert_equal(batch(), flip(flip(batch(), **marks), **marks))
 
 
 def test_a_flip_moves_electrodes_to_their_partners_and_swaps_the_hemispheres_regions():
@@ -81,8 +208,257 @@ def test_head_scale_stays_within_its_spread_and_differs_between_windows():
     assert factor[:, 0, 0].unique().numel() == 8
 
 
+# Windows from two
+
+
+def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
+    windows, first = signals(), set()
+    for _ in range(100):
+        partner = draw_partner(windows)
+        assert sorted(partner.tolist()) == list(range(8))
+        assert (partner != torch.arange(8)).all()
+        first.add(int(partner[0]))
+    assert first == set(range(1, 8))
+    assert draw_partner(signals(size=1)).tolist() == [0]
+
+
+def test_cropcat_takes_quarters_or_the_second_half_of_pairs_and_images_from_the_partner():
+    before, partner = signals(), torch.arange(8).roll(-1)
+    marked, quarters = torch.arange(8) < 6, torch.arange(8) < 3
+    after = cropcat.cut(before, partner, marked, quarters)
+    for own, new in ((before.pairs, after.pairs), (before.images, after.images)):
+        for window in range(8):
+            other, quarter = own[partner[window]], own.shape[2] // 4
+            sources = {True: [own[window], other] * 2, False: [own[window]] * 2 + [other] * 2}[window < 3]
+            sources = sources if window < 6 else [own[window]] * 4
+            for k, source in enumerate(sources):
+                span = slice(k * quarter, (k + 1) * quarter)
+                assert torch.equal(new[window, :, span], source[:, span]), (window, k)
+    torch.testing.assert_close(after.target[:6], (before.target[:6] + before.target[partner[:6]]) / 2)
+    torch.testing.assert_close(after.weight[:6], (before.weight[:6] + before.weight[partner[:6]]) / 2)
+    assert torch.equal(after.target[6:], before.target[6:])
+    assert torch.equal(after.weight[6:], before.weight[6:])
+
+
+def test_cropcat_cuts_as_many_windows_as_it_says_and_each_in_its_own_way():
+    before = signals(images=False, size=4000)
+    after = CropCat(p=0.5, quarters=0.8)(before)
+    second_quarter = (after.pairs[:, 0, 20:40] != before.pairs[:, 0, 20:40]).all(dim=1)
+    third_quarter = (after.pairs[:, 0, 40:60] != before.pairs[:, 0, 40:60]).all(dim=1)
+    assert abs(second_quarter.float().mean() - 0.4) < 0.03
+    assert abs(third_quarter.float().mean() - 0.1) < 0.02
+    assert not (second_quarter & third_quarter).any()
+
+
+def test_cutmix_takes_one_span_of_pairs_and_images_and_its_share_of_the_target():
+    before, partner = signals(), torch.arange(8).roll(-1)
+    start, share = torch.tensor([0.25, 0.0, 0.5, 0.9] * 2), torch.tensor([0.5, 1.0, 0.25, 0.0] * 2)
+    after = cutmix.replace_span(before, partner, start, share)
+    for own, new in ((before.pairs, after.pairs), (before.images, after.images)):
+        for window in range(8):
+            time = own.shape[2]
+            first, last = round(float(start[window]) * time), round(float(start[window] + share[window]) * time)
+            want = own[window].clone()
+            want[:, first:last] = own[partner[window], :, first:last]
+            assert torch.equal(new[window], want), window
+    for old, new in ((before.target, after.target), (before.weight[:, None], after.weight[:, None])):
+        torch.testing.assert_close(new, old * (1 - share[:, None]) + old[partner] * share[:, None])
+
+
+def test_cutmix_mixes_targets_by_the_share_of_samples_it_took():
+    label = torch.arange(2000) // 2 % 6
+    before = signals(images=False, size=2000)._replace(target=torch.eye(6)[label])
+    after = CutMix(p=0.5, alpha=1.0)(before)
+    taken = (after.pairs != before.pairs)[:, 0].float().mean(dim=1)
+    given_away = 1 - after.target.gather(1, label[:, None])[:, 0]
+    mixed = (after.target > 0).sum(dim=1) == 2  # a partner of the same class leaves the target as it is
+    assert mixed.sum() > 400
+    assert (taken - given_away)[mixed].abs().max() <= 1 / 80 + 1e-6
+    assert abs((taken > 0).float().mean() - 0.5) < 0.04
+    shares = taken[taken > 0]
+    assert abs(shares.mean() - 0.5) < 0.04  # alpha 1: all shares alike
+    assert abs(shares.std() - 1 / 12**0.5) < 0.03
+
+
+def test_a_large_alpha_gives_shares_near_a_half():
+    before = signals(images=False, size=200)
+    taken = (CutMix(p=1.0, alpha=1000.0)(before).pairs != before.pairs)[:, 0].float().mean(dim=1)
+    assert 0.4 < taken.min() <= taken.max() < 0.6
+
+
+# Noise
+
+
+def test_noise_has_a_third_of_sigma_in_the_centre_and_the_formulas_sd_elsewhere():
+    torch.manual_seed(0)
+    silence = signals()._replace(pairs=torch.zeros(64, 8, 10_000))
+    noise = Noise(sigma=0.015, width_s=15)(silence).pairs
+    assert abs(noise.mean()) < 1e-4
+    for start in (0, 2000, 4900, 7000, 9900):  # samples; over 100 of them the SD hardly changes
+        t = torch.arange(start, start + 100) - 5000.0
+        g = 1 - torch.exp(-(t**2) / (2 * 3000**2))
+        want = ((0.015 / 3) ** 2 + (0.015 * g) ** 2).sqrt().mean()
+        assert abs(noise[:, :, start : start + 100].std() / want - 1) < 0.02
+    assert abs(noise[:, :, 4900:5100].std() / 0.005 - 1) < 0.02
+    flat = noise[:, :, ::1000].permute(2, 0, 1).flatten(1)
+    assert torch.corrcoef(flat).fill_diagonal_(0).abs().max() < 0.2  # of 512 draws: samples do not depend on each other
+
+
+def test_noise_differs_between_windows_and_pairs():
+    noise = Noise(sigma=1.0, width_s=15)(signals()).pairs - signals().pairs
+    assert torch.corrcoef(noise.flatten(0, 1)).fill_diagonal_(0).abs().max() < 0.6
+
+
+# Images
+
+
+def test_edge_dropout_blanks_both_ends_and_keeps_the_centre():
+    images = torch.ones(4, 10, 300, 100)
+    after = drop_edges(images, torch.tensor([0.0, 0.5, 0.9, 0.94]))
+    for window, kept in enumerate((300, 150, 30, 18)):
+        blank = (300 - kept) // 2
+        assert (after[window, :, blank : 300 - blank] == 1).all()
+        assert (after[window, :, :blank] == 0).all()
+        assert (after[window, :, 300 - blank :] == 0).all()
+
+
+def test_edge_dropout_draws_its_amount_for_each_window_up_to_the_most():
+    windows = Signals(torch.zeros(1000, 1, 1), torch.ones(1000, 1, 300, 1), torch.ones(1000, 1), torch.ones(1000))
+    torch.manual_seed(0)
+    kept = EdgeDropout(p=0.5, most=0.8)(windows).images.mean(dim=(1, 2, 3))
+    assert abs((kept == 1).float().mean() - 0.5) < 0.05
+    changed = kept[kept < 1]
+    assert 0.2 <= changed.min() < 0.22
+    assert changed.unique().numel() > 100
+    assert abs(changed.mean() - 0.6) < 0.03
+
+
+def ramps(size: int = 2) -> torch.Tensor:
+    """(size, 2, 300, 20) images that rise with time and frequency and are 0 nowhere."""
+    return (1 + torch.arange(300.0)[:, None] + 1000 * torch.arange(20.0)).expand(size, 2, -1, -1)
+
+
+def only(**options: float) -> SpectrogramMask:
+    off = dict.fromkeys(switches("spectrogram_mask"), 0.0)
+    return augmentation("spectrogram_mask", **{**off, **options})
+
+
+def masked(images: torch.Tensor, **options: float) -> torch.Tensor:
+    size = len(images)
+    windows = Signals(torch.zeros(size, 1, 1), images, torch.ones(size, 1), torch.ones(size))
+    return only(**options)(windows).images
+
+
+def test_holes_are_rectangles_within_their_limits_and_reach_the_edges():
+    torch.manual_seed(0)
+    after = masked(torch.ones(2000, 1, 60, 40), coarse_p=1.0, holes=1, hole_rows=7, hole_columns=4)
+    hole = after[:, 0] == 0
+    rows, columns = hole.any(dim=2).sum(dim=1), hole.any(dim=1).sum(dim=1)
+    assert torch.equal(rows * columns, hole.sum(dim=(1, 2)))  # a full rectangle
+    assert set(rows.tolist()) == set(range(1, 8))
+    assert set(columns.tolist()) == set(range(1, 5))
+    assert hole.any(dim=(0, 2)).all()
+    assert hole.any(dim=(0, 1)).all()
+
+
+def test_holes_are_at_most_as_many_as_asked_and_spare_windows_that_are_not_drawn():
+    torch.manual_seed(0)
+    after = masked(torch.ones(400, 2, 100, 100), coarse_p=0.5, holes=10, hole_rows=1, hole_columns=1)
+    assert torch.equal(after[:, 0], after[:, 1])
+    points = (after[:, 0] == 0).sum(dim=(1, 2))
+    assert points.max() <= 10
+    assert abs((points == 0).float().mean() - 0.5) < 0.08
+    assert abs(points[points > 0].float().mean() - 5.5) < 0.5
+
+
+def test_a_blur_runs_along_time_with_its_sd_and_keeps_the_sum():
+    images = torch.zeros(3, 10, 301, 5)
+    images[:, :, 150, 2] = 1.0
+    after = spectrogram_mask.blur(images, torch.tensor([0.0, 0.7, 1.5]), 1.5)
+    assert torch.equal(after[0], images[0])
+    assert (after[:, :, :, [0, 1, 3, 4]] == 0).all()
+    torch.testing.assert_close(after.sum(dim=2), images.sum(dim=2))
+    row = torch.arange(301.0) - 150
+    variance = (after[:, 0, :, 2] * row**2).sum(dim=1)
+    assert abs(variance[1].sqrt() - 0.7) < 0.02
+    assert 1.2 < variance[2].sqrt() < 1.5  # the tails beyond two SDs are cut off
+    torch.testing.assert_close(after, after.flip(2))
+
+
+def test_a_blur_leaves_an_even_image_even_to_its_ends():
+    after = masked(torch.full((4, 10, 60, 20), 3.0), blur_p=1.0)
+    torch.testing.assert_close(after, torch.full_like(after, 3.0))
+
+
+@pytest.mark.parametrize("length", [0.85, 0.95, 1.0, 1.05])
+def test_resampling_is_linear_about_the_centre_and_fills_the_ends_with_0(length: float):
+    after = spectrogram_mask.resample(ramps(2), torch.tensor([1.0, length]))
+    assert torch.equal(after[0], ramps()[0])
+    time = torch.arange(300.0)
+    source = (time - 149.5) / length + 149.5
+    inside = (source >= 0) & (source <= 299)
+    want = (1 + source[:, None] + 1000 * torch.arange(20.0)).expand(2, -1, -1)
+    torch.testing.assert_close(after[1][:, inside], want[:, inside], rtol=1e-5, atol=1e-3)
+    beyond = (source < -0.5) | (source > 299.5)
+    assert (after[1][:, beyond] == 0).all()
+    assert int(beyond.sum()) == {0.85: 44, 0.95: 14}.get(length, 0)  # of 45 and 15, as many at either end
+    torch.testing.assert_close(after[1][:, 149] + after[1][:, 150], ramps()[0][:, 149] + ramps()[0][:, 150])
+
+
+def test_resampling_keeps_the_order_of_time_and_draws_for_each_window():
+    torch.manual_seed(0)
+    after = masked(ramps(8), resample_p=1.0, shortest=1.0, longest=1.3)
+    step = after.diff(dim=2)[:, 0, 100:200, 0]
+    assert (step > 0).all()
+    lengths = 1 / step.mean(dim=1)
+    assert 1 <= lengths.min() < lengths.max() <= 1.3
+    assert lengths.unique().numel() == 8
+
+
+def test_frequency_dropout_blanks_whole_columns_and_keeps_the_order_of_time():
+    torch.manual_seed(0)
+    after = masked(ramps(200), frequency_p=0.5)
+    blank = (after == 0).all(dim=2)
+    assert torch.equal(blank, blank[:, :1].expand_as(blank))  # the same columns of all images
+    assert torch.equal(after, ramps(200).masked_fill(blank[:, :, None, :], 0))  # the rest is as it was, time included
+    columns = blank[:, 0].sum(dim=1)
+    assert set(columns.tolist()) == {0, 1, 2, 3, 4}
+    assert abs((columns == 0).float().mean() - 0.5) < 0.1
+    assert blank[:, 0].any(dim=0).all()
+
+
+def test_the_centre_of_an_image_stays_where_it_is():
+    images = torch.zeros(64, 2, 301, 5)
+    images[:, :, 150] = 1.0
+    after = masked(images, resample_p=1.0, blur_p=1.0)
+    assert (after[..., 0].argmax(dim=2) == 150).all()
+
+
+# Messages
+
+
 def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match=r"front_back: want a probability, got 1\.5"):
-        BrainFlip(0.5, 1.5)
-    with pytest.raises(ValueError, match="spread: want 0 up to 1, got 1"):
-        HeadScale(1)
+    mask = YAMLS["spectrogram_mask"]["spectrogram_mask"]
+    options = {key: value for key, value in mask.items() if key != "_target_"}
+    for make, text in (
+        (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
+        (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
+        (lambda: CropCat(-0.1, 0.8), r"p: want a probability, got -0\.1"),
+        (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
+        (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
+        (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
+        (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
+        (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
+        (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),
+        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to 1, got 1"),
+        (lambda: SpectrogramMask(**options | {"blur_p": 3}), "blur_p: want a probability, got 3"),
+        (lambda: SpectrogramMask(**options | {"holes": 0}), "holes: want at least 1, got 0"),
+        (lambda: SpectrogramMask(**options | {"frequencies": -1}), "frequencies: want at least 1, got -1"),
+        (lambda: SpectrogramMask(**options | {"blur_rows": 0}), "blur_rows: want more than 0, got 0"),
+        (
+            lambda: SpectrogramMask(**options | {"shortest": 2}),
+            r"shortest, longest: want more than 0 and in this order, got 2, 1\.05",
+        ),
+    ):
+        with pytest.raises(ValueError, match=f"^{text}"):
+            make()

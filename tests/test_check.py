@@ -59,6 +59,9 @@ def test_no_augmentation_passes():
 def test_several_extractors_and_a_sweepers_numbers_pass():
     numbers = ["optimizer.lr=1", "trainer.precision=32", "subset.spacing_s=2.5", "name=null"]
     assert complaint("train", "extractor=[stft,stft_cosine]", "augmentation=brain_flip", *numbers) == ""
+    member = ["extractor=[wavenet_deep,stft_cosine,spectrogram]", "montage=pairs24"]
+    for backbone in options("backbone"):
+        assert complaint("train", f"backbone={backbone}", *member) == ""
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -106,7 +109,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         ("extractor.stft.trainable=1", "extractor.stft.trainable: Stft wants bool, got 1"),
         (
             "extractor.stft.backbone=tiny",
-            "extractor.stft.backbone: Stft wants Module (a mapping with _target_), got 'tiny'",
+            "extractor.stft.backbone: Stft wants Backbone (a mapping with _target_), got 'tiny'",
         ),
         (
             "data.size=smal",  # an alias of a Literal
@@ -115,6 +118,23 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         ("preprocess.notch_hz=50", "preprocess.notch_hz: Preprocess wants list of float, got 50"),
         ("preprocess.notch_hz=[50,x]", "preprocess.notch_hz[1]: Preprocess wants float, got 'x'"),
         ("+montage.groups.a=O1-T3", "montage.groups.a: Montage wants list of str, got 'O1-T3'"),
+        (
+            "extractor=wavenet extractor.wavenet.block=classical",
+            "extractor.wavenet.block: Wavenet wants 'improved' or 'classic', got 'classical'; did you mean 'classic'?",
+        ),
+        (
+            "extractor=wavenet extractor.wavenet.montage=pairs8",
+            "extractor.wavenet.montage: Wavenet wants Montage (a mapping with _target_), got 'pairs8'",
+        ),
+        (
+            "backbone=efficientnetv2 backbone.wavenet.stem_stride=2",
+            "backbone.wavenet.stem_stride: TimmBackbone wants list of int or null, got 2",
+        ),
+        (
+            "preprocess.images.difference=logs",
+            "preprocess.images.difference: SpectrogramImages wants 'power' or 'log', got 'logs'; did you mean 'log'?",
+        ),
+        ("loss.auxiliary_of.wavenet=x", "loss.auxiliary_of.wavenet: VoteWeightedKl wants float, got 'x'"),
         ("optimizer.weight_decay=no", "optimizer.weight_decay: AdamW wants float, got 'no'"),
         (
             "optimizer.lr={x: 1}",

@@ -55,7 +55,7 @@ def batch(rows: int = 2, dtype: torch.dtype = torch.float32) -> Batch:
         spectrogram=torch.rand(rows, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ), generator=draw).to(dtype),
         target=torch.rand(rows, len(CLASSES), generator=draw).softmax(dim=1),
         weight=1 + torch.rand(rows, generator=draw),
-        row=torch.arange(rows),
+        label_id=torch.arange(rows),
     )
 
 

@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -16,19 +17,26 @@ from hms.config import CONF
 from hms.errors import ConfigError
 from hms.fit import fit
 from hms.folds import patient_folds
+from hms.labels import CLASSES
 from hms.model import Model
+from hms.predict import probabilities
 from hms.runs import open_run, run_folder, say_what_changed
+from hms.store import Store
 from hms.windows import OneRowPerEeg
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
 
+def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
+    overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}"]
+    overrides += [f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu", *more]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", overrides), resolve=True)
+
+
 @pytest.fixture
 def config(corpus: Path, tmp_path: Path) -> dict:
-    overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", [*overrides, f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu"])
-    return OmegaConf.to_container(composed, resolve=True)
+    return composed(corpus, tmp_path)
 
 
 def only_fold(runs: Path) -> Path:
@@ -65,6 +73,18 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
     oof = [pl.read_parquet(run / "oof.parquet") for run in (straight, resumed)]
     assert oof[0].equals(oof[1])
     assert not (resumed / "last.ckpt").exists()
+
+
+def test_a_model_of_all_inputs_is_trained_and_rebuilt_from_its_checkpoint(corpus: Path, tmp_path: Path, store: Store):
+    small = [f"extractor.wavenet.{value}" for value in ("blocks=2", "channels=4", "layers=3", "span_s=10")]
+    fit(composed(corpus, tmp_path, "epochs=1", "extractor=[wavenet,stft,spectrogram]", *small))
+    run = only_fold(tmp_path / "runs")
+    model = load_model(run)
+    assert list(model.heads) == ["wavenet", "stft", "spectrogram"]
+    oof = pl.read_parquet(run / "oof.parquet")
+    rows = oof.select("label_id").join(store.rows, on="label_id", maintain_order="left")
+    found = probabilities([model], store, rows, 16, "cpu", flips=True)
+    np.testing.assert_allclose(found, oof.select(CLASSES).to_numpy(), atol=1e-5)
 
 
 def test_a_half_written_checkpoint_is_not_resumed_from(config: dict, tmp_path: Path, capsys):

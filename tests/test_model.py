@@ -1,18 +1,24 @@
+import functools
+
 import pytest
 import torch
 import yaml
 from conftest import ROOT
 from safetensors.torch import save_file
+from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
 from hms.batch import Batch, Signals
 from hms.errors import UserError
+from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.stft import Stft, restack
+from hms.extractor.wavenet import Wavenet
 from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
 from hms.preprocess import Preprocess
+from hms.spectrogram_images import SpectrogramImages
 
 
 def stft(**options) -> Stft:
@@ -25,36 +31,52 @@ def preprocess(option: str = "original", **options) -> Preprocess:
     montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
     node = yaml.safe_load((ROOT / f"conf/preprocess/{option}.yaml").read_text())
     del node["_target_"]
-    return Preprocess(**{**node, "montage": montage, **options})
+    return Preprocess(**{**node, "montage": montage, "images": SpectrogramImages("power"), **options})
 
 
 def batch(rows: int = 3, samples: int = 2000) -> Batch:
     torch.manual_seed(0)
-    eeg = torch.randn(rows, 20, samples) * 30
-    return Batch(eeg, None, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
+    eeg, power = torch.randn(rows, 20, samples) * 30, torch.rand(rows, 4, 40, 20)
+    return Batch(eeg, power, torch.full((rows, 6), 1 / 6), torch.ones(rows), torch.arange(rows))
 
 
-def model() -> Model:
-    return Model(preprocess(), {"stft": stft(dropout=0.0)}, Concat)
+def extractors() -> dict[str, nn.Module]:
+    """One of each kind, on a montage of two pairs."""
+    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1])
+    montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
+    wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, 0.0, False)
+    return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 0.0, 8, 0.0)}
+
+
+def model(*names: str, auxiliary_heads: bool = True) -> Model:
+    chosen = {name: part for name, part in extractors().items() if name in names or not names}
+    return Model(preprocess(), chosen, Concat, auxiliary_heads)
 
 
 def test_a_model_gives_six_finite_logits_even_where_everything_is_missing():
-    missing = batch()._replace(eeg=torch.full((3, 20, 2000), torch.nan))
-    assert model().eval()(missing).isfinite().all()
-    assert model().eval()(batch()).shape == (3, 6)
+    missing = batch()._replace(
+        eeg=torch.full((3, 20, 2000), torch.nan), spectrogram=torch.full((3, 4, 9, 9), torch.nan)
+    )
+    network = model()
+    loss = VoteWeightedKl(0.79, 0.06, {})
+    loss(network.classify(network.preprocess(missing)), missing.target, missing.weight).backward()
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+    assert network.eval()(missing).isfinite().all()
+    assert network.eval()(batch()).shape == (3, 6)
 
 
 def test_a_window_alone_gets_the_logits_it_gets_in_a_batch():
     network = model().eval()
     together = network(batch())
     for row in range(3):
-        alone = network(Batch(*(None if x is None else x[row : row + 1] for x in batch())))
+        alone = network(Batch(*(part[row : row + 1] for part in batch())))
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
 
 
 def test_every_parameter_gets_a_gradient():
     network = model()
-    VoteWeightedKl()(network(batch()), batch().target, batch().weight).backward()
+    loss = VoteWeightedKl(0.79, 0.06, {})
+    loss(network.classify(network.preprocess(batch())), batch().target, batch().weight).backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     # A convolution right before a batch norm needs no bias; the stem has one all the same.
     assert [name for name in without if not name.endswith("stem.0.bias")] == []
@@ -63,7 +85,34 @@ def test_every_parameter_gets_a_gradient():
 def test_a_batch_is_not_edited_in_place():
     given = batch()
     model()(given)
-    torch.testing.assert_close(given.eeg, batch().eeg, rtol=0, atol=0)
+    assert torch.equal(given.eeg, batch().eeg)
+    assert torch.equal(given.spectrogram, batch().spectrogram)
+
+
+def test_each_of_several_extractors_has_a_head_that_says_nothing_of_the_others():
+    network = model().eval()
+    signals = network.preprocess(batch())
+    logits = network.classify(signals)
+    assert torch.equal(logits.joint, network(batch()))
+    assert {name: tuple(own.shape) for name, own in logits.by_extractor.items()} == dict.fromkeys(extractors(), (3, 6))
+    other = network.classify(signals._replace(pairs=signals.pairs.flip(0)))
+    assert torch.equal(other.by_extractor["spectrogram"], logits.by_extractor["spectrogram"])
+    assert not torch.equal(other.by_extractor["stft"], logits.by_extractor["stft"])
+
+
+def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
+    for network in (model("stft"), model(auxiliary_heads=False)):
+        assert network.classify(network.preprocess(batch())).by_extractor == {}
+
+
+def test_the_spectrogram_is_read_where_an_extractor_wants_it():
+    assert [model(name).reads_spectrogram for name in extractors()] == [False, False, True]
+    assert model("stft", "spectrogram").reads_spectrogram
+
+
+def test_a_model_wants_an_extractor():
+    with pytest.raises(ValueError, match="extractors: want at least one, got none"):
+        Model(preprocess(), {}, Concat, auxiliary_heads=True)
 
 
 def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
@@ -117,9 +166,11 @@ def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
 @pytest.mark.parametrize("option", ["clinical", "original"])
 def test_mixed_precision_starts_after_preprocessing(option: str):
     given = batch(samples=10000)
+    given = given._replace(spectrogram=torch.rand(3, 4, 300, 100).half())
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = preprocess(option)(given).pairs
-    assert torch.equal(mixed, preprocess(option)(given).pairs)
+        mixed = preprocess(option)(given)
+    assert torch.equal(mixed.pairs, preprocess(option)(given).pairs)
+    assert torch.equal(mixed.images, preprocess(option)(given).images)
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
@@ -169,7 +220,9 @@ def test_a_sine_shows_in_the_row_of_its_frequency():
     spectrogram = stft().spectrogram(pairs)
     assert spectrogram[0, 0].mean(dim=1).argmax() * 40 / 96 == pytest.approx(10, abs=0.5)
     signals = Signals(pairs, None, torch.ones(1, 6) / 6, torch.ones(1))
-    assert stft()(signals).shape == (1, 16)
+    found = stft()(signals)
+    assert found.vector.shape == (1, 16)
+    assert found.tokens.shape == (1, 8, 16)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +256,10 @@ def test_preprocess_refuses_what_it_cannot_do(options: dict, message: str):
 
 def timm_backbone(**options) -> TimmBackbone:
     return TimmBackbone(
-        **{"name": "test_efficientnet", "pretrained": False, "weights": None, "drop_path_rate": 0.0, **options}
+        **{
+            **{"name": "test_efficientnet", "pretrained": False, "weights": None, "drop_path_rate": 0.0},
+            **{"stem_stride": None, "grad_checkpointing": False, **options},
+        }
     )
 
 
@@ -253,4 +309,36 @@ def test_an_unknown_timm_model_is_refused():
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
 def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
     for backbone in (TinyBackbone([8, 16, 24], [2, 3]), timm_backbone()):
-        assert backbone(torch.randn(2, 1, *size)).shape == (2, backbone.out_features)
+        found = backbone.features(torch.randn(2, 1, *size))
+        assert found.shape[:2] == (2, backbone.map_features)
+        assert backbone.pool(found).shape == (2, backbone.out_features)
+        image = torch.randn(1, 1, *size)
+        assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
+
+
+def test_a_stem_keeps_the_rows_when_its_stride_says_so():
+    image = torch.randn(1, 1, 64, 64)
+    assert timm_backbone().features(image).shape[2:] == (2, 2)
+    assert timm_backbone(stem_stride=[1, 2]).features(image).shape[2:] == (4, 2)
+
+
+def test_a_backbone_computed_twice_gets_the_same_gradients():
+    gradients = []
+    for grad_checkpointing in (False, True):
+        torch.manual_seed(0)
+        backbone = timm_backbone(grad_checkpointing=grad_checkpointing)
+        backbone(torch.ones(2, 1, 64, 64)).square().sum().backward()
+        gradients.append([p.grad for p in backbone.parameters()])
+    for plain, checkpointed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, checkpointed)
+
+
+@pytest.mark.parametrize("stride", [[2], [0, 1], [1, 2, 3]])
+def test_a_stem_stride_is_of_rows_and_columns(stride: list[int]):
+    with pytest.raises(ValueError, match=r"stem_stride: want rows and columns, at least 1 each, got \["):
+        timm_backbone(stem_stride=stride)
+
+
+def test_a_network_for_one_image_size_is_refused():
+    with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(64\)"):
+        timm_backbone(name="vit_tiny_patch16_224")

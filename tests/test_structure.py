@@ -25,10 +25,10 @@ CONF, HMS = ROOT / "conf", ROOT / "hms"
 LAYERS = """
     __init__ errors console
     labels electrodes batch
-    montage spectrogram_recipe
+    montage spectrogram_recipe spectrogram_images
     files corpus store windows subset folds
     simulate
-    preprocess augmentation backbone extractor fusion model loss metric metrics_csv module schedule averaging
+    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
     signature check overrides config build trainer scores checkpoint runs predict stages fit
     prepare compare train evaluate simulate.__main__
 """.split()
@@ -54,7 +54,7 @@ MODULE_LINES, YAML_LINES = 210, 20
 MEMBER_LINES = 10
 """The most of an experiment that is one member of an ensemble: it only names what differs."""
 
-IN_A_STEP = "montage preprocess augmentation backbone extractor fusion model loss module".split()
+IN_A_STEP = "montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss module".split()
 """Layers whose code runs in each training step."""
 
 OWN_DEFAULTS = {"hms.simulate.corpus.SimulatedFolder"}

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
@@ -20,9 +21,7 @@ class BrainFlip:
     stage = "electrodes"
 
     def __init__(self, left_right: float, front_back: float):
-        for name, p in (("left_right", left_right), ("front_back", front_back)):
-            if not 0 <= p <= 1:
-                raise ValueError(f"{name}: want a probability, got {p}")
+        want_probability(left_right=left_right, front_back=front_back)
         self.left_right, self.front_back = left_right, front_back
 
     def __call__(self, batch: Batch) -> Batch:

@@ -1,1 +1,30 @@
-"""Ways to turn signals into one feature vector per window; each is a module here and a YAML of the same name."""
+"""Ways to turn signals into features of each window; each is a module here and a YAML of the same name."""
+
+from typing import Literal, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from hms.batch import Features, Signals
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """What every extractor is, besides a torch module."""
+
+    out_features: int
+    """Length of `Features.vector`."""
+    token_features: int
+    """Width of `Features.tokens`."""
+    token_kind: Literal["pair", "region"]
+    """What token i stands for: the i-th pair of the montage, or the i-th of the ten spectrogram images."""
+    reads_spectrogram: bool
+
+    def __call__(self, signals: Signals) -> Features:
+        """Give the features of preprocessed windows."""
+
+
+def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:
+    """The central `samples` of the signals, or all where there are fewer."""
+    aside = max(0, pairs.shape[-1] - samples) // 2
+    return pairs[..., aside : pairs.shape[-1] - aside]

@@ -18,24 +18,26 @@ from nnAudio.features.stft import STFT
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hms.batch import Signals
+from hms.backbone import Backbone
+from hms.batch import Features, Signals
 from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
+from hms.extractor import central
 
 
 class Stft(nn.Module):
-    """Signals -> (batch, out_features), through one image of all pairs.
+    """Signals -> Features, through one image of all pairs.
 
     `n_fft`, `win_length` and `hop_length` are in samples of 5 ms; the image has pairs x (n_fft // 2 + 1) / `columns`
-    rows and shows the central `span_s` seconds. `backbone` maps (batch, 1, height, width) to
-    (batch, backbone.out_features).
+    rows and shows the central `span_s` seconds. A pair's token is the mean of the backbone's map over its rows.
     """
 
     reads_spectrogram = False
+    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         n_fft: int,
         win_length: int,
         hop_length: int,
@@ -73,17 +75,17 @@ class Stft(nn.Module):
         self.columns = columns
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.out_features: int = backbone.out_features  # type: ignore[assignment]
+        self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
-    def forward(self, signals: Signals) -> Float[Tensor, "batch feature"]:
+    def forward(self, signals: Signals) -> Features:
         image = restack(self.spectrogram(signals.pairs), self.columns)
-        image = image.contiguous(memory_format=torch.channels_last)
-        return self.dropout(self.backbone(image))
+        found = self.backbone.features(image.contiguous(memory_format=torch.channels_last))
+        tokens = F.adaptive_avg_pool2d(found, (signals.pairs.shape[1], 1))  # pairs lie from top to bottom
+        return Features(self.dropout(self.backbone.pool(found)), tokens.squeeze(3).transpose(1, 2))
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""
-        aside = max(0, pairs.shape[-1] - self.span) // 2
-        pairs = pairs[..., aside : pairs.shape[-1] - aside]
+        pairs = central(pairs, self.span)
         with torch.autocast(pairs.device.type, enabled=False):  # nnAudio's kernels are float32
             magnitude = self.transform(pairs.flatten(0, 1).float())
             log_power = torch.log1p(magnitude.square()).clamp(0, 20)

@@ -1,0 +1,44 @@
+"""Put windows together from the quarters or halves of two, and average their targets and weights.
+
+Source: CropCat (Kim et al. 2022, arXiv 2212.06413) as in the 15th-place solution. Pairs (50 s) and images (600 s) are
+cut at the same fractions of their own length, so half of either goes with half of the target. Both cuts also halve the
+central 10 s, which is what the experts judged. Changed: every window draws for itself; the original cut the first two
+windows of each batch of 16, both the same way.
+"""
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from hms.augmentation.mixing import draw_partner, mix, want_probability
+from hms.batch import Signals
+
+
+class CropCat:
+    """Cut each window with probability `p`: with `quarters` of these the second and fourth quarter come from a partner,
+    else the second half."""
+
+    stage = "signals"
+
+    def __init__(self, p: float, quarters: float):
+        want_probability(p=p, quarters=quarters)
+        self.p, self.quarters = p, quarters
+
+    def __call__(self, signals: Signals) -> Signals:
+        draw = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
+        return cut(signals, draw_partner(signals), draw[0] < self.p, draw[1] < self.quarters)
+
+
+def cut(
+    signals: Signals,
+    partner: Int[Tensor, " batch"],
+    marked: Bool[Tensor, " batch"],
+    quarters: Bool[Tensor, " batch"],
+) -> Signals:
+    """Cut the windows that are marked, in quarters or else in halves."""
+
+    def taken(time: int) -> Bool[Tensor, "batch time"]:
+        quarter = 4 * torch.arange(time, device=marked.device) // time
+        return marked[:, None] & torch.where(quarters[:, None], quarter % 2 == 1, quarter >= 2)
+
+    return mix(signals, partner, 0.5 * marked, taken)

@@ -1,0 +1,42 @@
+"""Blank the outer part of the ten-minute images, for the experts judged their central 10 s.
+
+Source: 15th-place solution. Its write-up says that this helped; the code it left prints the amount and does nothing.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hms.augmentation.mixing import want_probability
+from hms.batch import Signals
+
+
+class EdgeDropout:
+    """Set the outer part of a window's images, both ends in time together 0 up to `most` of it, to their mean 0.
+
+    Each window is changed with probability `p` and draws its own amount, uniformly; its ten images share it.
+    """
+
+    stage = "signals"
+
+    def __init__(self, p: float, most: float):
+        want_probability(p=p)
+        if not 0 <= most < 1:
+            raise ValueError(f"most: want 0 up to 1, got {most}")
+        self.p, self.most = p, most
+
+    def __call__(self, signals: Signals) -> Signals:
+        if signals.images is None:
+            return signals
+        draw = torch.rand(2, len(signals.images), device=signals.images.device)
+        amount = torch.where(draw[0] < self.p, self.most * draw[1], 0.0)
+        return signals._replace(images=drop_edges(signals.images, amount))
+
+
+def drop_edges(
+    images: Float[Tensor, "batch image time frequency"], amount: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch image time frequency"]:
+    """Set the outer `amount` of the rows, half of it at either end, to 0."""
+    time = images.shape[2]
+    from_centre = (2 * torch.arange(time, device=images.device) + 1 - time).abs() / time  # 0 in the centre, ends near 1
+    return images.masked_fill((from_centre > 1 - amount[:, None])[:, None, :, None], 0)

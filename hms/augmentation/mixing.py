@@ -1,0 +1,44 @@
+"""What augmentations share: the check of a probability, and windows put together from two."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hms.batch import Signals
+
+
+def want_probability(**options: float) -> None:
+    """Raise ValueError for an option that is no probability."""
+    for name, p in options.items():
+        if not 0 <= p <= 1:
+            raise ValueError(f"{name}: want a probability, got {p}")
+
+
+def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
+    """Index of another window for each: the batch, already shuffled, turned by one random step, so that no window is
+    its own partner (unless it is alone) and each is the partner of one."""
+    size, device = len(signals.pairs), signals.pairs.device
+    step = torch.randint(1, max(size, 2), (1,), device=device)
+    return (torch.arange(size, device=device) + step) % size
+
+
+def mix(
+    signals: Signals,
+    partner: Int[Tensor, " batch"],
+    share: Float[Tensor, " batch"],
+    taken: Callable[[int], Bool[Tensor, "batch time"]],
+) -> Signals:
+    """Take the points of time that `taken(time)` marks from the partner, and `share` of its target and weight."""
+
+    def joined(x: Tensor) -> Tensor:  # time is the third dimension of pairs and of images
+        from_partner = taken(x.shape[2])[:, None, :]
+        return torch.where(from_partner if x.ndim == 3 else from_partner[..., None], x[partner], x)
+
+    return signals._replace(
+        pairs=joined(signals.pairs),
+        images=None if signals.images is None else joined(signals.images),
+        target=signals.target.lerp(signals.target[partner], share[:, None].to(signals.target.dtype)),
+        weight=signals.weight.lerp(signals.weight[partner], share.to(signals.weight.dtype)),
+    )

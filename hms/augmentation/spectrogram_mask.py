@@ -1,0 +1,117 @@
+"""Blur, stretch and blank parts of the ten-minute images.
+
+Source: 15th-place solution. Changed: frequency dropout no longer reverses time; the blur is a Gaussian along time, not
+motion blur or a median of three points; a stretched image keeps its centre to the fraction of a row.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hms.augmentation.mixing import want_probability
+from hms.batch import Signals
+
+Images = Float[Tensor, "batch image time frequency"]
+
+
+class SpectrogramMask:
+    """Change the images in four ways, in this order, each with its own probability for a window; its ten images alike.
+
+    coarse: 1 to `holes` rectangles of 1 to `hole_rows` (2 s) by 1 to `hole_columns` (0.2 Hz) become 0, the mean;
+    blur: along time, with an SD up to `blur_rows`; resample: `shortest` to `longest` times as long about the centre,
+    the ends filled with 0; frequency: 1 to `frequencies` columns become 0.
+    """
+
+    stage = "signals"
+
+    def __init__(
+        self,
+        coarse_p: float,
+        holes: int,
+        hole_rows: int,
+        hole_columns: int,
+        blur_p: float,
+        blur_rows: float,
+        resample_p: float,
+        shortest: float,
+        longest: float,
+        frequency_p: float,
+        frequencies: int,
+    ):
+        want_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
+        counts = {"holes": holes, "hole_rows": hole_rows, "hole_columns": hole_columns, "frequencies": frequencies}
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name}: want at least 1, got {count}")
+        if blur_rows <= 0:
+            raise ValueError(f"blur_rows: want more than 0, got {blur_rows}")
+        if not 0 < shortest <= longest:
+            raise ValueError(f"shortest, longest: want more than 0 and in this order, got {shortest}, {longest}")
+        self.coarse_p, self.blur_p, self.resample_p, self.frequency_p = coarse_p, blur_p, resample_p, frequency_p
+        self.holes, self.hole_rows, self.hole_columns, self.frequencies = holes, hole_rows, hole_columns, frequencies
+        self.blur_rows, self.shortest, self.longest = blur_rows, shortest, longest
+
+    def __call__(self, signals: Signals) -> Signals:
+        images = signals.images
+        if images is None:
+            return signals
+        draw = torch.rand(8, len(images), device=images.device)
+        count = torch.where(draw[0] < self.coarse_p, 1 + (self.holes * draw[1]).floor(), 0)
+        images = images.masked_fill(self._in_holes(images, count)[:, None], 0)
+        images = blur(images, torch.where(draw[2] < self.blur_p, self.blur_rows * draw[3], 0), self.blur_rows)
+        length = self.shortest + (self.longest - self.shortest) * draw[5]
+        images = resample(images, torch.where(draw[4] < self.resample_p, length, 1))
+        count = torch.where(draw[6] < self.frequency_p, 1 + (self.frequencies * draw[7]).floor(), 0)
+        return signals._replace(images=drop_frequencies(images, count))
+
+    def _in_holes(self, images: Images, count: Float[Tensor, " batch"]) -> Bool[Tensor, "batch time frequency"]:
+        used = torch.arange(self.holes, device=images.device) < count[:, None]
+        rows, columns = _spans(used, images.shape[2], self.hole_rows), _spans(used, images.shape[3], self.hole_columns)
+        return (rows[:, :, :, None] & columns[:, :, None, :]).any(dim=1)
+
+
+def _spans(used: Bool[Tensor, "batch hole"], size: int, longest: int) -> Bool[Tensor, "batch hole size"]:
+    """A random span, 1 to `longest` of `size` points, for each hole that is used."""
+    draw = torch.rand(2, *used.shape, 1, device=used.device)
+    length = 1 + (longest * draw[0]).floor()
+    start = ((size + 1 - length) * draw[1]).floor()
+    at = torch.arange(size, device=used.device)
+    return used[..., None] & (at >= start) & (at < start + length)
+
+
+def blur(images: Images, sd: Float[Tensor, " batch"], largest: float) -> Images:
+    """Mean of neighbouring rows weighted by a Gaussian of `sd` rows, at most `largest`; 0 leaves a window as it is."""
+    reach, last = math.ceil(2 * largest), images.shape[2] - 1
+    offset = torch.arange(-reach, reach + 1, device=images.device)
+    kernel = torch.exp(-((offset / sd[:, None].clamp(min=1e-3)) ** 2) / 2)  # of no width: 1 for the row itself, else 0
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).to(images.dtype)
+    row = torch.arange(images.shape[2], device=images.device)
+    blurred = torch.zeros_like(images)
+    for k in range(2 * reach + 1):
+        blurred = blurred + kernel[:, k, None, None, None] * images[:, :, (row + k - reach).clamp(0, last)]
+    return blurred
+
+
+def resample(images: Images, length: Float[Tensor, " batch"]) -> Images:
+    """Make the images `length` times as long about their centre by linear interpolation; what then lacks is 0."""
+    time = images.shape[2]
+    centre = (time - 1) / 2
+    source = (torch.arange(time, device=images.device) - centre) / length[:, None] + centre  # batch time
+    lacks = (source < -0.5) | (source > time - 0.5)
+    source = source.clamp(0, time - 1)
+    before = source.floor()
+    between = (source - before)[:, None, :, None].to(images.dtype)
+    one, other = (_rows(images, at) for at in (before, (before + 1).clamp(max=time - 1)))
+    return one.lerp(other, between).masked_fill(lacks[:, None, :, None], 0)
+
+
+def _rows(images: Images, at: Float[Tensor, "batch time"]) -> Images:
+    return images.gather(2, at.long()[:, None, :, None].expand_as(images))
+
+
+def drop_frequencies(images: Images, count: Float[Tensor, " batch"]) -> Images:
+    """Set `count` random columns of each window to 0."""
+    rank = torch.rand(len(images), images.shape[3], device=images.device).argsort(dim=1).argsort(dim=1)
+    return images.masked_fill((rank < count[:, None])[:, None, None, :], 0)

@@ -1,0 +1,40 @@
+"""The ten spectrogram images of a window, each through one shared image network, pooled by attention.
+
+Source: 15th-place solution. Ten minutes of four regions and their differences show what fifty seconds cannot: how a
+pattern comes, goes and changes.
+"""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from hms.backbone import Backbone
+from hms.batch import Features, Signals
+from hms.pool import AttentionPool
+
+
+class Spectrogram(nn.Module):
+    """Signals -> Features, by images of time x frequency.
+
+    `dropout` is on the vector of each image; `attention_hidden` and `attention_dropout` are those of the pool. An
+    image's token is its vector.
+    """
+
+    reads_spectrogram = True
+    token_kind: Literal["region"] = "region"
+
+    def __init__(self, backbone: Backbone, dropout: float, attention_hidden: int, attention_dropout: float):
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.pool = AttentionPool(backbone.out_features, attention_hidden, attention_dropout)
+        self.out_features = self.token_features = backbone.out_features
+
+    def forward(self, signals: Signals) -> Features:
+        if signals.images is None:
+            raise ValueError("images: want the ten images of a spectrogram, got none")
+        windows, images = signals.images.shape[:2]
+        each = signals.images.flatten(0, 1).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        tokens = self.backbone.pool(self.backbone.features(each)).reshape(windows, images, -1)
+        return Features(self.pool(self.dropout(tokens)), tokens)

@@ -1,0 +1,54 @@
+"""Ten images of a window's regional spectrogram: the four regions, and the difference of every two of them.
+
+Source: 15th-place solution, which subtracts power before the logarithm, so that whatever is negative becomes the
+darkest value. Kept as the default; `difference="log"` subtracts the logarithms instead, which keeps both signs.
+"""
+
+from itertools import combinations
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_DARKEST, _BRIGHTEST = -7.0, 10.0  # natural logarithm of µV²/Hz
+_ORDER = (0, 1, 3, 2)  # of the regions LL RL LP RP in the original: LL RL RP LP
+_ONE, _OTHER = (list(indices) for indices in zip(*combinations(range(len(_ORDER)), 2), strict=True))
+_FLATTEST = 1e-3  # SD below which a window counts as constant: it is not scaled up to show its rounding errors
+_LARGEST = 16.0
+
+
+class SpectrogramImages(nn.Module):
+    """Power (batch, region, time, frequency) of LL RL LP RP -> (batch, 10, time, frequency), about unit size, no NaN.
+
+    The images are LL RL RP LP LL-RL LL-RP LL-LP RL-RP RL-LP RP-LP, clipped, as natural logarithms, scaled by one mean
+    and one SD over all ten; 0 where a region is missing.
+    """
+
+    def __init__(self, difference: Literal["power", "log"]):
+        super().__init__()
+        self.difference = difference
+
+    def forward(
+        self, power: Float[Tensor, "batch region time frequency"]
+    ) -> Float[Tensor, "batch image time frequency"]:
+        images = self.log_images(power)
+        known = ~images.isnan()
+        count = known.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
+        from_mean = images - images.nansum(dim=(1, 2, 3), keepdim=True) / count
+        deviation = (from_mean.square().nansum(dim=(1, 2, 3), keepdim=True) / count).sqrt()
+        return (from_mean / deviation.clamp(min=_FLATTEST)).nan_to_num(0.0).clamp(-_LARGEST, _LARGEST)
+
+    def log_images(
+        self, power: Float[Tensor, "batch region time frequency"]
+    ) -> Float[Tensor, "batch image time frequency"]:
+        """The ten images before they are scaled; NaN where a region is missing."""
+        regions = power.float()[:, _ORDER]
+        if self.difference == "log":
+            logs = _clipped_log(regions)
+            return torch.cat([logs, logs[:, _ONE] - logs[:, _OTHER]], dim=1)
+        return _clipped_log(torch.cat([regions, regions[:, _ONE] - regions[:, _OTHER]], dim=1))
+
+
+def _clipped_log(power: Float[Tensor, "batch image time frequency"]) -> Float[Tensor, "batch image time frequency"]:
+    return power.clamp(torch.e**_DARKEST, torch.e**_BRIGHTEST).log()

@@ -1,0 +1,210 @@
+"""What every extractor promises, and what is special about each."""
+
+import functools
+
+import pytest
+import torch
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch.nn import functional as F
+
+from hms.backbone import TinyBackbone
+from hms.batch import Features, Signals
+from hms.build import build
+from hms.config import CONF
+from hms.errors import ConfigError
+from hms.extractor.wavenet import Wavenet, stack
+from hms.pool import AttentionPool
+
+EXTRACTORS = sorted(path.stem for path in (ROOT / "conf/extractor").glob("*.yaml"))
+SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
+STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
+
+
+@functools.cache
+def resolved(name: str) -> dict:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [f"extractor={name}"])
+    return OmegaConf.to_container(config.extractor[name], resolve=True)
+
+
+def extractor(name: str, **options):
+    """The extractor as its YAML describes it, but small and without dropout."""
+    torch.manual_seed(0)
+    node = resolved(name)
+    return build(node | {key: value for key, value in (SMALL | STEADY).items() if key in node} | options)
+
+
+def signals(rows: int = 3, samples: int = 2000) -> Signals:
+    torch.manual_seed(0)
+    images = torch.randn(rows, 10, 300, 100)
+    return Signals(torch.randn(rows, 8, samples), images, torch.full((rows, 6), 1 / 6), torch.ones(rows))
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_features_have_the_sizes_that_the_extractor_says(name: str):
+    module = extractor(name)
+    found: Features = module(signals())
+    assert found.vector.shape == (3, module.out_features)
+    assert found.tokens.shape == (3, {"pair": 8, "region": 10}[module.token_kind], module.token_features)
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_a_window_alone_gets_the_features_it_gets_in_a_batch(name: str):
+    module = extractor(name).eval()
+    together = module(signals())
+    for row in range(3):
+        alone = module(Signals(*(part[row : row + 1] for part in signals())))
+        for one, all_three in zip(alone, together, strict=True):
+            torch.testing.assert_close(one[0], all_three[row], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_the_vector_sends_a_gradient_to_every_parameter(name: str):
+    module = extractor(name)
+    vector = module(signals()).vector
+    (vector * torch.randn_like(vector)).sum().backward()
+    without = [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # A convolution right before a batch norm needs no bias; the stem has one all the same.
+    assert [name for name in without if not name.endswith("stem.0.bias")] == []
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_a_token_is_about_its_own_pair_or_image(name: str):
+    module = extractor(name).eval()
+    given = signals(1)
+    changed = given._replace(pairs=given.pairs.clone(), images=given.images.clone())
+    changed.pairs[:, 6], changed.images[:, 6] = 3 * given.pairs[:, 6], 3 * given.images[:, 6]
+    moved = (module(changed).tokens - module(given).tokens).norm(dim=2)[0]
+    assert abs(int(moved.argmax()) - 6) <= 1  # one row of a map may belong to two pairs
+    assert moved[6] > 2 * moved[:4].max()
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_only_what_reads_the_spectrogram_asks_for_it(name: str):
+    module = extractor(name)
+    without = signals()._replace(images=None)
+    if module.reads_spectrogram:
+        with pytest.raises(ValueError, match="images: want the ten images of a spectrogram, got none"):
+            module(without)
+    else:
+        assert torch.equal(module(without).vector, module(signals()).vector)
+
+
+def wavenet(**options) -> Wavenet:
+    return extractor("wavenet", **options)
+
+
+def plain_block(network, x: torch.Tensor, improved: bool) -> torch.Tensor:
+    """The block of a WaveNet, layer by layer and gate by gate, as the sources have it."""
+    start = total = x = network.widen(x)
+    for layer in network.layers:
+        reach = layer.dilation
+        weight, bias = layer.dilated.weight.split(x.shape[1]), layer.dilated.bias.split(x.shape[1])
+        convolved = [F.conv1d(x, w, b, padding=reach, dilation=reach) for w, b in zip(weight, bias, strict=True)]
+        gated = convolved[0].sigmoid() * convolved[1].tanh()
+        x = layer.mix(gated * F.mish(convolved[2])) + start if improved else layer.mix(gated)
+        total = total + x
+    return x if improved else total
+
+
+@pytest.mark.parametrize("block", ["improved", "classic"])
+@pytest.mark.parametrize("samples", [7, 300])  # of 2^3 samples' reach, the first is beyond its ends
+def test_the_fast_block_computes_what_the_plain_one_does_and_so_do_its_gradients(block: str, samples: int):
+    network = wavenet(block=block).networks["long"].blocks[0].double()
+    x = torch.randn(4, 1, samples, dtype=torch.float64)
+    gradients = []
+    for made in (network(x), plain_block(network, x, block == "improved")):
+        gradients.append([made, *torch.autograd.grad(made.square().sum(), list(network.parameters()))])
+    for fast, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(fast, plain)
+
+
+def test_the_outer_taps_of_a_dilation_beyond_the_signal_get_zeros():
+    network = wavenet().networks["long"]
+    network(torch.randn(1, 1, 7)).sum().backward()
+    gradient = network.blocks[0].layers[3].dilated.weight.grad
+    assert gradient[..., [0, 2]].abs().max() == 0
+    assert gradient[..., 1].abs().max() > 0
+
+
+def test_each_pair_goes_through_the_network_of_its_group():
+    montage = {"_target_": "hms.montage.Montage", "groups": {"a": ["Fp1-F7", "F7-T3"], "b": ["O1-T5"]}}
+    module = wavenet(montage=montage).eval()
+    pairs = torch.randn(1, 1, 1000).expand(1, 3, 1000)
+    tokens = module(signals(1)._replace(pairs=pairs)).tokens[0]
+    torch.testing.assert_close(tokens[0], tokens[1])
+    assert (tokens[0] - tokens[2]).abs().max() > 1e-4
+    torch.testing.assert_close(tokens[2], module.networks["b"](pairs[:, 2:])[0, 0].mean(dim=1))
+
+
+def test_the_stack_holds_most_channels_of_each_pair_then_two_of_each():
+    found = torch.arange(2 * 5 * 3.0).reshape(1, 2, 5, 3)  # pair channel time
+    assert stack(found)[0, 0, 0].tolist() == [0, 3, 6, 15, 18, 21, 9, 12, 24, 27]
+    assert stack(found).shape == (1, 1, 3, 10)
+
+
+def test_the_wavenet_reads_its_span_only():
+    given = signals(1)
+    outside = given.pairs.clone()
+    outside[..., :500] = outside[..., 1500:] = 7
+    module = wavenet(span_s=5).eval()
+    assert torch.equal(module(given).vector, module(given._replace(pairs=outside)).vector)
+
+
+def test_checkpointing_changes_no_number():
+    gradients = []
+    for grad_checkpointing in (False, True):
+        module = wavenet(grad_checkpointing=grad_checkpointing)
+        module(signals()).vector.square().sum().backward()
+        gradients.append([p.grad for p in module.networks.parameters()])
+    for plain, checkpointed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, checkpointed)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"blocks": 0}, "blocks, layers: want at least 1, got 0, 4"),
+        ({"layers": 0}, "blocks, layers: want at least 1, got 3, 0"),
+        ({"channels": 2}, "channels: want at least 3, got 2"),
+        ({"stride": 0}, "stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 0, 5"),
+        ({"stride": 1001}, "stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 1001, 5"),
+        ({"span_s": 50.1}, r"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 5, 50\.1"),
+    ],
+)
+def test_the_wavenet_refuses_what_it_cannot_do(options: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        wavenet(**options)
+
+
+def test_equal_images_pool_to_that_image():
+    image = torch.randn(2, 1, 8)
+    torch.testing.assert_close(AttentionPool(8, 16, 0.0)(image.expand(-1, 10, -1)), image[:, 0])
+
+
+def test_attention_weights_sum_to_one_and_are_dropped_in_training_only():
+    images = torch.randn(2, 10, 8)
+    pool = AttentionPool(8, 16, 0.5)
+    torch.testing.assert_close(pool.weights(images).sum(dim=1), torch.ones(2, 1))
+    assert not torch.equal(pool(images), pool(images))
+    pool.eval()
+    torch.testing.assert_close(pool(images), (pool.weights(images) * images).sum(dim=1))
+
+
+def test_an_attention_without_hidden_units_is_refused():
+    with pytest.raises(ValueError, match="hidden: want at least 1, got 0"):
+        AttentionPool(8, 0, 0.5)
+    with pytest.raises(ConfigError, match="hidden: want at least 1, got 0"):
+        extractor("spectrogram", attention_hidden=0)
+
+
+def test_one_network_sees_every_image():
+    module = extractor("spectrogram").eval()
+    given = signals(1)
+    same = given._replace(images=given.images[:, :1].expand(-1, 10, -1, -1))
+    found = module(same)
+    torch.testing.assert_close(found.tokens, found.tokens[:, :1].expand(-1, 10, -1))
+    torch.testing.assert_close(found.vector, found.tokens[:, 0])
+    assert isinstance(module.backbone, TinyBackbone)
