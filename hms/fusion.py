@@ -8,6 +8,8 @@ from hms.batch import Features
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 
+_PLACES = 64  # pairs or images at the most
+
 
 class Concat(nn.Module):
     """Features by extractor -> (batch, 6) logits, by one linear layer over all their vectors side by side."""
@@ -19,3 +21,47 @@ class Concat(nn.Module):
     def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
         logits: Tensor = self.linear(torch.cat([found.vector for found in features.values()], dim=1))
         return logits
+
+
+class Attention(nn.Module):
+    """Features by extractor -> (batch, 6) logits, by a small transformer over all their tokens and vectors.
+
+    What the authors of the 15th-place solution had no time for. A token says which extractor it is of and which pair or
+    spectrogram image it is about; what it says about a pair is the same for all extractors, so that they can agree. One
+    more token looks at all others and is read out. Pre-norm encoder (Vaswani et al. 2017, arXiv 1706.03762; Xiong et
+    al. 2020, arXiv 2002.04745) of `layers` layers with `heads` heads, `width` wide.
+    """
+
+    def __init__(self, extractors: dict[str, Extractor], width: int, layers: int, heads: int, dropout: float):
+        super().__init__()
+        if width < 1 or heads < 1 or width % heads:
+            raise ValueError(f"width: want a multiple of heads = {heads}, got {width}")
+        if layers < 1:
+            raise ValueError(f"layers: want at least 1, got {layers}")
+        self.kinds = {name: e.token_kind for name, e in extractors.items()}
+        self.vectors = nn.ModuleDict({name: _projection(e.out_features, width) for name, e in extractors.items()})
+        self.tokens = nn.ModuleDict({name: _projection(e.token_features, width) for name, e in extractors.items()})
+        self.who = nn.ParameterDict({name: _identity(1, width) for name in extractors})
+        self.where = nn.ParameterDict({kind: _identity(_PLACES, width) for kind in sorted({*self.kinds.values()})})
+        self.reader = _identity(1, width)
+        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.linear = nn.Linear(width, len(CLASSES))
+
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+        batch = len(next(iter(features.values())).vector)
+        sequence = [self.reader.expand(batch, 1, -1)]
+        for name, found in features.items():
+            vector, tokens = self.vectors[name](found.vector), self.tokens[name](found.tokens)
+            where = self.where[self.kinds[name]][: tokens.shape[1]]
+            sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + where]
+        logits: Tensor = self.linear(self.encoder(torch.cat(sequence, dim=1))[:, 0])
+        return logits
+
+
+def _projection(features: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.LayerNorm(features), nn.Linear(features, width))
+
+
+def _identity(count: int, width: int) -> nn.Parameter:
+    return nn.Parameter(0.02 * torch.randn(count, width))

@@ -1,14 +1,16 @@
 """The stages of a model with what comes out of each, how much it has to learn, and how much it computes."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from hms.backbone import Backbone
 from hms.batch import Batch
 from hms.build import build
 from hms.checkpoint import without_pretrained
@@ -18,33 +20,79 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
+_WINDOWS = 2  # one alone has no statistics for a batch norm
 
-def show(node: dict[str, Any]) -> None:
-    """Build the model that a config describes, with random weights, send one window through it, and print its stages.
 
-    Multiply-adds are those of convolutions and matrix products.
+class _Seen(NamedTuple):
+    takes: str
+    gives: str
+    multiply_adds: float
+    kept: float
+    """Bytes for the backward pass."""
+
+
+def show(node: dict[str, Any], batch_size: int) -> None:
+    """Build the model that a config describes, with random weights, send windows through it, and print its stages.
+
+    Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
+    pass, in float32, to which weights, gradients and the optimizer's state are added.
     """
-    model: Model = build(without_pretrained(node)).eval()
-    shapes: dict[str, tuple[str, str]] = {}
-    shown = dict(_stages(model))
-    for name, stage in shown.items():
-        stage.register_forward_hook(
-            lambda _, given, made, name=name: shapes.__setitem__(name, (_shape(given[0]), _shape(made)))
-        )
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(_window(model.reads_spectrogram))
-    flops = {name: sum(each.values()) for name, each in counter.get_flop_counts().items()}
+    model: Model = build(without_pretrained(node)).train()
+    meter = _Meter(model)
+    stages = {**dict(_stages(model)), "all": model}
+    for name, stage in stages.items():
+        call = "features" if isinstance(stage, Backbone) else "forward"
+        setattr(stage, call, meter.watched(getattr(stage, call), name))
+    with meter.flops, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
+        model(_windows(model.reads_spectrogram))
     table = Table(title="Stages, for one window", title_justify="left")
     table.add_column("")
-    for column in ("takes", "gives", "parameters", "multiply-adds"):
+    for column in ("takes", "gives", "parameters", "multiply-adds", "memory"):
         table.add_column(column, justify="right")
-    for name, stage in [*shown.items(), ("all", model)]:
+    for name, stage in stages.items():
+        seen = meter.seen.get(name, _Seen("", "", 0, 0))
         parameters = sum(p.numel() for p in stage.parameters())
-        counted = flops.get(f"Model.{name}" if name != "all" else "Global", 0) / 2
         label = "  " * name.count(".") + name.rpartition(".")[2]
-        table.add_row(label, *shapes.get(name, ("", "")), f"{parameters:,}", _magnitude(counted))
+        numbers = (f"{parameters:,}", _magnitude(seen.multiply_adds), f"{_magnitude(seen.kept)}B" if seen.kept else "")
+        table.add_row(label, seen.takes, seen.gives, *numbers)
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)
+    state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
+    total = batch_size * meter.seen["all"].kept + state
+    whatever = f"{_magnitude(state)}B of it whatever the batch"
+    print(f"A training step of {batch_size} windows keeps about {_magnitude(total)}B, {whatever}.")
+
+
+class _Meter:
+    """Counts what passes through the stages of a model while `_WINDOWS` windows do."""
+
+    def __init__(self, model: Model):
+        self.flops = FlopCounterMode(display=False)
+        self.seen: dict[str, _Seen] = {}
+        self._storages = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        self._kept = 0
+        self._alive: list[Tensor] = []  # or the address of one that is gone could be given to another
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        """Count what autograd keeps, once for each storage; parameters are there anyway."""
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self._storages:
+            self._storages.add(storage.data_ptr())
+            self._kept += storage.nbytes()
+            self._alive.append(tensor.detach())
+        return tensor
+
+    def watched(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """The call, noted under a name."""
+
+        def noted(given: Any) -> Any:
+            flops, kept = self.flops.get_total_flops(), self._kept
+            made = call(given)
+            flops, kept = self.flops.get_total_flops() - flops, self._kept - kept
+            self.seen[name] = _Seen(_shape(given), _shape(made), flops / 2 / _WINDOWS, kept / _WINDOWS)
+            return made
+
+        return noted
 
 
 def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
@@ -57,21 +105,20 @@ def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
     yield "fusion", model.fusion
 
 
-def _window(with_spectrogram: bool) -> Batch:
-    shape = (1, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
+def _windows(with_spectrogram: bool) -> Batch:
+    shape = (_WINDOWS, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
     return Batch(
-        eeg=torch.randn(1, len(ELECTRODES), EEG_WINDOW),
+        eeg=torch.randn(_WINDOWS, len(ELECTRODES), EEG_WINDOW),
         spectrogram=torch.rand(shape) if with_spectrogram else None,
-        target=torch.full((1, len(CLASSES)), 1 / len(CLASSES)),
-        weight=torch.ones(1),
-        label_id=torch.arange(1),
+        target=torch.full((_WINDOWS, len(CLASSES)), 1 / len(CLASSES)),
+        weight=torch.ones(_WINDOWS),
+        label_id=torch.arange(_WINDOWS),
     )
 
 
 def _shape(value: Any) -> str:
     """Of a tensor, or of the first in a tuple or mapping, without the batch."""
-    parts = value.values() if isinstance(value, dict) else [value] if isinstance(value, Tensor) else value
-    tensor = next(part for part in parts if isinstance(part, Tensor))
+    tensor = next(part for part in tree_leaves(value) if isinstance(part, Tensor))
     return " x ".join(map(str, tensor.shape[1:]))
 
 

@@ -24,6 +24,7 @@ class Train(Prepare):
     preprocess: Node
     backbone: dict[str, Any]
     extractor: dict[str, Node]
+    fusion: Node
     augmentation: dict[str, Node]
     trainer: Node
     logger: dict[str, Node]
@@ -67,7 +68,7 @@ def main(config: dict[str, Any]) -> float | None:
     if config["show"]:
         from hms.stages import show  # torch is slow to import; a mistake in the config should not wait for it
 
-        show(config["model"])
+        show(config["model"], config["batch_size"])
         return None
     from hms.fit import fit
 

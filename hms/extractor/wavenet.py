@@ -30,7 +30,7 @@ class Wavenet(nn.Module):
 
     Each of the `blocks` has more channels, up to `channels`, and fewer layers, from `layers` down to 1; layer i looks
     2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read. A
-    pair's token is the mean of its channels over time. `grad_checkpointing` computes each block twice instead of
+    pair's token is the mean of its channels over time. `grad_checkpointing` computes each layer twice instead of
     keeping its inside for the backward pass.
     """
 
@@ -94,38 +94,34 @@ class _Network(nn.Module):
 
     def __init__(self, sizes: list[tuple[int, int, int]], improved: bool, stride: int, grad_checkpointing: bool):
         super().__init__()
-        self.blocks = nn.ModuleList(_Block(*size, improved) for size in sizes)
+        self.blocks = nn.Sequential(*(_Block(*size, improved, grad_checkpointing) for size in sizes))
         self.down = nn.Conv1d(sizes[-1][1], sizes[-1][1], stride, stride)
-        self.grad_checkpointing = grad_checkpointing
 
     def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair channel time2"]:
-        x = pairs.flatten(0, 1).unsqueeze(1)
-        for block in self.blocks:
-            again = self.grad_checkpointing and self.training
-            x = checkpoint(block, x, use_reentrant=False) if again else block(x)
-        return self.down(x).unflatten(0, pairs.shape[:2])
+        found: Tensor = self.down(self.blocks(pairs.flatten(0, 1).unsqueeze(1)))
+        return found.reshape(*pairs.shape[:2], *found.shape[1:])
 
 
 class _Block(nn.Module):
     """A change of channels, then gated layers whose reach doubles from one to the next."""
 
-    def __init__(self, channels_in: int, channels: int, layers: int, improved: bool):
+    def __init__(self, channels_in: int, channels: int, layers: int, improved: bool, grad_checkpointing: bool):
         super().__init__()
         self.widen = nn.Conv1d(channels_in, channels, 1)
         self.layers = nn.ModuleList(_Layer(channels, 2**i, gates=3 if improved else 2) for i in range(layers))
-        self.improved = improved
+        self.improved, self.grad_checkpointing = improved, grad_checkpointing
 
     def forward(self, x: Float[Tensor, "sequence channel_in time"]) -> Float[Tensor, "sequence channel time"]:
         start = x = _pointwise(self.widen.weight[:, :, 0], self.widen.bias, x)
-        if self.improved:
-            for layer in self.layers:
-                x = layer(x) + start
-            return x
         total = start
         for layer in self.layers:
-            x = layer(x)
-            total = total + x
-        return total
+            again = self.grad_checkpointing and self.training
+            x = checkpoint(layer, x, use_reentrant=False) if again else layer(x)
+            if self.improved:
+                x = x + start
+            else:
+                total = total + x
+        return x if self.improved else total
 
 
 class _Layer(nn.Module):

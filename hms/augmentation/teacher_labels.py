@@ -1,0 +1,52 @@
+"""Learn from what an earlier run predicted, beside what the experts voted: a panel of three says little, and the
+teacher has seen many EEGs like this one.
+
+Source: noisy student (Xie et al. 2020, arXiv 1911.04252), as in the 15th-place solution. The teacher predicted each
+window in the fold that held its patient out; but that fold's model had learned from the patients whom the student holds
+out, so a student's out-of-fold score is a little flattered.
+"""
+
+from pathlib import Path
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from hms.augmentation.mixing import want_probability
+from hms.batch import Batch
+from hms.errors import UserError
+from hms.labels import CLASSES
+
+
+class TeacherLabels:
+    """Replace a window's target, with probability `p`, by the mean prediction of the folds that held its patient out.
+
+    `runs` are run folders with finished folds (`teacher.parquet` in each). A window that none of them predicted, and
+    every weight, stays. Raises UserError where a run has none.
+    """
+
+    stage = "electrodes"
+
+    def __init__(self, runs: list[str], p: float):
+        want_probability(p=p)
+        files = [sorted(Path(run).glob("fold*_seed*/teacher.parquet")) for run in runs]
+        if not runs or not all(files):
+            without = [run for run, found in zip(runs, files, strict=True) if not found]
+            raise UserError(f"teacher_labels.runs: want folders of runs with finished folds, got {without or 'none'}")
+        tables = [pl.read_parquet(file, columns=["label_id", *CLASSES]) for found in files for file in found]
+        mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")
+        self.label_id = torch.from_numpy(mean["label_id"].to_numpy().copy())
+        self.target = torch.from_numpy(mean.select(CLASSES).to_numpy().astype("float32"))
+        self.p = p
+
+    def __call__(self, batch: Batch) -> Batch:
+        label_id, target = self._known(batch.target.device)
+        place = torch.searchsorted(label_id, batch.label_id).clamp(max=len(label_id) - 1)
+        taught = (label_id[place] == batch.label_id) & (torch.rand(len(place), device=place.device) < self.p)
+        return batch._replace(target=torch.where(taught[:, None], target[place].to(batch.target.dtype), batch.target))
+
+    def _known(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The teacher's table on a device, moved there once."""
+        if self.label_id.device != device:
+            self.label_id, self.target = self.label_id.to(device), self.target.to(device)
+        return self.label_id, self.target
