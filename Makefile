@@ -2,8 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
+# What the stages below work on; override any: make folds EXPERIMENT=quick CORPUS= ARGS="seed=1"
+DATA ?= data/hms
+CORPUS ?= data=competition data.root=$(DATA)
+EXPERIMENT ?= member_1
+MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
+TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
+ARGS ?=
+comma := ,
+space := $(subst ,, )
+
 help:  ## This list
-	@grep -hE '^[a-z][a-z0-9_-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z0-9_%-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/done  ## Make .venv with the locked dependencies
 
@@ -18,6 +28,28 @@ demo: setup  ## From nothing to a scored model: simulate, prepare, train two fol
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
+
+data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
+	test -f $(DATA)/train.csv || $(BIN)/uv tool run kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
+	test -f $(DATA)/train.csv || $(BIN)/python -m zipfile -e $(DATA)/hms-harmful-brain-activity-classification.zip $(DATA)
+
+prepare: setup  ## Read and check the files of CORPUS once
+	$(RUN) hms.prepare $(CORPUS)
+
+folds: setup  ## All five folds of EXPERIMENT
+	$(RUN) hms.train -m experiment=$(EXPERIMENT) 'fold=range(0,5)' $(CORPUS) $(ARGS)
+
+fold-%: setup  ## One fold of EXPERIMENT: fold-0 ... fold-4
+	$(RUN) hms.train experiment=$(EXPERIMENT) fold=$* $(CORPUS) $(ARGS)
+
+members: setup  ## All five folds of all MEMBERS
+	$(RUN) hms.train -m experiment=$(MEMBERS) 'fold=range(0,5)' $(CORPUS) $(ARGS)
+
+teacher: folds  ## The folds of EXPERIMENT, for a student to learn from
+
+student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
+	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
+		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
 test: setup  ## The tests, minutes on two cores
 	$(RUN) pytest
@@ -37,4 +69,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test lint hooks lock clean
+.PHONY: help setup demo data prepare folds members teacher student test lint hooks lock clean

@@ -12,9 +12,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from hms.augmentation.teacher_labels import TeacherLabels
 from hms.checkpoint import load_model
 from hms.config import CONF
-from hms.errors import ConfigError
+from hms.errors import ConfigError, UserError
 from hms.fit import fit
 from hms.folds import patient_folds
 from hms.labels import CLASSES
@@ -22,7 +23,8 @@ from hms.model import Model
 from hms.predict import probabilities
 from hms.runs import open_run, run_folder, say_what_changed
 from hms.store import Store
-from hms.windows import OneRowPerEeg
+from hms.subset import Subset
+from hms.windows import OneRowPerEeg, Windows
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -231,3 +233,34 @@ def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_p
     expected = "config.yaml metrics.csv model.ckpt provenance.json scores.json"
     assert sorted(path.name for path in run.iterdir()) == expected.split()
     assert "learned from every patient: nobody is left to score it on" in capsys.readouterr().err
+
+
+def test_a_student_learns_from_what_the_teacher_said_of_held_out_patients(config: dict, tmp_path: Path, store: Store):
+    for fold in range(2):
+        fit(chosen(config, f"fold={fold}", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
+    (run,) = (tmp_path / "teacher").iterdir()
+    said = pl.concat(pl.read_parquet(path) for path in sorted(run.glob("*/teacher.parquet"))).sort("label_id")
+    rows = Subset(1, None, 25).training(store.rows)
+    batch = Windows(store, rows).__getitems__(range(len(rows)))
+    taught = TeacherLabels([str(run)], p=1.0)(batch)
+    known = torch.isin(batch.label_id, torch.tensor(said["label_id"].to_list()))
+    assert 0 < known.sum() < len(rows)  # nobody taught the third fold's patients
+    assert torch.equal(taught.target[~known], batch.target[~known])
+    order = [said["label_id"].to_list().index(label_id) for label_id in batch.label_id[known].tolist()]
+    torch.testing.assert_close(taught.target[known], torch.tensor(said.select(CLASSES).to_numpy()[order]).float())
+    assert torch.equal(taught.weight, batch.weight)
+
+    torch.manual_seed(0)
+    some = TeacherLabels([str(run)], p=0.15)(batch)
+    changed = (some.target != batch.target).any(dim=1)
+    assert not (changed & ~known).any()
+    student = ["augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]", "folds=3", "epochs=1"]
+    fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
+    assert only_fold(tmp_path / "student").is_dir()
+
+
+def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"teacher_labels.runs: want folders of runs with finished folds, got \['.*'\]"):
+        TeacherLabels([str(tmp_path)], p=0.15)
+    with pytest.raises(UserError, match=r"finished folds, got none"):
+        TeacherLabels([], p=0.15)
