@@ -19,22 +19,8 @@ from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
 from hms.module import Augmentation
 
-FOLDER = ROOT / "conf/augmentation"
-YAMLS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in FOLDER.glob("*.yaml")}
-SWITCHES = ("p", "left_right", "front_back", "spread", "sigma")
-"""Options that turn an augmentation off at 0, beside those whose name ends in `_p`."""
-
-every_yaml = pytest.mark.parametrize("name", sorted(YAMLS))
-with_and_without_images = pytest.mark.parametrize("images", [True, False])
-
-
-def augmentation(name: str, **options: Any) -> Augmentation:
-    """As its YAML has it, but for `options`."""
-    return build({**YAMLS[name][name], **options})
-
-
-def switches(name: str) -> list[str]:
-    return [key for key in YAMLS[name][name] if key in SWITCHES or key.endswith("_p")]
+MASK = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/augmentation/spectrogram_mask.yaml"))["spectrogram_mask"]
+MASK.pop("_target_")
 
 
 def batch(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Batch:
@@ -51,124 +37,9 @@ def signals(dtype: torch.dtype = torch.float32, images: bool = True, size: int =
     return Signals(pairs, image if images else None, target, torch.rand(size))
 
 
-def given(made: Augmentation, **wish: Any) -> Batch | Signals:
-    return batch(**wish) if made.stage == "electrodes" else signals(**wish)
-
-
 def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
     for field, before, after in zip(one._fields, one, other, strict=True):
         assert before is after is None or torch.equal(before, after), field
-
-
-# What every augmentation promises; a new YAML is under these by itself
-
-
-@every_yaml
-def test_a_yaml_holds_one_augmentation_of_its_own_name(name: str):
-    assert list(YAMLS[name]) == [name]
-    assert YAMLS[name][name]["_target_"].startswith(f"hms.augmentation.{name}.")
-    made = augmentation(name)
-    assert isinstance(made, Augmentation)
-    assert made.stage in ("electrodes", "signals")
-    assert (FOLDER / f"{name}.yaml").read_text().startswith(f"# hms/augmentation/{name}.py")
-
-
-def test_every_module_has_a_yaml_and_every_yaml_a_switch():
-    modules = {path.stem for path in (ROOT / "hms/augmentation").glob("*.py")} - {"__init__", "mixing"}
-    assert modules == set(YAMLS)
-    assert [name for name in YAMLS if not switches(name)] == []
-
-
-@every_yaml
-@with_and_without_images
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_shape_and_type_stay_and_the_batch_is_not_edited(name: str, dtype: torch.dtype, images: bool):
-    made = augmentation(name)
-    before = given(made, dtype=dtype, images=images)
-    after = made(before)
-    assert type(after) is type(before)
-    for x, y in zip(before, after, strict=True):
-        assert x is y is None or (x.shape, x.dtype, x.device) == (y.shape, y.dtype, y.device)
-    assert_equal(before, given(made, dtype=dtype, images=images))
-
-
-@every_yaml
-def test_something_changes(name: str):
-    made = augmentation(name)
-    before = given(made)
-    changed = [
-        any(not torch.equal(x, y) for x, y in zip(before, made(before), strict=True))
-        for _ in range(40)  # of 8 windows each; the rarest changes one window in eight
-    ]
-    assert any(changed)
-
-
-@every_yaml
-@with_and_without_images
-def test_probability_or_spread_zero_changes_nothing(name: str, images: bool):
-    made = augmentation(name, **dict.fromkeys(switches(name), 0.0))
-    assert_equal(given(made, images=images), made(given(made, images=images)))
-
-
-@every_yaml
-def test_the_same_seed_gives_the_same_result(name: str):
-    made, results = augmentation(name), []
-    for _ in range(2):
-        before = given(made)
-        torch.manual_seed(5)
-        results.append(made(before))
-    assert_equal(*results)
-
-
-@every_yaml
-def test_targets_still_sum_to_1_and_weights_stay_between_those_given(name: str):
-    made = augmentation(name)
-    before = given(made)
-    for _ in range(10):
-        after = made(before)
-        torch.testing.assert_close(after.target.sum(dim=1), torch.ones(8))
-        assert before.weight.min() <= after.weight.min() <= after.weight.max() <= before.weight.max()
-
-
-@every_yaml
-def test_a_missing_sample_goes_only_where_the_target_of_its_window_goes(name: str):
-    made = augmentation(name)
-    before = given(made)
-    for x in before[:2]:
-        x[0, 0, x.shape[2] // 2 :] = torch.nan
-    for _ in range(10):
-        after = made(before)
-        lacks = after[0].flatten(1).isnan().any(1) | after[1].flatten(1).isnan().any(1)
-        assert lacks.sum() <= 2
-        unmixed = (after.target == before.target).all(dim=1)
-        unmixed[0] = False
-        assert not (lacks & unmixed).any()
-
-
-@every_yaml
-@with_and_without_images
-def test_a_window_alone_keeps_its_target_and_stays_finite(name: str, images: bool):
-    made = augmentation(name)
-    after = made(given(made, images=images, size=1))
-    torch.testing.assert_close(after.target, given(made, images=images, size=1).target)
-    assert after[0].isfinite().all()
-
-
-@every_yaml
-def test_draws_are_made_on_the_device_and_no_value_is_read_from_it(name: str):
-    made = augmentation(name)
-    before = given(made)
-    after = made(type(before)(*(x.to("meta") for x in before)))  # no values to read
-    assert {x.device.type for x in after} == {"meta"}
-
-
-@every_yaml
-def test_types_stay_under_mixed_precision(name: str):
-    made = augmentation(name)
-    before = given(made)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        after = made(before)
-    assert [x.dtype for x in after] == [x.dtype for x in before]
 
 
 # Flips and scale
@@ -339,8 +210,7 @@ def ramps(size: int = 2) -> torch.Tensor:
 
 
 def only(**options: float) -> SpectrogramMask:
-    off = dict.fromkeys(switches("spectrogram_mask"), 0.0)
-    return augmentation("spectrogram_mask", **{**off, **options})
+    return SpectrogramMask(**MASK | {key: 0.0 for key in MASK if key.endswith("_p")} | options)
 
 
 def masked(images: torch.Tensor, **options: float) -> torch.Tensor:
@@ -438,8 +308,6 @@ def test_the_centre_of_an_image_stays_where_it_is():
 
 
 def test_impossible_settings_are_refused():
-    mask = YAMLS["spectrogram_mask"]["spectrogram_mask"]
-    options = {key: value for key, value in mask.items() if key != "_target_"}
     for make, text in (
         (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
         (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
@@ -451,12 +319,12 @@ def test_impossible_settings_are_refused():
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
         (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),
         (lambda: EdgeDropout(0.5, 1), "most: want 0 up to 1, got 1"),
-        (lambda: SpectrogramMask(**options | {"blur_p": 3}), "blur_p: want a probability, got 3"),
-        (lambda: SpectrogramMask(**options | {"holes": 0}), "holes: want at least 1, got 0"),
-        (lambda: SpectrogramMask(**options | {"frequencies": -1}), "frequencies: want at least 1, got -1"),
-        (lambda: SpectrogramMask(**options | {"blur_rows": 0}), "blur_rows: want more than 0, got 0"),
+        (lambda: SpectrogramMask(**MASK | {"blur_p": 3}), "blur_p: want a probability, got 3"),
+        (lambda: SpectrogramMask(**MASK | {"holes": 0}), "holes: want at least 1, got 0"),
+        (lambda: SpectrogramMask(**MASK | {"frequencies": -1}), "frequencies: want at least 1, got -1"),
+        (lambda: SpectrogramMask(**MASK | {"blur_rows": 0}), "blur_rows: want more than 0, got 0"),
         (
-            lambda: SpectrogramMask(**options | {"shortest": 2}),
+            lambda: SpectrogramMask(**MASK | {"shortest": 2}),
             r"shortest, longest: want more than 0 and in this order, got 2, 1\.05",
         ),
     ):

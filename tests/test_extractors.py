@@ -1,23 +1,21 @@
-"""What every extractor promises, and what is special about each."""
+"""What is special about each extractor; what all keep stands in test_contracts.py."""
 
 import functools
 
 import pytest
 import torch
-from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from hms.backbone import TinyBackbone
-from hms.batch import Features, Signals
+from hms.batch import Signals
 from hms.build import build
 from hms.config import CONF
 from hms.errors import ConfigError
 from hms.extractor.wavenet import Wavenet, _mish, stack
 from hms.pool import AttentionPool
 
-EXTRACTORS = sorted(path.stem for path in (ROOT / "conf/extractor").glob("*.yaml"))
 SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
 STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
 
@@ -40,56 +38,6 @@ def signals(rows: int = 3, samples: int = 2000) -> Signals:
     torch.manual_seed(0)
     images = torch.randn(rows, 10, 300, 100)
     return Signals(torch.randn(rows, 8, samples), images, torch.full((rows, 6), 1 / 6), torch.ones(rows))
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_features_have_the_sizes_that_the_extractor_says(name: str):
-    module = extractor(name)
-    found: Features = module(signals())
-    assert found.vector.shape == (3, module.out_features)
-    assert found.tokens.shape == (3, {"pair": 8, "region": 10}[module.token_kind], module.token_features)
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_a_window_alone_gets_the_features_it_gets_in_a_batch(name: str):
-    module = extractor(name).eval()
-    together = module(signals())
-    for row in range(3):
-        alone = module(Signals(*(part[row : row + 1] for part in signals())))
-        for one, all_three in zip(alone, together, strict=True):
-            torch.testing.assert_close(one[0], all_three[row], atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_the_vector_sends_a_gradient_to_every_parameter(name: str):
-    module = extractor(name)
-    vector = module(signals()).vector
-    (vector * torch.randn_like(vector)).sum().backward()
-    without = [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # A convolution right before a batch norm needs no bias; the stem has one all the same.
-    assert [name for name in without if not name.endswith("stem.0.bias")] == []
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_a_token_is_about_its_own_pair_or_image(name: str):
-    module = extractor(name).eval()
-    given = signals(1)
-    changed = given._replace(pairs=given.pairs.clone(), images=given.images.clone())
-    changed.pairs[:, 6], changed.images[:, 6] = 3 * given.pairs[:, 6], 3 * given.images[:, 6]
-    moved = (module(changed).tokens - module(given).tokens).norm(dim=2)[0]
-    assert abs(int(moved.argmax()) - 6) <= 1  # one row of a map may belong to two pairs
-    assert moved[6] > 2 * moved[:4].max()
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_only_what_reads_the_spectrogram_asks_for_it(name: str):
-    module = extractor(name)
-    without = signals()._replace(images=None)
-    if module.reads_spectrogram:
-        with pytest.raises(ValueError, match="images: want the ten images of a spectrogram, got none"):
-            module(without)
-    else:
-        assert torch.equal(module(without).vector, module(signals()).vector)
 
 
 def wavenet(**options) -> Wavenet:

@@ -54,7 +54,9 @@ MODULE_LINES, YAML_LINES = 210, 20
 MEMBER_LINES = 10
 """The most of an experiment that is one member of an ensemble: it only names what differs."""
 
-IN_A_STEP = "montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss module".split()
+IN_A_STEP = """
+    montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss module
+""".split()
 """Layers whose code runs in each training step."""
 
 OWN_DEFAULTS = {"hms.simulate.corpus.SimulatedFolder"}
