@@ -1,8 +1,11 @@
-from typing import Any
+"""What is special about each augmentation; what all keep stands in test_contracts.py."""
+
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import ROOT
+from material import teacher
 from omegaconf import OmegaConf
 
 from hms.augmentation import cropcat, cutmix, spectrogram_mask
@@ -14,26 +17,24 @@ from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
 from hms.augmentation.noise import Noise
 from hms.augmentation.spectrogram_mask import SpectrogramMask
+from hms.augmentation.teacher_labels import TeacherLabels
 from hms.batch import Batch, Signals
-from hms.build import build
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
-from hms.module import Augmentation
+from hms.errors import UserError
 
 MASK = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/augmentation/spectrogram_mask.yaml"))["spectrogram_mask"]
 MASK.pop("_target_")
 
 
-def batch(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Batch:
+def batch(size: int = 8) -> Batch:
     torch.manual_seed(0)
-    eeg, power = torch.randn(size, 20, 50).to(dtype), torch.rand(size, 4, 6, 5).to(dtype)
-    target = torch.softmax(torch.randn(size, 6), 1)
-    return Batch(eeg, power if images else None, target, torch.rand(size), torch.arange(size))
+    eeg, power, target = torch.randn(size, 20, 50), torch.rand(size, 4, 6, 5), torch.randn(size, 6).softmax(dim=1)
+    return Batch(eeg, power, target, torch.rand(size), torch.arange(size))
 
 
-def signals(dtype: torch.dtype = torch.float32, images: bool = True, size: int = 8) -> Signals:
+def signals(images: bool = True, size: int = 8) -> Signals:
     torch.manual_seed(0)
-    pairs, image = torch.randn(size, 3, 80).to(dtype), torch.randn(size, 10, 60, 20).to(dtype)
-    target = torch.softmax(torch.randn(size, 6), 1)
+    pairs, image, target = torch.randn(size, 3, 80), torch.randn(size, 10, 60, 20), torch.randn(size, 6).softmax(dim=1)
     return Signals(pairs, image if images else None, target, torch.rand(size))
 
 
@@ -91,6 +92,11 @@ def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
         first.add(int(partner[0]))
     assert first == set(range(1, 8))
     assert draw_partner(signals(size=1)).tolist() == [0]
+
+
+@pytest.mark.parametrize("mixes", [CropCat(p=1.0, quarters=0.5), CutMix(p=1.0, alpha=1.0)])
+def test_a_window_alone_is_mixed_with_nothing(mixes: CropCat | CutMix):
+    torch.testing.assert_close(mixes(signals(size=1)), signals(size=1))
 
 
 def test_cropcat_takes_quarters_or_the_second_half_of_pairs_and_images_from_the_partner():
@@ -155,6 +161,40 @@ def test_a_large_alpha_gives_shares_near_a_half():
     before = signals(images=False, size=200)
     taken = (CutMix(p=1.0, alpha=1000.0)(before).pairs != before.pairs)[:, 0].float().mean(dim=1)
     assert 0.4 < taken.min() <= taken.max() < 0.6
+
+
+# Targets of a teacher
+
+
+def test_a_teachers_targets_are_the_mean_of_what_its_runs_predicted_and_a_window_it_does_not_know_keeps_its_own(
+    tmp_path: Path,
+):
+    one_hot = torch.eye(6).tolist()
+    runs = [
+        teacher(tmp_path / "a", {4: one_hot[0], 2: one_hot[1]}, {9: one_hot[2]}),
+        teacher(tmp_path / "b", {2: one_hot[3]}),
+    ]
+    given = batch()
+    after = TeacherLabels(runs, p=1.0)(given)
+    assert after.target[4].tolist() == one_hot[0]
+    assert after.target[2].tolist() == [0, 0.5, 0, 0.5, 0, 0]
+    unknown = [row for row in range(8) if row not in (2, 4)]
+    assert torch.equal(after.target[unknown], given.target[unknown])
+    assert_equal(after._replace(target=given.target), given)
+
+
+def test_a_teacher_is_heard_as_often_as_asked(tmp_path: Path):
+    run = teacher(tmp_path, {label_id: [0, 0, 0, 0, 0, 1.0] for label_id in range(4000)})
+    torch.manual_seed(0)
+    made = TeacherLabels([run], p=0.3)(batch(4000))
+    assert abs((made.target[:, 5] == 1).float().mean() - 0.3) < 0.03
+
+
+def test_a_teacher_without_predictions_is_refused(tmp_path: Path):
+    run, empty = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]}), str(tmp_path / "none")
+    for runs, got in (([run, empty], rf"\['{empty}'\]"), ([], "none")):
+        with pytest.raises(UserError, match=f"^teacher_labels.runs: want folders of runs .*, got {got}$"):
+            TeacherLabels(runs, p=0.5)
 
 
 # Noise
@@ -315,6 +355,7 @@ def test_impossible_settings_are_refused():
         (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
         (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
         (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
+        (lambda: TeacherLabels([], 2), "p: want a probability, got 2"),
         (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
         (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),

@@ -49,6 +49,7 @@ def choices() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "choice"), choices())
 def test_every_option_of_every_group_passes(name, choice):
     needed = ["run=x"] * (name == "evaluate") + ["data.root=x"] * (choice == "data=competition")
+    needed += ["augmentation.teacher_labels.runs=[x]"] * choice.endswith(("=teacher_labels", "=student"))
     assert complaint(name, choice, *needed) == ""
 
 

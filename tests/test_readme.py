@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,10 @@ def test_a_link_leads_somewhere(target: str):
 
 
 def test_every_make_target_is_in_the_makefile():
-    known = re.findall(r"^([a-z][a-z0-9_-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    known = re.findall(r"^([a-z][a-z0-9_%-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = {name for line in shell_lines(README) for name in re.findall(r"^make ([a-z-]+)", line)}
     assert named
-    assert named <= {*known}
+    assert [name for name in named if not any(fnmatch(name, target.replace("%", "*")) for target in known)] == []
 
 
 def test_every_script_is_in_pyproject():

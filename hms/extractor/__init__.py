@@ -2,9 +2,12 @@
 
 from typing import Literal, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from hms.backbone import Backbone
 from hms.batch import Features, Signals
 
 
@@ -28,3 +31,13 @@ def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tens
     """The central `samples` of the signals, or all where there are fewer."""
     aside = max(0, pairs.shape[-1] - samples) // 2
     return pairs[..., aside : pairs.shape[-1] - aside]
+
+
+def features_of_pairs(
+    backbone: Backbone, dropout: nn.Module, image: Float[Tensor, "batch 1 height width"], pairs: int
+) -> Features:
+    """Features by one image in which the pairs lie from top to bottom: a token is the mean of the map over a pair's
+    rows."""
+    found = backbone.features(image.contiguous(memory_format=torch.channels_last))
+    tokens = F.adaptive_avg_pool2d(found, (pairs, 1)).squeeze(3).transpose(1, 2)
+    return Features(dropout(backbone.pool(found)), tokens)

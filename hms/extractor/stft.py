@@ -22,7 +22,7 @@ from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central
+from hms.extractor import central, features_of_pairs
 
 
 class Stft(nn.Module):
@@ -79,9 +79,7 @@ class Stft(nn.Module):
 
     def forward(self, signals: Signals) -> Features:
         image = restack(self.spectrogram(signals.pairs), self.columns)
-        found = self.backbone.features(image.contiguous(memory_format=torch.channels_last))
-        tokens = F.adaptive_avg_pool2d(found, (signals.pairs.shape[1], 1))  # pairs lie from top to bottom
-        return Features(self.dropout(self.backbone.pool(found)), tokens.squeeze(3).transpose(1, 2))
+        return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""

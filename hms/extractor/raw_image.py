@@ -1,0 +1,59 @@
+"""The signals themselves drawn as an image: an image network finds wave shapes that a spectrum has no place for.
+
+Source: the 2nd and 8th places of the competition drew raw EEG; how is our own. Each pair's signal is cut into stretches
+that lie under one another, pair after pair, so that the image is not one long stripe:
+
+    pair 1, first stretch
+    pair 1, second stretch
+    ...
+    pair 8, last stretch
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hms.backbone import Backbone
+from hms.batch import Features, Signals
+from hms.corpus import EEG_WINDOW
+from hms.electrodes import SFREQ_HZ
+from hms.extractor import central, features_of_pairs
+
+
+class RawImage(nn.Module):
+    """Signals -> Features, through one image of the central `span_s` seconds of all pairs.
+
+    Every `every` samples are averaged; each pair fills `rows` rows. Amplitudes beyond about `limit`, in units of
+    `Signals.pairs`, are squeezed. A pair's token is the mean of the backbone's map over its rows.
+    """
+
+    reads_spectrogram = False
+    token_kind: Literal["pair"] = "pair"
+
+    def __init__(self, backbone: Backbone, span_s: float, every: int, rows: int, limit: float, dropout: float):
+        super().__init__()
+        if not 0 < span_s <= EEG_WINDOW / SFREQ_HZ:
+            raise ValueError(f"span_s: want more than 0 up to {EEG_WINDOW / SFREQ_HZ:g}, got {span_s}")
+        if every < 1 or rows < 1:
+            raise ValueError(f"every, rows: want at least 1, got {every}, {rows}")
+        if span_s * SFREQ_HZ < 8 * every * rows:
+            raise ValueError(f"rows: want at least 8 points in each, got {span_s * SFREQ_HZ / every / rows:g}")
+        if limit <= 0:
+            raise ValueError(f"limit: want more than 0, got {limit}")
+        self.span, self.every, self.rows, self.limit = round(span_s * SFREQ_HZ), every, rows, limit
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.out_features, self.token_features = backbone.out_features, backbone.map_features
+
+    def forward(self, signals: Signals) -> Features:
+        return features_of_pairs(self.backbone, self.dropout, self.image(signals.pairs), signals.pairs.shape[1])
+
+    def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
+        """The drawing; what does not fill a row at the end is left out."""
+        points = F.avg_pool1d(central(pairs, self.span), self.every)
+        points = points[..., : points.shape[-1] // self.rows * self.rows]
+        squeezed = torch.tanh(points / self.limit)
+        return squeezed.reshape(len(pairs), 1, pairs.shape[1] * self.rows, -1)

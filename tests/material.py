@@ -1,0 +1,99 @@
+"""What tests are tried on: composed configs, batches with what compares them, and the predictions of a teacher."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from hms.batch import Batch, Signals
+from hms.build import build
+from hms.check import mistakes
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
+from hms.electrodes import ELECTRODES
+from hms.labels import CLASSES
+from hms.preprocess import Preprocess
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.train import Train
+
+CONF = ROOT / "conf"
+
+QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "epochs": 3, "start_epoch": 1}
+"""Values that are lowered to these where the full size would take long and show no more."""
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+@cache
+def config(*overrides: str) -> dict[str, Any]:
+    """train.yaml, in which nothing is wrong but that a value may be left to the user (`???`)."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", list(overrides))
+    assert [line for line in mistakes(composed, "train", Train) if "want a value, got none" not in line] == []
+    return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+
+
+def quick(node: Any) -> Any:
+    """The node with values lowered to those of `QUICK`, and the tiny backbone."""
+    if not isinstance(node, dict):
+        return node
+    if node.get("_target_") == "hms.backbone.TimmBackbone":
+        return config()["backbone"]["image"]
+    return {key: min(value, QUICK[key]) if key in QUICK else quick(value) for key, value in node.items()}
+
+
+@cache
+def batch(rows: int = 2, missing: bool = False) -> Batch:
+    """Noise at the size of EEG, and positive powers; `missing` in the last window but one, silence in the last."""
+    draw = torch.Generator().manual_seed(0)
+    eeg = 30 * torch.randn(rows, len(ELECTRODES), EEG_WINDOW, generator=draw)
+    power = torch.rand(rows, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ), generator=draw)
+    if missing:
+        eeg[-2:], power[-2:] = (torch.tensor([torch.nan, 0]).reshape(2, *[1] * n) for n in (2, 3))
+    target = torch.rand(rows, len(CLASSES), generator=draw).softmax(dim=1)
+    return Batch(eeg, power, target, 1 + torch.rand(rows, generator=draw), torch.arange(rows))
+
+
+@cache
+def signals(rows: int = 2, missing: bool = False) -> Signals:
+    preprocess: Preprocess = build(config()["preprocess"])
+    return preprocess(batch(rows, missing))
+
+
+def each(value: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> Any:
+    """A batch, or features, with every part changed, but for those that are None."""
+    return type(value)(*(None if part is None else change(part) for part in value))
+
+
+def rows_of(value: tuple[Any, ...], first: int, last: int) -> Any:
+    return each(value, lambda part: part[first:last])
+
+
+def equal(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two batches hold the same numbers, NaN included."""
+    both = zip(one, other, strict=True)
+    return all(x is y is None or torch.equal(x.nan_to_num(9e9), y.nan_to_num(9e9)) for x, y in both)
+
+
+def without_gradient(network: nn.Module) -> list[str]:
+    """Parameters that a backward pass did not reach, or told nothing. A bias may get zeros: a batch norm after it takes
+    it out again."""
+    named = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
+    return sorted(name for name, grad in named if grad is None or not (grad.any() or name.endswith("bias")))
+
+
+def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
+    """A run whose folds predicted these probabilities, by label_id."""
+    for fold, found in enumerate(folds):
+        (folder / f"fold{fold}_seed0").mkdir(parents=True)
+        columns = dict(zip(CLASSES, zip(*found.values(), strict=True), strict=True))
+        pl.DataFrame({"label_id": [*found], **columns}).write_parquet(folder / f"fold{fold}_seed0/teacher.parquet")
+    return str(folder)
