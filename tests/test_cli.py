@@ -15,11 +15,12 @@ import torch
 import yaml
 from conftest import ROOT, real
 
-from hms.batch import Batch
+from hms.augmentation.brain_flip import flip
 from hms.checkpoint import load_model
 from hms.files import read_labels
 from hms.folds import patient_folds
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.predict import probabilities
 from hms.store import Store
 from hms.subset import Subset
 from hms.windows import Windows
@@ -99,14 +100,25 @@ def test_the_same_command_again_trains_nothing(sweep: tuple[Path, str], places: 
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
-def test_a_checkpoint_alone_gives_the_out_of_fold_probabilities(sweep: tuple[Path, str], store):
+def test_a_checkpoint_alone_gives_the_out_of_fold_probabilities(sweep: tuple[Path, str], store: Store):
     run, _ = sweep
     oof = pl.read_parquet(run / "fold0_seed0" / "oof.parquet")
-    model = load_model(run / "fold0_seed0")
-    index = [store.rows["label_id"].to_list().index(label_id) for label_id in oof["label_id"]]
-    batch: Batch = Windows(store, store.rows).__getitems__(index)
+    rows = oof.select("label_id").join(store.rows, on="label_id", maintain_order="left")
+    found = probabilities([load_model(run / "fold0_seed0")], store, rows, 16, "cpu", flips=True)
+    np.testing.assert_allclose(found, oof.select(CLASSES).to_numpy(), atol=1e-6)
+
+
+def test_flips_are_the_mean_of_four_views(sweep: tuple[Path, str], store: Store):
+    run, _ = sweep
+    model, rows = load_model(run / "fold0_seed0"), store.rows[:3]
+    batch = Windows(store, rows).__getitems__(range(3))
+    views = [flip(batch, torch.full((3,), a), torch.full((3,), b)) for a in (False, True) for b in (False, True)]
     with torch.inference_mode():
-        np.testing.assert_allclose(model(batch).softmax(dim=1), oof.select(CLASSES).to_numpy(), atol=1e-6)
+        mean = torch.stack([model(view).softmax(dim=1) for view in views]).mean(dim=0)
+        alone = model(batch).softmax(dim=1)
+    assert not torch.allclose(mean, alone, atol=1e-5)
+    for flips, expected in ((True, mean), (False, alone)):
+        np.testing.assert_allclose(probabilities([model], store, rows, 3, "cpu", flips), expected, atol=1e-6)
 
 
 def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
@@ -124,11 +136,10 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     assert "was trained on this corpus" in done.stdout
     rows = read_labels(corpus / "train.csv")
     assert sorted(table["label_id"]) == sorted(rows["label_id"])
-    batch = Windows(store, store.rows).__getitems__(range(len(store.rows)))
-    with torch.inference_mode():
-        each = [load_model(run / f"fold{fold}_seed0")(batch).softmax(dim=1) for fold in (0, 1)]
-    mean = dict(zip(store.rows["label_id"], torch.stack(each).mean(dim=0).numpy(), strict=True))
-    np.testing.assert_allclose(table.select(CLASSES), np.stack([mean[i] for i in table["label_id"]]), atol=1e-5)
+    models = [load_model(run / f"fold{fold}_seed0") for fold in (0, 1)]
+    mean = probabilities(models, store, store.rows, 32, "cpu", flips=True)
+    each = dict(zip(store.rows["label_id"], mean, strict=True))
+    np.testing.assert_allclose(table.select(CLASSES), np.stack([each[i] for i in table["label_id"]]), atol=1e-5)
 
 
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
@@ -163,7 +174,7 @@ def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple
     run, _ = sweep
     done = hms("train", "-m", "experiment=smoke", "fold=9,1", *places)
     assert done.returncode == 1
-    assert "fold: want 0 to 4 (folds=5), got 9" in done.stderr
+    assert "fold: want 0 to 4 (folds=5) or all, got 9" in done.stderr
     assert f"{run / 'fold1_seed0'} is trained already: nothing to do" in done.stderr
     assert f"1 of 2 jobs did not finish:\n{run / 'fold9_seed0'}" in done.stderr
     assert "best first" in done.stdout
@@ -228,7 +239,7 @@ def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fold=5"], "fold: want 0 to 4 (folds=5), got 5"),
+        (["fold=5"], "fold: want 0 to 4 (folds=5) or all, got 5"),
         (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99"),
         (["subset.min_votes=29"], "subset: no row for training in fold 0"),
         (["extractor.stft.hop_length=0"], "hms.extractor.stft.Stft: hop_length: want at least 1, got 0"),

@@ -41,6 +41,7 @@ def finished(run: Path, fold: int, seed: int, kl: float, rows: int, **config) ->
     whole = {"trainer": {}, "data": {"root": "data/some"}, "fold": fold, "seed": seed, **config}
     (folder / "config.yaml").write_text(yaml.safe_dump(whole))
     (folder / "provenance.json").write_text(json.dumps({"corpus": "abcdef"}))
+    (folder / "oof.parquet").touch()  # read only where the truth is known
     (folder / "scores.json").write_text(json.dumps({"kl": kl, "rows": rows, "seconds": 60}))
     return run
 
