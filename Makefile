@@ -52,7 +52,7 @@ student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
 		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
 test: setup  ## The tests, minutes on two cores
-	$(RUN) pytest
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
 lint: setup  ## Style and types
 	$(BIN)/ruff check .

@@ -17,16 +17,16 @@ class Ema(EMAWeightAveraging):
 
 class Swa(WeightAveraging):
     """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the ends of the
-    epochs from number `start_epoch` (the first is 0) on.
+    last `share` of the `epochs`, of one epoch at least.
 
     Changed: the learning rate stays that of the schedule; use `schedule=constant` for the paper's.
     """
 
-    def __init__(self, start_epoch: int):
-        if start_epoch < 0:
-            raise ValueError(f"start_epoch: want 0 or more, got {start_epoch}")
+    def __init__(self, epochs: int, share: float):
+        if not 0 < share <= 1:
+            raise ValueError(f"share: want more than 0 up to 1, got {share}")
         super().__init__()
-        self.start_epoch = start_epoch
+        self.start_epoch = epochs - max(1, round(share * epochs))
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         return epoch_idx is not None and epoch_idx >= self.start_epoch

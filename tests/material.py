@@ -24,7 +24,7 @@ from hms.train import Train
 
 CONF = ROOT / "conf"
 
-QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "epochs": 3, "start_epoch": 1}
+QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "epochs": 3}
 """Values that are lowered to these where the full size would take long and show no more."""
 
 

@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.augmentation.teacher_labels import TeacherLabels
+from hms.averaging import Swa
 from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError, UserError
@@ -217,7 +218,7 @@ def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(con
 
 @pytest.mark.parametrize("averaging", ["ema", "swa"])
 def test_averaged_weights_survive_an_interruption(averaging: str, config: dict, tmp_path: Path, monkeypatch):
-    over = {"ema": "averaging.ema.decay=0.5", "swa": "averaging.swa.start_epoch=1"}
+    over = {"ema": "averaging.ema.decay=0.5", "swa": "averaging.swa.share=0.6"}
     averaged = chosen(config, f"averaging={averaging}", over[averaging], "epochs=3")
     straight, resumed = interrupted_and_straight(averaged, tmp_path, monkeypatch, at=[3])
     assert same_weights(straight, resumed)
@@ -264,3 +265,9 @@ def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
         TeacherLabels([str(tmp_path)], p=0.15)
     with pytest.raises(UserError, match=r"finished folds, got none"):
         TeacherLabels([], p=0.15)
+
+
+def test_averaging_takes_in_at_least_the_last_epoch():
+    assert [Swa(epochs, 0.25).start_epoch for epochs in (1, 2, 8, 14)] == [0, 1, 6, 10]
+    with pytest.raises(ValueError, match="share: want more than 0 up to 1, got 0"):
+        Swa(8, 0)

@@ -14,7 +14,7 @@ def multitaper(**options) -> Multitaper:
 
 
 def raw_image(**options) -> RawImage:
-    given = {"span_s": 20, "every": 2, "rows": 4, "limit": 4.0, "dropout": 0.0}
+    given = {"span_s": 20, "every": 2, "rows": 4, "height": 1, "limit": 4.0, "dropout": 0.0}
     return RawImage(TinyBackbone([8, 16], [1, 1]), **{**given, **options})
 
 
@@ -64,7 +64,7 @@ def test_the_multitaper_refuses_what_it_cannot_do(options: dict, message: str):
     ("options", "message"),
     [
         ({"span_s": 51}, "span_s: want more than 0 up to 50, got 51"),
-        ({"every": 0}, "every, rows: want at least 1, got 0, 4"),
+        ({"every": 0}, "every, rows, height: want at least 1, got 0, 4, 1"),
         ({"rows": 300}, "rows: want at least 8 points in each, got"),
         ({"limit": 0}, "limit: want more than 0, got 0"),
     ],

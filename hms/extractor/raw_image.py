@@ -26,24 +26,28 @@ from hms.extractor import central, features_of_pairs
 class RawImage(nn.Module):
     """Signals -> Features, through one image of the central `span_s` seconds of all pairs.
 
-    Every `every` samples are averaged; each pair fills `rows` rows. Amplitudes beyond about `limit`, in units of
-    `Signals.pairs`, are squeezed. A pair's token is the mean of the backbone's map over its rows.
+    Every `every` samples are averaged; each pair fills `rows` rows, each `height` pixels tall, or a network that halves
+    its image again and again would see all pairs as one. Amplitudes beyond about `limit`, in units of `Signals.pairs`,
+    are squeezed. A pair's token is the mean of the backbone's map over its rows.
     """
 
     reads_spectrogram = False
     token_kind: Literal["pair"] = "pair"
 
-    def __init__(self, backbone: Backbone, span_s: float, every: int, rows: int, limit: float, dropout: float):
+    def __init__(
+        self, backbone: Backbone, span_s: float, every: int, rows: int, height: int, limit: float, dropout: float
+    ):
         super().__init__()
         if not 0 < span_s <= EEG_WINDOW / SFREQ_HZ:
             raise ValueError(f"span_s: want more than 0 up to {EEG_WINDOW / SFREQ_HZ:g}, got {span_s}")
-        if every < 1 or rows < 1:
-            raise ValueError(f"every, rows: want at least 1, got {every}, {rows}")
+        if min(every, rows, height) < 1:
+            raise ValueError(f"every, rows, height: want at least 1, got {every}, {rows}, {height}")
         if span_s * SFREQ_HZ < 8 * every * rows:
             raise ValueError(f"rows: want at least 8 points in each, got {span_s * SFREQ_HZ / every / rows:g}")
         if limit <= 0:
             raise ValueError(f"limit: want more than 0, got {limit}")
-        self.span, self.every, self.rows, self.limit = round(span_s * SFREQ_HZ), every, rows, limit
+        self.span, self.every, self.rows, self.height = round(span_s * SFREQ_HZ), every, rows, height
+        self.limit = limit
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
@@ -56,4 +60,4 @@ class RawImage(nn.Module):
         points = F.avg_pool1d(central(pairs, self.span), self.every)
         points = points[..., : points.shape[-1] // self.rows * self.rows]
         squeezed = torch.tanh(points / self.limit)
-        return squeezed.reshape(len(pairs), 1, pairs.shape[1] * self.rows, -1)
+        return squeezed.reshape(len(pairs), 1, pairs.shape[1] * self.rows, -1).repeat_interleave(self.height, dim=2)
