@@ -30,6 +30,8 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
 
 
 def _refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
+    if isinstance(node, str) and "${" in node:  # Hydra would resolve it, whatever it makes
+        raise ConfigError(f"want plain values, got '{node}'")
     if isinstance(node, list):
         node = dict(enumerate(node))
     if isinstance(node, dict):

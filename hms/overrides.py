@@ -56,6 +56,8 @@ class CommandLine:
     @property
     def for_hydra(self) -> list[str]:
         """The same words in a form in which Hydra takes any key, and any order."""
+        if self._given.shell_completion:
+            return [*self._flags, *self._given.overrides]
         overrides = [(word, self._parsed(word)) for word in self._given.overrides]
         return [*self._flags, *(self._forced(override) if override else word for word, override in overrides)]
 

@@ -1,7 +1,7 @@
 """What a `_target_` takes, read from its source with `ast`: importing torch to look at a signature takes seconds.
 
-Re-exports (`from x import Y as Z`), aliases (`SizeName = Literal[...]`) and base classes are followed. What the source
-does not settle (`**kwargs`, classes of torch and Lightning, things made at import) has the type Any.
+Re-exports, aliases (`SizeName = Literal[...]`) and base classes are followed. What the source does not settle
+(`**kwargs`, classes of torch and Lightning, things made at import) has the type Any.
 """
 
 import ast
@@ -127,8 +127,7 @@ def _type(module: str, written: ast.expr | None) -> Any:
 def _absolute(module: str, written: ast.expr) -> str:
     """The full name of what a module calls `nn.Module`, one import followed."""
     first, dot, rest = ast.unparse(written).partition(".")
-    found = _names(module).get(first)
-    return (found if isinstance(found, str) else f"{module}.{first}") + dot + rest
+    return (found if isinstance(found := _names(module).get(first), str) else f"{module}.{first}") + dot + rest
 
 
 def _find(dotted: str) -> tuple[str, _Definition]:
@@ -146,7 +145,9 @@ def _find(dotted: str) -> tuple[str, _Definition]:
         if found is None:
             raise ConfigError(f"no '{rest[0]}' in {module}{nearest(rest[0], _public(module))}")
         if not isinstance(found, str):
-            return module, found if len(rest) == 1 else ast.Constant(dotted)
+            if len(rest) == 1:  # or a method, and load_from_checkpoint is one
+                return module, found
+            break
         dotted = ".".join([found, *rest[1:]])
     raise ConfigError(f"want a class or a function whose source is here, got '{dotted}'")
 
@@ -154,8 +155,7 @@ def _find(dotted: str) -> tuple[str, _Definition]:
 @cache
 def _names(module: str) -> dict[str, _Definition | str]:
     """What the top level of a module defines or, as a full name, imports."""
-    file = _file(module)
-    assert file, module
+    assert (file := _file(module)), module
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:

@@ -114,3 +114,7 @@ def test_a_yaml_that_does_not_parse_is_told_in_one_line(monkeypatch, capsys, tmp
     said = said_by(monkeypatch, capsys, "--config-dir", str(tmp_path), "extractor=bad")
     assert len(said.splitlines()) == 2
     assert "extractor=bad: while parsing a flow mapping" in said
+
+
+def test_shell_completion_keeps_hydras_own_words():
+    assert line("-sc", "install=bash").for_hydra == ["-sc", "install=bash"]
