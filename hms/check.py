@@ -11,8 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from hms.errors import ConfigError
-from hms.signature import OURS, Node, Signature, nearest, signature
+from hms.errors import ConfigError, nearest
+from hms.signature import OURS, Node, Signature, signature
 
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _UNREAD = object()

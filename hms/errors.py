@@ -1,5 +1,8 @@
 """Mistakes a user can make and mend; an entry point prints them without a traceback."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """The base of both; its text names the place, the wish and the value."""
@@ -11,3 +14,10 @@ class ConfigError(UserError):
 
 class DataError(UserError):
     """A file, or several, that cannot be used."""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A hint at the known word that is most like `word`, if one is."""
+    spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
+    close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
+    return f"; did you mean '{spelling[close[0]]}'?" if close else ""

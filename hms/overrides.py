@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from hms.signature import nearest
+from hms.errors import nearest
 
 
 class CommandLine:

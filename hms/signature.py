@@ -5,18 +5,14 @@ Re-exports, aliases (`SizeName = Literal[...]`) and base classes are followed. W
 """
 
 import ast
-import difflib
 import os
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache, reduce
-from importlib.machinery import PathFinder
-from importlib.util import resolve_name
 from operator import or_
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hms.errors import ConfigError
+from hms.source import absolute, find
 
 OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
 """Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, which no file can."""
@@ -38,7 +34,6 @@ class Signature(NamedTuple):
     takes_more: bool
 
 
-_Definition = ast.ClassDef | ast.FunctionDef | ast.expr
 _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, dict)} | {"Any": Any, "object": Any}
 
 
@@ -46,7 +41,7 @@ _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, d
 def signature(target: str) -> Signature:
     """The signature of a class or function. Raises ConfigError where there is none that a config may name."""
     want_allowed(target)
-    module, definition = _find(target)
+    module, definition = find(target)
     name = target.rpartition(".")[2]
     want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is nnAudio's
     arguments, own = getattr(definition, "args", None), 0
@@ -77,12 +72,12 @@ def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | N
     for statement in definition.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             return module, statement.args
-    bases = [_absolute(module, base) for base in definition.bases]
+    bases = [absolute(module, base) for base in definition.bases]
     if bases in ([], ["torch.nn.Module"]) and not definition.decorator_list:
         return module, ast.arguments([], [], None, [], [], None, [])
     for base in bases:
         with suppress(ConfigError):
-            place, found = _find(base)
+            place, found = find(base)
             if isinstance(found, ast.ClassDef):
                 return _init(place, found)
     return module, None
@@ -117,93 +112,8 @@ def _type(module: str, written: ast.expr | None) -> Any:
             if name in _PLAIN:
                 return _PLAIN[name]
             with suppress(ConfigError):
-                place, found = _find(_absolute(module, written))
+                place, found = find(absolute(module, written))
                 if isinstance(found, ast.expr):
                     return _type(place, found)
             return type(name, (Node,), {}) if ours or name == "Tensor" else Any  # no config can hold a tensor
     return Any
-
-
-def _absolute(module: str, written: ast.expr) -> str:
-    """The full name of what a module calls `nn.Module`, one import followed."""
-    first, dot, rest = ast.unparse(written).partition(".")
-    return (found if isinstance(found := _names(module).get(first), str) else f"{module}.{first}") + dot + rest
-
-
-def _find(dotted: str) -> tuple[str, _Definition]:
-    """The definition that a dotted name leads to, and the module it stands in."""
-    for _ in range(20):  # re-exports; or they go round in a circle
-        module, rest = dotted, list[str]()
-        while module and not _file(module):
-            module, _, last = module.rpartition(".")
-            rest.insert(0, last)
-        if not module:
-            break
-        if not rest:
-            raise ConfigError(f"want a class or a function, got the module {module}")
-        found = _names(module).get(rest[0])
-        if found is None:
-            raise ConfigError(f"no '{rest[0]}' in {module}{nearest(rest[0], _public(module))}")
-        if not isinstance(found, str):
-            if len(rest) == 1:  # or a method, and load_from_checkpoint is one
-                return module, found
-            break
-        dotted = ".".join([found, *rest[1:]])
-    raise ConfigError(f"want a class or a function whose source is here, got '{dotted}'")
-
-
-@cache
-def _names(module: str) -> dict[str, _Definition | str]:
-    """What the top level of a module defines or, as a full name, imports."""
-    assert (file := _file(module)), module
-    try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError as error:
-        raise ConfigError(f"{file}, line {error.lineno}: {error.msg}") from None
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    names: dict[str, _Definition | str] = {}
-    for statement in _statements(tree):
-        match statement:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                names[name] = statement
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                names[name] = value
-            case ast.Import(names=imported):
-                names |= dict((n.asname, n.name) if n.asname else (n.name.split(".")[0],) * 2 for n in imported)
-            case ast.ImportFrom(module=source, names=imported, level=level):
-                source = resolve_name("." * level + (source or ""), package)
-                names |= {n.asname or n.name: f"{source}.{n.name}" for n in imported}
-    return names
-
-
-def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    for statement in ast.iter_child_nodes(tree):
-        yield statement
-        if isinstance(statement, ast.If | ast.Try | ast.ExceptHandler):
-            yield from _statements(statement)
-
-
-def _public(module: str) -> set[str]:
-    """What a `_target_` could name in a module: its classes and functions, of a package also what it imports."""
-    names, file = _names(module), _file(module)
-    if file and file.name == "__init__.py":
-        inside = {path.stem for path in file.parent.glob("*.py")} | {path.name for path in file.parent.glob("*/")}
-        return {name for name in {*names} | inside if not name.startswith("_")}
-    return {name for name, found in names.items() if isinstance(found, ast.ClassDef | ast.FunctionDef)}
-
-
-@cache
-def _file(module: str) -> Path | None:
-    """The source of a module, which is not imported."""
-    top, *rest = module.split(".")
-    spec = PathFinder.find_spec(top)
-    paths = [Path(place, *rest) for place in (spec and spec.submodule_search_locations) or []]
-    files = (file for path in paths for file in (path / "__init__.py", path.with_name(f"{path.name}.py")))
-    return next(filter(Path.is_file, files), None)
-
-
-def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint at the known word that is most like `word`, if one is."""
-    spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
-    close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
-    return f"; did you mean '{spelling[close[0]]}'?" if close else ""
