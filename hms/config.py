@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hms.check import check, mistakes
@@ -33,7 +35,7 @@ def entry_point(
     """Make a function of a resolved, plain config the command that reads `conf/<name>.yaml`.
 
     `schema`, a TypedDict, says which keys it has, of what types; no job starts while any has a mistake in its config.
-    A UserError ends the job with its text alone. It is raised, not `sys.exit`ed, so that the other jobs of a sweep run.
+    A UserError ends the command with its text alone; in a sweep it is raised, so that the other jobs run.
     Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, failed ones included.
     """
 
@@ -44,7 +46,10 @@ def entry_point(
                 check(config, name, schema)  # again: a sweeper may have put values together that were not seen before
                 return job(_plain(config))
             except UserError as error:
-                raise CompactHydraException(str(error)) from None
+                if HydraConfig.get().mode == RunMode.MULTIRUN:
+                    raise CompactHydraException(str(error)) from None
+                print(error, file=sys.stderr)
+                sys.exit(1)
 
         hydra_main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(run)
 
