@@ -12,11 +12,13 @@ import pytest
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
-from hms.simulate.corpus import SIZES, SimulatedFolder
+from hms.labels import CLASSES, CONSENSUS_NAMES, HIGH_VOTES, VOTE_COLUMNS
+from hms.scores import read_truth
+from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import first_inner_row
 from hms.spectrogram_recipe import COLUMNS, regional_spectrogram
+from hms.store import build_store
 
 TRAIN_COLUMNS = (
     "eeg_id,eeg_sub_id,eeg_label_offset_seconds,spectrogram_id,spectrogram_sub_id,spectrogram_label_offset_seconds,"
@@ -91,6 +93,31 @@ def test_the_test_part_has_one_window_each_of_unseen_patients(tiny):
     assert pl.read_parquet(tiny / "test_truth.parquet").columns == ["eeg_id", *CLASSES]
 
 
+def test_the_test_part_is_a_labelled_folder_with_truth_too(tiny, tmp_path):
+    store = build_store(tiny / "test", tmp_path / "store")
+    assert (
+        store.rows.select("eeg_id", "spectrogram_id", "patient_id")
+        .sort("eeg_id")
+        .equals(pl.read_csv(tiny / "test.csv").select("eeg_id", "spectrogram_id", "patient_id").sort("eeg_id"))
+    )
+    truth = read_truth(tiny / "test").join(store.rows.select("label_id", "eeg_id"), on="label_id")
+    assert (
+        truth.select("eeg_id", *CLASSES)
+        .sort("eeg_id")
+        .equals(pl.read_parquet(tiny / "test_truth.parquet").sort("eeg_id"))
+    )
+    assert (store.rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series() >= HIGH_VOTES).all()
+
+
+def test_the_test_part_of_every_size_is_the_published_one():
+    published = {"tiny": "ebc220cd8cb2", "small": "94018d7dfdfb", "medium": "a17bb4215919", "large": "33cbd4de4271"}
+    for name, size in SIZES.items():
+        plans = [plan for plan in make_plan(size, 0) if plan.group == "test"]
+        names = [(plan.patient_id, plan.spectrogram_id, plan.kind, plan.eegs[0].eeg_id) for plan in plans]
+        assert len(names) == size.test_eegs
+        assert hashlib.sha256(repr(names).encode()).hexdigest()[:12] == published[name], name
+
+
 def test_truth_names_every_row_and_sums_to_one(tiny):
     truth = pl.read_parquet(tiny / "truth.parquet")
     assert truth.columns == ["label_id", *CLASSES]
@@ -146,14 +173,16 @@ def test_other_settings_are_refused_in_one_line(tiny):
     with pytest.raises(DataError, match="delete it") as caught:
         SimulatedFolder(str(tiny), "tiny", seed=5).make()
     assert str(caught.value) == (
-        f"{tiny}: holds a simulated corpus of format 1, size tiny, seed 0; asked for format 1, size tiny, seed 5: "
-        "delete it or choose another data.root"
+        f"{tiny}: holds a simulated corpus of format {FORMAT}, size tiny, seed 0; asked for format {FORMAT}, size "
+        "tiny, seed 5: delete it or choose another data.root"
     )
 
 
 def test_a_folder_of_other_files_is_never_written_to(tmp_path):
     (tmp_path / "train.csv").write_text("real data")
-    with pytest.raises(DataError, match="holds files that were not simulated; asked for format 1, size tiny, seed 0"):
+    with pytest.raises(
+        DataError, match=f"holds files that were not simulated; asked for format {FORMAT}, size tiny, seed 0"
+    ):
         SimulatedFolder(str(tmp_path), "tiny").make()
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
