@@ -28,7 +28,7 @@ LAYERS = """
     montage spectrogram_recipe spectrogram_images
     files corpus store windows subset folds
     simulate
-    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
+    preprocess augmentation backbone pool extractor fusion model loss metric calibration mixture metrics_csv module schedule averaging
     source signature check overrides config build trainer scores checkpoint runs predict stages fit
     prepare compare train evaluate simulate.__main__
 """.split()
