@@ -16,19 +16,17 @@ What else the file holds (KL, intervals, diversity) is of the rows that the weig
 
 import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
-from hms.calibration import Calibration, PriorShift, softmax
+from hms.calibration import Calibration, PriorShift, log_of
 from hms.errors import DataError
 from hms.files import first_line
 from hms.labels import CLASSES
-
-Mixing = Literal["linear", "geometric", "greedy"]
-
-_LEAST = 1e-15
+from hms.mixing import Mixing
 
 
 class Mixture(NamedTuple):
@@ -56,7 +54,7 @@ def mix(
 ) -> Float[np.ndarray, "row label"]:
     """The members' weighted mean, or with `geometric` their weighted geometric mean, normalised."""
     if mixing == "geometric":
-        return softmax(np.tensordot(weights, np.log(np.maximum(probabilities, _LEAST)), 1))
+        return scipy.special.softmax(np.tensordot(weights, log_of(probabilities), 1), axis=1)
     return np.tensordot(weights, probabilities, 1)
 
 

@@ -28,9 +28,9 @@ LAYERS = """
     montage spectrogram_recipe spectrogram_images
     files corpus store windows subset folds
     simulate
-    preprocess augmentation backbone pool extractor fusion model loss metric calibration mixture metrics_csv module schedule averaging
-    source signature check overrides config build trainer scores checkpoint runs predict stages fit
-    prepare compare train evaluate simulate.__main__
+    preprocess augmentation backbone pool extractor fusion model loss metric bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables metrics_csv module schedule averaging
+    source signature check overrides config build trainer scores checkpoint runs members predict stages fit
+    prepare compare ensemble train evaluate simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

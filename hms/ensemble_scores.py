@@ -1,0 +1,77 @@
+"""What an ensemble and its members score, how sure that is, and how much the members differ."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.bootstrap import bootstrap_means, interval
+from hms.calibration import PriorShift, full_prior, weights_of_prior
+from hms.metric import kl_divergence
+from hms.mixture import Mixture
+from hms.nested import Fitting, Nested
+from hms.weights import objective, optimality_gap
+
+
+def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:
+    """The keys `kl`, `interval`, `difference`, `diversity`, `weights_of_folds` and `optimality_gap` of ensemble.json.
+
+    Raises ValueError for no draws.
+    """
+    target, found = fitting.target, fitting.probabilities
+    members = np.stack([kl_divergence(target, one) for one in found])  # member row
+    mean, of_nested = kl_divergence(target, found.mean(axis=0)), kl_divergence(target, nested.calibrated)
+    kl = {
+        "members": members.mean(axis=1).tolist(),
+        "mean": float(mean.mean()),
+        "nested": float(of_nested.mean()),
+        "uncalibrated": float(kl_divergence(target, nested.uncalibrated).mean()),
+        "fitted": float(kl_divergence(target, mixture(found)).mean()),
+    }
+    means = bootstrap_means(np.stack([*members, of_nested, mean]), fitting.patient_id, draws, seed)
+    ends, apart = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()
+    minimised = objective(found, target, fitting.row_weight, mixture.mixing)
+    return {
+        "kl": kl,
+        "interval": {"members": ends[:-2], "mean": ends[-1], "nested": ends[-2]},
+        "difference": {"members": apart[:-1], "nested": apart[-1]},
+        "diversity": {"js": _js(found).tolist(), "loss_correlation": _correlation(members).tolist()},
+        "weights_of_folds": [one.weights.tolist() for one in nested.mixtures],
+        "optimality_gap": optimality_gap(minimised, mixture.weights),
+    }
+
+
+def prior_effect(
+    given: dict[str, float], target: Float[np.ndarray, "row label"], found: Float[np.ndarray, "row label"]
+) -> tuple[PriorShift, dict[str, Any]]:
+    """The shift from the rows' mean target to a prior of which some classes are `given`, and what it does to the KL.
+
+    Raises ValueError for a prior that cannot be, or that no weights of the rows have.
+    """
+    source = target.mean(axis=0)
+    shift = PriorShift(source, full_prior(given, source))
+    weights = weights_of_prior(target, shift.target)
+    before, after = kl_divergence(target, found), kl_divergence(target, shift(found))
+    return shift, {
+        "before": float(np.average(before, weights=weights)),
+        "after": float(np.average(after, weights=weights)),
+        "effective_rows": float(weights.sum() ** 2 / (weights**2).sum()),
+        "unweighted": float(after.mean()),
+    }
+
+
+def _js(found: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
+    """Mean over rows of the Jensen-Shannon divergence of two members' predictions, in nats: 0 to log 2."""
+    middle = [[(one + other) / 2 for other in found] for one in found]
+    to_middle = [[kl_divergence(one, both).mean() for both in row] for one, row in zip(found, middle, strict=True)]
+    return (np.array(to_middle) + np.array(to_middle).T) / 2
+
+
+def _correlation(losses: Float[np.ndarray, "member row"]) -> Float[np.ndarray, "member member"]:
+    """Pearson's correlation; 1 of a member with itself, 0 with one that scores every row alike."""
+    centred = losses - losses.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    together = unit @ unit.T
+    np.fill_diagonal(together, 1.0)
+    return together
