@@ -1,8 +1,8 @@
 """An ensemble's mixture, fitted on some patients and scored on others.
 
-Weights that are scored on the rows they were fitted on look better than they are. Here patients are dealt into folds, the
-rows of each fold are predicted by the mixture of all the others, and that is what the ensemble's KL is of. Members
-are taken as they are: each was trained without the patients it predicts, but not without those of the other folds.
+Weights that are scored on the rows they were fitted on look better than they are. Here patients are dealt into folds,
+the rows of each fold are predicted by a mixture that was fitted on all others, and these predictions are scored.
+Members are taken as they are: each was trained without the patients it predicts, but not without those of other folds.
 """
 
 from typing import NamedTuple

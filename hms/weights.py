@@ -38,7 +38,7 @@ def fit_weights(
         jac=True,
         method="SLSQP",
         bounds=[(0, 1)] * members,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
+        constraints=scipy.optimize.LinearConstraint(np.ones(members), 1, 1),
         options={"ftol": 1e-13, "maxiter": 500},
     )
     weights = np.clip(found.x, 0, None)

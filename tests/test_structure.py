@@ -28,7 +28,8 @@ LAYERS = """
     montage spectrogram_recipe spectrogram_images
     files corpus store windows subset folds
     simulate
-    preprocess augmentation backbone pool extractor fusion model loss metric bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables metrics_csv module schedule averaging
+    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
+    bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
     source signature check overrides config build trainer scores checkpoint runs members predict stages fit
     prepare compare ensemble train evaluate simulate.__main__
 """.split()
