@@ -27,6 +27,17 @@ from hms.config import entry_point
 from hms.mixing import Calibrate, Mixing, Weigh
 
 
+class Prior(TypedDict, total=False):
+    """Shares of some classes."""
+
+    seizure: float
+    lpd: float
+    gpd: float
+    lrda: float
+    grda: float
+    other: float
+
+
 class Ensemble(TypedDict):
     """The keys of conf/ensemble.yaml; their values live there."""
 
@@ -38,7 +49,7 @@ class Ensemble(TypedDict):
     mixing: Mixing
     calibrate: Calibrate
     weigh: Weigh
-    prior: dict[str, float] | None
+    prior: Prior
     folds: int
     seed: int
     draws: int
@@ -75,7 +86,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         nested = nest(fitting, config["folds"], config["seed"])
         mixture = fitting.fit()
         scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
-        if config["prior"] is not None:
+        if config["prior"]:
             shift, effect = prior_effect(config["prior"], fitting.target, nested.calibrated)
             mixture = mixture._replace(prior=shift)
     except ValueError as error:

@@ -35,12 +35,12 @@ def _scores(held: dict[str, Any], names: list[str]) -> Table:
     of_folds = np.array(held["weights_of_folds"])
     for i, name in enumerate(names):
         weights = [f"{held['weights'][i]:.3f}", f"{of_folds[:, i].min():.3f}-{of_folds[:, i].max():.3f}"]
-        against = told(kl["members"][i] - kl["mean"], apart["members"][i], "the mean")
+        against = told(kl["members"][i] - kl["mean"], apart["members"][i], "the mean", digits=4)
         table.add_row(name, *weights, f"{kl['members'][i]:.4f}", _range(ends["members"][i]), against)
     table.add_section()
     table.add_row("mean of all", "", "", f"{kl['mean']:.4f}", _range(ends["mean"]), "")
     table.add_row("mixture", "", "", f"{kl['uncalibrated']:.4f}", "", f"{kl['uncalibrated'] - kl['mean']:+.4f}")
-    against = told(kl["nested"] - kl["mean"], apart["nested"], "the mean")
+    against = told(kl["nested"] - kl["mean"], apart["nested"], "the mean", digits=4)
     table.add_row("mixture, calibrated", "", "", f"{kl['nested']:.4f}", _range(ends["nested"]), against)
     table.add_row("the same where it was fitted", "", "", f"{kl['fitted']:.4f}", "", "")
     return table

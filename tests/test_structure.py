@@ -31,7 +31,7 @@ LAYERS = """
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
     bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
     source signature check overrides config build trainer scores checkpoint runs members predict stages fit
-    prepare compare ensemble train evaluate simulate.__main__
+    differences results prepare compare ensemble train evaluate simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 
