@@ -102,7 +102,8 @@ def weights_of_prior(
     found = scipy.optimize.minimize(objective, np.zeros(len(prior)), jac=True, method="BFGS", options={"gtol": 1e-7})
     weights = len(target) * scipy.special.softmax(target @ found.x)
     if np.abs(weights @ target / len(target) - prior).max() > 1e-4:
-        raise ValueError("want classes that some row was voted to be, got a prior that no weights of the rows have")
+        rare = " ".join(name for name, most in zip(CLASSES, target.max(axis=0), strict=True) if most < 0.5)
+        raise ValueError(f"prior: no weights of the rows give it; seldom or never voted for: {rare or 'none'}")
     return weights
 
 
