@@ -3,10 +3,10 @@
 Writes `ensemble.json` and `oof.parquet` into `out`. The json's members, weights, mixing, calibration and prior are told
 in `hms.mixture`. Beside them it holds, KL in nats, lists in the order of the members:
 
-    kl                `members`, `mean` (of all members alike), `nested` (the ensemble, fitted and scored on different
-                      patients), `uncalibrated` (the same without calibration), `fitted` (scored where it was fitted)
-    interval          where 95 % of the draws of a bootstrap over patients lie, of `members`, `mean`, `nested`; and
-    difference        of KL - KL of the mean on the same draws, of `members` and `nested`
+    kl                `members`, `mean` (of all members alike), `uncalibrated` (the mixture, fitted and scored on
+                      different patients), `nested` (the same, calibrated: the ensemble), `fitted` (where it was fitted)
+    interval          of all but `fitted`: where 95 % of the draws of a bootstrap over patients lie
+    difference        of `members`, `uncalibrated` and `nested`: the interval of KL - KL of the mean, on the same draws
     diversity         of two members: `js`, mean Jensen-Shannon divergence of their predictions in nats, and
                       `loss_correlation`, Pearson's of their KL row by row
     weights_of_folds  a list of weights for each patient fold

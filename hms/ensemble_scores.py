@@ -20,21 +20,22 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
     """
     target, found = fitting.target, fitting.probabilities
     members = np.stack([kl_divergence(target, one) for one in found])  # member row
-    mean, of_nested = kl_divergence(target, found.mean(axis=0)), kl_divergence(target, nested.calibrated)
+    ensembles = np.stack([kl_divergence(target, one) for one in (nested.uncalibrated, nested.calibrated)])
+    mean = kl_divergence(target, found.mean(axis=0))
     kl = {
         "members": members.mean(axis=1).tolist(),
         "mean": float(mean.mean()),
-        "nested": float(of_nested.mean()),
-        "uncalibrated": float(kl_divergence(target, nested.uncalibrated).mean()),
+        "uncalibrated": float(ensembles[0].mean()),
+        "nested": float(ensembles[1].mean()),
         "fitted": float(kl_divergence(target, mixture(found)).mean()),
     }
-    means = bootstrap_means(np.stack([*members, of_nested, mean]), fitting.patient_id, draws, seed)
+    means = bootstrap_means(np.stack([*members, *ensembles, mean]), fitting.patient_id, draws, seed)
     ends, apart = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()
     minimised = objective(found, target, fitting.row_weight, mixture.mixing)
     return {
         "kl": kl,
-        "interval": {"members": ends[:-2], "mean": ends[-1], "nested": ends[-2]},
-        "difference": {"members": apart[:-1], "nested": apart[-1]},
+        "interval": {"members": ends[:-3], "mean": ends[-1], "uncalibrated": ends[-3], "nested": ends[-2]},
+        "difference": {"members": apart[:-2], "uncalibrated": apart[-2], "nested": apart[-1]},
         "diversity": {"js": _js(found).tolist(), "loss_correlation": _correlation(members).tolist()},
         "weights_of_folds": [one.weights.tolist() for one in nested.mixtures],
         "optimality_gap": optimality_gap(minimised, mixture.weights),

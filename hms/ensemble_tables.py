@@ -39,9 +39,9 @@ def _scores(held: dict[str, Any], names: list[str]) -> Table:
         table.add_row(name, *weights, f"{kl['members'][i]:.4f}", _range(ends["members"][i]), against)
     table.add_section()
     table.add_row("mean of all", "", "", f"{kl['mean']:.4f}", _range(ends["mean"]), "")
-    table.add_row("mixture", "", "", f"{kl['uncalibrated']:.4f}", "", f"{kl['uncalibrated'] - kl['mean']:+.4f}")
-    against = told(kl["nested"] - kl["mean"], apart["nested"], "the mean", digits=4)
-    table.add_row("mixture, calibrated", "", "", f"{kl['nested']:.4f}", _range(ends["nested"]), against)
+    for name, key in (("mixture", "uncalibrated"), ("mixture, calibrated", "nested")):
+        against = told(kl[key] - kl["mean"], apart[key], "the mean", digits=4)
+        table.add_row(name, "", "", f"{kl[key]:.4f}", _range(ends[key]), against)
     table.add_row("the same where it was fitted", "", "", f"{kl['fitted']:.4f}", "", "")
     return table
 

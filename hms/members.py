@@ -75,7 +75,7 @@ def read_run(run: Path) -> pl.DataFrame:
 
 def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
     try:
-        table = pl.read_csv(path)
+        table = pl.read_csv(path, infer_schema_length=None)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -87,7 +87,8 @@ def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
     if not doubled.is_empty():
         raise DataError(f"{path}: want each row once, got {_row(doubled)} again")
     told = [name for name in VOTE_COLUMNS if name in table.columns]
-    held = table.select(*_KEYS, **predictions, **{f"their_{name}": pl.col(name) for name in told})
+    keys = pl.col(_KEYS).cast(pl.Int64, strict=False)
+    held = table.select(keys, **predictions, **{f"their_{name}": pl.col(name) for name in told})
     found = held.join(train, on=_KEYS, how="left", maintain_order="left")
     unknown = found.filter(pl.col("label_id").is_null())
     if not unknown.is_empty():
