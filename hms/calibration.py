@@ -5,8 +5,9 @@ A calibration is a temperature and a bias per class, p -> softmax(log p / temper
 convex, so that the fit is exact. Changed: biases are held near 0, because they fit the patients at hand.
 
 A prior shift moves probabilities from a population with one share of each class to another (Saerens et al. 2002,
-*Neural Computation* 14, 21-41): p -> p * target / source, normalised. It is right only when a class looks the same in
-both.
+*Neural Computation* 14, 21-41): p -> p * (target / source) ^ strength, normalised. A strength of 1 is theirs, right
+where every window is of one class that looks the same in both populations. Changed: where panels are divided, shares of
+votes move less than classes do, so the strength is fitted.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import scipy
 from jaxtyping import Float
 
 from hms.labels import CLASSES
-from hms.metric import CLIP
+from hms.metric import CLIP, kl_divergence
 from hms.mixing import Calibrate
 
 BIAS_SD = 0.1
@@ -42,10 +43,12 @@ class PriorShift(NamedTuple):
 
     source: Float[np.ndarray, " label"]
     target: Float[np.ndarray, " label"]
+    strength: float
 
     def __call__(self, probabilities: Float[np.ndarray, "row label"]) -> Float[np.ndarray, "row label"]:
         """The probabilities of the other population."""
-        return scipy.special.softmax(log_of(probabilities) + log_of(self.target) - log_of(self.source), axis=1)
+        ratio = log_of(self.target) - log_of(self.source)
+        return scipy.special.softmax(log_of(probabilities) + self.strength * ratio, axis=1)
 
 
 def log_of(probabilities: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
@@ -83,6 +86,22 @@ def fit_calibration(
         options={"ftol": 1e-13, "gtol": 1e-8},
     )
     return Calibration(float(1 / found.x[0]), found.x[1:])
+
+
+def fit_strength(
+    shift: PriorShift,
+    probabilities: Float[np.ndarray, "row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+) -> PriorShift:
+    """The shift with the strength, 0 to 1, that has the least KL over rows weighted to have its prior."""
+
+    def cost(strength: float) -> float:
+        found = shift._replace(strength=strength)(probabilities)
+        return float(np.average(kl_divergence(target, found), weights=row_weight))
+
+    found = scipy.optimize.minimize_scalar(cost, bounds=(0, 1), method="bounded")  # the cost is convex
+    return shift._replace(strength=float(found.x))
 
 
 def weights_of_prior(

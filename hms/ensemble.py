@@ -87,7 +87,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         mixture = fitting.fit()
         scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
         if config["prior"]:
-            shift, effect = prior_effect(config["prior"], fitting.target, nested.calibrated)
+            shift, effect = prior_effect(config["prior"], fitting, nested)
             mixture = mixture._replace(prior=shift)
     except ValueError as error:
         raise UserError(str(error)) from None

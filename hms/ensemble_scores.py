@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.bootstrap import bootstrap_means, interval
-from hms.calibration import PriorShift, full_prior, weights_of_prior
+from hms.calibration import PriorShift, fit_strength, full_prior, weights_of_prior
 from hms.metric import kl_divergence
 from hms.mixture import Mixture
 from hms.nested import Fitting, Nested
@@ -42,18 +42,22 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
     }
 
 
-def prior_effect(
-    given: dict[str, float], target: Float[np.ndarray, "row label"], found: Float[np.ndarray, "row label"]
-) -> tuple[PriorShift, dict[str, Any]]:
+def prior_effect(given: dict[str, float], fitting: Fitting, nested: Nested) -> tuple[PriorShift, dict[str, Any]]:
     """The shift from the rows' mean target to a prior of which some classes are `given`, and what it does to the KL.
 
-    Raises ValueError for a prior that cannot be, or that no weights of the rows have.
+    Its strength is fitted and scored on different patients, too. Raises ValueError for a prior that cannot be, or that
+    no weights of the rows have.
     """
+    target, found = fitting.target, nested.calibrated
     source = target.mean(axis=0)
-    shift = PriorShift(source, full_prior(given, source))
+    shift = PriorShift(source, full_prior(given, source), strength=1.0)
     weights = weights_of_prior(target, shift.target)
-    before, after = kl_divergence(target, found), kl_divergence(target, shift(found))
-    return shift, {
+    shifted = np.empty_like(found)
+    for fold in np.unique(nested.fold):
+        rows, others = nested.fold == fold, nested.fold != fold
+        shifted[rows] = fit_strength(shift, found[others], target[others], weights[others])(found[rows])
+    before, after = kl_divergence(target, found), kl_divergence(target, shifted)
+    return fit_strength(shift, found, target, weights), {
         "before": float(np.average(before, weights=weights)),
         "after": float(np.average(after, weights=weights)),
         "effective_rows": float(weights.sum() ** 2 / (weights**2).sum()),

@@ -64,7 +64,7 @@ def _prior(held: dict[str, Any]) -> str:
     prior, effect = held["prior"], held["prior_effect"]
     shares = ", ".join(f"{name} {prior['source'][name]:.3f} -> {share:.3f}" for name, share in prior["target"].items())
     return (
-        f"Prior shift: {shares}\n"
+        f"Prior shift of strength {prior['strength']:.2f}: {shares}\n"
         f"  KL on the rows weighted to have that prior (worth {effect['effective_rows']:,.0f} rows): "
         f"{effect['before']:.4f} before the shift, {effect['after']:.4f} after\n"
         f"  KL on the rows as they are: {held['kl']['nested']:.4f} before, {effect['unweighted']:.4f} after"

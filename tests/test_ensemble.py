@@ -225,7 +225,9 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
         assert said in printed
     assert f"{effect['before']:.4f} before the shift, {effect['after']:.4f} after" in printed
     assert f"KL on the rows as they are: {kl['nested']:.4f} before, {effect['unweighted']:.4f} after" in printed
+    assert effect["after"] < effect["before"]
     assert effect["unweighted"] > kl["nested"]
+    assert 0 < mixture.prior.strength < 1
 
 
 @pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])

@@ -13,6 +13,7 @@ from hms.calibration import (
     Calibration,
     PriorShift,
     fit_calibration,
+    fit_strength,
     full_prior,
     weights_of_prior,
 )
@@ -156,8 +157,13 @@ def test_a_prior_shift_gives_the_other_population_its_shares():
     chance = draw.dirichlet(np.ones(40), 6)  # class value: of an observation with 40 values, given the class
     before, after = ((share[:, None] * chance).T for share in (source, target))
     before, after = (joint / joint.sum(axis=1, keepdims=True) for joint in (before, after))
-    np.testing.assert_allclose(PriorShift(source, target)(before), after)
-    np.testing.assert_allclose(PriorShift(target, source)(after), before)
+    np.testing.assert_allclose(PriorShift(source, target, 1.0)(before), after)
+    np.testing.assert_allclose(PriorShift(target, source, 1.0)(after), before)
+    np.testing.assert_allclose(PriorShift(source, target, 0.0)(before), before)
+    weights = source @ chance  # of the 40 values, each a row
+    for true in (1.0, 0.4):
+        shift = PriorShift(source, target, true)
+        assert fit_strength(shift, before, shift(before), weights).strength == pytest.approx(true, abs=1e-3)
 
 
 def test_weighted_rows_have_the_prior():
@@ -193,7 +199,7 @@ def test_classes_that_are_not_named_share_the_rest_as_before():
 def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):
     found, _, _ = made(5)
     calibration = Calibration(0.9, np.array([0.1, -0.1, 0, 0, 0.2, -0.2]))
-    for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))):
+    for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7)):
         mixture = Mixture("geometric", np.array([0.1, 0.2, 0.3, 0.4]), calibration, prior)
         (tmp_path / "ensemble.json").write_text(json.dumps({"members": ["a", "b", "c", "d"], **mixture.as_json()}))
         members, again = read_ensemble(tmp_path / "ensemble.json")
