@@ -67,9 +67,8 @@ def prior_effect(given: dict[str, float], fitting: Fitting, nested: Nested) -> t
 
 def _js(found: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
     """Mean over rows of the Jensen-Shannon divergence of two members' predictions, in nats: 0 to log 2."""
-    middle = [[(one + other) / 2 for other in found] for one in found]
-    to_middle = [[kl_divergence(one, both).mean() for both in row] for one, row in zip(found, middle, strict=True)]
-    return (np.array(to_middle) + np.array(to_middle).T) / 2
+    to_middle = np.array([[kl_divergence(one, (one + other) / 2).mean() for other in found] for one in found])
+    return (to_middle + to_middle.T) / 2
 
 
 def _correlation(losses: Float[np.ndarray, "member row"]) -> Float[np.ndarray, "member member"]:

@@ -230,6 +230,19 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
     assert 0 < mixture.prior.strength < 1
 
 
+def test_diversity_is_0_between_alike_and_log_2_between_opposed(train, tmp_path, monkeypatch, capsys):
+    one = predicted(train, 1, 1)
+    sure = [one.with_columns(pl.lit(float(name == top)).alias(name) for name in CLASSES) for top in ("lpd", "gpd")]
+    for name, table in (("a", one), ("b", one), ("c", sure[0]), ("d", sure[1])):
+        run(tmp_path / "runs" / name, table)
+    command(monkeypatch, str(tmp_path / "runs/*"), f"out={tmp_path / 'out'}", "draws=10")
+    diversity = json.loads((tmp_path / "out/ensemble.json").read_text())["diversity"]
+    js, together = np.array(diversity["js"]), np.array(diversity["loss_correlation"])
+    assert (js[0, 1], js[2, 3]) == (0, pytest.approx(np.log(2), rel=1e-6))
+    assert together[0, 1] == pytest.approx(1)
+    np.testing.assert_allclose([js, together], [js.T, together.T])
+
+
 @pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])
 def test_other_mixings_are_scored_alike(words: list[str], runs, tmp_path, monkeypatch, capsys):
     command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10", *words)
