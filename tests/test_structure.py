@@ -29,8 +29,9 @@ LAYERS = """
     files corpus store windows subset folds
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
-    source signature check overrides config build trainer scores checkpoint runs predict stages fit
-    prepare compare train evaluate simulate.__main__
+    bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
+    source signature check overrides config build trainer scores checkpoint runs members predict stages fit
+    differences results prepare compare ensemble train evaluate simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

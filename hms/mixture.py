@@ -1,0 +1,92 @@
+"""One prediction from several members, and the file that says how: `ensemble.json`.
+
+`read_ensemble(path)` gives the members and the `Mixture`; `mixture(probabilities)` of (member, row, label) is what the
+ensemble predicts for any data, the members in the order of the file. A member that is a run predicts by the mean of all
+its finished folds.
+
+    members        list of text: run folders, or CSV files of other people's models, which cannot predict new data
+    weights        list, one per member, in their order; at least 0, sum 1
+    mixing         "linear" (sum of weight * p), "greedy" (the same, weights found by greedy selection) or
+                   "geometric" (product of p ^ weight, normalised)
+    calibration    {"temperature": T, "bias": {class: nats}}: then softmax(log p / T + bias); 1 and zeros change nothing
+    prior          null, or {"source": {class: share}, "target": {class: share}, "strength": s}: then
+                   p * (target / source) ^ s, normalised
+
+What else the file holds (KL, intervals, diversity) is of the rows that the weights were fitted on; see `hms.ensemble`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy
+from jaxtyping import Float
+
+from hms.calibration import Calibration, PriorShift, log_of
+from hms.errors import DataError
+from hms.files import first_line
+from hms.labels import CLASSES
+from hms.mixing import Mixing
+
+
+class Mixture(NamedTuple):
+    """Weights of the members, how they are mixed, and what is done to the result."""
+
+    mixing: Mixing
+    weights: Float[np.ndarray, " member"]
+    calibration: Calibration
+    prior: PriorShift | None
+
+    def __call__(self, probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "row label"]:
+        """The ensemble's probabilities."""
+        found = self.calibration(mix(probabilities, self.weights, self.mixing))
+        return self.prior(found) if self.prior else found
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of ensemble.json that `read_ensemble` reads, `members` aside."""
+        calibration = {"temperature": self.calibration.temperature, "bias": _named(self.calibration.bias)}
+        prior = self.prior and {
+            "source": _named(self.prior.source),
+            "target": _named(self.prior.target),
+            "strength": self.prior.strength,
+        }
+        return {"weights": self.weights.tolist(), "mixing": self.mixing, "calibration": calibration, "prior": prior}
+
+
+def mix(
+    probabilities: Float[np.ndarray, "member row label"], weights: Float[np.ndarray, " member"], mixing: Mixing
+) -> Float[np.ndarray, "row label"]:
+    """The members' weighted mean, or with `geometric` their weighted geometric mean, normalised."""
+    if mixing == "geometric":
+        return scipy.special.softmax(np.tensordot(weights, log_of(probabilities), 1), axis=1)
+    return np.tensordot(weights, probabilities, 1)
+
+
+def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
+    """Members and mixture of an ensemble.json. Raises DataError for a file that is not one."""
+    try:
+        held = json.loads(path.read_text())
+        calibration, prior = held["calibration"], held["prior"]
+        mixture = Mixture(
+            held["mixing"],
+            np.array(held["weights"], float),
+            Calibration(float(calibration["temperature"]), _listed(calibration["bias"])),
+            prior and PriorShift(_listed(prior["source"]), _listed(prior["target"]), float(prior["strength"])),
+        )
+        members = [str(member) for member in held["members"]]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; hms.ensemble writes it") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not an ensemble of hms.ensemble ({first_line(error)})") from None
+    if len(members) != len(mixture.weights):
+        raise DataError(f"{path}: want a weight per member ({len(members)}), got {len(mixture.weights)}")
+    return members, mixture
+
+
+def _named(values: Float[np.ndarray, " label"]) -> dict[str, float]:
+    return dict(zip(CLASSES, values.tolist(), strict=True))
+
+
+def _listed(values: dict[str, float]) -> Float[np.ndarray, " label"]:
+    return np.array([values[name] for name in CLASSES], float)
