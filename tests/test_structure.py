@@ -26,11 +26,12 @@ LAYERS = """
     __init__ errors console
     labels electrodes batch
     montage spectrogram_recipe spectrogram_images
-    files corpus store windows subset folds
+    files tables corpus stream store windows subset folds
     simulate
-    preprocess augmentation backbone pool extractor fusion model loss metric calibration mixture metrics_csv module schedule averaging
-    source signature check overrides config build trainer scores checkpoint runs predict stages fit
-    prepare compare train evaluate simulate.__main__
+    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
+    calibration mixture
+    source signature check overrides config build trainer scores checkpoint runs members inference submission stages fit
+    prepare compare train evaluate predict simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 
