@@ -68,7 +68,7 @@ def predict(config: dict[str, Any]) -> None:
     filled = table.select(CLASSES).mean().join(pl.DataFrame({"eeg_id": lost}, {"eeg_id": pl.Int64}), how="cross")
     out = Path(config["out"])
     write_submission(out, folder.root, pl.concat([table, filled]))
-    print(f"{out}: {len(rows):,} rows, the mean of {len(folds)} models")
+    print(f"{out}: {len(rows):,} rows, by {len(folds)} model(s) of {len(members.folds)} run(s)")
 
 
 @entry_point("predict", Predict)
