@@ -35,20 +35,20 @@ def predict(config: dict[str, Any]) -> None:
     from hms.errors import DataError, UserError
     from hms.inference import best_device, by_model
     from hms.labels import CLASSES
-    from hms.members import read_members
+    from hms.predictors import read_predictors
     from hms.stream import bad_files, batches
     from hms.submission import wanted, write_submission
     from hms.tables import read_test
 
     if config["batch_size"] < 1:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
-    members = read_members(config["run"], config["ensemble"])
+    predictors = read_predictors(config["run"], config["ensemble"])
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     folder.make()
     rows = read_test(folder.root / "test.csv")
     wanted(folder.root)  # a mistake there should not wait for the predictions
-    folds = [fold for run in members.folds.values() for fold in run]
+    folds = [fold for run in predictors.folds.values() for fold in run]
     models = [load_model(fold) for fold in folds]
     with_spectrogram = any(model.reads_spectrogram for model in models)
     bad = bad_files(folder.root, rows, with_spectrogram)
@@ -64,14 +64,14 @@ def predict(config: dict[str, Any]) -> None:
     for fold, of_fold in zip(folds, found, strict=True):
         if not np.isfinite(of_fold).all():
             raise UserError(f"{fold}: the model predicts NaN; its training diverged")
-    table = pl.DataFrame(members.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
+    table = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     filled = table.select(CLASSES).mean().join(pl.DataFrame({"eeg_id": lost}, {"eeg_id": pl.Int64}), how="cross")
     out = Path(config["out"])
     write_submission(out, folder.root, pl.concat([table, filled]))
-    print(f"{out}: {len(rows):,} rows, by {len(folds)} model(s) of {len(members.folds)} run(s)")
+    print(f"{out}: {len(rows):,} rows, by {len(folds)} model(s) of {len(predictors.folds)} run(s)")
 
 
-@entry_point("predict", Predict)
+@entry_point("predict", Predict, positional="run")
 def main(config: dict[str, Any]) -> None:
     """Write the submission."""
     predict(config)

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from hms.errors import UserError
-from hms.members import Members, read_members
+from hms.predictors import Predictors, read_predictors
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,12 +27,12 @@ PACKAGES = "antlr4-python3-runtime hydra-core jaxtyping nnaudio omegaconf timm w
 polars; rich, PyYAML, huggingface-hub and what they need are there, too. Lightning and wandb only train."""
 
 
-def copy_members(members: Members, folder: Path, half: bool) -> None:
+def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/` and an ensemble.json that names the runs there; `half` keeps weights as float16."""
-    names = [run.parent.name if folds == [run] else run.name for run, folds in members.folds.items()]
+    names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"run: want runs whose folders have different names, got {', '.join(sorted(twice))} again")
-    for name, folds in zip(names, members.folds.values(), strict=True):
+    for name, folds in zip(names, predictors.folds.values(), strict=True):
         for fold in folds:
             into = folder / "runs" / name / fold.name
             into.mkdir(parents=True)
@@ -41,7 +41,7 @@ def copy_members(members: Members, folder: Path, half: bool) -> None:
             if half:
                 held["weights"] = {k: w.half() if w.is_floating_point() else w for k, w in held["weights"].items()}
             torch.save(held, into / "model.ckpt")
-    ensemble = {"members": [f"runs/{name}" for name in names], **members.mixture.as_json()}
+    ensemble = {"members": [f"runs/{name}" for name in names], **predictors.mixture.as_json()}
     (folder / "ensemble.json").write_text(json.dumps(ensemble, indent=1))
 
 
@@ -68,11 +68,11 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other numbers")
     given = parser.parse_args()
     try:
-        members = read_members(given.run, given.ensemble)
+        predictors = read_predictors(given.run, given.ensemble)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=given.out.parent) as scratch:
             folder = Path(scratch, "kaggle")
-            copy_members(members, folder, given.half)
+            copy_runs(predictors, folder, given.half)
             make_wheels(folder / "wheels")
             shutil.copy(ROOT / "scripts" / "kaggle_notebook.py", folder)
             shutil.rmtree(given.out, ignore_errors=True)
@@ -80,8 +80,10 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     size = sum(file.stat().st_size for file in given.out.rglob("*") if file.is_file()) / 1e6
-    folds = sum(map(len, members.folds.values()))
-    print(f"{given.out}: {len(members.folds)} run(s), {folds} model(s), {size:.1f} MB; upload it as a Kaggle dataset")
+    folds = sum(map(len, predictors.folds.values()))
+    print(
+        f"{given.out}: {len(predictors.folds)} run(s), {folds} model(s), {size:.1f} MB; upload it as a Kaggle dataset"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A submission from trained models and test files alone: what is in it, what is refused, and in which words."""
 
 import importlib
+import importlib.util
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import polars as pl
@@ -18,10 +20,11 @@ from material import config, quick
 
 from hms.build import build
 from hms.checkpoint import load_model, save_model
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.metric import kl_divergence
+from hms.predictors import read_predictors
 from hms.store import Store, build_store
 from hms.submission import check_submission, write_submission
 from hms.tables import read_labels
@@ -130,7 +133,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 ):
     made = []
     for size in (4, 4, 3):
-        say(f"run=[{runs[0]},{runs[1]}]", f"batch_size={size}", *of(folder))
+        say(f"run={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
         made.append((tmp_path / "submission.csv").read_bytes())
         (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
     assert made[0] == made[1]
@@ -140,7 +143,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 def test_runs_count_alike_however_many_folds_they_have(
     folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
 ):
-    say(f"run={runs[0].parent / '*'}", *of(folder))
+    say(*map(str, runs), *of(folder))
     found = read(tmp_path / "submission.csv")
     mean = (expected(both, found, runs[0]) + expected(both, found, runs[1])) / 2
     np.testing.assert_allclose(found.select(CLASSES), mean, atol=1e-6)
@@ -391,3 +394,72 @@ def test_predicting_asks_no_network_and_imports_nothing_that_only_trains(
     imported = done.stderr.split()
     assert {"torch", "nnAudio", "hms"} <= {*imported}
     assert not {"wandb", "lightning", "huggingface_hub"} & {*imported}
+
+
+# A notebook of Kaggle's
+
+
+@pytest.fixture(scope="module")
+def kaggle_folder() -> ModuleType:
+    """The script that builds the folder."""
+    spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precision_nearly(
+    kaggle_folder: ModuleType, folder: Path, runs: list[Path], say: Say, tmp_path: Path
+):
+    say(*map(str, runs), *of(folder))
+    as_trained, exact = read(tmp_path / "submission.csv"), (tmp_path / "submission.csv").read_bytes()
+    for half in (False, True):
+        into = tmp_path / f"half_{half}"
+        into.mkdir()
+        kaggle_folder.copy_runs(read_predictors([str(run) for run in runs], None), into, half)
+        say(f"ensemble={into}", *of(folder))
+        assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
+        np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
+    sizes = [sum(path.stat().st_size for path in tmp_path.glob(f"half_{half}/runs/*/*/*")) for half in (True, False)]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
+    again = shutil.copytree(runs[0], tmp_path / runs[0].name)
+    with pytest.raises(UserError, match=r"run: want runs whose folders have different names, got one-1a again"):
+        kaggle_folder.copy_runs(read_predictors([str(runs[0]), str(again)], None), tmp_path / "out", False)
+
+
+def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):
+    locked = re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {*kaggle_folder.PACKAGES} <= {*locked}
+
+
+@pytest.mark.slow
+def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
+    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], say: Say, tmp_path: Path
+):
+    """Fetches wheels from the package index, then needs no network, and says so where a sandbox can be had."""
+    say(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    made = tmp_path / "kaggle"
+    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--run", *map(str, runs), "--out", str(made))
+    subprocess.run(build_it, check=True)
+    image = tmp_path / "image"
+    image.mkdir()
+    ours = {"hms", "hydra", "antlr4", "jaxtyping", "nnAudio", "omegaconf", "timm", "wadler_lindig"}
+    only_train = {"wandb", "lightning", "lightning_fabric", "pytorch_lightning"}
+    names = {name.replace("-", "_") for name in kaggle_folder.PACKAGES} | {"hms"}
+    for path in Path(np.__file__).parents[1].iterdir():
+        inside = path.name.partition("-")[0].lower()
+        if path.suffix != ".pth" and path.name not in ours | only_train and inside not in names:
+            (image / path.name).symlink_to(path)
+    subprocess.run(python("-m", "venv", "--without-pip", str(tmp_path / "venv")), check=True)
+    (site,) = tmp_path.glob("venv/lib/python*/site-packages")
+    (site / "image.pth").write_text(str(image))
+    sandbox = ["unshare", "--map-root-user", "--net"] if shutil.which("unshare") else []
+    words = [f"data.root={corpus}", "flips=false", "accelerator=cpu"]
+    script = [str(tmp_path / "venv/bin/python"), str(made / "kaggle_notebook.py"), *words]
+    done = subprocess.run([*sandbox, *script], cwd=tmp_path / "venv", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name.partition("-")[0].lower() for path in site.glob("*.dist-info")} == names
+    assert (tmp_path / "venv" / "submission.csv").read_bytes() == (tmp_path / "submission.csv").read_bytes()

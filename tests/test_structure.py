@@ -30,7 +30,8 @@ LAYERS = """
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
     calibration mixture
-    source signature check overrides config build trainer scores checkpoint runs members inference submission stages fit
+    source signature check overrides config build trainer scores checkpoint runs predictors
+    inference submission stages fit
     prepare compare train evaluate predict simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.calibration import unchanged
+from hms.calibration import Calibration
 from hms.errors import UserError
+from hms.labels import CLASSES
 from hms.mixture import Mixture, read_ensemble
 from hms.runs import finished_folds
 
 
-class Members(NamedTuple):
+class Predictors(NamedTuple):
     """Runs that predict together."""
 
     folds: dict[Path, list[Path]]
@@ -28,7 +29,7 @@ class Members(NamedTuple):
         return self.mixture(np.stack(by_run))
 
 
-def read_members(run: str | list[str] | None, ensemble: str | None) -> Members:
+def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predictors:
     """The runs that are named, patterns included, or those of the ensemble.json in the folder `ensemble`.
 
     An ensemble's runs are looked for beside that file first; those without weight are left out. Raises UserError
@@ -42,11 +43,12 @@ def read_members(run: str | list[str] | None, ensemble: str | None) -> Members:
     runs = dict.fromkeys(Path(name) for pattern in patterns for name in sorted(glob.glob(pattern)) or [pattern])
     if not runs:
         raise UserError("run: want at least one, got none")
-    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), unchanged(), None)
-    return Members({run: finished_folds(run) for run in runs}, mean)
+    as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
+    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
+    return Predictors({run: finished_folds(run) for run in runs}, mean)
 
 
-def _of_ensemble(folder: Path) -> Members:
+def _of_ensemble(folder: Path) -> Predictors:
     names, mixture = read_ensemble(folder / "ensemble.json")
     used = np.flatnonzero(mixture.weights)
     runs = [next(filter(Path.is_dir, (folder / names[i], Path(names[i]))), None) for i in used]
@@ -56,4 +58,6 @@ def _of_ensemble(folder: Path) -> Members:
                 f"{folder / 'ensemble.json'}: want a run folder for each member with weight, got '{names[i]}' "
                 "(no such folder); other people's files predict nothing new"
             )
-    return Members({run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used]))
+    return Predictors(
+        {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used])
+    )
