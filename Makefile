@@ -7,8 +7,8 @@ DATA ?= data/hms
 CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
+RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
-RUNS ?= $(wildcard runs/$(EXPERIMENT)-*)
 ENSEMBLE ?=
 ARGS ?=
 comma := ,
@@ -47,6 +47,9 @@ fold-%: setup  ## One fold of EXPERIMENT: fold-0 ... fold-4
 members: setup  ## All five folds of all MEMBERS
 	$(RUN) hms.train -m experiment=$(MEMBERS) 'fold=range(0,5)' $(CORPUS) $(ARGS)
 
+ensemble: setup  ## Mix what the MEMBERS predict out of fold, or RUNS="runs/a-* runs/b-*"
+	$(RUN) hms.ensemble $(RUNS) $(ARGS)
+
 teacher: folds  ## The folds of EXPERIMENT, for a student to learn from
 
 student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
@@ -77,4 +80,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members teacher student submit kaggle test lint hooks lock clean
+.PHONY: help setup demo data prepare folds members ensemble teacher student submit kaggle test lint hooks lock clean

@@ -2,25 +2,29 @@
 
 A calibration is a temperature and a bias per class, p -> softmax(log p / temperature + bias): temperature scaling
 (Guo et al. 2017, arXiv 1706.04599) and the class biases of the 3rd-place solution. In (1 / temperature, bias) the KL is
-convex, so that the fit is exact.
+convex, so that the fit is exact. Changed: biases are held near 0, because they fit the patients at hand.
 
 A prior shift moves probabilities from a population with one share of each class to another (Saerens et al. 2002,
-*Neural Computation* 14, 21-41): p -> p * target / source, normalised. It is right only when a class looks the same in
-both.
+*Neural Computation* 14, 21-41): p -> p * (target / source) ^ strength, normalised. A strength of 1 is theirs, right
+where every window is of one class that looks the same in both populations. Changed: where panels are divided, shares of
+votes move less than classes do, so the strength is fitted.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
 from hms.labels import CLASSES
+from hms.metric import CLIP, kl_divergence
+from hms.mixing import Calibrate
 
-Calibrate = Literal["none", "temperature", "bias", "temperature_bias"]
-"""What of a calibration is fitted; the rest stays as it changes nothing."""
+BIAS_SD = 0.1
+"""Nats: how large a bias is expected to be before any patient is seen (a normal prior; each patient is one voice)."""
 
-_LEAST = 1e-15
-"""As in the metric: a logarithm is of this at least."""
+_SHARPEST = 100.0
+"""Bound on the temperature and on its inverse."""
 
 
 class Calibration(NamedTuple):
@@ -31,7 +35,7 @@ class Calibration(NamedTuple):
 
     def __call__(self, probabilities: Float[np.ndarray, "row label"]) -> Float[np.ndarray, "row label"]:
         """The calibrated probabilities."""
-        return softmax(_log(probabilities) / self.temperature + self.bias)
+        return scipy.special.softmax(log_of(probabilities) / self.temperature + self.bias, axis=1)
 
 
 class PriorShift(NamedTuple):
@@ -39,22 +43,102 @@ class PriorShift(NamedTuple):
 
     source: Float[np.ndarray, " label"]
     target: Float[np.ndarray, " label"]
+    strength: float
 
     def __call__(self, probabilities: Float[np.ndarray, "row label"]) -> Float[np.ndarray, "row label"]:
         """The probabilities of the other population."""
-        return softmax(_log(probabilities) + _log(self.target) - _log(self.source))
+        ratio = log_of(self.target) - log_of(self.source)
+        return scipy.special.softmax(log_of(probabilities) + self.strength * ratio, axis=1)
 
 
-def unchanged() -> Calibration:
-    """The calibration that changes nothing."""
-    return Calibration(1.0, np.zeros(len(CLASSES)))
+def log_of(probabilities: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
+    """Logarithms, finite at 0, too."""
+    return np.log(np.maximum(probabilities, CLIP))
 
 
-def softmax(logits: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
-    """Probabilities over the last axis."""
-    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
+def fit_calibration(
+    probabilities: Float[np.ndarray, "row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+    patients: int,
+    what: Calibrate,
+) -> Calibration:
+    """The calibration with the least KL over rows of so many patients, each of which rows counts `row_weight`."""
+    logs, share = log_of(probabilities), row_weight / row_weight.sum()
+    wanted = share[:, None] * target
+    penalty = 1 / (2 * patients * BIAS_SD**2)
+
+    def objective(x: Float[np.ndarray, " parameter"]) -> tuple[float, Float[np.ndarray, " parameter"]]:
+        logits = x[0] * logs + x[1:]
+        total = scipy.special.logsumexp(logits, axis=1)
+        excess = share[:, None] * np.exp(logits - total[:, None]) - wanted
+        slope = np.concatenate([[(excess * logs).sum()], excess.sum(axis=0) + 2 * penalty * x[1:]])
+        return float(share @ total - (wanted * logits).sum() + penalty * x[1:] @ x[1:]), slope
+
+    sharpness = (1 / _SHARPEST, _SHARPEST) if "temperature" in what else (1, 1)
+    bias = (None, None) if "bias" in what else (0, 0)
+    found = scipy.optimize.minimize(
+        objective,
+        np.array([1.0] + [0.0] * len(CLASSES)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[sharpness] + [bias] * len(CLASSES),
+        options={"ftol": 1e-13, "gtol": 1e-8},
+    )
+    return Calibration(float(1 / found.x[0]), found.x[1:])
 
 
-def _log(probabilities: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
-    return np.log(np.maximum(probabilities, _LEAST))
+def fit_strength(
+    shift: PriorShift,
+    probabilities: Float[np.ndarray, "row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+) -> PriorShift:
+    """The shift with the strength, 0 to 1, that has the least KL over rows weighted to have its prior."""
+
+    def cost(strength: float) -> float:
+        found = shift._replace(strength=strength)(probabilities)
+        return float(np.average(kl_divergence(target, found), weights=row_weight))
+
+    found = scipy.optimize.minimize_scalar(cost, bounds=(0, 1), method="bounded")  # the cost is convex
+    return shift._replace(strength=float(found.x))
+
+
+def weights_of_prior(
+    target: Float[np.ndarray, "row label"], prior: Float[np.ndarray, " label"]
+) -> Float[np.ndarray, " row"]:
+    """Weights of mean 1 under which the mean target of the rows is `prior`, as even as such weights can be.
+
+    They are exp(a number per class times its share of the row's votes), so none is negative. Raises ValueError where
+    no weights do it: a class that nobody voted for cannot be had.
+    """
+
+    def objective(x: Float[np.ndarray, " label"]) -> tuple[float, Float[np.ndarray, " label"]]:
+        tilt = target @ x
+        total = scipy.special.logsumexp(tilt)
+        return float(total - x @ prior), target.T @ np.exp(tilt - total) - prior
+
+    found = scipy.optimize.minimize(objective, np.zeros(len(prior)), jac=True, method="BFGS", options={"gtol": 1e-7})
+    weights = len(target) * scipy.special.softmax(target @ found.x)
+    if np.abs(weights @ target / len(target) - prior).max() > 1e-4:
+        rare = " ".join(name for name, most in zip(CLASSES, target.max(axis=0), strict=True) if most < 0.5)
+        raise ValueError(f"prior: no weights of the rows give it; seldom or never voted for: {rare or 'none'}")
+    return weights
+
+
+def full_prior(given: dict[str, float], source: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
+    """The shares of all classes when some are given: the others divide the rest as they do in `source`.
+
+    Raises ValueError for shares that are none, or that leave the wrong rest.
+    """
+    for name, share in given.items():
+        if not 0 < share < 1:
+            raise ValueError(f"prior.{name}: want a share between 0 and 1, got {share}")
+    others = np.array([name not in given for name in CLASSES])
+    rest = 1 - sum(given.values())
+    if (rest <= 0) if others.any() else abs(rest) > 1e-3:
+        wish = "less than 1 for the named classes together" if others.any() else "1 for all classes together"
+        raise ValueError(f"prior: want {wish}, got {sum(given.values()):g}")
+    shares = np.array([given.get(name, 0.0) for name in CLASSES])
+    shares[others] = rest * source[others] / source[others].sum()
+    return shares / shares.sum()

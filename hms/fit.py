@@ -46,7 +46,9 @@ def fit(config: dict[str, Any]) -> float:
         fold = _Fold(config, model, store, run, *_patients(config, store))
         device = fold.train()
         save_model(run, model, config)
-        scores = fold.predict(device, truth) | {"seconds": round(time.monotonic() - began_s, 1)}
+        parameters = sum(one.numel() for one in model.parameters())
+        taken = {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+        scores = fold.predict(device, truth) | taken
         with replacing(run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
         for left in (run / "last.ckpt", run / "pretrain" / "weights.ckpt"):

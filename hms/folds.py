@@ -5,7 +5,9 @@ same folds on every machine and library version. Patients with high-vote EEGs ar
 their number of EEGs; pre-training on low votes must leave out a fold's patients too, so all of them have one.
 """
 
+import numpy as np
 import polars as pl
+from jaxtyping import Int
 
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
 
@@ -15,9 +17,7 @@ def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
 
     Raises ValueError for fewer than two folds or fewer patients than folds.
     """
-    patients = rows["patient_id"].n_unique()
-    if not 2 <= folds <= patients:
-        raise ValueError(f"folds: want 2 to {patients} (the number of patients), got {folds}")
+    _want_folds(folds, rows["patient_id"].n_unique())
     counts = _class_counts(rows)
     total = [max(1, sum(count[label] for _, count in counts)) for label in range(len(CLASSES))]
     share = [10**9 // n for n in total]  # a rare class counts as much as a common one
@@ -50,3 +50,18 @@ def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:
     for patient, label in leading.iter_rows():
         counts[patient][label] += 1
     return list(counts.items())
+
+
+def random_folds(patient_id: Int[np.ndarray, " row"], folds: int, seed: int) -> Int[np.ndarray, " row"]:
+    """The fold (0 ... folds-1) of each row when patients are dealt at random; as many patients in each as can be.
+
+    Raises ValueError for fewer than two folds or fewer patients than folds.
+    """
+    patients, place = np.unique(patient_id, return_inverse=True)
+    _want_folds(folds, len(patients))
+    return (np.random.default_rng(seed).permutation(len(patients)) % folds)[place]
+
+
+def _want_folds(folds: int, patients: int) -> None:
+    if not 2 <= folds <= patients:
+        raise ValueError(f"folds: want 2 to {patients} (the number of patients), got {folds}")

@@ -9,14 +9,15 @@ from jaxtyping import Float
 
 from hms.labels import CLASSES
 
-_CLIP = 1e-15
+CLIP = 1e-15
+"""No prediction counts as less, or as nearer to 1."""
 
 
 def kl_divergence(
     target: Float[np.ndarray, "row label"], prediction: Float[np.ndarray, "row label"]
 ) -> Float[np.ndarray, " row"]:
     """KL(target || prediction) of each row, in nats."""
-    clipped = np.clip(prediction, _CLIP, 1 - _CLIP)
+    clipped = np.clip(prediction, CLIP, 1 - CLIP)
     ratio = np.where(target > 0, target, 1.0) / clipped
     return (target * np.log(ratio)).sum(axis=1)
 

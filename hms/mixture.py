@@ -9,26 +9,25 @@ its finished folds.
     mixing         "linear" (sum of weight * p), "greedy" (the same, weights found by greedy selection) or
                    "geometric" (product of p ^ weight, normalised)
     calibration    {"temperature": T, "bias": {class: nats}}: then softmax(log p / T + bias); 1 and zeros change nothing
-    prior          null, or {"source": {class: share}, "target": {class: share}}: then p * target / source, normalised
+    prior          null, or {"source": {class: share}, "target": {class: share}, "strength": s}: then
+                   p * (target / source) ^ s, normalised
 
 What else the file holds (KL, intervals, diversity) is of the rows that the weights were fitted on; see `hms.ensemble`.
 """
 
 import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
-from hms.calibration import Calibration, PriorShift, softmax
+from hms.calibration import Calibration, PriorShift, log_of
 from hms.errors import DataError
 from hms.files import first_line
 from hms.labels import CLASSES
-
-Mixing = Literal["linear", "geometric", "greedy"]
-
-_LEAST = 1e-15
+from hms.mixing import Mixing
 
 
 class Mixture(NamedTuple):
@@ -47,7 +46,11 @@ class Mixture(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """The keys of ensemble.json that `read_ensemble` reads, `members` aside."""
         calibration = {"temperature": self.calibration.temperature, "bias": _named(self.calibration.bias)}
-        prior = self.prior and {"source": _named(self.prior.source), "target": _named(self.prior.target)}
+        prior = self.prior and {
+            "source": _named(self.prior.source),
+            "target": _named(self.prior.target),
+            "strength": self.prior.strength,
+        }
         return {"weights": self.weights.tolist(), "mixing": self.mixing, "calibration": calibration, "prior": prior}
 
 
@@ -56,7 +59,7 @@ def mix(
 ) -> Float[np.ndarray, "row label"]:
     """The members' weighted mean, or with `geometric` their weighted geometric mean, normalised."""
     if mixing == "geometric":
-        return softmax(np.tensordot(weights, np.log(np.maximum(probabilities, _LEAST)), 1))
+        return scipy.special.softmax(np.tensordot(weights, log_of(probabilities), 1), axis=1)
     return np.tensordot(weights, probabilities, 1)
 
 
@@ -69,7 +72,7 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
             held["mixing"],
             np.array(held["weights"], float),
             Calibration(float(calibration["temperature"]), _listed(calibration["bias"])),
-            prior and PriorShift(_listed(prior["source"]), _listed(prior["target"])),
+            prior and PriorShift(_listed(prior["source"]), _listed(prior["target"]), float(prior["strength"])),
         )
         members = [str(member) for member in held["members"]]
     except FileNotFoundError:

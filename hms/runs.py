@@ -14,6 +14,7 @@ the corpus counts by its fingerprint, not its path.
     scores.json       written last: the run is finished
 """
 
+import glob
 import hashlib
 import json
 import math
@@ -27,7 +28,7 @@ import polars as pl
 from omegaconf import OmegaConf
 
 from hms.console import say
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.files import replacing
 from hms.scores import score, show
 
@@ -57,7 +58,7 @@ def is_finished(folder: Path) -> bool:
 
 def finished_folds(run: Path) -> list[Path]:
     """Folders of the finished folds of a run, or the one folder of a fold. Raises DataError where there is none."""
-    folds = [run] if is_finished(run) else sorted(path.parent for path in run.glob("fold*_seed*/scores.json"))
+    folds = _finished(run)
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
     return folds
@@ -104,6 +105,26 @@ def corpus_of(folder: Path) -> str:
 def scored_folds(run: Path) -> list[Path]:
     """Folders of the finished folds that held somebody out."""
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
+
+
+def scored_runs(patterns: list[str]) -> list[Path]:
+    """Runs, each once, that the patterns match and of which a finished fold held somebody out.
+
+    Other things that they match, as a shell's * does, are passed over, folders with a word. Raises UserError for a
+    pattern that matches nothing, and where no run is left.
+    """
+    found = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
+    paths = [*dict.fromkeys(path for matches in found.values() for path in matches)]
+    runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in _finished(path))]
+    if empty := patterns if not runs else [pattern for pattern, matches in found.items() if not matches]:
+        raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
+    if passed := [str(path) for path in paths if path.is_dir() and path not in runs]:
+        say(f"passed over, as no finished fold of theirs held somebody out: {', '.join(passed)}")
+    return runs
+
+
+def _finished(run: Path) -> list[Path]:
+    return [run] if is_finished(run) else sorted(path.parent for path in run.glob("fold*_seed*/scores.json"))
 
 
 def summarise(folder: Path, truth: pl.DataFrame | None) -> float:

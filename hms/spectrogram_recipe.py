@@ -8,8 +8,8 @@ was recovered from their files and agrees with them in log-power at r >= 0.9998.
 from functools import cache
 
 import numpy as np
+import scipy  # its parts are imported where they are first used: scipy.signal alone takes seconds
 from jaxtyping import Float
-from scipy import fft, signal
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 
@@ -49,15 +49,17 @@ def regional_spectrogram(
     pairs = (eeg[:, _PAIR_INDEX[:, 0]] - eeg[:, _PAIR_INDEX[:, 1]]).T
     missing = np.isnan(pairs)
     top_hz = min(40.0, 0.49 * sfreq_hz)
-    sos = signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")
-    filtered = signal.sosfiltfilt(sos, np.where(missing, 0.0, pairs)).astype(np.float32)
+    sos = scipy.signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")
+    filtered = scipy.signal.sosfiltfilt(sos, np.where(missing, 0.0, pairs)).astype(np.float32)
 
     windows = np.lib.stride_tricks.sliding_window_view(filtered, size, axis=1)[:, ::step]
     touched = np.lib.stride_tricks.sliding_window_view(missing, size, axis=1)[:, ::step].any(axis=2)
     bins = slice(3, 103)
     power = np.zeros((*windows.shape[:2], 100), np.float32)
     for taper in _tapers(size):  # one taper at a time keeps a long recording in little memory
-        spectrum = fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., bins]  # of SciPy: float32 stays float32
+        spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[
+            ..., bins
+        ]  # of SciPy: float32 stays float32
         power += (spectrum.real**2 + spectrum.imag**2) / np.float32(_TAPERS * sfreq_hz)
     power[touched] = np.nan
     return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1)
@@ -66,4 +68,4 @@ def regional_spectrogram(
 @cache
 def _tapers(size: int) -> Float[np.ndarray, "taper time"]:
     """Slepian tapers of unit energy."""
-    return signal.windows.dpss(size, 2, _TAPERS).astype(np.float32)
+    return scipy.signal.windows.dpss(size, 2, _TAPERS).astype(np.float32)

@@ -48,15 +48,15 @@ class Train(Prepare):
 def compare_all(configs: list[dict[str, Any]]) -> None:
     """Print what the runs of a sweep scored, beside what differs between them, and name those that did not finish."""
     from hms.build import build
-    from hms.compare import compare, show
     from hms.console import say
     from hms.corpus import fingerprint
+    from hms.results import compare, show
     from hms.runs import is_finished, run_folder
 
     if any(config["show"] for config in configs):
         return
     folders = [run_folder(config, fingerprint(build(config["data"]).root)) for config in configs]
-    if finished := {folder.parent: None for folder in folders if is_finished(folder)}:
+    if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
         show(compare(finished))
     if missing := [str(folder) for folder in folders if not is_finished(folder)]:
         say("\n".join([f"{len(missing)} of {len(folders)} jobs did not finish:", *missing]))

@@ -142,6 +142,21 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     np.testing.assert_allclose(table.select(CLASSES), np.stack([each[i] for i in table["label_id"]]), atol=1e-5)
 
 
+def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: Path):
+    run, _ = sweep
+    done = hms("compare", str(run), f"csv={tmp_path / 'table.csv'}")
+    assert done.returncode == 0, done.stderr
+    (line,) = pl.read_csv(tmp_path / "table.csv").to_dicts()
+    assert line["parameters"] == sum(one.numel() for one in load_model(run / "fold0_seed0").parameters())
+    assert line["megabytes"] * 1e6 == (run / "fold0_seed0" / "model.ckpt").stat().st_size
+    done = hms("ensemble", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3")
+    assert done.returncode == 0, done.stderr
+    held = json.loads((tmp_path / "out" / "ensemble.json").read_text())
+    assert held["kl"]["members"] == [pytest.approx(line["kl"])]
+    table = pl.read_parquet(tmp_path / "out" / "oof.parquet")
+    assert len(table) == held["rows"] == line["rows"]
+
+
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
     places = ["data=competition", f"data.root={real('data/hms_real')}", f"stores={tmp_path / 'stores'}"]
     done = hms("prepare", *places)

@@ -1,13 +1,19 @@
 """What differs between runs is found in their configs, what they scored in their files."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 import yaml
 
-from hms.compare import Result, compare, differences, main, show
+from hms.compare import main
+from hms.differences import differences
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.results import Result, compare, show
 
 STFT = {"_target_": "hms.extractor.stft.Stft", "n_fft": 64, "dropout": 0.5}
 
@@ -34,45 +40,112 @@ def test_another_class_and_another_argument_are_told_by_the_word_that_differs():
     assert differences([{"b": None}, {"b": 1}, {"b": 1}]) == {"b": ["null", "1", "1"]}
 
 
-def finished(run: Path, fold: int, seed: int, kl: float, rows: int, **config) -> Path:
-    """A fold's folder with the files that a comparison reads."""
+def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: str = "abcdef", **config) -> Path:
+    """A fold's folder with the files that a comparison reads: ten rows of each patient, the KL of whom are around `kl`.
+
+    The patients of a fold are the same in every run and seed.
+    """
     folder = run / f"fold{fold}_seed{seed}"
     folder.mkdir(parents=True)
     whole = {"trainer": {}, "data": {"root": "data/some"}, "fold": fold, "seed": seed, **config}
     (folder / "config.yaml").write_text(yaml.safe_dump(whole))
-    (folder / "provenance.json").write_text(json.dumps({"corpus": "abcdef"}))
-    (folder / "oof.parquet").touch()  # read only where the truth is known
-    (folder / "scores.json").write_text(json.dumps({"kl": kl, "rows": rows, "seconds": 60}))
+    (folder / "provenance.json").write_text(json.dumps({"corpus": corpus}))
+    patient = np.repeat(np.arange(patients), 10)
+    voted = np.exp(-kl * (0.5 + patient / (patients - 1)))  # from half of it to 3/2
+    table = {"label_id": 10_000 * fold + np.arange(10 * patients), "patient_id": 1000 * fold + patient}
+    table |= {name: np.full(len(patient), 5 * (name == "lpd_vote")) for name in VOTE_COLUMNS}
+    table |= {name: voted if name == "lpd" else (1 - voted) / 5 for name in CLASSES}
+    pl.DataFrame(table).write_parquet(folder / "oof.parquet")
+    (folder / "model.ckpt").write_bytes(bytes(2_500_000))
+    about = {"kl": kl, "rows": 10 * patients, "seconds": 60, "parameters": 620_000}
+    (folder / "scores.json").write_text(json.dumps(about))
     return run
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
     for seed, shift in ((0, 0.0), (1, 0.1)):
-        finished(tmp_path / "a-1", 0, seed, 0.4 + shift, 100, epochs=8)
-        finished(tmp_path / "a-1", 1, seed, 0.7 + shift, 200, epochs=8)
-    finished(tmp_path / "b-2", 0, 0, 0.5, 100, epochs=9)
+        finished(tmp_path / "a-1", 0, seed, 0.4 + shift, 10, epochs=8)
+        finished(tmp_path / "a-1", 1, seed, 0.7 + shift, 20, epochs=8)
+    finished(tmp_path / "b-2", 0, 0, 0.42, 10, epochs=9)
     return [tmp_path / "a-1", tmp_path / "b-2"]
 
 
 def test_kl_is_that_of_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
-    assert (best.run, last.run) == (runs[1], runs[0])
-    assert last.kl == pytest.approx({0: 0.6, 1: 0.7})
-    assert (last.folds, last.minutes, last.gap_closed) == ([0, 1], 4.0, None)
+    assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
+    assert last.run.kl == pytest.approx({0: 0.6, 1: 0.7})
+    assert (last.run.folds, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
+    assert last.run.losses["kl"].mean() == pytest.approx(0.65)
+    assert last.interval[0] < 0.65 < last.interval[1]
+
+
+def test_runs_are_told_apart_on_the_rows_that_both_have(runs: list[Path]):
+    best, last = compare(runs)
+    assert (best.difference, best.shared) == (None, 100)
+    assert last.shared == 100  # fold 0: 0.45, the mean of its seeds, against 0.42
+    assert last.difference == pytest.approx(0.03)
+    assert 0 < last.difference_interval[0] < 0.03 < last.difference_interval[1] < 0.05
+
+
+def test_a_difference_that_other_patients_might_turn_round_is_none(tmp_path: Path, capsys):
+    one = finished(tmp_path / "one", 0, 0, 0.40, 10)
+    other = finished(tmp_path / "other", 0, 0, 0.41, 10)
+    table = pl.read_parquet(other / "fold0_seed0/oof.parquet")
+    better = pl.when(pl.col("patient_id") < 5).then(0.1).otherwise(-0.115)  # so many patients better, so many worse
+    changed = table.with_columns(lpd=pl.col("lpd") * better.exp()).with_columns(other=1 - pl.col("lpd"))
+    changed.with_columns(pl.lit(0.0).alias(name) for name in ("seizure", "gpd", "lrda", "grda")).write_parquet(
+        other / "fold0_seed0/oof.parquet"
+    )
+    results = compare([one, other])
+    assert results[1].difference_interval[0] < 0 < results[1].difference_interval[1]
+    show(results)
+    assert " = best " in capsys.readouterr().out
+
+
+def test_runs_of_other_corpora_are_not_told_apart(tmp_path: Path, capsys):
+    show(compare([finished(tmp_path / str(i), 0, 0, 0.4 + i, 10, corpus=f"{i}abc") for i in range(2)]))
+    assert "no shared rows" in capsys.readouterr().out
 
 
 def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monkeypatch, capsys):
     (runs[0].parent / "multirun.yaml").touch()  # a shell's * finds it, too
-    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), str(runs[0].parent / "multirun.yaml")])
+    (runs[0].parent / "ensemble").mkdir()
+    monkeypatch.chdir(runs[0].parent)
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *sorted(os.listdir())])
     main()
-    printed = capsys.readouterr().out
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "│" in line]
+    printed = capsys.readouterr()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.out.splitlines() if "│" in line]
+    best, last = (result.interval for result in compare(runs))
+    ends = [f"{low:.3f}-{high:.3f}" for low, high in (best, last)]
+    apart = "+0.030 ({:+.3f} to {:+.3f})".format(*compare(runs)[1].difference_interval)
     assert [row[1:] for row in rows] == [
-        ["9", "0", "1", "0.500", "-", "0.500-0.500", "1.0"],
-        ["8", "0 1", "2", "0.650", "0.071", "0.400-0.800", "4.0"],
+        ["9", "0", "1", "0.420", ends[0], "best", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
+        ["8", "0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
     ]
-    assert "Not all runs have the same folds: figures of different patients do not compare." in printed
+    assert "Not all runs have the same folds: figures of different patients do not compare." in printed.out
+    assert "passed over, as no finished fold of theirs held somebody out: ensemble\n" in printed.err
+
+
+def test_the_csv_holds_every_figure_and_what_differs(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'table.csv'}", "draws=50"])
+    main()
+    capsys.readouterr()
+    best, last = pl.read_csv(tmp_path / "table.csv").to_dicts()
+    assert (best["run"], best["epochs"], best["rows"], best["difference"]) == (str(runs[1]), 9, 100, None)
+    assert (last["folds"], last["seeds"], last["rows"], last["shared_rows"]) == ("0 1", 2, 300, 100)
+    assert last["difference_low"] < last["difference"] < last["difference_high"]
+    assert last["kl_low"] < last["kl"] < last["kl_high"]
+    assert (last["minutes"], last["parameters"], last["megabytes"]) == (4.0, 620_000, 2.5)
+
+
+def test_a_run_from_before_parameters_were_noted_is_shown_without(tmp_path: Path, capsys):
+    run = finished(tmp_path / "old", 0, 0, 0.4, 10)
+    (run / "fold0_seed0/scores.json").write_text(json.dumps({"kl": 0.4, "rows": 100, "seconds": 60}))
+    (run / "fold0_seed0/model.ckpt").unlink()
+    show(compare([run]))
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
 
 
 def test_a_pattern_that_finds_nothing_is_named(tmp_path: Path, monkeypatch, capsys):
@@ -82,8 +155,17 @@ def test_a_pattern_that_finds_nothing_is_named(tmp_path: Path, monkeypatch, caps
     assert f"runs: no finished run matches {tmp_path}/x*" in capsys.readouterr().err
 
 
-def test_many_folds_are_told_as_a_range(capsys):
-    show([Result(Path("a"), {}, folds, {0: 1.0}, [1.0], 0.5, 1.0) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])])
+def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), "draws=0"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "draws: want at least 1, got 0" in capsys.readouterr().err
+
+
+def test_many_folds_are_told_as_a_range(tmp_path: Path, capsys):
+    run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
+    many = [run._replace(folds=folds, gap_closed=0.5) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])]
+    show([Result(one, [0.3, 0.5], 100, None, None) for one in many])
     printed = capsys.readouterr().out
     assert " 0-4 " in printed
     assert " 0 2 3 " in printed

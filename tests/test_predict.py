@@ -150,7 +150,8 @@ def test_runs_count_alike_however_many_folds_they_have(
 
 
 def an_ensemble(folder: Path, members: list[str], weights: list[float], mixing: str = "linear") -> None:
-    held = {"calibration": {"temperature": 1, "bias": dict.fromkeys(CLASSES, 0)}, "prior": None, "mixing": mixing}
+    calibration = {"temperature": 2, "bias": dict.fromkeys(CLASSES, 0)}
+    held = {"calibration": calibration, "prior": None, "mixing": mixing}
     (folder / "ensemble.json").write_text(json.dumps(held | {"members": members, "weights": weights}))
 
 
@@ -164,7 +165,7 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
         say(f"ensemble={tmp_path}", *of(folder))
         found = read(tmp_path / "submission.csv")
         one, two = (expected(both, found, run) for run in runs)
-        mixed = 0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3
+        mixed = (0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3) ** 0.5
         np.testing.assert_allclose(found.select(CLASSES), mixed / mixed.sum(axis=1, keepdims=True), atol=1e-6)
 
 

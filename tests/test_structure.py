@@ -29,10 +29,10 @@ LAYERS = """
     files tables corpus stream store windows subset folds
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
-    calibration mixture
-    source signature check overrides config build trainer scores checkpoint runs predictors
+    bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
+    source signature check overrides config build trainer scores checkpoint runs members predictors
     inference submission stages fit
-    prepare compare train evaluate predict simulate.__main__
+    differences results prepare compare ensemble train evaluate predict simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

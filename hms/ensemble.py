@@ -1,0 +1,135 @@
+"""`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture.
+
+Writes `ensemble.json` and `oof.parquet` into `out`. The json's members, weights, mixing, calibration and prior are told
+in `hms.mixture`. Beside them it holds, KL in nats, lists in the order of the members:
+
+    kl                `members`, `mean` (of all members alike), `uncalibrated` (the mixture, fitted and scored on
+                      different patients), `nested` (the same, calibrated: the ensemble), `fitted` (where it was fitted)
+    interval          of all but `fitted`: where 95 % of the draws of a bootstrap over patients lie
+    difference        of `members`, `uncalibrated` and `nested`: the interval of KL - KL of the mean, on the same draws
+    diversity         of two members: `js`, mean Jensen-Shannon divergence of their predictions in nats, and
+                      `loss_correlation`, Pearson's of their KL row by row
+    weights_of_folds  a list of weights for each patient fold
+    optimality_gap    the most by which other weights of the same mixing could lower the KL that was minimised
+    prior_effect      null, or what the prior shift does to `nested`: on the rows weighted to have that prior (`before`,
+                      `after`, `effective_rows`) and on the rows as they are (`unweighted`)
+    rows, patients    how many; and the settings min_votes calibrate weigh folds seed draws
+
+`oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is that of the nesting.
+"""
+
+import glob
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+from hms.config import entry_point
+from hms.mixing import Calibrate, Mixing, Weigh
+
+
+class Prior(TypedDict, total=False):
+    """Shares of some classes."""
+
+    seizure: float
+    lpd: float
+    gpd: float
+    lrda: float
+    grda: float
+    other: float
+
+
+class Ensemble(TypedDict):
+    """The keys of conf/ensemble.yaml; their values live there."""
+
+    runs: list[str]
+    oof: list[str]
+    labels: str | None
+    out: str
+    min_votes: int
+    mixing: Mixing
+    calibrate: Calibrate
+    weigh: Weigh
+    prior: Prior
+    folds: int
+    seed: int
+    draws: int
+
+
+def ensemble(config: dict[str, Any]) -> dict[str, Any]:
+    """Fit, score, write and print; what ensemble.json holds."""
+    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
+
+    from hms.ensemble_scores import prior_effect, scores_of
+    from hms.ensemble_tables import show
+    from hms.errors import UserError
+    from hms.labels import VOTE_COLUMNS
+    from hms.members import read_members
+    from hms.nested import Fitting, nest
+    from hms.runs import scored_runs
+
+    if not config["runs"] and not config["oof"]:
+        raise UserError("runs: want folders of runs, or CSV files as oof=[...], got neither")
+    runs = scored_runs(config["runs"]) if config["runs"] else []
+    labels = None if config["labels"] is None else Path(config["labels"])
+    members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
+    votes = members.rows.select(VOTE_COLUMNS).to_numpy().sum(axis=1).astype(float)
+    fitting = Fitting(
+        members.probabilities,
+        members.target,
+        votes if config["weigh"] == "votes" else np.ones(len(votes)),
+        members.rows["patient_id"].to_numpy(),
+        config["mixing"],
+        config["calibrate"],
+    )
+    effect = None
+    try:
+        nested = nest(fitting, config["folds"], config["seed"])
+        mixture = fitting.fit()
+        scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
+        if config["prior"]:
+            shift, effect = prior_effect(config["prior"], fitting, nested)
+            mixture = mixture._replace(prior=shift)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    settings = {name: config[name] for name in ("min_votes", "calibrate", "weigh", "folds", "seed", "draws")}
+    counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
+    held = {"members": members.names, **mixture.as_json(), **scores, "prior_effect": effect, **counts, **settings}
+    _write(Path(config["out"]), held, members.rows, nested)
+    show(held)
+    return held
+
+
+def _write(out: Path, held: dict[str, Any], rows: Any, nested: Any) -> None:
+    import polars as pl
+
+    from hms.console import say
+    from hms.files import replacing
+    from hms.scores import predictions
+
+    out.mkdir(parents=True, exist_ok=True)
+    table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
+    with replacing(out / "oof.parquet") as temporary:
+        table.write_parquet(temporary)
+    with replacing(out / "ensemble.json") as temporary:
+        temporary.write_text(json.dumps(held, indent=1, allow_nan=False))
+    say(f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}")
+
+
+def _files(patterns: list[str]) -> list[Path]:
+    from hms.errors import UserError
+
+    found = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
+    if empty := [pattern for pattern, names in found.items() if not names]:
+        raise UserError(f"oof: no file matches {', '.join(empty)}")
+    return [Path(name) for name in dict.fromkeys(name for names in found.values() for name in names)]
+
+
+@entry_point("ensemble", Ensemble, positional="runs")
+def main(config: dict[str, Any]) -> float:
+    """Give the KL of the nested ensemble."""
+    kl: float = ensemble(config)["kl"]["nested"]
+    return kl
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Weights of an ensemble's members, fitted to votes by minimising the competition's KL.
+
+On the simplex (weights of at least 0 that sum to 1) the KL is convex, of the weighted mean as of the weighted geometric
+mean, so there is one best value; `optimality_gap` bounds how far weights are from it. Greedy selection with replacement
+is Caruana et al. 2004, *Ensemble selection from libraries of models*; changed: the best of all prefixes is kept.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy
+from jaxtyping import Float
+
+from hms.calibration import log_of
+from hms.metric import CLIP
+from hms.mixing import Mixing
+
+_PICKS = 100
+"""Members that greedy selection draws: weights in steps of 1 %."""
+
+Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarray, " member"]]]
+"""From weights to the KL, less what no weights change, and its gradient."""
+
+
+def fit_weights(
+    probabilities: Float[np.ndarray, "member row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+    mixing: Mixing,
+) -> Float[np.ndarray, " member"]:
+    """Weights of the members with the least KL over rows, each of which counts `row_weight`."""
+    if mixing == "greedy":
+        return _greedy(probabilities, target, row_weight)
+    members = len(probabilities)
+    found = scipy.optimize.minimize(
+        objective(probabilities, target, row_weight, mixing),
+        np.full(members, 1 / members),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0, 1)] * members,
+        constraints=scipy.optimize.LinearConstraint(np.ones(members), 1, 1),
+        options={"ftol": 1e-13, "maxiter": 500},
+    )
+    weights = np.clip(found.x, 0, None)
+    return weights / weights.sum()
+
+
+def objective(
+    probabilities: Float[np.ndarray, "member row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+    mixing: Mixing,
+) -> Objective:
+    """What `fit_weights` minimises, for `linear` or `geometric` mixing."""
+    share = target * (row_weight / row_weight.sum())[:, None]  # row label, sums to 1
+    if mixing == "geometric":
+        logs = log_of(probabilities)
+        wanted = np.tensordot(logs, share, 2)  # member
+
+        def geometric(weights: Float[np.ndarray, " member"]) -> tuple[float, Float[np.ndarray, " member"]]:
+            mixed = np.tensordot(weights, logs, 1)
+            total = scipy.special.logsumexp(mixed, axis=1)
+            rows = share.sum(axis=1)
+            expected = np.tensordot(logs, rows[:, None] * np.exp(mixed - total[:, None]), 2)
+            return float(rows @ total - weights @ wanted), expected - wanted
+
+        return geometric
+    voted = target > 0
+    chances, counts = np.ascontiguousarray(probabilities[:, voted].T), share[voted]  # vote member; vote
+
+    def linear(weights: Float[np.ndarray, " member"]) -> tuple[float, Float[np.ndarray, " member"]]:
+        mixed = np.maximum(chances @ weights, CLIP)
+        return float(-counts @ np.log(mixed)), -(counts / mixed) @ chances
+
+    return linear
+
+
+def optimality_gap(objective: Objective, weights: Float[np.ndarray, " member"]) -> float:
+    """The most by which other weights could lower a convex objective: its slope towards the best single member."""
+    _, gradient = objective(weights)
+    return float(weights @ gradient - gradient.min())
+
+
+def _greedy(
+    probabilities: Float[np.ndarray, "member row label"],
+    target: Float[np.ndarray, "row label"],
+    row_weight: Float[np.ndarray, " row"],
+) -> Float[np.ndarray, " member"]:
+    voted = target > 0
+    chances, counts = probabilities[:, voted], (target * row_weight[:, None])[voted]  # member vote; vote
+    total, picked = np.zeros(len(counts)), np.zeros((_PICKS, len(chances)))
+    losses = np.zeros(_PICKS)
+    for pick in range(_PICKS):
+        candidates = -np.log(np.maximum((total + chances) / (pick + 1), CLIP)) @ counts
+        best = int(candidates.argmin())
+        total, losses[pick], picked[pick, best] = total + chances[best], candidates[best], 1
+    upto = int(losses.argmin()) + 1
+    weights: Float[np.ndarray, " member"] = picked[:upto].mean(axis=0)
+    return weights

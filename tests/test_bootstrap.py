@@ -1,0 +1,44 @@
+"""An interval over patients is as wide as their number says, whatever each of them adds in rows."""
+
+import numpy as np
+import pytest
+
+from hms.bootstrap import bootstrap_means, interval, told
+
+RANDOM = np.random.default_rng(0)
+VALUES, PATIENTS = RANDOM.normal(1, 2, (2, 400)), np.arange(400)
+
+
+def test_an_interval_is_twice_two_standard_errors_wide():
+    low, high = interval(bootstrap_means(VALUES, PATIENTS, 4000, 0))[0]
+    assert low < VALUES[0].mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * VALUES[0].std() / 20, rel=0.05)
+
+
+def test_more_rows_of_the_same_patients_make_nothing_surer():
+    once = bootstrap_means(VALUES, PATIENTS, 100, 3)
+    again = bootstrap_means(np.tile(VALUES, 10), np.tile(PATIENTS, 10), 100, 3)
+    np.testing.assert_allclose(again, once)
+
+
+def test_a_patient_counts_by_the_rows_it_has():
+    values, patients = np.array([[0.0, 0.0, 0.0, 1.0]]), np.array([7, 7, 7, 9])
+    found = np.unique(bootstrap_means(values, patients, 200, 0))
+    np.testing.assert_allclose(found, [0, 0.25, 1])  # 7 twice, each once, 9 twice
+
+
+def test_measures_of_one_call_are_paired_and_the_seed_decides():
+    means = bootstrap_means(np.stack([VALUES[0], VALUES[0] + 0.5]), PATIENTS, 50, 1)
+    np.testing.assert_allclose(means[1] - means[0], 0.5)
+    np.testing.assert_array_equal(means, bootstrap_means(np.stack([VALUES[0], VALUES[0] + 0.5]), PATIENTS, 50, 1))
+    assert not np.allclose(means[0], bootstrap_means(VALUES, PATIENTS, 50, 2)[0])
+
+
+def test_no_draws_are_refused():
+    with pytest.raises(ValueError, match="draws: want at least 1, got 0"):
+        bootstrap_means(VALUES, PATIENTS, 0, 0)
+
+
+def test_a_difference_is_called_one_only_when_its_interval_leaves_0_out():
+    assert told(0.01, [-0.001, 0.02], "best", 3) == "= best"
+    assert told(-0.01, [-0.02, -0.001], "best", 3) == "-0.010 (-0.020 to -0.001)"

@@ -1,0 +1,305 @@
+"""Members are aligned or refused; the command writes what others read; on real predictions it reaches known figures."""
+
+import json
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import real
+from scipy.special import softmax
+
+from hms.ensemble import main
+from hms.errors import DataError, UserError
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.members import read_members
+from hms.metric import kl_divergence
+from hms.mixture import read_ensemble
+from hms.scores import score
+from hms.tables import LABEL_COLUMNS
+
+ROWS, PATIENTS = 240, 40
+KEYS = ["eeg_id", "eeg_sub_id"]
+
+
+@pytest.fixture(scope="module")
+def train() -> pl.DataFrame:
+    """A train.csv; true logits are drawn by the same seed in `predicted`."""
+    draw = np.random.default_rng(0)
+    votes = draw.multinomial(12, softmax(2 * draw.normal(size=(ROWS, 6)), axis=1))
+    row = np.arange(ROWS)
+    columns = dict.fromkeys(LABEL_COLUMNS, np.zeros(ROWS)) | dict(zip(VOTE_COLUMNS, votes.T, strict=True))
+    columns |= {"eeg_id": 500 + row // 2, "eeg_sub_id": row % 2, "label_id": 9000 - row, "patient_id": row // 6}
+    columns["expert_consensus"] = np.full(ROWS, "Other")
+    return pl.DataFrame(columns).cast(LABEL_COLUMNS)
+
+
+def predicted(train: pl.DataFrame, noise: float, seed: int) -> pl.DataFrame:
+    """A member's table of predictions, without its fold."""
+    logits = 2 * np.random.default_rng(0).normal(size=(ROWS, 6))
+    found = softmax(logits + noise * np.random.default_rng(seed).normal(size=(ROWS, 6)), axis=1)
+    fold = (pl.col("patient_id") % 2).alias("fold")
+    about = train.select("label_id", "eeg_id", "patient_id", fold, *VOTE_COLUMNS)
+    return about.with_columns(pl.Series(name, found[:, i]) for i, name in enumerate(CLASSES))
+
+
+def run(folder: Path, table: pl.DataFrame, seed: int = 0) -> Path:
+    """A finished run with these out-of-fold predictions, rows in another order than in any other."""
+    for fold, (_, part) in enumerate(table.group_by("fold", maintain_order=True)):
+        (folder / f"fold{fold}_seed{seed}").mkdir(parents=True)
+        part.sample(fraction=1, shuffle=True, seed=len(folder.name)).write_parquet(
+            folder / f"fold{fold}_seed{seed}/oof.parquet"
+        )
+        (folder / f"fold{fold}_seed{seed}/scores.json").write_text("{}")
+    return folder
+
+
+def csv(path: Path, train: pl.DataFrame, table: pl.DataFrame, suffix: str = "_vote_prediction") -> Path:
+    """The same predictions in another's layout, votes as shares."""
+    whole = table.drop("fold").join(train.select("label_id", "eeg_sub_id"), on="label_id")
+    shares = [pl.col(name) / pl.sum_horizontal(VOTE_COLUMNS) for name in VOTE_COLUMNS]
+    whole.select(*KEYS, *shares, *(pl.col(name).alias(f"{name}{suffix}") for name in CLASSES)).reverse().write_csv(path)
+    return path
+
+
+@pytest.fixture
+def runs(train: pl.DataFrame, tmp_path: Path) -> list[Path]:
+    tables = [predicted(train, noise, seed) for seed, noise in enumerate((0.6, 0.8, 1.6), start=1)]
+    return [run(tmp_path / f"runs/{name}", table) for name, table in zip(("a-1", "bb-2", "ccc-3"), tables, strict=True)]
+
+
+@pytest.fixture
+def labels(train: pl.DataFrame, tmp_path: Path) -> Path:
+    train.write_csv(tmp_path / "train.csv")
+    return tmp_path / "train.csv"
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["hms.ensemble", *words])
+    main()
+
+
+def test_rows_of_all_members_are_brought_into_one_order(runs: list[Path], train: pl.DataFrame):
+    members = read_members(runs, [], None, 1)
+    table = predicted(train, 0.8, 2).sort("label_id")
+    assert members.names == [str(path) for path in runs]
+    assert members.rows.equals(table.select(members.rows.columns))
+    np.testing.assert_allclose(members.probabilities[1], table.select(CLASSES).to_numpy())
+
+
+def test_seeds_of_a_run_count_by_their_mean(train: pl.DataFrame, tmp_path: Path):
+    tables = [predicted(train, 1.0, seed) for seed in (1, 2)]
+    for seed, table in enumerate(tables):
+        run(tmp_path / "a", table, seed)
+    mean = sum(table.sort("label_id").select(CLASSES).to_numpy() for table in tables) / 2
+    np.testing.assert_allclose(read_members([tmp_path / "a"], [], None, 1).probabilities[0], mean)
+
+
+@pytest.mark.parametrize("suffix", ["_vote_prediction", "_prediction"])
+def test_a_csv_file_gives_what_the_run_gives(suffix: str, runs, train, labels, tmp_path: Path):
+    file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1), suffix)
+    members = read_members(runs[:1], [file], labels, 12)
+    np.testing.assert_allclose(members.probabilities[1], members.probabilities[0], atol=1e-9)
+    assert members.rows["fold"].null_count() == 0
+
+
+def test_rows_with_few_votes_are_left_out(train: pl.DataFrame, tmp_path: Path):
+    some = predicted(train, 1, 1).with_columns(other_vote=pl.col("other_vote") + pl.int_range(ROWS) % 2)
+    assert len(read_members([run(tmp_path / "a", some)], [], None, 13).rows) == ROWS // 2
+
+
+CHANGES = {
+    "rows": (lambda t: t[2:], "want the 240 rows of {a}, got 238: lacks 2 (first label_id 8999)"),
+    "other rows": (
+        lambda t: t.with_columns(label_id=pl.col("label_id") + 1),
+        "want the 240 rows of {a}, got 240: lacks 1 (first label_id 8761), adds 1 (first label_id 9001)",
+    ),
+    "patient": (
+        lambda t: t.with_columns(patient_id=pl.col("patient_id") + 2),
+        "label_id 8761: want the patient of {a}, 39, got 41",
+    ),
+    "fold": (lambda t: t.with_columns(fold=1 - pl.col("fold")), "label_id 8761: want the fold of {a}, 1, got 0"),
+    "votes": (
+        lambda t: t.with_columns(lpd_vote=t["label_id"].eq(8777).cast(pl.Int64) + t["lpd_vote"]),
+        "label_id 8777: want the votes of {a}, ",
+    ),
+    "probabilities": (
+        lambda t: t.with_columns(lpd=pl.col("lpd") + t["label_id"].eq(8777).cast(pl.Float64)),
+        "label_id 8777: want six probabilities that sum to 1, got ",
+    ),
+    "NaN": (lambda t: t.with_columns(lpd=pl.lit(float("nan"))), "want six probabilities that sum to 1, got "),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_members_that_do_not_match_are_refused_with_one_line(what: str, runs, train, tmp_path: Path):
+    change, message = CHANGES[what]
+    other = run(tmp_path / "other", change(predicted(train, 0.8, 2)))
+    with pytest.raises(DataError) as refused:
+        read_members([runs[0], other], [], None, 1)
+    assert str(refused.value).startswith(str(other))
+    assert message.format(a=runs[0]) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_seeds_that_disagree_are_refused(train: pl.DataFrame, tmp_path: Path):
+    table = predicted(train, 1, 1)
+    run(tmp_path / "a", table)
+    run(tmp_path / "a", table.with_columns(patient_id=pl.col("patient_id") + 2), seed=1)
+    with pytest.raises(DataError, match=r"a: label_id \d+: its seeds disagree on patient, fold or votes"):
+        read_members([tmp_path / "a"], [], None, 1)
+
+
+def test_votes_nobody_has_are_refused(runs: list[Path]):
+    with pytest.raises(DataError, match="a-1: no row has 13 votes or more"):
+        read_members(runs, [], None, 13)
+
+
+CSV_CHANGES = {
+    "key": (lambda t: t.drop("eeg_sub_id"), "lacks column 'eeg_sub_id'"),
+    "prediction": (
+        lambda t: t.drop("gpd_vote_prediction"),
+        "want a column of numbers 'gpd_vote_prediction' or 'gpd_prediction', got eeg_id, eeg_sub_id, ",
+    ),
+    "text": (
+        lambda t: t.with_columns(gpd_vote_prediction=pl.lit("x")),
+        "want a column of numbers 'gpd_vote_prediction' or 'gpd_prediction', got ",
+    ),
+    "double": (lambda t: pl.concat([t, t[5:6]]), "want each row once, got eeg_id 617 eeg_sub_id 0 again"),
+    "unknown": (lambda t: t.with_columns(pl.col("eeg_id") + 1), "eeg_id 620 eeg_sub_id 1 is not in {labels} (2 of 240"),
+    "votes": (
+        lambda t: t.with_columns(lpd_vote=pl.col("lpd_vote") + 1),
+        "eeg_id 619 eeg_sub_id 1: want the votes of {labels}, got others (",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CSV_CHANGES)
+def test_a_csv_file_that_does_not_match_is_refused_with_one_line(what: str, train, labels, tmp_path: Path):
+    change, message = CSV_CHANGES[what]
+    file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1))
+    change(pl.read_csv(file)).write_csv(file)
+    with pytest.raises(DataError) as refused:
+        read_members([], [file], labels, 1)
+    assert str(refused.value).startswith(f"{file}: {message.format(labels=labels)}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_no_csv_is_named(labels: Path, tmp_path: Path):
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        read_members([], [tmp_path / "none.csv"], labels, 1)
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(DataError, match=r"empty\.csv: not a CSV file"):
+        read_members([], [tmp_path / "empty.csv"], labels, 1)
+    with pytest.raises(UserError, match=r"labels: want the train\.csv that the rows of oof"):
+        read_members([], [tmp_path / "empty.csv"], None, 1)
+
+
+def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, train, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    command(monkeypatch, str(tmp_path / "runs/*"), f"out={out}", "draws=100", "prior.seizure=0.05", "folds=4")
+    printed = capsys.readouterr().out
+    held = json.loads((out / "ensemble.json").read_text())
+    kl = held["kl"]
+    assert held["members"] == [str(path) for path in runs]
+    assert kl["fitted"] < kl["nested"] < kl["mean"]
+    assert held["difference"]["nested"][0] < kl["nested"] - kl["mean"] < held["difference"]["nested"][1]
+    assert held["weights"][0] > held["weights"][2]
+    assert np.array(held["weights_of_folds"]).shape == (4, 3)
+    assert held["optimality_gap"] < 1e-6
+    table = pl.read_parquet(out / "oof.parquet")
+    assert table.columns == ["label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES]
+    assert score(table)["kl"] == pytest.approx(kl["nested"])
+    assert table.group_by("patient_id").agg(pl.col("fold").n_unique())["fold"].unique().to_list() == [1]
+    assert sorted(table["fold"].unique()) == [0, 1, 2, 3]
+    members, mixture = read_ensemble(out / "ensemble.json")
+    assert members == held["members"]
+    found = mixture._replace(prior=None)(read_members(runs, [], None, 1).probabilities)
+    target = read_members(runs, [], None, 1).target
+    assert kl_divergence(target, found).mean() == pytest.approx(kl["fitted"])
+    effect = held["prior_effect"]
+    for said in ("a-1", "mean of all", "mixture, calibrated", "Jensen-Shannon", "Calibration (temperature_bias)"):
+        assert said in printed
+    assert f"{effect['before']:.4f} before the shift, {effect['after']:.4f} after" in printed
+    assert f"KL on the rows as they are: {kl['nested']:.4f} before, {effect['unweighted']:.4f} after" in printed
+    assert effect["after"] < effect["before"]
+    assert effect["unweighted"] > kl["nested"]
+    assert 0 < mixture.prior.strength < 1
+
+
+def test_diversity_is_0_between_alike_and_log_2_between_opposed(train, tmp_path, monkeypatch, capsys):
+    one = predicted(train, 1, 1)
+    sure = [one.with_columns(pl.lit(float(name == top)).alias(name) for name in CLASSES) for top in ("lpd", "gpd")]
+    for name, table in (("a", one), ("b", one), ("c", sure[0]), ("d", sure[1])):
+        run(tmp_path / "runs" / name, table)
+    command(monkeypatch, str(tmp_path / "runs/*"), f"out={tmp_path / 'out'}", "draws=10")
+    diversity = json.loads((tmp_path / "out/ensemble.json").read_text())["diversity"]
+    js, together = np.array(diversity["js"]), np.array(diversity["loss_correlation"])
+    assert (js[0, 1], js[2, 3]) == (0, pytest.approx(np.log(2), rel=1e-6))
+    assert together[0, 1] == pytest.approx(1)
+    np.testing.assert_allclose([js, together], [js.T, together.T])
+
+
+@pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])
+def test_other_mixings_are_scored_alike(words: list[str], runs, tmp_path, monkeypatch, capsys):
+    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10", *words)
+    held = json.loads((tmp_path / "out/ensemble.json").read_text())
+    assert held["mixing"] == words[0].partition("=")[2]
+    assert held["kl"]["nested"] < min(held["kl"]["members"])
+    assert (held["kl"]["nested"] == held["kl"]["uncalibrated"]) == ("calibrate=none" in words)
+
+
+def test_one_member_alone_is_calibrated(runs, tmp_path, monkeypatch, capsys):
+    command(monkeypatch, str(runs[2]), f"out={tmp_path / 'out'}", "draws=10")
+    held = json.loads((tmp_path / "out/ensemble.json").read_text())
+    assert held["weights"] == [1.0]
+    assert held["kl"]["nested"] < held["kl"]["mean"] == held["kl"]["members"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "runs: want folders of runs, or CSV files as oof=[...], got neither"),
+        (["nowhere/*"], "runs: no finished run matches nowhere/*"),
+        (["RUNS/a-1", "RUNS/x-9"], "runs: no finished run matches RUNS/x-9"),
+        (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
+        (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99"),
+        (["RUNS/*", "draws=0"], "draws: want at least 1, got 0"),
+        (["RUNS/*", "prior.lpd=1.5"], "prior.lpd: want a share between 0 and 1, got 1.5"),
+        (["RUNS/*", "prior.siezure=0.1"], "prior.siezure: prior takes no 'siezure'; did you mean 'seizure'?"),
+        (["RUNS/*", "mixing=median"], "mixing: want 'linear', 'geometric' or 'greedy', got 'median'"),
+    ],
+)
+def test_a_mistake_ends_with_one_line_and_no_folder(words, message, runs, tmp_path, monkeypatch, capsys):
+    place = str(tmp_path / "runs")
+    with pytest.raises(SystemExit):
+        command(monkeypatch, *(word.replace("RUNS", place) for word in words), f"out={tmp_path / 'out'}")
+    assert message.replace("RUNS", place) in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Four public models and the competition's train.csv, as the command takes them."""
+    folder = tmp_path_factory.mktemp("public")
+    with zipfile.ZipFile(real("data/hms_train_csv.zip")) as zipped:
+        zipped.extract("train.csv", folder)
+    files = real("data/oof") / "*oof_predictions.csv.gz"
+    return [f"oof=['{files}']", f"labels={folder / 'train.csv'}", "min_votes=10", "draws=200"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_four_public_models_reach_what_is_known_of_them(seed: int, public, tmp_path, monkeypatch, capsys):
+    began_s = time.process_time()
+    command(monkeypatch, *public, f"out={tmp_path}", f"seed={seed}")
+    assert time.process_time() - began_s < 10
+    held = json.loads((tmp_path / "ensemble.json").read_text())
+    kl = held["kl"]
+    assert (held["rows"], held["patients"]) == (6366, 1063)
+    assert sorted(round(one, 4) for one in kl["members"]) == [0.2404, 0.2407, 0.2547, 0.2606]
+    assert round(kl["mean"], 5) == 0.21674
+    assert kl["nested"] < kl["uncalibrated"] < 0.2158
+    assert held["difference"]["nested"][1] < 0

@@ -1,0 +1,221 @@
+"""The weights of an ensemble are the best there are, and what is done to its probabilities can be undone and told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from hms.calibration import (
+    Calibration,
+    PriorShift,
+    fit_calibration,
+    fit_strength,
+    full_prior,
+    weights_of_prior,
+)
+from hms.errors import DataError
+from hms.labels import CLASSES
+from hms.metric import kl_divergence
+from hms.mixture import Mixture, mix, read_ensemble
+from hms.weights import fit_weights, objective, optimality_gap
+
+MIXINGS = ("linear", "geometric", "greedy")
+
+
+def made(seed: int, members: int = 4, rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predictions of members that see the truth through noise of different size, shares of 5 votes, row weights."""
+    draw = np.random.default_rng(seed)
+    logits = draw.normal(size=(rows, 6)) * draw.choice([0.5, 2, 6])
+    noise = draw.uniform(0.1, 3, (members, 1, 1)) * draw.normal(size=(members, rows, 6))
+    votes = draw.multinomial(5, softmax(logits, axis=1))
+    return softmax(logits + noise, axis=2), votes / 5, draw.uniform(0.5, 2, rows)
+
+
+def cost(probabilities: np.ndarray, target: np.ndarray, row_weight: np.ndarray) -> float:
+    return float(np.average(kl_divergence(target, probabilities), weights=row_weight))
+
+
+seeds = given(st.integers(0, 10**6))
+few = settings(max_examples=15, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize("mixing", ["linear", "geometric"])
+@few
+@seeds
+def test_weights_meet_the_conditions_of_an_optimum(mixing: str, seed: int):
+    """Karush, Kuhn, Tucker: the slope is the same towards all members in use, and no lower towards any other."""
+    found, target, row_weight = made(seed)
+    weights = fit_weights(found, target, row_weight, mixing)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1)
+    step = 1e-6
+    slopes = [  # by differences, apart from the code that was minimised; both mixings are defined off the simplex, too
+        (cost(mix(found, weights + step * one, mixing), target, row_weight)
+         - cost(mix(found, weights - step * one, mixing), target, row_weight)) / (2 * step)
+        for one in np.eye(len(weights))
+    ]  # fmt: skip
+    used = weights > 1e-4
+    assert np.ptp(np.array(slopes)[used]) < 1e-3
+    assert min(slopes) > np.array(slopes)[used].mean() - 1e-3
+    assert optimality_gap(objective(found, target, row_weight, mixing), weights) < 1e-6
+
+
+@pytest.mark.parametrize("mixing", MIXINGS)
+@few
+@seeds
+def test_a_mixture_is_no_worse_where_it_was_fitted_than_its_best_member(mixing: str, seed: int):
+    found, target, row_weight = made(seed)
+    weights = fit_weights(found, target, row_weight, mixing)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1)
+    best = min(cost(member, target, row_weight) for member in found)
+    assert cost(mix(found, weights, mixing), target, row_weight) <= best + 1e-7
+
+
+@pytest.mark.parametrize("mixing", MIXINGS)
+@few
+@seeds
+def test_order_and_doubles_of_members_change_nothing(mixing: str, seed: int):
+    found, target, row_weight = made(seed)
+    weights = fit_weights(found, target, row_weight, mixing)
+    order = np.random.default_rng(seed).permutation(len(found))
+    np.testing.assert_allclose(fit_weights(found[order], target, row_weight, mixing), weights[order], atol=1e-3)
+    doubled = found[[0, *range(len(found))]]
+    twice = fit_weights(doubled, target, row_weight, mixing)
+    np.testing.assert_allclose([twice[:2].sum(), *twice[2:]], weights, atol=1e-3)
+
+
+@few
+@seeds
+def test_greedy_selection_comes_near_the_best_weights(seed: int):
+    found, target, row_weight = made(seed)
+    costs = [cost(mix(found, fit_weights(found, target, row_weight, m), m), target, row_weight) for m in MIXINGS]
+    assert costs[0] - 1e-7 <= costs[2] <= costs[0] + 1e-3
+
+
+def test_weights_are_those_that_can_be_worked_out_by_hand():
+    sure = np.full((2, 10, 6), 1e-9)
+    sure[0, :, 0] = sure[1, :, 1] = 1 - 5e-9
+    target = np.zeros((10, 6))
+    target[:3, 0] = target[3:, 1] = 1
+    np.testing.assert_allclose(fit_weights(sure, target, np.ones(10), "linear"), [0.3, 0.7], atol=1e-5)
+    row_weight = np.array([7.0] * 3 + [1.0] * 7)  # 21 to 7
+    np.testing.assert_allclose(fit_weights(sure, target, row_weight, "linear"), [0.75, 0.25], atol=1e-5)
+
+
+def test_members_that_are_never_right_do_no_harm():
+    found, target, row_weight = made(0)
+    wrong = np.zeros_like(found[:1])
+    wrong[0, np.arange(len(target)), target.argmin(axis=1)] = 1
+    for mixing in MIXINGS:
+        weights = fit_weights(np.concatenate([found, wrong]), target, row_weight, mixing)
+        assert np.isfinite(weights).all()
+        assert weights[-1] < 0.01
+
+
+def test_mixing_by_a_single_weight_gives_that_member():
+    found, _, _ = made(0)
+    for mixing in MIXINGS:
+        np.testing.assert_allclose(mix(found, np.array([0.0, 1, 0, 0]), mixing), found[1])
+    mean = np.exp(np.log(found).mean(axis=0))
+    even = mix(found, np.full(4, 0.25), "geometric")
+    np.testing.assert_allclose(even, mean / mean.sum(axis=1, keepdims=True))
+
+
+def test_a_calibration_is_found_again():
+    found, _, row_weight = made(1, rows=400)
+    true = Calibration(1.7, np.array([0.3, -0.1, 0, 0.1, -0.2, -0.1]))
+    got = fit_calibration(found[0], true(found[0]), row_weight, 10**6, "temperature_bias")
+    assert got.temperature == pytest.approx(1.7, rel=1e-3)
+    np.testing.assert_allclose(got.bias, true.bias, atol=1e-3)
+    alone = fit_calibration(found[0], Calibration(1.7, np.zeros(6))(found[0]), row_weight, 1, "temperature")
+    assert (alone.temperature, *alone.bias) == (pytest.approx(1.7, rel=1e-3), *[0] * 6)
+
+
+def test_what_is_not_to_be_calibrated_stays():
+    found, target, row_weight = made(2)
+    for what, free in (("none", (False, False)), ("temperature", (True, False)), ("bias", (False, True))):
+        got = fit_calibration(found[0], target, row_weight, 100, what)
+        assert (got.temperature != 1, bool(got.bias.any())) == free
+    np.testing.assert_allclose(fit_calibration(found[0], target, row_weight, 9, "none")(found[0]), found[0])
+
+
+def test_biases_of_few_patients_are_small_and_their_mean_is_0():
+    found, target, row_weight = made(3)
+    few, many = (fit_calibration(found[0], target, row_weight, n, "bias").bias for n in (2, 2000))
+    assert np.abs(few).max() < 0.1 * np.abs(many).max()
+    assert few.mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_prior_shift_gives_the_other_population_its_shares():
+    draw = np.random.default_rng(0)
+    source, target = np.array([0.2, 0.2, 0.1, 0.1, 0.1, 0.3]), np.array([0.02, 0.3, 0.1, 0.1, 0.2, 0.28])
+    chance = draw.dirichlet(np.ones(40), 6)  # class value: of an observation with 40 values, given the class
+    before, after = ((share[:, None] * chance).T for share in (source, target))
+    before, after = (joint / joint.sum(axis=1, keepdims=True) for joint in (before, after))
+    np.testing.assert_allclose(PriorShift(source, target, 1.0)(before), after)
+    np.testing.assert_allclose(PriorShift(target, source, 1.0)(after), before)
+    np.testing.assert_allclose(PriorShift(source, target, 0.0)(before), before)
+    weights = source @ chance  # of the 40 values, each a row
+    for true in (1.0, 0.4):
+        shift = PriorShift(source, target, true)
+        assert fit_strength(shift, before, shift(before), weights).strength == pytest.approx(true, abs=1e-3)
+
+
+def test_weighted_rows_have_the_prior():
+    _, target, _ = made(4, rows=500)
+    prior = full_prior({"seizure": 0.02}, target.mean(axis=0))
+    weights = weights_of_prior(target, prior)
+    np.testing.assert_allclose(weights @ target / 500, prior, atol=1e-4)
+    assert weights.min() > 0
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_allclose(weights_of_prior(target, target.mean(axis=0)), 1, atol=1e-3)
+
+
+def test_a_prior_that_no_weights_have_is_refused():
+    target = np.tile(np.eye(6)[:2], (5, 1))
+    with pytest.raises(ValueError, match="prior: no weights of the rows give it; seldom or never voted for: gpd lrda"):
+        weights_of_prior(target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
+
+
+def test_classes_that_are_not_named_share_the_rest_as_before():
+    source = np.array([0.2, 0.2, 0.1, 0.1, 0.1, 0.3])
+    np.testing.assert_allclose(full_prior({"seizure": 0.6}, source), [0.6, 0.1, 0.05, 0.05, 0.05, 0.15])
+    whole = dict(zip(CLASSES, source.tolist(), strict=True))
+    np.testing.assert_allclose(full_prior(whole, source[::-1]), source)
+    for wrong, message in (
+        ({"seizure": 2.0}, "prior.seizure: want a share between 0 and 1, got 2"),
+        ({"lpd": 0.7, "gpd": 0.5}, "prior: want less than 1 for the named classes together, got 1.2"),
+        ({**whole, "lpd": 0.4}, "prior: want 1 for all classes together, got 1.2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            full_prior(wrong, source)
+
+
+def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):
+    found, _, _ = made(5)
+    calibration = Calibration(0.9, np.array([0.1, -0.1, 0, 0, 0.2, -0.2]))
+    for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7)):
+        mixture = Mixture("geometric", np.array([0.1, 0.2, 0.3, 0.4]), calibration, prior)
+        (tmp_path / "ensemble.json").write_text(json.dumps({"members": ["a", "b", "c", "d"], **mixture.as_json()}))
+        members, again = read_ensemble(tmp_path / "ensemble.json")
+        assert members == ["a", "b", "c", "d"]
+        np.testing.assert_array_equal(again(found), mixture(found))
+        np.testing.assert_allclose(again(found).sum(axis=1), 1)
+
+
+def test_what_is_no_ensemble_file_is_told(tmp_path: Path):
+    path = tmp_path / "ensemble.json"
+    with pytest.raises(DataError, match=f"{path}: no such file; hms.ensemble writes it"):
+        read_ensemble(path)
+    path.write_text("{}")
+    with pytest.raises(DataError, match=f"{path}: not an ensemble of hms.ensemble"):
+        read_ensemble(path)
+    mixture = Mixture("linear", np.array([0.5, 0.5]), Calibration(1.0, np.zeros(6)), None)
+    path.write_text(json.dumps({"members": ["a"], **mixture.as_json()}))
+    with pytest.raises(DataError, match=f"{path}: want a weight per member \\(1\\), got 2"):
+        read_ensemble(path)
