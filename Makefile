@@ -9,6 +9,7 @@ EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
 RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
+ENSEMBLE ?=
 ARGS ?=
 comma := ,
 space := $(subst ,, )
@@ -55,6 +56,12 @@ student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
 	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
 		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
+submit: setup  ## submission.csv for the test part of CORPUS, by the folder ENSEMBLE or the mean of RUNS
+	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
+
+kaggle: setup  ## dist/kaggle: what a notebook without internet needs to predict by ENSEMBLE or RUNS
+	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--run $(RUNS)) $(ARGS)
+
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
@@ -76,4 +83,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members ensemble teacher student test lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members ensemble teacher student submit kaggle test lint bench hooks lock clean

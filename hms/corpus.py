@@ -1,19 +1,20 @@
-"""Walk through a folder in the competition's layout: every recording that train.csv names, checked.
+"""Walk through a folder in the competition's layout: every recording that train.csv or test.csv names, checked.
 
 A recording is one EEG with the part of its ten-minute spectrogram that its rows use. Where the folder has no
-`train_spectrograms/`, the spectrogram is computed from the EEG and is NaN where the EEG does not reach.
+`train_spectrograms/` (`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does
+not reach.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Float16
 
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
@@ -28,6 +29,10 @@ SPECTROGRAM_WINDOW = 600 // STEP_S
 
 _EEG_STARTS_S = 275  # second of the spectrogram window at which the EEG window begins
 _CHUNK = 32  # spectrograms read ahead: enough for the threads, little memory
+_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel gets there
+
+Part = Literal["train", "test"]
+"""Of a corpus: `train` has votes, `test` is to be predicted."""
 
 
 @runtime_checkable
@@ -53,12 +58,12 @@ class CompetitionFolder:
 
 
 class Recording(NamedTuple):
-    """One EEG file and its spectrogram."""
+    """One EEG file and its spectrogram, with the precision that models learn from."""
 
     eeg_id: int
-    eeg: Float[np.ndarray, "time electrode"]
+    eeg: Float16[np.ndarray, "time electrode"]
     """µV at 200 Hz."""
-    spectrogram: Float[np.ndarray, "row region frequency"]
+    spectrogram: Float16[np.ndarray, "row region frequency"]
     """µV²/Hz, a row per 2 s."""
     spectrogram_start_s: float
     """Label offset that the first spectrogram row belongs to."""
@@ -69,6 +74,13 @@ class BadFile(NamedTuple):
 
     eeg_id: int
     problem: str
+
+
+def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
+    """What is wrong with each file of a corpus, and what `on_bad=skip` does: a spectrogram that several EEGs share is
+    told once."""
+    each = dict.fromkeys(problems)
+    return "\n".join([f"{root}: {len(each)} bad file(s); on_bad=skip {skipping}", *(f"  {one}" for one in each)])
 
 
 def fingerprint(root: Path) -> str:
@@ -91,56 +103,72 @@ def fingerprint(root: Path) -> str:
     return digest.hexdigest()
 
 
-def recordings(root: Path, labels: pl.DataFrame) -> Iterator[Recording | BadFile]:
-    """Every EEG of `labels` (from `files.read_labels`), grouped by spectrogram, each file read once."""
-    if not (root / "train_eegs").is_dir():
-        raise DataError(f"{root / 'train_eegs'}: no such folder; it holds <eeg_id>.parquet for every EEG of train.csv")
-    groups = labels.partition_by("spectrogram_id", maintain_order=True)
+def recordings(
+    root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True
+) -> Iterator[Recording | BadFile]:
+    """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram, each file read once.
+
+    Without spectrograms theirs is empty, and no spectrogram file is looked at.
+    """
+    eegs = root / f"{part}_eegs"
+    if not eegs.is_dir():
+        raise DataError(f"{eegs}: no such folder; it holds <eeg_id>.parquet for every EEG of {part}.csv")
+    groups = rows.partition_by("spectrogram_id", maintain_order=True)
+    reader = _Reader(root, part, with_spectrogram)
     with ThreadPoolExecutor() as threads:  # Polars lets go of the interpreter lock while it reads
         for first in range(0, len(groups), _CHUNK):
-            for group in threads.map(lambda rows: _read_group(root, rows), groups[first : first + _CHUNK]):
+            for group in threads.map(reader.group, groups[first : first + _CHUNK]):
                 yield from group
 
 
-def _read_group(root: Path, rows: pl.DataFrame) -> list[Recording | BadFile]:
-    eegs = rows.partition_by("eeg_id", maintain_order=True)
-    shared = None
-    if (root / "train_spectrograms").is_dir():
+class _Reader(NamedTuple):
+    """Where the files of a corpus are, and which are wanted."""
+
+    root: Path
+    part: Part
+    with_spectrogram: bool
+
+    def group(self, rows: pl.DataFrame) -> list[Recording | BadFile]:
+        """The EEGs of a spectrogram's rows."""
+        eegs = rows.partition_by("eeg_id", maintain_order=True)
+        path = self.root / f"{self.part}_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
         try:
-            shared = read_spectrogram(root / "train_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet")
+            shared = read_spectrogram(path) if self.with_spectrogram and path.parent.is_dir() else None
         except DataError as error:
             return [BadFile(eeg["eeg_id"][0], str(error)) for eeg in eegs]
-    return [_read_eeg(root, eeg, shared) for eeg in eegs]
+        return [self._eeg(eeg, path, shared) for eeg in eegs]
+
+    def _eeg(
+        self, rows: pl.DataFrame, of_spectrogram: Path, shared: Float[np.ndarray, "row region frequency"] | None
+    ) -> Recording | BadFile:
+        eeg_id = rows["eeg_id"][0]
+        path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
+        try:
+            eeg = read_eeg(path)
+            self._check_reach(path, rows, "eeg_label_offset_seconds", 50, len(eeg) / SFREQ_HZ)
+            if shared is None:
+                spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
+                return Recording(eeg_id, _halved(eeg), _halved(spectrogram), 0.0)
+            offsets_s = rows["spectrogram_label_offset_seconds"]
+            self._check_reach(of_spectrogram, rows, offsets_s.name, 600, len(shared) * STEP_S)
+        except DataError as error:
+            return BadFile(eeg_id, str(error))
+        first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
+        return Recording(eeg_id, _halved(eeg), _halved(shared[first : last + SPECTROGRAM_WINDOW]), first * STEP_S)
+
+    def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
+        # An odd spectrogram offset points between two rows and uses the earlier one.
+        last = rows.sort(column)[-1]
+        end_s = last[column][0] // STEP_S * STEP_S + window_s if window_s == 600 else last[column][0] + window_s
+        if end_s > duration_s:
+            raise DataError(
+                f"{path}: want at least {end_s:g} s for {self.part}.csv line {last['line'][0]} "
+                f"({column} {last[column][0]:g} + {window_s} s), got {duration_s:g} s; another sampling rate?"
+            )
 
 
-def _read_eeg(
-    root: Path, rows: pl.DataFrame, shared: Float[np.ndarray, "row region frequency"] | None
-) -> Recording | BadFile:
-    eeg_id = rows["eeg_id"][0]
-    path = root / "train_eegs" / f"{eeg_id}.parquet"
-    try:
-        eeg = read_eeg(path)
-        _check_reach(path, rows, "eeg_label_offset_seconds", 50, len(eeg) / SFREQ_HZ)
-        if shared is None:
-            return Recording(eeg_id, eeg, _computed_spectrogram(eeg), 0.0)
-        offsets_s = rows["spectrogram_label_offset_seconds"]
-        path = root / "train_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
-        _check_reach(path, rows, offsets_s.name, 600, len(shared) * STEP_S)
-    except DataError as error:
-        return BadFile(eeg_id, str(error))
-    first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
-    return Recording(eeg_id, eeg, shared[first : last + SPECTROGRAM_WINDOW], first * STEP_S)
-
-
-def _check_reach(path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
-    # An odd spectrogram offset points between two rows and uses the earlier one.
-    last = rows.sort(column)[-1]
-    end_s = last[column][0] // STEP_S * STEP_S + window_s if window_s == 600 else last[column][0] + window_s
-    if end_s > duration_s:
-        raise DataError(
-            f"{path}: want at least {end_s:g} s for train.csv line {last['line'][0]} ({column} {last[column][0]:g} "
-            f"+ {window_s} s), got {duration_s:g} s; another sampling rate?"
-        )
+def _halved(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
+    return np.clip(samples, -_LARGEST, _LARGEST).astype(np.float16)
 
 
 def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:

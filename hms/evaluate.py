@@ -28,8 +28,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.checkpoint import load_model
     from hms.console import say
     from hms.files import replacing
+    from hms.inference import best_device, probabilities
     from hms.labels import VOTE_COLUMNS
-    from hms.predict import best_device, probabilities
     from hms.runs import corpus_of, finished_folds
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared

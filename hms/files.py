@@ -1,7 +1,7 @@
-"""Read and check the competition's files: train.csv, EEG parquet, spectrogram parquet; write files whole or not at all.
+"""Read and check EEG and spectrogram parquet; write files whole or not at all.
 
-Every check happens here, once, when a store is built; nothing downstream doubts its input again. A DataError names the
-file, the column, and the row or line.
+Every check of a signal happens here, once, when it is read; nothing downstream doubts its input again. A DataError
+names the file, the column, and the row.
 """
 
 import contextlib
@@ -15,22 +15,7 @@ from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import DataError
-from hms.labels import VOTE_COLUMNS
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
-
-LABEL_COLUMNS = {
-    "eeg_id": pl.Int64,
-    "eeg_sub_id": pl.Int64,
-    "eeg_label_offset_seconds": pl.Float64,
-    "spectrogram_id": pl.Int64,
-    "spectrogram_sub_id": pl.Int64,
-    "spectrogram_label_offset_seconds": pl.Float64,
-    "label_id": pl.Int64,
-    "patient_id": pl.Int64,
-    "expert_consensus": pl.String,
-    **dict.fromkeys(VOTE_COLUMNS, pl.Int64),
-}
-"""Columns and types of train.csv, in order."""
 
 QUIETEST_UV = 0.1
 LOUDEST_UV = 1e5
@@ -46,29 +31,6 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def read_labels(path: Path) -> pl.DataFrame:
-    """Rows of a train.csv with the columns of `LABEL_COLUMNS` and `line`, the row's line in the file.
-
-    Raises DataError with every kind of mistake found, the first line of each named.
-    """
-    try:
-        text = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; a corpus is a folder with train.csv, train_eegs/ ...") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a CSV file ({first_line(error)})") from None
-    check_columns(path, text.columns, tuple(LABEL_COLUMNS))
-    if text.is_empty():
-        raise DataError(f"{path}: want at least one row, got none")
-    numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
-    numbered = numbered.filter(~pl.all_horizontal(pl.col(LABEL_COLUMNS).is_null()))  # blank lines
-    labels = numbered.with_columns(_as_number(name) for name, kind in LABEL_COLUMNS.items() if kind != pl.String)
-    problems = [*_values_that_are_no_number(numbered, labels), *_impossible_rows(labels)]
-    if problems:
-        raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
-    return labels
 
 
 def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
@@ -153,44 +115,3 @@ def _refuse_infinite(path: Path, values: Float[np.ndarray, "row column"], names:
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
         raise DataError(f"{path}: column '{names[column]}', row {row}: want a number, got {values[row, column]}")
-
-
-def _as_number(name: str) -> pl.Expr:
-    number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
-    number = pl.when(number.is_finite()).then(number)
-    if LABEL_COLUMNS[name] == pl.Float64:
-        return number.alias(name)
-    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False).alias(name)
-
-
-def _values_that_are_no_number(text: pl.DataFrame, labels: pl.DataFrame) -> Iterator[str]:
-    for name, kind in LABEL_COLUMNS.items():
-        bad = labels[name].is_null().arg_true()
-        if len(bad):
-            wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
-            value = text[name][bad[0]]
-            yield _at(text["line"][bad[0]], name, f"want {wish}, got {'nothing' if value is None else repr(value)}")
-
-
-def _impossible_rows(labels: pl.DataFrame) -> Iterator[str]:
-    votes = pl.sum_horizontal(VOTE_COLUMNS)
-    one_each = ("patient_id", "spectrogram_id")
-    label_id = pl.col("label_id")
-    checks = [
-        *((name, pl.col(name) < 0, "want 0 or more votes, got {}") for name in VOTE_COLUMNS),
-        *((name, pl.col(name) < 0, "want 0 s or more, got {}") for name in LABEL_COLUMNS if name.endswith("_seconds")),
-        ("seizure_vote ... other_vote", votes == 0, "want at least one vote, got none"),
-        ("label_id", label_id.is_duplicated() & label_id.is_not_null(), "want each id once, got {} again"),
-        *((name, pl.col(name).n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another")
-          for name in one_each),
-    ]  # fmt: skip
-    for name, wrong, wish in checks:
-        bad = labels.filter(wrong)
-        if not bad.is_empty():
-            value = bad[name][0] if name in bad.columns else None
-            more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
-            yield _at(bad["line"][0], name, wish.format(value) + more)
-
-
-def _at(line: int, column: str, wish: str) -> str:
-    return f"line {line}, column '{column}': {wish}"

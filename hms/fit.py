@@ -19,9 +19,9 @@ from hms.console import say
 from hms.errors import UserError
 from hms.files import first_line, replacing
 from hms.folds import patient_folds
+from hms.inference import probabilities
 from hms.model import Model
 from hms.module import Classifier
-from hms.predict import probabilities
 from hms.runs import is_finished, open_run, run_folder, say_what_changed, summarise
 from hms.scores import Scores, predictions, read_truth, score
 from hms.store import Store, prepared

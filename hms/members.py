@@ -13,9 +13,10 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.errors import DataError, UserError
-from hms.files import first_line, read_labels
+from hms.files import first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.runs import scored_folds
+from hms.tables import read_labels
 
 _KEYS = ("eeg_id", "eeg_sub_id")
 _ABOUT = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS)

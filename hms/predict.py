@@ -1,55 +1,81 @@
-"""Probabilities from trained models: the one way, for out-of-fold rows and for any other."""
+"""`python -m hms.predict`: a submission for the test part of a folder, by a run, the mean of several, or an ensemble.
 
-import itertools
-from collections.abc import Iterable, Iterator
+It needs no training data, no network and no account: the model.ckpt of each fold is enough.
+"""
 
-import numpy as np
-import polars as pl
-import torch
-from jaxtyping import Float
+from pathlib import Path
+from typing import Any, Literal, TypedDict
 
-from hms.augmentation.brain_flip import flip
-from hms.batch import Batch
-from hms.console import track
-from hms.errors import UserError
-from hms.model import Model
-from hms.store import Store
-from hms.windows import Windows
+from hms.build import build
+from hms.config import entry_point
+from hms.signature import Node
 
 
-def probabilities(
-    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
-) -> Float[np.ndarray, "row label"]:
-    """Mean over the models of each row's class probabilities; `rows` is a part of `store.rows`.
+class Predict(TypedDict):
+    """The keys of conf/predict.yaml; their values live there."""
 
-    With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
-    """
-    members = [model.eval().to(device) for model in models]
-    windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
-    loader = windows.loader(batch_size)
-    found = []
-    with torch.inference_mode():
-        for batch in track(loader, len(loader), "predict"):
-            on_device = batch._replace(
-                eeg=batch.eeg.to(device),
-                spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device),
-            )
-            views = list(_flipped(on_device)) if flips else [on_device]
-            each = [model(view).double().softmax(dim=1) for model in members for view in views]
-            found.append(torch.stack(each).mean(dim=0).cpu())
-    return torch.cat(found).numpy()
+    data: Node
+    run: str | list[str] | None
+    ensemble: str | None
+    out: str
+    on_bad: Literal["raise", "skip"]
+    batch_size: int
+    accelerator: str
+    flips: bool
 
 
-def _flipped(batch: Batch) -> Iterator[Batch]:
-    for left_right, front_back in itertools.product((False, True), repeat=2):
-        marks = torch.tensor([left_right, front_back], device=batch.eeg.device).expand(len(batch.eeg), 2)
-        yield flip(batch, marks[:, 0], marks[:, 1])
+def predict(config: dict[str, Any]) -> None:
+    """Predict every EEG of test.csv and write the submission to `config["out"]`."""
+    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
+    import polars as pl
+
+    from hms.checkpoint import load_model
+    from hms.console import say
+    from hms.corpus import bad_file_table
+    from hms.errors import DataError, UserError
+    from hms.inference import best_device, by_model
+    from hms.labels import CLASSES
+    from hms.predictors import read_predictors
+    from hms.stream import bad_files, batches
+    from hms.submission import wanted, write_submission
+    from hms.tables import read_test
+
+    if config["batch_size"] < 1:
+        raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
+    predictors = read_predictors(config["run"], config["ensemble"])
+    device = best_device(config["accelerator"])
+    folder = build(config["data"])
+    folder.make()
+    rows = read_test(folder.root / "test.csv")
+    wanted(folder.root)  # a mistake there should not wait for the predictions
+    folds = [fold for run in predictors.folds.values() for fold in run]
+    models = [load_model(fold) for fold in folds]
+    with_spectrogram = any(model.reads_spectrogram for model in models)
+    bad = bad_files(folder.root, rows, with_spectrogram)
+    lost = [one.eeg_id for one in bad]
+    if bad:
+        told = bad_file_table(folder.root, [one.problem for one in bad], "gives their rows the mean of all others")
+        if config["on_bad"] == "raise" or len(lost) == len(rows):
+            raise DataError(told)
+        say(f"NOT PREDICTED: {len(lost)} of {len(rows)} rows get the mean of all others\n{told}")
+    known = rows.filter(~pl.col("eeg_id").is_in(lost))
+    windows = batches(folder.root, known, config["batch_size"], with_spectrogram)
+    eeg_ids, found = by_model(models, windows, device, config["flips"])
+    for fold, of_fold in zip(folds, found, strict=True):
+        if not np.isfinite(of_fold).all():
+            raise UserError(f"{fold}: the model predicts NaN; its training diverged")
+    table = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
+    filled = table.select(CLASSES).mean().join(pl.DataFrame({"eeg_id": lost}, {"eeg_id": pl.Int64}), how="cross")
+    out = Path(config["out"])
+    write_submission(out, folder.root, pl.concat([table, filled]))
+    print(f"{out}: {len(rows):,} rows, by {len(folds)} model(s) of {len(predictors.folds)} run(s)")
 
 
-def best_device(accelerator: str) -> str:
-    """`accelerator` (auto, cpu or gpu) as a torch device of this machine. Raises UserError for one it has not."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    here = {"cpu": "cpu", "auto": found.type if found else "cpu"} | ({"gpu": found.type} if found else {})
-    if accelerator not in here:
-        raise UserError(f"accelerator: want {' or '.join(here)} on this machine, got '{accelerator}'")
-    return here[accelerator]
+@entry_point("predict", Predict, positional="run")
+def main(config: dict[str, Any]) -> None:
+    """Write the submission."""
+    predict(config)
+
+
+if __name__ == "__main__":
+    main()

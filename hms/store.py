@@ -20,14 +20,15 @@ import polars as pl
 from jaxtyping import Float16
 
 from hms.console import say, track
-from hms.corpus import BadFile, Folder, fingerprint, recordings
+from hms.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
-from hms.files import first_line, read_labels
+from hms.files import first_line
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
+from hms.tables import read_labels
 
 FORMAT = 1
-_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel gets there
+_SKIPPING = "leaves their EEGs out"
 
 
 class Store(NamedTuple):
@@ -49,7 +50,7 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
     store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
     if store.left_out and on_bad == "raise":
-        raise DataError(_table(folder.root, store.left_out))
+        raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
     if store.left_out:
         say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
         say("\n".join(store.left_out))
@@ -84,9 +85,9 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     try:
         rows, about, bad = _write_signals(root, labels, temporary)
         if bad and on_bad == "raise":
-            raise DataError(_table(root, bad))
+            raise DataError(bad_file_table(root, bad, _SKIPPING))
         if rows.is_empty():
-            raise DataError(f"{root}: no EEG is left; {_table(root, bad)}")
+            raise DataError(f"{root}: no EEG is left; {bad_file_table(root, bad, _SKIPPING)}")
         rows.write_parquet(temporary / "rows.parquet")
         about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
         (temporary / "store.json").write_text(json.dumps(about, indent=1))
@@ -97,22 +98,18 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     return open_store(path)
 
 
-def _table(root: Path, bad: list[str]) -> str:
-    return "\n".join([f"{root}: {len(bad)} bad file(s); on_bad=skip leaves their EEGs out", *(f"  {b}" for b in bad)])
-
-
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, dict[str, object], list[str]]:
     samples = spectrogram_rows = 0
     starts: list[tuple[int, int, int]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is met once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
-        for found in track(recordings(root, labels), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
+        for found in track(recordings(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
                 bad[found.problem] = None
                 continue
             starts.append((found.eeg_id, samples, spectrogram_rows - int(found.spectrogram_start_s) // STEP_S))
-            np.clip(found.eeg, -_LARGEST, _LARGEST).astype(np.float16).tofile(eeg)
-            np.clip(found.spectrogram, 0, _LARGEST).astype(np.float16).tofile(spectrogram)
+            found.eeg.tofile(eeg)
+            found.spectrogram.tofile(spectrogram)
             samples += len(found.eeg)
             spectrogram_rows += len(found.spectrogram)
     where = pl.DataFrame(

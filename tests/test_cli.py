@@ -17,12 +17,12 @@ from conftest import ROOT, real
 
 from hms.augmentation.brain_flip import flip
 from hms.checkpoint import load_model
-from hms.files import read_labels
 from hms.folds import patient_folds
+from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.predict import probabilities
 from hms.store import Store
 from hms.subset import Subset
+from hms.tables import read_labels
 from hms.windows import Windows
 
 

@@ -14,12 +14,12 @@ from scipy.special import softmax
 
 from hms.ensemble import main
 from hms.errors import DataError, UserError
-from hms.files import LABEL_COLUMNS
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.members import read_members
 from hms.metric import kl_divergence
 from hms.mixture import read_ensemble
 from hms.scores import score
+from hms.tables import LABEL_COLUMNS
 
 ROWS, PATIENTS = 240, 40
 KEYS = ["eeg_id", "eeg_sub_id"]

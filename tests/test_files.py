@@ -11,8 +11,9 @@ from conftest import real
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.files import LABEL_COLUMNS, read_eeg, read_labels, read_spectrogram, replacing
+from hms.files import read_eeg, read_spectrogram, replacing
 from hms.spectrogram_recipe import COLUMNS
+from hms.tables import LABEL_COLUMNS, read_labels
 
 
 def labels(rows: int = 3) -> pl.DataFrame:

@@ -19,9 +19,9 @@ from hms.config import CONF
 from hms.errors import ConfigError, UserError
 from hms.fit import fit
 from hms.folds import patient_folds
+from hms.inference import probabilities
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.predict import probabilities
 from hms.runs import open_run, run_folder, say_what_changed
 from hms.store import Store
 from hms.subset import Subset

@@ -26,12 +26,13 @@ LAYERS = """
     __init__ errors console
     labels electrodes batch
     montage spectrogram_recipe spectrogram_images
-    files corpus store windows subset folds
+    files tables corpus stream store windows subset folds
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
     bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
-    source signature check overrides config build trainer scores checkpoint runs members predict stages fit
-    differences results prepare compare ensemble train evaluate simulate.__main__
+    source signature check overrides config build trainer scores checkpoint runs members predictors
+    inference submission stages fit
+    differences results prepare compare ensemble train evaluate predict simulate.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

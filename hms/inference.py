@@ -1,0 +1,65 @@
+"""Probabilities from trained models: the one way, for out-of-fold rows, for new files and for any other."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int
+
+from hms.augmentation.brain_flip import flip
+from hms.batch import Batch
+from hms.console import track
+from hms.errors import UserError
+from hms.model import Model
+from hms.store import Store
+from hms.windows import Windows
+
+
+def probabilities(
+    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
+) -> Float[np.ndarray, "row label"]:
+    """Mean over the models of each row's class probabilities; `rows` is a part of `store.rows`."""
+    members = list(models)
+    windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
+    loader = windows.loader(batch_size)
+    _, found = by_model(members, track(loader, len(loader), "predict"), device, flips)
+    return found.mean(axis=0)
+
+
+def by_model(
+    models: Iterable[Model], batches: Iterable[Batch], device: str | torch.device, flips: bool
+) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
+    """The `label_id` of each row of the batches, and what each model says of it.
+
+    With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
+    """
+    members = [model.eval().to(device) for model in models]
+    ids, found = [], []
+    with torch.inference_mode():
+        for batch in batches:
+            on_device = batch._replace(
+                eeg=batch.eeg.to(device),
+                spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device),
+            )
+            views = list(_flipped(on_device)) if flips else [on_device]
+            each = [[model(view).double().softmax(dim=1) for view in views] for model in members]
+            found.append(torch.stack([torch.stack(of_model).mean(dim=0) for of_model in each]).cpu())
+            ids.append(batch.label_id)
+    return torch.cat(ids).numpy(), torch.cat(found, dim=1).numpy()
+
+
+def _flipped(batch: Batch) -> Iterator[Batch]:
+    for left_right, front_back in itertools.product((False, True), repeat=2):
+        marks = torch.tensor([left_right, front_back], device=batch.eeg.device).expand(len(batch.eeg), 2)
+        yield flip(batch, marks[:, 0], marks[:, 1])
+
+
+def best_device(accelerator: str) -> str:
+    """`accelerator` (auto, cpu or gpu) as a torch device of this machine. Raises UserError for one it has not."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    here = {"cpu": "cpu", "auto": found.type if found else "cpu"} | ({"gpu": found.type} if found else {})
+    if accelerator not in here:
+        raise UserError(f"accelerator: want {' or '.join(here)} on this machine, got '{accelerator}'")
+    return here[accelerator]

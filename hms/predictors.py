@@ -1,0 +1,63 @@
+"""Which runs predict together, and what makes one prediction of theirs: their mean, or an ensemble's mixture."""
+
+import glob
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.calibration import Calibration
+from hms.errors import UserError
+from hms.labels import CLASSES
+from hms.mixture import Mixture, read_ensemble
+from hms.runs import finished_folds
+
+
+class Predictors(NamedTuple):
+    """Runs that predict together."""
+
+    folds: dict[Path, list[Path]]
+    """The finished folds of each run; a run predicts by their mean."""
+    mixture: Mixture
+    """Over the runs, in their order."""
+
+    def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
+        """One prediction from those of all folds, run after run."""
+        ends = np.cumsum([len(folds) for folds in self.folds.values()])
+        by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
+        return self.mixture(np.stack(by_run))
+
+
+def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predictors:
+    """The runs that are named, patterns included, or those of the ensemble.json in the folder `ensemble`.
+
+    An ensemble's runs are looked for beside that file first; those without weight are left out. Raises UserError
+    unless one of the two is given, and for a member that is no run.
+    """
+    if (run is None) == (ensemble is None):
+        raise UserError(f"run, ensemble: want one of the two, got {'neither' if run is None else 'both'}")
+    if ensemble is not None:
+        return _of_ensemble(Path(ensemble))
+    patterns = [run] if isinstance(run, str) else run or []
+    runs = dict.fromkeys(Path(name) for pattern in patterns for name in sorted(glob.glob(pattern)) or [pattern])
+    if not runs:
+        raise UserError("run: want at least one, got none")
+    as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
+    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
+    return Predictors({run: finished_folds(run) for run in runs}, mean)
+
+
+def _of_ensemble(folder: Path) -> Predictors:
+    names, mixture = read_ensemble(folder / "ensemble.json")
+    used = np.flatnonzero(mixture.weights)
+    runs = [next(filter(Path.is_dir, (folder / names[i], Path(names[i]))), None) for i in used]
+    for i, run in zip(used, runs, strict=True):
+        if run is None:
+            raise UserError(
+                f"{folder / 'ensemble.json'}: want a run folder for each member with weight, got '{names[i]}' "
+                "(no such folder); other people's files predict nothing new"
+            )
+    return Predictors(
+        {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used])
+    )

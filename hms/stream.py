@@ -1,0 +1,54 @@
+"""Windows to predict, as batches straight from their files: no store is written, and nobody has voted.
+
+A window begins where its file does. It is read, checked and rounded as in a store (`hms.corpus`), so that a model sees
+what it would have learned from.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from hms.batch import Batch
+from hms.console import track
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, BadFile, Recording, recordings
+from hms.errors import DataError
+from hms.labels import CLASSES
+
+
+def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[BadFile]:
+    """Read all files that `rows` (from `tables.read_test`) name, and tell those that cannot be used."""
+    found = track(recordings(root, rows, "test", with_spectrogram), len(rows), f"check {root.name}")
+    return [one for one in found if isinstance(one, BadFile)]
+
+
+def batches(root: Path, rows: pl.DataFrame, batch_size: int, with_spectrogram: bool) -> Iterator[Batch]:
+    """The windows of `rows`, `batch_size` at a time, in the order of their spectrograms.
+
+    `label_id` holds the EEG's id; target and weight are NaN. Raises DataError at a file that cannot be used.
+    """
+    found = track(recordings(root, rows, "test", with_spectrogram), len(rows), "predict")
+    good = map(_want_good, found)
+    while some := list(islice(good, batch_size)):
+        yield _batch(some, with_spectrogram)
+
+
+def _want_good(found: Recording | BadFile) -> Recording:
+    if isinstance(found, BadFile):
+        raise DataError(found.problem)
+    return found
+
+
+def _batch(some: list[Recording], with_spectrogram: bool) -> Batch:
+    eeg = np.stack([one.eeg[:EEG_WINDOW] for one in some])
+    power = np.stack([one.spectrogram[:SPECTROGRAM_WINDOW] for one in some]) if with_spectrogram else None
+    return Batch(
+        torch.from_numpy(eeg).transpose(1, 2),
+        None if power is None else torch.from_numpy(power).transpose(1, 2),
+        torch.full((len(some), len(CLASSES)), torch.nan),
+        torch.full((len(some),), torch.nan),
+        torch.tensor([one.eeg_id for one in some]),
+    )

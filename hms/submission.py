@@ -1,0 +1,67 @@
+"""submission.csv: a row of six probabilities for each test EEG, in the order of sample_submission.csv."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from hms.errors import DataError
+from hms.files import replacing
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.tables import read_submission, read_test
+
+
+class Wanted(NamedTuple):
+    """The EEGs that a submission has, in its order, and the file that says so."""
+
+    source: Path
+    eeg_ids: list[int]
+
+
+def wanted(root: Path) -> Wanted:
+    """What a submission for the corpus at `root` has: sample_submission.csv says it, without one test.csv.
+
+    Raises DataError where the two do not name the same EEGs.
+    """
+    test, sample = root / "test.csv", root / "sample_submission.csv"
+    found = Wanted(test, read_test(test)["eeg_id"].to_list())
+    if sample.is_file():
+        found = Wanted(sample, read_submission(sample)["eeg_id"].to_list())
+        _want_the_same(test, read_test(test)["eeg_id"], found)
+    return found
+
+
+def check_submission(path: Path, root: Path) -> None:
+    """Raise DataError unless the file at `path` can be submitted for the corpus at `root`.
+
+    The columns and their order, numbers from 0 to 1 that sum to 1 in each row, every EEG once, and in order.
+    """
+    want, table = wanted(root), read_submission(path)
+    _want_the_same(path, table["eeg_id"], want)
+    for line, got, wish in zip(table["line"], table["eeg_id"], want.eeg_ids, strict=True):
+        if got != wish:
+            raise DataError(
+                f"{path}: line {line}, column 'eeg_id': want {wish}, got {got} (the order of {want.source})"
+            )
+
+
+def write_submission(path: Path, root: Path, table: pl.DataFrame) -> None:
+    """Write `table`, the `eeg_id` and the probabilities of `CLASSES`; a file that fails the check is never there."""
+    rows = pl.DataFrame({"eeg_id": wanted(root).eeg_ids}).join(table, on="eeg_id", how="left", maintain_order="left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        rows.select("eeg_id", *CLASSES).rename(dict(zip(CLASSES, VOTE_COLUMNS, strict=True))).write_csv(temporary)
+        check_submission(temporary, root)
+
+
+def _want_the_same(path: Path, eeg_ids: Iterable[int], want: Wanted) -> None:
+    got, asked = {*eeg_ids}, {*want.eeg_ids}
+    if lacking := sorted(asked - got):
+        raise DataError(f"{path}: lacks eeg_id {_some(lacking)} of {want.source}")
+    if extra := sorted(got - asked):
+        raise DataError(f"{path}: has eeg_id {_some(extra)}, which {want.source} has not")
+
+
+def _some(ids: list[int]) -> str:
+    return f"{ids[0]} (and {len(ids) - 1} more)" if len(ids) > 1 else str(ids[0])

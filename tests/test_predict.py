@@ -1,0 +1,466 @@
+"""A submission from trained models and test files alone: what is in it, what is refused, and in which words."""
+
+import importlib
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from conftest import ROOT, python, real
+from material import config, quick
+
+from hms.build import build
+from hms.checkpoint import load_model, save_model
+from hms.errors import DataError, UserError
+from hms.inference import probabilities
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.metric import kl_divergence
+from hms.predictors import read_predictors
+from hms.store import Store, build_store
+from hms.submission import check_submission, write_submission
+from hms.tables import read_labels
+
+Say = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus whose test part is its training part as well, a window at the start of each of four EEGs."""
+    root = tmp_path_factory.mktemp("both") / "corpus"
+    rows = read_labels(corpus / "train.csv").unique("eeg_id", keep="first", maintain_order=True)[:4]
+    for name in ("eegs", "spectrograms"):
+        for part in ("train", "test"):
+            (root / f"{part}_{name}").mkdir(parents=True)
+            for number in rows[f"{name[:-1]}_id"].unique():
+                file = f"{number}.parquet"
+                (root / f"{part}_{name}" / file).symlink_to(corpus / f"train_{name}" / file)
+    starts = [pl.lit(0.0).alias(name) for name in rows.columns if name.endswith("_seconds")]
+    rows.drop("line").with_columns(*starts).write_csv(root / "train.csv")
+    rows.select("spectrogram_id", "eeg_id", "patient_id").reverse().write_csv(root / "test.csv")
+    sixths = [pl.lit(1 / 6).alias(name) for name in VOTE_COLUMNS]
+    rows.select("eeg_id", *sixths).sort("eeg_id", descending=True).write_csv(root / "sample_submission.csv")
+    return root
+
+
+@pytest.fixture(scope="module")
+def both(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return build_store(folder, tmp_path_factory.mktemp("stores") / "both")
+
+
+def a_run(run: Path, folds: int, *words: str) -> Path:
+    """A run of untrained models, each fold with weights of its own."""
+    node = quick(config(*words))["model"]
+    for fold in range(folds):
+        torch.manual_seed(fold + 10 * folds)
+        into = run / f"fold{fold}_seed0"
+        into.mkdir(parents=True)
+        save_model(into, build(node), {"model": node})
+        (into / "scores.json").write_text("{}")
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two runs, of two folds and of one; the second reads spectrograms."""
+    base = tmp_path_factory.mktemp("runs")
+    small = ("extractor=[stft_short,spectrogram]", "preprocess=original")
+    return [a_run(base / "one-1a", 2, "extractor=stft_short"), a_run(base / "two-2b", 1, *small)]
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
+    """The command in this process, because importing torch takes so long; gives what it writes to stderr."""
+
+    def run(*words: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["hms.predict", f"out={tmp_path / 'submission.csv'}", *words])
+        capsys.readouterr()
+        ended = 0
+        try:
+            importlib.import_module("hms.predict").main()
+        except SystemExit as error:
+            ended = error.code
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        assert "Traceback" not in printed.err
+        return printed.err
+
+    return run
+
+
+def of(root: Path) -> list[str]:
+    return ["data=competition", f"data.root={root}", "accelerator=cpu", "flips=false"]
+
+
+def read(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path).rename(dict(zip(VOTE_COLUMNS, CLASSES, strict=True)))
+
+
+def expected(store: Store, submission: pl.DataFrame, run: Path, flips: bool = False) -> np.ndarray:
+    """What evaluation would say of the same windows, taken from a store."""
+    rows = submission.select("eeg_id").join(store.rows, on="eeg_id", maintain_order="left")
+    models = [load_model(fold) for fold in sorted(run.iterdir())]
+    return probabilities(models, store, rows, 3, "cpu", flips)
+
+
+@pytest.mark.parametrize("spectrograms", [True, False])
+def test_test_files_are_predicted_as_if_they_stood_in_a_store(
+    spectrograms: bool, folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+):
+    root, store = folder, both
+    if not spectrograms:  # they are computed
+        root = tmp_path / "without"
+        shutil.copytree(folder, root, ignore=shutil.ignore_patterns("*_spectrograms"), symlinks=True)
+        store = build_store(root, tmp_path / "store")
+    for run, flips in ((runs[0], False), (runs[1], True)):
+        say(f"run={run}", *of(root), f"flips={flips}")
+        found = read(tmp_path / "submission.csv")
+        assert found["eeg_id"].to_list() == pl.read_csv(root / "sample_submission.csv")["eeg_id"].to_list()
+        np.testing.assert_allclose(found.select(CLASSES), expected(store, found, run, flips), atol=1e-7)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["submission.csv"]
+
+
+def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_numbers(
+    folder: Path, runs: list[Path], say: Say, tmp_path: Path
+):
+    made = []
+    for size in (4, 4, 3):
+        say(f"run={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
+        made.append((tmp_path / "submission.csv").read_bytes())
+        (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
+    assert made[0] == made[1]
+    np.testing.assert_allclose(read(tmp_path / "1.csv"), read(tmp_path / "3.csv"), atol=1e-6)
+
+
+def test_runs_count_alike_however_many_folds_they_have(
+    folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+):
+    say(*map(str, runs), *of(folder))
+    found = read(tmp_path / "submission.csv")
+    mean = (expected(both, found, runs[0]) + expected(both, found, runs[1])) / 2
+    np.testing.assert_allclose(found.select(CLASSES), mean, atol=1e-6)
+
+
+def an_ensemble(folder: Path, members: list[str], weights: list[float], mixing: str = "linear") -> None:
+    calibration = {"temperature": 2, "bias": dict.fromkeys(CLASSES, 0)}
+    held = {"calibration": calibration, "prior": None, "mixing": mixing}
+    (folder / "ensemble.json").write_text(json.dumps(held | {"members": members, "weights": weights}))
+
+
+def test_an_ensemble_mixes_its_runs_by_their_weights(
+    folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+):
+    shutil.copytree(runs[0], tmp_path / "moved" / runs[0].name)  # beside ensemble.json, or where the file says
+    members = [f"moved/{runs[0].name}", "other_people.csv.gz", str(runs[1])]
+    for mixing in ("linear", "geometric"):
+        an_ensemble(tmp_path, members, [0.7, 0, 0.3], mixing)
+        say(f"ensemble={tmp_path}", *of(folder))
+        found = read(tmp_path / "submission.csv")
+        one, two = (expected(both, found, run) for run in runs)
+        mixed = (0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3) ** 0.5
+        np.testing.assert_allclose(found.select(CLASSES), mixed / mixed.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    say(f"run={runs[1]}", *of(folder))
+    whole = (tmp_path / "submission.csv").read_bytes()
+    say(f"run={runs[1] / 'fold0_seed0'}", *of(folder))
+    assert (tmp_path / "submission.csv").read_bytes() == whole
+
+
+def test_the_simulated_corpus_has_a_test_part_and_its_truth(corpus: Path, runs: list[Path], say: Say, tmp_path: Path):
+    say(f"run={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    found, truth = read(tmp_path / "submission.csv"), pl.read_parquet(corpus / "test_truth.parquet")
+    assert found["eeg_id"].to_list() == truth["eeg_id"].to_list()
+    reached = kl_divergence(truth.select(CLASSES).to_numpy(), found.select(CLASSES).to_numpy())
+    write_submission(tmp_path / "best.csv", corpus, truth)
+    best = kl_divergence(truth.select(CLASSES).to_numpy(), read(tmp_path / "best.csv").select(CLASSES).to_numpy())
+    assert best.max() < 1e-9 < reached.min()
+
+
+def test_the_real_pair_is_predicted(runs: list[Path], say: Say, tmp_path: Path):
+    say(f"run=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
+    assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
+
+
+# Bad files
+
+
+@pytest.fixture
+def spoilt(folder: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
+    """A copy in which two EEGs cannot be used, and their files."""
+    root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
+    one, two = sorted(root.glob("test_eegs/*"))[1:3]
+    one.write_text("no parquet")
+    pl.read_parquet(two)[: 40 * 200].write_parquet(two)
+    return root, [one, two]
+
+
+def test_bad_files_are_told_together_before_anything_is_predicted(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+    root, (one, two) = spoilt
+    said = say(f"run={runs[1]}", *of(root), code=1)
+    assert f"{root}: 2 bad file(s); on_bad=skip gives their rows the mean of all others\n" in said
+    assert f"\n  {one}: not a whole parquet file (" in said
+    assert f"\n  {two}: want at least 50 s for test.csv line " in said
+    assert "(eeg_label_offset_seconds 0 + 50 s), got 40 s; another sampling rate?" in said
+    assert not (tmp_path / "submission.csv").exists()
+
+
+def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+    root, bad = spoilt
+    said = say(f"run={runs[1]}", "on_bad=skip", *of(root))
+    assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad file(s)" in said
+    found = read(tmp_path / "submission.csv")
+    lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
+    others = found.filter(~pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
+    np.testing.assert_allclose(lost, np.stack([others.mean(axis=0)] * 2), rtol=1e-12)
+
+
+def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
+    for path in root.glob("test_eegs/*"):
+        path.unlink()
+    said = say(f"run={runs[0]}", "on_bad=skip", *of(root), code=1)
+    assert "4 bad file(s)" in said
+    assert "parquet: no such file" in said
+
+
+def test_a_bad_spectrogram_costs_nothing_where_no_model_reads_it(folder: Path, runs: list[Path], say: Say, tmp_path):
+    root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
+    for path in root.glob("test_spectrograms/*"):
+        path.write_text("no parquet")
+    say(f"run={runs[0]}", *of(root))
+    assert "bad file(s)" in say(f"run={runs[1]}", *of(root), code=1)
+
+
+def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    run = Path(shutil.copytree(runs[0], tmp_path / "nan-3c"))
+    held = torch.load(run / "fold1_seed0" / "model.ckpt", weights_only=True)
+    held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
+    torch.save(held, run / "fold1_seed0" / "model.ckpt")
+    assert f"{run / 'fold1_seed0'}: the model predicts NaN; its training diverged" in say(
+        f"run={run}", *of(folder), code=1
+    )
+
+
+# Mistakes of the command line and of the tables
+
+
+def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    run = f"run={runs[0]}"
+    an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
+    no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); other people's"
+    no_test = "no such file; a corpus is a folder with test.csv, test_eegs/ ..."
+    for words, message in (
+        ([], "run, ensemble: want one of the two, got neither"),
+        ([run, "ensemble=x"], "run, ensemble: want one of the two, got both"),
+        (["run=[]"], "run: want at least one, got none"),
+        (["run=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
+        ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
+        ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
+        ([run, "accelerator=tpu"], "accelerator: want cpu or auto"),
+        ([run, f"data.root={tmp_path / 'x'}"], f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}'"),
+        ([run, f"data.root={tmp_path}"], f"{tmp_path / 'test.csv'}: {no_test}"),
+        ([run, "on_bad=ignore"], "on_bad: want 'raise' or 'skip', got 'ignore'"),
+    ):
+        said = say(*of(folder), *words, code=1)
+        assert message in said, said
+    assert not (tmp_path / "submission.csv").exists()
+
+
+TEST_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
+    "twice": (
+        lambda t: pl.concat([t, t[:1]]),
+        r"test\.csv: line \d, column 'eeg_id': want each id once, got \d+ again",
+    ),
+    "columns": (lambda t: t.drop("patient_id"), r"test\.csv: lacks column 'patient_id'"),
+    "order": (lambda t: t.select(sorted(t.columns)), r"test\.csv: column 1: want 'spectrogram_id', got 'eeg_id'"),
+    "empty": (lambda t: t.clear(), r"test\.csv: want at least one row, got none"),
+    "text": (lambda t: t.with_columns(eeg_id=pl.lit("a")), r"test\.csv: line 2, column 'eeg_id': want a whole number"),
+    "fewer": (lambda t: t[1:], r"test\.csv: lacks eeg_id \d+ of .*sample_submission\.csv"),
+    "others": (
+        lambda t: pl.concat([t, t[:2].with_columns(pl.col("eeg_id") + 1)]),
+        r"test\.csv: has eeg_id \d+ \(and 1 more\), which .*sample_submission\.csv has not",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", TEST_MISTAKES)
+def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
+    spoil, message = TEST_MISTAKES[mistake]
+    spoil(pl.read_csv(root / "test.csv")).write_csv(root / "test.csv")
+    assert re.search(message, say(f"run={runs[0]}", *of(root), code=1))
+
+
+def test_a_folder_without_test_eegs_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
+    wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
+    assert f"{root / 'test_eegs'}: {wish}" in say(f"run={runs[0]}", *of(root), code=1)
+
+
+def test_without_a_sample_the_order_is_that_of_test_csv(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+    root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
+    (root / "sample_submission.csv").unlink()
+    say(f"run={runs[0]}", *of(root))
+    assert (read(tmp_path / "submission.csv")["eeg_id"] == pl.read_csv(root / "test.csv")["eeg_id"]).all()
+
+
+def at(table: pl.DataFrame, column: str, row: int, value: object) -> pl.DataFrame:
+    values = table[column].to_list()
+    values[row] = value
+    return table.with_columns(pl.Series(column, values, strict=False))
+
+
+SUBMISSION_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
+    "lacking column": (lambda t: t.drop("lpd_vote"), "lacks column 'lpd_vote'"),
+    "order of columns": (
+        lambda t: t.select("eeg_id", *sorted(VOTE_COLUMNS)),
+        r"column 2: want 'seizure_vote', got 'gpd_vote' \(the order is fixed\)",
+    ),
+    "NaN": (lambda t: at(t, "gpd_vote", 1, float("nan")), "line 3, column 'gpd_vote': want a number, got 'NaN'"),
+    "nothing": (lambda t: at(t, "gpd_vote", 1, None), "line 3, column 'gpd_vote': want a number, got nothing"),
+    "range": (
+        lambda t: t.with_columns(seizure_vote=-0.1, other_vote=t["other_vote"] + t["seizure_vote"] + 0.1),
+        r"line 2, column 'seizure_vote': want 0 to 1, got -0\.1 \(and 3 more rows\)",
+    ),
+    "sum": (
+        lambda t: at(t, "grda_vote", 2, 0.5),
+        r"line 4, column 'seizure_vote \.\.\. other_vote': want a sum of 1, got 1\.33333",
+    ),
+    "twice": (
+        lambda t: at(t, "eeg_id", 1, t["eeg_id"][0]),
+        r"line 2, column 'eeg_id': want each id once, got \d+ again",
+    ),
+    "lacking": (lambda t: t[1:], r"lacks eeg_id \d+ of .*sample_submission\.csv"),
+    "foreign": (
+        lambda t: pl.concat([t, t[:1].with_columns(eeg_id=pl.lit(7, pl.Int64))]),
+        r"has eeg_id 7, which .*sample_submission\.csv has not",
+    ),
+    "order": (
+        lambda t: t.reverse(),
+        r"line 2, column 'eeg_id': want \d+, got \d+ \(the order of .*sample_submission\.csv\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SUBMISSION_MISTAKES)
+def test_a_mistake_in_a_submission_is_named(mistake: str, folder: Path, tmp_path: Path):
+    spoil, message = SUBMISSION_MISTAKES[mistake]
+    path = tmp_path / "mine.csv"
+    shutil.copy(folder / "sample_submission.csv", path)
+    check_submission(path, folder)
+    spoil(pl.read_csv(path)).write_csv(path)
+    with pytest.raises(DataError, match=rf"mine\.csv: {message}"):
+        check_submission(path, folder)
+
+
+def test_a_submission_that_fails_the_check_is_never_there(folder: Path, tmp_path: Path):
+    table = read(folder / "sample_submission.csv")
+    with pytest.raises(DataError, match="want a sum of 1"):
+        write_submission(tmp_path / "deep" / "submission.csv", folder, table.with_columns(lpd=pl.lit(0.5)))
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+# Without a network
+
+
+OFFLINE = """
+import socket, sys
+def refuse(*_, **__):
+    raise AssertionError("the network was asked for something")
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+import hms.predict
+hms.predict.main()
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+def test_predicting_asks_no_network_and_imports_nothing_that_only_trains(
+    folder: Path, runs: list[Path], tmp_path: Path
+):
+    words = [f"run={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
+    done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model(s) of 1 run(s)\n"
+    imported = done.stderr.split()
+    assert {"torch", "nnAudio", "hms"} <= {*imported}
+    assert not {"wandb", "lightning", "huggingface_hub"} & {*imported}
+
+
+# A notebook of Kaggle's
+
+
+@pytest.fixture(scope="module")
+def kaggle_folder() -> ModuleType:
+    """The script that builds the folder."""
+    spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precision_nearly(
+    kaggle_folder: ModuleType, folder: Path, runs: list[Path], say: Say, tmp_path: Path
+):
+    say(*map(str, runs), *of(folder))
+    as_trained, exact = read(tmp_path / "submission.csv"), (tmp_path / "submission.csv").read_bytes()
+    for half in (False, True):
+        into = tmp_path / f"half_{half}"
+        into.mkdir()
+        kaggle_folder.copy_runs(read_predictors([str(run) for run in runs], None), into, half)
+        say(f"ensemble={into}", *of(folder))
+        assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
+        np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
+    sizes = [sum(path.stat().st_size for path in tmp_path.glob(f"half_{half}/runs/*/*/*")) for half in (True, False)]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
+    again = shutil.copytree(runs[0], tmp_path / runs[0].name)
+    with pytest.raises(UserError, match=r"run: want runs whose folders have different names, got one-1a again"):
+        kaggle_folder.copy_runs(read_predictors([str(runs[0]), str(again)], None), tmp_path / "out", False)
+
+
+def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):
+    locked = re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {*kaggle_folder.PACKAGES} <= {*locked}
+
+
+@pytest.mark.slow
+def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
+    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], say: Say, tmp_path: Path
+):
+    """Fetches wheels from the package index, then needs no network, and says so where a sandbox can be had."""
+    say(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    made = tmp_path / "kaggle"
+    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--run", *map(str, runs), "--out", str(made))
+    subprocess.run(build_it, check=True)
+    image = tmp_path / "image"
+    image.mkdir()
+    ours = {"hms", "hydra", "antlr4", "jaxtyping", "nnAudio", "omegaconf", "timm", "wadler_lindig"}
+    only_train = {"wandb", "lightning", "lightning_fabric", "pytorch_lightning"}
+    names = {name.replace("-", "_") for name in kaggle_folder.PACKAGES} | {"hms"}
+    for path in Path(np.__file__).parents[1].iterdir():
+        inside = path.name.partition("-")[0].lower()
+        if path.suffix != ".pth" and path.name not in ours | only_train and inside not in names:
+            (image / path.name).symlink_to(path)
+    subprocess.run(python("-m", "venv", "--without-pip", str(tmp_path / "venv")), check=True)
+    (site,) = tmp_path.glob("venv/lib/python*/site-packages")
+    (site / "image.pth").write_text(str(image))
+    sandbox = ["unshare", "--map-root-user", "--net"] if shutil.which("unshare") else []
+    words = [f"data.root={corpus}", "flips=false", "accelerator=cpu"]
+    script = [str(tmp_path / "venv/bin/python"), str(made / "kaggle_notebook.py"), *words]
+    done = subprocess.run([*sandbox, *script], cwd=tmp_path / "venv", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name.partition("-")[0].lower() for path in site.glob("*.dist-info")} == names
+    assert (tmp_path / "venv" / "submission.csv").read_bytes() == (tmp_path / "submission.csv").read_bytes()
