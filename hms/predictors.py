@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.calibration import Calibration
+from hms.ensemble.calibration import Calibration
+from hms.ensemble.mixture import Mixture, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
-from hms.mixture import Mixture, read_ensemble
 from hms.runs import finished_folds
 
 

@@ -225,7 +225,10 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
 """
 
 
-@pytest.mark.parametrize("module", ["hms.train", "hms.prepare", "hms.evaluate", "hms.simulate.__main__"])
+@pytest.mark.parametrize(
+    "module",
+    [f"hms.{name}" for name in ("train", "prepare", "evaluate", "predict", "simulate.__main__", "ensemble.__main__")],
+)
 def test_help_and_mistakes_import_nothing_heavy(module: str):
     done = subprocess.run(python("-c", WITHOUT_WEIGHT, module), capture_output=True, text=True, check=True)
     assert "takes no 'tpyo'" in done.stderr

@@ -12,12 +12,12 @@ import pytest
 from conftest import real
 from scipy.special import softmax
 
-from hms.ensemble import main
+from hms.ensemble.__main__ import main
+from hms.ensemble.members import read_members
+from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.members import read_members
 from hms.metric import kl_divergence
-from hms.mixture import read_ensemble
 from hms.scores import score
 from hms.tables import LABEL_COLUMNS
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from hms.calibration import (
+from hms.ensemble.calibration import (
     Calibration,
     PriorShift,
     fit_calibration,
@@ -17,11 +17,11 @@ from hms.calibration import (
     full_prior,
     weights_of_prior,
 )
+from hms.ensemble.mixture import Mixture, mix, read_ensemble
+from hms.ensemble.weights import fit_weights, objective, optimality_gap
 from hms.errors import DataError
 from hms.labels import CLASSES
 from hms.metric import kl_divergence
-from hms.mixture import Mixture, mix, read_ensemble
-from hms.weights import fit_weights, objective, optimality_gap
 
 MIXINGS = ("linear", "geometric", "greedy")
 

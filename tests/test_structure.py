@@ -29,10 +29,10 @@ LAYERS = """
     files tables corpus stream store windows subset folds
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
-    bootstrap mixing calibration mixture weights nested ensemble_scores ensemble_tables
-    source signature check overrides config build trainer scores checkpoint runs members predictors
+    bootstrap
+    source signature check overrides config build trainer scores checkpoint runs ensemble predictors
     inference submission stages fit
-    differences results prepare compare ensemble train evaluate predict simulate.__main__
+    differences results prepare compare train evaluate predict simulate.__main__ ensemble.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

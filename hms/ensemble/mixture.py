@@ -23,11 +23,11 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
-from hms.calibration import Calibration, PriorShift, log_of
+from hms.ensemble.calibration import Calibration, PriorShift, log_of
+from hms.ensemble.choices import Mixing
 from hms.errors import DataError
 from hms.files import first_line
 from hms.labels import CLASSES
-from hms.mixing import Mixing
 
 
 class Mixture(NamedTuple):

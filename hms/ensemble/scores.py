@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.bootstrap import bootstrap_means, interval
-from hms.calibration import PriorShift, fit_strength, full_prior, weights_of_prior
+from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, weights_of_prior
+from hms.ensemble.mixture import Mixture
+from hms.ensemble.nested import Fitting, Nested
+from hms.ensemble.weights import objective, optimality_gap
 from hms.metric import kl_divergence
-from hms.mixture import Mixture
-from hms.nested import Fitting, Nested
-from hms.weights import objective, optimality_gap
 
 
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
-from hms.calibration import log_of
+from hms.ensemble.calibration import log_of
+from hms.ensemble.choices import Mixing
 from hms.metric import CLIP
-from hms.mixing import Mixing
 
 _PICKS = 100
 """Members that greedy selection draws: weights in steps of 1 %."""

@@ -1,7 +1,7 @@
 """`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture.
 
 Writes `ensemble.json` and `oof.parquet` into `out`. The json's members, weights, mixing, calibration and prior are told
-in `hms.mixture`. Beside them it holds, KL in nats, lists in the order of the members:
+in `hms.ensemble.mixture`. Beside them it holds, KL in nats, lists in the order of the members:
 
     kl                `members`, `mean` (of all members alike), `uncalibrated` (the mixture, fitted and scored on
                       different patients), `nested` (the same, calibrated: the ensemble), `fitted` (where it was fitted)
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config import entry_point
-from hms.mixing import Calibrate, Mixing, Weigh
+from hms.ensemble.choices import Calibrate, Mixing, Weigh
 
 
 class Prior(TypedDict, total=False):
@@ -59,12 +59,12 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     """Fit, score, write and print; what ensemble.json holds."""
     import numpy as np  # these are slow to import; a mistake in the config should not wait for them
 
-    from hms.ensemble_scores import prior_effect, scores_of
-    from hms.ensemble_tables import show
+    from hms.ensemble.members import read_members
+    from hms.ensemble.nested import Fitting, nest
+    from hms.ensemble.scores import prior_effect, scores_of
+    from hms.ensemble.tables import show
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
-    from hms.members import read_members
-    from hms.nested import Fitting, nest
     from hms.runs import scored_runs
 
     if not config["runs"] and not config["oof"]:

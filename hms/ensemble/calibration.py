@@ -16,9 +16,9 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
+from hms.ensemble.choices import Calibrate
 from hms.labels import CLASSES
 from hms.metric import CLIP, kl_divergence
-from hms.mixing import Calibrate
 
 BIAS_SD = 0.1
 """Nats: how large a bias is expected to be before any patient is seen (a normal prior; each patient is one voice)."""
