@@ -32,7 +32,7 @@ demo: setup  ## From nothing to a scored model: simulate, prepare, train two fol
 	$(RUN) hms.train -m experiment=quick fold=0,1
 
 data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
-	test -f $(DATA)/train.csv || $(BIN)/uv tool run kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
+	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
 	test -f $(DATA)/train.csv || $(BIN)/python -m zipfile -e $(DATA)/hms-harmful-brain-activity-classification.zip $(DATA)
 
 prepare: setup  ## Read and check the files of CORPUS once

@@ -74,10 +74,10 @@ def _model(config: dict[str, Any]) -> Model:
 
 
 def _classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
-    """`model` as a stage of its training sees it: the stage has an optimizer and a schedule of its own."""
+    """`model` as a stage of its training sees it: the stage has weighting, optimizer and schedule of its own."""
     augmentations = {name: build(node) for name, node in config["augmentation"].items()}
-    optimizer, schedule = build(stage["optimizer"]), build(stage["schedule"])
-    return Classifier(model, build(config["loss"]), augmentations, optimizer, schedule, config["seed"])
+    weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
+    return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
 
 
 def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:

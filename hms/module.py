@@ -29,7 +29,8 @@ class Augmentation(Protocol):
 class Classifier(LightningModule):
     """Train `model` on batches; log `train_loss` and the competition's metric as `val_kl` once per epoch.
 
-    `optimizer` is called with the parameters, `schedule` with the optimizer; it is stepped per epoch.
+    `weighting` is called with the rows' weights and the epoch, `optimizer` with the parameters, `schedule` with the
+    optimizer; it is stepped per epoch.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Classifier(LightningModule):
         model: Model,
         loss: nn.Module,
         augmentations: dict[str, Augmentation],
+        weighting: Callable[[Tensor, int], Tensor],
         optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
         schedule: Callable[[Optimizer], LRScheduler],
         seed: int,
@@ -45,12 +47,14 @@ class Classifier(LightningModule):
         self.model = model
         self.loss = loss
         self.augmentations = augmentations
+        self.weighting = weighting
         self.optimizer, self.schedule = optimizer, schedule
         self.seed = seed
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
         # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
         torch.manual_seed((self.seed << 32) + self.global_step)
+        batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         signals = self.augment(self.model.preprocess(self.augment(batch, "electrodes")), "signals")
         loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.label_id))

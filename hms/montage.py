@@ -3,21 +3,29 @@
 A pair is written anode-cathode, as in `Fp1-F7`. The order of the pairs is the order of everything made from them.
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hms.electrodes import SCALP
+from hms.electrodes import LEFT_RIGHT, SCALP
 
 
 class Montage(nn.Module):
-    """(batch, electrode, time) -> (batch, pair, time); `groups` maps a name to pairs such as `Fp1-F7`."""
+    """(batch, electrode, time) -> (batch, pair, time); `groups` maps a name to pairs such as `Fp1-F7`.
+
+    With `order` "mirrored" each pair is followed by its partner in the other hemisphere, if its group has it, so that
+    an image network sees the two side by side (3rd place); "listed" leaves the pairs as they stand.
+    """
 
     matrix: Tensor
 
-    def __init__(self, groups: dict[str, list[str]]):
+    def __init__(self, groups: dict[str, list[str]], order: Literal["listed", "mirrored"]):
         super().__init__()
-        self.groups = {name: tuple(pairs) for name, pairs in groups.items()}
+        self.groups = {
+            name: _mirrored(pairs) if order == "mirrored" else tuple(pairs) for name, pairs in groups.items()
+        }
         self.pairs = tuple(pair for pairs in self.groups.values() for pair in pairs)
         if not self.pairs:
             raise ValueError("groups: want at least one pair, got none")
@@ -36,3 +44,13 @@ def _electrodes_of(pair: str) -> tuple[str, str]:
     if len(names) != 2 or names[0] == names[1] or not set(names) <= set(SCALP):
         raise ValueError(f"groups: want two of {' '.join(SCALP)} joined by '-', got '{pair}'")
     return names[0], names[1]
+
+
+def _mirrored(pairs: list[str]) -> tuple[str, ...]:
+    """The pairs in their order, but each one's partner right after it."""
+    beside = (pair for listed in pairs for pair in (listed, _partner(listed)))
+    return tuple(pair for pair in dict.fromkeys(beside) if pair in pairs)
+
+
+def _partner(pair: str) -> str:
+    return "-".join(SCALP[LEFT_RIGHT[SCALP.index(electrode)]] for electrode in _electrodes_of(pair))

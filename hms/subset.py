@@ -2,6 +2,7 @@
 
 An EEG is cut into overlapping windows, each a row. The 15th-place solution trains on rows that carry their EEG's most
 votes and start at least 25 s apart, one of them per EEG and epoch, and validates on the first such row of each EEG.
+Added: rows of few votes to learn from beside those of many, which alone are validated on.
 """
 
 import numpy as np
@@ -14,9 +15,10 @@ class Subset:
     """EEGs whose best row has `min_votes` to `max_votes` votes; of each, the rows with that many votes.
 
     `spacing_s` is the least time between the starts of two kept rows, taken greedily from the first; 0 keeps all.
+    Validation wants `validation_votes` of a row, too.
     """
 
-    def __init__(self, min_votes: int, max_votes: int | None, spacing_s: float):
+    def __init__(self, min_votes: int, max_votes: int | None, spacing_s: float, validation_votes: int):
         if min_votes < 1:
             raise ValueError(f"min_votes: want at least 1, got {min_votes}")
         if max_votes is not None and max_votes < min_votes:
@@ -24,22 +26,25 @@ class Subset:
         if spacing_s < 0:
             raise ValueError(f"spacing_s: want 0 or more, got {spacing_s}")
         self.min_votes, self.max_votes, self.spacing_s = min_votes, max_votes, spacing_s
+        self.validation_votes = validation_votes
 
     def training(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows to learn from, in the order of the file."""
-        best = self._best(rows)
+        best = self._best(rows, self.min_votes)
         start_s = best["eeg_label_offset_seconds"].to_numpy()
         return best.filter(_spaced(best["eeg_id"].to_numpy(), start_s, self.spacing_s))
 
     def validation(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The first kept row of each EEG, in the order of the file."""
-        return self._best(rows).unique("eeg_id", keep="first", maintain_order=True)
+        return self._best(rows, max(self.min_votes, self.validation_votes)).unique(
+            "eeg_id", keep="first", maintain_order=True
+        )
 
-    def _best(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _best(self, rows: pl.DataFrame, min_votes: int) -> pl.DataFrame:
         votes = pl.sum_horizontal(VOTE_COLUMNS)
         most = votes.max().over("eeg_id")
         top = self.max_votes if self.max_votes is not None else float("inf")
-        return rows.filter((votes == most) & (most >= self.min_votes) & (most <= top))
+        return rows.filter((votes == most) & (most >= min_votes) & (most <= top))
 
 
 def _spaced(eeg_id: np.ndarray, start_s: np.ndarray, spacing_s: float) -> pl.Series:

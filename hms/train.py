@@ -11,6 +11,7 @@ class Pretrain(TypedDict, total=False):
     """A first stage; none at all when empty."""
 
     subset: Node
+    weighting: Node
     epochs: int
     optimizer: Node
     schedule: Node
@@ -39,6 +40,7 @@ class Train(Prepare):
     model: Node
     loss: Node
     optimizer: Node
+    weighting: Node
     schedule: Node
     pretrain: Pretrain
     averaging: dict[str, Node]

@@ -68,7 +68,7 @@ def test_out_of_fold_files_hold_the_held_out_patients_rows(sweep: tuple[Path, st
     for fold in (0, 1):
         oof = pl.read_parquet(run / f"fold{fold}_seed0" / "oof.parquet")
         assert oof.columns == ["label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES]
-        held_out = Subset(1, None, 25).validation(rows.join(folds.filter(fold=fold), on="patient_id"))
+        held_out = Subset(1, None, 25, 1).validation(rows.join(folds.filter(fold=fold), on="patient_id"))
         assert sorted(oof["label_id"]) == sorted(held_out["label_id"])
         assert set(oof["fold"]) == {fold}
         np.testing.assert_allclose(oof.select(CLASSES).sum_horizontal(), 1, rtol=1e-6)
@@ -193,6 +193,27 @@ def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple
     assert f"{run / 'fold1_seed0'} is trained already: nothing to do" in done.stderr
     assert f"1 of 2 jobs did not finish:\n{run / 'fold9_seed0'}" in done.stderr
     assert "best first" in done.stdout
+
+
+def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(places: list[str], tmp_path: Path):
+    words = ["experiment=smoke", "epochs=1", "flips=false", "extractor=[stft_short],[stft_short,raw_image]", "fold=9,0"]
+    done = hms("train", "-m", *words, *places[:3], f"runs={tmp_path}")
+    assert done.returncode == 1
+    assert "2 of 4 jobs did not finish" in done.stderr
+    made = sorted(tmp_path.glob("smoke-*/fold0_seed0/scores.json"))
+    assert len(made) == 2
+    chosen = [[*yaml.safe_load((file.parent / "config.yaml").read_text())["extractor"]] for file in made]
+    assert sorted(chosen, key=len) == [["stft_short"], ["stft_short", "raw_image"]]
+
+
+def test_a_student_is_taught_by_an_earlier_sweep(sweep: tuple[Path, str], places: list[str]):
+    run, _ = sweep
+    taught = ["experiment=[smoke,student]", "name=student", f"augmentation.teacher_labels.runs=[{run}]", "epochs=1"]
+    done = hms("train", *taught, "augmentation.teacher_labels.p=1", "fold=1", *places)
+    assert done.returncode == 0, done.stderr
+    (scores,) = Path(places[-1].removeprefix("runs=")).glob("student-*/fold1_seed0/scores.json")
+    made = yaml.safe_load((scores.parent / "config.yaml").read_text())
+    assert [*made["augmentation"]] == ["brain_flip", "teacher_labels"]
 
 
 LOGITS = """

@@ -73,7 +73,8 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
     node, model = json.loads(text), build(quick(config()["model"]))
     before, windows = deepcopy(dict(model.named_parameters())), DataLoader([batch()], collate_fn=itemgetter(0))
     for stage in filter(None, (node["pretrain"], node)):
-        learns = Classifier(model, build(node["loss"]), {}, build(stage["optimizer"]), build(stage["schedule"]), 0)
+        own = [build(stage[part]) for part in ("weighting", "optimizer", "schedule")]
+        learns = Classifier(model, build(node["loss"]), {}, *own, seed=0)
         averaging = [build(one) for one in node["averaging"].values()]
         with TemporaryDirectory() as folder:
             trainer = node["trainer"] | {"max_epochs": stage["epochs"]}
@@ -94,7 +95,8 @@ def test_a_model_with_any_option_learns_and_gives_a_window_alone_what_it_gets_in
 def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(choice: str):
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         pytest.skip("wants a GPU")
-    made = trained(part(choice, "pretrain", "optimizer", "schedule", "averaging", "trainer", "epochs", "loss"))
+    stage = ("weighting", "optimizer", "schedule", "averaging", "trainer", "epochs", "loss")
+    made = trained(part(choice, "pretrain", *stage))
     assert [name for name, (_, after) in made.items() if not after.isfinite().all()] == []
     assert any(not torch.equal(*both) for both in made.values())
 

@@ -90,7 +90,11 @@ def test_the_outer_taps_of_a_dilation_beyond_the_signal_get_zeros():
 
 
 def test_each_pair_goes_through_the_network_of_its_group():
-    montage = {"_target_": "hms.montage.Montage", "groups": {"a": ["Fp1-F7", "F7-T3"], "b": ["O1-T5"]}}
+    montage = {
+        "_target_": "hms.montage.Montage",
+        "groups": {"a": ["Fp1-F7", "F7-T3"], "b": ["O1-T5"]},
+        "order": "listed",
+    }
     module = wavenet(montage=montage).eval()
     pairs = torch.randn(1, 1, 1000).expand(1, 3, 1000)
     tokens = module(signals(1)._replace(pairs=pairs)).tokens[0]
@@ -158,6 +162,18 @@ def test_an_attention_without_hidden_units_is_refused():
         AttentionPool(8, 0, 0.5)
     with pytest.raises(ConfigError, match="hidden: want at least 1, got 0"):
         extractor("spectrogram", attention_hidden=0)
+
+
+def test_a_shorter_span_of_the_spectrogram_shows_its_centre_only():
+    module, given = extractor("spectrogram", span_min=4).eval(), signals(1)
+    elsewhere = given.images.clone()
+    elsewhere[:, :, :90] = elsewhere[:, :, 210:] = 0
+    assert torch.equal(module(given).tokens, module(given._replace(images=elsewhere)).tokens)
+    elsewhere[:, :, 90] = 0
+    assert not torch.equal(module(given).tokens, module(given._replace(images=elsewhere)).tokens)
+    for span_min in (0, 11):
+        with pytest.raises(ConfigError, match=f"span_min: want more than 0 up to 10, got {span_min}"):
+            extractor("spectrogram", span_min=span_min)
 
 
 def test_one_network_sees_every_image():

@@ -243,7 +243,7 @@ def test_a_student_learns_from_what_the_teacher_said_of_held_out_patients(config
         fit(chosen(config, f"fold={fold}", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
     (run,) = (tmp_path / "teacher").iterdir()
     said = pl.concat(pl.read_parquet(path) for path in sorted(run.glob("*/teacher.parquet"))).sort("label_id")
-    rows = Subset(1, None, 25).training(store.rows)
+    rows = Subset(1, None, 25, 1).training(store.rows)
     batch = Windows(store, rows).__getitems__(range(len(rows)))
     taught = TeacherLabels([str(run)], p=1.0)(batch)
     known = torch.isin(batch.label_id, torch.tensor(said["label_id"].to_list()))

@@ -56,7 +56,7 @@ def test_golden_stft_and_its_two_column_restack(option: str, recording: str):
 @pytest.mark.parametrize(("option", "recording"), [("wavenet", "wavenet_7x24"), ("wavenet_deep", "wavenet_8x28")])
 def test_golden_wavenet(option: str, recording: str):
     recorded = golden(recording)
-    montage = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}}
+    montage = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}, "order": "listed"}
     node = conf(f"extractor/{option}")[option] | {"backbone": conf("backbone/tiny")["wavenet"], "montage": montage}
     extractor: Wavenet = build(node)
     network = extractor.networks["one"]

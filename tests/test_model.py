@@ -4,12 +4,14 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
+from material import config
 from safetensors.torch import save_file
 from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
 from hms.batch import Batch, Signals
-from hms.errors import UserError
+from hms.build import build
+from hms.errors import ConfigError, UserError
 from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.stft import Stft, restack
 from hms.extractor.wavenet import Wavenet
@@ -28,7 +30,7 @@ def stft(**options) -> Stft:
 
 
 def preprocess(option: str = "original", **options) -> Preprocess:
-    montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
+    montage = Montage({"all": ["Fp1-F7", "O1-T3"]}, "listed")
     node = yaml.safe_load((ROOT / f"conf/preprocess/{option}.yaml").read_text())
     del node["_target_"]
     return Preprocess(**{**node, "montage": montage, "images": SpectrogramImages("power"), **options})
@@ -43,14 +45,14 @@ def batch(rows: int = 3, samples: int = 2000) -> Batch:
 def extractors() -> dict[str, nn.Module]:
     """One of each kind, on a montage of two pairs."""
     backbone = functools.partial(TinyBackbone, [8, 16], [1, 1])
-    montage = Montage({"all": ["Fp1-F7", "O1-T3"]})
+    montage = Montage({"all": ["Fp1-F7", "O1-T3"]}, "listed")
     wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, 0.0, False)
-    return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 0.0, 8, 0.0)}
+    return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 10, 0.0, 8, 0.0)}
 
 
-def model(*names: str, auxiliary_heads: bool = True) -> Model:
+def model(*names: str, auxiliary_heads: bool = True, share_backbones: bool = False) -> Model:
     chosen = {name: part for name, part in extractors().items() if name in names or not names}
-    return Model(preprocess(), chosen, Concat, auxiliary_heads)
+    return Model(preprocess(), chosen, Concat, auxiliary_heads, share_backbones)
 
 
 def test_a_model_gives_six_finite_logits_even_where_everything_is_missing():
@@ -100,6 +102,25 @@ def test_each_of_several_extractors_has_a_head_that_says_nothing_of_the_others()
     assert not torch.equal(other.by_extractor["stft"], logits.by_extractor["stft"])
 
 
+def test_extractors_with_the_same_backbone_may_share_it():
+    node = config("extractor=[stft_short,raw_image,spectrogram]", "model.share_backbones=true")["model"]
+    shared, own = build(node), build(node | {"share_backbones": False})
+    parts = shared.extractors
+    assert parts["stft_short"].backbone is parts["raw_image"].backbone is not parts["spectrogram"].backbone
+    assert own.extractors["stft_short"].backbone is not own.extractors["raw_image"].backbone
+    size = sum(p.numel() for p in parts["stft_short"].backbone.parameters())
+    assert sum(p.numel() for p in shared.parameters()) == sum(p.numel() for p in own.parameters()) - size
+    again = build(node)
+    again.load_state_dict(shared.state_dict())
+    assert again.extractors["stft_short"].backbone is again.extractors["raw_image"].backbone
+
+
+def test_backbones_of_different_make_are_not_shared():
+    said = "share_backbones: want two extractors with the same backbone, got stft_short, spectrogram"
+    with pytest.raises(ConfigError, match=said):
+        build(config("extractor=[stft_short,spectrogram]", "model.share_backbones=true")["model"])
+
+
 def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
     for network in (model("stft"), model(auxiliary_heads=False)):
         assert network.classify(network.preprocess(batch())).by_extractor == {}
@@ -112,7 +133,7 @@ def test_the_spectrogram_is_read_where_an_extractor_wants_it():
 
 def test_a_model_wants_an_extractor():
     with pytest.raises(ValueError, match="extractors: want at least one, got none"):
-        Model(preprocess(), {}, Concat, auxiliary_heads=True)
+        Model(preprocess(), {}, Concat, auxiliary_heads=True, share_backbones=False)
 
 
 def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
@@ -184,13 +205,22 @@ def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
 
 def test_the_montage_subtracts_cathode_from_anode():
     eeg = torch.arange(20.0)[None, :, None].expand(1, 20, 5)
-    assert Montage({"a": ["Fp1-F3"], "b": ["O2-T6"]})(eeg)[0, :, 0].tolist() == [0 - 1, 18 - 17]
+    assert Montage({"a": ["Fp1-F3"], "b": ["O2-T6"]}, "listed")(eeg)[0, :, 0].tolist() == [0 - 1, 18 - 17]
+
+
+def test_a_montage_may_put_each_pair_beside_its_mirror_image():
+    listed = ["O1-T3", "C3-Fp1", "Fz-Cz", "P3-P4", "O2-T4", "C4-Fp2", "F7-T3"]
+    mirrored = ("O1-T3", "O2-T4", "C3-Fp1", "C4-Fp2", "Fz-Cz", "P3-P4", "F7-T3")
+    assert Montage({"a": listed, "b": ["O2-T6"]}, "mirrored").pairs == (*mirrored, "O2-T6")
+    assert Montage({"a": listed}, "listed").pairs == tuple(listed)
+    banana = config("montage=banana18")["montage"]["groups"]
+    assert Montage(banana, "mirrored").pairs == Montage(banana, "listed").pairs
 
 
 @pytest.mark.parametrize("pair", ["Fp1-Fp1", "Fp1F3", "Fp1-EKG", "Fp1-A1", "Fp1-F3-C3"])
 def test_the_montage_refuses_what_is_no_pair(pair: str):
     with pytest.raises(ValueError, match=f"groups: want two of Fp1 .* joined by '-', got '{pair}'"):
-        Montage({"a": [pair]})
+        Montage({"a": [pair]}, "listed")
 
 
 def test_restacking_deals_rows_out_to_columns():

@@ -28,7 +28,8 @@ LAYERS = """
     montage spectrogram_recipe spectrogram_images
     files tables corpus stream store windows subset folds
     simulate
-    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
+    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv weighting
+    module schedule averaging
     bootstrap
     source signature check overrides config build trainer scores checkpoint runs ensemble predictors
     inference submission stages fit
@@ -57,7 +58,8 @@ MEMBER_LINES = 10
 """The most of an experiment that is one member of an ensemble: it only names what differs."""
 
 IN_A_STEP = """
-    montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss module
+    montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss weighting
+    module
 """.split()
 """Layers whose code runs in each training step."""
 

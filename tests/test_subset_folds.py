@@ -43,24 +43,24 @@ def test_the_competition_file_reads_as_counted(competition: pl.DataFrame, tmp_pa
 def test_high_vote_subsets_have_the_competitions_counts(competition: pl.DataFrame):
     votes = pl.sum_horizontal(VOTE_COLUMNS)
     assert len(competition.filter(votes >= 10)) == 39_946
-    kept = {spacing_s: Subset(10, None, spacing_s).training(competition) for spacing_s in (0, 25, 50)}
+    kept = {spacing_s: Subset(10, None, spacing_s, 10).training(competition) for spacing_s in (0, 25, 50)}
     assert {spacing_s: len(rows) for spacing_s, rows in kept.items()} == {0: 38_209, 25: 9_827, 50: 7_554}
     assert {rows["eeg_id"].n_unique() for rows in kept.values()} == {5_939}
     assert {rows["patient_id"].n_unique() for rows in kept.values()} == {1_063}
 
 
 def test_validation_rows_give_the_reference_scores(competition: pl.DataFrame):
-    first = targets(Subset(10, None, 25).validation(competition))
+    first = targets(Subset(10, None, 25, 10).validation(competition))
     assert len(first) == 5_939
     assert [round(uniform_kl(first), 3), round(prior_kl(first), 3)] == [1.152, 0.844]
-    apart = targets(Subset(10, None, 50).training(competition))
+    apart = targets(Subset(10, None, 50, 10).training(competition))
     assert [round(uniform_kl(apart), 3), round(prior_kl(apart), 3)] == [1.144, 0.896]
 
 
 def test_folds_of_the_competition_are_balanced_and_as_ever(competition: pl.DataFrame):
     folds = patient_folds(competition)
     assert len(folds) == 1_950
-    first = Subset(10, None, 25).validation(competition).join(folds, on="patient_id")
+    first = Subset(10, None, 25, 10).validation(competition).join(folds, on="patient_id")
     leading = first.with_columns(leading=pl.concat_list(VOTE_COLUMNS).list.arg_max())
     per_fold = leading.group_by("leading", "fold").len().group_by("leading").agg(pl.col("len").sort())
     for counts in per_fold["len"].to_list():
@@ -74,21 +74,28 @@ def test_folds_of_the_competition_are_balanced_and_as_ever(competition: pl.DataF
 
 def test_subsets_do_not_depend_on_spacing_of_other_eegs():
     rows = label_rows([(1, 0, 0.0, 12), (1, 0, 10.0, 12), (1, 0, 26.0, 12), (2, 1, 4.0, 12), (2, 1, 28.0, 13)])
-    assert Subset(10, None, 25).training(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 26.0, 28.0]
-    assert Subset(10, None, 25).validation(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 28.0]
+    assert Subset(10, None, 25, 10).training(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 26.0, 28.0]
+    assert Subset(10, None, 25, 10).validation(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 28.0]
 
 
 def test_pretraining_takes_eegs_that_never_got_ten_votes():
     rows = label_rows([(1, 0, 0.0, 3), (1, 0, 30.0, 12), (2, 1, 0.0, 3)])
-    assert Subset(1, 9, 25).training(rows)["eeg_id"].to_list() == [2]
+    assert Subset(1, 9, 25, 1).training(rows)["eeg_id"].to_list() == [2]
+
+
+def test_rows_of_few_votes_may_be_learned_from_and_not_validated_on():
+    rows = label_rows([(1, 1, 0.0, 12), (2, 2, 0.0, 5), (3, 3, 0.0, 10), (4, 4, 0.0, 3)])
+    assert Subset(1, None, 25, 10).training(rows)["eeg_id"].to_list() == [1, 2, 3, 4]
+    assert Subset(1, None, 25, 10).validation(rows)["eeg_id"].to_list() == [1, 3]
+    assert Subset(12, None, 25, 10).validation(rows)["eeg_id"].to_list() == [1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, None, 25), "min_votes: want at least 1, got 0"),
-        ((10, 9, 25), "max_votes: want at least min_votes = 10, got 9"),
-        ((1, None, -1), "spacing_s: want 0 or more, got -1"),
+        ((0, None, 25, 1), "min_votes: want at least 1, got 0"),
+        ((10, 9, 25, 10), "max_votes: want at least min_votes = 10, got 9"),
+        ((1, None, -1, 1), "spacing_s: want 0 or more, got -1"),
     ],
 )
 def test_a_subset_refuses_what_makes_no_sense(arguments: tuple, message: str):

@@ -11,12 +11,15 @@ from torch import nn
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
+from hms.corpus import SPECTROGRAM_WINDOW
 from hms.pool import AttentionPool
+from hms.spectrogram_recipe import STEP_S
 
 
 class Spectrogram(nn.Module):
     """Signals -> Features, by images of time x frequency.
 
+    `span_min` minutes around the centre are read: a shorter span is a closer look at what the experts labelled.
     `dropout` is on the vector of each image; `attention_hidden` and `attention_dropout` are those of the pool. An
     image's token is its vector.
     """
@@ -24,8 +27,13 @@ class Spectrogram(nn.Module):
     reads_spectrogram = True
     token_kind: Literal["region"] = "region"
 
-    def __init__(self, backbone: Backbone, dropout: float, attention_hidden: int, attention_dropout: float):
+    def __init__(
+        self, backbone: Backbone, span_min: float, dropout: float, attention_hidden: int, attention_dropout: float
+    ):
         super().__init__()
+        self.rows = round(span_min * 60 / STEP_S)
+        if not 1 <= self.rows <= SPECTROGRAM_WINDOW:
+            raise ValueError(f"span_min: want more than 0 up to 10, got {span_min}")
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.pool = AttentionPool(backbone.out_features, attention_hidden, attention_dropout)
@@ -34,7 +42,9 @@ class Spectrogram(nn.Module):
     def forward(self, signals: Signals) -> Features:
         if signals.images is None:
             raise ValueError("images: want the ten images of a spectrogram, got none")
-        windows, images = signals.images.shape[:2]
-        each = signals.images.flatten(0, 1).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        windows, images, rows = signals.images.shape[:3]
+        aside = max(0, rows - self.rows) // 2
+        each = signals.images[:, :, aside : rows - aside].flatten(0, 1).unsqueeze(1)
+        each = each.contiguous(memory_format=torch.channels_last)
         tokens = self.backbone.pool(self.backbone.features(each)).reshape(windows, images, -1)
         return Features(self.pool(self.dropout(tokens)), tokens)
