@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float16
+from jaxtyping import Float, Float16
 
 from hms.console import say, track
 from hms.corpus import BadFile, Folder, fingerprint, recordings
@@ -97,6 +97,11 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     return open_store(path)
 
 
+def as_stored(signal: Float[np.ndarray, "..."], least: float = -_LARGEST) -> Float16[np.ndarray, "..."]:
+    """EEG (µV) or, from a `least` of 0, power (µV²/Hz) as a store holds it."""
+    return np.clip(signal, least, _LARGEST).astype(np.float16)
+
+
 def _table(root: Path, bad: list[str]) -> str:
     return "\n".join([f"{root}: {len(bad)} bad file(s); on_bad=skip leaves their EEGs out", *(f"  {b}" for b in bad)])
 
@@ -111,8 +116,8 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
                 bad[found.problem] = None
                 continue
             starts.append((found.eeg_id, samples, spectrogram_rows - int(found.spectrogram_start_s) // STEP_S))
-            np.clip(found.eeg, -_LARGEST, _LARGEST).astype(np.float16).tofile(eeg)
-            np.clip(found.spectrogram, 0, _LARGEST).astype(np.float16).tofile(spectrogram)
+            as_stored(found.eeg).tofile(eeg)
+            as_stored(found.spectrogram, least=0).tofile(spectrogram)
             samples += len(found.eeg)
             spectrogram_rows += len(found.spectrogram)
     where = pl.DataFrame(

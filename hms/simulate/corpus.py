@@ -110,7 +110,7 @@ class SimulatedFolder:
             yield from map(make_one, plans)
             return
         # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
-        with _worker_environment():
+        with worker_environment():
             pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
             try:
                 yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
@@ -160,7 +160,7 @@ def _words(settings: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """Processes started inside get one thread each, so that n workers are n cores."""
     before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
     os.environ.update(_WORKER_ENVIRONMENT)

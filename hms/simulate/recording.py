@@ -37,13 +37,16 @@ _WEAK_KINDS: tuple[Kind, ...] = ("lpd", "gpd", "lrda", "grda")
 
 
 class Recording:
-    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone."""
+    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone.
 
-    def __init__(self, plan: RecordingPlan, seed: int):
+    `only` limits it to some seconds, for which there is no spectrogram then.
+    """
+
+    def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None):
         self.plan = plan
         self.seed = seed
         self.duration_s = 600 + plan.last_offset_s
-        over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
+        over = only or Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
         self.slow_clock = Clock(over.start_s, round((over.end_s - over.start_s) * SLOW_HZ), SLOW_HZ)
         rng = self.stream("state")
         self.brain = draw_brain(self.stream("patient"))
