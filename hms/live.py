@@ -1,8 +1,8 @@
 """Windows that are simulated as a training needs them: new ones in each epoch, and no file of any.
 
 Worker processes render ahead of the training. A window depends on the seed and its own number alone, and numbers go on
-from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, the ten minutes around only where it reads their
-spectrogram.
+from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, and the ten minutes around them only where it
+reads their spectrogram.
 """
 
 import os
