@@ -27,7 +27,7 @@ LAYERS = """
     labels electrodes batch
     montage spectrogram_recipe spectrogram_images
     files corpus store windows subset folds
-    simulate live
+    simulate live bootstrap
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
     source signature check overrides config build trainer scores checkpoint runs predict stages fit
     prepare compare train evaluate simulate.__main__
