@@ -13,7 +13,7 @@ import pytest
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
 from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
-from hms.simulate.corpus import SIZES, SimulatedFolder
+from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import first_inner_row
 from hms.spectrogram_recipe import COLUMNS, regional_spectrogram
@@ -146,14 +146,16 @@ def test_other_settings_are_refused_in_one_line(tiny):
     with pytest.raises(DataError, match="delete it") as caught:
         SimulatedFolder(str(tiny), "tiny", seed=5).make()
     assert str(caught.value) == (
-        f"{tiny}: holds a simulated corpus of format 1, size tiny, seed 0; asked for format 1, size tiny, seed 5: "
-        "delete it or choose another data.root"
+        f"{tiny}: holds a simulated corpus of format {FORMAT}, size tiny, seed 0; asked for format {FORMAT}, size "
+        "tiny, seed 5: delete it or choose another data.root"
     )
 
 
 def test_a_folder_of_other_files_is_never_written_to(tmp_path):
     (tmp_path / "train.csv").write_text("real data")
-    with pytest.raises(DataError, match="holds files that were not simulated; asked for format 1, size tiny, seed 0"):
+    with pytest.raises(
+        DataError, match=f"holds files that were not simulated; asked for format {FORMAT}, size tiny, seed 0"
+    ):
         SimulatedFolder(str(tmp_path), "tiny").make()
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 

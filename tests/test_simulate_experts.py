@@ -8,19 +8,19 @@ import pytest
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
 from hms.simulate.corpus import SIZES
 from hms.simulate.experts import draw_panel, draw_pool, truth, vote
-from hms.simulate.findings import NOTHING, Findings
+from hms.simulate.findings import Findings
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording
 from hms.simulate.rows import label_rows
 
 SEED = 0
 CLEAR = {
-    "seizure": Findings(2.0, 40.0, 4.5, 0.4, 1.2, 0.5),
-    "lpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.7),
-    "gpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.03),
-    "lrda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.7),
-    "grda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.03),
-    "other": NOTHING,
+    "seizure": Findings(2.0, 40.0, 4.5, 0.4, 1.2, 0.5, 0.0),
+    "lpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.7, 0.0),
+    "gpd": Findings(2.5, 10.0, 1.0, 0.0, 2.2, 0.03, 0.0),
+    "lrda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.7, 0.0),
+    "grda": Findings(2.5, 15.0, 1.5, 0.0, 0.4, 0.03, 0.0),
+    "other": Findings(-3.0, 10.0, 1.0, 0.0, 0.35, 0.1, 0.0),
 }
 
 
@@ -36,7 +36,9 @@ def test_clear_findings_get_their_class(name):
     assert expected.sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("findings", [CLEAR["lpd"], Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27)], ids=["clear", "unsure"])
+@pytest.mark.parametrize(
+    "findings", [CLEAR["lpd"], Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27, 0.0)], ids=["clear", "unsure"]
+)
 def test_votes_of_many_experts_are_the_truth(findings):
     rng = np.random.default_rng(0)
     experts = pool()
@@ -48,7 +50,7 @@ def test_votes_of_many_experts_are_the_truth(findings):
 def test_an_expert_repeats_a_vote_on_the_same_findings():
     experts = pool()
     panel = draw_panel(np.random.default_rng(0), len(experts), 20)
-    findings = Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27)
+    findings = Findings(0.8, 7.0, 2.6, 0.1, 0.95, 0.27, 0.0)
     first = vote(findings, experts, panel)
     np.testing.assert_array_equal(first, vote(findings, experts, panel))
     near = vote(findings._replace(log_contrast=0.82), experts, panel)
@@ -60,7 +62,7 @@ def test_too_few_cycles_are_no_pattern():
 
 
 def test_evolution_makes_a_slower_rhythm_ictal():
-    slow = CLEAR["grda"]._replace(frequency_hz=2.4)
+    slow = CLEAR["grda"]._replace(frequency_hz=2.4, cycles=24.0)
     assert truth(slow._replace(evolution=0.6), pool())[0] > truth(slow, pool())[0] + 0.3
 
 

@@ -45,10 +45,10 @@ def peak_hz(wave: np.ndarray, sfreq_hz: int = 200) -> float:
 def test_discharges_of_the_signal_come_at_the_latent_rate(kind):
     for pattern in patterns(kind, 8):
         wave = pattern._wave(Clock(CENTRE_S - 20, 8000, 200))
-        latent = np.sum(np.abs(pattern.discharges_s - CENTRE_S) < 20)
-        peaks, _ = signal.find_peaks(wave, height=0.45 * np.percentile(wave, 99.5), distance=40)
-        sharp = [i for i in peaks if np.abs(pattern.discharges_s - (CENTRE_S - 20 + i / 200)).min() < 0.05]
-        assert len(sharp) == pytest.approx(latent, rel=0.25)
+        latent_s = pattern.discharges_s[np.abs(pattern.discharges_s - CENTRE_S) < 20]
+        peaks, _ = signal.find_peaks(wave, height=0.2 * np.percentile(wave, 99.5))
+        peaks_s = CENTRE_S - 20 + peaks / 200
+        assert np.mean([np.abs(peaks_s - moment).min() < 0.04 for moment in latent_s]) > 0.8
 
 
 @pytest.mark.parametrize("kind", ["lrda", "grda"])

@@ -1,7 +1,7 @@
 """The background: what a patient's EEG is without any pattern.
 
-A 1/f^a spectrum below a knee, smoothly mixed over the head, breathing slowly in amplitude; a share of patients has an
-alpha, theta or delta rhythm, sleep spindles, or burst suppression. The plain part carries most patients: nets trained
+A 1/f^a spectrum above a knee, smoothly mixed over the head, breathing slowly in amplitude; a share of patients has an
+alpha, theta or delta rhythm, sleeps, or has burst suppression. The plain part carries most patients: nets trained
 on plain backgrounds carried over best to real segments.
 """
 
@@ -15,6 +15,8 @@ from jaxtyping import Float
 from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, wander
 from hms.simulate.noise import coloured
+from hms.simulate.sleep import draw_sleep
+from hms.simulate.sources import Train, together
 
 
 class Rhythm(NamedTuple):
@@ -39,10 +41,12 @@ class Brain:
     rhythms: tuple[Rhythm, ...]
     breathing: float  # log-SD of the slow changes in amplitude
     suppressed: bool
+    asleep: bool
 
 
 def draw_brain(rng: np.random.Generator) -> Brain:
     """One patient: amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2)."""
+    asleep = bool(rng.random() < 0.12)
     gain = np.exp(rng.normal(0, 0.2, 19)).astype(np.float32)  # skull thickness, electrode distance, breach
     return Brain(
         amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
@@ -50,13 +54,14 @@ def draw_brain(rng: np.random.Generator) -> Brain:
         knee_hz=rng.uniform(0.4, 1.8),
         floor_uv2_per_hz=float(np.exp(rng.normal(np.log(0.02), 1.0))),  # amplifier and electrode noise
         mixing=geometry.mixing(rng.uniform(0.33, 0.75)) * gain[:, None],
-        rhythms=tuple(_draw_rhythms(rng)),
+        rhythms=tuple(_draw_rhythms(rng, asleep)),
         breathing=rng.uniform(0.08, 0.25),
         suppressed=bool(rng.random() < 0.06),
+        asleep=asleep,
     )
 
 
-def _draw_rhythms(rng: np.random.Generator) -> list[Rhythm]:
+def _draw_rhythms(rng: np.random.Generator, asleep: bool) -> list[Rhythm]:
     both = geometry.source(70.0, 150.0, 0.6) + geometry.source(70.0, -150.0, 0.6)
     central = geometry.source(15.0, 0.0, 0.6)
     rhythms = []
@@ -68,7 +73,7 @@ def _draw_rhythms(rng: np.random.Generator) -> list[Rhythm]:
     if rng.random() < 0.3:  # polymorphic delta: too broad a band to be rhythmic
         field = geometry.source(rng.uniform(0.0, 75.0), rng.uniform(-180.0, 180.0), rng.uniform(0.4, 0.9))
         rhythms.append(Rhythm(rng.uniform(0.8, 2.0), 0.7, rng.uniform(0.5, 1.4), field))
-    if rng.random() < 0.12:  # sleep spindles, 0.5-2 s long, over the vertex
+    if asleep:  # spindles, 0.5-2 s long, over the vertex
         rhythms.append(Rhythm(rng.uniform(11.5, 14.5), 0.6, rng.uniform(0.5, 1.2), central, (0.5, 2.0)))
     if rng.random() < 0.15:  # beta of benzodiazepines, frontal
         rhythms.append(Rhythm(rng.uniform(15, 20), 2.0, rng.uniform(0.2, 0.5), geometry.source(45.0, 0.0, 0.8)))
@@ -76,8 +81,10 @@ def _draw_rhythms(rng: np.random.Generator) -> list[Rhythm]:
 
 
 def _one_over_f(hz: Float[np.ndarray, " frequency"], brain: Brain) -> Float[np.ndarray, " frequency"]:
-    """Unscaled power; the amplifier's high-pass takes what lies below 0.5 Hz."""
-    return hz**4 / (hz**4 + 0.5**4) * (hz**2 + brain.knee_hz**2) ** (-brain.slope / 2)
+    """Unscaled power. The amplifier's high-pass takes what lies below 0.5 Hz; above the beta band the slope is one
+    steeper, as in most of the real segments: sedation and disease take the fast rhythms."""
+    steeper = (1 + (hz / 16) ** 2) ** -0.5
+    return steeper * hz**4 / (hz**4 + 0.5**4) * (hz**2 + brain.knee_hz**2) ** (-brain.slope / 2)
 
 
 def _peak(hz: Float[np.ndarray, " frequency"], rhythm: Rhythm) -> Float[np.ndarray, " frequency"]:
@@ -93,9 +100,10 @@ class Background:
     loudness: Curve  # log amplitude
     bursts: Curve  # 1, or under burst suppression near 0 between bursts
     rhythm_gates: tuple[Curve, ...]
+    sleep: tuple[Train, ...]
 
     def render(self, rng: np.random.Generator, clock: Clock, fast: bool) -> Float[np.ndarray, "19 time"]:
-        """Noise of the slow band (whole recording, with the rhythms) or of the fast band (an EEG file)."""
+        """The slow band (whole recording, with rhythms and sleep) or the noise of the fast band (an EEG file)."""
         brain, times_s = self.brain, clock.times_s()
         hz = np.arange(0.5, 28, 0.1)
         spread = geometry.bipolar(brain.mixing)
@@ -110,6 +118,7 @@ class Background:
         # einsum, not BLAS: its result must not depend on the number of threads.
         eeg = np.einsum("es,st->et", brain.mixing, noise)
         if not fast:
+            eeg += together(self.sleep, clock)
             for rhythm, on in zip(brain.rhythms, self.rhythm_gates, strict=True):
                 wave = coloured(rng, 1, clock, partial(_peak, rhythm=rhythm), "slow")[0]
                 wave *= envelope * np.float32(rhythm.size * brain.amplitude_uv) * on.at(times_s).astype(np.float32)
@@ -131,6 +140,7 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
         Curve(loudness.knots_s, loudness.values + arousal.at(loudness.knots_s) + rng.normal(0, 0.12)),
         bursts,
         tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
+        draw_sleep(rng, over, brain.amplitude_uv) if brain.asleep else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""What amplifier, cables and room add or take: offsets, mains hum, bad and dead electrodes, missing samples."""
+"""What amplifier, cables and room add or take: offsets, mains hum, bad, bridged or dead electrodes, missing samples."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP
+from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, Span, alternate, gate
 from hms.simulate.noise import coloured
 
@@ -22,6 +23,7 @@ class Equipment:
     bad_uv: float
     bad_contact: Curve
     dead_electrode: int  # index into ELECTRODES, -1: none
+    bridged_pair: int  # index into the pairs of the double banana, -1: none
     missing: Float[np.ndarray, "span 2"]
 
     def bad_noise(self, rng: np.random.Generator, clock: Clock) -> Float[np.ndarray, "19 time"]:
@@ -37,6 +39,10 @@ class Equipment:
     ) -> Float[np.ndarray, "20 time"]:
         """What the file holds of an EEG with 20 channels. The spectrogram's filter removes mains: it can do without."""
         times_s = clock.times_s()
+        if self.bridged_pair >= 0:
+            both = geometry.PAIRS[self.bridged_pair]
+            eeg = eeg.copy()
+            eeg[both] = eeg[both].mean(axis=0)
         recorded = eeg + self.offset_uv[:, None]
         if mains:
             angle = 2 * np.pi * self.mains_hz * times_s
@@ -51,14 +57,17 @@ class Equipment:
 
 
 def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
-    """One recording's: offsets 4-104 µV; mains 1-12 µV rms in the median channel, at times hundreds; few faults."""
+    """One recording's: offsets 4-104 µV; mains mostly of some µV, hundreds where the ground is loose; few faults."""
     channels = len(ELECTRODES)
     offset = rng.normal(0, np.exp(rng.normal(np.log(20), 0.8)), channels)
-    mains = np.exp(rng.normal(np.log(5.0), 1.7)) * np.exp(rng.normal(0, 0.7, channels))
+    size_uv = np.exp(rng.normal(np.log(200.0), 1.0) if rng.random() < 0.15 else rng.normal(np.log(5.0), 1.1))
+    mains = size_uv * np.exp(rng.normal(0, 0.7, channels))
     # One source, so nearly one phase; it turns with each cable's impedance.
     phase = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.5, channels)
     bad = int(rng.integers(len(SCALP))) if rng.random() < 0.12 else -1
     dead = int(rng.integers(channels)) if rng.random() < 0.02 else -1
+    # Gel that runs from one electrode to the next makes both record their mean.
+    bridged = int(rng.integers(len(geometry.PAIRS))) if rng.random() < 0.04 else -1
     missing = np.zeros((0, 2))
     if rng.random() < 0.03:  # amplifier unplugged for care: 0.1-26 s
         start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))
@@ -72,5 +81,6 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
         bad_uv=float(np.exp(rng.uniform(np.log(20), np.log(200)))),
         bad_contact=gate(alternate(rng, over, (5.0, 60.0), (5.0, 200.0)), rise_s=0.5),
         dead_electrode=dead,
+        bridged_pair=bridged,
         missing=missing,
     )

@@ -10,14 +10,16 @@ from jaxtyping import Float
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.spectrogram_recipe import REGIONS
 
-_PAIRS = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
+PAIRS = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
+"""(16, 2) indices of the electrodes of the longitudinal double banana, region by region (LL RL LP RP)."""
+
 LEFT_PAIRS = np.array([region.startswith("L") for region, pairs in REGIONS.items() for _ in pairs])
 """(16,) whether a pair of the double banana lies over the left hemisphere; the others lie over the right."""
 
 
 def bipolar(scalp: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "16 time"]:
-    """The sixteen pairs of the longitudinal double banana, region by region (LL RL LP RP)."""
-    return scalp[_PAIRS[:, 0]] - scalp[_PAIRS[:, 1]]
+    """The difference of each of `PAIRS`."""
+    return scalp[PAIRS[:, 0]] - scalp[PAIRS[:, 1]]
 
 
 def loudest(pairs: Float[np.ndarray, "16 time"]) -> float:

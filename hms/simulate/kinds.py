@@ -44,15 +44,19 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     beats = np.arange(1, int(cycles[-1]))
     beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.12)]  # missing beats
     jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
+    discharge = _discharge(rng, float(np.median(cycle.frequency_hz.values)))
+    # Near-uniform, not equal: each discharge has a size, and its phases differ a little from those of the last.
+    sizes = rng.normal(0, rng.uniform(0.08, 0.3), (len(beats), 1))
+    sizes = sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge)))
     return Pattern(
         cycles=Curve(knots_s, cycles),
         discharges_s=np.interp(np.sort(jittered), cycles, knots_s),
-        discharge_sizes=np.exp(rng.normal(0, rng.uniform(0.08, 0.3), len(beats))),
-        discharge=_discharge(rng, float(np.median(cycle.frequency_hz.values))),
+        discharge_sizes=np.exp(sizes),
+        discharge=discharge,
         periodic_share=share,
-        overtones=np.stack([rng.uniform(0.0, [0.35, 0.15]), rng.uniform(-np.pi, np.pi, 2)], axis=1),
+        overtones=np.stack([rng.uniform(0.0, [0.45, 0.2]), rng.uniform(-np.pi, np.pi, 2)], axis=1),
         active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
-        log_size=_log_size(rng, over, presence),
+        log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 else 0.3),
         size_uv=1.0,
         fields=geometry.lateral_fields(rng) if lateral else geometry.general_fields(rng),
         lag_s=rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),  # spread along the cortex
@@ -70,16 +74,16 @@ def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
 
 def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, presence: Presence) -> Cycle:
     if kind == "seizure":
-        # ACNS: spike-wave above 2.5 Hz, or any rhythm that evolves; ictal rhythms reach the alpha band.
-        base_hz = rng.uniform(2.7, 4.5) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(10.0)))
+        # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves, up to the alpha band.
+        base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(10.0)))
         jitter = rng.uniform(0.02, 0.06)
     elif kind in ("lpd", "gpd"):
         base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
         jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
     else:  # rhythmic delta: 0.5-4 Hz by definition, mostly near 2
-        base_hz = np.clip(np.exp(rng.normal(np.log(1.7), 0.33)), 0.8, 3.4)
+        base_hz = np.clip(np.exp(rng.normal(np.log(1.6), 0.3)), 0.7, 3.2)
         jitter = 0.05
-    drift = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.03, 0.14 if kind in ("lrda", "grda") else 0.08))
+    drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.2 if kind in ("lrda", "grda") else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
     change = (
         drift.values + minutes.at(drift.knots_s) + _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)
@@ -102,6 +106,8 @@ def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, 
         Wavelet(1.8 * sigma_s, 1.2 * sigma_s, -rng.uniform(0.1, 0.8)),
         Wavelet(3.0 * sigma_s + 1.5 * slow_s, slow_s, slow),
     ]
+    if rng.random() < 0.2:  # polyspikes: a second sharp wave on the flank of the slow one
+        shape.append(Wavelet(rng.uniform(4.0, 6.0) * sigma_s, sigma_s, rng.uniform(0.3, 0.9)))
     if rng.random() < 0.25:  # ACNS "+F"
         shape.append(Wavelet(0.03, 0.06, rng.uniform(0.15, 0.4), rng.uniform(12, 19)))
     return tuple(shape)
@@ -144,8 +150,8 @@ def _within(presence: Presence, first: float, last: float) -> Curve:
     return Curve(presence.spans.ravel(), np.tile([first, last], len(presence.spans)))
 
 
-def _log_size(rng: np.random.Generator, over: Span, presence: Presence) -> Curve:
-    breathing = wander(rng, over, timescale_s=2.0, sd=rng.uniform(0.08, 0.3))
+def _log_size(rng: np.random.Generator, over: Span, presence: Presence, most: float) -> Curve:
+    breathing = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.08, most))
     start, end = presence.spans[:, 0], presence.spans[:, 1]
     knots = np.stack([start, start + 0.5 * (end - start), end], axis=1).ravel()
     growth = Curve(knots, np.tile([-presence.rise, 0.0, 0.0], len(start)))

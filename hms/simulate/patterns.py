@@ -21,7 +21,7 @@ class Pattern:
 
     cycles: Curve  # cycles done since the start; its slope is the frequency in Hz
     discharges_s: Float[np.ndarray, " event"]
-    discharge_sizes: Float[np.ndarray, " event"]
+    discharge_sizes: Float[np.ndarray, "event wavelet"]
     discharge: tuple[Wavelet, ...]
     periodic_share: float  # 1: discharges only, 0: waves only
     overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave

@@ -18,8 +18,9 @@ from hms.simulate.artefacts import draw_artefacts
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Span
 from hms.simulate.equipment import draw_equipment
-from hms.simulate.findings import NOTHING, Findings, measure
-from hms.simulate.kinds import Kind, draw_pattern
+from hms.simulate.findings import Findings, measure
+from hms.simulate.kinds import draw_pattern
+from hms.simulate.mimics import draw_mimic
 from hms.simulate.noise import SLOW_HZ, interpolate
 from hms.simulate.patterns import Pattern
 from hms.simulate.plan import EegPlan, RecordingPlan, stream
@@ -32,8 +33,6 @@ _AROUND_S = 6
 _OWN_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
 
 Purpose = Literal["pool", "patient", "state", "noise", "votes", "fast"]
-
-_WEAK_KINDS: tuple[Kind, ...] = ("lpd", "gpd", "lrda", "grda")
 
 
 class Recording:
@@ -64,16 +63,14 @@ class Recording:
         return stream(self.seed, _OWN_STREAMS[purpose], self.plan.number, number)
 
     def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
-        """A pattern of the planned kind; in most "other" recordings one too weak to convince, in the rest none."""
+        """A pattern of the planned kind; in most "other" recordings one that should not convince, in the rest none."""
         centres_s = np.array([EEG_LEADS_S + eeg.start_s + 25.0 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
-            if rng.random() < 0.2:
-                return None
-            kind, contrast = _WEAK_KINDS[rng.integers(len(_WEAK_KINDS))], np.exp(rng.normal(np.log(1.4), 0.45))
-        else:
-            kind, contrast = self.plan.kind, np.exp(rng.normal(np.log(4.6), 0.5))
+            return draw_mimic(rng, over, centres_s, self.brain.amplitude_uv)
+        # Real peaks over background: rhythmic delta 3.8, all others 4.6.
+        contrast = np.exp(rng.normal(np.log(3.8 if self.plan.kind in ("lrda", "grda") else 4.6), 0.55))
         peak_uv = min(contrast * self.brain.amplitude_uv, 450.0)
-        return draw_pattern(rng, kind, over, centres_s).sized(peak_uv, centres_s[0])
+        return draw_pattern(rng, self.plan.kind, over, centres_s).sized(peak_uv, centres_s[0])
 
     @cached_property
     def _slow_noise(self) -> Float[np.ndarray, "19 slow_time"]:
@@ -90,8 +87,6 @@ class Recording:
 
     def findings(self, centre_s: float) -> Findings:
         """What there is to see in the ten seconds around a moment."""
-        if self.pattern is None:
-            return NOTHING
         return measure(self.pattern, self._slow_rest, self.slow_clock, centre_s)
 
     def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:

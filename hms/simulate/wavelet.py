@@ -20,18 +20,18 @@ class Wavelet(NamedTuple):
 def wave_train(
     clock: Clock,
     events_s: Float[np.ndarray, " event"],
-    sizes: Float[np.ndarray, " event"],
+    sizes: Float[np.ndarray, "event _"],
     shape: tuple[Wavelet, ...],
 ) -> Float[np.ndarray, " time"]:
-    """Sum of `shape` at each event, scaled by the event's size; only samples near an event are computed."""
+    """Sum of `shape` at each event, each wavelet scaled by its size there; only samples near an event are computed."""
     total = np.zeros(clock.samples)
-    for wavelet in shape:
+    for wavelet, scale in zip(shape, np.broadcast_to(sizes, (len(events_s), len(shape))).T, strict=True):
         peaks = (events_s + wavelet.delay_s - clock.start_s) * clock.sfreq_hz
         half = int(np.ceil(5 * wavelet.sigma_s * clock.sfreq_hz))
         near = (peaks > -half) & (peaks < clock.samples + half)
         sample = np.floor(peaks[near]).astype(np.int64)[:, None] + np.arange(-half, half + 2)
         after_s = (sample - peaks[near][:, None]) / clock.sfreq_hz
-        wave = sizes[near][:, None] * wavelet.height * np.exp(-0.5 * (after_s / wavelet.sigma_s) ** 2)
+        wave = scale[near][:, None] * wavelet.height * np.exp(-0.5 * (after_s / wavelet.sigma_s) ** 2)
         if wavelet.carrier_hz:
             wave *= np.cos(2 * np.pi * wavelet.carrier_hz * after_s)
         inside = (sample >= 0) & (sample < clock.samples)
