@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hms.batch import Batch
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
 from hms.simulate.corpus import worker_environment
-from hms.simulate.plan import stream
+from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.store import as_stored
@@ -73,8 +73,8 @@ class Rendered(Dataset[Batch]):
         self, seed: int, kinds: dict[str, float], target: Literal["votes", "expected"], with_spectrogram: bool
     ):
         self._seed, self._target, self._with_spectrogram = seed, target, with_spectrogram
-        self._kinds = [*kinds]
-        self._edges = np.array([*accumulate(kinds.values())])
+        self._kinds = [*KIND_SHARES["high"]]
+        self._edges = np.array([*accumulate(kinds[kind] for kind in self._kinds)])
 
     def __getitem__(self, item: int) -> Batch:
         return self.__getitems__([item])
@@ -88,7 +88,7 @@ class Rendered(Dataset[Batch]):
             target = np.stack([[window.row[name] for name in CLASSES] for window in windows])
         spectrogram = None
         if self._with_spectrogram:
-            power = np.stack([as_stored(window.spectrogram, least=0) for window in windows])
+            power = np.stack([as_stored(w.spectrogram, least=0) for w in windows if w.spectrogram is not None])
             by_region = power.reshape(*power.shape[:2], len(REGIONS), len(FREQUENCIES_HZ))
             spectrogram = torch.from_numpy(by_region).transpose(1, 2)
         return Batch(
