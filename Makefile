@@ -54,6 +54,9 @@ student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
+bench: setup  ## How much EEG a core simulates in a second
+	$(BIN)/python scripts/bench_simulator.py
+
 lint: setup  ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,4 +72,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members teacher student test lint hooks lock clean
+.PHONY: help setup demo data prepare folds members teacher student test bench lint hooks lock clean

@@ -12,11 +12,13 @@ import pytest
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.labels import CLASSES, CONSENSUS_NAMES, HIGH_VOTES, VOTE_COLUMNS
+from hms.scores import read_truth
 from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import first_inner_row
 from hms.spectrogram_recipe import COLUMNS, regional_spectrogram
+from hms.store import build_store
 
 TRAIN_COLUMNS = (
     "eeg_id,eeg_sub_id,eeg_label_offset_seconds,spectrogram_id,spectrogram_sub_id,spectrogram_label_offset_seconds,"
@@ -89,6 +91,31 @@ def test_the_test_part_has_one_window_each_of_unseen_patients(tiny):
     assert submission.columns == ["eeg_id", *VOTE_COLUMNS]
     assert submission["eeg_id"].to_list() == test["eeg_id"].to_list()
     assert pl.read_parquet(tiny / "test_truth.parquet").columns == ["eeg_id", *CLASSES]
+
+
+def test_the_test_part_is_a_labelled_folder_with_truth_too(tiny, tmp_path):
+    store = build_store(tiny / "test", tmp_path / "store")
+    assert (
+        store.rows.select("eeg_id", "spectrogram_id", "patient_id")
+        .sort("eeg_id")
+        .equals(pl.read_csv(tiny / "test.csv").select("eeg_id", "spectrogram_id", "patient_id").sort("eeg_id"))
+    )
+    truth = read_truth(tiny / "test").join(store.rows.select("label_id", "eeg_id"), on="label_id")
+    assert (
+        truth.select("eeg_id", *CLASSES)
+        .sort("eeg_id")
+        .equals(pl.read_parquet(tiny / "test_truth.parquet").sort("eeg_id"))
+    )
+    assert (store.rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series() >= HIGH_VOTES).all()
+
+
+def test_the_test_part_of_every_size_is_the_published_one():
+    published = {"tiny": "ebc220cd8cb2", "small": "94018d7dfdfb", "medium": "a17bb4215919", "large": "33cbd4de4271"}
+    for name, size in SIZES.items():
+        plans = [plan for plan in make_plan(size, 0) if plan.group == "test"]
+        names = [(plan.patient_id, plan.spectrogram_id, plan.kind, plan.eegs[0].eeg_id) for plan in plans]
+        assert len(names) == size.test_eegs
+        assert hashlib.sha256(repr(names).encode()).hexdigest()[:12] == published[name], name
 
 
 def test_truth_names_every_row_and_sums_to_one(tiny):

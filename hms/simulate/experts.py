@@ -37,7 +37,7 @@ PERIODIC = Question(threshold=0.95, width=0.15, disagreement=0.2)
 LATERAL = Question(threshold=0.27, width=0.07, disagreement=0.08)
 QUESTIONS = (PRESENT, ICTAL, PERIODIC, LATERAL)
 
-LAPSE = 0.02
+LAPSE = 0.01
 """Share of votes that have nothing to do with the EEG: a slip of the hand, another window in mind."""
 
 
@@ -70,7 +70,7 @@ def answer_probability(findings: Findings, pool: Float[np.ndarray, "expert 4"]) 
     seen = np.array(
         [
             # ACNS: the length of most cycles changes by less than half from one to the next.
-            findings.log_contrast + 0.6 * min(enough, 0.0) - 1.5 * max(findings.irregularity - 0.35, 0.0),
+            findings.log_contrast + 0.6 * min(enough, 0.0) - 2.0 * max(findings.irregularity - 0.25, 0.0),
             # Evolution makes slower rhythms ictal; a smooth wave needs more speed than a spike-wave; ACNS asks of a
             # seizure that it last ten seconds.
             findings.frequency_hz

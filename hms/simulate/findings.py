@@ -96,7 +96,7 @@ def _log_contrast(pairs: Float[np.ndarray, "16 time"], rest_uv: float) -> float:
 
 def _peakedness(pairs: Float[np.ndarray, "16 time"]) -> float:
     main = np.abs(pairs[(pairs**2).mean(axis=1).argmax()])
-    return float(np.log(np.percentile(main, 98) / max(np.median(main), 0.05 * main.max(), 1e-3)))
+    return float(np.log(max(np.percentile(main, 98), 1e-3) / max(np.median(main), 0.05 * main.max(), 1e-3)))
 
 
 def _laterality(pairs: Float[np.ndarray, "16 time"]) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from hms.simulate.clock import Curve, Span, alternate, gate, wander
+from hms.simulate.clock import Curve, Span, alternate, gate
 from hms.simulate.kinds import Kind, draw_pattern
 from hms.simulate.patterns import Pattern
 
@@ -40,7 +40,7 @@ def draw_mimic(
     elif mimic == "sporadic":
         pattern = _sporadic(rng, pattern)
     elif mimic == "slowing":
-        pattern = _slowing(rng, pattern, over)
+        pattern = _slowing(rng, pattern)
     peak_uv = _CONTRAST[mimic] * np.exp(rng.normal(0, 0.45)) * amplitude_uv
     return pattern.sized(min(peak_uv, 450.0), centres_s[0])
 
@@ -60,9 +60,11 @@ def _sporadic(rng: np.random.Generator, pattern: Pattern) -> Pattern:
     )
 
 
-def _slowing(rng: np.random.Generator, pattern: Pattern, over: Span) -> Pattern:
+def _slowing(rng: np.random.Generator, pattern: Pattern) -> Pattern:
     """Continuous slowing: delta whose every cycle has a length of its own, from nearly rhythmic to polymorphic."""
-    uneven = wander(rng, over, timescale_s=0.6, sd=rng.uniform(0.15, 0.6))
-    knots_s = pattern.cycles.knots_s
-    steps = np.diff(pattern.cycles.values) * np.exp(uneven.at(knots_s[:-1]))
-    return replace(pattern, cycles=Curve(knots_s, np.concatenate([[0.0], np.cumsum(steps)])))
+    known = pattern.cycles
+    cycles = np.arange(1.0, known.values[-1])
+    moments_s = np.interp(cycles, known.values, known.knots_s)
+    lengths_s = np.diff(moments_s) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), len(moments_s) - 1))
+    lengths_s *= (moments_s[-1] - moments_s[0]) / lengths_s.sum()
+    return replace(pattern, cycles=Curve(moments_s[0] + np.concatenate([[0.0], np.cumsum(lengths_s)]), cycles))
