@@ -19,7 +19,7 @@ from hms.fit import fit
 from hms.labels import CLASSES, vote_weight
 from hms.live import Numbers, Rendered, SimulatedWindows
 from hms.runs import learned_from_corpus, run_folder
-from hms.simulate.plan import stream
+from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
 from hms.spectrogram_recipe import regional_spectrogram
 
@@ -71,6 +71,10 @@ def test_kinds_say_what_is_simulated():
     for name in ("lpd", "other"):
         batch = rendered(target="expected", **(dict.fromkeys(CLASSES, 0.0) | {name: 1.0})).__getitems__(range(12))
         assert int(batch.target.mean(dim=0).argmax()) == CLASSES.index(name)
+
+
+def test_live_windows_are_of_the_kinds_of_a_corpus_unless_told_otherwise():
+    assert config("live=simulated")["live"]["simulated"]["kinds"] == KIND_SHARES["high"]
 
 
 def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
