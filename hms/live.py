@@ -5,7 +5,6 @@ from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, and th
 reads their spectrogram.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import accumulate
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
-from hms.simulate.corpus import worker_environment
+from hms.simulate.corpus import cores, worker_environment
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -51,7 +50,7 @@ class SimulatedWindows:
         """Endlessly many windows, epoch by epoch, in batches."""
         rendered = Rendered(seed, self.kinds, self.target, with_spectrogram)
         order = Numbers(self.windows)
-        workers = len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+        workers = cores() if self.workers is None else self.workers
         return _Loader(
             rendered,
             batch_size,

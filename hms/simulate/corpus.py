@@ -108,7 +108,7 @@ class SimulatedFolder:
 
     def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
         make_one = partial(_make_recording, self.root, self.seed)
-        workers = self.workers or (_cores() if len(plans) >= _FEW else 1)
+        workers = self.workers or (cores() if len(plans) >= _FEW else 1)
         if workers == 1:
             yield from map(make_one, plans)
             return
@@ -156,7 +156,7 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use; macOS does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
