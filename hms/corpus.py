@@ -148,13 +148,13 @@ class _Reader(NamedTuple):
             self._check_reach(path, rows, "eeg_label_offset_seconds", 50, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                return Recording(eeg_id, _halved(eeg), _halved(spectrogram), 0.0)
+                return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0)
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._check_reach(of_spectrogram, rows, offsets_s.name, 600, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
-        return Recording(eeg_id, _halved(eeg), _halved(shared[first : last + SPECTROGRAM_WINDOW]), first * STEP_S)
+        return Recording(eeg_id, as_stored(eeg), as_stored(shared[first : last + SPECTROGRAM_WINDOW]), first * STEP_S)
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset points between two rows and uses the earlier one.
@@ -167,7 +167,8 @@ class _Reader(NamedTuple):
             )
 
 
-def _halved(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
+def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
+    """µV, or µV²/Hz, as a model gets them: in half precision, and no more than that holds."""
     return np.clip(samples, -_LARGEST, _LARGEST).astype(np.float16)
 
 

@@ -1,20 +1,24 @@
-"""`python -m hms.evaluate`: score a trained run on any labelled folder, the mean of its folds."""
+"""`python -m hms.evaluate`: score a trained run, or several together, on any labelled folder: the mean of all folds."""
 
+import glob
 import json
 from pathlib import Path
 from typing import Any
 
 from hms.build import build
 from hms.config import entry_point
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.prepare import Prepare
+
+_DRAWS = 10_000
+"""Of the bootstrap over patients."""
 
 
 class Evaluate(Prepare):
     """The keys of conf/evaluate.yaml; their values live there."""
 
-    run: str
-    out: str
+    run: str | list[str]
+    out: str | None
     min_votes: int
     batch_size: int
     accelerator: str
@@ -25,17 +29,22 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
     import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
+    from hms.bootstrap import bootstrap_means, interval
     from hms.checkpoint import load_model
     from hms.console import say
     from hms.files import replacing
     from hms.inference import best_device, probabilities
-    from hms.labels import VOTE_COLUMNS
-    from hms.runs import corpus_of, finished_folds
+    from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+    from hms.metric import kl_divergence
+    from hms.runs import corpus_of, finished_folds, learned_from_corpus
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared
 
-    folds = finished_folds(Path(config["run"]))
-    corpora = {corpus_of(fold) for fold in folds}
+    runs = _matching(config["run"])
+    if config["out"] is None and len(runs) > 1:
+        raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
+    folds = [fold for run in runs for fold in finished_folds(run)]
+    corpora = {corpus_of(fold) for fold in folds if learned_from_corpus(fold)}
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
@@ -46,19 +55,30 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     found = probabilities(models, store, rows, config["batch_size"], device, config["flips"])
     table = predictions(rows, None, found)
     scores = score(table, read_truth(folder.root))
+    kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
+    low, high = interval(bootstrap_means(kl[None], table["patient_id"].to_numpy(), _DRAWS, seed=0))[0].tolist()
+    scores |= {"kl_interval": [low, high], "members": [str(fold) for fold in folds]}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
-    out = Path(config["out"])
+    out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "predictions.parquet") as temporary:
         table.write_parquet(temporary)
     with replacing(out / "evaluation.json") as temporary:
         temporary.write_text(json.dumps(scores, indent=1))
-    title = f"{config['run']} on {folder.root}: KL, all and by the class that leads the votes"
+    title = f"{', '.join(map(str, runs))} on {folder.root}: KL, all and by the class that leads the votes"
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
+    print(f"KL {scores['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)")
     if store.fingerprint in corpora:
         print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores
+
+
+def _matching(words: str | list[str]) -> list[Path]:
+    """Folders of the runs that a name or a pattern, or each of several, stands for, each once."""
+    each = [words] if isinstance(words, str) else words
+    found = [Path(name) for word in each for name in sorted(glob.glob(word)) or [word]]
+    return [*dict.fromkeys(found)]
 
 
 @entry_point("evaluate", Evaluate)

@@ -20,6 +20,7 @@ from hms.errors import UserError
 from hms.files import first_line, replacing
 from hms.folds import patient_folds
 from hms.inference import probabilities
+from hms.live import SimulatedWindows
 from hms.model import Model
 from hms.module import Classifier
 from hms.runs import is_finished, open_run, run_folder, say_what_changed, summarise
@@ -84,6 +85,8 @@ def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.Da
     """Rows of the patients to learn from, and of those held out."""
     if config["fold"] == "all":
         return store.rows, store.rows.clear()
+    if config["live"]:  # nothing is learned from the corpus
+        return store.rows.clear(), store.rows
     try:
         fold_of = patient_folds(store.rows, config["folds"])
     except ValueError as error:
@@ -139,7 +142,9 @@ class _Fold(NamedTuple):
         """Write what the model says of the held-out patients: oof.parquet to score, teacher.parquet to learn from."""
         if self.held_out.is_empty():
             return {}
-        windows = [self.validation, *(build(stage["subset"]).training(self.held_out) for stage in self.stages)]
+        windows = [self.validation]
+        if not self.config["live"]:
+            windows += [build(stage["subset"]).training(self.held_out) for stage in self.stages]
         rows = self.held_out.filter(_among(pl.concat(windows)))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
         found = probabilities([self.model], self.store, rows, batch_size, device, flips)
@@ -164,7 +169,10 @@ class _Fold(NamedTuple):
         self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
 
     def _learning(self, stage: dict[str, Any]) -> DataLoader[Batch]:
-        """Batches of one random window of each EEG per epoch."""
+        """Batches of one random window of each EEG per epoch, or of windows that are simulated as they are needed."""
+        for node in self.config["live"].values():
+            live: SimulatedWindows = build(node)
+            return live.loader(self.config["batch_size"], self.config["seed"], self.model.reads_spectrogram)
         rows = build(stage["subset"]).training(self.learned_from)
         self._want(rows, "training")
         order = OneRowPerEeg(rows, self.config["seed"])

@@ -32,7 +32,7 @@ from hms.errors import DataError, UserError
 from hms.files import replacing
 from hms.scores import score, show
 
-_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show")
+_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
 _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
 
@@ -40,6 +40,8 @@ _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a config that decides what a trained model is, the corpus aside."""
     counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
+    if live := config.get("live"):
+        counts["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     return counts | {"trainer": {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}}
 
 
@@ -94,6 +96,11 @@ def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> 
 def read_config(folder: Path) -> dict[str, Any]:
     """The resolved config a fold was trained with."""
     return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))  # type: ignore[return-value]
+
+
+def learned_from_corpus(folder: Path) -> bool:
+    """Whether a fold learned from its corpus, and not from windows simulated as they were needed."""
+    return not read_config(folder).get("live")
 
 
 def corpus_of(folder: Path) -> str:

@@ -20,6 +20,7 @@ class Pretrain(TypedDict, total=False):
 class Train(Prepare):
     """The keys of conf/train.yaml; their values live there."""
 
+    live: dict[str, Node]
     subset: Node
     montage: Node
     preprocess: Node

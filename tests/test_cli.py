@@ -157,6 +157,31 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     assert len(table) == held["rows"] == line["rows"]
 
 
+def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path, store: Store
+):
+    run, _ = sweep
+    folds = [run / f"fold{fold}_seed0" for fold in (0, 1)]
+    each = {}
+    for name, words in {"both": f"[{folds[0]},{folds[1]}]", "matched": f"{run}/fold*", "whole": f"{run}"}.items():
+        done = hms("evaluate", f"run={words}", f"out={tmp_path / name}", "flips=false", *places[:3])
+        assert done.returncode == 0, done.stderr
+        each[name] = pl.read_parquet(tmp_path / name / "predictions.parquet")
+    assert each["both"].equals(each["whole"])
+    assert each["matched"].equals(each["whole"])
+    found = json.loads((tmp_path / "both" / "evaluation.json").read_text())
+    assert found["members"] == [str(fold) for fold in folds]
+    low, high = found["kl_interval"]
+    assert low < found["kl"] < high
+    assert f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)" in done.stdout
+
+
+def test_evaluate_wants_a_folder_for_what_several_runs_say(sweep: tuple[Path, str], monkeypatch, capsys):
+    run, _ = sweep
+    said = said_by("evaluate", [f"run={run}/fold*"], monkeypatch, capsys)
+    assert "out: want a folder for what 2 runs say together, got none (out=...)" in said
+
+
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
     places = ["data=competition", f"data.root={real('data/hms_real')}", f"stores={tmp_path / 'stores'}"]
     done = hms("prepare", *places)

@@ -27,7 +27,7 @@ LAYERS = """
     labels electrodes batch
     montage spectrogram_recipe spectrogram_images
     files tables corpus stream store windows subset folds
-    simulate
+    simulate live
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv weighting
     module schedule averaging
     bootstrap

@@ -108,12 +108,12 @@ class SimulatedFolder:
 
     def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
         make_one = partial(_make_recording, self.root, self.seed)
-        workers = self.workers or (_cores() if len(plans) >= _FEW else 1)
+        workers = self.workers or (cores() if len(plans) >= _FEW else 1)
         if workers == 1:
             yield from map(make_one, plans)
             return
         # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
-        with _worker_environment():
+        with worker_environment():
             pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
             try:
                 yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
@@ -156,7 +156,7 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use; macOS does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -170,7 +170,7 @@ def _words(settings: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """Processes started inside get one thread each, so that n workers are n cores."""
     before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
     os.environ.update(_WORKER_ENVIRONMENT)

@@ -110,6 +110,12 @@ def make_plan(size: Size, seed: int) -> list[RecordingPlan]:
     return plans
 
 
+def lone_window(rng: np.random.Generator, kind: Kind | Literal["other"]) -> RecordingPlan:
+    """A recording with one window, judged by ten experts or more."""
+    eeg = _plan_eeg(rng, eeg_id=1, start_s=0, labels=(1,), group="test")
+    return RecordingPlan(0, 0, 1, 1, "test", kind, (eeg,))
+
+
 def _unique_ids(rng: np.random.Generator, top: int, count: int) -> Int[np.ndarray, " id"]:
     return 1 + rng.choice(top, count, replace=False)
 

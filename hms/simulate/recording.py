@@ -36,14 +36,18 @@ Purpose = Literal["pool", "patient", "state", "noise", "votes", "fast"]
 
 
 class Recording:
-    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone."""
+    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone.
 
-    def __init__(self, plan: RecordingPlan, seed: int):
+    With `only` it is as long as ever, but noise is made for these seconds alone: for their EEG, not for a spectrogram.
+    """
+
+    def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None):
         self.plan = plan
         self.seed = seed
         self.duration_s = 600 + plan.last_offset_s
         over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
-        self.slow_clock = Clock(over.start_s, round((over.end_s - over.start_s) * SLOW_HZ), SLOW_HZ)
+        part = only or over
+        self.slow_clock = Clock(part.start_s, round((part.end_s - part.start_s) * SLOW_HZ), SLOW_HZ)
         rng = self.stream("state")
         self.brain = draw_brain(self.stream("patient"))
         self.background = draw_background(rng, self.brain, over)

@@ -1,0 +1,133 @@
+"""Windows that are simulated as a training needs them: new ones in each epoch, and no file of any.
+
+Worker processes render ahead of the training. A window depends on the seed and its own number alone, and numbers go on
+from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, and the ten minutes around them only where it
+reads their spectrogram.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import accumulate
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hms.batch import Batch
+from hms.corpus import as_stored
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
+from hms.simulate.corpus import cores, worker_environment
+from hms.simulate.plan import KIND_SHARES, stream
+from hms.simulate.window import Window, render_window
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+
+_OWN_STREAM = 20  # of the seed: no corpus draws from it
+
+
+class SimulatedWindows:
+    """How to simulate the `windows` of each epoch.
+
+    `kinds` says what share of them is meant as each class; weak patterns still end as "other". `target` is the share of
+    a panel's votes, or the expected one of all experts, which lacks the noise of a finite panel. `workers` processes
+    render: null for one per core, 0 for none beside the training itself.
+    """
+
+    def __init__(
+        self, windows: int, kinds: dict[str, float], target: Literal["votes", "expected"], workers: int | None
+    ):
+        if windows < 1:
+            raise ValueError(f"windows: want at least 1, got {windows}")
+        if workers is not None and workers < 0:
+            raise ValueError(f"workers: want 0 or more, got {workers}")
+        if {*kinds} != {*CLASSES} or min(kinds.values()) < 0 or not sum(kinds.values()) > 0:
+            raise ValueError(f"kinds: want a share, 0 or more, of each of {', '.join(CLASSES)}, got {kinds}")
+        self.windows, self.target, self.workers = windows, target, workers
+        self.kinds = kinds
+
+    def loader(self, batch_size: int, seed: int, with_spectrogram: bool) -> DataLoader[Batch]:
+        """Endlessly many windows, epoch by epoch, in batches."""
+        rendered = Rendered(seed, self.kinds, self.target, with_spectrogram)
+        order = Numbers(self.windows)
+        workers = cores() if self.workers is None else self.workers
+        return _Loader(
+            rendered,
+            batch_size,
+            sampler=order,
+            collate_fn=_as_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            multiprocessing_context="spawn"
+            if workers
+            else None,  # forked, one in which Polars has run can wait for ever
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+class Rendered(Dataset[Batch]):
+    """Simulated windows by their number, each the same whoever renders it; an item is a batch."""
+
+    def __init__(
+        self, seed: int, kinds: dict[str, float], target: Literal["votes", "expected"], with_spectrogram: bool
+    ):
+        self._seed, self._target, self._with_spectrogram = seed, target, with_spectrogram
+        self._kinds = [*KIND_SHARES["high"]]
+        self._edges = np.array([*accumulate(kinds[kind] for kind in self._kinds)])
+
+    def __getitem__(self, item: int) -> Batch:
+        return self.__getitems__([item])
+
+    def __getitems__(self, items: Sequence[int]) -> Batch:
+        """The batch of several windows."""
+        windows = [self._window(item) for item in items]
+        votes = np.stack([[window.row[name] for name in VOTE_COLUMNS] for window in windows])
+        target: Float[np.ndarray, "window label"] = target_of(votes)
+        if self._target == "expected":
+            target = np.stack([[window.row[name] for name in CLASSES] for window in windows])
+        spectrogram = None
+        if self._with_spectrogram:
+            power = np.stack([as_stored(w.spectrogram) for w in windows if w.spectrogram is not None])
+            by_region = power.reshape(*power.shape[:2], len(REGIONS), len(FREQUENCIES_HZ))
+            spectrogram = torch.from_numpy(by_region).transpose(1, 2)
+        return Batch(
+            torch.from_numpy(np.stack([as_stored(window.eeg) for window in windows])).transpose(1, 2),
+            spectrogram,
+            torch.from_numpy(target.astype(np.float32)),
+            torch.from_numpy(vote_weight(votes).astype(np.float32)),
+            torch.as_tensor(items),
+        )
+
+    def _window(self, number: int) -> Window:
+        rng = stream(self._seed, _OWN_STREAM, number)
+        kind = self._kinds[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], side="right"))]
+        return render_window(rng, kind, self._with_spectrogram)
+
+
+class Numbers(Sampler[int]):
+    """0 to `windows` - 1 in the first epoch, the next `windows` numbers in the second, and so on."""
+
+    def __init__(self, windows: int):
+        self._windows, self._epoch = windows, 0
+
+    def __len__(self) -> int:
+        return self._windows
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch; a resumed run draws what the uninterrupted one would have."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self._epoch * self._windows, (self._epoch + 1) * self._windows))
+
+
+class _Loader(DataLoader[Batch]):
+    """Starts its workers, which the first epoch does, with one thread each."""
+
+    def __iter__(self) -> Any:
+        with worker_environment() if self.num_workers else nullcontext():
+            return super().__iter__()
+
+
+def _as_is(batch: Any) -> Any:
+    return batch

@@ -1,0 +1,35 @@
+"""One labelled window and nothing around it: what a training that reads no corpus learns from."""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.simulate.clock import Span
+from hms.simulate.kinds import Kind
+from hms.simulate.plan import lone_window
+from hms.simulate.recording import EEG_LEADS_S, Recording
+from hms.simulate.rows import label_rows
+
+_AROUND_S = 6.0  # the interpolation of the slow band fades in and out outside the window
+
+
+class Window(NamedTuple):
+    """What is recorded in a window, and what experts say of it."""
+
+    eeg: Float[np.ndarray, "time 20"]
+    """50 s in µV at 200 Hz."""
+    spectrogram: Float[np.ndarray, "row 400"] | None
+    """600 s with the same centre, µV²/Hz, a row per 2 s."""
+    row: dict[str, Any]
+    """Of train.csv, and the true probabilities in columns named as the classes."""
+
+
+def render_window(rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool) -> Window:
+    """A window of a patient and with experts that no other window has, meant as `kind`."""
+    plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
+    only = None if with_spectrogram else Span(EEG_LEADS_S - _AROUND_S, EEG_LEADS_S + 50.0 + _AROUND_S)
+    recording = Recording(plan, seed, only)
+    eeg = recording.eeg(0)
+    (row,) = label_rows(recording)
+    return Window(eeg, recording.spectrogram([eeg]) if with_spectrogram else None, row)

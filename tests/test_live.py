@@ -1,0 +1,155 @@
+"""Windows simulated as a training needs them: always the same, always new, and nowhere on the disk."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from material import config, equal
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from hms.build import build
+from hms.checkpoint import load_model
+from hms.config import CONF
+from hms.electrodes import ELECTRODES
+from hms.fit import fit
+from hms.labels import CLASSES, vote_weight
+from hms.live import Numbers, Rendered, SimulatedWindows
+from hms.runs import learned_from_corpus, run_folder
+from hms.simulate.plan import KIND_SHARES, stream
+from hms.simulate.window import render_window
+from hms.spectrogram_recipe import regional_spectrogram
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
+
+EVEN = dict.fromkeys(CLASSES, 1.0)
+
+
+def rendered(seed: int = 0, target: str = "votes", with_spectrogram: bool = False, **kinds: float) -> Rendered:
+    return Rendered(seed, kinds or EVEN, target, with_spectrogram)
+
+
+def test_a_window_depends_on_the_seed_and_its_number_alone():
+    together, alone = rendered().__getitems__([3, 8, 5]), rendered()[8]
+    for part, same in zip(together, alone, strict=True):
+        assert part is same is None or torch.equal(part[1:2].nan_to_num(9e9), same.nan_to_num(9e9))
+    assert not equal(rendered(seed=1)[8], alone)
+    assert not torch.equal(rendered()[9].eeg, alone.eeg)
+    assert together.eeg.dtype == torch.float16  # as from a store
+    assert together.eeg.shape == (3, len(ELECTRODES), 10_000)
+    assert together.label_id.tolist() == [3, 8, 5]
+
+
+def test_every_epoch_has_windows_of_its_own():
+    numbers, drawn = Numbers(5), []
+    for epoch in range(3):
+        numbers.set_epoch(epoch)
+        drawn += numbers
+    assert drawn == [*range(15)]
+    loader = SimulatedWindows(2, EVEN, "votes", workers=0).loader(2, seed=0, with_spectrogram=False)
+    (first,) = loader
+    loader.sampler.set_epoch(1)
+    (second,) = loader
+    assert equal(first, rendered().__getitems__([0, 1]))
+    assert equal(second, rendered().__getitems__([2, 3]))
+
+
+def test_a_target_is_of_votes_or_what_all_experts_are_expected_to_say():
+    votes, expected = (rendered(target=target).__getitems__(range(12)) for target in ("votes", "expected"))
+    for batch in (votes, expected):
+        torch.testing.assert_close(batch.target.sum(dim=1), torch.ones(12))
+        assert batch.weight.min() >= vote_weight(np.array([[10, 0, 0, 0, 0, 0]]))[0] - 1e-6
+    assert (expected.target > 0).all()
+    assert (votes.target == 0).any()
+    assert 0 < (votes.target - expected.target).abs().mean() < 0.1
+
+
+def test_kinds_say_what_is_simulated():
+    for name in ("lpd", "other"):
+        batch = rendered(target="expected", **(dict.fromkeys(CLASSES, 0.0) | {name: 1.0})).__getitems__(range(12))
+        assert int(batch.target.mean(dim=0).argmax()) == CLASSES.index(name)
+
+
+def test_live_windows_are_of_the_kinds_of_a_corpus_unless_told_otherwise():
+    assert config("live=simulated")["live"]["simulated"]["kinds"] == KIND_SHARES["high"]
+
+
+def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
+    batch = rendered(with_spectrogram=True)[0]
+    assert batch.spectrogram.shape == (1, 4, 300, 100)
+    inner = regional_spectrogram(batch.eeg[0].float().numpy().T)
+    found = batch.spectrogram[0, :, 138 : 138 + inner.shape[1]].float().numpy()
+    assert np.isfinite(found).all() or np.isnan(inner).any()
+    np.testing.assert_allclose(np.log(found + 1e-3), np.log(inner + 1e-3), atol=0.1)
+    assert rendered()[0].spectrogram is None
+    assert render_window(stream(0), "gpd", with_spectrogram=False).spectrogram is None
+
+
+def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
+    overrides = ["experiment=smoke", "live=simulated", "live.simulated.windows=12", "live.simulated.workers=0"]
+    overrides += [f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}", "trainer=cpu"]
+    overrides += ["extractor=stft_short", "flips=false", *more]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", overrides), resolve=True)
+
+
+def weights(runs: Path) -> dict[str, Tensor]:
+    (scores,) = runs.glob("*/*/scores.json")
+    return load_model(scores.parent).state_dict()
+
+
+def test_an_interrupted_training_and_one_with_workers_come_to_the_same_weights_and_write_no_windows(
+    corpus: Path, tmp_path: Path, monkeypatch
+):
+    fit(composed(corpus, tmp_path, f"runs={tmp_path / 'straight'}"))
+    begin = Numbers.set_epoch
+
+    def power_cut(self: Numbers, epoch: int) -> None:
+        if epoch == 1:
+            raise RuntimeError("power cut")
+        begin(self, epoch)
+
+    cut = composed(corpus, tmp_path, f"runs={tmp_path / 'interrupted'}")
+    monkeypatch.setattr(Numbers, "set_epoch", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(cut)
+    monkeypatch.setattr(Numbers, "set_epoch", begin)
+    fit(cut)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    worked = composed(corpus, tmp_path, f"runs={tmp_path / 'workers'}", "live.simulated.workers=1")
+    fit(worked)
+
+    straight = weights(tmp_path / "straight")
+    for other in ("interrupted", "workers"):
+        assert all(torch.equal(weight, straight[name]) for name, weight in weights(tmp_path / other).items())
+    written = {path.name for path in tmp_path.rglob("*") if path.is_file() and path not in before}
+    expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
+    assert sorted(written) == expected.split()
+
+
+def test_nothing_is_learned_from_the_corpus_so_all_of_its_patients_are_scored(corpus: Path, tmp_path: Path, store):
+    one = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}")
+    fit(one)
+    run = run_folder(one, store.fingerprint)
+    assert pl.read_parquet(run / "oof.parquet")["patient_id"].n_unique() == store.rows["patient_id"].n_unique()
+    assert not learned_from_corpus(run)
+    again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
+    assert run_folder(again, store.fingerprint) == run
+    more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=13")
+    assert run_folder(more, store.fingerprint).parent != run.parent
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("windows=0", "windows: want at least 1, got 0"),
+        ("workers=-1", "workers: want 0 or more, got -1"),
+        ("kinds.lpd=-1", "kinds: want a share, 0 or more, of each of seizure, lpd, gpd, lrda, grda, other, got {"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(override: str, message: str):
+    with pytest.raises(Exception, match=message):
+        build(config("live=simulated", f"live.simulated.{override}")["live"]["simulated"])
