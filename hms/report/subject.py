@@ -1,0 +1,86 @@
+"""What a page is about, read from its files: a run's folds, with the corpus they came from where it is still there."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from hms.build import build
+from hms.checkpoint import load_model
+from hms.corpus import fingerprint
+from hms.errors import DataError
+from hms.files import first_line
+from hms.model import Model
+from hms.runs import corpus_of, read_config, scored_folds
+from hms.scores import read_truth
+from hms.signature import OURS
+from hms.store import Store, prepared
+
+
+class Subject(NamedTuple):
+    """A run, or an ensemble of runs."""
+
+    kind: str
+    """run or ensemble."""
+    name: str
+    about: dict[str, str]
+    """What the first lines of the page say of it, by label."""
+    table: pl.DataFrame
+    """Out-of-fold predictions, as in oof.parquet; `folder` names the fold that made each row, null for an ensemble."""
+    folds: list[Path]
+    """Folders of the finished folds, for learning curves and models."""
+    truth: pl.DataFrame | None
+    store: Store | None
+    missing: str
+    """Why there is no store to draw windows from; empty where there is one."""
+
+
+def of_run(run: Path, stores: Path) -> Subject:
+    """A run, or one fold of it. Raises DataError where nothing was held out."""
+    folds = scored_folds(run)
+    if not folds:
+        raise DataError(f"{run}: no fold held anybody out, so there is nothing to report on")
+    parts = [pl.read_parquet(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
+    config = read_config(folds[0])
+    truth, store, missing = _corpus(folds[0], config, stores)
+    about = {
+        "extractors": " + ".join(config["extractor"]),
+        "trained on": Path(config["data"]["root"]).name,
+        "folds": f"{len(folds)}, of {config['folds']}" if run.name != folds[0].name else folds[0].name,
+        "epochs": str(config["epochs"]),
+    }
+    return Subject("run", run.resolve().name, about, pl.concat(parts), folds, truth, store, missing)
+
+
+def model_of(subject: Subject, folder: str) -> Model:
+    """The model of the fold of this name."""
+    (fold,) = [fold for fold in subject.folds if fold.name == folder]
+    return load_model(fold)
+
+
+def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
+    """metrics.csv by fold, with that of a first stage where there was one."""
+    found = {}
+    for fold in folds:
+        for stage in ("pretrain", "."):
+            path = fold / stage / "metrics.csv"
+            if path.is_file():
+                found[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
+    return found
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_csv(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: no table of epochs ({first_line(error)})") from None
+
+
+def _corpus(fold: Path, config: dict[str, Any], stores: Path) -> tuple[pl.DataFrame | None, Store | None, str]:
+    """Truth and store of the corpus a fold was trained on, or why there is none; makes no corpus."""
+    folder = build(config["data"], allowed=OURS)  # whoever wrote the run
+    if not (folder.root / "train.csv").is_file():
+        return None, None, f"{folder.root} is not here."
+    if fingerprint(folder.root) != corpus_of(fold):
+        return None, None, f"{folder.root} is no longer the corpus that the run was trained on."
+    return read_truth(folder.root), prepared(folder, stores, "skip"), ""

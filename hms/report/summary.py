@@ -1,0 +1,157 @@
+"""What the page says in numbers: KL by group with its interval, reliability, confusion, and the windows to look at."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+
+from hms.bootstrap import bootstrap_means, interval
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
+
+BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
+"""Numbers of votes, from and to."""
+
+BINS = 10
+"""Of predicted probability, equally wide."""
+
+DRAWS = 2000
+"""Of the patient bootstrap."""
+
+
+class Group(NamedTuple):
+    """The mean KL of some rows, in nats, with its 95 % patient-bootstrap interval."""
+
+    name: str
+    rows: int
+    patients: int
+    kl: float
+    low: float
+    high: float
+    prior: float
+    """KL of the best constant for these very rows."""
+    oracle: float | None
+
+
+class Headline(NamedTuple):
+    """All rows, and the marks between which their KL means something."""
+
+    all: Group
+    top1: float
+    uniform: float
+    gap_closed: float | None
+
+
+class Reliability(NamedTuple):
+    """Of one class: the rows by predicted probability, in those bins that hold any."""
+
+    name: str
+    predicted: Float[np.ndarray, " bin"]
+    voted: Float[np.ndarray, " bin"]
+    """Mean share of the votes."""
+    rows: Int[np.ndarray, " bin"]
+    error: float
+    """Expected calibration error: the mean distance between the two, weighted by rows."""
+
+
+def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
+    """A table of predictions with `kl`, `leading` and `said` (class numbers of votes and prediction), `votes`, and
+    `oracle`, the KL of the true probabilities, null where they are not known."""
+    votes, prediction = table.select(VOTE_COLUMNS).to_numpy(), table.select(CLASSES).to_numpy()
+    target = target_of(votes)
+    oracle = None
+    if truth is not None:
+        known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+        oracle = pl.Series(kl_divergence(target, known.select(CLASSES).to_numpy()))
+    return table.with_columns(
+        kl=pl.Series(kl_divergence(target, prediction)),
+        leading=pl.Series(target.argmax(axis=1)),
+        said=pl.Series(prediction.argmax(axis=1)),
+        votes=pl.Series(votes.sum(axis=1)),
+        oracle=pl.lit(None, pl.Float64) if oracle is None else oracle,
+    )
+
+
+def headline(rows: pl.DataFrame) -> Headline:
+    """Of everything that was predicted."""
+    whole = group("all", rows)
+    top1 = float((rows["leading"] == rows["said"]).mean())  # type: ignore[arg-type]
+    gap = None if whole.oracle is None else gap_closed(whole.kl, whole.prior, whole.oracle)
+    return Headline(whole, top1, uniform_kl(target_of(rows.select(VOTE_COLUMNS).to_numpy())), gap)
+
+
+def group(name: str, rows: pl.DataFrame) -> Group:
+    """The mean over some scored rows."""
+    kl = rows["kl"].to_numpy()
+    low, high = interval(bootstrap_means(kl[None], rows["patient_id"].to_numpy(), DRAWS, seed=0))[0].tolist()
+    target = target_of(rows.select(VOTE_COLUMNS).to_numpy())
+    oracle = rows["oracle"].mean()
+    return Group(
+        name=name,
+        rows=len(rows),
+        patients=rows["patient_id"].n_unique(),
+        kl=float(kl.mean()),
+        low=low,
+        high=high,
+        prior=prior_kl(target),
+        oracle=None if oracle is None else float(oracle),  # type: ignore[arg-type]
+    )
+
+
+def by_fold(rows: pl.DataFrame) -> list[Group]:
+    """A group per fold, in order; none where the rows have no fold."""
+    folds = rows["fold"].drop_nulls().unique().sort().to_list()
+    return _groups(rows, {f"fold {fold}": pl.col("fold") == fold for fold in folds})
+
+
+def by_class(rows: pl.DataFrame) -> list[Group]:
+    """A group per class that leads the votes."""
+    return _groups(rows, {name: pl.col("leading") == i for i, name in enumerate(CLASSES)})
+
+
+def by_votes(rows: pl.DataFrame) -> list[Group]:
+    """A group per number of votes."""
+    names = {(low, high): f"{low}–{high}" if high else f"{low} or more" for low, high in BUCKETS}
+    return _groups(
+        rows, {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS}
+    )
+
+
+def reliability(rows: pl.DataFrame) -> list[Reliability]:
+    """Of each class."""
+    voted = target_of(rows.select(VOTE_COLUMNS).to_numpy())
+    return [_reliability(name, rows[name].to_numpy(), voted[:, i]) for i, name in enumerate(CLASSES)]
+
+
+def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
+    """Number of rows by the class that leads the votes and the one of the largest probability."""
+    counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+    np.add.at(counts, (rows["leading"].to_numpy(), rows["said"].to_numpy()), 1)
+    return counts
+
+
+def most_wrong(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows of the largest KL, at most one of a patient."""
+    return rows.sort("kl", "label_id", descending=[True, False]).unique("patient_id", keep="first", maintain_order=True)[:count]
+
+
+def most_right(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows of the smallest KL, at most one of a class: they would all be of the easiest."""
+    return rows.sort("kl", "label_id").unique("leading", keep="first", maintain_order=True)[:count]
+
+
+def _groups(rows: pl.DataFrame, of: dict[str, pl.Expr]) -> list[Group]:
+    parts = {name: rows.filter(those) for name, those in of.items()}
+    return [group(name, part) for name, part in parts.items() if len(part)]
+
+
+def _reliability(
+    name: str, predicted: Float[np.ndarray, " row"], voted: Float[np.ndarray, " row"]
+) -> Reliability:
+    places = np.minimum((predicted * BINS).astype(int), BINS - 1)
+    rows = np.bincount(places, minlength=BINS)
+    held = rows > 0
+    means = [np.bincount(places, values, BINS)[held] / rows[held] for values in (predicted, voted)]
+    error = float((np.abs(means[0] - means[1]) * rows[held]).sum() / len(predicted))
+    return Reliability(name, means[0], means[1], rows[held], error)
