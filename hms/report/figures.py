@@ -3,8 +3,9 @@
 Every figure is bare (no title, no legend box, no toolbar): heading and how to read it stand on the page around it.
 """
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,14 +19,22 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _ROW = 34  # pixels per line of a dot chart
 
 
+class _Interval(Protocol):
+    @property
+    def kl(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
 def ruler(head: Headline) -> go.Figure:
     """From oracle to uniform on one line, and how far the model came."""
     found = head.all
     marks = {"prior": found.prior, "uniform": head.uniform}
-    if found.oracle is not None:
-        marks = {"oracle": found.oracle, **marks}
-    start = found.oracle or 0.0
-    figure = _bare(150)
+    start = 0.0 if found.oracle is None else found.oracle
+    marks = {"perfect" if found.oracle is None else "oracle": start, **marks}
+    figure = bare(112)
     figure.add_scatter(x=[start, head.uniform], y=[0, 0], mode="lines", line=_line("line", 10), hoverinfo="skip")
     figure.add_scatter(x=[found.kl, found.prior], y=[0, 0], mode="lines", line=_line("model", 10), hoverinfo="skip")
     figure.add_scatter(
@@ -38,7 +47,7 @@ def ruler(head: Headline) -> go.Figure:
     figure.add_scatter(
         x=[found.kl],
         y=[0],
-        error_x=_whisker([found]),
+        error_x=whisker([found]),
         mode="markers",
         marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
         hovertemplate=f"this {found.kl:.3f} ({found.low:.3f}–{found.high:.3f})<extra></extra>",
@@ -47,15 +56,16 @@ def ruler(head: Headline) -> go.Figure:
         _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34)
     _label(figure, found.kl, f"<b>{found.kl:.3f}</b>", "model", 32)
     figure.update_yaxes(visible=False, range=[-1, 1])
+    figure.update_layout(margin={"b": 8})
     figure.update_xaxes(visible=False, range=[min(start, found.low) - 0.07, max(head.uniform, found.high) + 0.07])
     return figure
 
 
-def dots(groups: list[Group], whole: Group) -> go.Figure:
-    """A line per group: KL with its interval, the constant prior and the oracle of the same rows; all rows dashed."""
+def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
+    """A line per group: KL with its interval, prior and oracle; all rows dotted. The axis ends at `top`."""
     grey = f"<span style='color:{light('muted')}'>"
     lines = [f"{_shown(part)}  {grey}{part.rows:,}</span>" for part in groups]
-    figure = _bare(_ROW * len(groups) + 60)
+    figure = bare(_ROW * len(groups) + 50)
     figure.add_vline(whole.kl, line={"color": light("model"), "dash": "dot", "width": 1})
     figure.add_scatter(**_points(lines, [part.prior for part in groups], "prior", "circle-open", "muted"))
     if any(part.oracle is not None for part in groups):
@@ -63,7 +73,7 @@ def dots(groups: list[Group], whole: Group) -> go.Figure:
     figure.add_scatter(
         x=[part.kl for part in groups],
         y=lines,
-        error_x=_whisker(groups),
+        error_x=whisker(groups),
         mode="markers",
         name="KL",
         marker={"color": light("model"), "size": 10},
@@ -74,13 +84,13 @@ def dots(groups: list[Group], whole: Group) -> go.Figure:
         ],
     )
     figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
-    figure.update_xaxes(rangemode="tozero", title="KL, nats", showgrid=False)
+    figure.update_xaxes(range=[0, top], title="KL, nats", showgrid=False)
     return figure
 
 
 def calibration(found: Reliability) -> go.Figure:
     """Share of the votes by predicted probability, on the diagonal where the model is right on average."""
-    figure = _bare(220)
+    figure = bare(220)
     colour = light(found.name)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_line("line", 2), hoverinfo="skip")
     figure.add_scatter(
@@ -88,10 +98,18 @@ def calibration(found: Reliability) -> go.Figure:
         y=found.voted,
         mode="lines+markers",
         line={"color": colour, "width": 2},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": found.ends[:, 1] - found.voted,
+            "arrayminus": found.voted - found.ends[:, 0],
+            "thickness": 1,
+            "width": 0,
+        },
         marker={"color": colour, "size": 4 + 18 * np.sqrt(found.rows / found.rows.sum())},
         hovertemplate=[
-            f"predicted {p:.0%}, voted {v:.0%}<br>{n:,} windows<extra></extra>"
-            for p, v, n in zip(found.predicted, found.voted, found.rows, strict=True)
+            f"predicted {p:.0%}, voted {v:.0%} ({low:.0%}–{high:.0%})<br>{n:,} windows<extra></extra>"
+            for p, v, (low, high), n in zip(found.predicted, found.voted, found.ends, found.rows, strict=True)
         ],
     )
     axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
@@ -103,7 +121,7 @@ def calibration(found: Reliability) -> go.Figure:
 
 def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
     """A line per fold over the epochs; named above them."""
-    figure = _bare(280)
+    figure = bare(280)
     for i, (name, table) in enumerate(tables.items()):
         if column not in table.columns:
             continue
@@ -116,9 +134,10 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
             marker={"size": 5},
             hovertemplate=f"{escape(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d", rangemode="tozero")
+    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d")
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
+        margin={"l": 40},
         showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}}
     )
     return figure
@@ -129,7 +148,8 @@ def _shown(part: Group) -> str:
     return escape(dict(zip(CLASSES, CONSENSUS_NAMES, strict=True)).get(part.name, part.name))
 
 
-def _bare(height: int) -> go.Figure:
+def bare(height: int) -> go.Figure:
+    """A figure of this height in pixels, in the page's style, with nothing in it."""
     figure = go.Figure()
     axis = {
         "fixedrange": True,  # a finger that scrolls the page must not zoom
@@ -137,6 +157,7 @@ def _bare(height: int) -> go.Figure:
         "linecolor": light("line"),
         "zeroline": False,
         "tickfont": {"size": 12},
+        "title": {"font": {"size": 12, "color": light("muted")}},
     }
     figure.update_layout(
         template=go.layout.Template(layout={"xaxis": axis, "yaxis": axis}),
@@ -169,7 +190,8 @@ def _points(lines: list[str], values: list[float | None], name: str, symbol: str
     }
 
 
-def _whisker(groups: list[Group]) -> dict[str, Any]:
+def whisker(groups: Sequence[_Interval]) -> dict[str, Any]:
+    """The error bars of points at `kl` from `low` to `high`."""
     return {
         "type": "data",
         "symmetric": False,

@@ -47,10 +47,10 @@ def looks_of(model: Model, window: Batch) -> Looks:
         signals = model.preprocess(window)
         pairs = model.preprocess.montage.pairs
         moved = _moved(model, signals, [*_without_stretches(signals), *_without_pairs(signals)])
-        looks = [_look("Blank a pair", "pair", pairs, moved[STRETCHES:])]
+        looks = [_look("What mattered, by pair", "pair", pairs, moved[STRETCHES:])]
         if signals.images is not None:
             images = _moved(model, signals, _without_images(signals, signals.images))
-            looks.append(_look("Blank an image", "region", IMAGES, images))
+            looks.append(_look("What mattered, by image", "region", IMAGES, images))
         features = {name: extractor(signals) for name, extractor in model.extractors.items()}
         for name, extractor in model.extractors.items():
             if isinstance(extractor, Spectrogram):  # its tokens are what its pool weighs

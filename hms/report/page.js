@@ -21,6 +21,8 @@ function show(chosen, focus) {
     tab.tabIndex = tab === chosen ? 0 : -1;
     document.getElementById(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
   }
+  for (const box of document.querySelectorAll(".window:not([hidden]) .scroll")) // on a small screen: what was labelled
+    box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
   if (focus) chosen.focus();
 }
 const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
@@ -44,6 +46,7 @@ for (const button of document.querySelectorAll("[data-gain]"))
   button.addEventListener("click", () => {
     gain = Math.min(8, Math.max(0.125, gain * button.dataset.gain));
     for (const drawing of drawings) drawing.style.setProperty("--gain", gain);
+    for (const label of document.querySelectorAll("[data-uv]")) label.textContent = `${Number((label.dataset.uv / gain).toPrecision(2))} µV`;
   });
 for (const button of document.querySelectorAll("[data-view]"))
   button.addEventListener("click", () => {

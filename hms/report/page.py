@@ -18,6 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from hms.labels import CLASSES, CONSENSUS_NAMES
 from hms.report import figures, head, regions, summary
+from hms.report.members import members_of, scores, weights
 from hms.report.palette import CLASS_COLOURS, COLOURS, in_the_dark
 from hms.report.subject import Subject, learning_curves
 from hms.report.traces import ROW
@@ -40,9 +41,13 @@ def page(subject: Subject, windows: int, device: str) -> str:
     calibrated = summary.reliability(rows)
     curves = learning_curves(subject.folds)
     charts = {"ruler": figures.ruler(whole)}
-    charts |= {key: figures.dots(groups, whole.all) for key, (_, groups) in parts.items()}
+    top = 1.05 * max(max(one.high, one.prior) for _, groups in parts.values() for one in groups)
+    charts |= {key: figures.dots(groups, whole.all, top) for key, (_, groups) in parts.items()}
     charts |= {f"reliability-{one.name}": figures.calibration(one) for one in calibrated}
     charts |= {name: figures.curves(curves, name) for name in CURVES if curves}
+    members = members_of(subject.ensemble) if subject.ensemble else []
+    if members:
+        charts |= {"scores": scores(members), "weights": weights(members)}
     wrong, right = summary.most_wrong(rows, windows), summary.most_right(rows, windows)
     shown, decibels = views(subject, pl.concat([wrong, right]), device)
     return _filled(
@@ -52,20 +57,21 @@ def page(subject: Subject, windows: int, device: str) -> str:
         about=subject.about,
         head=whole,
         known=whole.all.oracle is not None,
+        members=members,
+        ensemble=subject.ensemble,
         parts=[(key, title, [(SHOWN.get(one.name, one.name), one) for one in groups]) for key, (title, groups) in parts.items()],
         reliability=calibrated,
         confusion=summary.confusion(rows),
+        soft_confusion=summary.soft_confusion(rows),
         curves=CURVES if curves else {},
         missing=subject.missing,
-        views=[(view, *_rank(i, len(wrong), len(right))) for i, view in enumerate(shown)],
+        views=[(view, *_rank(i, len(wrong))) for i, view in enumerate(shown)],
         shades=decibels,
     )
 
 
-def _rank(place: int, wrong: int, right: int) -> tuple[str, str]:
-    if place < wrong:
-        return "wrong", f"most wrong {place + 1}/{wrong}"
-    return "right", f"most right {place - wrong + 1}/{right}"
+def _rank(place: int, wrong: int) -> tuple[str, str]:
+    return ("wrong", f"Most wrong {place + 1}") if place < wrong else ("right", f"Most right {place - wrong + 1}")
 
 
 def _filled(charts: dict[str, go.Figure], **content: Any) -> str:

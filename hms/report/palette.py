@@ -27,7 +27,7 @@ COLOURS = {
     "truth": Colour("#1b2027", "#e5e8ec"),
     "left": Colour("#1d64a8", "#7cb7f2"),
     "right": Colour("#ad2f3b", "#f48b8b"),
-    "shade": Colour("#fdf3d7", "#3a331f"),
+    "shade": Colour("#fdf3d7", "#2b2719"),
 }
 """`model` and `experts` are what was predicted and what was voted; `left` and `right` the sides of the head."""
 

@@ -1,5 +1,6 @@
-"""What a page is about, read from its files: a run's folds, with the corpus they came from where it is still there."""
+"""What a page is about, read from its files: a run or an ensemble, with the corpus it saw where that is still there."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ class Subject(NamedTuple):
 
     kind: str
     """run or ensemble."""
+    folder: Path
     name: str
     about: dict[str, str]
     """What the first lines of the page say of it, by label."""
@@ -33,6 +35,8 @@ class Subject(NamedTuple):
     store: Store | None
     missing: str
     """Why there is no store to draw windows from; empty where there is one."""
+    ensemble: dict[str, Any] | None
+    """What ensemble.json holds, of an ensemble."""
 
 
 def of_run(run: Path, stores: Path) -> Subject:
@@ -49,7 +53,24 @@ def of_run(run: Path, stores: Path) -> Subject:
         "folds": f"{len(folds)}, of {config['folds']}" if run.name != folds[0].name else folds[0].name,
         "epochs": str(config["epochs"]),
     }
-    return Subject("run", run.resolve().name, about, pl.concat(parts), folds, truth, store, missing)
+    return Subject("run", run, run.resolve().name, about, pl.concat(parts), folds, truth, store, missing, None)
+
+
+def of_ensemble(path: Path, stores: Path) -> Subject:
+    """An ensemble, by its folder or the ensemble.json in it. Raises DataError where there is none."""
+    folder = path if path.is_dir() else path.parent
+    held = _ensemble(folder / "ensemble.json")
+    try:
+        table = pl.read_parquet(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{folder / 'oof.parquet'}: no table of predictions ({first_line(error)})") from None
+    runs = [Path(name) for name in held["members"] if any(Path(name).glob("fold*_seed*/oof.parquet"))]
+    truth, store, missing = None, None, "no run among the members is here."
+    if runs:
+        fold = scored_folds(runs[0])[0]
+        truth, store, missing = _corpus(fold, read_config(fold), stores)
+    about = {"members": str(len(held["members"])), "mixing": held["mixing"], "calibrated": held["calibrate"]}
+    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, held)
 
 
 def model_of(subject: Subject, folder: str) -> Model:
@@ -67,6 +88,18 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
             if path.is_file():
                 found[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
     return found
+
+
+def _ensemble(path: Path) -> dict[str, Any]:
+    wanted = ("members", "weights", "mixing", "calibrate", "kl", "interval", "diversity", "weights_of_folds")
+    try:
+        held: dict[str, Any] = json.loads(path.read_text())
+        lacking = [name for name in wanted if name not in held]
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: no ensemble of hms.ensemble ({first_line(error)})") from None
+    if lacking:
+        raise DataError(f"{path}: an ensemble of hms.ensemble has {', '.join(wanted)}; this one lacks {', '.join(lacking)}")
+    return held
 
 
 def _csv(path: Path) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from hms.bootstrap import bootstrap_means, interval
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
+from hms.metric import gap_closed, kl_divergence, uniform_kl
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Numbers of votes, from and to."""
@@ -30,7 +30,7 @@ class Group(NamedTuple):
     low: float
     high: float
     prior: float
-    """KL of the best constant for these very rows."""
+    """KL of the mean of all votes, not of these rows' alone: that would know what they have in common."""
     oracle: float | None
 
 
@@ -50,6 +50,8 @@ class Reliability(NamedTuple):
     predicted: Float[np.ndarray, " bin"]
     voted: Float[np.ndarray, " bin"]
     """Mean share of the votes."""
+    ends: Float[np.ndarray, "bin 2"]
+    """Its 95 % patient-bootstrap interval."""
     rows: Int[np.ndarray, " bin"]
     error: float
     """Expected calibration error: the mean distance between the two, weighted by rows."""
@@ -57,7 +59,8 @@ class Reliability(NamedTuple):
 
 def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
     """A table of predictions with `kl`, `leading` and `said` (class numbers of votes and prediction), `votes`, and
-    `oracle`, the KL of the true probabilities, null where they are not known."""
+    `prior` and `oracle`, the KL of the mean of all votes and of the true probabilities, null where these are not known.
+    """
     votes, prediction = table.select(VOTE_COLUMNS).to_numpy(), table.select(CLASSES).to_numpy()
     target = target_of(votes)
     oracle = None
@@ -66,6 +69,7 @@ def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
         oracle = pl.Series(kl_divergence(target, known.select(CLASSES).to_numpy()))
     return table.with_columns(
         kl=pl.Series(kl_divergence(target, prediction)),
+        prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
         leading=pl.Series(target.argmax(axis=1)),
         said=pl.Series(prediction.argmax(axis=1)),
         votes=pl.Series(votes.sum(axis=1)),
@@ -83,20 +87,9 @@ def headline(rows: pl.DataFrame) -> Headline:
 
 def group(name: str, rows: pl.DataFrame) -> Group:
     """The mean over some scored rows."""
-    kl = rows["kl"].to_numpy()
-    low, high = interval(bootstrap_means(kl[None], rows["patient_id"].to_numpy(), DRAWS, seed=0))[0].tolist()
-    target = target_of(rows.select(VOTE_COLUMNS).to_numpy())
-    oracle = rows["oracle"].mean()
-    return Group(
-        name=name,
-        rows=len(rows),
-        patients=rows["patient_id"].n_unique(),
-        kl=float(kl.mean()),
-        low=low,
-        high=high,
-        prior=prior_kl(target),
-        oracle=None if oracle is None else float(oracle),  # type: ignore[arg-type]
-    )
+    low, high = _interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy())
+    mean = {column: rows[column].mean() for column in ("kl", "prior", "oracle")}
+    return Group(name, len(rows), rows["patient_id"].n_unique(), low=low, high=high, **mean)  # type: ignore[arg-type]
 
 
 def by_fold(rows: pl.DataFrame) -> list[Group]:
@@ -121,7 +114,7 @@ def by_votes(rows: pl.DataFrame) -> list[Group]:
 def reliability(rows: pl.DataFrame) -> list[Reliability]:
     """Of each class."""
     voted = target_of(rows.select(VOTE_COLUMNS).to_numpy())
-    return [_reliability(name, rows[name].to_numpy(), voted[:, i]) for i, name in enumerate(CLASSES)]
+    return [_reliability(name, rows, voted[:, i]) for i, name in enumerate(CLASSES)]
 
 
 def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
@@ -129,6 +122,15 @@ def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
     counts = np.zeros((len(CLASSES), len(CLASSES)), int)
     np.add.at(counts, (rows["leading"].to_numpy(), rows["said"].to_numpy()), 1)
     return counts
+
+
+def soft_confusion(rows: pl.DataFrame) -> Float[np.ndarray, "voted said"]:
+    """Mean prediction of each class's votes: what the model says where an expert says the class; NaN without votes."""
+    votes, prediction = rows.select(VOTE_COLUMNS).to_numpy(), rows.select(CLASSES).to_numpy()
+    target = target_of(votes)
+    with np.errstate(invalid="ignore"):
+        shares: Float[np.ndarray, "voted said"] = target.T @ prediction / target.sum(axis=0)[:, None]
+    return shares
 
 
 def most_wrong(rows: pl.DataFrame, count: int) -> pl.DataFrame:
@@ -146,12 +148,21 @@ def _groups(rows: pl.DataFrame, of: dict[str, pl.Expr]) -> list[Group]:
     return [group(name, part) for name, part in parts.items() if len(part)]
 
 
-def _reliability(
-    name: str, predicted: Float[np.ndarray, " row"], voted: Float[np.ndarray, " row"]
-) -> Reliability:
+def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
+    predicted, patients = rows[name].to_numpy(), rows["patient_id"].to_numpy()
     places = np.minimum((predicted * BINS).astype(int), BINS - 1)
-    rows = np.bincount(places, minlength=BINS)
-    held = rows > 0
-    means = [np.bincount(places, values, BINS)[held] / rows[held] for values in (predicted, voted)]
-    error = float((np.abs(means[0] - means[1]) * rows[held]).sum() / len(predicted))
-    return Reliability(name, means[0], means[1], rows[held], error)
+    bins = [places == place for place in np.unique(places)]
+    means = np.array([[predicted[those].mean(), voted[those].mean(), those.sum()] for those in bins])
+    return Reliability(
+        name=name,
+        predicted=means[:, 0],
+        voted=means[:, 1],
+        ends=np.array([_interval(voted[those], patients[those]) for those in bins]),
+        rows=means[:, 2].astype(int),
+        error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
+    )
+
+
+def _interval(values: Float[np.ndarray, " row"], patients: Int[np.ndarray, " row"]) -> tuple[float, float]:
+    low, high = interval(bootstrap_means(values[None], patients, DRAWS, seed=0))[0].tolist()
+    return low, high

@@ -58,9 +58,9 @@ def draw(eeg: Float[np.ndarray, "electrode time"]) -> Drawing:
     pairs = {pair: for_display(_pair(eeg, pair)) for pairs in CHAINS.values() for pair in pairs}
     scalp = np.stack([values for pair, values in pairs.items() if pair != "EKG"])
     row_uv = _row_uv(scalp)
-    traces, y = [], 0.0
+    traces, y = [], float(ROW)
     for chain, names in CHAINS.items():
-        y += GAP if traces else ROW
+        y += GAP
         for name in names:
             scale = row_uv if name != "EKG" else max(_swing(pairs[name]), 1.0)
             traces.append(Trace(name, _side(chain), y, _path(pairs[name] / scale)))
