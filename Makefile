@@ -7,6 +7,7 @@ DATA ?= data/hms
 CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
+ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
 ARGS ?=
 comma := ,
@@ -24,10 +25,11 @@ setup: .venv/done  ## Make .venv with the locked dependencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table
+demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table, write a page
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
+	$(RUN) hms.report run="$$(ls -dt runs/quick-*/ | head -n 1)"
 
 data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
 	test -f $(DATA)/train.csv || $(BIN)/uv tool run kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
@@ -51,6 +53,9 @@ student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
 	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
 		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
+report: setup  ## One HTML page ABOUT the newest run, or run=runs/<name>, or ensemble=runs/<name>
+	$(RUN) hms.report $(ABOUT) $(ARGS)
+
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
@@ -69,4 +74,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members teacher student test lint hooks lock clean
+.PHONY: help setup demo data prepare folds members teacher student report test lint hooks lock clean

@@ -1,8 +1,10 @@
 """How far a figure would move had other patients been recorded: the bootstrap over patients.
 
-The windows of one patient resemble each other, so patients are drawn, not rows (Efron & Tibshirani 1993, chapter 8). All
-measures of one call see the same draws: the difference of two rows of means is a paired bootstrap.
+The windows of one patient resemble each other, so patients are drawn, not rows (Efron & Tibshirani 1993, chapter 8).
+All measures of one call see the same draws: the difference of two rows of means is a paired bootstrap.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,3 +34,10 @@ def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*m
     """Where the middle 95 % of the draws lie: lower and upper end."""
     outside = (1 - LEVEL) / 2
     return np.stack(np.quantile(means, [outside, 1 - outside], axis=-1), axis=-1)
+
+
+def told(difference: float, ends: Sequence[float], other: str, digits: int) -> str:
+    """A difference with its interval, or that there is none: one whose interval holds 0 may be chance."""
+    if ends[0] <= 0 <= ends[1]:
+        return f"= {other}"
+    return f"{difference:+.{digits}f} ({ends[0]:+.{digits}f} to {ends[1]:+.{digits}f})"

@@ -55,7 +55,7 @@ class Attention(nn.Module):
     def weights(self, features: dict[str, Features]) -> dict[str, Float[Tensor, "batch place"]]:
         """How much the reader takes from each extractor's vector, first, and tokens, in eval mode; all sum to 1.
 
-        Attention rolled out over the layers, half of each passing a place by (Abnar and Zuidema 2020, arXiv 2005.00928).
+        Attention rolled out over the layers, half of each passing by (Abnar and Zuidema 2020, arXiv 2005.00928).
         """
         x = self._sequence(features)
         read = torch.eye(x.shape[1], device=x.device).expand(len(x), -1, -1)

@@ -1,4 +1,4 @@
-"""A real Chromium to look at a page with, driven over its debugging pipe (Chrome DevTools Protocol): no driver needed."""
+"""A real Chromium to look at a page with, over its debugging pipe (Chrome DevTools Protocol), without a driver."""
 
 import base64
 import json

@@ -29,8 +29,9 @@ LAYERS = """
     files corpus store windows subset folds
     simulate
     preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv module schedule averaging
+    bootstrap
     source signature check overrides config build trainer scores checkpoint runs predict stages fit
-    prepare compare train evaluate simulate.__main__
+    prepare compare train evaluate report simulate.__main__ report.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

@@ -138,7 +138,8 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
         margin={"l": 40},
-        showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}}
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
     )
     return figure
 

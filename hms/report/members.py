@@ -86,7 +86,10 @@ def _lines(members: list[Member]) -> list[str]:
     """Names that fit beside a chart on a telephone: its number, and the last part of a path."""
     short = [PurePath(one.name).name for one in members]
     cut = [name if len(name) < 20 else f"{name[:18]}…" for name in short]
-    return [escape(name) if one.number is None else f"{one.number} {escape(name)}" for one, name in zip(members, cut, strict=True)]
+    return [
+        escape(name) if one.number is None else f"{one.number} {escape(name)}"
+        for one, name in zip(members, cut, strict=True)
+    ]
 
 
 def _named(figure: go.Figure) -> go.Figure:

@@ -59,7 +59,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         known=whole.all.oracle is not None,
         members=members,
         ensemble=subject.ensemble,
-        parts=[(key, title, [(SHOWN.get(one.name, one.name), one) for one in groups]) for key, (title, groups) in parts.items()],
+        parts=[(key, title, groups) for key, (title, groups) in parts.items()],
         reliability=calibrated,
         confusion=summary.confusion(rows),
         soft_confusion=summary.soft_confusion(rows),

@@ -24,7 +24,9 @@ class Range(NamedTuple):
     high_db: int
 
 
-def decibels(power: Float[np.ndarray, "*window region row frequency"]) -> Float[np.ndarray, "*window region row frequency"]:
+def decibels(
+    power: Float[np.ndarray, "*window region row frequency"],
+) -> Float[np.ndarray, "*window region row frequency"]:
     """10 log10 of µV²/Hz; NaN where there is no power."""
     known = np.where(power > 0, power, np.nan).astype(np.float32)
     return 10 * np.log10(known)

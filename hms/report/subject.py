@@ -98,7 +98,9 @@ def _ensemble(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no ensemble of hms.ensemble ({first_line(error)})") from None
     if lacking:
-        raise DataError(f"{path}: an ensemble of hms.ensemble has {', '.join(wanted)}; this one lacks {', '.join(lacking)}")
+        raise DataError(
+            f"{path}: an ensemble of hms.ensemble has {', '.join(wanted)}; this one lacks {', '.join(lacking)}"
+        )
     return held
 
 

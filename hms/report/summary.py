@@ -106,9 +106,7 @@ def by_class(rows: pl.DataFrame) -> list[Group]:
 def by_votes(rows: pl.DataFrame) -> list[Group]:
     """A group per number of votes."""
     names = {(low, high): f"{low}–{high}" if high else f"{low} or more" for low, high in BUCKETS}
-    return _groups(
-        rows, {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS}
-    )
+    return _groups(rows, {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS})
 
 
 def reliability(rows: pl.DataFrame) -> list[Reliability]:
@@ -135,7 +133,8 @@ def soft_confusion(rows: pl.DataFrame) -> Float[np.ndarray, "voted said"]:
 
 def most_wrong(rows: pl.DataFrame, count: int) -> pl.DataFrame:
     """The rows of the largest KL, at most one of a patient."""
-    return rows.sort("kl", "label_id", descending=[True, False]).unique("patient_id", keep="first", maintain_order=True)[:count]
+    worst_first = rows.sort("kl", "label_id", descending=[True, False])
+    return worst_first.unique("patient_id", keep="first", maintain_order=True)[:count]
 
 
 def most_right(rows: pl.DataFrame, count: int) -> pl.DataFrame:
