@@ -66,7 +66,7 @@ class Attention(nn.Module):
             x = layer(x)
         others = read[:, 0, 1:] / read[:, 0, 1:].sum(dim=1, keepdim=True)
         sizes = [1 + found.tokens.shape[1] for found in features.values()]
-        return dict(zip(features, others.split(sizes, dim=1), strict=True))
+        return dict(zip(features, torch.split(others, sizes, dim=1), strict=True))
 
     def _sequence(self, features: dict[str, Features]) -> Float[Tensor, "batch place width"]:
         """The reader, then each extractor's vector and tokens."""

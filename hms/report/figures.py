@@ -3,9 +3,8 @@
 Every figure is bare (no title, no legend box, no toolbar): heading and how to read it stand on the page around it.
 """
 
-from collections.abc import Sequence
-from html import escape
-from typing import Any, Protocol
+import html
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,15 +16,6 @@ from hms.report.summary import Group, Headline, Reliability
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _ROW = 34  # pixels per line of a dot chart
-
-
-class _Interval(Protocol):
-    @property
-    def kl(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
 
 
 def ruler(head: Headline) -> go.Figure:
@@ -47,7 +37,7 @@ def ruler(head: Headline) -> go.Figure:
     figure.add_scatter(
         x=[found.kl],
         y=[0],
-        error_x=whisker([found]),
+        error_x=whisker([(found.kl, found.low, found.high)]),
         mode="markers",
         marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
         hovertemplate=f"this {found.kl:.3f} ({found.low:.3f}–{found.high:.3f})<extra></extra>",
@@ -73,7 +63,7 @@ def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
     figure.add_scatter(
         x=[part.kl for part in groups],
         y=lines,
-        error_x=whisker(groups),
+        error_x=whisker([(part.kl, part.low, part.high) for part in groups]),
         mode="markers",
         name="KL",
         marker={"color": light("model"), "size": 10},
@@ -98,14 +88,8 @@ def calibration(found: Reliability) -> go.Figure:
         y=found.voted,
         mode="lines+markers",
         line={"color": colour, "width": 2},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": found.ends[:, 1] - found.voted,
-            "arrayminus": found.voted - found.ends[:, 0],
-            "thickness": 1,
-            "width": 0,
-        },
+        error_y=whisker([(v, *ends) for v, ends in zip(found.voted, found.ends, strict=True)])
+        | {"color": colour, "thickness": 1},
         marker={"color": colour, "size": 4 + 18 * np.sqrt(found.rows / found.rows.sum())},
         hovertemplate=[
             f"predicted {p:.0%}, voted {v:.0%} ({low:.0%}–{high:.0%})<br>{n:,} windows<extra></extra>"
@@ -129,10 +113,10 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
             x=table["epoch"] + 1,
             y=table[column],
             mode="lines+markers",
-            name=escape(name),
+            name=plain(name),
             line={"color": light(CLASSES[i % len(CLASSES)]), "width": 2},
             marker={"size": 5},
-            hovertemplate=f"{escape(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"{plain(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
     figure.update_xaxes(title="epoch", showgrid=False, tickformat="d")
     figure.update_yaxes(rangemode="tozero")
@@ -144,9 +128,14 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
     return figure
 
 
+def plain(name: str) -> str:
+    """A name as text for Plotly, which reads some tags, and some entities, but not those of quotes."""
+    return html.escape(name, quote=False)
+
+
 def _shown(part: Group) -> str:
-    """The name of a group as text for Plotly, which reads some tags."""
-    return escape(dict(zip(CLASSES, CONSENSUS_NAMES, strict=True)).get(part.name, part.name))
+    """The name of a group on its axis."""
+    return plain(dict(zip(CLASSES, CONSENSUS_NAMES, strict=True)).get(part.name, part.name))
 
 
 def bare(height: int) -> go.Figure:
@@ -191,13 +180,13 @@ def _points(lines: list[str], values: list[float | None], name: str, symbol: str
     }
 
 
-def whisker(groups: Sequence[_Interval]) -> dict[str, Any]:
-    """The error bars of points at `kl` from `low` to `high`."""
+def whisker(points: list[tuple[float, float, float]]) -> dict[str, Any]:
+    """Error bars of points, each with its low and high end."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [part.high - part.kl for part in groups],
-        "arrayminus": [part.kl - part.low for part in groups],
+        "array": [high - point for point, _, high in points],
+        "arrayminus": [point - low for point, low, _ in points],
         "color": light("model"),
         "thickness": 2,
         "width": 0,

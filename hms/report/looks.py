@@ -79,8 +79,13 @@ def _moved(model: Model, signals: Signals, changed: list[Signals]) -> Float[Tens
 
 
 def _side_by_side(windows: Sequence[Signals]) -> Signals:
-    columns = zip(*windows, strict=True)
-    return Signals(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
+    images = [one.images for one in windows if one.images is not None]
+    return Signals(
+        pairs=torch.cat([one.pairs for one in windows]),
+        images=torch.cat(images) if images else None,
+        target=torch.cat([one.target for one in windows]),
+        weight=torch.cat([one.weight for one in windows]),
+    )
 
 
 def _without_stretches(signals: Signals) -> Iterator[Signals]:

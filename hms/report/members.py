@@ -1,13 +1,12 @@
 """What an ensemble is made of: its members' KL and weights, and how much they differ, as ensemble.json tells it."""
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from hms.report.figures import bare, whisker
+from hms.report.figures import bare, plain, whisker
 from hms.report.palette import light
 
 _ROW = 34  # pixels
@@ -30,8 +29,10 @@ class Member(NamedTuple):
 
 def members_of(ensemble: dict[str, Any]) -> list[Member]:
     """The ensemble, the plain mean, then its members as they count."""
-    both = (("ensemble", "nested"), ("plain mean", "mean"))
-    whole = [Member(name, ensemble["kl"][key], *ensemble["interval"][key], None, None, []) for name, key in both]
+    whole = []
+    for name, key in (("ensemble", "nested"), ("plain mean", "mean")):
+        low, high = ensemble["interval"][key]
+        whole.append(Member(name, ensemble["kl"][key], low, high, None, None, []))
     return [*whole, *sorted(_members(ensemble), key=lambda one: -(one.weight or 0))]
 
 
@@ -42,10 +43,10 @@ def scores(members: list[Member]) -> go.Figure:
     figure.add_scatter(
         x=[one.kl for one in members],
         y=_lines(members),
-        error_x=whisker(members),
+        error_x=whisker([(one.kl, one.low, one.high) for one in members]),
         mode="markers",
         marker={"color": light("model"), "size": 10},
-        hovertemplate=[f"{escape(m.name)}<br>{m.kl:.4f} ({m.low:.4f}–{m.high:.4f})<extra></extra>" for m in members],
+        hovertemplate=[f"{plain(m.name)}<br>{m.kl:.4f} ({m.low:.4f}–{m.high:.4f})<extra></extra>" for m in members],
     )
     figure.update_xaxes(title="KL, nats", showgrid=False)
     return _named(figure)
@@ -62,7 +63,7 @@ def weights(members: list[Member]) -> go.Figure:
         orientation="h",
         width=0.5,
         marker={"color": light("model")},
-        hovertemplate=[f"{escape(one.name)}<br>{one.weight:.1%}<extra></extra>" for one in counted],
+        hovertemplate=[f"{plain(one.name)}<br>{one.weight:.1%}<extra></extra>" for one in counted],
     )
     figure.add_scatter(
         x=[weight for one in counted for weight in one.of_folds],
@@ -87,7 +88,7 @@ def _lines(members: list[Member]) -> list[str]:
     short = [PurePath(one.name).name for one in members]
     cut = [name if len(name) < 20 else f"{name[:18]}…" for name in short]
     return [
-        escape(name) if one.number is None else f"{one.number} {escape(name)}"
+        plain(name) if one.number is None else f"{one.number} {plain(name)}"
         for one, name in zip(members, cut, strict=True)
     ]
 

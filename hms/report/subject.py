@@ -58,7 +58,7 @@ def of_run(run: Path, stores: Path) -> Subject:
 
 def of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, by its folder or the ensemble.json in it. Raises DataError where there is none."""
-    folder = path if path.is_dir() else path.parent
+    folder = path.parent if path.suffix == ".json" else path
     held = _ensemble(folder / "ensemble.json")
     try:
         table = pl.read_parquet(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
@@ -98,9 +98,7 @@ def _ensemble(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no ensemble of hms.ensemble ({first_line(error)})") from None
     if lacking:
-        raise DataError(
-            f"{path}: an ensemble of hms.ensemble has {', '.join(wanted)}; this one lacks {', '.join(lacking)}"
-        )
+        raise DataError(f"{path}: no {', '.join(map(repr, lacking))} in it; hms.ensemble writes them")
     return held
 
 

@@ -56,7 +56,7 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     rows = rows.with_columns(kept.select(offset))
     windows = Windows(subject.store, kept, with_spectrogram=True)
     batches = [windows[i] for i in range(len(windows))]
-    db = regions.decibels(np.concatenate([batch.spectrogram.numpy() for batch in batches]))
+    db = regions.decibels(np.concatenate([one.spectrogram for one in batches if one.spectrogram is not None]))
     within = regions.common_range(db)
     pictures = [regions.pictures(one, within) for one in db]
     looks = list(_looks(subject, rows["folder"].to_list(), batches, device))
