@@ -56,6 +56,9 @@ student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
 report: setup  ## One HTML page ABOUT the newest run, or run=runs/<name>, or ensemble=runs/<name>
 	$(RUN) hms.report $(ABOUT) $(ARGS)
 
+picture: setup  ## report.png of this README, from the page about the newest quick run; wants Chromium
+	$(BIN)/python tests/browser.py "$$(ls -dt runs/quick-*/ | head -n 1)report.html" report.png
+
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
@@ -74,4 +77,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members teacher student report test lint hooks lock clean
+.PHONY: help setup demo data prepare folds members teacher student report picture test lint hooks lock clean

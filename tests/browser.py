@@ -5,11 +5,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _OPTIONS = (
@@ -129,5 +133,21 @@ def browser(profile: Path) -> Iterator[Page]:
         os.close(answers)
 
 
+def take_picture(report: Path, path: Path) -> None:
+    """Save the headline and a window of a report, one below the other, as a small PNG."""
+    hide = "nav, main > section:not(#windows), .how, .facts, .regions { display: none } section { padding-top: 12px }"
+    with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as tab:
+        tab.open(report, width=1120)
+        tab.value(f"document.head.append(Object.assign(document.createElement('style'), {{textContent: `{hide}`}}))")
+        height = tab.value("document.querySelector('main').getBoundingClientRect().bottom")
+        tab.picture(path, x=0, y=0, width=1120, height=height + 24)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def _scheme(dark: bool) -> dict[str, str]:
     return {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+
+
+if __name__ == "__main__":
+    take_picture(Path(sys.argv[1]), Path(sys.argv[2]))

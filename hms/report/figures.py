@@ -14,7 +14,7 @@ from hms.labels import CLASSES, CONSENSUS_NAMES
 from hms.report.palette import light
 from hms.report.summary import Group, Headline, Reliability
 
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _ROW = 34  # pixels per line of a dot chart
 
 
