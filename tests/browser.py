@@ -142,7 +142,7 @@ def take_picture(report: Path, path: Path) -> None:
         height = tab.value("document.querySelector('main').getBoundingClientRect().bottom")
         tab.picture(path, x=0, y=0, width=1120, height=height + 24)
     with Image.open(path) as image:
-        image.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(160, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _scheme(dark: bool) -> dict[str, str]:

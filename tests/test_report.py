@@ -1,5 +1,7 @@
 """The report: its numbers, its drawings, and the page itself in a real browser."""
 
+import base64
+import io
 import json
 import re
 import sys
@@ -13,6 +15,7 @@ import torch
 import yaml
 from browser import CHROMIUM, Page, browser
 from material import config, quick
+from PIL import Image
 
 from hms.build import build
 from hms.checkpoint import save_model
@@ -332,7 +335,10 @@ def test_a_spectrogram_has_one_scale_for_all_and_holes_for_what_is_missing():
     assert within == (0, 20)
     drawn = regions.pictures(db[1], within)
     assert [*drawn] == ["LL", "RL", "LP", "RP"]
-    assert drawn["LL"] != drawn["RL"] == drawn["LP"]
+    for region, alpha in (("LL", 255), ("RL", 0), ("LP", 0)):
+        image = Image.open(io.BytesIO(base64.b64decode(drawn[region].partition(",")[2])))
+        assert image.size == (300, 100)
+        assert image.convert("RGBA").getpixel((150, 50))[3] == alpha
 
 
 def test_the_strongest_pair_is_drawn_last_and_strongest():

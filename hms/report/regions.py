@@ -14,7 +14,7 @@ from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 SCALE = "Inferno"
 NAMES = {"LL": "left temporal", "RL": "right temporal", "LP": "left parasagittal", "RP": "right parasagittal"}
 _SHADES = 64
-_NONE = 255  # palette entry of what was not recorded: see-through
+_NONE = _SHADES  # palette entry of what was not recorded: see-through
 
 
 class Range(NamedTuple):
@@ -67,7 +67,7 @@ def _shades(db: Float[np.ndarray, "row frequency"], within: Range) -> UInt8[np.n
 def _png(shades: UInt8[np.ndarray, "frequency row"]) -> str:
     image = Image.fromarray(shades)
     colours = sample_colorscale(SCALE, [i / (_SHADES - 1) for i in range(_SHADES)])
-    image.putpalette([round(part) for colour in colours for part in unlabel_rgb(colour)])
+    image.putpalette([*(round(part) for colour in colours for part in unlabel_rgb(colour)), 0, 0, 0])
     held = io.BytesIO()
     image.save(held, "PNG", optimize=True, transparency=_NONE)
     return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
