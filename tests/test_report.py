@@ -20,12 +20,13 @@ from PIL import Image
 from hms.build import build
 from hms.checkpoint import save_model
 from hms.electrodes import ELECTRODES
+from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.report import head, regions, summary, traces
 from hms.report.__main__ import main
 from hms.report.looks import looks_of
 from hms.report.page import page
-from hms.report.subject import of_ensemble, of_run
+from hms.report.subject import learning_curves, of_ensemble, of_run
 from hms.scores import predictions, score
 from hms.store import Store
 from hms.windows import Windows
@@ -249,6 +250,20 @@ def test_groups_split_the_rows_and_share_one_prior():
     assert [(one.name, one.rows) for one in summary.by_votes(rows)] == [("1–4", 1), ("10–12", 1)]
     assert [one.prior for one in summary.by_class(rows)] == pytest.approx([np.log(2)] * 2)
     assert summary.by_fold(rows.with_columns(fold=pl.lit(None, pl.Int64))) == []
+
+
+def test_a_truth_that_lacks_a_row_is_refused():
+    table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
+    truth = table.select("label_id", *CLASSES)
+    assert summary.headline(summary.scored(table, truth)).gap_closed == pytest.approx(1)
+    with pytest.raises(DataError, match=r"truth.parquet: want every label_id that was predicted, got only some"):
+        summary.scored(table, truth[:1])
+
+
+def test_a_table_of_epochs_without_epochs_is_named(tmp_path: Path):
+    (tmp_path / "metrics.csv").write_text("val_kl\n1\n")
+    with pytest.raises(DataError, match=r'metrics.csv: no table of epochs \(.*"epoch" not found'):
+        learning_curves([tmp_path])
 
 
 def test_an_interval_is_over_patients_not_rows():

@@ -50,10 +50,12 @@ def of_run(run: Path, stores: Path) -> Subject:
     about = {
         "extractors": " + ".join(config["extractor"]),
         "trained on": Path(config["data"]["root"]).name,
-        "folds": f"{len(folds)}, of {config['folds']}" if run.name != folds[0].name else folds[0].name,
+        "folds": f"{len(folds)}, of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }
-    return Subject("run", run, run.resolve().name, about, pl.concat(parts), folds, truth, store, missing, None)
+    *_, parent, name = run.resolve().parts
+    name = f"{parent}/{name}" if run == folds[0] else name
+    return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None)
 
 
 def of_ensemble(path: Path, stores: Path) -> Subject:
@@ -104,9 +106,11 @@ def _ensemble(path: Path) -> dict[str, Any]:
 
 def _csv(path: Path) -> pl.DataFrame:
     try:
-        return pl.read_csv(path)
+        table = pl.read_csv(path)
+        table.get_column("epoch")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: no table of epochs ({first_line(error)})") from None
+    return table
 
 
 def _corpus(fold: Path, config: dict[str, Any], stores: Path) -> tuple[pl.DataFrame | None, Store | None, str]:

@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.bootstrap import bootstrap_means, interval
+from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, uniform_kl
 
@@ -60,12 +61,16 @@ class Reliability(NamedTuple):
 def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
     """A table of predictions with `kl`, `leading` and `said` (class numbers of votes and prediction), `votes`, and
     `prior` and `oracle`, the KL of the mean of all votes and of the true probabilities, null where these are not known.
+
+    Raises DataError for a truth that lacks a row.
     """
     votes, prediction = table.select(VOTE_COLUMNS).to_numpy(), table.select(CLASSES).to_numpy()
     target = target_of(votes)
     oracle = None
     if truth is not None:
         known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+        if known.null_count().sum_horizontal().item():
+            raise DataError("truth.parquet: want every label_id that was predicted, got only some of them")
         oracle = pl.Series(kl_divergence(target, known.select(CLASSES).to_numpy()))
     return table.with_columns(
         kl=pl.Series(kl_divergence(target, prediction)),
