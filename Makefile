@@ -8,6 +8,7 @@ CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
 RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
+ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
 ENSEMBLE ?=
 ARGS ?=
@@ -26,10 +27,11 @@ setup: .venv/done  ## Make .venv with the locked dependencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table
+demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table, write a page
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
+	$(RUN) hms.report run="$$(ls -dt runs/quick-*/ | head -n 1)"
 
 data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
 	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
@@ -62,6 +64,12 @@ submit: setup  ## submission.csv for the test part of CORPUS, by the folder ENSE
 kaggle: setup  ## dist/kaggle: what a notebook without internet needs to predict by ENSEMBLE or RUNS
 	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--run $(RUNS)) $(ARGS)
 
+report: setup  ## One HTML page ABOUT the newest run, or run=runs/<name>, or ensemble=runs/<name>
+	$(RUN) hms.report $(ABOUT) $(ARGS)
+
+picture: setup  ## report.png of this README, from the page about the newest quick run; wants Chromium
+	$(BIN)/python tests/browser.py "$$(ls -dt runs/quick-*/ | head -n 1)report.html" report.png
+
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
@@ -83,4 +91,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members ensemble teacher student submit kaggle test lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test lint bench hooks lock clean

@@ -49,14 +49,34 @@ class Attention(nn.Module):
         self.linear = nn.Linear(width, len(CLASSES))
 
     def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+        logits: Tensor = self.linear(self.encoder(self._sequence(features))[:, 0])
+        return logits
+
+    def weights(self, features: dict[str, Features]) -> dict[str, Float[Tensor, "batch place"]]:
+        """How much the reader takes from each extractor's vector, first, and tokens, in eval mode; all sum to 1.
+
+        Attention rolled out over the layers, half of each passing by (Abnar and Zuidema 2020, arXiv 2005.00928).
+        """
+        x = self._sequence(features)
+        read = torch.eye(x.shape[1], device=x.device).expand(len(x), -1, -1)
+        for layer in self.encoder.layers:
+            normed = layer.norm1(x)
+            _, attention = layer.self_attn(normed, normed, normed, need_weights=True)
+            read = (attention + torch.eye(x.shape[1], device=x.device)) / 2 @ read
+            x = layer(x)
+        others = read[:, 0, 1:] / read[:, 0, 1:].sum(dim=1, keepdim=True)
+        sizes = [1 + found.tokens.shape[1] for found in features.values()]
+        return dict(zip(features, torch.split(others, sizes, dim=1), strict=True))
+
+    def _sequence(self, features: dict[str, Features]) -> Float[Tensor, "batch place width"]:
+        """The reader, then each extractor's vector and tokens."""
         batch = len(next(iter(features.values())).vector)
         sequence = [self.reader.expand(batch, 1, -1)]
         for name, found in features.items():
             vector, tokens = self.vectors[name](found.vector), self.tokens[name](found.tokens)
             where = self.where[self.kinds[name]][: tokens.shape[1]]
             sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + where]
-        logits: Tensor = self.linear(self.encoder(torch.cat(sequence, dim=1))[:, 0])
-        return logits
+        return torch.cat(sequence, dim=1)
 
 
 def _projection(features: int, width: int) -> nn.Module:

@@ -1,0 +1,197 @@
+"""The charts of the page, as Plotly figures in the colours of the light scheme; the page changes them for the dark.
+
+Every figure is bare (no title, no legend box, no toolbar): heading and how to read it stand on the page around it.
+"""
+
+import html
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from hms.labels import CLASSES, CONSENSUS_NAMES
+from hms.report.palette import light
+from hms.report.summary import Group, Headline, Reliability
+
+_FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_ROW = 34  # pixels per line of a dot chart
+
+
+def ruler(head: Headline) -> go.Figure:
+    """From oracle to uniform on one line, and how far the model came."""
+    found = head.all
+    marks = {"prior": found.prior, "uniform": head.uniform}
+    start = 0.0 if found.oracle is None else found.oracle
+    marks = {"perfect" if found.oracle is None else "oracle": start, **marks}
+    figure = bare(112)
+    figure.add_scatter(x=[start, head.uniform], y=[0, 0], mode="lines", line=_line("line", 10), hoverinfo="skip")
+    figure.add_scatter(x=[found.kl, found.prior], y=[0, 0], mode="lines", line=_line("model", 10), hoverinfo="skip")
+    figure.add_scatter(
+        x=[*marks.values()],
+        y=[0] * len(marks),
+        mode="markers",
+        marker={"color": light("paper"), "size": 13, "line": {"color": light("muted"), "width": 2}},
+        hovertemplate=[f"{name} {value:.3f}<extra></extra>" for name, value in marks.items()],
+    )
+    figure.add_scatter(
+        x=[found.kl],
+        y=[0],
+        error_x=whisker([(found.kl, found.low, found.high)]),
+        mode="markers",
+        marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
+        hovertemplate=f"this {found.kl:.3f} ({found.low:.3f}–{found.high:.3f})<extra></extra>",
+    )
+    for name, value in marks.items():
+        _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34)
+    _label(figure, found.kl, f"<b>{found.kl:.3f}</b>", "model", 32)
+    figure.update_yaxes(visible=False, range=[-1, 1])
+    figure.update_layout(margin={"b": 8})
+    figure.update_xaxes(visible=False, range=[min(start, found.low) - 0.07, max(head.uniform, found.high) + 0.07])
+    return figure
+
+
+def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
+    """A line per group: KL with its interval, prior and oracle; all rows dotted. The axis ends at `top`."""
+    grey = f"<span style='color:{light('muted')}'>"
+    lines = [f"{_shown(part)}  {grey}{part.rows:,}</span>" for part in groups]
+    figure = bare(_ROW * len(groups) + 50)
+    figure.add_vline(whole.kl, line={"color": light("model"), "dash": "dot", "width": 1})
+    figure.add_scatter(**_points(lines, [part.prior for part in groups], "prior", "circle-open", "muted"))
+    if any(part.oracle is not None for part in groups):
+        figure.add_scatter(**_points(lines, [part.oracle for part in groups], "oracle", "line-ns-open", "ink"))
+    figure.add_scatter(
+        x=[part.kl for part in groups],
+        y=lines,
+        error_x=whisker([(part.kl, part.low, part.high) for part in groups]),
+        mode="markers",
+        name="KL",
+        marker={"color": light("model"), "size": 10},
+        hovertemplate=[
+            f"{_shown(part)}: {part.kl:.3f} ({part.low:.3f}–{part.high:.3f})<br>"
+            f"{part.rows:,} windows of {part.patients:,} patients<extra></extra>"
+            for part in groups
+        ],
+    )
+    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
+    figure.update_xaxes(range=[0, top], title="KL, nats", showgrid=False)
+    return figure
+
+
+def calibration(found: Reliability) -> go.Figure:
+    """Share of the votes by predicted probability, on the diagonal where the model is right on average."""
+    figure = bare(220)
+    colour = light(found.name)
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_line("line", 2), hoverinfo="skip")
+    figure.add_scatter(
+        x=found.predicted,
+        y=found.voted,
+        mode="lines+markers",
+        line={"color": colour, "width": 2},
+        error_y=whisker([(v, *ends) for v, ends in zip(found.voted, found.ends, strict=True)])
+        | {"color": colour, "thickness": 1},
+        marker={"color": colour, "size": 4 + 18 * np.sqrt(found.rows / found.rows.sum())},
+        hovertemplate=[
+            f"predicted {p:.0%}, voted {v:.0%} ({low:.0%}–{high:.0%})<br>{n:,} windows<extra></extra>"
+            for p, v, (low, high), n in zip(found.predicted, found.voted, found.ends, found.rows, strict=True)
+        ],
+    )
+    axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    figure.update_xaxes(**axis, title="predicted")
+    figure.update_yaxes(**axis, title="share of votes", title_standoff=4)
+    figure.update_layout(margin={"l": 52, "r": 8, "t": 8, "b": 44})
+    return figure
+
+
+def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
+    """A line per fold over the epochs; named above them."""
+    figure = bare(280)
+    for i, (name, table) in enumerate(tables.items()):
+        if column not in table.columns:
+            continue
+        figure.add_scatter(
+            x=table["epoch"] + 1,
+            y=table[column],
+            mode="lines+markers",
+            name=plain(name),
+            line={"color": light(CLASSES[i % len(CLASSES)]), "width": 2},
+            marker={"size": 5},
+            hovertemplate=f"{plain(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d")
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(
+        margin={"l": 40},
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+    )
+    return figure
+
+
+def plain(name: str) -> str:
+    """A name as text for Plotly, which reads some tags, and some entities, but not those of quotes."""
+    return html.escape(name, quote=False)
+
+
+def _shown(part: Group) -> str:
+    """The name of a group on its axis."""
+    return plain(dict(zip(CLASSES, CONSENSUS_NAMES, strict=True)).get(part.name, part.name))
+
+
+def bare(height: int) -> go.Figure:
+    """A figure of this height in pixels, in the page's style, with nothing in it."""
+    figure = go.Figure()
+    axis = {
+        "fixedrange": True,  # a finger that scrolls the page must not zoom
+        "gridcolor": light("line"),
+        "linecolor": light("line"),
+        "zeroline": False,
+        "tickfont": {"size": 12},
+        "title": {"font": {"size": 12, "color": light("muted")}},
+    }
+    figure.update_layout(
+        template=go.layout.Template(layout={"xaxis": axis, "yaxis": axis}),
+        height=height,
+        margin={"l": 8, "r": 12, "t": 8, "b": 40},
+        font={"family": _FONT, "size": 13, "color": light("ink")},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": light("panel"), "bordercolor": light("line"), "font": {"color": light("ink")}},
+    )
+    return figure
+
+
+def _line(role: str, width: int) -> dict[str, Any]:
+    return {"color": light(role), "width": width}
+
+
+def _points(lines: list[str], values: list[float | None], name: str, symbol: str, role: str) -> dict[str, Any]:
+    marker = {"color": light(role), "size": 11, "symbol": symbol, "line": {"width": 2}}
+    return {
+        "x": values,
+        "y": lines,
+        "mode": "markers",
+        "marker": marker,
+        "name": name,
+        "hovertemplate": f"{name} %{{x:.3f}}<extra></extra>",
+    }
+
+
+def whisker(points: list[tuple[float, float, float]]) -> dict[str, Any]:
+    """Error bars of points, each with its low and high end."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - point for point, _, high in points],
+        "arrayminus": [point - low for point, low, _ in points],
+        "color": light("model"),
+        "thickness": 2,
+        "width": 0,
+    }
+
+
+def _label(figure: go.Figure, x: float, text: str, role: str, y: int) -> None:
+    figure.add_annotation(x=x, y=0, text=text, showarrow=False, yshift=y, font={"color": light(role), "size": 13})

@@ -1,0 +1,73 @@
+"""Draw the ten-minute regional spectrogram of a window, in dB, as one small picture per region."""
+
+import base64
+import io
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+from plotly.colors import sample_colorscale, unlabel_rgb
+
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+
+SCALE = "Inferno"
+NAMES = {"LL": "left temporal", "RL": "right temporal", "LP": "left parasagittal", "RP": "right parasagittal"}
+_SHADES = 64
+_NONE = _SHADES  # palette entry of what was not recorded: see-through
+
+
+class Range(NamedTuple):
+    """What the darkest and the brightest shade stand for, in dB of 1 µV²/Hz."""
+
+    low_db: int
+    high_db: int
+
+
+def decibels(
+    power: Float[np.ndarray, "*window region row frequency"],
+) -> Float[np.ndarray, "*window region row frequency"]:
+    """10 log10 of µV²/Hz; NaN where there is no power."""
+    known = np.where(power > 0, power, np.nan).astype(np.float32)
+    return 10 * np.log10(known)
+
+
+def common_range(db: Float[np.ndarray, "..."]) -> Range:
+    """From the 2nd to the 98th percentile, to the next 5 dB, so that all windows can be compared."""
+    known = db[np.isfinite(db)]
+    if not known.size:
+        return Range(-10, 20)
+    low, high = np.quantile(known, [0.02, 0.98])
+    return Range(int(np.floor(low / 5)) * 5, int(np.ceil(high / 5)) * 5)
+
+
+def pictures(db: Float[np.ndarray, "region row frequency"], within: Range) -> dict[str, str]:
+    """A PNG of each region as a data URI: time to the right, frequency up."""
+    return {region: _png(_shades(values, within)) for region, values in zip(REGIONS, db, strict=True)}
+
+
+def gradient() -> list[str]:
+    """The colours of the scale from low to high, for a legend."""
+    colours: list[str] = sample_colorscale(SCALE, [i / 8 for i in range(9)])
+    return colours
+
+
+def ticks() -> list[tuple[int, float]]:
+    """Frequencies to name, and how far from the top each is, as a share of the height."""
+    low, high = FREQUENCIES_HZ[[0, -1]]
+    return [(hz, float((high - hz) / (high - low))) for hz in (5, 10, 15)]
+
+
+def _shades(db: Float[np.ndarray, "row frequency"], within: Range) -> UInt8[np.ndarray, "frequency row"]:
+    share = (db.T[::-1] - within.low_db) / (within.high_db - within.low_db)
+    shades = np.clip(np.nan_to_num(share) * _SHADES, 0, _SHADES - 1).astype(np.uint8)
+    return np.where(np.isfinite(share), shades, np.uint8(_NONE))
+
+
+def _png(shades: UInt8[np.ndarray, "frequency row"]) -> str:
+    image = Image.fromarray(shades)
+    colours = sample_colorscale(SCALE, [i / (_SHADES - 1) for i in range(_SHADES)])
+    image.putpalette([*(round(part) for colour in colours for part in unlabel_rgb(colour)), 0, 0, 0])
+    held = io.BytesIO()
+    image.save(held, "PNG", optimize=True, transparency=_NONE)
+    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()

@@ -1,0 +1,172 @@
+"""What the page says in numbers: KL by group with its interval, reliability, confusion, and the windows to look at."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+
+from hms.bootstrap import bootstrap_means, interval
+from hms.errors import DataError
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.metric import gap_closed, kl_divergence, uniform_kl
+
+BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
+"""Numbers of votes, from and to."""
+
+BINS = 10
+"""Of predicted probability, equally wide."""
+
+DRAWS = 2000
+"""Of the patient bootstrap."""
+
+
+class Group(NamedTuple):
+    """The mean KL of some rows, in nats, with its 95 % patient-bootstrap interval."""
+
+    name: str
+    rows: int
+    patients: int
+    kl: float
+    low: float
+    high: float
+    prior: float
+    """KL of the mean of all votes, not of these rows' alone: that would know what they have in common."""
+    oracle: float | None
+
+
+class Headline(NamedTuple):
+    """All rows, and the marks between which their KL means something."""
+
+    all: Group
+    top1: float
+    uniform: float
+    gap_closed: float | None
+
+
+class Reliability(NamedTuple):
+    """Of one class: the rows by predicted probability, in those bins that hold any."""
+
+    name: str
+    predicted: Float[np.ndarray, " bin"]
+    voted: Float[np.ndarray, " bin"]
+    """Mean share of the votes."""
+    ends: Float[np.ndarray, "bin 2"]
+    """Its 95 % patient-bootstrap interval."""
+    rows: Int[np.ndarray, " bin"]
+    error: float
+    """Expected calibration error: the mean distance between the two, weighted by rows."""
+
+
+def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
+    """A table of predictions with `kl`, `leading` and `said` (class numbers of votes and prediction), `votes`, and
+    `prior` and `oracle`, the KL of the mean of all votes and of the true probabilities, null where these are not known.
+
+    Raises DataError for a truth that lacks a row.
+    """
+    votes, prediction = table.select(VOTE_COLUMNS).to_numpy(), table.select(CLASSES).to_numpy()
+    target = target_of(votes)
+    oracle = None
+    if truth is not None:
+        known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+        if known.null_count().sum_horizontal().item():
+            raise DataError("truth.parquet: want every label_id that was predicted, got only some of them")
+        oracle = pl.Series(kl_divergence(target, known.select(CLASSES).to_numpy()))
+    return table.with_columns(
+        kl=pl.Series(kl_divergence(target, prediction)),
+        prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
+        leading=pl.Series(target.argmax(axis=1)),
+        said=pl.Series(prediction.argmax(axis=1)),
+        votes=pl.Series(votes.sum(axis=1)),
+        oracle=pl.lit(None, pl.Float64) if oracle is None else oracle,
+    )
+
+
+def headline(rows: pl.DataFrame) -> Headline:
+    """Of everything that was predicted."""
+    whole = group("all", rows)
+    top1 = float((rows["leading"] == rows["said"]).mean())  # type: ignore[arg-type]
+    gap = None if whole.oracle is None else gap_closed(whole.kl, whole.prior, whole.oracle)
+    return Headline(whole, top1, uniform_kl(target_of(rows.select(VOTE_COLUMNS).to_numpy())), gap)
+
+
+def group(name: str, rows: pl.DataFrame) -> Group:
+    """The mean over some scored rows."""
+    low, high = _interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy())
+    mean = {column: rows[column].mean() for column in ("kl", "prior", "oracle")}
+    return Group(name, len(rows), rows["patient_id"].n_unique(), low=low, high=high, **mean)  # type: ignore[arg-type]
+
+
+def by_fold(rows: pl.DataFrame) -> list[Group]:
+    """A group per fold, in order; none where the rows have no fold."""
+    folds = rows["fold"].drop_nulls().unique().sort().to_list()
+    return _groups(rows, {f"fold {fold}": pl.col("fold") == fold for fold in folds})
+
+
+def by_class(rows: pl.DataFrame) -> list[Group]:
+    """A group per class that leads the votes."""
+    return _groups(rows, {name: pl.col("leading") == i for i, name in enumerate(CLASSES)})
+
+
+def by_votes(rows: pl.DataFrame) -> list[Group]:
+    """A group per number of votes."""
+    names = {(low, high): f"{low}–{high}" if high else f"{low} or more" for low, high in BUCKETS}
+    return _groups(rows, {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS})
+
+
+def reliability(rows: pl.DataFrame) -> list[Reliability]:
+    """Of each class."""
+    voted = target_of(rows.select(VOTE_COLUMNS).to_numpy())
+    return [_reliability(name, rows, voted[:, i]) for i, name in enumerate(CLASSES)]
+
+
+def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
+    """Number of rows by the class that leads the votes and the one of the largest probability."""
+    counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+    np.add.at(counts, (rows["leading"].to_numpy(), rows["said"].to_numpy()), 1)
+    return counts
+
+
+def soft_confusion(rows: pl.DataFrame) -> Float[np.ndarray, "voted said"]:
+    """Mean prediction of each class's votes: what the model says where an expert says the class; NaN without votes."""
+    votes, prediction = rows.select(VOTE_COLUMNS).to_numpy(), rows.select(CLASSES).to_numpy()
+    target = target_of(votes)
+    with np.errstate(invalid="ignore"):
+        shares: Float[np.ndarray, "voted said"] = target.T @ prediction / target.sum(axis=0)[:, None]
+    return shares
+
+
+def most_wrong(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows of the largest KL, at most one of a patient."""
+    worst_first = rows.sort("kl", "label_id", descending=[True, False])
+    return worst_first.unique("patient_id", keep="first", maintain_order=True)[:count]
+
+
+def most_right(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows of the smallest KL, at most one of a class: they would all be of the easiest."""
+    return rows.sort("kl", "label_id").unique("leading", keep="first", maintain_order=True)[:count]
+
+
+def _groups(rows: pl.DataFrame, of: dict[str, pl.Expr]) -> list[Group]:
+    parts = {name: rows.filter(those) for name, those in of.items()}
+    return [group(name, part) for name, part in parts.items() if len(part)]
+
+
+def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
+    predicted, patients = rows[name].to_numpy(), rows["patient_id"].to_numpy()
+    places = np.minimum((predicted * BINS).astype(int), BINS - 1)
+    bins = [places == place for place in np.unique(places)]
+    means = np.array([[predicted[those].mean(), voted[those].mean(), those.sum()] for those in bins])
+    return Reliability(
+        name=name,
+        predicted=means[:, 0],
+        voted=means[:, 1],
+        ends=np.array([_interval(voted[those], patients[those]) for those in bins]),
+        rows=means[:, 2].astype(int),
+        error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
+    )
+
+
+def _interval(values: Float[np.ndarray, " row"], patients: Int[np.ndarray, " row"]) -> tuple[float, float]:
+    low, high = interval(bootstrap_means(values[None], patients, DRAWS, seed=0))[0].tolist()
+    return low, high

@@ -1,0 +1,382 @@
+"""The report: its numbers, its drawings, and the page itself in a real browser."""
+
+import base64
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+import yaml
+from browser import CHROMIUM, Page, browser
+from material import config, quick
+from PIL import Image
+
+from hms.build import build
+from hms.checkpoint import save_model
+from hms.electrodes import ELECTRODES
+from hms.errors import DataError
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.report import head, regions, summary, traces
+from hms.report.__main__ import main
+from hms.report.looks import looks_of
+from hms.report.page import page
+from hms.report.subject import learning_curves, of_ensemble, of_run
+from hms.scores import predictions, score
+from hms.store import Store
+from hms.windows import Windows
+
+EVIL = "\"><img src=x onerror=alert(1)>&amp;'"
+"""The name of a run that would do something on a page that does not escape it."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path, store: Store) -> Path:
+    """Two folds with everything that a finished training leaves; their models never learned."""
+    folder = tmp_path_factory.mktemp("runs") / EVIL
+    whole = quick(config("extractor=[stft_short,spectrogram]", "fusion=attention"))
+    whole |= {"data": {"_target_": "hms.corpus.CompetitionFolder", "root": str(corpus)}}
+    torch.manual_seed(0)
+    for fold in (0, 1):
+        inside = folder / f"fold{fold}_seed0"
+        inside.mkdir(parents=True)
+        rows = store.rows.filter(pl.col("patient_id").rank("dense") % 2 == fold).unique("eeg_id", maintain_order=True)
+        found = torch.randn(len(rows), len(CLASSES)).double().softmax(dim=1).numpy()
+        table = predictions(rows, fold, found)
+        table.write_parquet(inside / "oof.parquet")
+        (inside / "config.yaml").write_text(yaml.safe_dump({**whole, "fold": fold}))
+        (inside / "provenance.json").write_text(json.dumps({"corpus": store.fingerprint}))
+        (inside / "metrics.csv").write_text("epoch,train_loss,val_kl\n0,2,1.5\n1,1,1.2\n")
+        save_model(inside, build(whole["model"]), whole)
+        (inside / "scores.json").write_text(json.dumps(score(table)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ensemble(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ensemble of that run and of a file that is not here."""
+    folder = tmp_path_factory.mktemp("ensembles") / "both"
+    folder.mkdir()
+    pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in sorted(run.iterdir())).write_parquet(
+        folder / "oof.parquet"
+    )
+    square = [[0.0, 0.1], [0.1, 0.0]]
+    held = {
+        "members": [str(run), "<b>x<img src=x onerror=alert(1)>.csv"],
+        "weights": [0.7, 0.3],
+        "mixing": "linear",
+        "calibrate": "none",
+        "kl": {"members": [1.1, 1.3], "mean": 1.0, "nested": 0.9},
+        "interval": {"members": [[1.0, 1.2], [1.2, 1.4]], "mean": [0.9, 1.1], "nested": [0.8, 1.0]},
+        "diversity": {"js": square, "loss_correlation": [[1.0, 0.5], [0.5, 1.0]]},
+        "weights_of_folds": [[0.6, 0.4], [0.8, 0.2]],
+        "prior_effect": {"before": 0.9, "after": 0.8, "effective_rows": 10.0, "unweighted": 1.0},
+    }
+    (folder / "ensemble.json").write_text(json.dumps(held))
+    return folder
+
+
+def written(text: str, folder: Path) -> Path:
+    path = folder / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with browser(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def report(run: Path, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    subject = of_run(run, store.path.parent)._replace(store=store, missing="")
+    return written(page(subject, 1, "cpu"), tmp_path_factory.mktemp("report"))
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, report: Path, width: int, dark: bool):
+    chromium.events.clear()
+    chromium.open(report, width, dark)
+    assert chromium.errors == []
+    assert chromium.requests == [report.as_uri()]
+    plots = "[...document.querySelectorAll('.plot')]"
+    assert chromium.value(f"{plots}.length") > 10
+    assert chromium.value(f"{plots}.filter((plot) => !plot.querySelector('.main-svg')).map((plot) => plot.id)") == []
+    assert chromium.value("document.documentElement.scrollWidth") <= width
+    ink = "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill"
+    assert (chromium.value(ink) == "rgb(229, 232, 235)") == dark
+
+
+def test_the_charts_follow_when_the_screen_turns_dark(chromium: Page, report: Path):
+    chromium.open(report)
+    chromium.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    chromium.wait_for(
+        "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill === 'rgb(229, 232, 235)'"
+    )
+
+
+def test_names_from_outside_are_text(chromium: Page, report: Path, ensemble: Path, tmp_path: Path):
+    chromium.open(report)
+    assert chromium.value("document.querySelector('h1').textContent") == EVIL
+    assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
+    other = written(page(of_ensemble(ensemble, tmp_path), 1, "cpu"), tmp_path)
+    chromium.events.clear()
+    chromium.open(other)
+    assert chromium.errors == []
+    assert "2 <b>x<img src=x one…" in chromium.value("document.querySelector('#plot-scores').textContent")
+    assert chromium.value("document.querySelectorAll('script').length") == 4
+    assert "On the rows weighted to the new shares (10 in effect)" in chromium.value("document.body.textContent")
+
+
+def test_an_injected_script_would_not_run(chromium: Page, report: Path, tmp_path: Path):
+    chromium.open(written(report.read_text().replace("<footer>", "<footer><script>window.evil = 1</script>"), tmp_path))
+    assert chromium.value("window.evil") is None
+
+
+def test_keys_and_addresses_lead_through_the_windows(chromium: Page, report: Path):
+    chromium.open(report)
+    shown = "document.querySelector('.window:not([hidden])').id"
+    assert chromium.value(shown) == "window-1"
+    chromium.value("document.querySelector('[role=tab]').focus()")
+    for key, number in (("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 2)):
+        chromium.press(key)
+        assert chromium.value(shown) == f"window-{number}"
+    assert chromium.value("document.activeElement.id") == "tab-2"
+    chromium.press("Tab")
+    assert chromium.value("document.activeElement.id") == "window-2"
+    chromium.value("location.hash = '#window-1'")
+    chromium.wait_for(f"{shown} === 'window-1'")
+
+
+def test_the_eeg_is_drawn_larger_and_closer_on_demand(chromium: Page, report: Path):
+    chromium.open(report)
+    tools = "document.querySelector('.window:not([hidden]) .tools')"
+    scale = "document.querySelector('[data-uv]').textContent"
+    before = float(chromium.value(scale).removesuffix(" µV"))
+    for _ in range(2):
+        chromium.value(f"{tools}.querySelector('[aria-label=\"Larger waves\"]').click()")
+    assert float(chromium.value(scale).removesuffix(" µV")) == pytest.approx(before / 2)
+    chromium.value(f"{tools}.querySelector('[data-view=\"10\"]').click()")
+    assert chromium.value("document.querySelector('.zoom').getAttribute('viewBox')").startswith("4000 0 2000 ")
+
+
+# The command
+
+
+def hms_report(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["hms.report", *words])
+    main()
+
+
+def test_the_command_writes_a_page_and_says_where(run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").symlink_to(run)
+    hms_report(monkeypatch, "run=mine/fold0_seed0", "windows=0", f"out={tmp_path / 'page.html'}")
+    assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size < 8e6
+    kl = score(pl.read_parquet(run / "fold0_seed0/oof.parquet"))["kl"]
+    assert f"<strong>{kl:.3f}</strong>" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "run, ensemble: want one of the two, got run=null ensemble=null"),
+        (["run=a", "ensemble=b"], "run, ensemble: want one of the two, got run=a ensemble=b"),
+        (["run=a", "windows=-1"], "windows: want 0 or more, got -1"),
+        (["run=nowhere"], "nowhere: no finished fold here"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: no ensemble of hms.ensemble ([Errno 2]"),
+        (["ensemble=half"], "half/ensemble.json: no 'kl', 'interval', 'diversity', 'weights_of_folds' in it"),
+        (["ensemble=whole"], "whole/oof.parquet: no table of predictions (No such file"),
+        (["run=all"], "all: no fold held anybody out, so there is nothing to report on"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], message: str, ensemble: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("half", "whole", "all/foldall_seed0"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "all/foldall_seed0/scores.json").write_text("{}")
+    (tmp_path / "half/ensemble.json").write_text('{"members": [], "weights": [], "mixing": "linear", "calibrate": ""}')
+    (tmp_path / "whole/ensemble.json").write_bytes((ensemble / "ensemble.json").read_bytes())
+    with pytest.raises(SystemExit) as ended:
+        hms_report(monkeypatch, *words)
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_without_its_corpus_a_run_has_numbers_and_no_drawings(run: Path, tmp_path: Path):
+    subject = of_run(run, tmp_path)
+    gone = subject._replace(store=None, truth=None, missing="data/x is not here.")
+    text = page(gone, 1, "cpu")
+    assert "Signals are not drawn: data/x is not here." in text
+    assert '<svg class="traces"' not in text
+    assert "The truth of this corpus is not known" in text
+
+
+# The numbers
+
+
+def rows_of(*votes: tuple[list[int], list[float]], patients: list[int] | None = None) -> pl.DataFrame:
+    """A table of predictions: votes and probabilities of each row."""
+    columns = {name: [row[0][i] for row in votes] for i, name in enumerate(VOTE_COLUMNS)}
+    columns |= {name: [row[1][i] for row in votes] for i, name in enumerate(CLASSES)}
+    ids = list(range(len(votes)))
+    return pl.DataFrame({"label_id": ids, "patient_id": patients or ids, "fold": [0] * len(ids), **columns})
+
+
+SURE = [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]
+
+
+def test_groups_split_the_rows_and_share_one_prior():
+    table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
+    rows = summary.scored(table, None)
+    whole = summary.headline(rows)
+    assert whole.all.prior == pytest.approx(score(table)["prior"])
+    assert (whole.all.kl, whole.top1, whole.gap_closed) == (pytest.approx(score(table)["kl"]), 0.5, None)
+    assert [(one.name, one.rows) for one in summary.by_class(rows)] == [("seizure", 1), ("lpd", 1)]
+    assert [(one.name, one.rows) for one in summary.by_votes(rows)] == [("1–4", 1), ("10–12", 1)]
+    assert [one.prior for one in summary.by_class(rows)] == pytest.approx([np.log(2)] * 2)
+    assert summary.by_fold(rows.with_columns(fold=pl.lit(None, pl.Int64))) == []
+
+
+def test_a_truth_that_lacks_a_row_is_refused():
+    table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
+    truth = table.select("label_id", *CLASSES)
+    assert summary.headline(summary.scored(table, truth)).gap_closed == pytest.approx(1)
+    with pytest.raises(DataError, match=r"truth.parquet: want every label_id that was predicted, got only some"):
+        summary.scored(table, truth[:1])
+
+
+def test_a_table_of_epochs_without_epochs_is_named(tmp_path: Path):
+    (tmp_path / "metrics.csv").write_text("val_kl\n1\n")
+    with pytest.raises(DataError, match=r'metrics.csv: no table of epochs \(.*"epoch" not found'):
+        learning_curves([tmp_path])
+
+
+def test_an_interval_is_over_patients_not_rows():
+    both = [([1, 0, 0, 0, 0, 0], SURE), ([0, 1, 0, 0, 0, 0], SURE)] * 20
+    one, many = (summary.group("", summary.scored(rows_of(*both, patients=p), None)) for p in ([7] * 40, None))
+    assert one.low == one.high == pytest.approx(one.kl)
+    assert many.low < many.kl < many.high
+
+
+def test_reliability_and_confusion_count_what_was_said():
+    rows = summary.scored(rows_of(([4, 0, 0, 0, 0, 0], SURE), ([2, 2, 0, 0, 0, 0], SURE)), None)
+    first, second, *_ = summary.reliability(rows)
+    assert (first.predicted, first.voted, first.rows) == ([0.9], [0.75], [2])
+    assert first.error == pytest.approx(0.15)
+    assert (second.predicted, second.voted) == ([0.02], [0.25])
+    assert summary.confusion(rows)[0].tolist() == [2, 0, 0, 0, 0, 0]
+    soft = summary.soft_confusion(rows)
+    np.testing.assert_allclose(soft[:2], [SURE, SURE])
+    assert np.isnan(soft[2]).all()
+
+
+def test_the_windows_are_of_different_patients_and_classes():
+    votes = [([0, 9, 0, 0, 0, 0], SURE), ([0, 9, 0, 0, 0, 0], SURE), ([1, 8, 0, 0, 0, 0], SURE), ([9] + [0] * 5, SURE)]
+    rows = summary.scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)
+    assert summary.most_wrong(rows, 2)["label_id"].to_list() == [0, 2]
+    assert summary.most_right(rows, 2)["label_id"].to_list() == [3, 2]
+
+
+# The drawings
+
+
+def eeg(**channels: np.ndarray) -> np.ndarray:
+    return np.stack([channels.get(name, np.zeros(10000)) for name in ELECTRODES])
+
+
+def test_negative_is_up():
+    t = np.arange(10000) / 200
+    bump = np.exp(-(((t - 25) / 0.1) ** 2))
+    drawing = traces.draw(eeg(F7=-100 * bump))
+    up, down = (
+        path_range(next(one.path for one in drawing.traces if one.label == name)) for name in ("F7-T3", "Fp1-F7")
+    )
+    assert up[0] < -20
+    assert up[0] < -2 * up[1]
+    assert down[1] > 20
+
+
+def path_range(path: str) -> tuple[int, int]:
+    """The least and the greatest height of a path's points."""
+    steps = np.array([[int(n) for n in point.replace("-", " -").split()] for point in path_points(path)])
+    heights = np.cumsum(steps[:, 1])
+    return int(heights.min()), int(heights.max())
+
+
+def path_points(path: str) -> list[str]:
+    return re.findall(r"\d+(?: |(?=-))-?\d+", path)
+
+
+def test_what_was_not_recorded_breaks_the_line_and_what_the_mains_add_is_gone():
+    t = np.arange(10000) / 200
+    mains = 100 * np.sin(2 * np.pi * 50 * t)
+    slow = 100 * np.sin(2 * np.pi * 3 * t)
+    assert np.abs(traces.for_display(mains)[1000:-1000]).max() < 1
+    assert np.abs(traces.for_display(slow)[1000:-1000]).max() == pytest.approx(100, rel=0.02)
+    slow[3000:4000] = np.nan
+    paths = {one.label: one.path for one in traces.draw(eeg(Fp1=slow, EKG=np.full(10000, np.nan))).traces}
+    assert paths["Fp1-F7"].count("M") == 2
+    assert paths["EKG"] == ""
+
+
+def test_the_montage_is_the_double_banana_left_before_right():
+    labels = [one.label for one in traces.draw(eeg()).traces]
+    assert labels[:8] == "Fp1-F7 F7-T3 T3-T5 T5-O1 Fp2-F8 F8-T4 T4-T6 T6-O2".split()
+    assert labels[16:] == ["Fz-Cz", "Cz-Pz", "EKG"]
+
+
+def test_a_spectrogram_has_one_scale_for_all_and_holes_for_what_is_missing():
+    power = np.full((2, 4, 300, 100), 1.0)
+    power[0, 0], power[1, 1], power[1, 2] = 99.0, np.nan, 0.0
+    db = regions.decibels(power)
+    np.testing.assert_allclose(db[0, 0], 19.956, rtol=1e-4)
+    assert np.isnan(db[1, 1:3]).all()
+    within = regions.common_range(db)
+    assert within == (0, 20)
+    drawn = regions.pictures(db[1], within)
+    assert [*drawn] == ["LL", "RL", "LP", "RP"]
+    for region, alpha in (("LL", 255), ("RL", 0), ("LP", 0)):
+        image = Image.open(io.BytesIO(base64.b64decode(drawn[region].partition(",")[2])))
+        assert image.size == (300, 100)
+        assert image.convert("RGBA").getpixel((150, 50))[3] == alpha
+
+
+def test_the_strongest_pair_is_drawn_last_and_strongest():
+    lines = head.lines({"Fp1-F7": 0.7, "O1-T5": 0.3, "Fz-Cz": 0.0})
+    assert [line.name for line in lines] == ["Fz-Cz", "O1-T5", "Fp1-F7"]
+    assert lines[-1].strength == 1
+    assert lines[-1].ends[0] < 0 > lines[-1].ends[1]  # front left is up and left, nose up
+
+
+def test_looks_are_shares_of_every_pair_and_image(run: Path, store: Store):
+    whole = quick(config("extractor=[stft_short,spectrogram]", "fusion=attention"))
+    model = build(whole["model"]).eval()
+    found = looks_of(model, Windows(store, store.rows[:1], with_spectrogram=True)[0])
+    assert len(found.stretches) == 25
+    assert found.stretches[0] == pytest.approx(0, abs=1e-9)  # the STFT looks at the centre alone
+    assert max(found.stretches) > 1e-6
+    assert [(look.title, look.kind) for look in found.looks] == [
+        ("What mattered, by pair", "pair"),
+        ("What mattered, by image", "region"),
+        ("Attention of spectrogram", "region"),
+        ("Fusion's attention to stft_short", "pair"),
+        ("Fusion's attention to spectrogram", "region"),
+    ]
+    for look in found.looks:
+        assert len(look.weights) == {"pair": 8, "region": 10}[look.kind]
+        assert sum(look.weights.values()) == pytest.approx(1)
