@@ -227,7 +227,8 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
 
 @pytest.mark.parametrize(
     "module",
-    [f"hms.{name}" for name in ("train", "prepare", "evaluate", "predict", "simulate.__main__", "ensemble.__main__")],
+    [f"hms.{name}" for name in ("prepare", "train", "evaluate", "predict", "compare")]
+    + [f"hms.{name}.__main__" for name in ("simulate", "ensemble", "report")],
 )
 def test_help_and_mistakes_import_nothing_heavy(module: str):
     done = subprocess.run(python("-c", WITHOUT_WEIGHT, module), capture_output=True, text=True, check=True)

@@ -33,7 +33,8 @@ LAYERS = """
     bootstrap
     source signature check overrides config build trainer scores checkpoint runs ensemble predictors
     inference submission stages fit
-    differences results prepare compare train evaluate predict report simulate.__main__ ensemble.__main__ report.__main__
+    differences results prepare compare train evaluate predict report
+    simulate.__main__ ensemble.__main__ report.__main__
 """.split()
 """Modules and packages of hms; each imports only those before it."""
 

@@ -22,7 +22,7 @@ class Report(TypedDict):
 def main(config: dict[str, Any]) -> None:
     """Write the page and print where it is."""
     from hms.files import replacing  # these are slow to import; a mistake in the config should not wait for them
-    from hms.predict import best_device
+    from hms.inference import best_device
     from hms.report.page import page
     from hms.report.subject import of_ensemble, of_run
 
