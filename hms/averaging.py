@@ -3,16 +3,34 @@
 Both are validated, and end, with the averaged weights; running statistics of batch norms are averaged, too.
 """
 
-from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
+from functools import partial
+
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
 
 
-class Ema(EMAWeightAveraging):
-    """Exponential moving average: after each step, `decay` of the average and the rest of the present weights."""
+class Ema(WeightAveraging):
+    """Exponential moving average: after each step, `decay` of the average and the rest of the present weights.
+
+    After n steps the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short training
+    would end with an average of the random weights that it began with.
+    """
 
     def __init__(self, decay: float):
         if not 0 <= decay < 1:
             raise ValueError(f"decay: want 0 up to 1, got {decay}")
-        super().__init__(decay=decay)
+        super().__init__(avg_fn=partial(moving_average, decay))
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return step_idx is not None
+
+
+def moving_average(decay: float, average: Tensor, present: Tensor, steps: Tensor | int) -> Tensor:
+    """The next average after so many steps, of tensors of one shape."""
+    steps = torch.as_tensor(steps)
+    kept = ((1 + steps) / (10 + steps)).clamp(max=decay)
+    return kept * average + (1 - kept) * present
 
 
 class Swa(WeightAveraging):

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.augmentation.teacher_labels import TeacherLabels
-from hms.averaging import Swa
+from hms.averaging import Swa, moving_average
 from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError, UserError
@@ -273,3 +273,11 @@ def test_averaging_takes_in_at_least_the_last_epoch():
     assert [Swa(epochs, 0.25).start_epoch for epochs in (1, 2, 8, 14)] == [0, 1, 6, 10]
     with pytest.raises(ValueError, match="share: want more than 0 up to 1, got 0"):
         Swa(8, 0)
+
+
+def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
+    average = torch.zeros(2)
+    for step in range(1, 41):
+        average = moving_average(0.999, average, torch.ones(2), step)
+    assert average.min() > 0.99
+    torch.testing.assert_close(moving_average(0.9, torch.zeros(2), torch.ones(2), 10**6), torch.full((2,), 0.1))
