@@ -1,3 +1,25 @@
-"""Classify harmful brain activity in EEG: a Hydra-composed experiment framework."""
+"""Classify harmful brain activity in EEG: a Hydra-composed experiment framework.
+
+The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
+
+    errors console                                 what a mistake says, how progress is shown
+    labels electrodes batch                        names, order, shapes and units of all that travels
+    montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
+    files tables corpus stream                     a folder in the competition's layout, read and checked
+    store windows subset folds                     its one memory-mapped file; which rows, which patients
+    simulate live                                  simulated EEG as such a folder, or as endless windows
+    preprocess augmentation                        from raw electrodes to signals; random changes of both
+    backbone pool extractor fusion model           from signals to six logits
+    loss metric metrics_csv weighting              what is minimised, what is scored, which rows count more
+    module schedule averaging                      how a model learns
+    bootstrap                                      how far a figure would move with other patients
+    source signature check overrides config build  from words and YAML files to objects, or to mistakes
+    trainer scores checkpoint runs                 the folder of one trained fold and what is in it
+    ensemble predictors inference submission       trained models on windows, alone and together
+    stages fit                                     the shapes of a model; a fold from first to last
+    differences results                            runs side by side
+    prepare train evaluate predict compare report  the commands, `python -m hms.<name>`, and of packages:
+    simulate.__main__ ensemble.__main__ report.__main__
+"""
 
 __version__ = "0.1.0"

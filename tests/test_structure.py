@@ -22,21 +22,10 @@ from hms.signature import signature
 
 CONF, HMS = ROOT / "conf", ROOT / "hms"
 
-LAYERS = """
-    __init__ errors console
-    labels electrodes batch
-    montage spectrogram_recipe spectrogram_images
-    files tables corpus stream store windows subset folds
-    simulate live
-    preprocess augmentation backbone pool extractor fusion model loss metric metrics_csv weighting
-    module schedule averaging
-    bootstrap
-    source signature check overrides config build trainer scores checkpoint runs ensemble predictors
-    inference submission stages fit
-    differences results prepare compare train evaluate predict report
-    simulate.__main__ ensemble.__main__ report.__main__
-""".split()
-"""Modules and packages of hms; each imports only those before it."""
+LAYERS = ["__init__"]
+for line in re.findall(r"^    (\S.*)", (HMS / "__init__.py").read_text(), re.MULTILINE):
+    LAYERS += line.partition("  ")[0].split()
+"""Modules and packages of hms as hms/__init__.py lists them; each imports only those before it."""
 
 HYDRA = {"config", "overrides", "build", "runs"}
 """Modules that may import hydra, beside the entry points."""
@@ -216,13 +205,13 @@ def test_a_package_of_options_holds_nothing_that_cannot_be_chosen(package: str):
 def test_a_module_imports_only_earlier_layers(path: Path):
     layer = layer_of(name_of(path))
     assert layer in LAYERS, (
-        f"{short(path)}: '{layer}' has no layer; add it to LAYERS in tests/test_structure.py "
+        f"{short(path)}: '{layer}' has no layer; add it to the list in hms/__init__.py "
         "after everything it imports and before what imports it"
     )
     earlier = LAYERS[: LAYERS.index(layer)]
     want_none(
         f"{short(path)}: {layer} must not import {name}, which is of a later layer; "
-        "move what it needs from there to an earlier module (LAYERS in tests/test_structure.py)"
+        "move what it needs from there to an earlier module (the list in hms/__init__.py)"
         for name in sorted(own_imports(path))
         if layer_of(name) not in (layer, *earlier)
     )
@@ -237,7 +226,7 @@ def test_no_imports_go_round_in_a_circle():
 
 def test_layers_hold_no_module_that_is_gone():
     there = {layer_of(name_of(path)) for path in MODULES}
-    want_none(f"LAYERS in tests/test_structure.py: no hms/{name}; take it out" for name in LAYERS if name not in there)
+    want_none(f"the list in hms/__init__.py: no hms/{name}; take it out" for name in LAYERS if name not in there)
 
 
 @pytest.mark.parametrize(("library", "may"), [("hydra", HYDRA), ("omegaconf", OMEGACONF)])
