@@ -114,6 +114,17 @@ def scored_folds(run: Path) -> list[Path]:
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
 
 
+def named_runs(words: str | list[str]) -> list[Path]:
+    """Folders that a name or a pattern, or each of several, stands for, each once.
+
+    A name without a folder stands for itself: whoever opens it says what is wrong. Raises UserError for no name at all.
+    """
+    each = [words] if isinstance(words, str) else words
+    if not each:
+        raise UserError("run: want at least one, got none")
+    return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
+
+
 def scored_runs(patterns: list[str]) -> list[Path]:
     """Runs, each once, that the patterns match and of which a finished fold held somebody out.
 
