@@ -114,6 +114,7 @@ def write_csv(results: list[Result], path: Path) -> None:
         }
         for i, (run, ends, shared, difference, apart) in enumerate(results)
     ]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         pl.DataFrame(lines, infer_schema_length=None).write_csv(temporary)
 
