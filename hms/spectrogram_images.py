@@ -42,7 +42,7 @@ class SpectrogramImages(nn.Module):
         self, power: Float[Tensor, "batch region time frequency"]
     ) -> Float[Tensor, "batch image time frequency"]:
         """The ten images before they are scaled; NaN where a region is missing."""
-        regions = [power[:, region].float() for region in _ORDER]  # as one index it would be copied to the GPU each time
+        regions = [power[:, region].float() for region in _ORDER]  # one index of four would be copied to a GPU
         if self.difference == "log":
             return _with_differences([_clipped_log(region) for region in regions])
         return _clipped_log(_with_differences(regions))
