@@ -18,6 +18,7 @@ import glob
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -171,10 +172,13 @@ def _versions() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with `+` when files differ from it; None outside a checkout."""
+    """The checkout's commit, with `+` when files differ from it; None outside a checkout, and without git."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists() or not shutil.which("git"):  # installed, it may lie within a checkout of others
+        return None
     described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-        cwd=Path(__file__).parent,
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,

@@ -114,6 +114,12 @@ def test_a_run_of_another_commit_says_so(config: dict, tmp_path: Path, capsys):
     assert "comes from other versions than the present ones: commit deadbeef" in capsys.readouterr().err
 
 
+def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    open_run(tmp_path / "fold0_seed0", config, "corpus")
+    assert json.loads((tmp_path / "fold0_seed0" / "provenance.json").read_text())["commit"] is None
+
+
 def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     (tmp_path / "evil.pt").write_bytes(b"")
     loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
