@@ -14,8 +14,6 @@ from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
-_REGION_LEFT_RIGHT = (1, 0, 3, 2)  # LL RL LP RP; a front-back flip keeps every region
-
 
 class BrainFlip:
     """Exchange electrodes with their partners, each window with probability `left_right` and with `front_back`."""
@@ -42,7 +40,8 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     eeg = batch.eeg.gather(1, order[:, :, None].expand_as(batch.eeg))
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
-    swapped = torch.stack([batch.spectrogram[:, region] for region in _REGION_LEFT_RIGHT], dim=1)
+    # LL RL, LP RP: left and right change places; front to back every region stays.
+    swapped = batch.spectrogram.unflatten(1, (2, 2)).flip(2).flatten(1, 2)
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
 
 
