@@ -1,11 +1,14 @@
 """Average the weights over training steps: the mean of many late models is often better than the last of them.
 
-Both are validated, and end, with the averaged weights; running statistics of batch norms are averaged, too.
+Both are validated, and end, with the averaged weights, once there are any; running statistics of batch norms are
+averaged, too.
 """
 
 from functools import partial
+from typing import Any
 
 import torch
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -37,7 +40,8 @@ class Swa(WeightAveraging):
     """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the ends of the
     last `share` of the `epochs`, of one epoch at least.
 
-    Changed: the learning rate stays that of the schedule; use `schedule=constant` for the paper's.
+    Changed: the learning rate stays that of the schedule; use `schedule=constant` for the paper's. Until the first
+    epoch is taken in, the average would be the random weights that training began with: the present ones count.
     """
 
     def __init__(self, epochs: int, share: float):
@@ -48,3 +52,19 @@ class Swa(WeightAveraging):
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         return epoch_idx is not None and epoch_idx >= self.start_epoch
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._holds_any():
+            super().on_validation_epoch_start(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._holds_any():
+            super().on_validation_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._holds_any():
+            super().on_train_end(trainer, pl_module)
+
+    def _holds_any(self) -> bool:
+        average: Any = self._average_model
+        return average is not None and bool(average.n_averaged > 0)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from hms.build import build
-from hms.errors import DataError
+from hms.errors import ConfigError, DataError
 from hms.files import first_line, replacing
 from hms.model import Model
 from hms.signature import OURS
@@ -21,7 +21,8 @@ def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
 def load_model(folder: Path) -> Model:
     """The trained model of a fold, from model.ckpt alone; loading runs no code from the file.
 
-    Raises DataError when the file is not a whole checkpoint.
+    Raises DataError when the file is not a whole checkpoint, or of a model that this version builds otherwise,
+    ConfigError when it is of none that a config may name.
     """
     path = folder / "model.ckpt"
     try:
@@ -29,8 +30,15 @@ def load_model(folder: Path) -> Model:
         node, weights = checkpoint["config"]["model"], checkpoint["weights"]
     except Exception as error:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
-    model: Model = build(without_pretrained(node), allowed=OURS)  # whoever wrote the file
-    model.load_state_dict(weights)
+    try:
+        model: Model = build(without_pretrained(node), allowed=OURS)  # whoever wrote the file
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        wish = "want weights of the model that its config describes"
+        raise DataError(f"{path}: {wish}, got others: written by another version of hms?") from None
     return model.eval()
 
 

@@ -1,4 +1,4 @@
-"""One look for everything said to the person at the terminal; on stderr, so that stdout holds results alone."""
+"""One look for everything said to the person at the terminal: results on stdout, what goes on on stderr."""
 
 import sys
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 T = TypeVar("T")
 
@@ -13,6 +14,12 @@ T = TypeVar("T")
 def say(text: str) -> None:
     """Print a line about what goes on."""
     print(text, file=sys.stderr, flush=True)
+
+
+def print_table(table: Table, width: int) -> None:
+    """Print to stdout, `width` characters wide where no terminal has a width to keep to."""
+    console = Console()
+    (console if console.is_terminal else Console(width=width)).print(table)
 
 
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:

@@ -1,6 +1,5 @@
 """`python -m hms.evaluate`: score a trained run, or several together, on any labelled folder: the mean of all folds."""
 
-import glob
 import json
 from pathlib import Path
 from typing import Any
@@ -36,11 +35,13 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.inference import best_device, probabilities
     from hms.labels import CLASSES, VOTE_COLUMNS, target_of
     from hms.metric import kl_divergence
-    from hms.runs import corpus_of, finished_folds, learned_from_corpus
+    from hms.runs import corpus_of, finished_folds, learned_from_corpus, named_runs
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared
 
-    runs = _matching(config["run"])
+    if config["batch_size"] < 1:
+        raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
+    runs = named_runs(config["run"])
     if config["out"] is None and len(runs) > 1:
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
     folds = [fold for run in runs for fold in finished_folds(run)]
@@ -72,13 +73,6 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores
-
-
-def _matching(words: str | list[str]) -> list[Path]:
-    """Folders of the runs that a name or a pattern, or each of several, stands for, each once."""
-    each = [words] if isinstance(words, str) else words
-    found = [Path(name) for word in each for name in sorted(glob.glob(word)) or [word]]
-    return [*dict.fromkeys(found)]
 
 
 @entry_point("evaluate", Evaluate)

@@ -44,8 +44,8 @@ def by_model(
                 spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device),
             )
             views = list(_flipped(on_device)) if flips else [on_device]
-            each = [[model(view).double().softmax(dim=1) for view in views] for model in members]
-            found.append(torch.stack([torch.stack(of_model).mean(dim=0) for of_model in each]).cpu())
+            logits = torch.stack([torch.stack([model(view) for view in views]) for model in members])
+            found.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # on the CPU: Apple's GPUs have no doubles
             ids.append(batch.label_id)
     return torch.cat(ids).numpy(), torch.cat(found, dim=1).numpy()
 

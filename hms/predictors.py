@@ -1,6 +1,5 @@
 """Which runs predict together, and what makes one prediction of theirs: their mean, or an ensemble's mixture."""
 
-import glob
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
-from hms.runs import finished_folds
+from hms.runs import finished_folds, named_runs
 
 
 class Predictors(NamedTuple):
@@ -30,7 +29,7 @@ class Predictors(NamedTuple):
 
 
 def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predictors:
-    """The runs that are named, patterns included, or those of the ensemble.json in the folder `ensemble`.
+    """The runs that are named, patterns included, or those of an ensemble, by its folder or the ensemble.json in it.
 
     An ensemble's runs are looked for beside that file first; those without weight are left out. Raises UserError
     unless one of the two is given, and for a member that is no run.
@@ -38,11 +37,9 @@ def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predic
     if (run is None) == (ensemble is None):
         raise UserError(f"run, ensemble: want one of the two, got {'neither' if run is None else 'both'}")
     if ensemble is not None:
-        return _of_ensemble(Path(ensemble))
-    patterns = [run] if isinstance(run, str) else run or []
-    runs = dict.fromkeys(Path(name) for pattern in patterns for name in sorted(glob.glob(pattern)) or [pattern])
-    if not runs:
-        raise UserError("run: want at least one, got none")
+        path = Path(ensemble)
+        return _of_ensemble(path.parent if path.suffix == ".json" else path)
+    runs = named_runs(run or [])
     as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
     return Predictors({run: finished_folds(run) for run in runs}, mean)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from hms.bootstrap import bootstrap_means, interval, told
+from hms.console import print_table
 from hms.differences import differences
 from hms.files import replacing
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
@@ -85,8 +85,7 @@ def show(results: list[Result]) -> None:
         cells += ["-" if run.gap_closed is None else f"{run.gap_closed:.0%}"] if known else []
         cells += [f"{run.minutes:.1f}", "-" if run.parameters is None else f"{run.parameters / 1e6:.1f} M"]
         table.add_row(*cells, "-" if run.megabytes is None else f"{run.megabytes:.1f}")
-    console = Console()
-    (console if console.is_terminal else Console(width=180)).print(table)
+    print_table(table, width=180)
     if len({tuple(result.run.folds) for result in results}) > 1:
         print("Not all runs have the same folds: figures of different patients do not compare.")
 
@@ -114,6 +113,7 @@ def write_csv(results: list[Result], path: Path) -> None:
         }
         for i, (run, ends, shared, difference, apart) in enumerate(results)
     ]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         pl.DataFrame(lines, infer_schema_length=None).write_csv(temporary)
 

@@ -18,6 +18,7 @@ import glob
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -114,6 +115,17 @@ def scored_folds(run: Path) -> list[Path]:
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
 
 
+def named_runs(words: str | list[str]) -> list[Path]:
+    """Folders that a name or a pattern, or each of several, stands for, each once.
+
+    A name without a folder stands for itself: whoever opens it says what is wrong. Raises UserError for no name at all.
+    """
+    each = [words] if isinstance(words, str) else words
+    if not each:
+        raise UserError("run: want at least one, got none")
+    return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
+
+
 def scored_runs(patterns: list[str]) -> list[Path]:
     """Runs, each once, that the patterns match and of which a finished fold held somebody out.
 
@@ -160,10 +172,13 @@ def _versions() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with `+` when files differ from it; None outside a checkout."""
+    """The checkout's commit, with `+` when files differ from it; None outside a checkout, and without git."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists() or not shutil.which("git"):  # installed, it may lie within a checkout of others
+        return None
     described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-        cwd=Path(__file__).parent,
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 from jaxtyping import Float
-from rich.console import Console
 from rich.table import Table
 
+from hms.console import print_table
 from hms.errors import DataError, UserError
 from hms.files import first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
@@ -84,6 +84,4 @@ def show(rows: dict[str, Scores], title: str) -> None:
         cells += [f"{scores['top1']:.0%}", *(f"{mark:.3f}" for mark in marks)]
         cells += [f"{scores['gap_closed']:.0%}"] if known else []
         table.add_row(name, f"{scores['rows']:,}", *cells)
-    # Without a terminal there is no width to keep to.
-    console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    print_table(table, width=160)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 _DARKEST, _BRIGHTEST = -7.0, 10.0  # natural logarithm of µV²/Hz
 _ORDER = (0, 1, 3, 2)  # of the regions LL RL LP RP in the original: LL RL RP LP
-_ONE, _OTHER = (list(indices) for indices in zip(*combinations(range(len(_ORDER)), 2), strict=True))
 _FLATTEST = 1e-3  # SD below which a window counts as constant: it is not scaled up to show its rounding errors
 _LARGEST = 16.0
 
@@ -43,12 +42,17 @@ class SpectrogramImages(nn.Module):
         self, power: Float[Tensor, "batch region time frequency"]
     ) -> Float[Tensor, "batch image time frequency"]:
         """The ten images before they are scaled; NaN where a region is missing."""
-        regions = power.float()[:, _ORDER]
+        regions = [power[:, region].float() for region in _ORDER]  # one index of four would be copied to a GPU
         if self.difference == "log":
-            logs = _clipped_log(regions)
-            return torch.cat([logs, logs[:, _ONE] - logs[:, _OTHER]], dim=1)
-        return _clipped_log(torch.cat([regions, regions[:, _ONE] - regions[:, _OTHER]], dim=1))
+            return _with_differences([_clipped_log(region) for region in regions])
+        return _clipped_log(_with_differences(regions))
 
 
-def _clipped_log(power: Float[Tensor, "batch image time frequency"]) -> Float[Tensor, "batch image time frequency"]:
+def _with_differences(
+    regions: list[Float[Tensor, "batch time frequency"]],
+) -> Float[Tensor, "batch image time frequency"]:
+    return torch.stack([*regions, *(one - other for one, other in combinations(regions, 2))], dim=1)
+
+
+def _clipped_log(power: Float[Tensor, "batch *image time frequency"]) -> Float[Tensor, "batch *image time frequency"]:
     return power.clamp(torch.e**_DARKEST, torch.e**_BRIGHTEST).log()

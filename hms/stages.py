@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -14,6 +13,7 @@ from hms.backbone import Backbone
 from hms.batch import Batch
 from hms.build import build
 from hms.checkpoint import without_pretrained
+from hms.console import print_table
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES
@@ -55,8 +55,7 @@ def show(node: dict[str, Any], batch_size: int) -> None:
         label = "  " * name.count(".") + name.rpartition(".")[2]
         numbers = (f"{parameters:,}", _magnitude(seen.multiply_adds), f"{_magnitude(seen.kept)}B" if seen.kept else "")
         table.add_row(label, seen.takes, seen.gives, *numbers)
-    console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
+    print_table(table, width=120)
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
     total = batch_size * meter.seen["all"].kept + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"

@@ -1,5 +1,6 @@
 """`python -m hms.train`: train one fold of one member; with `-m` a sweep of them."""
 
+from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
 from hms.config import entry_point
@@ -53,16 +54,21 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
     from hms.build import build
     from hms.console import say
     from hms.corpus import fingerprint
+    from hms.errors import DataError
     from hms.results import compare, show
     from hms.runs import is_finished, run_folder
 
     if any(config["show"] for config in configs):
         return
-    folders = [run_folder(config, fingerprint(build(config["data"]).root)) for config in configs]
+    folders = []
+    for config in configs:
+        with suppress(DataError):  # without its corpus a job has no folder; it has said what is wrong
+            folders.append(run_folder(config, fingerprint(build(config["data"]).root)))
     if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
         show(compare(finished))
-    if missing := [str(folder) for folder in folders if not is_finished(folder)]:
-        say("\n".join([f"{len(missing)} of {len(folders)} jobs did not finish:", *missing]))
+    missing = [str(folder) for folder in folders if not is_finished(folder)]
+    if lost := len(configs) - len(folders) + len(missing):
+        say("\n".join([f"{lost} of {len(configs)} jobs did not finish{':' if missing else ''}", *missing]))
 
 
 @entry_point("train", Train, after_sweep=compare_all)

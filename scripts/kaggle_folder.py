@@ -27,6 +27,12 @@ PACKAGES = "antlr4-python3-runtime hydra-core jaxtyping nnaudio omegaconf timm w
 polars; rich, PyYAML, huggingface-hub and what they need are there, too. Lightning and wandb only train."""
 
 
+def want_free(out: Path) -> None:
+    """Raise UserError for a folder of other files, which would be gone."""
+    if out.exists() and not (out / "kaggle_notebook.py").is_file() and any(out.iterdir()):
+        raise UserError(f"--out: want a new folder, or one made here before, got '{out}', which holds other files")
+
+
 def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/` and an ensemble.json that names the runs there; `half` keeps weights as float16."""
     names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
@@ -68,6 +74,7 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other numbers")
     given = parser.parse_args()
     try:
+        want_free(given.out)
         predictors = read_predictors(given.run, given.ensemble)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=given.out.parent) as scratch:

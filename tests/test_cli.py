@@ -176,10 +176,16 @@ def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_mo
     assert f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)" in done.stdout
 
 
-def test_evaluate_wants_a_folder_for_what_several_runs_say(sweep: tuple[Path, str], monkeypatch, capsys):
+def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
+    sweep: tuple[Path, str], monkeypatch, capsys
+):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"], monkeypatch, capsys)
     assert "out: want a folder for what 2 runs say together, got none (out=...)" in said
+    said = said_by("evaluate", ["run=[]"], monkeypatch, capsys)
+    assert "run: want at least one, got none" in said
+    said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
+    assert "batch_size: want at least 1, got 0" in said
 
 
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
@@ -218,6 +224,15 @@ def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple
     assert f"{run / 'fold1_seed0'} is trained already: nothing to do" in done.stderr
     assert f"1 of 2 jobs did not finish:\n{run / 'fold9_seed0'}" in done.stderr
     assert "best first" in done.stdout
+
+
+def test_a_sweep_without_its_corpus_says_what_is_wrong_and_no_more(
+    places: list[str], tmp_path: Path, monkeypatch, capsys
+):
+    words = ["-m", "fold=0,1", "data=competition", f"data.root={tmp_path / 'nowhere'}", *places[2:]]
+    said = said_by("train", words, monkeypatch, capsys)
+    assert f"data.root: want a folder with train.csv, got '{tmp_path / 'nowhere'}' (no such folder)" in said
+    assert said.endswith("2 of 2 jobs did not finish\n")
 
 
 def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(places: list[str], tmp_path: Path):

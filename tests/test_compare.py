@@ -128,10 +128,10 @@ def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monke
 
 
 def test_the_csv_holds_every_figure_and_what_differs(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'table.csv'}", "draws=50"])
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'new/table.csv'}", "draws=50"])
     main()
     capsys.readouterr()
-    best, last = pl.read_csv(tmp_path / "table.csv").to_dicts()
+    best, last = pl.read_csv(tmp_path / "new/table.csv").to_dicts()
     assert (best["run"], best["epochs"], best["rows"], best["difference"]) == (str(runs[1]), 9, 100, None)
     assert (last["folds"], last["seeds"], last["rows"], last["shared_rows"]) == ("0 1", 2, 300, 100)
     assert last["difference_low"] < last["difference"] < last["difference_high"]

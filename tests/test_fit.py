@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from lightning import LightningModule, Trainer
 from omegaconf import OmegaConf
 
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.averaging import Swa, moving_average
 from hms.checkpoint import load_model
 from hms.config import CONF
-from hms.errors import ConfigError, UserError
+from hms.errors import ConfigError, DataError, UserError
 from hms.fit import fit
 from hms.folds import patient_folds
 from hms.inference import probabilities
@@ -113,6 +114,12 @@ def test_a_run_of_another_commit_says_so(config: dict, tmp_path: Path, capsys):
     assert "comes from other versions than the present ones: commit deadbeef" in capsys.readouterr().err
 
 
+def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    open_run(tmp_path / "fold0_seed0", config, "corpus")
+    assert json.loads((tmp_path / "fold0_seed0" / "provenance.json").read_text())["commit"] is None
+
+
 def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     (tmp_path / "evil.pt").write_bytes(b"")
     loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
@@ -121,6 +128,17 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     for model in (loader, method, made, {"_target_": "hms.runs.subprocess.run", "args": ["true"]}):
         torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
         with pytest.raises(ConfigError, match=r"want (a name that starts with|a class or a function|plain values)"):
+            load_model(tmp_path)
+
+
+def test_a_checkpoint_of_another_version_is_named(tmp_path: Path):
+    pair = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}, "order": "listed"}
+    for node, weights, error, message in (
+        (pair, {"gone": torch.zeros(1)}, DataError, "want weights of the model that its config describes, got others"),
+        (pair | {"gone": 1}, {}, ConfigError, r"hms\.montage\.Montage: .* unexpected keyword argument 'gone'"),
+    ):
+        torch.save({"config": {"model": node}, "weights": weights}, tmp_path / "model.ckpt")
+        with pytest.raises(error, match=rf"{tmp_path / 'model.ckpt'}: {message}"):
             load_model(tmp_path)
 
 
@@ -273,6 +291,36 @@ def test_averaging_takes_in_at_least_the_last_epoch():
     assert [Swa(epochs, 0.25).start_epoch for epochs in (1, 2, 8, 14)] == [0, 1, 6, 10]
     with pytest.raises(ValueError, match="share: want more than 0 up to 1, got 0"):
         Swa(8, 0)
+
+
+class Still(Trainer):
+    """A trainer that trains nothing and only says which epoch it is."""
+
+    current_epoch = 0
+
+    def __init__(self):
+        pass
+
+
+def test_until_there_is_an_average_the_present_weights_are_validated_and_kept():
+    module, swa, trainer = LightningModule(), Swa(8, 0.25), Still()
+    module.weight = torch.nn.Parameter(torch.zeros(()))
+    swa.setup(trainer, module, "fit")
+    seen = []
+    for epoch in range(8):
+        trainer.current_epoch = epoch
+        module.weight.data.fill_(epoch + 1.0)
+        swa.on_validation_epoch_start(trainer, module)
+        seen.append(module.weight.item())
+        swa.on_validation_epoch_end(trainer, module)
+        assert module.weight.item() == epoch + 1.0
+        if epoch == 3:
+            swa.on_train_end(trainer, module)  # as where trainer.max_epochs is below epochs
+            assert module.weight.item() == 4.0
+        swa.on_train_epoch_end(trainer, module)
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 7]  # an epoch is taken in after its validation
+    swa.on_train_end(trainer, module)
+    assert module.weight.item() == 7.5
 
 
 def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():

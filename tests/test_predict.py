@@ -162,7 +162,7 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
     members = [f"moved/{runs[0].name}", "other_people.csv.gz", str(runs[1])]
     for mixing in ("linear", "geometric"):
         an_ensemble(tmp_path, members, [0.7, 0, 0.3], mixing)
-        say(f"ensemble={tmp_path}", *of(folder))
+        say(f"ensemble={tmp_path if mixing == 'linear' else tmp_path / 'ensemble.json'}", *of(folder))
         found = read(tmp_path / "submission.csv")
         one, two = (expected(both, found, run) for run in runs)
         mixed = (0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3) ** 0.5
@@ -364,6 +364,13 @@ def test_a_mistake_in_a_submission_is_named(mistake: str, folder: Path, tmp_path
         check_submission(path, folder)
 
 
+def test_a_sample_of_six_digits_is_read_as_the_competition_reads_it(folder: Path, tmp_path: Path):
+    root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
+    sample = root / "sample_submission.csv"
+    pl.read_csv(sample).with_columns(pl.col(VOTE_COLUMNS).round(6)).write_csv(sample)  # sums to 1.000002
+    check_submission(sample, root)
+
+
 def test_a_submission_that_fails_the_check_is_never_there(folder: Path, tmp_path: Path):
     table = read(folder / "sample_submission.csv")
     with pytest.raises(DataError, match="want a sum of 1"):
@@ -429,6 +436,16 @@ def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
     with pytest.raises(UserError, match=r"run: want runs whose folders have different names, got one-1a again"):
         kaggle_folder.copy_runs(read_predictors([str(runs[0]), str(again)], None), tmp_path / "out", False)
+
+
+def test_a_folder_of_other_files_is_not_taken(kaggle_folder: ModuleType, tmp_path: Path):
+    kaggle_folder.want_free(tmp_path / "new")
+    kaggle_folder.want_free(tmp_path)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UserError, match=rf"--out: want a new folder, or one made here before, got '{tmp_path}'"):
+        kaggle_folder.want_free(tmp_path)
+    (tmp_path / "kaggle_notebook.py").touch()
+    kaggle_folder.want_free(tmp_path)
 
 
 def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):

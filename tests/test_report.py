@@ -182,11 +182,11 @@ def hms_report(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_the_command_writes_a_page_and_says_where(run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").symlink_to(run)
-    hms_report(monkeypatch, "run=mine/fold0_seed0", "windows=0", f"out={tmp_path / 'page.html'}")
-    assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
-    assert (tmp_path / "page.html").stat().st_size < 8e6
+    hms_report(monkeypatch, "run=mine/fold0_seed0", "windows=0", f"out={tmp_path / 'new/page.html'}")
+    assert capsys.readouterr().out.strip() == str(tmp_path / "new/page.html")
+    assert (tmp_path / "new/page.html").stat().st_size < 8e6
     kl = score(pl.read_parquet(run / "fold0_seed0/oof.parquet"))["kl"]
-    assert f"<strong>{kl:.3f}</strong>" in (tmp_path / "page.html").read_text()
+    assert f"<strong>{kl:.3f}</strong>" in (tmp_path / "new/page.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ Most patterns mean the same on either side, and the model should think so too. S
 left-right flip also exchanges the regions of the spectrogram, which the original meant to do but did not.
 """
 
+from functools import cache
+
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
-
-_REGION_LEFT_RIGHT = (1, 0, 3, 2)  # LL RL LP RP; a front-back flip keeps every region
 
 
 class BrainFlip:
@@ -34,11 +34,18 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     # Both flips only move channels, so one gather with each window's own order does them together.
     device = batch.eeg.device
     same = torch.arange(batch.eeg.shape[1], device=device)
-    mirrored = torch.where(left_right[:, None], torch.tensor(LEFT_RIGHT, device=device), same)
-    turned = torch.where(front_back[:, None], torch.tensor(FRONT_BACK, device=device), same)
+    mirrored = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
+    turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
     order = mirrored.gather(1, turned)
     eeg = batch.eeg.gather(1, order[:, :, None].expand_as(batch.eeg))
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
-    swapped = batch.spectrogram[:, _REGION_LEFT_RIGHT]
+    # LL RL, LP RP: left and right change places; front to back every region stays.
+    swapped = batch.spectrogram.unflatten(1, (2, 2)).flip(2).flatten(1, 2)
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
+
+
+@cache
+def _partners(index: tuple[int, ...], device: torch.device) -> Int[Tensor, " electrode"]:
+    """Made once for each device: a copy from the CPU waits for everything that a GPU still has to do."""
+    return torch.tensor(index, device=device)

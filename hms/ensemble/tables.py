@@ -4,23 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from hms.bootstrap import told
+from hms.console import print_table
 
 
 def show(held: dict[str, Any]) -> None:
     """Print what ensemble.json holds."""
-    console = Console()
-    console = console if console.is_terminal else Console(width=160)  # without a terminal there is no width to keep to
     names = _short(held["members"])
-    console.print(_scores(held, names))
+    print_table(_scores(held, names), width=160)
     calibration = held["calibration"]
     bias = " ".join(f"{name} {value:+.3f}" for name, value in calibration["bias"].items())
     print(f"Calibration ({held['calibrate']}): temperature {calibration['temperature']:.3f}, bias {bias}")
     if len(names) > 1:
-        console.print(_diversity(held["diversity"], names))
+        print_table(_diversity(held["diversity"], names), width=160)
     if held["prior"] is not None:
         print(_prior(held))
 

@@ -35,6 +35,7 @@ def main(config: dict[str, Any]) -> None:
     subject = of_run(Path(run), stores) if run else of_ensemble(Path(ensemble), stores)
     out = Path(config["out"]) if config["out"] else subject.folder / "report.html"
     text = page(subject, config["windows"], device)
+    out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(out)

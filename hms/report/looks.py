@@ -72,9 +72,10 @@ def _look(title: str, kind: Literal["pair", "region"], names: Iterable[str], cou
 
 def _moved(model: Model, signals: Signals, changed: list[Signals]) -> Float[Tensor, " change"]:
     """KL(prediction || prediction after) of each change, in nats."""
-    before = model.classify(signals).joint.double().log_softmax(dim=1)
+    before = model.classify(signals).joint.cpu().double().log_softmax(dim=1)  # Apple's GPUs have no doubles
     parts = [changed[first : first + _AT_ONCE] for first in range(0, len(changed), _AT_ONCE)]
-    logs = torch.cat([model.classify(_side_by_side(part)).joint for part in parts]).double().log_softmax(dim=1)
+    logits = torch.cat([model.classify(_side_by_side(part)).joint for part in parts])
+    logs = logits.cpu().double().log_softmax(dim=1)
     return (before.exp() * (before - logs)).sum(dim=1).clamp(min=0)
 
 
