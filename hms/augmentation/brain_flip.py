@@ -41,7 +41,8 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
     # LL RL, LP RP: left and right change places; front to back every region stays.
-    swapped = batch.spectrogram.unflatten(1, (2, 2)).flip(2).flatten(1, 2)
+    by_side = batch.spectrogram.reshape(-1, 2, 2, *batch.spectrogram.shape[2:])
+    swapped = by_side.flip(2).reshape_as(batch.spectrogram)
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
 
 
