@@ -36,8 +36,8 @@ def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*m
     return np.stack(np.quantile(means, [outside, 1 - outside], axis=-1), axis=-1)
 
 
-def told(difference: float, ends: Sequence[float], other: str) -> str:
+def told(difference: float, ends: Sequence[float], other: str, digits: int) -> str:
     """A difference with its interval, or that there is none: one whose interval holds 0 may be chance."""
     if ends[0] <= 0 <= ends[1]:
         return f"= {other}"
-    return f"{difference:+.4f} ({ends[0]:+.4f} to {ends[1]:+.4f})"
+    return f"{difference:+.{digits}f} ({ends[0]:+.{digits}f} to {ends[1]:+.{digits}f})"
