@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from scipy import signal
 
 from hms.files import read_eeg
+from hms.labels import CLASSES
 from hms.simulate import geometry
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
@@ -42,7 +43,7 @@ LIMITS = {
     "noise 66-95 Hz (µV/√Hz)": (0.1, 0.7),
     "mains (log10 µV)": (-0.1, 1.2),
 }
-"""Where the median over windows must lie. Sixteen real segments or so differ by this much from another such sample."""
+"""Where the median over windows must lie: about the 95 % bootstrap interval of the real one, wide for twelve."""
 
 SPREAD = {"robust SD (µV)": (2.0, 12.0), "mains (log10 µV)": (8.0, 500.0), "p99 (µV)": (2.0, 12.0)}
 """Ratio of the 90th to the 10th percentile over windows."""
@@ -105,7 +106,7 @@ def simulated() -> list[tuple[str, np.ndarray]]:
         if plan.group == "high" and seen[plan.kind] < 6:
             seen[plan.kind] += 1
             windows.append((f"simulated {plan.kind}", Recording(plan, 0).eeg(0)[:10_000]))
-    return sorted(windows, key=lambda window: window[0])
+    return sorted(windows, key=lambda window: CLASSES.index(window[0].split()[1]))
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ PERIODIC = Question(threshold=0.95, width=0.15, disagreement=0.2)
 LATERAL = Question(threshold=0.27, width=0.07, disagreement=0.08)
 QUESTIONS = (PRESENT, ICTAL, PERIODIC, LATERAL)
 
-LAPSE = 0.01
+LAPSE = 0.022
 """Share of votes that have nothing to do with the EEG: a slip of the hand, another window in mind."""
 
 
