@@ -1,11 +1,13 @@
 """The stages of a model with what comes out of each, how much it has to learn, and how much it computes."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
 from rich.table import Table
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -32,18 +34,20 @@ class _Seen(NamedTuple):
 
 
 def show(node: dict[str, Any], batch_size: int) -> None:
-    """Build the model that a config describes, with random weights, send windows through it, and print its stages.
+    """Build the model that a config describes, send shapes without values through it, and print its stages.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
     pass, in float32, to which weights, gradients and the optimizer's state are added.
     """
-    model: Model = build(without_pretrained(node)).train()
+    shapes = FakeTensorMode()
+    with FakeCopyMode(shapes):
+        model: Model = deepcopy(build(without_pretrained(node)).train())
     meter = _Meter(model)
     stages = {**dict(_stages(model)), "all": model}
     for name, stage in stages.items():
         call = "features" if isinstance(stage, Backbone) else "forward"
         setattr(stage, call, meter.watched(getattr(stage, call), name))
-    with meter.flops, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
+    with shapes, meter.flops, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
         model(_windows(model.reads_spectrogram))
     table = Table(title="Stages, for one window", title_justify="left")
     table.add_column("")
@@ -68,15 +72,15 @@ class _Meter:
     def __init__(self, model: Model):
         self.flops = FlopCounterMode(display=False)
         self.seen: dict[str, _Seen] = {}
-        self._storages = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        self._storages = {p.untyped_storage()._cdata for p in model.parameters()}  # shapes have no address of data
         self._kept = 0
         self._alive: list[Tensor] = []  # or the address of one that is gone could be given to another
 
     def keep(self, tensor: Tensor) -> Tensor:
         """Count what autograd keeps, once for each storage; parameters are there anyway."""
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in self._storages:
-            self._storages.add(storage.data_ptr())
+        if storage._cdata not in self._storages:
+            self._storages.add(storage._cdata)
             self._kept += storage.nbytes()
             self._alive.append(tensor.detach())
         return tensor
@@ -107,11 +111,11 @@ def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
 def _windows(with_spectrogram: bool) -> Batch:
     shape = (_WINDOWS, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
     return Batch(
-        eeg=torch.randn(_WINDOWS, len(ELECTRODES), EEG_WINDOW),
-        spectrogram=torch.rand(shape) if with_spectrogram else None,
-        target=torch.full((_WINDOWS, len(CLASSES)), 1 / len(CLASSES)),
-        weight=torch.ones(_WINDOWS),
-        label_id=torch.arange(_WINDOWS),
+        eeg=torch.empty(_WINDOWS, len(ELECTRODES), EEG_WINDOW),
+        spectrogram=torch.empty(shape) if with_spectrogram else None,
+        target=torch.empty(_WINDOWS, len(CLASSES)),
+        weight=torch.empty(_WINDOWS),
+        label_id=torch.empty(_WINDOWS, dtype=torch.int64),
     )
 
 

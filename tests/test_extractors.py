@@ -164,6 +164,18 @@ def test_an_attention_without_hidden_units_is_refused():
         extractor("spectrogram", attention_hidden=0)
 
 
+def test_a_limit_keeps_an_artefact_from_running_away_in_the_wavenet():
+    given = signals(1)
+    artefact = given._replace(pairs=torch.where(torch.arange(2000) // 50 == 20, 60.0, given.pairs))
+    free, bound = extractor("wavenet").eval(), extractor("wavenet", limit=4).eval()
+    grown = [(one(artefact).tokens - one(given).tokens).norm() for one in (free, bound)]
+    assert grown[0] > 3 * grown[1]
+    small = given._replace(pairs=0.01 * given.pairs)
+    torch.testing.assert_close(free(small).vector, bound(small).vector, atol=1e-4, rtol=1e-3)
+    with pytest.raises(ConfigError, match="limit: want more than 0, or null, got 0"):
+        extractor("wavenet", limit=0)
+
+
 def test_a_shorter_span_of_the_spectrogram_shows_its_centre_only():
     module, given = extractor("spectrogram", span_min=4).eval(), signals(1)
     elsewhere = given.images.clone()

@@ -46,7 +46,7 @@ def extractors() -> dict[str, nn.Module]:
     """One of each kind, on a montage of two pairs."""
     backbone = functools.partial(TinyBackbone, [8, 16], [1, 1])
     montage = Montage({"all": ["Fp1-F7", "O1-T3"]}, "listed")
-    wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, 0.0, False)
+    wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, None, 0.0, False)
     return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 10, 0.0, 8, 0.0)}
 
 

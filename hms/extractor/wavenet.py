@@ -29,9 +29,10 @@ class Wavenet(nn.Module):
     """Signals -> Features, by one WaveNet for each group of the montage, shared by the group's pairs.
 
     Each of the `blocks` has more channels, up to `channels`, and fewer layers, from `layers` down to 1; layer i looks
-    2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read. A
-    pair's token is the mean of its channels over time. `grad_checkpointing` computes each layer twice instead of
-    keeping its inside for the backward pass.
+    2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read.
+    Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), for nothing else bounds
+    what an artefact of 50 SD does to the layers. A pair's token is the mean of its channels over time.
+    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass.
     """
 
     reads_spectrogram = False
@@ -47,6 +48,7 @@ class Wavenet(nn.Module):
         block: Literal["improved", "classic"],
         stride: int,
         span_s: float,
+        limit: float | None,
         dropout: float,
         grad_checkpointing: bool,
     ):
@@ -57,7 +59,9 @@ class Wavenet(nn.Module):
             raise ValueError(f"channels: want at least {_APART + 1}, got {channels}")
         if not 1 <= stride <= span_s * SFREQ_HZ <= EEG_WINDOW:
             raise ValueError(f"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got {stride}, {span_s}")
-        self.span = round(span_s * SFREQ_HZ)
+        if limit is not None and limit <= 0:
+            raise ValueError(f"limit: want more than 0, or null, got {limit}")
+        self.span, self.limit = round(span_s * SFREQ_HZ), limit
         self.sizes = [len(pairs) for pairs in montage.groups.values()]
         self.networks = nn.ModuleDict(
             {
@@ -70,7 +74,10 @@ class Wavenet(nn.Module):
         self.out_features, self.token_features = backbone.out_features, channels
 
     def forward(self, signals: Signals) -> Features:
-        groups = torch.split(central(signals.pairs, self.span), self.sizes, dim=1)
+        pairs = central(signals.pairs, self.span)
+        if self.limit is not None:
+            pairs = self.limit * torch.tanh(pairs / self.limit)
+        groups = torch.split(pairs, self.sizes, dim=1)
         found = torch.cat([network(pairs) for network, pairs in zip(self.networks.values(), groups, strict=True)], 1)
         image = stack(found).contiguous(memory_format=torch.channels_last)
         return Features(self.dropout(self.backbone.pool(self.backbone.features(image))), found.mean(dim=3))
