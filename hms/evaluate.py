@@ -25,8 +25,9 @@ class Evaluate(Prepare):
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
-    """Predict every labelled row with each fold's model, average, score, and write the result into `config["out"]`."""
-    import polars as pl  # these are slow to import; a mistake in the config should not wait for them
+    """Predict every labelled row by the mean of runs, each that of its folds; score, write into `config["out"]`."""
+    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
+    import polars as pl
 
     from hms.bootstrap import bootstrap_means, interval
     from hms.checkpoint import load_model
@@ -52,9 +53,11 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
-    models = [load_model(fold) for fold in folds]
-    found = probabilities(models, store, rows, config["batch_size"], device, config["flips"])
-    table = predictions(rows, None, found)
+    how = (store, rows, config["batch_size"], device, config["flips"])
+    by_run = [
+        probabilities(map(load_model, finished_folds(run)), *how) for run in runs
+    ]  # runs count alike, as in predict
+    table = predictions(rows, None, np.mean(by_run, axis=0))
     scores = score(table, read_truth(folder.root))
     kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
     low, high = interval(bootstrap_means(kl[None], table["patient_id"].to_numpy(), _DRAWS, seed=0))[0].tolist()

@@ -63,6 +63,10 @@ def _model(config: dict[str, Any]) -> Model:
             raise UserError(f"{name}: want {least} or more (below 2^32), got {config[name]}")
     if config["fold"] != "all" and not 0 <= config["fold"] < config["folds"]:
         raise UserError(f"fold: want 0 to {config['folds'] - 1} (folds={config['folds']}) or all, got {config['fold']}")
+    if config["live"] and config["pretrain"]:
+        raise UserError("pretrain: want none with live, whose windows have no subset; got both")
+    if config["live"] and "teacher_labels" in config["augmentation"]:
+        raise UserError("augmentation: no teacher has seen the windows of live; leave teacher_labels out")
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the run; here only to hear what they refuse
@@ -148,7 +152,8 @@ class _Fold(NamedTuple):
         rows = self.held_out.filter(_among(pl.concat(windows)))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
         found = probabilities([self.model], self.store, rows, batch_size, device, flips)
-        teacher = predictions(rows, self.config["fold"], found)
+        fold = None if self.config["live"] else self.config["fold"]  # that learned from no fold of the corpus
+        teacher = predictions(rows, fold, found)
         oof = teacher.filter(_among(self.validation))
         for name, table in (("teacher", teacher), ("oof", oof)):
             with replacing(self.run / f"{name}.parquet") as temporary:

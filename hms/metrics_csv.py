@@ -31,7 +31,7 @@ class MetricsCsv(Callback):
         seconds = round(time.monotonic() - self._began_s, 2)
         self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": rate, "seconds": seconds})
         with replacing(self.path) as temporary:
-            pl.DataFrame(self.rows).write_csv(temporary)
+            pl.DataFrame(self.rows, infer_schema_length=None).write_csv(temporary)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         say(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
 

@@ -32,6 +32,7 @@ from hms.console import say
 from hms.errors import DataError, UserError
 from hms.files import replacing
 from hms.scores import score, show
+from hms.simulate.corpus import FORMAT
 
 _NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
@@ -48,7 +49,8 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
     """Where the fold that `config` describes lives."""
-    counts = json.dumps(settings(config) | {"corpus": fingerprint}, sort_keys=True)
+    told = settings(config) | {"corpus": fingerprint} | ({"simulator": FORMAT} if config["live"] else {})
+    counts = json.dumps(told, sort_keys=True)
     digest = hashlib.blake2b(counts.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
     return Path(config["runs"]) / f"{name}-{digest}" / f"fold{config['fold']}_seed{config['seed']}"

@@ -317,6 +317,14 @@ def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch,
         (["fold=5"], "fold: want 0 to 4 (folds=5) or all, got 5"),
         (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99"),
         (["subset.min_votes=29"], "subset: no row for training in fold 0"),
+        (
+            ["live=simulated", "pretrain=low_votes"],
+            "pretrain: want none with live, whose windows have no subset; got both",
+        ),
+        (
+            ["live=simulated", "augmentation=teacher_labels", "augmentation.teacher_labels.runs=[x]"],
+            "augmentation: no teacher has seen the windows of live; leave teacher_labels out",
+        ),
         (["extractor.stft.hop_length=0"], "hms.extractor.stft.Stft: hop_length: want at least 1, got 0"),
         (["backbone=hgnetv2", "backbone.weights=nowhere"], "backbone.weights: want a file or a folder with weights of"),
         (

@@ -96,7 +96,7 @@ def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
         raise DataError(f"{path}: {_row(unknown)} is not in {labels} ({len(unknown)} of {len(found)} rows)")
     if len(told) == len(VOTE_COLUMNS):  # as counts or as shares
         differs = pl.any_horizontal((_share("their_", name) - _share("", name)).abs() > 1e-3 for name in told)
-        odd = found.filter(differs)
+        odd = found.filter(differs.fill_null(True))  # votes that are missing are no votes of these experts
         if not odd.is_empty():
             raise DataError(f"{path}: {_row(odd)}: want the votes of {labels}, got others ({len(odd)} rows)")
     return _checked(path, found.with_columns(fold=pl.lit(None, pl.Int64)).select(*_ABOUT, *CLASSES))
