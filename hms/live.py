@@ -29,26 +29,34 @@ _OWN_STREAM = 20  # of the seed: no corpus draws from it
 class SimulatedWindows:
     """How to simulate the `windows` of each epoch.
 
-    `kinds` says what share of them is meant as each class; weak patterns still end as "other". `target` is the share of
-    a panel's votes, or the expected one of all experts, which lacks the noise of a finite panel. `workers` processes
-    render: null for one per core, 0 for none beside the training itself.
+    `kinds` says what share of them is meant as each class; weak patterns still end as "other". A share `plain` of them
+    has a background without rhythms, the rest any. `target` is the share of a panel's votes, or the expected one of all
+    experts, which lacks the noise of a finite panel. `workers` processes render: null for one per core, 0 for none
+    beside the training itself.
     """
 
     def __init__(
-        self, windows: int, kinds: dict[str, float], target: Literal["votes", "expected"], workers: int | None
+        self,
+        windows: int,
+        kinds: dict[str, float],
+        plain: float,
+        target: Literal["votes", "expected"],
+        workers: int | None,
     ):
         if windows < 1:
             raise ValueError(f"windows: want at least 1, got {windows}")
+        if not 0 <= plain <= 1:
+            raise ValueError(f"plain: want a share, 0 to 1, got {plain}")
         if workers is not None and workers < 0:
             raise ValueError(f"workers: want 0 or more, got {workers}")
         if {*kinds} != {*CLASSES} or min(kinds.values()) < 0 or not sum(kinds.values()) > 0:
             raise ValueError(f"kinds: want a share, 0 or more, of each of {', '.join(CLASSES)}, got {kinds}")
         self.windows, self.target, self.workers = windows, target, workers
-        self.kinds = kinds
+        self.kinds, self.plain = kinds, plain
 
     def loader(self, batch_size: int, seed: int, with_spectrogram: bool) -> DataLoader[Batch]:
         """Endlessly many windows, epoch by epoch, in batches."""
-        rendered = Rendered(seed, self.kinds, self.target, with_spectrogram)
+        rendered = Rendered(seed, self.kinds, self.plain, self.target, with_spectrogram)
         order = Numbers(self.windows)
         workers = cores() if self.workers is None else self.workers
         return _Loader(
@@ -69,8 +77,14 @@ class Rendered(Dataset[Batch]):
     """Simulated windows by their number, each the same whoever renders it; an item is a batch."""
 
     def __init__(
-        self, seed: int, kinds: dict[str, float], target: Literal["votes", "expected"], with_spectrogram: bool
+        self,
+        seed: int,
+        kinds: dict[str, float],
+        plain: float,
+        target: Literal["votes", "expected"],
+        with_spectrogram: bool,
     ):
+        self._plain = plain
         self._seed, self._target, self._with_spectrogram = seed, target, with_spectrogram
         self._kinds = [*KIND_SHARES["high"]]
         self._edges = np.array([*accumulate(kinds[kind] for kind in self._kinds)])
@@ -101,7 +115,7 @@ class Rendered(Dataset[Batch]):
     def _window(self, number: int) -> Window:
         rng = stream(self._seed, _OWN_STREAM, number)
         kind = self._kinds[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], side="right"))]
-        return render_window(rng, kind, self._with_spectrogram)
+        return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._plain))
 
 
 class Numbers(Sampler[int]):

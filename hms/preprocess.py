@@ -32,7 +32,8 @@ class Preprocess(nn.Module):
 
     `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to +-`clip_uv`,
     after these filters if there are any. `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
-    `scale` divides by `scale_uv` ("fixed") or by the median pair's robust SD in the window ("window").
+    `scale` divides by `scale_uv` ("fixed"), by the median pair's robust SD in the window ("window"), or by the
+    geometric mean of both ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold).
     """
 
     lowpass: Tensor
@@ -47,7 +48,7 @@ class Preprocess(nn.Module):
         notch_hz: list[float],
         lowpass_hz: float,
         lowpass_order: int,
-        scale: Literal["fixed", "window"],
+        scale: Literal["fixed", "window", "compressed"],
         scale_uv: float,
     ):
         super().__init__()
@@ -76,9 +77,15 @@ class Preprocess(nn.Module):
             else:  # clipped mains would be a square wave, whose harmonics no filter takes out: clip what is left
                 pairs = self._without_offset_and_mains(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
-            pairs = pairs / (_spread_uv(pairs) if self.scale == "window" else self.scale_uv)
+            pairs = pairs / self._divisor_uv(pairs)
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
         return Signals(pairs, images, batch.target, batch.weight)
+
+    def _divisor_uv(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"] | float:
+        if self.scale == "fixed":
+            return self.scale_uv
+        own = _spread_uv(pairs)
+        return own if self.scale == "window" else (own * self.scale_uv).sqrt()
 
     def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")

@@ -19,6 +19,7 @@ from hms.fit import fit
 from hms.labels import CLASSES, vote_weight
 from hms.live import Numbers, Rendered, SimulatedWindows
 from hms.runs import learned_from_corpus, run_folder
+from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
 from hms.spectrogram_recipe import regional_spectrogram
@@ -28,8 +29,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
 EVEN = dict.fromkeys(CLASSES, 1.0)
 
 
-def rendered(seed: int = 0, target: str = "votes", with_spectrogram: bool = False, **kinds: float) -> Rendered:
-    return Rendered(seed, kinds or EVEN, target, with_spectrogram)
+def rendered(
+    seed: int = 0, target: str = "votes", with_spectrogram: bool = False, plain: float = 0.0, **kinds: float
+) -> Rendered:
+    return Rendered(seed, kinds or EVEN, plain, target, with_spectrogram)
 
 
 def test_a_window_depends_on_the_seed_and_its_number_alone():
@@ -49,7 +52,7 @@ def test_every_epoch_has_windows_of_its_own():
         numbers.set_epoch(epoch)
         drawn += numbers
     assert drawn == [*range(15)]
-    loader = SimulatedWindows(2, EVEN, "votes", workers=0).loader(2, seed=0, with_spectrogram=False)
+    loader = SimulatedWindows(2, EVEN, 0.0, "votes", workers=0).loader(2, seed=0, with_spectrogram=False)
     (first,) = loader
     loader.sampler.set_epoch(1)
     (second,) = loader
@@ -71,6 +74,15 @@ def test_kinds_say_what_is_simulated():
     for name in ("lpd", "other"):
         batch = rendered(target="expected", **(dict.fromkeys(CLASSES, 0.0) | {name: 1.0})).__getitems__(range(12))
         assert int(batch.target.mean(dim=0).argmax()) == CLASSES.index(name)
+
+
+def test_plain_windows_have_a_background_without_rhythms():
+    assert torch.equal(rendered(plain=1.0)[0].eeg.isnan(), rendered()[0].eeg.isnan())
+    assert not equal(rendered(plain=1.0)[0], rendered()[0])
+    brains = [draw_brain(np.random.default_rng(seed), plain=True) for seed in range(40)]
+    assert not any(brain.rhythms or brain.asleep or brain.suppressed for brain in brains)
+    with pytest.raises(ValueError, match="plain: want a share, 0 to 1, got 2"):
+        SimulatedWindows(2, EVEN, 2, "votes", workers=0)
 
 
 def test_live_windows_are_of_the_kinds_of_a_corpus_unless_told_otherwise():

@@ -194,6 +194,14 @@ def test_mixed_precision_starts_after_preprocessing(option: str):
     assert torch.equal(mixed.images, preprocess(option)(given).images)
 
 
+def test_a_compressed_scale_keeps_half_of_the_ratio_between_a_loud_window_and_a_quiet_one():
+    torch.manual_seed(0)
+    noise = torch.randn(1, 20, 10000) * torch.tensor([4.0, 100.0])[:, None, None]
+    given = Batch(noise, None, torch.full((2, 6), 1 / 6), torch.ones(2), torch.arange(2))
+    quiet, loud = preprocess("clinical", scale="compressed")(given).pairs.std(dim=(1, 2))
+    assert loud / quiet == pytest.approx(5.0, rel=0.05)
+
+
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
     torch.manual_seed(0)
     noise = torch.randn(3, 20, 10000) * torch.tensor([5.0, 50.0, 0.01])[:, None, None]

@@ -9,13 +9,13 @@ from scipy import signal
 from hms.electrodes import SCALP
 from hms.labels import CLASSES
 from hms.simulate import geometry, mimics
-from hms.simulate.artefacts import Artefacts
-from hms.simulate.clock import Clock, Span
+from hms.simulate.artefacts import Artefacts, _convulsion
+from hms.simulate.clock import Clock, Curve, Span, gate
 from hms.simulate.equipment import draw_equipment
 from hms.simulate.experts import draw_pool, truth
 from hms.simulate.findings import measure
 from hms.simulate.kinds import draw_pattern
-from hms.simulate.movement import chewing
+from hms.simulate.movement import chewing, pulling
 from hms.simulate.noise import SLOW_HZ, coloured
 from hms.simulate.sleep import draw_sleep
 from hms.simulate.sources import Train, together
@@ -120,3 +120,31 @@ def test_every_mimic_is_drawn_and_some_recordings_have_none():
     brief = [np.median(np.diff(pattern.active.knots_s.reshape(-1, 4)[:, [0, 3]], axis=1)) for pattern in there
              if len(pattern.active.knots_s) >= 4]  # fmt: skip
     assert min(brief) < 4 < max(brief)
+
+
+def test_the_third_harmonic_of_60_hz_lies_at_20_hz_in_the_eeg_and_that_of_50_hz_nowhere_new():
+    equipment = replace(draw_equipment(np.random.default_rng(0), OVER), harmonic=0.02, mains_uv=np.full(20, 3000.0))
+    clock = Clock(0.0, 10_000, 200)
+    hum = replace(equipment, mains_hz=60.02).hum(clock)
+    hz, power = signal.periodogram(hum, 200, window="hann")
+    assert hz[power.mean(axis=0).argmax()] == pytest.approx(19.94, abs=0.03)
+    np.testing.assert_allclose(hum.std(axis=1), 0.02 * 3000 / np.sqrt(2), rtol=0.02)
+    assert not replace(equipment, mains_hz=50.02).hum(clock).any()
+
+
+def test_muscle_and_movement_of_a_motor_seizure_end_with_it():
+    seizing = gate(np.array([[100.0, 140.0]]), rise_s=1.0)
+    muscle = _convulsion(np.random.default_rng(0), OVER, seizing)
+    pulls = pulling(np.random.default_rng(0), OVER, seizing)
+    times_s = np.arange(0.0, 600.0, 0.1)
+    for source in (muscle, *pulls):
+        size = np.abs(source.curve.at(times_s))
+        assert size[(times_s > 101) & (times_s < 139)].max() > 0
+        assert not size[(times_s < 99.5) | (times_s > 140.5)].any()
+
+
+def test_the_product_of_two_curves_is_exact_at_the_knots_of_both():
+    one, other = Curve(np.array([0.0, 2.0]), np.array([0.0, 4.0])), Curve(np.array([1.0, 3.0]), np.array([1.0, 2.0]))
+    product = one.times(other)
+    np.testing.assert_allclose(product.knots_s, [0, 1, 2, 3])
+    np.testing.assert_allclose(product.values, [0, 2, 6, 8])

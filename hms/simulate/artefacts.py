@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import SCALP
+from hms.electrodes import POSITIONS, SCALP
 from hms.simulate import geometry
-from hms.simulate.clock import Clock, Curve, Span, alternate, gate, log_uniform, poisson_times, wander
-from hms.simulate.movement import blinks, chewing, eye_movements, shaking
+from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, log_uniform, poisson_times, wander
+from hms.simulate.movement import blinks, chewing, eye_movements, pulling, shaking
 from hms.simulate.noise import coloured
 from hms.simulate.sources import Drift, Train, together
 from hms.simulate.wavelet import Wavelet
@@ -60,8 +60,11 @@ def _muscle_power(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " fr
     return 1.2 / 70 / (1 + (28 / hz) ** 4)
 
 
-def draw_artefacts(rng: np.random.Generator, over: Span, rich: bool) -> Artefacts:
-    """The artefacts of one recording; a rich one is of a restless patient or one under care."""
+def draw_artefacts(rng: np.random.Generator, over: Span, rich: bool, seizing: Curve | None) -> Artefacts:
+    """The artefacts of one recording; a rich one is of a restless patient or one under care.
+
+    Every third patient who is `seizing` (1, else 0) moves with it: tonic muscle, then jerks of the clonic phase.
+    """
     busy = 2.0 if rich else 1.0
     waves: list[Train | Drift] = []
     muscles: list[Drift] = []
@@ -79,6 +82,11 @@ def draw_artefacts(rng: np.random.Generator, over: Span, rich: bool) -> Artefact
         waves.append(tongue)
     if rng.random() < 0.7 * busy:  # the rest is relaxed or paralysed
         muscles.append(_tension(rng, over, busy))
+    if rich and rng.random() < 0.5:
+        waves.extend(pulling(rng, over, constant(1.0)))
+    if seizing is not None and rng.random() < 0.33:
+        waves.extend(pulling(rng, over, seizing))
+        muscles.append(_convulsion(rng, over, seizing))
     waves.extend(_pops(rng, over, 0.004 * busy))
     return Artefacts(tuple(waves), tuple(muscles), _heart(rng, over), _heart_size(rng))
 
@@ -111,6 +119,14 @@ def _tension(rng: np.random.Generator, over: Span, busy: float) -> Drift:
     size_uv = busy * np.exp(rng.normal(np.log(3.5), 0.9)) * np.exp(rng.normal(0, 0.5, len(SCALP)))
     field = (_MUSCLE * np.minimum(size_uv, 60)).astype(np.float32)
     return Drift(field, Curve(bursts.knots_s, tone + (1 - tone) * bursts.values))
+
+
+def _convulsion(rng: np.random.Generator, over: Span, seizing: Curve) -> Drift:
+    """Muscle of a motor seizure: 5-60 µV at the temples, on both sides or mostly on one."""
+    sides = np.where(POSITIONS[:, 0] < 0, *rng.permutation([1.0, rng.uniform(0.1, 1.0)]))
+    field = (np.exp(rng.uniform(np.log(5), np.log(60))) * sides * _MUSCLE).astype(np.float32)
+    jerks = wander(rng, over, timescale_s=rng.uniform(0.3, 3.0), sd=0.5)
+    return Drift(field, Curve(jerks.knots_s, np.exp(jerks.values)).times(seizing))
 
 
 def _heart(rng: np.random.Generator, over: Span) -> Train:

@@ -44,19 +44,22 @@ class Brain:
     asleep: bool
 
 
-def draw_brain(rng: np.random.Generator) -> Brain:
-    """One patient: amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2)."""
-    asleep = bool(rng.random() < 0.12)
-    gain = np.exp(rng.normal(0, 0.2, 19)).astype(np.float32)  # skull thickness, electrode distance, breach
+def draw_brain(rng: np.random.Generator, plain: bool = False) -> Brain:
+    """One patient: amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2).
+
+    A `plain` one has the 1/f spectrum alone, no rhythms, sleep or burst suppression, and electrodes of equal gain.
+    """
+    asleep = bool(rng.random() < 0.12) and not plain
+    gain = np.exp(rng.normal(0, 0 if plain else 0.2, 19)).astype(np.float32)  # skull, electrode distance, breach
     return Brain(
         amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
         slope=rng.uniform(1.6, 3.1),
         knee_hz=rng.uniform(0.4, 1.8),
         floor_uv2_per_hz=float(np.exp(rng.normal(np.log(0.02), 1.0))),  # amplifier and electrode noise
         mixing=geometry.mixing(rng.uniform(0.33, 0.75)) * gain[:, None],
-        rhythms=tuple(_draw_rhythms(rng, asleep)),
+        rhythms=() if plain else tuple(_draw_rhythms(rng, asleep)),
         breathing=rng.uniform(0.08, 0.25),
-        suppressed=bool(rng.random() < 0.06),
+        suppressed=bool(rng.random() < 0.06) and not plain,
         asleep=asleep,
     )
 

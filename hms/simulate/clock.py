@@ -36,6 +36,11 @@ class Curve(NamedTuple):
         """Value at each moment."""
         return np.interp(times_s, self.knots_s, self.values)
 
+    def times(self, other: "Curve") -> "Curve":
+        """The product at the knots of both, straight lines between."""
+        knots_s = np.union1d(self.knots_s, other.knots_s)
+        return Curve(knots_s, self.at(knots_s) * other.at(knots_s))
+
 
 class Span(NamedTuple):
     """From `start_s` to `end_s`."""

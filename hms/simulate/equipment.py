@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import ELECTRODES, SCALP
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, Span, alternate, gate
 from hms.simulate.noise import coloured
@@ -19,6 +19,7 @@ class Equipment:
     mains_hz: float
     mains_uv: Float[np.ndarray, " 20"]  # amplitude at each electrode
     mains_phase: Float[np.ndarray, " 20"]
+    harmonic: float  # the third harmonic's share of it
     bad_electrode: int  # index into SCALP, -1: none
     bad_uv: float
     bad_contact: Curve
@@ -34,33 +35,50 @@ class Equipment:
             total[self.bad_electrode] = self.bad_uv * noise * self.bad_contact.at(clock.times_s()).astype(np.float32)
         return total
 
+    def hum(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
+        """What of the mains lies within the EEG's own band: at 200 Hz the third harmonic of 60 Hz is an alias of 20 Hz.
+
+        That of 50 Hz falls on 50 Hz, where the mains are already.
+        """
+        alias_hz = abs(SFREQ_HZ - 3 * self.mains_hz)
+        if alias_hz > 21:
+            return np.zeros((len(SCALP), clock.samples), np.float32)
+        return self._sines(self.harmonic * self.mains_uv, 3 * self.mains_phase, alias_hz, clock)[: len(SCALP)]
+
     def record(
         self, eeg: Float[np.ndarray, "electrode time"], clock: Clock, mains: bool
     ) -> Float[np.ndarray, "20 time"]:
         """What the file holds of an EEG with 20 channels. The spectrogram's filter removes mains: it can do without."""
-        times_s = clock.times_s()
         if self.bridged_pair >= 0:
             both = geometry.PAIRS[self.bridged_pair]
             eeg = eeg.copy()
             eeg[both] = eeg[both].mean(axis=0)
         recorded = eeg + self.offset_uv[:, None]
         if mains:
-            angle = 2 * np.pi * self.mains_hz * times_s
-            sine, cosine = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
-            recorded += (self.mains_uv * np.cos(self.mains_phase))[:, None] * sine
-            recorded += (self.mains_uv * np.sin(self.mains_phase))[:, None] * cosine
+            recorded += self._sines(self.mains_uv, self.mains_phase, self.mains_hz, clock)
         if self.dead_electrode >= 0:
             recorded[self.dead_electrode] = 0.0
+        times_s = clock.times_s()
         for start_s, end_s in self.missing:
             recorded[:, (times_s >= start_s) & (times_s < end_s)] = np.nan
         return recorded
 
+    @staticmethod
+    def _sines(
+        size_uv: Float[np.ndarray, " 20"], phase: Float[np.ndarray, " 20"], hz: float, clock: Clock
+    ) -> Float[np.ndarray, "20 time"]:
+        angle = 2 * np.pi * hz * clock.times_s()
+        sine, cosine = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
+        return (size_uv * np.cos(phase))[:, None] * sine + (size_uv * np.sin(phase))[:, None] * cosine
+
 
 def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
-    """One recording's: offsets 4-104 µV; mains mostly of some µV, hundreds where the ground is loose; few faults."""
+    """One recording's: offsets 4-104 µV; few faults; mains mostly of some µV, hundreds where the ground is loose,
+    thousands, in which the EEG drowns, where it is off."""
     channels = len(ELECTRODES)
     offset = rng.normal(0, np.exp(rng.normal(np.log(20), 0.8)), channels)
-    size_uv = np.exp(rng.normal(np.log(200.0), 1.0) if rng.random() < 0.15 else rng.normal(np.log(5.0), 1.1))
+    ground = rng.choice(["good", "loose", "off"], p=[0.84, 0.13, 0.03])
+    size_uv = {"good": 5.0, "loose": 200.0, "off": 1500.0}[ground] * np.exp(rng.normal(0, 1.0))
     mains = size_uv * np.exp(rng.normal(0, 0.7, channels))
     # One source, so nearly one phase; it turns with each cable's impedance.
     phase = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.5, channels)
@@ -74,9 +92,11 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
         missing = np.stack([start_s, start_s + np.exp(rng.uniform(np.log(0.1), np.log(26), len(start_s)))], axis=1)
     return Equipment(
         offset_uv=offset.astype(np.float32),
-        mains_hz=60.0 if rng.random() < 0.85 else 50.0,
+        # Grids keep their frequency within some hundredths of a hertz, and so do clocks of amplifiers.
+        mains_hz=(60.0 if rng.random() < 0.85 else 50.0) * (1 + rng.normal(0, 4e-4)),
         mains_uv=np.minimum(mains, 4000).astype(np.float32),
         mains_phase=phase.astype(np.float32),
+        harmonic=float(np.exp(rng.uniform(np.log(0.002), np.log(0.05)))),
         bad_electrode=bad,
         bad_uv=float(np.exp(rng.uniform(np.log(20), np.log(200)))),
         bad_contact=gate(alternate(rng, over, (5.0, 60.0), (5.0, 200.0)), rise_s=0.5),

@@ -74,16 +74,17 @@ def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
 
 def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, presence: Presence) -> Cycle:
     if kind == "seizure":
-        # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves, up to the alpha band.
-        base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(10.0)))
+        # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves; at their onset ictal
+        # rhythms reach the beta band.
+        base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(16.0)))
         jitter = rng.uniform(0.02, 0.06)
     elif kind in ("lpd", "gpd"):
         base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
         jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
     else:  # rhythmic delta: 0.5-4 Hz by definition, mostly near 2
-        base_hz = np.clip(np.exp(rng.normal(np.log(1.6), 0.3)), 0.7, 3.2)
+        base_hz = np.clip(np.exp(rng.normal(np.log(1.5), 0.38)), 0.5, 3.3)
         jitter = 0.05
-    drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.2 if kind in ("lrda", "grda") else 0.08))
+    drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if kind in ("lrda", "grda") else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
     change = (
         drift.values + minutes.at(drift.knots_s) + _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from hms.electrodes import SCALP
 from hms.simulate import geometry
-from hms.simulate.clock import Curve, Span, alternate, gate, poisson_times
+from hms.simulate.clock import Curve, Span, alternate, gate, poisson_times, wander
 from hms.simulate.sources import Drift, Train
 from hms.simulate.wavelet import Wavelet
 
@@ -51,6 +51,17 @@ def chewing(rng: np.random.Generator, over: Span) -> tuple[Drift, Train]:
     muscle = Drift((rng.uniform(10, 50) * _JAW).astype(np.float32), bursts)
     wave = (Wavelet(0.1 * period_s, 0.18 * period_s, 1.0), Wavelet(0.5 * period_s, 0.2 * period_s, -0.5))
     return muscle, Train(geometry.source(65.0, 0.0, 0.7), chews, rng.uniform(10, 60) * sizes, wave)
+
+
+def pulling(rng: np.random.Generator, over: Span, when: Curve) -> tuple[Drift, ...]:
+    """The head moves and cables pull: swings of 50-400 µV, a second or so long, of a few electrodes at a time."""
+    swings = []
+    for _ in range(rng.integers(2, 5)):
+        field = geometry.source(rng.uniform(40.0, 95.0), rng.uniform(-180.0, 180.0), rng.uniform(0.2, 0.5))
+        swing = wander(rng, over, timescale_s=rng.uniform(0.6, 2.0), sd=rng.uniform(30, 150))
+        bouts = gate(alternate(rng, over, (1.0, 6.0), (1.0, 15.0)), rise_s=0.3)
+        swings.append(Drift(field, swing.times(when).times(bouts)))
+    return tuple(swings)
 
 
 def shaking(rng: np.random.Generator, over: Span) -> Train:

@@ -39,9 +39,10 @@ class Recording:
     """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone.
 
     With `only` it is as long as ever, but noise is made for these seconds alone: for their EEG, not for a spectrogram.
+    `plain` gives it a background without rhythms.
     """
 
-    def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None):
+    def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None, plain: bool = False):
         self.plan = plan
         self.seed = seed
         self.duration_s = 600 + plan.last_offset_s
@@ -49,11 +50,13 @@ class Recording:
         part = only or over
         self.slow_clock = Clock(part.start_s, round((part.end_s - part.start_s) * SLOW_HZ), SLOW_HZ)
         rng = self.stream("state")
-        self.brain = draw_brain(self.stream("patient"))
+        self.brain = draw_brain(self.stream("patient"), plain)
         self.background = draw_background(rng, self.brain, over)
-        self.artefacts = draw_artefacts(rng, over, rich=bool(rng.random() < (0.3 if plan.kind == "other" else 0.12)))
-        self.equipment = draw_equipment(rng, over)
         self.pattern = self._draw_pattern(rng, over)
+        rich = bool(rng.random() < (0.3 if plan.kind == "other" else 0.12))
+        seizing = self.pattern.active if self.pattern is not None and plan.kind == "seizure" else None
+        self.artefacts = draw_artefacts(rng, over, rich, seizing)
+        self.equipment = draw_equipment(rng, over)
 
     def stream(self, purpose: Purpose, number: int = 0) -> np.random.Generator:
         """Random numbers for one purpose: the patient's, the pool's, or this recording's own."""
@@ -68,9 +71,13 @@ class Recording:
         centres_s = np.array([EEG_LEADS_S + eeg.start_s + 25.0 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
             return draw_mimic(rng, over, centres_s, self.brain.amplitude_uv)
-        # Real peaks over background: rhythmic delta 3.8, all others 4.6.
+        # Real peaks over background: rhythmic delta 3.8, all others 4.6. A seizure has voltages of its own, however
+        # low the background.
         contrast = np.exp(rng.normal(np.log(3.8 if self.plan.kind in ("lrda", "grda") else 4.6), 0.55))
-        peak_uv = min(contrast * self.brain.amplitude_uv, 450.0)
+        peak_uv = contrast * self.brain.amplitude_uv
+        if self.plan.kind == "seizure" and rng.random() < 0.4:
+            peak_uv = np.exp(rng.normal(np.log(180.0), 0.5))
+        peak_uv = min(peak_uv, 600.0)
         return draw_pattern(rng, self.plan.kind, over, centres_s).sized(peak_uv, centres_s[0])
 
     @cached_property
@@ -84,7 +91,7 @@ class Recording:
     @cached_property
     def _slow_rest(self) -> Float[np.ndarray, "19 slow_time"]:
         """Everything but the pattern, at the slow rate."""
-        return self._slow_noise + self.artefacts.render(self.slow_clock)
+        return self._slow_noise + self.artefacts.render(self.slow_clock) + self.equipment.hum(self.slow_clock)
 
     def findings(self, centre_s: float) -> Findings:
         """What there is to see in the ten seconds around a moment."""
@@ -100,6 +107,7 @@ class Recording:
         channels[:-1] += self.background.render(rng, clock, fast=True)
         channels[:-1] += self.artefacts.muscle(rng, clock, fast=True)
         channels[:-1] += self.artefacts.render(clock)
+        channels[:-1] += self.equipment.hum(clock)
         if self.pattern is not None:
             channels[:-1] += self.pattern.render(clock)
         channels[-1] = self.artefacts.heart_channel(clock)

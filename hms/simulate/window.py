@@ -25,11 +25,13 @@ class Window(NamedTuple):
     """Of train.csv, and the true probabilities in columns named as the classes."""
 
 
-def render_window(rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool) -> Window:
-    """A window of a patient and with experts that no other window has, meant as `kind`."""
+def render_window(
+    rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool, plain: bool = False
+) -> Window:
+    """A window of a patient and with experts that no other window has, meant as `kind`; `plain`: see draw_brain."""
     plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
     only = None if with_spectrogram else Span(EEG_LEADS_S - _AROUND_S, EEG_LEADS_S + 50.0 + _AROUND_S)
-    recording = Recording(plan, seed, only)
+    recording = Recording(plan, seed, only, plain)
     eeg = recording.eeg(0)
     (row,) = label_rows(recording)
     return Window(eeg, recording.spectrogram([eeg]) if with_spectrogram else None, row)
