@@ -9,9 +9,6 @@ from hms.config import entry_point
 from hms.errors import DataError, UserError
 from hms.prepare import Prepare
 
-_DRAWS = 10_000
-"""Of the bootstrap over patients."""
-
 
 class Evaluate(Prepare):
     """The keys of conf/evaluate.yaml; their values live there."""
@@ -22,6 +19,8 @@ class Evaluate(Prepare):
     batch_size: int
     accelerator: str
     flips: bool
+    seed: int
+    draws: int
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +41,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
     if config["batch_size"] < 1:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
+    if config["draws"] < 1:
+        raise UserError(f"draws: want at least 1, got {config['draws']}")
     runs = named_runs(config["run"])
     if config["out"] is None and len(runs) > 1:
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
@@ -60,7 +61,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     table = predictions(rows, None, np.mean(by_run, axis=0))
     scores = score(table, read_truth(folder.root))
     kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
-    low, high = interval(bootstrap_means(kl[None], table["patient_id"].to_numpy(), _DRAWS, seed=0))[0].tolist()
+    means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])
+    low, high = interval(means)[0].tolist()
     scores |= {"kl_interval": [low, high], "members": [str(fold) for fold in folds]}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")

@@ -51,10 +51,7 @@ def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
         },
     }
     if truth is not None:
-        known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
-        if known.null_count().sum_horizontal().item():
-            raise DataError("truth.parquet: want every label_id of train.csv, got only some of them")
-        scores["oracle"] = float(kl_divergence(target, known.select(CLASSES).to_numpy()).mean())
+        scores["oracle"] = float(kl_divergence(target, truth_of(table, truth)).mean())
         scores["gap_closed"] = gap_closed(scores["kl"], scores["prior"], scores["oracle"])
     return scores
 
@@ -68,6 +65,14 @@ def read_truth(root: Path) -> pl.DataFrame | None:
         return pl.read_parquet(path, columns=["label_id", *CLASSES])
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: no table of label_id and six probabilities ({first_line(error)})") from None
+
+
+def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+    """The true probabilities of a table's rows. Raises DataError for a truth that lacks one."""
+    known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
+    if known.null_count().sum_horizontal().item():
+        raise DataError("truth.parquet: want every label_id that was predicted, got only some of them")
+    return known.select(CLASSES).to_numpy()
 
 
 def show(rows: dict[str, Scores], title: str) -> None:

@@ -185,6 +185,8 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
     assert "run: want at least one, got none" in said
     said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
     assert "batch_size: want at least 1, got 0" in said
+    said = said_by("evaluate", [f"run={run}", "draws=0"], monkeypatch, capsys)
+    assert "draws: want at least 1, got 0" in said
 
 
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):

@@ -7,9 +7,9 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.bootstrap import bootstrap_means, interval
-from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, uniform_kl
+from hms.scores import truth_of
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Numbers of votes, from and to."""
@@ -68,10 +68,7 @@ def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
     target = target_of(votes)
     oracle = None
     if truth is not None:
-        known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
-        if known.null_count().sum_horizontal().item():
-            raise DataError("truth.parquet: want every label_id that was predicted, got only some of them")
-        oracle = pl.Series(kl_divergence(target, known.select(CLASSES).to_numpy()))
+        oracle = pl.Series(kl_divergence(target, truth_of(table, truth)))
     return table.with_columns(
         kl=pl.Series(kl_divergence(target, prediction)),
         prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
