@@ -1,14 +1,18 @@
 """Votes follow the findings; over many experts they are the truth; the corpus has the real prior and agreement."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
+from hms.simulate.clock import Clock, Curve, Span, constant
 from hms.simulate.corpus import SIZES
 from hms.simulate.experts import draw_panel, draw_pool, truth, vote
-from hms.simulate.findings import Findings
+from hms.simulate.findings import Findings, measure
+from hms.simulate.kinds import draw_pattern
+from hms.simulate.noise import SLOW_HZ
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording
 from hms.simulate.rows import label_rows
@@ -61,6 +65,18 @@ def test_too_few_cycles_are_no_pattern():
     assert truth(CLEAR["lpd"]._replace(cycles=0.5), pool())[1] < truth(CLEAR["lpd"], pool())[1] - 0.2
 
 
+def test_a_pattern_that_is_large_elsewhere_in_the_window_is_seen_in_its_faint_beginning():
+    rest = np.random.default_rng(0).standard_normal((19, 30_600)).astype(np.float32)
+    clock = Clock(-6.0, 30_600, SLOW_HZ)
+    pattern = draw_pattern(np.random.default_rng(0), "grda", Span(-6.0, 606.0), np.array([300.0])).sized(5.0, 300.0)
+    even = replace(pattern, active=constant(1.0), log_size=constant(0.0))
+    grows = replace(even, log_size=Curve(np.array([304.0, 316.0]), np.array([0.0, 1.5])))
+    dies = replace(grows, active=Curve(np.array([305.0, 306.0]), np.array([1.0, 0.0])))
+    alike, larger, gone = (measure(one, rest, clock, 300.0).log_contrast for one in (even, grows, dies))
+    assert larger == pytest.approx(alike + 1.4, abs=0.2)
+    assert gone == pytest.approx(alike, abs=0.15)
+
+
 def test_evolution_makes_a_slower_rhythm_ictal():
     slow = CLEAR["grda"]._replace(frequency_hz=2.4, cycles=24.0)
     assert truth(slow._replace(evolution=0.6), pool())[0] > truth(slow, pool())[0] + 0.3
@@ -94,7 +110,7 @@ def test_the_constant_prior_is_as_bad_as_on_the_real_data(judged):
 
 
 def test_the_truth_leaves_only_the_noise_of_few_votes(judged):
-    assert 0.06 < divergence(*judged) < 0.13
+    assert 0.06 < divergence(*judged) < 0.14
 
 
 def test_classes_are_as_frequent_as_in_the_real_data(judged):

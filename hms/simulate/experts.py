@@ -27,13 +27,13 @@ class Question:
     disagreement: float
 
 
-PRESENT = Question(threshold=0.92, width=0.33, disagreement=0.42)
+PRESENT = Question(threshold=0.92, width=0.3, disagreement=0.36)
 """A pattern is seen when its peaks reach two and a half times the background's SD and six cycles fit in."""
 
 ICTAL = Question(threshold=2.65, width=0.3, disagreement=0.45)
 """ACNS draws the line at 2.5 Hz; the real votes cross over a little above it."""
 
-PERIODIC = Question(threshold=0.95, width=0.15, disagreement=0.2)
+PERIODIC = Question(threshold=1.05, width=0.15, disagreement=0.2)
 LATERAL = Question(threshold=0.27, width=0.07, disagreement=0.08)
 QUESTIONS = (PRESENT, ICTAL, PERIODIC, LATERAL)
 
@@ -70,11 +70,11 @@ def answer_probability(findings: Findings, pool: Float[np.ndarray, "expert 4"]) 
     seen = np.array(
         [
             # ACNS: the length of most cycles changes by less than half from one to the next.
-            findings.log_contrast + 0.6 * min(enough, 0.0) - 2.0 * max(findings.irregularity - 0.25, 0.0),
-            # Evolution makes slower rhythms ictal; a smooth wave needs more speed than a spike-wave; ACNS asks of a
-            # seizure that it last ten seconds.
+            findings.log_contrast + 0.6 * min(enough, 0.0) - 2.0 * max(findings.irregularity - 0.33, 0.0),
+            # ACNS: definite evolution makes a seizure of any rhythm, if it lasts ten seconds; a smooth wave needs more
+            # speed than a spike-wave.
             findings.frequency_hz
-            + 1.2 * min(findings.evolution, 1.0)
+            + 1.5 * min(findings.evolution, 1.0)
             - 0.5 * (findings.peakedness < 0.7)
             - 1.5 * max(1 - lasting, 0.0),
             findings.peakedness,

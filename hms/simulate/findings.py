@@ -1,4 +1,4 @@
-"""What an expert can see in the ten seconds of a label, measured on the signal that came out.
+"""What an expert can see in the ten seconds of a label and the fifty around them, measured on the signal that came out.
 
 The quantities are the ones ACNS 2021 defines its terms by: size against the background, number of cycles (a pattern
 has at least six), frequency, evolution, whether there is an interval between discharges, regularity, and laterality.
@@ -23,10 +23,10 @@ LABEL_S = 10.0
 class Findings(NamedTuple):
     """Measured on one window."""
 
-    log_contrast: float  # ln of the pattern's peak size over the robust SD of all else
+    log_contrast: float  # ln of the pattern's peak size over the robust SD of all else, where it is largest
     cycles: float
     frequency_hz: float
-    evolution: float  # |change of log frequency| + |change of log amplitude| / 3 over thirty seconds
+    evolution: float  # |change of log frequency| + |change of log amplitude| / 3 over the window
     peakedness: float  # ln of 98th percentile over median of |pattern|: sine 0.35, spikes far apart above 1.5
     laterality: float  # |left - right| / (left + right) of the rms over the pairs
     irregularity: float  # median |change of log cycle length| from one cycle to the next
@@ -55,7 +55,7 @@ def _of_pattern(pattern: Pattern, clock: Clock, on: Bool[np.ndarray, " time"], r
     speed_hz = np.diff(pattern.cycles.at(clock.times_s()), append=np.nan) * SLOW_HZ
     frequency_hz = float(np.nanmean(speed_hz[on]))
     return Findings(
-        log_contrast=_log_contrast(pairs, rest_uv),
+        log_contrast=_log_contrast(pairs, rest_uv) + _growth(pattern, clock.start_s + LABEL_S / 2),
         cycles=frequency_hz * LABEL_S * float(on.mean()),
         frequency_hz=frequency_hz,
         evolution=_evolution(pattern, clock.start_s + LABEL_S / 2),
@@ -105,8 +105,23 @@ def _laterality(pairs: Float[np.ndarray, "16 time"]) -> float:
     return float(abs(left - right) / max(left + right, 1e-3))
 
 
+def _growth(pattern: Pattern, centre_s: float) -> float:
+    """How much larger, in log amplitude, the pattern is in another ten seconds of the window than in the central ones.
+
+    What is unmistakable there is recognised in its faint beginning, too.
+    """
+    times_s = centre_s + (np.arange(-25.0, 25.0, 0.5) + 0.25).reshape(5, 20)
+    there = pattern.active.at(times_s.ravel()).reshape(5, 20) > 0.5
+    log_size = np.where(there, pattern.log_size.at(times_s.ravel()).reshape(5, 20), 0.0)
+    enough = there.sum(axis=1) >= 10
+    if not enough[2]:
+        return 0.0
+    mean = log_size.sum(axis=1)[enough] / there.sum(axis=1)[enough]
+    return float(mean.max() - log_size[2].sum() / there[2].sum())
+
+
 def _evolution(pattern: Pattern, centre_s: float) -> float:
-    times_s = centre_s + np.arange(-15.0, 15.1, 0.5)
+    times_s = centre_s + np.arange(-25.0, 25.1, 0.5)
     times_s = times_s[pattern.active.at(times_s) > 0.5]
     if len(times_s) < 12:  # ACNS: evolution wants at least two changes, which six seconds do not hold
         return 0.0

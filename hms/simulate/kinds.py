@@ -54,7 +54,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         discharge_sizes=np.exp(sizes),
         discharge=discharge,
         periodic_share=share,
-        overtones=np.stack([rng.uniform(0.0, [0.45, 0.2]), rng.uniform(-np.pi, np.pi, 2)], axis=1),
+        overtones=_overtones(rng),
         active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
         log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 else 0.3),
         size_uv=1.0,
@@ -72,12 +72,19 @@ def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
     return float(rng.choice([rng.uniform(0.5, 0.9), rng.uniform(0.0, 0.3)]))  # spike-wave, or a rhythm
 
 
+def _overtones(rng: np.random.Generator) -> Float[np.ndarray, "harmonic 2"]:
+    """Size and phase of the 2nd and 3rd harmonic. ACNS: waves are smooth or sharply contoured. Two in three are
+    pointed on one side and rounded on the other, as their harmonics peak together."""
+    phase = rng.normal(0, 0.4, 2) if rng.random() < 0.67 else rng.uniform(-np.pi, np.pi, 2)
+    return np.stack([rng.uniform(0.0, [0.5, 0.2]), phase], axis=1)
+
+
 def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, presence: Presence) -> Cycle:
     if kind == "seizure":
         # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves; at their onset ictal
         # rhythms reach the beta band.
         base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(16.0)))
-        jitter = rng.uniform(0.02, 0.06)
+        jitter = np.exp(rng.uniform(np.log(0.02), np.log(0.12)))
     elif kind in ("lpd", "gpd"):
         base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
         jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
@@ -143,7 +150,7 @@ def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.
                 ends.append(end_s)
     spans = np.stack([np.sort(starts), np.sort(ends)], axis=1)
     spans[:-1, 1] = np.minimum(spans[:-1, 1], spans[1:, 0] - 2)
-    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 1.3), True)
+    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 1.8), True)
 
 
 def _within(presence: Presence, first: float, last: float) -> Curve:
