@@ -85,7 +85,7 @@ hooks: setup  ## Let git commit run the checks of .pre-commit-config.yaml
 	$(BIN)/pre-commit install
 
 lock:  ## Resolve the dependencies anew
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
 
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay

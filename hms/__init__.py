@@ -14,12 +14,27 @@ The modules in an order to read them; each imports only those before it, which t
     module schedule averaging                      how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
-    trainer scores checkpoint runs                 the folder of one trained fold and what is in it
+    trainer scores bundle checkpoint runs          the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
+    bundled_model                                  what `hms.load` gives
     stages fit                                     the shapes of a model; a fold from first to last
     differences results                            runs side by side
+    export                                         what a bundle holds beside weights: model card, ONNX
     prepare train evaluate predict compare report  the commands, `python -m hms.<name>`, and of packages:
-    simulate.__main__ ensemble.__main__ report.__main__
+    simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hms.bundled_model import BundledModel
+
 __version__ = "0.1.0"
+
+
+def load(bundle: str | Path, accelerator: str = "cpu") -> "BundledModel":
+    """The model in a folder that `hms.export` wrote, as in `hms.load("bundle").predict(eeg_uv)`; runs no code of it."""
+    from hms.bundled_model import BundledModel  # torch takes seconds to import
+
+    return BundledModel(Path(bundle), accelerator)

@@ -1,5 +1,6 @@
 """Objects from config nodes; the only call of Hydra's `instantiate`."""
 
+import ast
 from typing import Any
 
 import hydra
@@ -7,11 +8,13 @@ from hydra.errors import InstantiationException
 
 from hms.errors import ConfigError, UserError
 from hms.signature import signature, want_allowed
+from hms.source import find
 
 
 def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
     """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
-    Every `_target_` must start with one of `allowed` (`hms.signature.ALLOWED` unless given).
+    Every `_target_` must start with one of `allowed` (`hms.signature.ALLOWED` unless given). Where it is given, a
+    stranger may have written the node: of hms it then names classes alone, for `hms.build.build` would build anything.
 
     Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.
     """
@@ -38,5 +41,15 @@ def _refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
         if "_target_" in node:
             want_allowed(str(node["_target_"]), allowed)
             signature(str(node["_target_"]))  # by its source: a name that only passes through hms is foreign, too
+            if allowed:
+                _want_class(node)
         for value in node.values():
             _refuse_foreign_targets(value, allowed)
+
+
+def _want_class(node: dict[str, Any]) -> None:
+    target = str(node["_target_"])
+    if target.startswith("hms.") and not isinstance(find(target)[1], ast.ClassDef):
+        raise ConfigError(f"want a class, got '{target}'")
+    if "_args_" in node:
+        raise ConfigError(f"{target}: want each argument by its name, got '_args_'")

@@ -1,11 +1,15 @@
-"""model.ckpt: plain config and weights, from which alone a trained model is rebuilt, wherever `conf/` is."""
+"""model.ckpt, or a bundle: plain config and weights, from which alone a model is rebuilt, wherever `conf/` is."""
 
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from hms.build import build
+from hms.bundle import is_member, model_node
 from hms.errors import ConfigError, DataError
 from hms.files import first_line, replacing
 from hms.model import Model
@@ -18,22 +22,40 @@ def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
         torch.save({"config": config, "weights": model.state_dict()}, temporary)
 
 
-def load_model(folder: Path) -> Model:
-    """The trained model of a fold, from model.ckpt alone; loading runs no code from the file.
+def save_weights(path: Path, model: Model) -> None:
+    """Write weights as a member of a bundle has them; the file's metadata name those that are others, too."""
+    safetensors.torch.save_model(model, str(path))
 
-    Raises DataError when the file is not a whole checkpoint, or of a model that this version builds otherwise,
-    ConfigError when it is of none that a config may name.
+
+def load_model(path: Path) -> Model:
+    """The trained model of a fold, by its folder, or of a member of a bundle, by its file; no code of the file runs.
+
+    Raises DataError when the file is not whole, or of a model that this version builds otherwise, ConfigError when it
+    is of none that a config may name.
     """
+    if is_member(path):
+        return rebuilt(path, model_node(path), _read_weights(path))
+    return rebuilt(path / "model.ckpt", *read_checkpoint(path))
+
+
+def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
+    """The config of a fold's model, which nobody has looked at, and its weights. Raises DataError as `load_model`."""
     path = folder / "model.ckpt"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        node, weights = checkpoint["config"]["model"], checkpoint["weights"]
+        return checkpoint["config"]["model"], checkpoint["weights"]
     except Exception as error:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
+
+
+def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
+    """The model that was read from `path`. Raises DataError and ConfigError as `load_model`."""
     try:
-        model: Model = build(without_pretrained(node), allowed=OURS)  # whoever wrote the file
+        model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node  # whoever wrote it
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(model, Model):
+        raise ConfigError(f"{path}: want a config of hms.model.Model, got one of {type(model).__name__}")
     try:
         model.load_state_dict(weights)
     except RuntimeError:
@@ -42,8 +64,17 @@ def load_model(folder: Path) -> Model:
     return model.eval()
 
 
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, "pt") as held:
+            weights = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118  it is no mapping
+            return weights | {also: weights[name] for also, name in (held.metadata() or {}).items()}
+    except (SafetensorError, KeyError) as error:
+        raise DataError(f"{path}: not a file of weights ({first_line(error)})") from None
+
+
 def without_pretrained(node: Any) -> Any:
     """A copy of a config that looks for no pretrained weights: they would be overwritten, or are not wanted."""
     if isinstance(node, dict):
         return {key: False if key == "pretrained" else without_pretrained(value) for key, value in node.items()}
-    return node
+    return [without_pretrained(value) for value in node] if isinstance(node, list) else node

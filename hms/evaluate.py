@@ -35,7 +35,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.inference import best_device, probabilities
     from hms.labels import CLASSES, VOTE_COLUMNS, target_of
     from hms.metric import kl_divergence
-    from hms.runs import corpus_of, finished_folds, learned_from_corpus, named_runs
+    from hms.runs import corpora_of, finished_folds, named_runs
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared
 
@@ -47,7 +47,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     if config["out"] is None and len(runs) > 1:
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
     folds = [fold for run in runs for fold in finished_folds(run)]
-    corpora = {corpus_of(fold) for fold in folds if learned_from_corpus(fold)}
+    corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])

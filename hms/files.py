@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hms.console import say
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
@@ -33,6 +34,23 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def locked(path: Path, waiting: str) -> Iterator[None]:
+    """Keep other processes out of the block while this one is in it; says `waiting` where it has to wait for another.
+
+    The file `path` stays. Who ends, however it ends, lets the next one in.
+    """
+    import fcntl  # which Windows lacks
+
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(waiting)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
     """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing."""
     eeg = _samples(_read_columns(path, ELECTRODES))
@@ -41,11 +59,7 @@ def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
         for name, missing in zip(SCALP, np.isnan(eeg).all(axis=0), strict=False):
             if missing:
                 raise DataError(f"{path}: column '{name}': want samples, got none (all {len(eeg)} are missing)")
-    spread_uv = float(np.median(np.nan_to_num(np.nanstd(eeg[:: max(1, len(eeg) // 2000), : len(SCALP)], axis=0))))
-    if 0 < spread_uv < QUIETEST_UV:
-        raise DataError(f"{path}: want µV, got values with a median SD of {spread_uv:.2g}: volts or millivolts?")
-    if spread_uv > LOUDEST_UV:
-        raise DataError(f"{path}: want µV, got values with a median SD of {spread_uv:.2g}: nanovolts?")
+    want_microvolts(str(path), eeg)
     return eeg
 
 
@@ -67,6 +81,17 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
         row, column = np.argwhere(power < 0)[0]
         raise DataError(f"{path}: column '{COLUMNS[column]}', row {row}: want 0 or more, got {power[row, column]:g}")
     return power.reshape(len(power), len(REGIONS), -1)
+
+
+def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> None:
+    """Raise DataError for samples of a size that no EEG in µV has."""
+    some = eeg[:: max(1, len(eeg) // 2000), : len(SCALP)]
+    some = some[:, ~np.isnan(some).all(axis=0)]
+    spread_uv = float(np.median(np.nanstd(some, axis=0))) if some.size else 0.0
+    if 0 < spread_uv < QUIETEST_UV:
+        raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: volts or millivolts?")
+    if spread_uv > LOUDEST_UV:
+        raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: nanovolts?")
 
 
 def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:

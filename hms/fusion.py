@@ -70,7 +70,7 @@ class Attention(nn.Module):
 
     def _sequence(self, features: dict[str, Features]) -> Float[Tensor, "batch place width"]:
         """The reader, then each extractor's vector and tokens."""
-        batch = len(next(iter(features.values())).vector)
+        batch = next(iter(features.values())).vector.shape[0]
         sequence = [self.reader.expand(batch, 1, -1)]
         for name, found in features.items():
             vector, tokens = self.vectors[name](found.vector), self.tokens[name](found.tokens)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.ensemble.calibration import Calibration
-from hms.ensemble.mixture import Mixture, read_ensemble
+from hms.ensemble.mixture import Mixture, member_folder, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.runs import finished_folds, named_runs
@@ -48,7 +48,7 @@ def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predic
 def _of_ensemble(folder: Path) -> Predictors:
     names, mixture = read_ensemble(folder / "ensemble.json")
     used = np.flatnonzero(mixture.weights)
-    runs = [next(filter(Path.is_dir, (folder / names[i], Path(names[i]))), None) for i in used]
+    runs = [member_folder(folder, names[i]) for i in used]
     for i, run in zip(used, runs, strict=True):
         if run is None:
             raise UserError(

@@ -37,7 +37,6 @@ class Preprocess(nn.Module):
     """
 
     lowpass: Tensor
-    zero_phase: Tensor | None
 
     def __init__(
         self,
@@ -66,8 +65,7 @@ class Preprocess(nn.Module):
         self.montage, self.images = montage, images
         self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
         self.register_buffer("lowpass", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
-        gain = _gain(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
-        self.register_buffer("zero_phase", gain, persistent=False)
+        self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
@@ -75,7 +73,7 @@ class Preprocess(nn.Module):
             if self.zero_phase is None:
                 pairs = self.montage(eeg.clamp(-self.clip_uv, self.clip_uv))
             else:  # clipped mains would be a square wave, whose harmonics no filter takes out: clip what is left
-                pairs = self._without_offset_and_mains(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
+                pairs = self.zero_phase(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
             pairs = pairs / self._divisor_uv(pairs)
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
@@ -87,14 +85,27 @@ class Preprocess(nn.Module):
         own = _spread_uv(pairs)
         return own if self.scale == "window" else (own * self.scale_uv).sqrt()
 
-    def _without_offset_and_mains(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")
-        filtered = torch.fft.irfft(torch.fft.rfft(padded) * self.zero_phase, padded.shape[-1])
-        return filtered[..., _PADDING:-_PADDING]
-
     def _lowpassed(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
         return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
+
+
+class ZeroPhase(nn.Module):
+    """High-pass and notches run forwards and backwards, by a Fourier transform of the window mirrored at both ends."""
+
+    gain: Tensor
+
+    def __init__(self, highpass_hz: float | None, notch_hz: list[float]):
+        super().__init__()
+        self.register_buffer("gain", _gain(highpass_hz, notch_hz), persistent=False)
+
+    def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
+        padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")
+        return self.circular(padded)[..., _PADDING:-_PADDING]
+
+    def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
+        """The filter alone, on samples that go round in a circle."""
+        return torch.fft.irfft(torch.fft.rfft(padded) * self.gain, padded.shape[-1])
 
 
 def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:

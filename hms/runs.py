@@ -28,6 +28,7 @@ from typing import Any
 import polars as pl
 from omegaconf import OmegaConf
 
+from hms.bundle import is_bundle, members, read_bundle
 from hms.console import say
 from hms.errors import DataError, UserError
 from hms.files import replacing
@@ -62,7 +63,12 @@ def is_finished(folder: Path) -> bool:
 
 
 def finished_folds(run: Path) -> list[Path]:
-    """Folders of the finished folds of a run, or the one folder of a fold. Raises DataError where there is none."""
+    """Folders of the finished folds of a run, or the one folder of a fold; of a bundle, the files of its members.
+
+    Raises DataError where there is none, and for a bundle that is not whole.
+    """
+    if is_bundle(run):
+        return members(run)
     folds = _finished(run)
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
@@ -82,7 +88,7 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
 def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Say so when a fold was trained, or begun, by other versions than the present ones, or on an older corpus."""
     if (folder / "provenance.json").is_file():
-        then, now = _provenance(folder), _versions()
+        then, now = provenance(folder), _versions()
         old = {name: value for name, value in then["packages"].items() if value != now["packages"].get(name)}
         if then["commit"] != now["commit"]:
             old["commit"] = then["commit"]
@@ -108,8 +114,15 @@ def learned_from_corpus(folder: Path) -> bool:
 
 def corpus_of(folder: Path) -> str:
     """Fingerprint of the corpus a fold was trained on."""
-    fingerprint: str = _provenance(folder)["corpus"]
+    fingerprint: str = provenance(folder)["corpus"]
     return fingerprint
+
+
+def corpora_of(run: Path) -> set[str]:
+    """Fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
+    if is_bundle(run):
+        return {*read_bundle(run)["corpora"]}
+    return {corpus_of(fold) for fold in finished_folds(run) if learned_from_corpus(fold)}
 
 
 def scored_folds(run: Path) -> list[Path]:
@@ -163,7 +176,8 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
     return kl
 
 
-def _provenance(folder: Path) -> dict[str, Any]:
+def provenance(folder: Path) -> dict[str, Any]:
+    """What a fold's provenance.json says: `corpus`, `command`, `commit`, `python`, `packages`."""
     about: dict[str, Any] = json.loads((folder / "provenance.json").read_text())
     return about
 

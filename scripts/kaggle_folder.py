@@ -2,7 +2,7 @@
 
 kaggle_notebook.py   installs the wheels and calls hms.predict
 wheels/              this package, and what it imports to predict that Kaggle's image lacks or has in other versions
-runs/                model.ckpt and scores.json of each fold
+runs/                model.ckpt and scores.json of each fold; a bundle as it is
 ensemble.json        the runs, their weights and the rest
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from hms.bundle import is_bundle
 from hms.errors import UserError
 from hms.predictors import Predictors, read_predictors
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 
 PACKAGES = "antlr4-python3-runtime hydra-core jaxtyping nnaudio omegaconf timm wadler-lindig".split()
 """Pure Python, in the versions of requirements.lock. What is compiled is the image's: torch, torchvision, numpy, scipy,
-polars; rich, PyYAML, huggingface-hub and what they need are there, too. Lightning and wandb only train."""
+polars, safetensors; rich, PyYAML, huggingface-hub and what they need are there, too. Lightning and wandb only train."""
 
 
 def want_free(out: Path) -> None:
@@ -38,7 +39,12 @@ def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"run: want runs whose folders have different names, got {', '.join(sorted(twice))} again")
-    for name, folds in zip(names, predictors.folds.values(), strict=True):
+    for name, (run, folds) in zip(names, predictors.folds.items(), strict=True):
+        if is_bundle(run):
+            if half:
+                raise UserError(f"--half: want runs, got the bundle {run}, whose files are fixed by their hashes")
+            shutil.copytree(run, folder / "runs" / name)
+            continue
         for fold in folds:
             into = folder / "runs" / name / fold.name
             into.mkdir(parents=True)

@@ -131,11 +131,13 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
             load_model(tmp_path)
 
 
-def test_a_checkpoint_of_another_version_is_named(tmp_path: Path):
+def test_a_checkpoint_of_another_version_is_named(config: dict, tmp_path: Path):
     pair = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}, "order": "listed"}
+    other = {"gone": torch.zeros(1)}
     for node, weights, error, message in (
-        (pair, {"gone": torch.zeros(1)}, DataError, "want weights of the model that its config describes, got others"),
+        (config["model"], other, DataError, "want weights of the model that its config describes, got others"),
         (pair | {"gone": 1}, {}, ConfigError, r"hms\.montage\.Montage: .* unexpected keyword argument 'gone'"),
+        (pair, {}, ConfigError, r"want a config of hms\.model\.Model, got one of Montage"),
     ):
         torch.save({"config": {"model": node}, "weights": weights}, tmp_path / "model.ckpt")
         with pytest.raises(error, match=rf"{tmp_path / 'model.ckpt'}: {message}"):

@@ -40,7 +40,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_wheel_holds_every_module_template_and_yaml_and_nothing_else(wheel: Path):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    kinds = ("*.py", "*.html", "*.css", "*.js")
+    kinds = ("*.py", "*.html", "*.css", "*.js", "*.md")
     modules = {str(path.relative_to(ROOT)) for kind in kinds for path in (ROOT / "hms").rglob(kind)}
     yamls = {f"hms/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert held == modules | yamls

@@ -12,9 +12,12 @@ from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import pytest
 from conftest import ROOT, python
+from test_bundle import a_run, command
 
 from hms.check import mistakes
 from hms.config import CONF
@@ -80,6 +83,23 @@ def entry_point(module: str) -> tuple[str, type, str | None]:
     more: dict[str, Any] = {keyword.arg: keyword.value for keyword in call.keywords}
     schema = getattr(importlib.import_module(main), call.args[1].id)
     return call.args[0].value, schema, more["positional"].value if "positional" in more else None
+
+
+def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    section = README.partition("\n### Hand a model over\n")[2].partition("\n### ")[0]
+    in_python, in_onnx = blocks(section, "python")
+    run = a_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
+    command("export.__main__", f"run={run}", f"out={tmp_path / 'bundle'}")
+    monkeypatch.chdir(tmp_path)
+    given = {"eeg_uv": 30 * np.random.default_rng(0).standard_normal((2, 20, 10000))}
+    exec(in_python, given)
+    assert given["probabilities"].shape == (2, 6)
+    session = mock.Mock(run=lambda names, inputs: [(names, inputs)])
+    monkeypatch.setattr("onnxruntime.InferenceSession", {"bundle/model.onnx": session}.__getitem__)
+    exec(in_onnx, given)
+    (names, inputs) = given["probabilities"]
+    assert names == ["probabilities"]
+    assert inputs["eeg_uv"].dtype == np.float32
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from PIL import Image
 from hms.build import build
 from hms.checkpoint import save_model
 from hms.electrodes import ELECTRODES
+from hms.ensemble.mixture import member_folder
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.report import head, regions, summary, traces
@@ -215,6 +217,18 @@ def test_a_mistake_is_one_line(words: list[str], message: str, ensemble: Path, t
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+def test_an_ensemble_finds_its_runs_beside_it_first(run: Path, ensemble: Path, tmp_path: Path):
+    moved = Path(shutil.copytree(ensemble, tmp_path / "moved"))
+    held = json.loads((moved / "ensemble.json").read_text())
+    (moved / "ensemble.json").write_text(json.dumps(held | {"members": ["runs/one", "gone.csv"]}))
+    assert of_ensemble(moved, tmp_path).missing == "no run among the members is here."
+    shutil.copytree(run, moved / "runs" / "one")
+    assert of_ensemble(moved, tmp_path).missing == of_ensemble(ensemble, tmp_path).missing != "no run among the members"
+    assert member_folder(moved, "runs/one") == moved / "runs" / "one"
+    assert member_folder(moved, str(run)) == run
+    assert member_folder(moved, "gone.csv") is None
 
 
 def test_without_its_corpus_a_run_has_numbers_and_no_drawings(run: Path, tmp_path: Path):

@@ -1,10 +1,12 @@
 """A simulated folder keeps the competition's layout to the letter, and the same settings give the same bytes."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,7 @@ import pytest
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
+from hms.files import locked
 from hms.labels import CLASSES, CONSENSUS_NAMES, HIGH_VOTES, VOTE_COLUMNS
 from hms.scores import read_truth
 from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder
@@ -36,6 +39,41 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digest(root: Path) -> dict[str, str]:
     files = sorted(path for path in root.rglob("*") if path.is_file())
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+MAKE = """
+import sys
+from hms.simulate.corpus import SimulatedFolder
+SimulatedFolder(sys.argv[1], "tiny", workers=1).make()
+"""
+
+
+def test_two_processes_that_want_one_corpus_make_it_once(tiny: Path, tmp_path: Path):
+    root = tmp_path / "new" / "tiny"
+    command = [sys.executable, "-c", MAKE, str(root)]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate()[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0], said
+    assert said[0] in ("", f"another process simulates {root}: waiting for it\n")  # or it came when all was done
+    assert re.fullmatch(rf"simulated 26 EEGs in {root} \(\d+ s\)\n", said[1])
+    assert digest(root) == digest(tiny)
+
+
+def test_who_waits_for_a_lock_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    order = []
+
+    def second() -> None:
+        with locked(tmp_path / "lock", "wait"):
+            order.append("second")
+
+    with locked(tmp_path / "lock", "never said"):
+        thread = Thread(target=second)
+        thread.start()
+        while "wait" not in (said := capsys.readouterr().err):
+            time.sleep(0.01)
+        order.append("first")
+    thread.join()
+    assert (order, said) == (["first", "second"], "wait\n")
 
 
 def test_the_table_has_the_real_columns_types_and_consensus(tiny):

@@ -84,6 +84,11 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
     return members, mixture
 
 
+def member_folder(folder: Path, name: str) -> Path | None:
+    """Where a member that is a run lies: beside the ensemble.json in `folder`, or else where its name leads."""
+    return next(filter(Path.is_dir, (folder / name, Path(name))), None)
+
+
 def _named(values: Float[np.ndarray, " label"]) -> dict[str, float]:
     return dict(zip(CLASSES, values.tolist(), strict=True))
 

@@ -60,4 +60,4 @@ class RawImage(nn.Module):
         points = F.avg_pool1d(central(pairs, self.span), self.every)
         points = points[..., : points.shape[-1] // self.rows * self.rows]
         squeezed = torch.tanh(points / self.limit)
-        return squeezed.reshape(len(pairs), 1, pairs.shape[1] * self.rows, -1).repeat_interleave(self.height, dim=2)
+        return squeezed.reshape(pairs.shape[0], 1, pairs.shape[1] * self.rows, -1).repeat_interleave(self.height, dim=2)

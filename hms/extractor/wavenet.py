@@ -165,7 +165,7 @@ def _pointwise(
 ) -> Float[Tensor, "sequence out time"]:
     """A 1x1 convolution."""
     assert bias is not None
-    return torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x)
+    return torch.baddbmm(bias[:, None], weight.expand(x.shape[0], -1, -1), x)
 
 
 def _mish(x: Float[Tensor, "sequence channel time"]) -> Float[Tensor, "sequence channel time"]:

@@ -9,6 +9,7 @@ import polars as pl
 from hms.build import build
 from hms.checkpoint import load_model
 from hms.corpus import fingerprint
+from hms.ensemble.mixture import member_folder
 from hms.errors import DataError
 from hms.files import first_line
 from hms.model import Model
@@ -66,7 +67,8 @@ def of_ensemble(path: Path, stores: Path) -> Subject:
         table = pl.read_parquet(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{folder / 'oof.parquet'}: no table of predictions ({first_line(error)})") from None
-    runs = [Path(name) for name in held["members"] if any(Path(name).glob("fold*_seed*/oof.parquet"))]
+    found = [member_folder(folder, name) for name in held["members"]]
+    runs = [run for run in found if run and any(run.glob("fold*_seed*/oof.parquet"))]
     truth, store, missing = None, None, "no run among the members is here."
     if runs:
         fold = scored_folds(runs[0])[0]

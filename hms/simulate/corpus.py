@@ -23,7 +23,7 @@ import polars as pl
 
 from hms.console import say, track
 from hms.errors import DataError
-from hms.files import replacing
+from hms.files import locked, replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
@@ -75,9 +75,18 @@ class SimulatedFolder:
 
         Workers are spawned, so a script calls this under `if __name__ == "__main__":`.
         """
-        self._claim()
-        if (self.root / "train.csv").exists():
+        last = self.root / "train.csv"
+        if last.exists():
+            self._claim()
             return
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        waiting = f"another process simulates {self.root}: waiting for it"
+        with locked(self.root.with_name(f".{self.root.name}.lock"), waiting):
+            self._claim()
+            if not last.exists():
+                self._simulate()
+
+    def _simulate(self) -> None:
         begun = monotonic()
         plans = make_plan(SIZES[self.size], self.seed)
         for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):

@@ -1,0 +1,72 @@
+"""What `hms.load` gives: the models of a bundle, which predict together as one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hms.batch import Batch
+from hms.bundle import members
+from hms.checkpoint import load_model
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
+from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.errors import DataError
+from hms.files import want_microvolts
+from hms.inference import best_device, by_model
+from hms.labels import CLASSES
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+
+
+class BundledModel:
+    """The models of the bundle in `folder`, on a device that `accelerator` (auto, cpu or gpu) names.
+
+    Raises DataError for a bundle that is not as it was written, or that a newer version wrote; ConfigError for one that
+    would build what is no model of hms; UserError for a device that is not there.
+    """
+
+    def __init__(self, folder: Path, accelerator: str):
+        self.device = best_device(accelerator)
+        self.models = [load_model(member) for member in members(folder)]
+        self.reads_spectrogram = any(model.reads_spectrogram for model in self.models)
+
+    def predict(
+        self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32
+    ) -> Float[np.ndarray, "batch label"]:
+        """Probabilities of `hms.labels.CLASSES`: the mean over the models and, with `flips`, four flips of the head.
+
+        `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against
+        any common reference, in µV; NaN where nothing was recorded. `spectrogram`, where the model reads it, is
+        (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
+        Raises DataError for other shapes, infinite values, and values that are not in µV.
+        """
+        eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_WINDOW), f"{EEG_WINDOW // SFREQ_HZ} s at {SFREQ_HZ} Hz")
+        want_microvolts("eeg_uv", eeg.transpose(1, 2).flatten(0, 1).numpy())
+        power = None
+        if self.reads_spectrogram:
+            shape = (len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
+            power = _array("spectrogram", spectrogram, shape, "as hms.spectrogram_recipe computes it")
+            if len(power) != len(eeg):
+                raise DataError(f"spectrogram: want one for each of {len(eeg)} windows, got {len(power)}")
+        nobody, ids = torch.full((len(eeg), len(CLASSES)), torch.nan), torch.arange(len(eeg))  # has voted
+        parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
+        batches = (
+            Batch(eeg[part], None if power is None else power[part], nobody[part], nobody[part, 0], ids[part])
+            for part in parts
+        )
+        _, found = by_model(self.models, batches, self.device, flips)
+        return found.mean(axis=0)
+
+
+def _array(place: str, given: Any, shape: tuple[int, ...], what: str) -> Tensor:
+    wish = f"want (batch, {', '.join(map(str, shape))}), {what}"
+    if given is None:
+        raise DataError(f"{place}: {wish}, got none")
+    array = torch.as_tensor(given, dtype=torch.float32, device="cpu")
+    if array.shape[1:] != shape or not len(array):
+        raise DataError(f"{place}: {wish}, got {tuple(array.shape)}")
+    if array.isinf().any():
+        raise DataError(f"{place}: want numbers, or NaN where nothing was recorded, got an infinite value")
+    return array

@@ -1,0 +1,61 @@
+"""`python -m hms.export`: a trained run, or one fold of it, as a folder to hand over (`hms.bundle`)."""
+
+from pathlib import Path
+from typing import Any, TypedDict
+
+from hms.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
+from hms.config import entry_point
+from hms.errors import UserError
+
+
+class Export(TypedDict):
+    """The keys of conf/export.yaml; their values live there."""
+
+    run: str
+    out: str | None
+    onnx: bool
+    flips: bool
+
+
+@entry_point("export", Export)
+def main(config: dict[str, Any]) -> None:
+    """Write the bundle and say how to load it."""
+    from hms.checkpoint import (  # these are slow to import; a mistake in the config should not wait for them
+        read_checkpoint,
+        rebuilt,
+        save_weights,
+        without_pretrained,
+    )
+    from hms.console import say
+    from hms.export.card import card
+    from hms.export.onnx import want_libraries, write_onnx
+    from hms.runs import corpora_of, finished_folds
+
+    run = Path(config["run"])
+    if is_bundle(run):
+        raise UserError(f"run: want a run or a fold, got '{run}', which is a bundle already")
+    folds = finished_folds(run)
+    out = Path(config["out"] or run / "bundle")
+    want_free(out)
+    if config["onnx"]:
+        want_libraries()
+    held = {fold: read_checkpoint(fold) for fold in folds}
+    node, *others = (node for node, _ in held.values())
+    if any(other != node for other in others):
+        raise UserError(f"run: want folds of one model, got several in {run}; export each alone, run={folds[0]}")
+    models = {fold.name: rebuilt(fold / "model.ckpt", *held[fold]) for fold in folds}
+    text = card(run, folds, next(iter(models.values())).reads_spectrogram)
+    about = {"members": [*models], "corpora": sorted(corpora_of(run)), "model": without_pretrained(node)}
+    with new_bundle(out, about) as folder:
+        for name, model in models.items():
+            save_weights(member_path(folder, name), model)
+        (folder / CARD).write_text(text, encoding="utf-8")
+        if config["onnx"]:
+            apart = write_onnx(folder / ONNX, [*models.values()], config["flips"])
+            say(f"{ONNX} gives the probabilities of torch but for {apart:.1g}")
+    size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
+    print(f"{out}: {len(folds)} model(s), {size:.1f} MB; hms.load('{out}') gives them back")
+
+
+if __name__ == "__main__":
+    main()

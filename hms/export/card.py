@@ -1,0 +1,122 @@
+"""The model card of a bundle: what it is, learned from and scored, and what it is not for.
+
+Sections after Mitchell et al. 2019, arXiv 1810.03993. What a card says is read from the run's own files.
+"""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+
+from hms.bootstrap import bootstrap_means, interval
+from hms.bundle import FORMAT
+from hms.electrodes import ELECTRODES
+from hms.errors import DataError
+from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.metric import kl_divergence, prior_kl, uniform_kl
+from hms.runs import provenance, read_config
+
+_DRAWS = 10_000
+"""Of the bootstrap over patients."""
+
+
+def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
+    """The card of a run, or of one fold, as Markdown. Raises DataError for a fold that does not say how it was made."""
+    for path in (fold / name for fold in folds for name in ("config.yaml", "provenance.json")):
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; a model card says what it holds")
+    config, made = read_config(folds[0]), [provenance(fold) for fold in folds]
+    *_, parent, name = run.resolve().parts
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hms.export", "."), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.get_template("card.md").render(
+        name=f"{parent}/{name}" if run == folds[0] else name,
+        folds=[fold.name for fold in folds],
+        classes=CLASSES,
+        electrodes=ELECTRODES,
+        reads_spectrogram=reads_spectrogram,
+        learned=_learned(config, ", ".join(sorted({one["corpus"] for one in made}))),
+        simulated=_simulated(config),
+        scored=_scored(folds),
+        elsewhere=_elsewhere(run, folds),
+        hms=version("hms"),
+        commit=" and ".join(sorted({one["commit"] or "unknown" for one in made})),
+        format=FORMAT,
+        trained_with=", ".join(f"{name} {value}" for name, value in made[0]["packages"].items() if name != "hms"),
+    )
+
+
+def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
+    """The choices that tell one model from another, by their group."""
+    data = "windows simulated as they were needed" if config.get("live") else Path(config["data"]["root"]).name
+    if _simulated(config):
+        data += " (no patient ever had this EEG)"
+    validated = "nobody" if config["fold"] == "all" else f"one of {config['folds']} patient folds for each model"
+    return {
+        "data": data,
+        "corpus": f"`{corpus}`",
+        "left out": validated,
+        "subset": _words(config["subset"]),
+        "low votes first": "yes" if config.get("pretrain") else "no",
+        "epochs": str(config["epochs"]),
+        "extractors": ", ".join(config["extractor"]),
+        "backbone": config["backbone"]["image"].get("name") or _target(config["backbone"]["image"]),
+        "fusion": _target(config["fusion"]),
+        "pairs": str(sum(map(len, config["montage"]["groups"].values()))),
+        "preprocess": _words(config["preprocess"]),
+        "augmentation": ", ".join(config["augmentation"]) or "none",
+    }
+
+
+def _simulated(config: dict[str, Any]) -> bool:
+    return bool(config.get("live")) or _target(config["data"]) == "SimulatedFolder"
+
+
+def _scored(folds: list[Path]) -> dict[str, Any] | None:
+    """What the folds scored on patients they had not seen; a window that several seeds predicted counts once."""
+    held_out = [fold for fold in folds if (fold / "oof.parquet").is_file()]
+    if not held_out:
+        return None
+    table = pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in held_out)
+    kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
+    rows = table.with_columns(kl=pl.Series(kl)).group_by("label_id", maintain_order=True)
+    one = rows.agg(pl.col("kl").mean(), pl.col("patient_id", *VOTE_COLUMNS).first())
+    target = target_of(one.select(VOTE_COLUMNS).to_numpy())
+    by_class = one.with_columns(leads=target.argmax(axis=1))
+    means = bootstrap_means(one["kl"].to_numpy()[None], one["patient_id"].to_numpy(), _DRAWS, seed=0)
+    each = [json.loads((fold / "scores.json").read_text()) for fold in held_out]
+    known = all("oracle" in score for score in each)
+    return {
+        "rows": len(one),
+        "patients": one["patient_id"].n_unique(),
+        "kl": one["kl"].mean(),
+        "interval": interval(means)[0].tolist(),
+        "uniform": uniform_kl(target),
+        "prior": prior_kl(target),
+        "oracle": sum(score["oracle"] * score["rows"] for score in each) / len(table) if known else None,
+        "per_class": {name: by_class.filter(leads=i)["kl"] for i, name in enumerate(CLASSES)},
+    }
+
+
+def _elsewhere(run: Path, folds: list[Path]) -> dict[str, Any] | None:
+    """What hms.evaluate found for the same models on data that they had not learned from."""
+    path = run / "evaluation" / "evaluation.json"
+    held: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    same = [Path(member).name for member in held.get("members", [])] == [fold.name for fold in folds]
+    if not same or held["corpus"] == provenance(folds[0])["corpus"]:
+        return None
+    return held | {"data": Path(held["data"]).name}
+
+
+def _target(node: dict[str, Any]) -> str:
+    return str(node["_target_"]).rpartition(".")[2]
+
+
+def _words(node: dict[str, Any]) -> str:
+    """A node's values, the objects within it aside."""
+    plain = {key: value for key, value in node.items() if key != "_target_" and not isinstance(value, dict)}
+    return ", ".join(f"{key} {value}" for key, value in plain.items())

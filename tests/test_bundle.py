@@ -1,0 +1,417 @@
+"""A bundle gives a run's predictions back to the bit, alone, and nothing that was changed in it goes unseen."""
+
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from conftest import ROOT, python
+from material import batch, config, quick
+from safetensors.torch import load_file, save_file
+
+import hms
+from hms.build import build
+from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
+from hms.checkpoint import load_model, save_model, save_weights
+from hms.errors import ConfigError, DataError, UserError
+from hms.export.card import card
+from hms.inference import by_model
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.predictors import read_predictors
+from hms.runs import corpora_of, finished_folds, open_run, run_folder
+
+SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
+
+
+def a_run(run: Path, folds: int, *words: str) -> Path:
+    """A run of untrained models with predictions of rows of four patients, each fold with weights of its own."""
+    for fold in range(folds):
+        whole = quick(config("data.size=tiny", *(words or SMALL)))
+        torch.manual_seed(fold)
+        into = run / f"fold{fold}_seed0"
+        open_run(into, whole | {"fold": fold}, "0123456789abcdef")
+        save_model(into, build(whole["model"]), {"model": whole["model"]})
+        rows = range(40 * fold, 40 * fold + 40)
+        votes = np.random.default_rng(fold).integers(0, 5, (40, 6)) + np.eye(6, dtype=int)[0]
+        columns = {"label_id": rows, "eeg_id": rows, "patient_id": [row // 10 for row in rows], "fold": [fold] * 40}
+        table = pl.DataFrame(columns).with_columns(pl.Series(n, votes[:, i]) for i, n in enumerate(VOTE_COLUMNS))
+        table.with_columns(pl.lit(1 / 6).alias(name) for name in CLASSES).write_parquet(into / "oof.parquet")
+        (into / "scores.json").write_text(json.dumps({"rows": 40, "kl": 1.0, "oracle": 0.25}))
+    return run
+
+
+def command(module: str, *words: str, code: int = 0) -> str:
+    """What a command says; in this process, because importing torch takes so long."""
+    said, ended = io.StringIO(), 0
+    with mock.patch.object(sys, "argv", [module, *words]), redirect_stdout(said), redirect_stderr(said):
+        try:
+            importlib.import_module(f"hms.{module}").main()
+        except SystemExit as error:
+            ended = error.code
+    assert ended == code, said.getvalue()
+    assert "Traceback" not in said.getvalue()
+    return said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_run(tmp_path_factory.mktemp("runs") / "small-1a2b", 2)
+
+
+@pytest.fixture(scope="module")
+def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of the run, as the command writes it."""
+    out = tmp_path_factory.mktemp("bundles") / "bundle"
+    said = command("export.__main__", f"run={run}", f"out={out}")
+    assert re.fullmatch(rf"{out}: 2 model\(s\), \d\.\d MB; hms\.load\('{out}'\) gives them back\n", said)
+    return out
+
+
+@pytest.fixture
+def bundle(whole: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(whole, tmp_path / "bundle"))
+
+
+def sealed(bundle: Path) -> Path:
+    """The bundle with hashes that fit what it holds now: whoever writes a bundle writes its hashes."""
+    files = sorted(path for path in bundle.iterdir() if path.name != SUMS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (bundle / SUMS).write_text("".join(lines))
+    return bundle
+
+
+def edited(bundle: Path, **more: Any) -> Path:
+    held = json.loads((bundle / CONFIG).read_text())
+    (bundle / CONFIG).write_text(json.dumps(held | more))
+    return sealed(bundle)
+
+
+def windows() -> tuple[np.ndarray, np.ndarray]:
+    given = batch(3, missing=True)
+    return given.eeg.numpy(), given.spectrogram.numpy()
+
+
+# What comes out is what went in
+
+
+@pytest.mark.parametrize("flips", [True, False])
+def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, flips: bool):
+    models = [load_model(fold) for fold in finished_folds(run)]
+    _, wanted = by_model(models, [batch(3, missing=True)], "cpu", flips)
+    model = hms.load(whole)
+    found = model.predict(*windows(), flips=flips)
+    assert np.array_equal(found, wanted.mean(axis=0))
+    assert np.array_equal(model.predict(*map(torch.from_numpy, windows()), flips=flips), found)
+    np.testing.assert_allclose(model.predict(*windows(), flips=flips, batch_size=2), found, atol=1e-6)
+    for fold, member in zip(finished_folds(run), finished_folds(whole), strict=True):
+        one, other = load_model(fold).state_dict(), load_model(member).state_dict()
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, corpus: Path, tmp_path: Path):
+    data = [f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false"]
+    for name, source in (("run", run), ("bundle", whole)):
+        command("predict", str(source), f"out={tmp_path / name}.csv", *data)
+        command("evaluate", f"run={source}", f"out={tmp_path / name}", f"stores={tmp_path}", "min_votes=10", *data)
+    assert (tmp_path / "run.csv").read_bytes() == (tmp_path / "bundle.csv").read_bytes()
+    one, other = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("run", "bundle"))
+    assert one.equals(other)
+    held = json.loads((tmp_path / "bundle" / "evaluation.json").read_text())
+    assert held["members"] == [str(whole / f"fold{fold}_seed0.safetensors") for fold in (0, 1)]
+    assert corpora_of(run) == corpora_of(whole) == {"0123456789abcdef"}
+
+
+def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_path: Path):
+    spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.copy_runs(read_predictors([str(run), str(whole)], None), tmp_path, False)
+    (*_, bundled) = read_predictors(None, str(tmp_path)).folds.values()
+    assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
+    with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
+        script.copy_runs(read_predictors(str(whole), None), tmp_path / "half", True)
+
+
+ALONE = """
+import sys, numpy, pathlib, hms
+assert not {"torch", "numpy", "hydra", "polars"} & ({*sys.modules} - {"numpy"}), "import hms is not light"
+assert not list(pathlib.Path(hms.__file__).parents[1].glob("**/*.yaml")), "conf/ is here"
+given = numpy.load("given.npz")
+numpy.save("found.npy", hms.load("bundle").predict(given["eeg"], given["spectrogram"]))
+"""
+
+
+def test_a_bundle_needs_no_conf(whole: Path, bundle: Path, tmp_path: Path):
+    shutil.copytree(ROOT / "hms", tmp_path / "hms", ignore=shutil.ignore_patterns("__pycache__"))
+    eeg, spectrogram = windows()
+    np.savez(tmp_path / "given.npz", eeg=eeg, spectrogram=spectrogram)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(python("-c", ALONE), cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert np.array_equal(np.load(tmp_path / "found.npy"), hms.load(whole).predict(eeg, spectrogram))
+
+
+def test_weights_that_are_shared_stay_so_and_are_there_once(tmp_path: Path):
+    words = ("extractor=[stft,stft_cosine]", "model.share_backbones=true")
+    node = quick(config(*words))["model"]
+    model = build(node).eval()
+    with new_bundle(tmp_path / "bundle", {"members": ["one"], "corpora": [], "model": node}) as folder:
+        save_weights(folder / "one.safetensors", model)
+    (found,) = hms.load(tmp_path / "bundle").models
+    backbones = [extractor.backbone for extractor in found.extractors.values()]
+    assert backbones[0] is backbones[1]
+    for name, weight in model.state_dict().items():
+        assert torch.equal(found.state_dict()[name], weight)
+    held = load_file(tmp_path / "bundle" / "one.safetensors")
+    assert sum(w.numel() for w in held.values()) < sum(w.numel() for w in model.state_dict().values())
+
+
+def test_one_fold_makes_a_bundle_and_a_new_one_takes_the_place_of_the_old(run: Path, tmp_path: Path):
+    out = tmp_path / "bundle"
+    for name in ("fold0_seed0", "fold1_seed0"):
+        command("export.__main__", f"run={run / name}", f"out={out}")
+        assert read_bundle(out)["members"] == [name]
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+    assert (out / "fold1_seed0.safetensors").stat().st_mode & 0o777 == (out / CARD).stat().st_mode & 0o777
+    subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=out, check=True)
+
+
+def test_a_bundle_keeps_what_it_is_given_with_the_windows(whole: Path):
+    eeg, spectrogram = windows()
+    model = hms.load(str(whole))
+    for arguments, message in (
+        ((eeg[0], spectrogram), r"eeg_uv: want \(batch, 20, 10000\), 50 s at 200 Hz, got \(20, 10000\)"),
+        ((eeg[:0], spectrogram), r"eeg_uv: want \(batch, 20, 10000\), 50 s at 200 Hz, got \(0, 20, 10000\)"),
+        ((eeg / 1e6, spectrogram), r"eeg_uv: want µV, got values with a median SD of \S+e-05: volts or millivolts\?"),
+        ((eeg + np.inf, spectrogram), "eeg_uv: want numbers, or NaN where nothing was recorded, got an infinite value"),
+        ((eeg, None), r"spectrogram: want \(batch, 4, 300, 100\), as hms.spectrogram_recipe computes it, got none"),
+        ((eeg, spectrogram[1:]), "spectrogram: want one for each of 3 windows, got 2"),
+    ):
+        with pytest.raises(DataError, match=message):
+            model.predict(*arguments)
+
+
+# What is refused
+
+
+def test_a_flipped_bit_in_any_file_is_seen(bundle: Path):
+    draw = np.random.default_rng(0)
+    for path in sorted(bundle.iterdir()):
+        right = path.read_bytes()
+        for place in {0, len(right) - 1, *draw.integers(0, len(right), 10).tolist()}:
+            wrong = bytearray(right)
+            wrong[place] ^= 1 << int(draw.integers(8))
+            path.write_bytes(wrong)
+            with pytest.raises(DataError):
+                read_bundle(bundle)
+        path.write_bytes(right)
+    hms.load(bundle)
+
+
+SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "changed": (
+        lambda b: (b / CARD).write_text("It is a medical device."),
+        r"bundle/README\.md: not as it was written \(SHA256SUMS tells another hash\): copy it again",
+    ),
+    "lacking": (
+        lambda b: (b / "fold1_seed0.safetensors").unlink(),
+        r"bundle: lacks 'fold1_seed0\.safetensors' \(SHA256SUMS tells what belongs to it\)",
+    ),
+    "foreign": (
+        lambda b: (b / "evil.py").touch(),
+        r"bundle: has a file that is not its own, 'evil\.py' \(SHA256SUMS tells what belongs to it\)",
+    ),
+    "no hashes": (lambda b: (b / SUMS).unlink(), r"SHA256SUMS: no such file; hms\.export writes it with the others"),
+    "other lines": (
+        lambda b: (b / SUMS).write_text((b / SUMS).read_text().replace("  ", " ")),
+        r"SHA256SUMS: want a line for each file, its SHA-256, two spaces and its name; got something else",
+    ),
+    "no text": (lambda b: (b / SUMS).write_bytes(b"\xff"), r"SHA256SUMS: not a list of hashes \('utf-8' codec"),
+    "elsewhere": (
+        lambda b: (b / SUMS).write_text((b / SUMS).read_text().replace("README.md", "../README.md")),
+        r"SHA256SUMS: want a line for each file",
+    ),
+    "newer": (
+        lambda b: edited(b, format=2),
+        r"config\.json: want format 1 or older, got 2: a newer version of hms reads it",
+    ),
+    "members": (
+        lambda b: edited(b, members=["fold0_seed0"]),
+        r"config\.json: want its members to be fold0_seed0\.safetensors, fold1_seed0\.safetensors, got fold0_seed0\.s",
+    ),
+    "no config": (
+        lambda b: sealed(b) if (b / CONFIG).write_text("[1]") else None,
+        r"config\.json: not the config of a bundle \(list indices must be integers",
+    ),
+    "weights": (
+        lambda b: sealed(b) if (b / "fold0_seed0.safetensors").write_bytes(pickle.dumps({})) else None,
+        r"fold0_seed0\.safetensors: not a file of weights \(",
+    ),
+    "another config": (
+        lambda b: edited(b, model=quick(config(*SMALL, "extractor.stft_short.n_fft=66"))["model"]),
+        r"fold0_seed0\.safetensors: want weights of the model that its config describes, got others",
+    ),
+    "no model": (
+        lambda b: edited(b, model=quick(config())["montage"]),
+        r"fold0_seed0\.safetensors: want a config of hms\.model\.Model, got one of Montage",
+    ),
+    "a number": (lambda b: edited(b, model=3), r"want a config of hms\.model\.Model, got one of int"),
+    "foreign code": (
+        lambda b: edited(b, model={"_target_": "os.system", "command": "true"}),
+        r"fold0_seed0\.safetensors: want a name that starts with hms\., got 'os\.system'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_is_wrong_with_a_bundle_is_told_in_one_line(what: str, bundle: Path):
+    spoil, message = SPOILT[what]
+    spoil(bundle)
+    for use in (hms.load, lambda path: [load_model(fold) for fold in read_predictors(str(path), None).folds[path]]):
+        with pytest.raises((DataError, ConfigError), match=message) as told:
+            use(bundle)
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("change", ["more", "less", "shape"])
+def test_other_weights_than_the_models_are_refused(change: str, bundle: Path):
+    path = bundle / "fold0_seed0.safetensors"
+    weights = load_file(path)
+    name = "fusion.linear.bias"
+    changes = {"more": {"more": torch.zeros(1)}, "shape": {name: torch.zeros(7)}, "less": {}}
+    kept = {key: value for key, value in weights.items() if key != name or change != "less"}
+    save_file(kept | changes[change], path)
+    with pytest.raises(DataError, match="want weights of the model that its config describes, got others"):
+        hms.load(sealed(bundle))
+
+
+class Evil:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_path: Path):
+    trap = tmp_path / "trap"
+    torch.save(Evil(trap), tmp_path / "evil.pt")
+    run_config = {"runs": str(tmp_path), "name": "x", "extractor": {}, "fold": 0, "seed": 0, "trainer": {}, "live": {}}
+    loader = "_target_: lightning.pytorch.core.saving._load_from_checkpoint\ncls: 1\nweights_only: false\n"
+    backbone = {"_target_": "hms.backbone.TimmBackbone", "_args_": ["resnet18", True, str(tmp_path / "evil.pt"), 0]}
+    read = {
+        "_target_": "hms.runs.read_config",
+        "folder": {"_target_": "hms.runs.run_folder", "config": run_config, "fingerprint": ""},
+    }
+    folder = run_folder(run_config, "")
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(f"{loader}checkpoint_path: {tmp_path / 'evil.pt'}\n")
+    for node, message in (
+        ({"_target_": "hms.build.build", "node": read}, "want a class, got 'hms.build.build'"),
+        ({"_target_": "hms.fusion.Concat", "extractors": [backbone]}, "want each argument by its name, got '_args_'"),
+        ({"_target_": "hms.model.Model", "preprocess": "${oc.env:HOME}"}, "want plain values, got"),
+    ):
+        torch.save({"config": {"model": node}, "weights": {}}, tmp_path / "model.ckpt")
+        for use in (lambda: hms.load(edited(bundle, model=node)), lambda: load_model(tmp_path)):  # noqa: B023
+            with pytest.raises(ConfigError, match=re.escape(message)):
+                use()
+    (bundle / "fold0_seed0.safetensors").write_bytes((tmp_path / "evil.pt").read_bytes())
+    with pytest.raises(DataError, match="not a file of weights"):
+        hms.load(sealed(bundle))
+    assert not trap.exists()
+    torch.load(tmp_path / "evil.pt", weights_only=False)
+    assert trap.exists(), "the trap does not work"
+
+
+def test_what_cannot_be_exported_is_told(run: Path, whole: Path, tmp_path: Path):
+    def say(*words: str) -> str:
+        return command("export.__main__", *words, code=1)
+
+    assert f"run: want a run or a fold, got '{whole}', which is a bundle already" in say(f"run={whole}")
+    assert f"{tmp_path}: no finished fold here" in say(f"run={tmp_path}")
+    (tmp_path / "thesis.tex").touch()
+    wish = f"out: want a new folder, or a bundle to replace, got '{tmp_path}', which holds 'thesis.tex'"
+    assert wish in say(f"run={run}", f"out={tmp_path}")
+    other = a_run(tmp_path / "mixed-3c4d", 1)
+    shutil.copytree(
+        a_run(tmp_path / "wide-5e6f", 2, *SMALL, "preprocess.clip_uv=99") / "fold1_seed0", other / "fold1_seed0"
+    )
+    assert f"run: want folds of one model, got several in {other}; export each alone" in say(f"run={other}")
+    (other / "fold0_seed0" / "provenance.json").unlink()
+    alone = other / "fold0_seed0"
+    assert f"{alone / 'provenance.json'}: no such file; a model card says what it holds" in say(f"run={alone}")
+    assert not (other / "bundle").exists()
+
+
+# The card
+
+
+def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, whole: Path):
+    text = (whole / CARD).read_text()
+    assert "# small-1a2b\n" in text
+    for words in (
+        "**Not a medical device.**",
+        "| data | simulated_tiny_0 (no patient ever had this EEG) |",
+        "| corpus | `0123456789abcdef` |",
+        "| extractors | stft_short, spectrogram |",
+        "It learned from **simulated** EEG.",
+        "80 windows of 8 patients, each predicted by a model that had not seen its patient",
+        "had other patients been recorded (95 %, bootstrap over patients)",
+        "Who knew the true probabilities would have 0.250.",
+        "`spectrogram`, (batch, 4, 300, 100)",
+        f"hms {hms.__version__}, commit ",
+        "format 1 of a bundle",
+    ):
+        assert words in text, words
+    kl, low, high = (float(found) for found in re.findall(r"KL\n\*\*(\S+)\*\*, (\S+) to (\S+) had", text)[0])
+    assert low < kl < high
+    assert re.search(r"\| seizure \| \d+ \| \d\.\d{3} \|", text)
+    assert "None" not in text.replace("max_votes None", "")
+    assert str(ROOT) not in text + (whole / CONFIG).read_text()
+
+
+def test_the_card_tells_an_evaluation_elsewhere_and_when_nobody_was_left_out(tmp_path: Path):
+    run = a_run(tmp_path / "small-9a", 1)
+    folds = finished_folds(run)
+    found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real", "corpus": "other"}
+    (run / "evaluation").mkdir()
+    path = run / "evaluation" / "evaluation.json"
+    said = "On 12 windows of another folder, `hms_real`, the mean of the models has KL **0.500**, 0.400 to 0.610."
+    for other, told in (({}, True), ({"members": []}, False), ({"corpus": "0123456789abcdef"}, False)):
+        path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
+        assert (said in card(run, folds, False)) == told
+    shutil.copytree(folds[0], run / "fold0_seed1")
+    assert "40 windows of 4 patients" in card(run, finished_folds(run), False), "a window of two seeds counts once"
+    (folds[0] / "oof.parquet").unlink()
+    assert "Not known: it learned from every patient of its corpus" in card(run, folds, False)
+
+
+def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    words = (f"run={run}", f"out={tmp_path / 'bundle'}", "onnx=true")
+    monkeypatch.setattr("hms.export.onnx.find_spec", lambda name: None if name == "onnxscript" else name)
+    said = command("export.__main__", *words, code=1)
+    assert said == "onnx: wants onnxscript, which is not installed; pip install 'hms[onnx]'\n"
+    monkeypatch.undo()
+    monkeypatch.setattr("torch.export.export", mock.Mock(side_effect=RuntimeError("no such operator\nand more")))
+    said = command("export.__main__", *words, code=1)
+    assert said == "onnx: torch cannot export this model (no such operator)\n"
+    assert list(tmp_path.iterdir()) == []

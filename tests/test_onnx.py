@@ -1,0 +1,116 @@
+"""model.onnx says what torch says, for any number of windows, whatever is in them, with every extractor and fusion."""
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from material import config, options
+from test_bundle import a_run, command
+
+import hms
+from hms.batch import Batch
+from hms.build import build
+from hms.checkpoint import save_model
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
+from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.errors import UserError
+from hms.export.onnx import _Convolution, write_onnx
+from hms.labels import CLASSES
+from hms.model import Model
+from hms.preprocess import ZeroPhase
+
+SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")
+WORDS = {
+    "attention": (
+        *("extractor=[wavenet,stft_short,multitaper]", "fusion=attention", "fusion.layers=1", "preprocess=clinical"),
+        *("extractor.wavenet.blocks=1", "extractor.wavenet.layers=1", "extractor.wavenet.span_s=3"),
+        "extractor.multitaper.span_s=3",
+    ),
+    "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
+}
+"""Together all extractors, fusions and presets of preprocessing; small, for it is the operators that count."""
+
+
+def given(windows: int) -> dict[str, np.ndarray]:
+    """Noise; mains of 3 mV on an offset; windows in which electrodes, seconds or all is missing; silence."""
+    draw = np.random.default_rng(1)
+    eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_WINDOW))
+    eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_WINDOW))
+    eeg[2, 3:6], eeg[2, :, 700:2600], eeg[3], eeg[4] = np.nan, np.nan, np.nan, 0
+    power = draw.lognormal(size=(6, 4, SPECTROGRAM_WINDOW, 100))
+    power[2, :, :50], power[3], power[4] = np.nan, np.nan, 0
+    return {"eeg_uv": eeg[:windows].astype("float32"), "spectrogram": power[:windows].astype("float32")}
+
+
+def a_sure_run(run: Path, *words: str) -> Path:
+    """A run of one fold, with statistics as after training, and so sure of itself that differences show."""
+    a_run(run, 1, *words)
+    node = config(*words)["model"]
+    model: Model = build(node).train()
+    eeg, power = map(torch.from_numpy, given(2).values())
+    with torch.no_grad():
+        for _ in range(3):
+            model(Batch(eeg, power, torch.zeros(2, 6), torch.zeros(2), torch.arange(2)))
+        model.fusion.linear.weight *= 100
+    save_model(run / "fold0_seed0", model, {"model": node})
+    return run
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("fusion", WORDS)
+def test_onnx_and_torch_agree(fusion: str, tmp_path: Path):
+    run, flips = a_sure_run(tmp_path / "sure-7f", *WORDS[fusion], *SMALL), fusion == "concat"
+    said = command("export.__main__", f"run={run}", "onnx=true", f"flips={flips}")
+    assert "model.onnx gives the probabilities of torch but for " in said
+    model, onnx = hms.load(run / "bundle"), session(run / "bundle" / "model.onnx")
+    shapes = {one.name: one.shape for one in (*onnx.get_inputs(), *onnx.get_outputs())}
+    reads = {"spectrogram": ["batch", 4, 300, 100]} if model.reads_spectrogram else {}
+    assert shapes == {"eeg_uv": ["batch", 20, 10000], **reads, "probabilities": ["batch", 6]}
+    about = onnx.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == [*CLASSES]
+    assert json.loads(about["electrodes"]) == [*ELECTRODES]
+    for windows in (6, 1):
+        wanted = model.predict(*given(windows).values(), flips=flips)
+        (found,) = onnx.run(None, {name: given(windows)[name] for name in ("eeg_uv", *reads)})
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+        assert windows == 1 or wanted.max() > 0.6, "the test is weak: the model thinks all classes as likely"
+
+
+def test_every_extractor_and_fusion_is_tried():
+    built = {target for words in WORDS.values() for target in targets(*words)}
+    assert {target for option in options("extractor") for target in targets(f"extractor={option}")} <= built
+    assert {target for option in options("fusion") for target in targets(f"fusion={option}")} <= built
+
+
+def targets(*words: str) -> set[str]:
+    whole = config(*words)
+    return {node["_target_"] for node in (*whole["extractor"].values(), whole["fusion"], whole["preprocess"])}
+
+
+@pytest.mark.parametrize(("highpass_hz", "notch_hz"), [(0.5, [50, 60]), (None, [50]), (0.1, [50]), (2.0, [60.0])])
+def test_the_convolution_is_the_zero_phase_filter(highpass_hz: float | None, notch_hz: list[float]):
+    filtered = ZeroPhase(highpass_hz, notch_hz)
+    pairs = torch.from_numpy(given(2)["eeg_uv"])[:, :8]
+    found, wanted = _Convolution(filtered.gain)(pairs), filtered(pairs)
+    torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)  # µV, beside mains of 3,000
+    torch.testing.assert_close(found[0], wanted[0], atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("apart", [0.0002, float("nan")])
+def test_what_says_something_else_is_not_handed_over(apart: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("torch.export.export", "torch.onnx.export"):
+        monkeypatch.setattr(name, mock.MagicMock())
+    monkeypatch.setattr("hms.export.onnx._difference", lambda *_: apart)
+    with pytest.raises(
+        UserError, match=rf"^onnx: want probabilities within 0\.0001 of torch's, got {apart:.2g} apart$"
+    ):
+        write_onnx(tmp_path / "model.onnx", [build(config("extractor=stft_short", *SMALL)["model"])], flips=False)
