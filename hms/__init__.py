@@ -17,6 +17,7 @@ The modules in an order to read them; each imports only those before it, which t
     trainer scores bundle checkpoint runs          the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
+    recording                                      any EDF and the like, as the project's electrodes and windows
     stages fit                                     the shapes of a model; a fold from first to last
     differences results                            runs side by side
     export                                         what a bundle holds beside weights: model card, ONNX

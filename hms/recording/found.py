@@ -1,0 +1,47 @@
+"""Which files are meant: by a name, a folder or a pattern, and under which name each one's results go."""
+
+import glob
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from hms.errors import UserError
+
+SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".lay", ".eeg", ".nxe", ".cdt", ".parquet"}
+"""Of recordings in a folder. A file that is named is opened whatever it ends in."""
+
+
+def recording_files(words: str | list[str]) -> dict[str, Path]:
+    """The recordings that a name, a folder or a pattern, or each of several, stands for, by names that differ.
+
+    A file goes by its stem, or by its whole name where two have one stem. A name without a file stands for itself:
+    whoever opens it says what is wrong. Raises UserError where nothing is found, and for two files of one name.
+    """
+    found: dict[Path, None] = {}
+    for word in [words] if isinstance(words, str) else words:
+        path = Path(word)
+        inside = [path]
+        if _is_folder(path):
+            inside = _recordings(path.iterdir())
+        elif not path.exists() and glob.has_magic(word):
+            inside = _recordings(map(Path, glob.glob(word, recursive=True)))
+        if not inside:
+            raise UserError(f"recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '{word}'")
+        found |= dict.fromkeys(inside)
+    if not found:
+        raise UserError("recording: want at least one, got none")
+    stems = Counter(path.stem for path in found)
+    named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
+    if twice := sorted(name for name, count in Counter(named.values()).items() if count > 1):
+        raise UserError(f"recording: want files whose names differ, got '{twice[0]}' twice; predict them one by one")
+    return {name: path for path, name in named.items()}
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and path.suffix.lower() not in SUFFIXES
+
+
+def _recordings(paths: Iterable[Path]) -> list[Path]:
+    """Those that look like recordings, in order; of BrainVision's files the one that names the others."""
+    known = [path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    return sorted(path for path in known if path.suffix.lower() != ".eeg" or not path.with_suffix(".vhdr").exists())

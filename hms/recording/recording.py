@@ -1,0 +1,113 @@
+"""A recording of any clinic, length and rate: twenty electrodes in µV at 200 Hz, a piece at a time."""
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.errors import DataError
+from hms.recording.channels import UNITS_UV
+from hms.recording.derivation import derivation
+from hms.recording.resample import Read, Resampler
+from hms.recording.source import Source, open_source
+
+_QUIETEST_UV = 0.5
+_LOUDEST_UV = 5000.0
+"""Bounds for the SD of the median electrode within 10 s: 12 raw clinical segments lie in 10-3,000 µV."""
+
+_LOOKS = 8  # places at which a recording's unit is doubted
+_LOOK_S = 10
+_PIECE = 60 * SFREQ_HZ  # samples derived at once: a file of many fast channels stays in little memory
+
+
+class Recording(NamedTuple):
+    """What `open_recording` makes of a file."""
+
+    path: Path
+    source: Source
+    interpolated: tuple[str, ...]
+    notes: list[str]
+    """What to know about it, a sentence each."""
+    resampler: Resampler
+    """Of the electrodes."""
+
+    @property
+    def duration_s(self) -> float:
+        """From the first sample to the last, gaps included."""
+        return self.source.samples / self.source.sfreq_hz
+
+    @property
+    def samples(self) -> int:
+        """How many there are at 200 Hz."""
+        return self.resampler.samples
+
+    @property
+    def start(self) -> datetime | None:
+        """When it began, where the file says so."""
+        return self.source.start
+
+    def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
+        """µV of the samples at 200 Hz from `first` up to `last`; NaN in gaps and beyond the recording's ends."""
+        found = np.full((len(ELECTRODES), last - first), np.nan, np.float32)
+        for begin in range(max(first, 0), min(last, self.samples), _PIECE):
+            end = min(begin + _PIECE, last, self.samples)
+            found[:, begin - first : end - first] = self.resampler(begin, end)
+        return found
+
+
+def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | None) -> Recording:
+    """The recording at `path`, of which a model subtracts `pairs`; its numbers are in `unit` (None: as the file says).
+
+    Raises DataError, with the file and the reason in one line, where it cannot be read, lacks too many electrodes, or
+    holds numbers that are hardly µV.
+    """
+    source = open_source(path, unit)
+    try:
+        derived = derivation(source.leads, pairs)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    known = np.flatnonzero(np.isfinite(derived.matrix).all(axis=1))
+    rows = derived.matrix[known]
+
+    def electrodes(first: int, last: int) -> Float[np.ndarray, "electrode time"]:
+        channels = source.read(first, last)
+        found = np.full((len(ELECTRODES), last - first), np.nan)
+        found[known] = rows @ np.nan_to_num(channels)
+        if (missing := np.isnan(channels)).any():
+            found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
+        return found
+
+    _want_uv(path, source, electrodes)
+    notes = [*source.notes]
+    if derived.interpolated:
+        notes.append(f"Interpolated, as they are not in the file: {', '.join(derived.interpolated)}.")
+    if derived.reconstructed:
+        notes.append(
+            "Channels share no reference: electrodes are reconstructed up to a potential that no difference sees."
+        )
+    resampler = Resampler(electrodes, source.samples, source.sfreq_hz)
+    return Recording(path, source, derived.interpolated, notes, resampler)
+
+
+def _want_uv(path: Path, source: Source, electrodes: Read) -> None:
+    """Look at a few places of the recording and raise DataError where what is there cannot be an EEG in µV."""
+    size = min(round(_LOOK_S * source.sfreq_hz), source.samples)
+    places = np.linspace(0, source.samples - size, _LOOKS).astype(int) if size < source.samples else [0]
+    spreads = []
+    for first in places:
+        scalp = electrodes(int(first), int(first) + size)[: len(SCALP)]
+        seen = scalp[np.isfinite(scalp).all(axis=1)]
+        spreads += [np.median(seen.std(axis=1))] if len(seen) else []
+    spread_uv = float(np.median(spreads)) if spreads else 0.0
+    if spread_uv < 1e-9:
+        raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
+    if not _QUIETEST_UV <= spread_uv <= _LOUDEST_UV:
+        other = "mV or V" if spread_uv < _QUIETEST_UV else "nV, or uV given as mV or V"
+        raise DataError(
+            f"{path}: want an EEG in µV, got values with a median SD of {spread_uv:.2g} µV: {other}? "
+            f"Say which (unit={', unit='.join(UNITS_UV)})"
+        )

@@ -1,0 +1,163 @@
+"""The windows of a recording, stretch by stretch, as the batches that models read.
+
+A window is 50 s long, and what is said of it belongs to its central 10 s; where it reaches over an end of the
+recording, or into a gap, samples are missing (NaN). Its regional spectrogram is that of ten minutes around it
+(`hms.corpus`), computed from the EEG as far as the recording goes.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from hms.batch import Batch
+from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, as_stored
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.labels import CLASSES
+from hms.recording.recording import Recording
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, WINDOW_S, regional_spectrogram
+
+CENTRE_S = 10
+"""What the experts labelled of a window, and a prediction is about."""
+
+BEFORE_S = 20
+"""Of a window, before its centre."""
+
+_STRETCH_S = 1200
+_SETTLE_S = 30  # after which the band-pass of the spectrogram has forgotten where a piece began
+_OFFSET_UV = (
+    1000.0  # electrodes that lie farther off than the model's clip are levelled: half precision ends there, too
+)
+
+
+class Stretch(NamedTuple):
+    """Some minutes of a recording."""
+
+    first: int
+    """Number of the first window."""
+    onsets_s: Float[np.ndarray, " window"]
+    """When the centre of each window begins."""
+    recorded: Bool[np.ndarray, " window"]
+    """Whether at least half of a window's centre was recorded."""
+    eeg: Float[np.ndarray, "electrode time"]
+    """µV at 200 Hz, from the start of the first window."""
+    for_models: Float[np.ndarray, "region row frequency"] | None
+    """µV²/Hz, from the first row of the first window; None where no model reads it."""
+    spectrogram: Float[np.ndarray, "region row frequency"]
+    """The rows that begin within this stretch and no other."""
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """The windows; `label_id` counts those of the whole recording, target and weight are NaN."""
+        for start in range(0, len(self.onsets_s), batch_size):
+            some = self.onsets_s[start : start + batch_size]
+            eeg = np.stack([as_stored(levelled(self.window(onset_s))) for onset_s in some])
+            power = None if self.for_models is None else np.stack([as_stored(self._ten_minutes(t)) for t in some])
+            yield Batch(
+                torch.from_numpy(eeg),
+                None if power is None else torch.from_numpy(power),
+                torch.full((len(some), len(CLASSES)), torch.nan),
+                torch.full((len(some),), torch.nan),
+                torch.arange(len(some)) + self.first + start,
+            )
+
+    def window(self, onset_s: float) -> Float[np.ndarray, "electrode time"]:
+        """The EEG of the window with this centre."""
+        begin = round((onset_s - self.onsets_s[0]) * SFREQ_HZ)
+        return self.eeg[:, begin : begin + EEG_WINDOW]
+
+    def _ten_minutes(self, onset_s: float) -> Float[np.ndarray, "region row frequency"]:
+        assert self.for_models is not None
+        begin = _first_row(onset_s) - _first_row(self.onsets_s[0])
+        return self.for_models[:, begin : begin + SPECTROGRAM_WINDOW]
+
+
+def count_windows(recording: Recording, step_s: float) -> int:
+    """How many there are: one every `step_s`, as long as half of its centre was recorded."""
+    return max(1, int((recording.duration_s - CENTRE_S / 2) // step_s) + 1)
+
+
+def count_stretches(recording: Recording, step_s: float) -> int:
+    """How many `stretches` there will be."""
+    return -(-count_windows(recording, step_s) // _per_stretch(step_s))
+
+
+def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
+    """The whole recording, 20 minutes at a time; `with_spectrogram` where a model reads it."""
+    count, each = count_windows(recording, step_s), _per_stretch(step_s)
+    for first in range(0, count, each):
+        onsets_s = float(step_s) * np.arange(first, min(first + each, count))
+        begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)
+        end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_WINDOW
+        last = first + each >= count
+        own = int(onsets_s[0]) // STEP_S, _count_rows(recording) if last else int(step_s * (first + each)) // STEP_S
+        wide = min(own[0], _first_row(onsets_s[0])), max(own[1], _first_row(onsets_s[-1]) + SPECTROGRAM_WINDOW)
+        rows = wide if with_spectrogram else own
+        settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + WINDOW_S + _SETTLE_S)
+        start = min(begin, settling[0])
+        eeg = recording.eeg(start, max(end, settling[1]))  # once: reading costs as much as predicting
+        power = regional_rows(recording, eeg, start, *rows)
+        windows = eeg[:, begin - start : end - start]
+        yield Stretch(
+            first,
+            onsets_s,
+            np.array([_recorded(recording, onset_s, onset_s - onsets_s[0], windows) for onset_s in onsets_s]),
+            windows,
+            power if with_spectrogram else None,
+            power[:, own[0] - rows[0] : own[1] - rows[0]],
+        )
+
+
+def regional_rows(
+    recording: Recording, eeg: Float[np.ndarray, "electrode time"], start: int, first: int, last: int
+) -> Float[np.ndarray, "region row frequency"]:
+    """Rows `first` up to `last` of the recording's regional spectrogram, from a part that begins at sample `start`.
+
+    Row j is centred at 2 + 2j s; NaN where there is no recording. The part reaches 30 s farther than the rows.
+    """
+    found = np.full((len(REGIONS), max(0, last - first), len(FREQUENCIES_HZ)), np.nan, np.float32)
+    begin, end = max(first, 0), min(last, _count_rows(recording))
+    if begin < end:
+        settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
+        until = min(recording.samples, (end * STEP_S + WINDOW_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
+        part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
+        rows = regional_spectrogram(part.T)
+        found[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
+    return found
+
+
+def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
+    """A window of which every scalp electrode that lies farther off than the model's clip is moved to 0 µV.
+
+    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG.
+    """
+    known = np.isfinite(eeg)
+    means = np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
+    far = np.abs(means) > _OFFSET_UV
+    far[ELECTRODES.index("EKG")] = False
+    return eeg - np.where(far, means, 0.0).astype(np.float32)
+
+
+def _recorded(recording: Recording, onset_s: float, after_s: float, eeg: Float[np.ndarray, "electrode time"]) -> bool:
+    """Whether half of a centre was, whose window begins `after_s` into the EEG."""
+    first = round((after_s + BEFORE_S) * SFREQ_HZ)
+    centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
+    reach_s = min(CENTRE_S, recording.duration_s - onset_s)
+    return bool(np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2)
+
+
+def _count_rows(recording: Recording) -> int:
+    """Of its regional spectrogram."""
+    return max(0, (recording.samples - (WINDOW_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
+
+
+def _first_row(onset_s: float) -> int:
+    """Of the recording's regional spectrogram, the first that belongs to the window with this centre."""
+    ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_WINDOW * STEP_S / 2
+    centred_s = ten_minutes_s + STEP_S / 2  # as the competition's files are; row j of a recording is at 2 + 2j s
+    return int((centred_s - WINDOW_S / 2) // STEP_S)
+
+
+def _per_stretch(step_s: float) -> int:
+    return max(1, int(_STRETCH_S // step_s))

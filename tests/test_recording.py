@@ -1,0 +1,499 @@
+"""Any recording in: labels, references, units, rates, gaps, and what cannot be used, each in one clear line."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+from conftest import real
+from edf_files import write_edf
+
+from hms.corpus import as_stored
+from hms.electrodes import ELECTRODES, POSITIONS, SCALP
+from hms.errors import DataError, UserError
+from hms.files import read_spectrogram
+from hms.recording.derivation import derivation
+from hms.recording.edf import read_header, record_starts_s
+from hms.recording.found import recording_files
+from hms.recording.labels import EKG, Lead, lead_of, without_numbers
+from hms.recording.recording import Recording, open_recording
+from hms.recording.resample import Resampler
+from hms.recording.windows import count_windows, levelled, stretches
+from hms.spectrogram_recipe import REGIONS, regional_spectrogram
+
+BANANA = [tuple(pair.split("-")) for chain in REGIONS.values() for pair in chain]
+MIDLINE = [("Fz", "Cz"), ("Cz", "Pz")]
+
+
+def noise(seconds: float, sfreq_hz: float = 256, seed: int = 0, channels: int = 19) -> np.ndarray:
+    """Smooth noise at the size of EEG: no power above 40 Hz."""
+    draw = np.random.default_rng(seed)
+    spectrum = np.fft.rfft(draw.normal(size=(channels, round(seconds * sfreq_hz))))
+    spectrum[:, np.fft.rfftfreq(round(seconds * sfreq_hz), 1 / sfreq_hz) > 40] = 0
+    values = np.fft.irfft(spectrum, round(seconds * sfreq_hz))
+    return 30 * values / values.std(axis=1, keepdims=True)
+
+
+def recorded(path: Path, pairs=BANANA, unit: str | None = None) -> Recording:
+    return open_recording(path, pairs, unit)
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("Fp1", "FP1", "fp1", " Fp1 ", "Fp1.", "Fp1..", "EEG Fp1", "EEG FP1", "EEG Fp1-Ref", "EEG FP1-REF", "EEGFp1"),
+        *("Fp1-Ref", "FP1 - REF", "Fp1_Ref", "Fp1REF", "POL Fp1", "EEG:Fp1", "EEG-Fp1", "eeg fp1-ref", "Fp1 [uV]"),
+    ],
+)
+def test_an_electrode_is_known_in_its_spellings(label: str):
+    assert lead_of(label) == Lead("Fp1", "")
+
+
+@pytest.mark.parametrize(
+    ("label", "lead"),
+    [
+        ("T7", Lead("T3", "")),
+        ("EEG P8-Ref", Lead("T6", "")),
+        ("EEG CZ-LE", Lead("Cz", "LE")),
+        ("C3-A2", Lead("C3", "A2")),
+        ("O1-(A1+A2)/2", Lead("O1", "(A1+A2)/2")),
+        ("FP1-F7", Lead("Fp1", "F7")),
+        ("EEG F7-T7", Lead("F7", "T3")),
+        ("F7T3", Lead("F7", "T3")),
+        ("T7–P7", Lead("T3", "T5")),
+        ("FT9-FT10", Lead("FT9", "FT10")),
+        ("T8-P8-0", Lead("T4", "T6")),
+        ("Cz-1", Lead("Cz", "")),
+        ("EKG EKG", EKG),
+        ("EEG EKG-LE", EKG),
+        ("ECG ECG1", EKG),
+        *((none, None) for none in ("POL E", "DC1-DC", "SaO2 X9", "Status", "STI 014", "1", "EEG 20-REF", "PHOTIC PH")),
+        *((none, None) for none in ("EDF Annotations", "OorLiTop", "MK", "", "Fp1-Fp1")),
+    ],
+)
+def test_a_label_says_what_is_measured_against_what(label: str, lead: Lead | None):
+    assert lead_of(label) == lead
+
+
+def test_every_electrode_is_known_in_capitals_and_by_its_newer_name():
+    for name in SCALP:
+        assert lead_of(f"EEG {name.upper()}-REF") == Lead(name, "")
+    newer = [lead_of(name).anode for name in "T7 T8 P7 P8".split()]
+    assert newer == "T3 T4 T5 T6".split()
+
+
+def test_the_numbers_of_labels_that_stand_there_twice_are_taken_off_again():
+    assert without_numbers(["T8-P8-0", "Cz", "T8-P8-1", "A-1"]) == ["T8-P8", "Cz", "T8-P8", "A-1"]
+
+
+# From channels to electrodes
+
+
+def test_electrodes_against_one_reference_are_taken_as_they_are():
+    leads = [Lead(name, "LE") for name in SCALP[::-1]] + [EKG, Lead("A1", "LE")]
+    found = derivation(leads, [*BANANA, *MIDLINE])
+    np.testing.assert_array_equal(found.matrix[:19, :19], np.eye(19)[::-1])
+    assert found.matrix[19, 19] == 1
+    assert found.interpolated == ()
+
+
+def pairs_of(values: np.ndarray, labels: list[str]) -> np.ndarray:
+    leads = [lead_of(label) for label in labels]
+    return np.stack([values[SCALP.index(lead.anode)] - values[SCALP.index(lead.cathode)] for lead in leads])
+
+
+DOUBLE_BANANA = [f"{one}-{other}" for one, other in [*BANANA, *MIDLINE]]
+
+
+def test_pairs_that_hang_together_give_exact_differences():
+    potentials = noise(2)
+    found = derivation([lead_of(label) for label in DOUBLE_BANANA], BANANA)
+    made = found.matrix[:19] @ pairs_of(potentials, DOUBLE_BANANA)
+    for one, other in [*BANANA, *MIDLINE, ("F7", "C3"), ("Fz", "Pz")]:
+        i, j = SCALP.index(one), SCALP.index(other)
+        np.testing.assert_allclose(made[i] - made[j], potentials[i] - potentials[j], atol=1e-9)
+    assert found.reconstructed
+
+
+def test_pairs_that_do_not_hang_together_are_refused_where_a_model_wants_more():
+    leads = [lead_of(label) for label in DOUBLE_BANANA]
+    wish = r"want channels that join Fz and F7, which the model subtracts, got 3 parts apart \(Fz Cz Pz; Fp1 F3"
+    with pytest.raises(DataError, match=wish):
+        derivation(leads, [("Fz", "F7")])
+
+
+def test_a_midline_that_hangs_loose_is_interpolated_where_a_model_wants_its_level():
+    leads = [lead_of(label) for label in [*DOUBLE_BANANA, "T7-FT9", "FT9-FT10", "FT10-T8"]]
+    assert derivation(leads, BANANA).interpolated == ()
+    assert derivation(leads, [("Fz", "F7")]).interpolated == ("Fz", "Cz", "Pz")
+
+
+def test_a_smooth_field_is_interpolated_well_whatever_the_reference():
+    towards = np.array([0.3, 0.8, 0.5])
+    field = 50 * (POSITIONS @ towards) + 20 * (POSITIONS[:, 2] ** 2) + 1000  # the reference is 1 mV off
+    missing = ("T3", "Pz", "F4", "O1")
+    leads = [Lead(name, "") for name in SCALP if name not in missing]
+    found = derivation(leads, BANANA)
+    assert found.interpolated == tuple(name for name in SCALP if name in missing)
+    made = found.matrix[:19] @ field[[SCALP.index(lead.anode) for lead in leads]]
+    assert np.abs(made - field).max() < 0.1 * np.ptp(field)
+
+
+def test_more_than_four_missing_electrodes_are_too_many():
+    leads = [Lead(name, "") for name in SCALP if name not in ("Fz", "Cz", "Pz", "F7", "F8")]
+    wish = r"want at least 15 of the 19 electrodes of the 10-20 system, got 14 \(lacks F7, Fz, Cz, Pz, F8\); up to 4"
+    with pytest.raises(DataError, match=wish):
+        derivation(leads, BANANA)
+    with pytest.raises(DataError, match="no EEG: none of its channels is named as an electrode"):
+        derivation([EKG], BANANA)
+
+
+# Rates
+
+
+@pytest.mark.parametrize("sfreq_hz", [256, 500, 512, 1000, 250, 199.7])
+def test_a_tone_stays_what_it_is_and_what_is_too_fast_is_gone(sfreq_hz: float):
+    at = np.arange(round(20 * sfreq_hz)) / sfreq_hz
+    kept, gone = (np.sin(2 * np.pi * hz * at) for hz in (60, 120))
+    both = np.stack([kept, gone if sfreq_hz > 240 else 0 * at]) + 20_000  # direct current
+    resample = Resampler(lambda first, last: both[:, first:last], len(at), sfreq_hz)
+    made = resample(0, resample.samples) - 20_000
+    want = np.sin(2 * np.pi * 60 * np.arange(resample.samples) * resample.down / resample.up / sfreq_hz)
+    inner = slice(200, -200)
+    assert np.abs(made[0, inner] - want[inner]).max() < 1e-3
+    assert np.abs(made[1, inner]).max() < 1e-3
+
+
+@pytest.mark.parametrize("sfreq_hz", [128, 256, 500])
+def test_pieces_are_the_whole(sfreq_hz: float):
+    values = noise(20, sfreq_hz, channels=2)
+    values[1, 700:900] = np.nan
+    resample = Resampler(lambda first, last: values[:, first:last], values.shape[1], sfreq_hz)
+    whole, ends = resample(0, resample.samples), [*range(0, resample.samples, 777), resample.samples]
+    pieces = [resample(first, last) for first, last in pairwise(ends)]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1)[0], whole[0], atol=1e-9)
+    missing = np.isnan(whole[1])
+    assert missing.sum() == pytest.approx(200 * 200 / sfreq_hz, abs=2)
+    assert np.abs(whole[1][~missing]).max() < 1.2 * np.nanmax(np.abs(values[1]))
+
+
+def test_a_recording_is_the_same_read_at_once_or_in_pieces_and_missing_beyond_its_ends(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(90), SCALP))
+    whole = recording.eeg(0, recording.samples)
+    np.testing.assert_allclose(recording.eeg(3000, 9000), whole[:, 3000:9000], atol=1e-4)
+    around = recording.eeg(-500, recording.samples + 500)
+    np.testing.assert_array_equal(around[:, 500:-500], whole)
+    assert np.isnan(around[:, :500]).all()
+    assert np.isnan(around[:, -500:]).all()
+    assert np.isnan(whole[ELECTRODES.index("EKG")]).all()
+
+
+# Files
+
+
+def test_values_and_their_order_are_those_of_the_file(tmp_path: Path):
+    values = noise(60, 200)
+    shuffled = np.random.default_rng(0).permutation(19)
+    labels = [f"EEG {SCALP[i].upper()}-REF" for i in shuffled]
+    recording = recorded(write_edf(tmp_path / "x.edf", values[shuffled], labels, 200))
+    np.testing.assert_allclose(recording.eeg(0, 12_000)[:19], values, atol=0.01)
+    assert (recording.duration_s, recording.notes) == (60, [])
+    assert f"{recording.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("nV", 1e3)])
+def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
+    values = noise(20, 200)
+    recording = recorded(write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, unit))
+    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values, atol=0.01)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-3, "mV"), (1e-6, "V")])
+def test_numbers_that_are_hardly_microvolts_are_doubted_until_somebody_says(scale: float, unit: str, tmp_path: Path):
+    values = noise(20, 200)
+    path = write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, "")
+    wish = r"x\.edf: want an EEG in µV, got values with a median SD of \S+ µV: mV or V\? Say which \(unit=nV, unit=uV"
+    with pytest.raises(DataError, match=wish):
+        recorded(path)
+    np.testing.assert_allclose(recorded(path, unit=unit).eeg(0, 4000)[:19], values, atol=0.05)
+
+
+def test_numbers_without_a_unit_are_taken_as_microvolts_where_they_look_like_them_and_that_is_said(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit=""))
+    said = "The file gives no unit of voltage for Fp1, F3, C3 ...: its numbers are taken as µV."
+    assert recording.notes == [said]
+
+
+def test_microvolts_that_are_called_millivolts_are_doubted(tmp_path: Path):
+    with pytest.raises(DataError, match=r"got values with a median SD of \S+ µV: nV, or uV given as mV or V\?"):
+        recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV"))
+
+
+def test_a_flat_line_is_no_eeg(tmp_path: Path):
+    with pytest.raises(DataError, match=r"x\.edf: want EEG, got a flat line in most electrodes"):
+        recorded(write_edf(tmp_path / "x.edf", 0 * noise(20), SCALP))
+
+
+def test_a_faster_channel_beside_the_electrodes_changes_nothing(tmp_path: Path):
+    values = noise(20, 250)
+    path = tmp_path / "x.edf"
+    write_edf(path, values, SCALP, 250)
+    alone = recorded(path).eeg(0, 4000)
+    whole = path.read_bytes()
+    head, count = whole[:256], 19
+    fields, at = [], 256
+    for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
+        fields.append(whole[at : at + width * count])
+        at += width * count
+    more = ["MIC", "", "uV", "-100", "100", "-32768", "32767", "", "1000", ""]
+    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
+    fields = [old + text.encode().ljust(width) for old, text, width in zip(fields, more, widths, strict=True)]
+    records = np.frombuffer(whole[at:], np.uint8).reshape(20, -1)
+    fast = np.zeros((20, 2000), np.uint8)
+    head = head[:184] + b"5376    " + head[192:252] + b"20  "
+    path.write_bytes(head + b"".join(fields) + np.hstack([records, fast]).tobytes())
+    recording = recorded(path)
+    assert recording.source.sfreq_hz == 250
+    np.testing.assert_array_equal(recording.eeg(0, 4000), alone)
+
+
+def test_electrodes_of_two_rates_are_refused(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    whole = bytearray(path.read_bytes())
+    place = 256 + 19 * 216 + 8 * 3  # samples of the fourth channel in a record
+    whole[place : place + 8] = b"128     "
+    path.write_bytes(bytes(whole))
+    with pytest.raises(DataError, match=r"x\.edf: want one sampling rate for all electrodes, got 128 and 256 Hz"):
+        recorded(path)
+
+
+def test_of_channels_with_one_label_the_first_is_read_and_that_is_said(tmp_path: Path):
+    values = np.concatenate([noise(20, 200), 500 + noise(20, 200, seed=1)[:1]])
+    recording = recorded(write_edf(tmp_path / "x.edf", values, [*SCALP, "Cz"], 200))
+    assert recording.notes == ["'Cz' is there more than once: the first is read."]
+    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values[:19], atol=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_path: Path):
+    values, starts_s = noise(40, 200), [*range(20), *range(50, 70)]
+    path = write_edf(tmp_path / f"x.{suffix}", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    recording = recorded(path)
+    assert recording.duration_s == 70
+    assert recording.notes == ["The recording has 1 gap(s) of 30 s in all."]
+    eeg = recording.eeg(0, 14_000)[:19]
+    np.testing.assert_allclose(eeg[:, :4000], values[:, :4000], atol=0.01)
+    np.testing.assert_allclose(eeg[:, 10_000:], values[:, 4000:], atol=0.01)
+    assert np.isnan(eeg[:, 4000:10_000]).all()
+
+
+def test_records_that_go_back_in_time_are_named(tmp_path: Path):
+    starts_s = [*range(10), 5, *range(11, 20)]
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP, starts_s=starts_s, kind="EDF+D")
+    wish = r"x\.edf: record 11 begins at 5 s, before record 10 has ended \(10 s\); the records are not in order"
+    with pytest.raises(DataError, match=wish):
+        recorded(path)
+
+
+def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes_and_that_is_said(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    path.write_bytes(path.read_bytes()[:-50_000])
+    recording = recorded(path)
+    assert recording.duration_s == 14
+    assert "Number of records from the header does not match the file size" in recording.notes[0]
+
+
+def test_what_is_no_recording_is_told_in_one_line(tmp_path: Path):
+    whole = write_edf(tmp_path / "x.edf", noise(20), SCALP).read_bytes()
+    damaged = whole[:252] + b"many" + whole[256:]
+    for name, content, wish in (
+        ("text.edf", b"time;Fp1;Fp2\n0;1;2\n", r"no EDF or BDF file \(it begins with 'time;Fp1'\)"),
+        ("empty.edf", b"", r"no EDF or BDF file \(it begins with ''\)"),
+        ("head.edf", whole[:300], "the header is cut off or damaged"),
+        ("damaged.edf", damaged, "the header is cut off or damaged"),
+        ("short.edf", whole[:6000], r"holds no samples \(it ends in or after the header\)"),
+        ("text.vhdr", b"no header", r"cannot be read \("),
+        ("text.fif", b"no header", r"cannot be read \("),
+        ("notes.txt", b"no header", r"cannot be read \("),
+        ("x.parquet", b"no header", r"not a whole parquet file \("),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / name))}: {wish}") as told:
+            recorded(tmp_path / name)
+        assert "\n" not in str(told.value)
+    (tmp_path / "folder.edf").mkdir()
+    with pytest.raises(DataError, match=r"folder\.edf: cannot be read \(.*Is a directory"):
+        recorded(tmp_path / "folder.edf")
+    with pytest.raises(DataError, match=r"gone\.edf: no such file"):
+        recorded(tmp_path / "gone.edf")
+    with pytest.raises(DataError, match=r"no EEG: none of its 2 channels is named as an electrode .* \(SpO2, HR\)"):
+        recorded(write_edf(tmp_path / "x.edf", noise(5)[:2], ["SpO2", "HR"]))
+
+
+def test_a_header_tells_rates_and_records(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP, record_s=0.5)
+    header = read_header(path)
+    assert (header.records, header.sfreq_hz(3), header.dimensions[0]) == (40, 256, "uV")
+    assert record_starts_s(path, header) is None
+
+
+@pytest.mark.parametrize("suffix", ["fif", "vhdr", "bdf"])
+def test_other_formats_hold_the_same_recording(suffix: str, tmp_path: Path):
+    values = noise(20)
+    path = tmp_path / f"x_raw.{suffix}"
+    if suffix == "bdf":
+        write_edf(path, values, SCALP)
+    else:
+        info = mne.create_info([*SCALP], 256.0, "eeg")
+        raw = mne.io.RawArray(values * 1e-6, info, verbose="error")
+        raw.info["bads"] = ["Cz"] if suffix == "fif" else []
+        raw.save(path, verbose="error") if suffix == "fif" else _brainvision(path, values)
+    recording = recorded(path)
+    same = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
+    known = [i for i, name in enumerate(SCALP) if name not in recording.interpolated]
+    np.testing.assert_allclose(recording.eeg(0, 4000)[known], same[known], atol=0.05)
+    if suffix == "fif":
+        assert recording.interpolated == ("Cz",)
+        assert recording.notes[0] == "Marked as bad in the file, so not read: Cz."
+
+
+def _brainvision(path: Path, values: np.ndarray) -> None:
+    values.T.astype("<f4").tofile(path.with_suffix(".eeg"))
+    channels = "\n".join(f"Ch{i + 1}={name},,1,µV" for i, name in enumerate(SCALP))
+    path.write_text(
+        "BrainVision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
+        f"DataFile={path.stem}.eeg\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=19\n"
+        "SamplingInterval=3906.25\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n" + channels
+    )
+
+
+SHARED_EDF = {
+    "PN00-5": 2.0,
+    "PN16-2": 2.0,
+    "P_ID64_r1": 2.0,
+    "Subject00_2": 62.0,
+    "aaaaaaac_s001_t000_sample": 2.0,
+    "aaaaahln_s001_t000": 2.0,
+    "aaaaakpu_s002_t000": 2.0,
+    "chb05_06": 2.0,
+    "eeglab__test": 60.0,
+    "mne-python__duplicate_channel_labels": "no EEG: none of its 4 channels is named as an electrode of the 10-20",
+    "mne-python__test_edf_stim_channel": 9.59375,
+    "mne-testing-data__chtypes_edf": 5.0,
+}
+
+
+@pytest.mark.parametrize("name", SHARED_EDF)
+def test_what_hospitals_write_is_read_or_refused_in_one_line(name: str):
+    path, expected = real(f"data/edf/{name}.edf"), SHARED_EDF[name]
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=f"{name}.edf: {expected}"):
+            recorded(path)
+        return
+    recording = recorded(path)
+    assert recording.duration_s == expected
+    assert recording.interpolated == (("Fz", "Cz", "Pz") if name == "eeglab__test" else ())
+    assert np.isfinite(recording.eeg(0, recording.samples)[:19]).all()
+
+
+# Which files
+
+
+def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
+    for name in ("b.edf", "a.BDF", "c.vhdr", "c.eeg", "d.eeg", "notes.txt", ".hidden.edf", "b.fif"):
+        (tmp_path / name).touch()
+    found = recording_files(str(tmp_path))
+    assert {key: path.name for key, path in found.items()} == {
+        "a": "a.BDF",
+        "b.edf": "b.edf",
+        "b.fif": "b.fif",
+        "c": "c.vhdr",
+        "d": "d.eeg",
+    }
+    assert [*recording_files(str(tmp_path / "*.edf"))] == ["b"]
+    assert [*recording_files([str(tmp_path / "notes.txt"), "gone.edf"])] == ["notes", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("*.edf", "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.edf'"),
+        ([], "recording: want at least one, got none"),
+        (["a/x.edf", "b/x.edf"], "recording: want files whose names differ, got 'x.edf' twice; predict them one by"),
+    ],
+)
+def test_a_mistake_about_files_is_told(words: str | list[str], message: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=re.escape(message)):
+        recording_files(words)
+
+
+# Windows
+
+
+@pytest.mark.parametrize(
+    ("seconds", "onsets_s"),
+    [(2, [0]), (14, [0]), (16, [0, 10]), (62, [0, 10, 20, 30, 40, 50]), (75, [*range(0, 71, 10)])],
+)
+def test_there_is_a_window_for_every_10_s_of_which_half_was_recorded(seconds: int, onsets_s: list, tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 100), SCALP, 100))
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.onsets_s.tolist() == onsets_s
+    assert count_windows(recording, 10) == len(onsets_s)
+    assert stretch.recorded.all()
+
+
+def test_a_window_lies_around_its_10_s_and_is_missing_where_nothing_was_recorded(tmp_path: Path):
+    values = noise(100, 200)
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    (stretch,) = stretches(recording, 10, False)
+    eeg = np.concatenate([batch.eeg.numpy() for batch in stretch.batches(4)])
+    assert eeg.shape == (10, 20, 10_000)
+    np.testing.assert_allclose(eeg[3, :19], as_stored(recording.eeg(2000, 12_000)[:19]))
+    assert np.isnan(eeg[0, :, :4000]).all()
+    assert np.isfinite(eeg[0, :19, 4000:]).all()
+    assert np.isnan(eeg[-1, :, 6000:]).all()
+
+
+def test_windows_in_a_gap_are_marked(tmp_path: Path):
+    starts_s = [*range(30), *range(100, 130)]
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    (stretch,) = stretches(recorded(path), 10, False)
+    assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
+
+
+def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_once(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(2600, 64), SCALP, 64))
+    pieces = list(stretches(recording, 13, True))
+    assert [*np.concatenate([piece.onsets_s for piece in pieces])] == [13 * i for i in range(200)]
+    ids = [int(i) for piece in pieces for batch in piece.batches(64) for i in batch.label_id]
+    assert ids == [*range(200)]
+    rows = np.concatenate([piece.spectrogram for piece in pieces], axis=1)
+    whole = regional_spectrogram(recording.eeg(0, recording.samples).T)
+    np.testing.assert_allclose(np.log(rows), np.log(whole), atol=2e-3)
+    last = [*pieces[1].batches(1)][20]
+    first_row = (13 * int(last.label_id[0]) - 296) // 2
+    want = as_stored(whole[:, first_row : first_row + 300])
+    np.testing.assert_allclose(last.spectrogram[0], want, rtol=0.01)
+
+
+def test_an_offset_of_direct_current_is_taken_off_and_a_usual_one_stays():
+    eeg = np.zeros((20, 1000), np.float32)
+    eeg[3], eeg[4], eeg[19] = 40_000, 80, 9_000
+    assert levelled(eeg)[:, 0].tolist() == [0, 0, 0, 0, 80, *[0] * 14, 9_000]
+
+
+def test_golden_the_spectrogram_of_a_recording_is_that_of_the_file_which_was_recorded_with_it():
+    recording = recorded(real("data/hms_real/test_eegs/3911565283.parquet"))
+    (stretch,) = stretches(recording, 10, True)
+    (batch,) = stretch.batches(8)
+    ours = batch.spectrogram[2].double().numpy()  # the centre at 20 s: this window is the file from its first sample
+    theirs = read_spectrogram(real("data/hms_real/test_spectrograms/853520.parquet"))[:300].transpose(1, 0, 2)
+    both = np.isfinite(ours) & (theirs > 0)
+    assert both.mean() > 0.07
+    assert np.corrcoef(np.log(ours[both]), np.log(theirs[both]))[0, 1] >= 0.999
