@@ -137,7 +137,7 @@ def test_names_from_outside_are_text(chromium: Page, report: Path, ensemble: Pat
     chromium.open(other)
     assert chromium.errors == []
     assert "2 <b>x<img src=x one…" in chromium.value("document.querySelector('#plot-scores').textContent")
-    assert chromium.value("document.querySelectorAll('script').length") == 4
+    assert chromium.value("document.querySelectorAll('script').length") == 5
     assert "On the rows weighted to the new shares (10 in effect)" in chromium.value("document.body.textContent")
 
 

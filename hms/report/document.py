@@ -1,0 +1,49 @@
+"""One HTML file with its style and scripts inside, in the light and the dark.
+
+Whatever comes from files is escaped by Jinja. The page also forbids itself, by its Content-Security-Policy, to load
+anything and to run any script but its own, which it names by their hashes.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from hms.labels import CLASSES, CONSENSUS_NAMES
+from hms.report import regions
+from hms.report.palette import CLASS_COLOURS, COLOURS
+from hms.report.traces import ROW
+
+SHOWN = dict(zip(CLASSES, CONSENSUS_NAMES, strict=True))
+
+
+def document(package: str, template: str, libraries: Sequence[str] = (), **content: Any) -> str:
+    """`<template>.html` of a package, which extends document.html, filled with `content`.
+
+    `<template>.css` adds to document.css, and `<template>.js` stands before eeg.js, which every page has; `libraries`
+    are texts of scripts that come first.
+    """
+    places = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "hms.report"))]
+    plain = jinja2.Environment(loader=jinja2.ChoiceLoader(places), undefined=jinja2.StrictUndefined)
+    environment = plain.overlay(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    ramp = ", ".join(regions.gradient())
+    style = "".join(plain.get_template(f"{name}.css").render(ramp=ramp) for name in ("document", template))
+    scripts = [*libraries, *(plain.get_template(f"{name}.js").render() for name in (template, "eeg"))]
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    return environment.get_template(f"{template}.html").render(
+        **content,
+        style=Markup(style),
+        scripts=[Markup(text) for text in scripts],
+        hashes=Markup(" ".join(f"'sha256-{one}'" for one in hashes)),
+        colours=COLOURS | CLASS_COLOURS,
+        classes=CLASSES,
+        shown=SHOWN,
+        regions=regions.NAMES,
+        ticks=regions.ticks(),
+        row=ROW,
+        version=version("hms"),
+    )
