@@ -62,7 +62,7 @@ submit: setup  ## submission.csv for the test part of CORPUS, by the folder ENSE
 	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
 kaggle: setup  ## dist/kaggle: what a notebook without internet needs to predict by ENSEMBLE or RUNS
-	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--run $(RUNS)) $(ARGS)
+	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--model $(RUNS)) $(ARGS)
 
 report: setup  ## One HTML page ABOUT the newest run, or run=runs/<name>, or ensemble=runs/<name>
 	$(RUN) hms.report $(ABOUT) $(ARGS)

@@ -21,7 +21,8 @@ The modules in an order to read them; each imports only those before it, which t
     stages fit                                     the shapes of a model; a fold from first to last
     differences results                            runs side by side
     export                                         what a bundle holds beside weights: model card, ONNX
-    prepare train evaluate predict compare report  the commands, `python -m hms.<name>`, and of packages:
+    report timeline                                pages, tables and annotations
+    prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """
 

@@ -43,7 +43,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
     if config["draws"] < 1:
         raise UserError(f"draws: want at least 1, got {config['draws']}")
-    runs = named_runs(config["run"])
+    runs = named_runs(config["run"], "run")
     if config["out"] is None and len(runs) > 1:
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
     folds = [fold for run in runs for fold in finished_folds(run)]

@@ -1,55 +1,69 @@
-"""`python -m hms.predict`: a submission for the test part of a folder, by a run, the mean of several, or an ensemble.
+"""`python -m hms.predict`: a submission for the test part of a folder, or a timeline of any recording.
 
-It needs no training data, no network and no account: the model.ckpt of each fold is enough.
+By a model, the mean of several, or an ensemble. It needs no training data, no network and no account: the model.ckpt of
+each fold is enough.
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hms.build import build
 from hms.config import entry_point
+from hms.errors import DataError, UserError
 from hms.signature import Node
+
+if TYPE_CHECKING:
+    from hms.model import Model
+    from hms.predictors import Predictors
 
 
 class Predict(TypedDict):
     """The keys of conf/predict.yaml; their values live there."""
 
-    data: Node
-    run: str | list[str] | None
+    model: str | list[str] | None
     ensemble: str | None
-    out: str
+    data: Node
+    recording: str | list[str] | None
+    out: str | None
     on_bad: Literal["raise", "skip"]
+    step_s: float
+    threshold: float
+    unit: Literal["nV", "uV", "mV", "V"] | None
+    windows: int
+    edf: bool
     batch_size: int
     accelerator: str
     flips: bool
 
 
 def predict(config: dict[str, Any]) -> None:
-    """Predict every EEG of test.csv and write the submission to `config["out"]`."""
-    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
+    """Predict what `config["recording"]` names, or else every EEG of test.csv."""
+    from hms.predictors import read_predictors  # slow to import; a mistake in the config should not wait for it
+
+    _want_ranges(config)
+    predictors = read_predictors(config["model"], config["ensemble"])
+    job = _submission if config["recording"] is None else _timelines
+    job(config, predictors)
+
+
+def _submission(config: dict[str, Any], predictors: "Predictors") -> None:
+    """Write the submission to `config["out"]`."""
     import polars as pl
 
-    from hms.checkpoint import load_model
     from hms.console import say
     from hms.corpus import bad_file_table
-    from hms.errors import DataError, UserError
     from hms.inference import best_device, by_model
     from hms.labels import CLASSES
-    from hms.predictors import read_predictors
     from hms.stream import bad_files, batches
     from hms.submission import wanted, write_submission
     from hms.tables import read_test
 
-    if config["batch_size"] < 1:
-        raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
-    predictors = read_predictors(config["run"], config["ensemble"])
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     folder.make()
     rows = read_test(folder.root / "test.csv")
     wanted(folder.root)  # a mistake there should not wait for the predictions
-    folds = [fold for run in predictors.folds.values() for fold in run]
-    models = [load_model(fold) for fold in folds]
+    models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
     bad = bad_files(folder.root, rows, with_spectrogram)
     lost = [one.eeg_id for one in bad]
@@ -61,19 +75,63 @@ def predict(config: dict[str, Any]) -> None:
     known = rows.filter(~pl.col("eeg_id").is_in(lost))
     windows = batches(folder.root, known, config["batch_size"], with_spectrogram)
     eeg_ids, found = by_model(models, windows, device, config["flips"])
-    for fold, of_fold in zip(folds, found, strict=True):
-        if not np.isfinite(of_fold).all():
-            raise UserError(f"{fold}: the model predicts NaN; its training diverged")
     table = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     filled = table.select(CLASSES).mean().join(pl.DataFrame({"eeg_id": lost}, {"eeg_id": pl.Int64}), how="cross")
-    out = Path(config["out"])
+    out = Path(config["out"] or "submission.csv")
     write_submission(out, folder.root, pl.concat([table, filled]))
-    print(f"{out}: {len(rows):,} rows, by {len(folds)} model(s) of {len(predictors.folds)} run(s)")
+    print(f"{out}: {len(rows):,} rows, by {predictors.name}")
 
 
-@entry_point("predict", Predict, positional="run")
+def _timelines(config: dict[str, Any], predictors: "Predictors") -> None:
+    """Write the timeline of each recording into the folder `config["out"]`; one that is bad does not end the others."""
+    from hms.inference import best_device
+    from hms.recording.found import recording_files
+
+    files = recording_files(config["recording"])
+    device = best_device(config["accelerator"])
+    models = predictors.load()
+    bad = []
+    for name, path in files.items():
+        try:
+            _timeline(config, name, path, models, predictors, device)
+        except DataError as error:
+            bad.append(str(error))
+    if bad:
+        raise DataError("\n  ".join([f"{len(bad)} of {len(files)} recording(s) have no timeline:", *bad]))
+
+
+def _timeline(
+    config: dict[str, Any], name: str, path: Path, models: "list[Model]", predictors: "Predictors", device: str
+) -> None:
+    from hms.console import say
+    from hms.recording.recording import open_recording
+    from hms.timeline.drawn import drawn_windows
+    from hms.timeline.files import write_timeline
+    from hms.timeline.page import page
+    from hms.timeline.predicted import pairs_of, predicted
+
+    recording = open_recording(path, pairs_of(models), config["unit"])
+    asked = (config["step_s"], config["batch_size"], device, config["flips"], config["threshold"])
+    timeline = predicted(recording, models, predictors.mix, *asked)
+    say("\n  ".join([f"{path}:", *timeline.notes]))
+    runs = ", ".join(run.name for run in predictors.folds)
+    text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
+    folder = Path(config["out"] or "timelines")
+    write_timeline(folder, name, timeline, text, config["edf"])
+    print(f"{folder / name}.html: {len(timeline.table):,} windows of {timeline.duration_s:g} s, by {predictors.name}")
+
+
+def _want_ranges(config: dict[str, Any]) -> None:
+    for key, least in (("batch_size", 1), ("step_s", 1), ("windows", 0)):
+        if config[key] < least:
+            raise UserError(f"{key}: want at least {least}, got {config[key]}")
+    if not 0 < config["threshold"] <= 1:
+        raise UserError(f"threshold: want more than 0, up to 1, got {config['threshold']}")
+
+
+@entry_point("predict", Predict, positional="model")
 def main(config: dict[str, Any]) -> None:
-    """Write the submission."""
+    """Write the submission, or the timelines."""
     predict(config)
 
 

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from hms.checkpoint import load_model
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, member_folder, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
+from hms.model import Model
 from hms.runs import finished_folds, named_runs
 
 
@@ -21,25 +23,37 @@ class Predictors(NamedTuple):
     mixture: Mixture
     """Over the runs, in their order."""
 
+    def load(self) -> list[Model]:
+        """The models of all folds, run after run."""
+        return [load_model(fold) for folds in self.folds.values() for fold in folds]
+
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
-        """One prediction from those of all folds, run after run."""
+        """One prediction from those of all folds, run after run. Raises UserError for a model that predicts NaN."""
+        for fold, found in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
+            if not np.isfinite(found).all():
+                raise UserError(f"{fold}: the model predicts NaN; its training diverged")
         ends = np.cumsum([len(folds) for folds in self.folds.values()])
         by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
         return self.mixture(np.stack(by_run))
 
+    @property
+    def name(self) -> str:
+        """In a word, how many models there are."""
+        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s)"
 
-def read_predictors(run: str | list[str] | None, ensemble: str | None) -> Predictors:
-    """The runs that are named, patterns included, or those of an ensemble, by its folder or the ensemble.json in it.
+
+def read_predictors(model: str | list[str] | None, ensemble: str | None) -> Predictors:
+    """The runs that `model` names, patterns included, or those of an ensemble, by its folder or its ensemble.json.
 
     An ensemble's runs are looked for beside that file first; those without weight are left out. Raises UserError
     unless one of the two is given, and for a member that is no run.
     """
-    if (run is None) == (ensemble is None):
-        raise UserError(f"run, ensemble: want one of the two, got {'neither' if run is None else 'both'}")
+    if (model is None) == (ensemble is None):
+        raise UserError(f"model, ensemble: want one of the two, got {'neither' if model is None else 'both'}")
     if ensemble is not None:
         path = Path(ensemble)
         return _of_ensemble(path.parent if path.suffix == ".json" else path)
-    runs = named_runs(run or [])
+    runs = named_runs(model or [], "model")
     as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
     return Predictors({run: finished_folds(run) for run in runs}, mean)

@@ -130,14 +130,15 @@ def scored_folds(run: Path) -> list[Path]:
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
 
 
-def named_runs(words: str | list[str]) -> list[Path]:
+def named_runs(words: str | list[str], key: str) -> list[Path]:
     """Folders that a name or a pattern, or each of several, stands for, each once.
 
-    A name without a folder stands for itself: whoever opens it says what is wrong. Raises UserError for no name at all.
+    A name without a folder stands for itself: whoever opens it says what is wrong. Raises UserError, with the `key`
+    that they were given by, for no name at all.
     """
     each = [words] if isinstance(words, str) else words
     if not each:
-        raise UserError("run: want at least one, got none")
+        raise UserError(f"{key}: want at least one, got none")
     return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
 
 

@@ -38,7 +38,7 @@ def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/` and an ensemble.json that names the runs there; `half` keeps weights as float16."""
     names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UserError(f"run: want runs whose folders have different names, got {', '.join(sorted(twice))} again")
+        raise UserError(f"model: want runs whose folders have different names, got {', '.join(sorted(twice))} again")
     for name, (run, folds) in zip(names, predictors.folds.items(), strict=True):
         if is_bundle(run):
             if half:
@@ -74,14 +74,14 @@ def make_wheels(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", nargs="*", help="run folders, predicted by their mean")
+    parser.add_argument("--model", nargs="*", help="run folders, predicted by their mean")
     parser.add_argument("--ensemble", help="or the folder of an ensemble.json")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "kaggle", help="folder to build, anew")
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other numbers")
     given = parser.parse_args()
     try:
         want_free(given.out)
-        predictors = read_predictors(given.run, given.ensemble)
+        predictors = read_predictors(given.model, given.ensemble)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=given.out.parent) as scratch:
             folder = Path(scratch, "kaggle")

@@ -121,7 +121,7 @@ def test_test_files_are_predicted_as_if_they_stood_in_a_store(
         shutil.copytree(folder, root, ignore=shutil.ignore_patterns("*_spectrograms"), symlinks=True)
         store = build_store(root, tmp_path / "store")
     for run, flips in ((runs[0], False), (runs[1], True)):
-        say(f"run={run}", *of(root), f"flips={flips}")
+        say(f"model={run}", *of(root), f"flips={flips}")
         found = read(tmp_path / "submission.csv")
         assert found["eeg_id"].to_list() == pl.read_csv(root / "sample_submission.csv")["eeg_id"].to_list()
         np.testing.assert_allclose(found.select(CLASSES), expected(store, found, run, flips), atol=1e-7)
@@ -133,7 +133,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 ):
     made = []
     for size in (4, 4, 3):
-        say(f"run={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
+        say(f"model={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
         made.append((tmp_path / "submission.csv").read_bytes())
         (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
     assert made[0] == made[1]
@@ -170,14 +170,14 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
 
 
 def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
-    say(f"run={runs[1]}", *of(folder))
+    say(f"model={runs[1]}", *of(folder))
     whole = (tmp_path / "submission.csv").read_bytes()
-    say(f"run={runs[1] / 'fold0_seed0'}", *of(folder))
+    say(f"model={runs[1] / 'fold0_seed0'}", *of(folder))
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
 def test_the_simulated_corpus_has_a_test_part_and_its_truth(corpus: Path, runs: list[Path], say: Say, tmp_path: Path):
-    say(f"run={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    say(f"model={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     found, truth = read(tmp_path / "submission.csv"), pl.read_parquet(corpus / "test_truth.parquet")
     assert found["eeg_id"].to_list() == truth["eeg_id"].to_list()
     reached = kl_divergence(truth.select(CLASSES).to_numpy(), found.select(CLASSES).to_numpy())
@@ -187,7 +187,7 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(corpus: Path, runs: 
 
 
 def test_the_real_pair_is_predicted(runs: list[Path], say: Say, tmp_path: Path):
-    say(f"run=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
+    say(f"model=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
     assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
 
 
@@ -206,7 +206,7 @@ def spoilt(folder: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
 
 def test_bad_files_are_told_together_before_anything_is_predicted(spoilt, runs: list[Path], say: Say, tmp_path: Path):
     root, (one, two) = spoilt
-    said = say(f"run={runs[1]}", *of(root), code=1)
+    said = say(f"model={runs[1]}", *of(root), code=1)
     assert f"{root}: 2 bad file(s); on_bad=skip gives their rows the mean of all others\n" in said
     assert f"\n  {one}: not a whole parquet file (" in said
     assert f"\n  {two}: want at least 50 s for test.csv line " in said
@@ -216,7 +216,7 @@ def test_bad_files_are_told_together_before_anything_is_predicted(spoilt, runs: 
 
 def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(spoilt, runs: list[Path], say: Say, tmp_path: Path):
     root, bad = spoilt
-    said = say(f"run={runs[1]}", "on_bad=skip", *of(root))
+    said = say(f"model={runs[1]}", "on_bad=skip", *of(root))
     assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad file(s)" in said
     found = read(tmp_path / "submission.csv")
     lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
@@ -228,7 +228,7 @@ def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Pat
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
-    said = say(f"run={runs[0]}", "on_bad=skip", *of(root), code=1)
+    said = say(f"model={runs[0]}", "on_bad=skip", *of(root), code=1)
     assert "4 bad file(s)" in said
     assert "parquet: no such file" in said
 
@@ -237,8 +237,8 @@ def test_a_bad_spectrogram_costs_nothing_where_no_model_reads_it(folder: Path, r
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_spectrograms/*"):
         path.write_text("no parquet")
-    say(f"run={runs[0]}", *of(root))
-    assert "bad file(s)" in say(f"run={runs[1]}", *of(root), code=1)
+    say(f"model={runs[0]}", *of(root))
+    assert "bad file(s)" in say(f"model={runs[1]}", *of(root), code=1)
 
 
 def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
@@ -247,7 +247,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
     assert f"{run / 'fold1_seed0'}: the model predicts NaN; its training diverged" in say(
-        f"run={run}", *of(folder), code=1
+        f"model={run}", *of(folder), code=1
     )
 
 
@@ -255,15 +255,15 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp
 
 
 def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
-    run = f"run={runs[0]}"
+    run = f"model={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
     no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); other people's"
     no_test = "no such file; a corpus is a folder with test.csv, test_eegs/ ..."
     for words, message in (
-        ([], "run, ensemble: want one of the two, got neither"),
-        ([run, "ensemble=x"], "run, ensemble: want one of the two, got both"),
-        (["run=[]"], "run: want at least one, got none"),
-        (["run=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
+        ([], "model, ensemble: want one of the two, got neither"),
+        ([run, "ensemble=x"], "model, ensemble: want one of the two, got both"),
+        (["model=[]"], "model: want at least one, got none"),
+        (["model=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
         ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
@@ -299,19 +299,19 @@ def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[P
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     spoil, message = TEST_MISTAKES[mistake]
     spoil(pl.read_csv(root / "test.csv")).write_csv(root / "test.csv")
-    assert re.search(message, say(f"run={runs[0]}", *of(root), code=1))
+    assert re.search(message, say(f"model={runs[0]}", *of(root), code=1))
 
 
 def test_a_folder_without_test_eegs_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
     wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
-    assert f"{root / 'test_eegs'}: {wish}" in say(f"run={runs[0]}", *of(root), code=1)
+    assert f"{root / 'test_eegs'}: {wish}" in say(f"model={runs[0]}", *of(root), code=1)
 
 
 def test_without_a_sample_the_order_is_that_of_test_csv(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     (root / "sample_submission.csv").unlink()
-    say(f"run={runs[0]}", *of(root))
+    say(f"model={runs[0]}", *of(root))
     assert (read(tmp_path / "submission.csv")["eeg_id"] == pl.read_csv(root / "test.csv")["eeg_id"]).all()
 
 
@@ -395,7 +395,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 def test_predicting_asks_no_network_and_imports_nothing_that_only_trains(
     folder: Path, runs: list[Path], tmp_path: Path
 ):
-    words = [f"run={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
+    words = [f"model={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
     done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model(s) of 1 run(s)\n"
@@ -434,7 +434,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
 
 def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
-    with pytest.raises(UserError, match=r"run: want runs whose folders have different names, got one-1a again"):
+    with pytest.raises(UserError, match=r"model: want runs whose folders have different names, got one-1a again"):
         kaggle_folder.copy_runs(read_predictors([str(runs[0]), str(again)], None), tmp_path / "out", False)
 
 
@@ -460,7 +460,7 @@ def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
     """Fetches wheels from the package index, then needs no network, and says so where a sandbox can be had."""
     say(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     made = tmp_path / "kaggle"
-    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--run", *map(str, runs), "--out", str(made))
+    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--model", *map(str, runs), "--out", str(made))
     subprocess.run(build_it, check=True)
     image = tmp_path / "image"
     image.mkdir()

@@ -1,0 +1,1 @@
+"""What models say of a recording over time: tables, annotations, and a page."""

@@ -1,0 +1,131 @@
+"""What the page draws over time: probabilities as stacked areas, events as bars, the spectrogram, and a time axis.
+
+All share one horizontal axis, in seconds of the recording; the page stretches it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from hms.labels import CLASSES
+from hms.report import regions
+from hms.spectrogram_recipe import STEP_S
+from hms.timeline.timeline import Timeline
+
+HEIGHT = 500
+"""Units from probability 0 to 1."""
+
+_MOST_STEPS = 17_280  # two days, a window every 10 s; of more the means are drawn
+_MOST_COLUMNS = 2_400  # of a spectrogram picture
+_TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
+_TICKS = 12  # how many a screen shows at most
+_SPANS_S = (21_600, 3_600, 600, 120)
+
+
+class Area(NamedTuple):
+    """A class and those below it: the later ones are drawn over it."""
+
+    name: str
+    path: str
+    """SVG path; a unit is a second to the right and 1/500 down."""
+
+
+class Zoom(NamedTuple):
+    """How much of the recording a screen shows."""
+
+    name: str
+    factor: float
+    """How many screens the recording is wide."""
+    ticks: list[tuple[float, str]]
+    """Labels of the time axis by their place, in per cent."""
+
+
+class Picture(NamedTuple):
+    """The spectrogram of a region; where it begins and how wide it is in per cent of the recording."""
+
+    name: str
+    source: str
+    left: float
+    width: float
+
+
+def areas(timeline: Timeline) -> list[Area]:
+    """One per class from the last, which fills what the others leave, to the first; empty where nothing is known."""
+    edges_s, shares = steps(timeline)
+    heights = np.rint(HEIGHT * np.nancumsum(shares, axis=1))
+    heights[np.isnan(shares).any(axis=1)] = 0
+    return [Area(CLASSES[i], _path(edges_s, heights[:, i])) for i in reversed(range(len(CLASSES)))]
+
+
+def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
+    """Where each window's part of the axis begins and the last ends, and its probabilities; of very many the means."""
+    onsets_s = timeline.table["onset_s"].to_numpy()
+    shares = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
+    if (each := -(-len(shares) // _MOST_STEPS)) > 1:
+        firsts = np.arange(0, len(shares), each)
+        shares = np.add.reduceat(shares, firsts) / np.diff([*firsts, len(shares)])[:, None]
+        onsets_s = onsets_s[firsts]
+    return np.append(onsets_s, timeline.duration_s), shares
+
+
+def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
+    """The spectrogram of each region, and what its shades stand for; none of a recording shorter than 4 s."""
+    power = timeline.spectrogram
+    if not np.isfinite(power).any():
+        return [], None
+    each = -(-power.shape[1] // _MOST_COLUMNS)
+    firsts = np.arange(0, power.shape[1], each)
+    known = np.add.reduceat(np.isfinite(power).astype(np.float32), firsts, axis=1)
+    means = np.add.reduceat(np.nan_to_num(power), firsts, axis=1) / np.where(known, known, np.nan)
+    db = regions.decibels(means)
+    within = regions.common_range(db)
+    per_cent = 100 / timeline.duration_s
+    width = len(firsts) * each * STEP_S * per_cent
+    drawn = regions.pictures(db, within)
+    return [Picture(name, source, STEP_S / 2 * per_cent, width) for name, source in drawn.items()], within
+
+
+def zooms(timeline: Timeline) -> list[Zoom]:
+    """From the whole recording to the smallest part that is worth a look: a screen holds at least 1 % of it."""
+    spans_s = [span_s for span_s in _SPANS_S if 0.01 < span_s / timeline.duration_s < 0.7]
+    return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _span_name(s)) for s in spans_s)]
+
+
+def clock(seconds: float, start: datetime | None) -> str:
+    """A second of the recording as the time of day, or as the time since its start where that is not known."""
+    if start is not None:
+        return f"{start + timedelta(seconds=seconds):%H:%M:%S}"
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def _zoom(timeline: Timeline, span_s: float, name: str) -> Zoom:
+    apart_s = next((one for one in _TICKS_S if span_s / one <= _TICKS), _TICKS_S[-1])
+    return Zoom(name, timeline.duration_s / span_s, list(_ticks(timeline, apart_s)))
+
+
+def _ticks(timeline: Timeline, apart_s: int) -> Iterator[tuple[float, str]]:
+    start = timeline.start
+    since_midnight_s = 0.0 if start is None else start.hour * 3600 + start.minute * 60 + start.second
+    first_s = -since_midnight_s % apart_s
+    for second in np.arange(first_s, timeline.duration_s, apart_s):
+        text = clock(float(second), start)
+        yield 100 * float(second) / timeline.duration_s, text[:-3] if apart_s % 60 == 0 else text
+
+
+def _span_name(span_s: int) -> str:
+    return f"{span_s // 3600} h" if span_s >= 3600 else f"{span_s // 60} min"
+
+
+def _path(edges_s: Float[np.ndarray, " edge"], heights: Float[np.ndarray, " step"]) -> str:
+    """The area under steps; runs of one height are one step."""
+    new = np.flatnonzero(np.diff(heights, prepend=0.0) != 0)
+    parts, at, height = [f"M{edges_s[0]:g} {HEIGHT}"], float(edges_s[0]), 0
+    for i in new.tolist():
+        parts.append((f"h{edges_s[i] - at:.6g}" if edges_s[i] > at else "") + f"v{height - int(heights[i])}")
+        at, height = float(edges_s[i]), int(heights[i])
+    return "".join(parts) + f"H{edges_s[-1]:g}V{HEIGHT}z"

@@ -1,0 +1,72 @@
+"""A timeline as files: tables, annotations that MNE-Python loads, a summary, and the page; each whole or not at all."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hms.files import replacing
+from hms.labels import CLASSES
+from hms.timeline.timeline import Timeline, burden, events
+
+
+def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
+    """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
+
+    The JSON says what a table has no room for: file, start, rate, interpolated electrodes, notes, threshold, burden.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / f"{stem}.parquet", timeline.table.write_parquet)
+    _write(folder / f"{stem}.csv", lambda path: timeline.table.write_csv(path, float_precision=6))
+    _write(folder / f"{stem}.json", lambda path: path.write_text(json.dumps(_summary(timeline), indent=1)))
+    _write(folder / f"{stem}-annot.fif", lambda path: _annotations(timeline).save(path, overwrite=True))
+    if edf:
+        _write(folder / f"{stem}-annot.edf", lambda path: _write_edf(path, timeline))
+    _write(folder / f"{stem}.html", lambda path: path.write_text(page, encoding="utf-8"))
+
+
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
+    with replacing(path) as temporary:
+        write(temporary)
+
+
+def _summary(timeline: Timeline) -> dict[str, Any]:
+    minutes = burden(timeline)
+    return {
+        "file": str(timeline.path),
+        "start": None if timeline.start is None else timeline.start.isoformat(),
+        "duration_s": timeline.duration_s,
+        "sfreq_hz": timeline.sfreq_hz,
+        "interpolated": list(timeline.interpolated),
+        "notes": timeline.notes,
+        "threshold": timeline.threshold,
+        "windows": len(timeline.table),
+        "minutes_above_threshold": dict(zip(CLASSES, minutes.sum(axis=0).round(3).tolist(), strict=True)),
+        "minutes_of_each_hour": {
+            name: column.round(3).tolist() for name, column in zip(CLASSES, minutes.T, strict=True)
+        },
+    }
+
+
+def _annotations(timeline: Timeline) -> Any:
+    """The events; seconds count from the first sample, whatever the file says when that was."""
+    import mne  # takes long to import
+
+    found = events(timeline)
+    return mne.Annotations(found["onset_s"].to_numpy(), found["duration_s"].to_numpy(), found["label"].to_list())
+
+
+def _write_edf(path: Path, timeline: Timeline) -> None:
+    """EDF+ for any viewer: the six probabilities as signals of 1 Hz, the events as annotations."""
+    import mne
+
+    seconds = np.arange(int(np.ceil(timeline.duration_s)))
+    row = np.searchsorted(timeline.table["onset_s"].to_numpy(), seconds, side="right") - 1
+    share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
+    raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
+    raw.set_meas_date(timeline.start)
+    raw.set_annotations(_annotations(timeline))
+    mne.export.export_raw(path, raw, fmt="edf", physical_range=(0.0, 1.0), verbose="error")

@@ -1,0 +1,56 @@
+"""Put the page about a timeline together: probabilities over the spectrogram, burden by the hour, events, EEG."""
+
+from typing import Any
+
+import numpy as np
+
+from hms.report.document import document
+from hms.timeline import chart
+from hms.timeline.drawn import Drawn
+from hms.timeline.timeline import HOUR_S, Timeline, burden, events
+
+_MOST_EVENTS = 100
+
+
+def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
+    """The page, with the windows that are `drawn`; `models` says in a word by what it was predicted."""
+    found = events(timeline)
+    patterns = found.filter(found["label"] != "other")
+    listed = patterns.top_k(_MOST_EVENTS, by="probability").sort("onset_s")
+    minutes = burden(timeline)
+    pictures, shades = chart.pictures(timeline)
+    return document(
+        "hms.timeline",
+        "timeline",
+        timeline=timeline,
+        name=timeline.path.name,
+        models=models,
+        long=chart.clock(timeline.duration_s, None),
+        areas=chart.areas(timeline),
+        height=chart.HEIGHT,
+        pictures=pictures,
+        shades=shades,
+        zooms=chart.zooms(timeline),
+        events=list(found.iter_rows(named=True)),
+        listed=[{**one, "at": chart.clock(one["onset_s"], timeline.start)} for one in listed.iter_rows(named=True)],
+        patterns=len(patterns),
+        minutes=minutes,
+        total=minutes.sum(axis=0),
+        hours=[chart.clock(hour * HOUR_S, timeline.start)[:-3] for hour in range(len(minutes))],
+        drawn=[(one, chart.clock(one.onset_s, timeline.start)) for one in drawn],
+        windows=len(timeline.table) - timeline.table["other"].null_count(),
+        data=_data(timeline, drawn),
+    )
+
+
+def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
+    """What the script needs to tell what is under the pointer."""
+    edges_s, shares = chart.steps(timeline)
+    start = timeline.start
+    return {
+        "duration": timeline.duration_s,
+        "start": None if start is None else start.hour * 3600 + start.minute * 60 + start.second,
+        "edges": edges_s.tolist(),
+        "shares": [[None if np.isnan(one) else round(100 * one) for one in row] for row in shares.tolist()],
+        "drawn": [one.onset_s for one in drawn],
+    }

@@ -1,0 +1,54 @@
+"""A recording, from its first window to its last, by models that share its windows."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.console import track
+from hms.inference import by_model
+from hms.labels import CLASSES
+from hms.model import Model
+from hms.recording.recording import Recording
+from hms.recording.windows import count_stretches, stretches
+from hms.spectrogram_recipe import REGIONS
+from hms.timeline.timeline import Timeline, timeline_of
+
+Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
+"""One prediction from those of all models."""
+
+
+def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
+    """The pairs of electrodes that any of the models subtracts, itself or in the spectrogram that it reads."""
+    names = [pair for model in models for pair in model.preprocess.montage.pairs]
+    if any(model.reads_spectrogram for model in models):
+        names += [pair for chain in REGIONS.values() for pair in chain]
+    pairs = (name.partition("-") for name in names)
+    return dict.fromkeys((one, other) for one, _, other in pairs)
+
+
+def predicted(
+    recording: Recording,
+    models: Sequence[Model],
+    mix: Mix,
+    step_s: float,
+    batch_size: int,
+    device: str,
+    flips: bool,
+    threshold: float,
+) -> Timeline:
+    """What the models say, every `step_s`; read once, in pieces, so that its length costs time and no memory."""
+    reads = any(model.reads_spectrogram for model in models)
+    onsets_s, found, spectrogram = [], [], []
+    pieces = stretches(recording, step_s, reads)
+    for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
+        shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)
+        if piece.recorded.any():
+            _, by_fold = by_model(models, piece.batches(batch_size), device, flips)
+            shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
+        onsets_s.append(piece.onsets_s)
+        found.append(shares)
+        spectrogram.append(piece.spectrogram)
+    return timeline_of(
+        recording, np.concatenate(onsets_s), np.concatenate(found), np.concatenate(spectrogram, axis=1), threshold
+    )

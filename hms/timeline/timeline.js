@@ -1,0 +1,71 @@
+"use strict";
+// The timeline: what is under the pointer, how much of it a screen shows, and which window's EEG is open.
+const data = JSON.parse(document.getElementById("data").textContent);
+const [strip, scroll, cursor, pointer, clock] = ["strip", "scroll", "cursor", "pointer", "at"].map((id) => document.getElementById(id));
+const windows = [...document.querySelectorAll(".window")];
+const numbers = [...document.querySelectorAll("[data-share]")];
+let current = 0;
+
+function time(second) {
+  const whole = Math.floor(second + (data.start ?? 0));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60].map((one) => String(one).padStart(2, "0"));
+  return `${data.start === null ? Number(h) : String(h % 24).padStart(2, "0")}:${m}:${s}`;
+}
+function tell(second) {
+  let [low, high] = [0, data.edges.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (data.edges[middle] <= second) low = middle;
+    else high = middle;
+  }
+  clock.textContent = time(second);
+  for (const [i, number] of numbers.entries()) number.textContent = data.shares[low][i] === null ? "–" : `${data.shares[low][i]} %`;
+}
+function show(chosen, focus) {
+  if (!windows.length) return tell(0);
+  current = Math.min(windows.length - 1, Math.max(0, chosen));
+  for (const [i, one] of windows.entries()) one.hidden = i !== current;
+  const onset = data.drawn[current];
+  cursor.style.left = `${(100 * (onset - 20)) / data.duration}%`;
+  cursor.style.width = `${5000 / data.duration}%`;
+  strip.setAttribute("aria-valuenow", Math.round(onset));
+  strip.setAttribute("aria-valuetext", windows[current].querySelector("h3").textContent);
+  tell(onset);
+  const box = windows[current].querySelector(".scroll"); // on a small screen: what the prediction is about
+  box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+  if (focus) document.getElementById("eeg").scrollIntoView();
+}
+const nearest = (second) => data.drawn.reduce((best, onset, i) => (Math.abs(onset + 5 - second) < Math.abs(data.drawn[best] + 5 - second) ? i : best), 0);
+function under(event) {
+  const box = strip.getBoundingClientRect();
+  return Math.min(data.duration, Math.max(0, ((event.clientX - box.left) / box.width) * data.duration));
+}
+strip.addEventListener("pointermove", (event) => {
+  pointer.hidden = false;
+  pointer.style.left = `${(100 * under(event)) / data.duration}%`;
+  tell(under(event));
+});
+strip.addEventListener("pointerleave", () => {
+  pointer.hidden = true;
+  show(current, false);
+});
+strip.addEventListener("click", (event) => show(nearest(under(event)), false));
+strip.addEventListener("keydown", (event) => {
+  const to = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: windows.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  show(to, false);
+});
+document.getElementById("back")?.addEventListener("click", () => show(current - 1, false));
+document.getElementById("on")?.addEventListener("click", () => show(current + 1, false));
+for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => show(nearest(Number(button.dataset.at) + 5), true));
+
+for (const button of document.querySelectorAll("[data-zoom]"))
+  button.addEventListener("click", () => {
+    for (const other of document.querySelectorAll("[data-zoom]")) other.setAttribute("aria-pressed", other === button);
+    for (const axis of document.querySelectorAll("[data-of-zoom]")) axis.toggleAttribute("hidden", axis.dataset.ofZoom !== button.dataset.zoom);
+    strip.style.width = `${100 * button.dataset.factor}%`;
+    const middle = (data.drawn[current] ?? 0) / data.duration; // what is open stays in sight
+    scroll.scrollLeft = middle * scroll.scrollWidth - scroll.clientWidth / 2;
+  });
+show(0, false);

@@ -1,0 +1,307 @@
+"""A timeline out: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
+
+import importlib
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mne
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from browser import CHROMIUM, Page, browser
+from conftest import real
+from edf_files import write_edf
+from material import config, quick
+
+from hms.build import build
+from hms.checkpoint import save_model
+from hms.electrodes import SCALP
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.timeline import chart
+from hms.timeline.drawn import chosen_rows
+from hms.timeline.timeline import Timeline, burden, events
+
+EVIL = "<img src=x onerror=alert(1)>&amp;'"
+"""The name of a file that would do something on a page that does not escape it."""
+
+Say = Callable[..., tuple[str, str]]
+
+
+def a_run(folder: Path, *words: str) -> Path:
+    """A run of one untrained model."""
+    node = quick(config(*words))["model"]
+    torch.manual_seed(0)
+    (folder / "fold0_seed0").mkdir(parents=True)
+    save_model(folder / "fold0_seed0", build(node), {"model": node})
+    (folder / "fold0_seed0" / "scores.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A model that reads EEG alone, and one that reads the spectrogram, too."""
+    base = tmp_path_factory.mktemp("runs")
+    small = ("extractor=[stft_short,spectrogram]", "preprocess=original")
+    return [a_run(base / "one-1a", "extractor=stft_short"), a_run(base / "two-2b", *small)]
+
+
+def noise(seconds: float, sfreq_hz: int, seed: int = 0) -> np.ndarray:
+    return 30 * np.random.default_rng(seed).normal(size=(19, round(seconds * sfreq_hz)))
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
+    """The command in this process; gives what it writes to stdout and stderr."""
+
+    def run(*words: str, code: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
+        capsys.readouterr()
+        ended = 0
+        try:
+            importlib.import_module("hms.predict").main()
+        except SystemExit as error:
+            ended = error.code
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        assert "Traceback" not in printed.err
+        return printed.out, printed.err
+
+    return run
+
+
+def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: datetime | None = None) -> Timeline:
+    """Of these probabilities; `other` gets the rest."""
+    rows = len(next(iter(shares.values())))
+    columns = {name: shares.get(name, [0.0] * rows) for name in CLASSES[:-1]}
+    rest = [None if None in row else 1 - sum(row) for row in zip(*columns.values(), strict=True)]
+    onsets_s = float(step_s) * np.arange(rows)
+    table = pl.DataFrame({"onset_s": onsets_s, "duration_s": np.full(rows, 10.0), **columns, "other": rest})
+    power = np.full((4, 5 * rows, 100), 1.0, np.float32)
+    return Timeline(Path(f"{EVIL}.edf"), start, step_s * rows, 256.0, table, power, 0.5, (), [])
+
+
+# Events and burden
+
+
+def test_windows_that_touch_are_one_event():
+    found = events(timeline({"seizure": [0.6, 0.7, 0.1, 0.5, None, 0.9], "lpd": [0.2, 0.1, 0.8, 0.2, None, 0.0]}))
+    told = found.filter(pl.col("label") != "other").rows()
+    assert told == [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 30, 10, 0.5), ("seizure", 50, 10, 0.9)]
+    assert events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=5)).row(0) == ("seizure", 0, 15, 0.7)
+    apart = events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=20))
+    assert apart.filter(label="seizure")["duration_s"].to_list() == [10, 10]
+
+
+def test_burden_is_minutes_of_each_hour():
+    found = burden(timeline({"gpd": [0.0] * 357 + [1.0] * 6 + [0.0] * 100}))
+    assert found.shape == (2, 6)
+    np.testing.assert_allclose(found[:, CLASSES.index("gpd")], [0.5, 0.5])
+    np.testing.assert_allclose(found.sum(axis=1), [60, (463 - 360) / 6])
+
+
+# What is drawn
+
+
+def test_the_surest_windows_of_each_class_and_hour_are_drawn_first():
+    seizure = [0.9 if i in (50, 400) else 0.1 for i in range(720)]
+    lpd = [0.7 if 100 <= i < 110 else 0.0 for i in range(720)]
+    shown = timeline({"seizure": seizure, "lpd": lpd})
+    rows = chosen_rows(shown.table, 6)
+    assert rows["onset_s"].is_sorted()
+    assert {500.0, 4000.0} < {*rows["onset_s"]}
+    assert sum(1000 <= onset_s < 1100 for onset_s in rows["onset_s"]) == 2
+    assert rows.columns == shown.table.columns
+    assert chosen_rows(shown.table, 10_000).equals(shown.table)
+
+
+def test_areas_stack_to_one_and_are_empty_where_nothing_is_known():
+    found = {one.name: one.path for one in chart.areas(timeline({"seizure": [0.2, None], "lpd": [0.4, None]}))}
+    assert [*found] == [*CLASSES[::-1]]
+    assert found["seizure"] == "M0 500v-100h10v100H20V500z"
+    assert found["lpd"] == "M0 500v-300h10v300H20V500z"
+    assert found["other"] == "M0 500v-500h10v500H20V500z"
+
+
+def test_many_windows_are_drawn_by_their_means():
+    edges_s, shares = chart.steps(timeline({"seizure": [0.2, 0.4] * 15_000}))
+    assert len(shares) == len(edges_s) - 1 == 15_000
+    np.testing.assert_allclose(shares[:, 0], 0.3)
+
+
+def test_the_time_axis_counts_from_midnight_or_from_the_start():
+    start = datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC)
+    (whole, *_) = chart.zooms(timeline({"seizure": [0.1] * 360}, start=start))
+    assert [text for _, text in whole.ticks[:3]] == ["21:50", "21:55", "22:00"]
+    (whole, *closer) = chart.zooms(timeline({"seizure": [0.1] * 8640}))
+    assert [text for _, text in whole.ticks[:2]] == ["0:00", "2:00"]
+    assert [zoom.name for zoom in closer] == ["6 h", "1 h"]
+    assert closer[0].factor == 4
+
+
+# The command
+
+
+def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Path):
+    path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
+    out = tmp_path / "out"
+    printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
+    assert printed == f"{out}/night.html: 10 windows of 100 s, by 1 model(s) of 1 run(s)\n"
+    assert "Interpolated, as they are not in the file: O2." in said
+    names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
+    assert sorted(file.name for file in out.iterdir()) == names.split()
+    table = pl.read_parquet(out / "night.parquet")
+    assert table.columns == ["onset_s", "duration_s", *CLASSES]
+    assert table["onset_s"].to_list() == [10 * i for i in range(10)]
+    np.testing.assert_allclose(table.select(CLASSES).sum_horizontal(), 1, rtol=1e-6)
+    np.testing.assert_allclose(pl.read_csv(out / "night.csv"), table, atol=1e-6)
+    summary = json.loads((out / "night.json").read_text())
+    assert (summary["interpolated"], summary["start"]) == (["O2"], "2024-03-05T21:30:00+00:00")
+    raw = mne.io.read_raw_edf(path, verbose="error")
+    for kind in ("fif", "edf"):
+        found = mne.read_annotations(out / f"night-annot.{kind}")
+        assert sorted(found.description) == sorted(CLASSES)
+        assert {*found.onset} == {0}
+        assert {*found.duration} == {100}
+        raw.set_annotations(found)
+    shares = mne.io.read_raw_edf(out / "night-annot.edf", verbose="error")
+    np.testing.assert_allclose(shares.get_data()[:, 35], table.row(3)[2:], atol=1e-4)
+
+
+def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(runs: list[Path], say: Say, tmp_path: Path):
+    root = real("data/hms_real")
+    eeg = root / "test_eegs" / "3911565283.parquet"
+    for name in ("test.csv", "train.csv"):
+        (tmp_path / name).symlink_to(root / name)
+    (tmp_path / "test_eegs").symlink_to(eeg.parent)  # without spectrograms, which are computed then
+    for run in runs:
+        say(str(run), "data=competition", f"data.root={tmp_path}", f"out={tmp_path / 'submission.csv'}")
+        say(str(run), f"recording={eeg}", f"out={tmp_path}", "windows=0")
+        here = pl.read_parquet(tmp_path / "3911565283.parquet").row(2)
+        np.testing.assert_allclose(here[2:], pl.read_csv(tmp_path / "submission.csv").select(VOTE_COLUMNS).row(0))
+        assert here[0] == 20
+
+
+def test_a_bad_recording_among_several_is_told_at_the_end(runs: list[Path], say: Say, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "c"):
+        write_edf(tmp_path / f"in/{name}.edf", noise(30, 100), SCALP, 100)
+    (tmp_path / "in/b.edf").write_text("no EDF")
+    out = tmp_path / "out"
+    printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", code=1)
+    assert [line.partition(":")[0] for line in printed.splitlines()] == [f"{out}/a.html", f"{out}/c.html"]
+    bad = f"{tmp_path}/in/b.edf: no EDF or BDF file (it begins with 'no EDF')"
+    assert said.endswith(f"1 of 3 recording(s) have no timeline:\n  {bad}\n")
+    assert "The recording has 30 s; a window has 50 s, so all of them are padded with missing samples." in said
+
+
+def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_path: Path):
+    starts_s = [*range(30), *range(100, 130)]
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "windows=1")
+    assert "7 of 13 windows lie in gaps and have no prediction." in said
+    assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["step_s=0.5"], "step_s: want at least 1, got 0.5"),
+        (["windows=-1"], "windows: want at least 0, got -1"),
+        (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
+        (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),
+        (["unit=kV"], "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'kV'"),
+        (["recording=*.gone"], "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.gone'"),
+    ],
+)
+def test_a_mistake_of_the_command_line_is_told(words: list[str], message: str, runs: list[Path], say: Say):
+    _, said = say(str(runs[0]), "recording=x.edf", *words, code=1)
+    assert message in said
+
+
+def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Say, tmp_path: Path):
+    run = a_run(tmp_path / "run", "extractor=stft_short", "montage=pairs24")
+    chains = "Fp1-F7 F7-T7 T7-P7 P7-O1 Fp1-F3 F3-C3 C3-P3 P3-O1 Fp2-F8 F8-T8 T8-P8 P8-O2 Fp2-F4 F4-C4 C4-P4 P4-O2"
+    labels = [*chains.split(), "Fz-Cz", "Cz-Pz"]
+    path = write_edf(tmp_path / "x.edf", noise(30, 100)[:18], labels, 100)
+    _, said = say(str(run), f"recording={path}", f"out={tmp_path / 'out'}", code=1)
+    assert f"{path}: want channels that join Fz and F7, which the model subtracts, got 3 parts apart (Fz Cz Pz;" in said
+    assert not (tmp_path / "out").exists()
+
+
+# The page in a browser
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with browser(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a recording of 40 minutes, of which five windows are drawn."""
+    from hms.predict import predict
+
+    folder = tmp_path_factory.mktemp("page")
+    path = write_edf(folder / f"{EVIL}.edf", noise(2400, 50), SCALP, 50, record_s=10)
+    words = {"threshold": 0.2, "windows": 5, "step_s": 60.0, "batch_size": 32, "accelerator": "cpu", "flips": False}
+    given = {"model": str(runs[0]), "ensemble": None, "recording": str(path), "out": str(folder), "unit": None}
+    with warnings.catch_warnings():
+        predict({**given, **words, "edf": False, "on_bad": "raise", "data": {}})
+    return folder / f"{EVIL}.html"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, made: Path, width: int, dark: bool):
+    chromium.events.clear()
+    chromium.open(made, width, dark)
+    assert chromium.errors == []
+    assert chromium.requests == [made.as_uri()]
+    assert chromium.value("document.documentElement.scrollWidth") <= width
+    assert chromium.value("document.querySelector('h1').textContent") == f"{EVIL}.edf"
+    assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
+    assert chromium.value("document.querySelectorAll('.strip .spectrogram img').length") == 4
+    assert "5 of 40 windows are drawn" in chromium.value("document.querySelector('#eeg').textContent")
+
+
+def test_a_click_opens_the_nearest_eeg_and_arrows_lead_on(chromium: Page, made: Path):
+    chromium.open(made)
+    shown = "document.querySelector('.window:not([hidden])').id"
+    onsets = "JSON.parse(document.getElementById('data').textContent).drawn"
+    assert chromium.value(shown) == "window-1"
+    for number in (5, 3):
+        x, y = chromium.value(
+            f"(() => {{ const box = strip.getBoundingClientRect(); scrollTo(0, 0);"
+            f" const top = strip.getBoundingClientRect().top;"
+            f" return [box.left + box.width * ({onsets}[{number - 1}] + 5) / data.duration, top + 60]; }})()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            chromium.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        chromium.wait_for(f"{shown} === 'window-{number}'")
+    chromium.value("strip.focus()")
+    chromium.press("ArrowRight")
+    assert chromium.value(shown) == "window-4"
+    assert chromium.value(f"parseFloat(cursor.style.left) * 24 - {onsets}[3] + 20") == pytest.approx(0, abs=0.1)
+
+
+def test_the_strip_widens_and_keeps_what_is_open_in_sight(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click()")
+    assert chromium.value("strip.clientWidth / scroll.clientWidth") == pytest.approx(4, abs=0.01)
+    assert chromium.value("document.querySelectorAll('.hours:not([hidden])').length") == 1
+    assert chromium.value("cursor.getBoundingClientRect().right <= scroll.getBoundingClientRect().right + 1")
+
+
+def test_what_is_under_the_pointer_is_told(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("tell(1861)")
+    assert chromium.value("document.getElementById('at').textContent") == "22:01:01"
+    told = chromium.value("[...document.querySelectorAll('[data-share]')].map((one) => parseInt(one.textContent))")
+    assert sum(told) == pytest.approx(100, abs=3)
