@@ -25,11 +25,8 @@ LOUDEST_UV = 1e5
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; it becomes `path` when the block ends well and vanishes when it does not.
-
-    It ends as `path` does: some libraries choose a format by that.
-    """
-    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
+    """Give a temporary name to write to; it becomes `path` when the block ends well and vanishes when it does not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)

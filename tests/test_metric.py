@@ -50,7 +50,7 @@ def test_scores_of_a_table_and_what_is_printed_of_them(capsys: pytest.CaptureFix
     assert scores["top1"] == pytest.approx(2 / 3)
     assert scores["per_class"]["seizure"] == {"rows": 2, "kl": pytest.approx(np.log(6))}
     assert scores["per_class"]["lpd"] == {"rows": 0, "kl": None}
-    with pytest.raises(DataError, match=r"truth\.parquet: want every label_id of train\.csv"):
+    with pytest.raises(DataError, match=r"truth\.parquet: want every label_id that was predicted"):
         score(table, truth[:2])
     with pytest.raises(UserError, match="the model predicts NaN"):
         predictions(rows, 3, np.full((3, 6), np.nan))

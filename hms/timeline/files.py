@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from hms.files import replacing
 from hms.labels import CLASSES
 from hms.timeline.timeline import Timeline, burden, events
 
@@ -29,8 +29,10 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
 
 
 def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    with replacing(path) as temporary:
+    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:  # MNE wants a name that ends as the file's will
+        temporary = Path(folder) / path.name
         write(temporary)
+        temporary.replace(path)
 
 
 def _summary(timeline: Timeline) -> dict[str, Any]:
