@@ -51,15 +51,19 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
         yield
 
 
-def read_eeg(path: Path) -> Float[np.ndarray, "time electrode"]:
-    """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing."""
+def read_eeg(path: Path, in_uv: bool = True) -> Float[np.ndarray, "time electrode"]:
+    """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing.
+
+    Raises DataError for a file that is none, and, unless it is told that they are not in µV, for values that cannot be.
+    """
     eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
         _refuse_infinite(path, eeg, ELECTRODES)
         for name, missing in zip(SCALP, np.isnan(eeg).all(axis=0), strict=False):
             if missing:
                 raise DataError(f"{path}: column '{name}': want samples, got none (all {len(eeg)} are missing)")
-    want_microvolts(str(path), eeg)
+    if in_uv:
+        want_microvolts(str(path), eeg)
     return eeg
 
 

@@ -106,7 +106,11 @@ class CommandLine:
         """The overrides of a word, one for each value that can be composed."""
         override = self._parsed(word)
         if override is None:
-            self._add(f"{word}: want <key>=<value>" if "=" not in word else f"{word}: not a value that Hydra can read")
+            key, _, value = word.partition("=")
+            said = f"{word}: not a value that Hydra can read" if value else f"{word}: want <key>=<value>"
+            if value and "'" not in value:
+                said += f"; one with spaces, = or brackets wants quotes of its own: \"{key}='{value}'\""
+            self._add(said)
             return []
         if not override.is_sweep_override():
             values = [word]

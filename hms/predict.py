@@ -4,6 +4,7 @@ By a model, the mean of several, or an ensemble. It needs no training data, no n
 each fold is enough.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -88,20 +89,22 @@ def _timelines(config: dict[str, Any], predictors: "Predictors") -> None:
     from hms.recording.found import recording_files
 
     files = recording_files(config["recording"])
+    folder = Path(config["out"] or "timelines")
+    _want_out(folder, files)
     device = best_device(config["accelerator"])
     models = predictors.load()
     bad = []
     for name, path in files.items():
         try:
-            _timeline(config, name, path, models, predictors, device)
-        except DataError as error:
-            bad.append(str(error))
+            _timeline(config, folder / name, path, models, predictors, device)
+        except (DataError, UserError, OSError) as error:
+            bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
     if bad:
         raise DataError("\n  ".join([f"{len(bad)} of {len(files)} recording(s) have no timeline:", *bad]))
 
 
 def _timeline(
-    config: dict[str, Any], name: str, path: Path, models: "list[Model]", predictors: "Predictors", device: str
+    config: dict[str, Any], out: Path, path: Path, models: "list[Model]", predictors: "Predictors", device: str
 ) -> None:
     from hms.console import say
     from hms.recording.recording import open_recording
@@ -116,14 +119,34 @@ def _timeline(
     say("\n  ".join([f"{path}:", *timeline.notes]))
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
-    folder = Path(config["out"] or "timelines")
-    write_timeline(folder, name, timeline, text, config["edf"])
-    print(f"{folder / name}.html: {len(timeline.table):,} windows of {timeline.duration_s:g} s, by {predictors.name}")
+    write_timeline(out.parent, out.name, timeline, text, config["edf"])
+    print(f"{out}.html: {len(timeline.table):,} windows of {timeline.duration_s:g} s, by {predictors.name}")
+
+
+def _want_out(folder: Path, files: dict[str, Path]) -> None:
+    """Raise UserError for a folder that cannot be written to, or where a timeline would replace a recording."""
+    from tempfile import TemporaryFile
+
+    from hms.timeline.files import SUFFIXES
+
+    read = {path.resolve() for path in files.values()}
+    for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
+        if written.resolve() in read:
+            raise UserError(f"out: want another folder than the recordings', got '{folder}', which holds '{written}'")
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        if not there:
+            folder.rmdir()  # until there is something to put in
+    except OSError as error:
+        raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
 
 
 def _want_ranges(config: dict[str, Any]) -> None:
     for key, least in (("batch_size", 1), ("step_s", 1), ("windows", 0)):
-        if config[key] < least:
+        if not least <= config[key] < math.inf:
             raise UserError(f"{key}: want at least {least}, got {config[key]}")
     if not 0 < config["threshold"] <= 1:
         raise UserError(f"threshold: want more than 0, up to 1, got {config['threshold']}")

@@ -25,6 +25,7 @@ def line(*words: str) -> CommandLine:
         ("hydra/launcher=jblib", "hydra/launcher: want one of basic, got 'jblib'"),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
+        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; one with spaces, = or brackets wants quotes"),
         ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
         ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),
         ("--config-dir nowhere", "--config-dir: want a folder of YAML files, got 'nowhere' (no such folder)"),

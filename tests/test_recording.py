@@ -234,8 +234,56 @@ def test_microvolts_that_are_called_millivolts_are_doubted(tmp_path: Path):
         recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV"))
 
 
+def test_an_eeg_that_is_hardly_there_is_taken_from_who_names_its_unit(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", 0.01 * noise(20, 200), SCALP, 200)
+    with pytest.raises(DataError, match=r"median SD of 0\.3"):
+        recorded(path)
+    assert recorded(path, unit="uV").eeg(0, 4000)[:19].std() == pytest.approx(0.3, rel=0.1)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_electrodes_that_hold_nothing_are_interpolated_and_too_many_refused(value: float, tmp_path: Path):
+    values = noise(20, 200)
+    for count in (2, 5):
+        values[:count] = value
+        info = mne.create_info([*SCALP], 200.0, "eeg")
+        mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / f"{count}_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "2_raw.fif")
+    assert recording.interpolated == ("Fp1", "F3")
+    assert recording.notes[0] == "Flat or missing from beginning to end, so not read: Fp1, F3."
+    assert np.isfinite(recording.eeg(0, 4000)[:19]).all()
+    with pytest.raises(
+        DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
+    ):
+        recorded(tmp_path / "5_raw.fif")
+
+
+def test_infinite_samples_are_missing_ones(tmp_path: Path):
+    values = noise(20, 200)
+    values[3, 1000:1010] = np.inf
+    info = mne.create_info([*SCALP], 200.0, "eeg")
+    mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
+    found = recorded(tmp_path / "x_raw.fif").eeg(0, 4000)
+    assert np.isnan(found[3, 1000:1010]).all()
+    assert np.isnan(found[:19]).sum() == 10
+
+
+def test_results_in_a_folder_are_no_recordings(tmp_path: Path):
+    for name in ("a.edf", "a.parquet", "a.json", "a-annot.fif", "a-annot.edf", "b.parquet"):
+        (tmp_path / name).touch()
+    assert recording_files(str(tmp_path)) == {"a": tmp_path / "a.edf", "b": tmp_path / "b.parquet"}
+
+
+def test_a_header_without_a_duration_is_damaged(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    for duration in (b"nan     ", b"inf     "):
+        path.write_bytes(path.read_bytes()[:244] + duration + path.read_bytes()[252:])
+        with pytest.raises(DataError, match=r"x\.edf: the header is cut off or damaged"):
+            recorded(path)
+
+
 def test_a_flat_line_is_no_eeg(tmp_path: Path):
-    with pytest.raises(DataError, match=r"x\.edf: want EEG, got a flat line in most electrodes"):
+    with pytest.raises(DataError, match=r"x\.edf: want EEG, got a flat line in every electrode"):
         recorded(write_edf(tmp_path / "x.edf", 0 * noise(20), SCALP))
 
 

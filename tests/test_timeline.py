@@ -151,7 +151,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
     assert printed == f"{out}/night.html: 10 windows of 100 s, by 1 model(s) of 1 run(s)\n"
-    assert "Interpolated, as they are not in the file: O2." in said
+    assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
     table = pl.read_parquet(out / "night.parquet")
@@ -199,6 +199,36 @@ def test_a_bad_recording_among_several_is_told_at_the_end(runs: list[Path], say:
     assert "The recording has 30 s; a window has 50 s, so all of them are padded with missing samples." in said
 
 
+def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list[Path], say: Say, tmp_path: Path):
+    eeg = np.concatenate([noise(60, 200), 100 * np.ones((1, 12_000))]).T.astype(np.float32)
+    pl.from_numpy(eeg, [*SCALP, "EKG"]).write_parquet(tmp_path / "night.parquet")
+    before = (tmp_path / "night.parquet").read_bytes()
+    _, said = say(str(runs[0]), f"recording={tmp_path}", f"out={tmp_path}", code=1)
+    assert f"out: want another folder than the recordings', got '{tmp_path}', which holds" in said
+    assert (tmp_path / "night.parquet").read_bytes() == before
+    (tmp_path / "night.parquet").unlink()
+    write_edf(tmp_path / "night.edf", noise(60, 100), SCALP, 100)
+    for _ in range(2):
+        printed, _ = say(str(runs[0]), f"recording={tmp_path}", f"out={tmp_path}", "edf=true", "windows=1")
+        assert printed.startswith(f"{tmp_path}/night.html: ")
+
+
+def test_events_of_a_recording_from_before_edf_knows_dates_lack_one(runs: list[Path], say: Say, tmp_path: Path):
+    info = mne.create_info([*SCALP], 100.0, "eeg")
+    info.set_meas_date(datetime(1970, 1, 2, tzinfo=UTC))
+    mne.io.RawArray(noise(60, 100) * 1e-6, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
+    say(str(runs[0]), f"recording={tmp_path / 'x_raw.fif'}", f"out={tmp_path / 'out'}", "edf=true", "windows=1")
+    assert mne.read_annotations(tmp_path / "out" / "x_raw-annot.edf") is not None
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted(
+    runs: list[Path], say: Say, tmp_path: Path
+):
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
+    _, said = say(str(runs[0]), f"recording={path}", f"out={path}", code=1)
+    assert f"out: cannot write to '{path}' (File exists)" in said
+
+
 def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_path: Path):
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
@@ -211,6 +241,7 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     ("words", "message"),
     [
         (["step_s=0.5"], "step_s: want at least 1, got 0.5"),
+        (["step_s=nan"], "step_s: want at least 1, got nan"),
         (["windows=-1"], "windows: want at least 0, got -1"),
         (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
         (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),

@@ -4,6 +4,7 @@ MNE-Python reads the samples; it takes every file for continuous and gives all c
 Source: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), edfplus.info.
 """
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from hms.errors import DataError
 
 _FIELDS = {"label": 16, "transducer": 80, "dimension": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8,
            "digital_max": 8, "prefilter": 80, "samples": 8, "reserved": 32}  # fmt: skip
+_LONGEST_S = 400 * 86_400
 _ONSET_BYTES = 32  # of a record's first annotation, which says when the record began: `+12.5`
 
 
@@ -55,7 +57,9 @@ def read_header(path: Path) -> Header:
     size, sample_bytes = 256 * (count + 1), 3 if version[0] == 0xFF else 2
     of_record = sum(samples) * sample_bytes
     records = (path.stat().st_size - size) // of_record if of_record else 0
-    if records < 1 or record_s <= 0:
+    if not 0 < record_s < math.inf or count < 1:
+        raise DataError(f"{path}: the header is cut off or damaged")
+    if records < 1:
         raise DataError(f"{path}: holds no samples (it ends in or after the header)")
     return Header(fields["label"], fields["dimension"], samples, record_s, records, size, sample_bytes)
 
@@ -76,6 +80,8 @@ def record_starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] 
         starts = np.array([float(bytes(one).partition(b"\x14")[0]) for one in np.array(held)])
     except ValueError:
         return None  # without time-keeping a file is continuous
+    if not np.isfinite(starts).all() or np.ptp(starts) > _LONGEST_S:
+        raise DataError(f"{path}: the times of its records are damaged: they reach over {np.ptp(starts):g} s")
     early = np.flatnonzero(np.diff(starts) < header.record_s - 1e-3)
     if len(early):
         record = int(early[0])

@@ -42,6 +42,12 @@ def _is_folder(path: Path) -> bool:
 
 
 def _recordings(paths: Iterable[Path]) -> list[Path]:
-    """Those that look like recordings, in order; of BrainVision's files the one that names the others."""
+    """Those that look like recordings and are no results of one, in order; of BrainVision's files the one that names
+    the others."""
     known = [path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    known = [path for path in known if not _is_result(path)]
     return sorted(path for path in known if path.suffix.lower() != ".eeg" or not path.with_suffix(".vhdr").exists())
+
+
+def _is_result(path: Path) -> bool:
+    return path.stem.endswith("-annot") or (path.suffix == ".parquet" and path.with_suffix(".json").exists())

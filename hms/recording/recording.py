@@ -12,6 +12,7 @@ from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.channels import UNITS_UV
 from hms.recording.derivation import derivation
+from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source, open_source
 
@@ -65,7 +66,7 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
     Raises DataError, with the file and the reason in one line, where it cannot be read, lacks too many electrodes, or
     holds numbers that are hardly µV.
     """
-    source = open_source(path, unit)
+    source, dead = _without_dead(path, open_source(path, unit))
     try:
         derived = derivation(source.leads, pairs)
     except DataError as error:
@@ -81,10 +82,12 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
             found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
         return found
 
-    _want_uv(path, source, electrodes)
+    _want_uv(path, source, electrodes, unit)
     notes = [*source.notes]
+    if dead:
+        notes.append(f"Flat or missing from beginning to end, so not read: {', '.join(dead)}.")
     if derived.interpolated:
-        notes.append(f"Interpolated, as they are not in the file: {', '.join(derived.interpolated)}.")
+        notes.append(f"Interpolated: {', '.join(derived.interpolated)}.")
     if derived.reconstructed:
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a potential that no difference sees."
@@ -93,19 +96,42 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
     return Recording(path, source, derived.interpolated, notes, resampler)
 
 
-def _want_uv(path: Path, source: Source, electrodes: Read) -> None:
-    """Look at a few places of the recording and raise DataError where what is there cannot be an EEG in µV."""
+def _without_dead(path: Path, source: Source) -> tuple[Source, list[str]]:
+    """The source without the scalp's channels that hold nothing wherever one looks, and what these are called."""
+    alive = np.array([lead == EKG for lead in source.leads])
+    for first, last in _looks(source):
+        seen = source.read(first, last)
+        known = np.isfinite(seen)
+        alive |= np.where(known, seen, -np.inf).max(axis=1) > np.where(known, seen, np.inf).min(axis=1)
+    if not any(lives and lead != EKG for lives, lead in zip(alive, source.leads, strict=True)):
+        raise DataError(f"{path}: want EEG, got a flat line in every electrode")
+    kept = np.flatnonzero(alive)
+    dead = [lead.anode for lead, lives in zip(source.leads, alive, strict=True) if not lives]
+    leads = [source.leads[i] for i in kept]
+    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), dead
+
+
+def _looks(source: Source) -> list[tuple[int, int]]:
+    """Samples of a few places of the recording, from and up to."""
     size = min(round(_LOOK_S * source.sfreq_hz), source.samples)
-    places = np.linspace(0, source.samples - size, _LOOKS).astype(int) if size < source.samples else [0]
+    places = np.linspace(0, source.samples - size, _LOOKS).astype(int).tolist() if size < source.samples else [0]
+    return [(first, first + size) for first in places]
+
+
+def _want_uv(path: Path, source: Source, electrodes: Read, unit: str | None) -> None:
+    """Look at a few places of the recording and raise DataError where what is there cannot be an EEG in µV.
+
+    Who names the unit may have an EEG that is hardly there, as after the heart has stopped.
+    """
     spreads = []
-    for first in places:
-        scalp = electrodes(int(first), int(first) + size)[: len(SCALP)]
+    for first, last in _looks(source):
+        scalp = electrodes(first, last)[: len(SCALP)]
         seen = scalp[np.isfinite(scalp).all(axis=1)]
         spreads += [np.median(seen.std(axis=1))] if len(seen) else []
     spread_uv = float(np.median(spreads)) if spreads else 0.0
     if spread_uv < 1e-9:
         raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
-    if not _QUIETEST_UV <= spread_uv <= _LOUDEST_UV:
+    if (unit is None and spread_uv < _QUIETEST_UV) or spread_uv > _LOUDEST_UV:
         other = "mV or V" if spread_uv < _QUIETEST_UV else "nV, or uV given as mV or V"
         raise DataError(
             f"{path}: want an EEG in µV, got values with a median SD of {spread_uv:.2g} µV: {other}? "

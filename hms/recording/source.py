@@ -58,7 +58,7 @@ def open_source(path: Path, unit: str | None) -> Source:
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
-        eeg = read_eeg(path).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
+        eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
         leads = [EKG if name == EKG.anode else Lead(name, "") for name in ELECTRODES]
         return Source(leads, SFREQ_HZ, eeg.shape[1], None, [], lambda first, last: eeg[:, first:last])
     try:
@@ -69,7 +69,7 @@ def open_source(path: Path, unit: str | None) -> Source:
     channels, of_labels = chosen(raw.ch_names, raw.info["bads"])
     if not channels:
         raise DataError(_no_eeg(path, header.labels if header else raw.ch_names))
-    to_uv, of_units = _to_uv(path, header, channels, unit)
+    to_uv, of_units = _to_uv(path, header, raw, channels, unit)
     spans, of_spans = _spans(path, header, raw)
 
     def read(first: int, last: int) -> Float[np.ndarray, "channel time"]:
@@ -79,6 +79,7 @@ def open_source(path: Path, unit: str | None) -> Source:
             if begin < end:
                 moved = span.stored_at - span.at
                 found[:, begin - first : end - first] = _samples(path, raw, channels, begin + moved, end + moved)
+        found[~np.isfinite(found)] = np.nan
         return found * to_uv[:, None]
 
     return Source(
@@ -135,12 +136,15 @@ def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: in
 
 
 def _to_uv(
-    path: Path, header: Header | None, channels: list[Channel], unit: str | None
+    path: Path, header: Header | None, raw: Any, channels: list[Channel], unit: str | None
 ) -> tuple[Float[np.ndarray, " channel"], list[str]]:
     """What turns MNE's numbers into µV."""
     if header is None:
-        volts = 1.0 if ".fif" in path.suffixes else 1e-6  # how the numbers of these formats stand in the file
-        return np.full(len(channels), 1e6 if unit is None else UNITS_UV[unit] / volts), []
+        if unit is None:
+            return np.full(len(channels), 1e6), []
+        usual = "V" if ".fif" in path.suffixes else "uV"  # how numbers stand in files that do not say
+        claims = [unit_of(raw._orig_units.get(raw.ch_names[one.place], "")) or usual for one in channels]
+        return np.array([1e6 * UNITS_UV[unit] / UNITS_UV[claim] for claim in claims]), []
     opened = {*_worth_opening(path, header)}
     said = [unit for label, unit in zip(header.labels, header.dimensions, strict=True) if label in opened]
     factors, unknown = [], []

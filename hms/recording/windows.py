@@ -128,13 +128,14 @@ def regional_rows(
 
 
 def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
-    """A window of which every scalp electrode that lies farther off than the model's clip is moved to 0 µV.
+    """A window of which scalp electrodes that lie farther off than the model's clip, or have gaps, are moved to 0 µV.
 
-    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG.
+    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG; and a
+    model takes what is missing for 0 µV, so that an offset would be a step.
     """
     known = np.isfinite(eeg)
     means = np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
-    far = np.abs(means) > _OFFSET_UV
+    far = (np.abs(means) > _OFFSET_UV) | ~known.all(axis=1, keepdims=True)
     far[ELECTRODES.index("EKG")] = False
     return eeg - np.where(far, means, 0.0).astype(np.float32)
 

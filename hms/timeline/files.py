@@ -12,6 +12,9 @@ import polars as pl
 from hms.labels import CLASSES
 from hms.timeline.timeline import Timeline, burden, events
 
+SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
+"""What comes after the stem of a timeline's files."""
+
 
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
@@ -69,6 +72,7 @@ def _write_edf(path: Path, timeline: Timeline) -> None:
     row = np.searchsorted(timeline.table["onset_s"].to_numpy(), seconds, side="right") - 1
     share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
     raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
-    raw.set_meas_date(timeline.start)
+    if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # EDF knows no others
+        raw.set_meas_date(timeline.start)
     raw.set_annotations(_annotations(timeline))
     mne.export.export_raw(path, raw, fmt="edf", physical_range=(0.0, 1.0), verbose="error")
