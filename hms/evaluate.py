@@ -46,7 +46,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     runs = named_runs(config["run"], "run")
     if config["out"] is None and len(runs) > 1:
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
-    folds = [fold for run in runs for fold in finished_folds(run)]
+    of_runs = [finished_folds(run) for run in runs]
+    folds = [fold for of_run in of_runs for fold in of_run]
     corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
     folder = build(config["data"])
@@ -55,10 +56,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
     how = (store, rows, config["batch_size"], device, config["flips"])
-    by_run = [
-        probabilities(map(load_model, finished_folds(run)), *how) for run in runs
-    ]  # runs count alike, as in predict
-    table = predictions(rows, None, np.mean(by_run, axis=0))
+    by_run = [probabilities(map(load_model, of_run), *how) for of_run in of_runs]
+    table = predictions(rows, None, np.mean(by_run, axis=0))  # runs count alike, as in predict
     scores = score(table, read_truth(folder.root))
     kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
     means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])

@@ -1,9 +1,11 @@
 """Shared by all tests: a tiny simulated corpus and its store, and the real material that some machines have."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, Page, browser
 
 from hms.simulate.corpus import SimulatedFolder
 from hms.store import Store, build_store
@@ -23,6 +25,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return build_store(corpus, tmp_path_factory.mktemp("stores") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A real browser, one for all tests of a module."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with browser(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
 
 
 def real(path: str) -> Path:

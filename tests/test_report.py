@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from browser import CHROMIUM, Page, browser
+from browser import Page
 from material import config, quick
 from PIL import Image
 
@@ -90,14 +89,6 @@ def written(text: str, folder: Path) -> Path:
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with browser(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from browser import CHROMIUM, Page, browser
+from browser import Page
 from conftest import real
 from edf_files import write_edf
 from material import config, quick
@@ -265,14 +265,6 @@ def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Sa
 
 
 # The page in a browser
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with browser(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")
