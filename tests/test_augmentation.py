@@ -1,5 +1,6 @@
 """What is special about each augmentation; what all keep stands in test_contracts.py."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
 from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
+from hms.augmentation.equaliser import Equaliser, weigh
 from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
 from hms.augmentation.noise import Noise
@@ -78,6 +80,25 @@ def test_head_scale_stays_within_its_spread_and_differs_between_windows():
     assert factor.std(dim=(1, 2)).max() < 1e-5
     assert 0.9 <= factor.min() < factor.max() <= 1.1
     assert factor[:, 0, 0].unique().numel() == 8
+
+
+def test_the_equaliser_weighs_each_frequency_by_the_gain_of_its_octave():
+    t_s = torch.arange(2000) / 200
+    tones = torch.stack([torch.sin(2 * torch.pi * hz * t_s) for hz in (0.2, 2.0, 3.0, 100 / 3)])
+    gain_db = torch.tensor([[-6.0, 0.0, 6.0, -6.0, 0.0, 0.0, 20.0, 20.0, 0.0]])
+    db = 10 * (weigh(tones[None], gain_db)[0].var(dim=1) / tones.var(dim=1)).log10()
+    between = 6.0 - 12.0 * math.log2(3.0 / 2.0)
+    assert db[1:3].tolist() == pytest.approx([6.0, between], abs=0.05)
+    assert db[0] == pytest.approx(-6.0, abs=0.05)  # slower than 0.5 Hz
+    assert db[3] == pytest.approx(20.0, abs=0.05)
+
+
+def test_the_equaliser_draws_for_each_window_and_leaves_some_alone():
+    before, after = signals(), Equaliser(p=0.5, spread_db=3.0)(signals())
+    changed = (before.pairs != after.pairs).any(dim=2)
+    assert (changed.all(dim=1) | ~changed.any(dim=1)).all()
+    assert 0 < changed[:, 0].sum() < len(changed)
+    assert torch.equal(before.target, after.target)
 
 
 # Windows from two

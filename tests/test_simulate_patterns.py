@@ -85,19 +85,24 @@ def test_periodic_patterns_have_pauses_and_rhythmic_ones_have_none():
     assert np.median(peakedness("grda")) < 0.8
 
 
-def test_seizures_evolve():
-    slower, larger = 0, 0
-    for pattern in patterns("seizure", 20):
+def test_seizures_evolve_but_for_status():
+    slower, larger, status = 0, 0, 0
+    for pattern in patterns("seizure", 40):
         start_s, end_s = next(
             span for span in pattern.active.knots_s.reshape(-1, 4)[:, [0, 3]] if span[0] < CENTRE_S < span[1]
         )
+        if end_s - start_s > 500:
+            status += 1
+            assert pattern.periodic_share >= 0.5
+            continue
         early, late = start_s + 0.2 * (end_s - start_s), start_s + 0.9 * (end_s - start_s)
         speed = np.diff(pattern.cycles.at(np.array([early - 1, early + 1, late - 1, late + 1])))[[0, 2]]
         slower += speed[1] < speed[0]
         larger += np.diff(pattern.log_size.at(np.array([start_s + 1, late])))[0] > 0
         assert np.ptp(pattern.spread.at(np.array([start_s, end_s]))) > 0.3
-    assert slower >= 15
-    assert larger >= 15
+    assert 5 <= status <= 15
+    assert slower >= 0.75 * (40 - status)
+    assert larger >= 0.75 * (40 - status)
 
 
 def test_a_pattern_is_the_same_at_every_rate_and_start():

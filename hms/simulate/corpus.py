@@ -29,7 +29,7 @@ from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 
-FORMAT = 4
+FORMAT = 5
 """To be raised whenever the same settings would give other bytes."""
 
 SizeName = Literal["tiny", "small", "medium", "large"]

@@ -59,7 +59,7 @@ def _of_pattern(pattern: Pattern, clock: Clock, on: Bool[np.ndarray, " time"], r
         cycles=frequency_hz * LABEL_S * float(on.mean()),
         frequency_hz=frequency_hz,
         evolution=_evolution(pattern, clock.start_s + LABEL_S / 2),
-        peakedness=_peakedness(pairs / np.exp(pattern.log_size.at(clock.times_s()[on]))),
+        peakedness=_peakedness(geometry.bipolar(pattern.even().render(clock))[:, on]),
         laterality=_laterality(pairs),
         irregularity=_irregularity(pattern, clock),
     )

@@ -84,6 +84,12 @@ def general_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
     return np.stack([source(tilt, turn, width), source(tilt + rng.normal(0, 12), turn + rng.normal(0, 8), width)])
 
 
+def patches(rng: np.random.Generator, count: int) -> Float[np.ndarray, "19 patch"]:
+    """Sources anywhere under the electrodes, as each electrode sees them; rows have unit length."""
+    seen = np.stack([source(rng.uniform(10, 95), rng.uniform(-180, 180), 0.6) for _ in range(count)], axis=1)
+    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+
+
 def mixing(width: float) -> Float[np.ndarray, "19 19"]:
     """Every electrode as a blur of independent sources, one under each; rows have unit length."""
     distance2 = ((POSITIONS[:, None] - POSITIONS[None]) ** 2).sum(axis=2)

@@ -16,6 +16,8 @@ from hms.simulate.wavelet import Wavelet
 
 Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
 
+_PATCHES = 6  # of cortex that take part in a pattern
+
 
 class Cycle(NamedTuple):
     """How fast a pattern goes and how it varies."""
@@ -36,11 +38,12 @@ class Presence(NamedTuple):
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
     """A pattern of this kind over a recording, present in or near the first window of its first EEG; size 1 µV."""
     presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
-    share = _periodic_share(rng, kind)
+    status = kind == "seizure" and not presence.evolves
+    share = float(rng.uniform(0.5, 0.9)) if status else _periodic_share(rng, kind)
     cycle = _cycle(rng, kind, share, over, presence)
     knots_s = np.arange(over.start_s, over.end_s + 0.05, 0.05)
     cycles = np.concatenate([[0.0], np.cumsum(0.05 * cycle.frequency_hz.at(knots_s[:-1] + 0.025))])
-    lateral = rng.random() < 0.6 if kind == "seizure" else kind in ("lpd", "lrda")
+    lateral = rng.random() < (0.2 if status else 0.6) if kind == "seizure" else kind in ("lpd", "lrda")
     beats = np.arange(1, int(cycles[-1]))
     beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.12)]  # missing beats
     jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
@@ -56,11 +59,13 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         periodic_share=share,
         overtones=_overtones(rng),
         active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
-        log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 else 0.3),
+        log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 or status else 0.3),
         size_uv=1.0,
         fields=geometry.lateral_fields(rng) if lateral else geometry.general_fields(rng),
         lag_s=rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),  # spread along the cortex
         spread=_within(presence, 0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
+        patches=geometry.patches(rng, _PATCHES),
+        recruitment=_recruitment(rng, over),
     )
 
 
@@ -70,6 +75,12 @@ def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
     if kind in ("lrda", "grda"):  # one in five with sharp waves superposed ("+S")
         return float(rng.beta(2.0, 5.0) * 0.8) if rng.random() < 0.2 else 0.0
     return float(rng.choice([rng.uniform(0.5, 0.9), rng.uniform(0.0, 0.3)]))  # spike-wave, or a rhythm
+
+
+def _recruitment(rng: np.random.Generator, over: Span) -> tuple[Curve, ...]:
+    """Each cycle recruits the cortex anew: no two look alike over the head, in some patients less than in others."""
+    sd, timescale_s = rng.uniform(0.05, 0.35), np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
+    return tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES))
 
 
 def _overtones(rng: np.random.Generator) -> Float[np.ndarray, "harmonic 2"]:
@@ -84,7 +95,7 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
         # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves; at their onset ictal
         # rhythms reach the beta band.
         base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(16.0)))
-        jitter = np.exp(rng.uniform(np.log(0.02), np.log(0.12)))
+        jitter = np.exp(rng.uniform(np.log(0.02), np.log(0.12 if presence.evolves else 0.2)))
     elif kind in ("lpd", "gpd"):
         base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
         jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
@@ -137,7 +148,14 @@ def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray,
 
 
 def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """A seizure of 12-90 s over the centre of every EEG's first window; in a third of the recordings more."""
+    """A seizure of 12-90 s over the centre of every EEG's first window; in a third of the recordings more.
+
+    Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven spike-waves that
+    wax and wane. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav 49:158-163) count discharges
+    above 2.5 Hz as ictal without evolution.
+    """
+    if rng.random() < 0.25:
+        return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
     starts, ends = [], []
     for centre_s in centres_s:
         starts.append(centre_s - rng.uniform(4, 50))
@@ -150,7 +168,7 @@ def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.
                 ends.append(end_s)
     spans = np.stack([np.sort(starts), np.sort(ends)], axis=1)
     spans[:-1, 1] = np.minimum(spans[:-1, 1], spans[1:, 0] - 2)
-    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 1.8), True)
+    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 2.5), True)
 
 
 def _within(presence: Presence, first: float, last: float) -> Curve:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.simulate import geometry
-from hms.simulate.clock import Clock, Curve
+from hms.simulate.clock import Clock, Curve, constant
 from hms.simulate.wavelet import Wavelet, wave_train
 
 
@@ -31,6 +31,8 @@ class Pattern:
     fields: Float[np.ndarray, "2 19"]
     lag_s: float  # the second field follows the first
     spread: Curve  # weight of the second field, 0 to 1; the first has the rest
+    patches: Float[np.ndarray, "19 patch"]
+    recruitment: tuple[Curve, ...]  # log of how much more than its share each patch takes part
 
     def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
         """The pattern at every scalp electrode in µV."""
@@ -41,7 +43,9 @@ class Pattern:
         second_wave = (envelope * second * self._wave(clock._replace(start_s=clock.start_s - self.lag_s))).astype(
             np.float32
         )
-        return self.fields[0][:, None] * first_wave + self.fields[1][:, None] * second_wave
+        whole = self.fields[0][:, None] * first_wave + self.fields[1][:, None] * second_wave
+        recruited = np.stack([curve.at(times_s) for curve in self.recruitment]).astype(np.float32)
+        return whole * np.exp(self.patches @ recruited)
 
     def _wave(self, clock: Clock) -> Float[np.ndarray, " time"]:
         """Time course at one place, without envelope."""
@@ -56,10 +60,12 @@ class Pattern:
             wave += (1 - self.periodic_share) * rhythm
         return wave
 
+    def even(self) -> "Pattern":
+        """The same waves at all times, in one field and of one size: 1 µV where the field is 1."""
+        unchanging = tuple(constant(0.0) for _ in self.recruitment)
+        return replace(self, active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=unchanging)
+
     def sized(self, peak_uv: float, centre_s: float) -> "Pattern":
         """The same pattern with its loudest pairs reaching `peak_uv` in the ten seconds around a moment."""
-        clock = Clock(centre_s - 5.0, 1000, 100)
-        quiet = Curve(np.zeros(1), np.zeros(1))
-        always_on = replace(self, active=Curve(np.zeros(1), np.ones(1)), log_size=quiet, size_uv=1.0)
-        unit = geometry.loudest(geometry.bipolar(always_on.render(clock)))
+        unit = geometry.loudest(geometry.bipolar(self.even().render(Clock(centre_s - 5.0, 1000, 100))))
         return replace(self, size_uv=peak_uv / max(unit, 0.05))

@@ -22,7 +22,7 @@ _ROWS = {1: 1072, 2: 920, 3: 707, 4: 583, 5: 440, 6: 342, 7: 304, 8: 192}
 _STEPS_S = {2: 4196, 4: 1801, 6: 951, 8: 567, 10: 383, 12: 246, 14: 172, 16: 126, 20: 74, 24: 51}
 
 KIND_SHARES: dict[Group, dict[Kind | Literal["other"], float]] = {
-    "high": {"seizure": 0.03, "lpd": 0.28, "gpd": 0.125, "lrda": 0.06, "grda": 0.08, "other": 0.425},
+    "high": {"seizure": 0.02, "lpd": 0.25, "gpd": 0.115, "lrda": 0.045, "grda": 0.055, "other": 0.515},
     "low": {"seizure": 0.25, "lpd": 0.13, "gpd": 0.085, "lrda": 0.03, "grda": 0.115, "other": 0.39},
 }
 KIND_SHARES["test"] = KIND_SHARES["high"]
