@@ -116,7 +116,7 @@ def _tension(rng: np.random.Generator, over: Span, busy: float) -> Drift:
     """Muscle is tense in bursts over a steady tone that is low in a patient at rest."""
     bursts = gate(alternate(rng, over, (0.5, 20.0), (3.0, 60.0 / busy)), rise_s=0.3)
     tone = rng.uniform(0.0, 0.3)
-    size_uv = busy * np.exp(rng.normal(np.log(3.5), 0.9)) * np.exp(rng.normal(0, 0.5, len(SCALP)))
+    size_uv = busy * np.exp(rng.normal(np.log(2.5), 0.9)) * np.exp(rng.normal(0, 0.5, len(SCALP)))
     field = (_MUSCLE * np.minimum(size_uv, 60)).astype(np.float32)
     return Drift(field, Curve(bursts.knots_s, tone + (1 - tone) * bursts.values))
 

@@ -84,6 +84,17 @@ def general_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
     return np.stack([source(tilt, turn, width), source(tilt + rng.normal(0, 12), turn + rng.normal(0, 8), width)])
 
 
+def lagging_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
+    """Two sources of both hemispheres at either end of the head, the later one mostly behind, of like or opposite sign.
+
+    Generalised patterns may have an anterior-posterior lag or the reverse (ACNS modifier "lag").
+    """
+    turn, width = rng.normal(0, 10), rng.uniform(0.45, 0.8)
+    front, back = source(rng.uniform(30, 75), turn, width), source(rng.uniform(15, 75), 180 + turn, width)
+    back *= np.float32(rng.choice([-1.0, 1.0]))
+    return np.stack([front, back] if rng.random() < 0.75 else [back, front])
+
+
 def patches(rng: np.random.Generator, count: int) -> Float[np.ndarray, "19 patch"]:
     """Sources anywhere under the electrodes, as each electrode sees them; rows have unit length."""
     seen = np.stack([source(rng.uniform(10, 95), rng.uniform(-180, 180), 0.6) for _ in range(count)], axis=1)

@@ -39,13 +39,14 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     """A pattern of this kind over a recording, present in or near the first window of its first EEG; size 1 µV."""
     presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
     status = kind == "seizure" and not presence.evolves
-    share = float(rng.uniform(0.5, 0.9)) if status else _periodic_share(rng, kind)
+    share = float(rng.uniform(0.45, 0.85)) if status else _periodic_share(rng, kind)
     cycle = _cycle(rng, kind, share, over, presence)
     knots_s = np.arange(over.start_s, over.end_s + 0.05, 0.05)
     cycles = np.concatenate([[0.0], np.cumsum(0.05 * cycle.frequency_hz.at(knots_s[:-1] + 0.025))])
     lateral = rng.random() < (0.2 if status else 0.6) if kind == "seizure" else kind in ("lpd", "lrda")
+    lags = not lateral and rng.random() < 0.4
     beats = np.arange(1, int(cycles[-1]))
-    beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.12)]  # missing beats
+    beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.5 if status else 0.12)]  # missing beats
     jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
     discharge = _discharge(rng, float(np.median(cycle.frequency_hz.values)))
     # Near-uniform, not equal: each discharge has a size, and its phases differ a little from those of the last.
@@ -61,12 +62,19 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
         log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 or status else 0.3),
         size_uv=1.0,
-        fields=geometry.lateral_fields(rng) if lateral else geometry.general_fields(rng),
-        lag_s=rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),  # spread along the cortex
+        fields=_fields(rng, lateral, lags),
+        # Spread along the cortex, or from one end of the head to the other.
+        lag_s=rng.uniform(0.02, 0.15) if lags else rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),
         spread=_within(presence, 0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
     )
+
+
+def _fields(rng: np.random.Generator, lateral: bool, lags: bool) -> Float[np.ndarray, "2 19"]:
+    if lateral:
+        return geometry.lateral_fields(rng)
+    return geometry.lagging_fields(rng) if lags else geometry.general_fields(rng)
 
 
 def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
@@ -150,9 +158,9 @@ def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray,
 def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
     """A seizure of 12-90 s over the centre of every EEG's first window; in a third of the recordings more.
 
-    Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven spike-waves that
-    wax and wane. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav 49:158-163) count discharges
-    above 2.5 Hz as ictal without evolution.
+    Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven waves that wax
+    and wane, half to all of them with a spike. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav
+    49:158-163) count discharges above 2.5 Hz as ictal without evolution.
     """
     if rng.random() < 0.25:
         return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
