@@ -45,6 +45,7 @@ def make(
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, or what is to be resumed
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")  # fold=all
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a node of a cluster need not be used by Slurm
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
     bar = Console(stderr=True).is_terminal
     callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
