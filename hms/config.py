@@ -65,6 +65,7 @@ def entry_point(
                     sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
             sent = functools.partial(_run_by_name, module, sys.argv)
+            sent.__module__ = f"hms.{name}"  # after which Hydra names the job
             try:
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(sent)()
             finally:
