@@ -70,10 +70,12 @@ class Classifier(LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        own = self.place.own(self._rows(self.trainer.val_dataloaders, batch, index))
-        logits = self.model(batch).float()[: max(1, own)]
-        kl = nn.functional.kl_div(logits.log_softmax(dim=1), batch.target[: max(1, own)], reduction="batchmean")
-        self.log("val_kl", kl, batch_size=own, prog_bar=True, sync_dist=True)
+        rows = self._rows(self.trainer.val_dataloaders, batch, index)
+        own = self.place.own(rows)
+        logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
+        kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
+        kl = kl * (own * self.place.world / rows)
+        self.log("val_kl", kl, batch_size=rows, prog_bar=True, sync_dist=True)
 
     @property
     def place(self) -> Place:

@@ -9,7 +9,7 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, WandbLogger
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 from rich.console import Console
 from torch.utils.data import DataLoader
 
@@ -78,7 +78,7 @@ def further(trainer: Trainer) -> int:
     """
     strategy = trainer.strategy
     if not isinstance(strategy, DDPStrategy):
-        if trainer.world_size > 1:
+        if isinstance(strategy, ParallelStrategy):
             raise UserError(f"trainer.strategy: want ddp for several processes, got {type(strategy).__name__}")
         return 0
     if strategy._start_method != "popen":

@@ -8,14 +8,17 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.strategies import FSDPStrategy
 from test_fit import composed, only_fold
 from torch import nn
 
 from hms import trainer
-from hms.batch import Batch, Logits, Signals
+from hms.batch import Features, Signals
 from hms.build import build
 from hms.errors import UserError
 from hms.fit import fit
+from hms.model import Model
 from hms.module import Classifier
 from hms.processes import Batches, Place, in_all, part_of
 from hms.store import Store, open_store
@@ -29,18 +32,17 @@ TWO = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.precision=32-tru
 
 
 class Plain(nn.Module):
-    """A model without batch statistics and without dropout."""
+    """An extractor without batch statistics and without dropout."""
 
-    def __init__(self, preprocess: dict[str, Any]):
+    reads_spectrogram, token_kind, out_features, token_features = False, "pair", 16, 50
+
+    def __init__(self):
         super().__init__()
-        self.preprocess = build(preprocess)
-        self.net = nn.Sequential(nn.Linear(400, 16), nn.GELU(), nn.Linear(16, 6))
+        self.net = nn.Sequential(nn.Linear(400, 16), nn.GELU())
 
-    def classify(self, signals: Signals) -> Logits:
-        return Logits(self.net(signals.pairs.unflatten(2, (50, -1)).std(dim=-1).flatten(1)), {})
-
-    def forward(self, batch: Batch) -> torch.Tensor:
-        return self.classify(self.preprocess(batch)).joint
+    def forward(self, signals: Signals) -> Features:
+        tokens = signals.pairs.unflatten(2, (50, -1)).std(dim=-1)
+        return Features(self.net(tokens.flatten(1)), tokens)
 
 
 def train_plain(given: dict[str, Any]) -> float:
@@ -54,7 +56,8 @@ def train_plain(given: dict[str, Any]) -> float:
     augmentations = {name: build(node) for name, node in config["augmentation"].items()}
     optimizer, schedule = partial(torch.optim.AdamW, lr=1e-2), partial(torch.optim.lr_scheduler.StepLR, step_size=1)
     parts = (build(config["loss"]), augmentations, build(config["weighting"]), optimizer, schedule)
-    module = Classifier(Plain(config["preprocess"]), *parts, seed=0)
+    model = Model(build(config["preprocess"]), {"plain": Plain()}, build(config["fusion"]), False, False)
+    module = Classifier(model, *parts, seed=0)
     learn, check = windows.loader(5, OneRowPerEeg(rows, 0), place), windows.loader(5, place=place)
     trainer.train(module, config["trainer"], folder, learn, check, [], [])
     return float(place.world)
@@ -105,15 +108,11 @@ def test_the_parts_of_a_batch_are_the_whole_and_equally_long(rows: int, world: i
             assert part_of(torch.tensor(batch), Place(rank, world)).tolist() == part
 
 
-@pytest.mark.parametrize(
-    ("strategy", "message"),
-    [
-        ("fsdp", "trainer.strategy: want ddp for several processes, got FSDPStrategy"),
-        ("ddp_spawn", "trainer.strategy: want ddp, got one that starts its processes by spawn"),
-    ],
-)
-def test_another_strategy_than_ddp_is_named(strategy: str, message: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True) if strategy == "fsdp" else None
-    node = {"_target_": "lightning.Trainer", "strategy": strategy, "accelerator": "cpu", "devices": 2}
-    with pytest.raises(UserError, match=message):
-        trainer.further(trainer.make(node))
+def test_another_strategy_than_ddp_is_named(monkeypatch: pytest.MonkeyPatch):
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2}
+    spawning = trainer.make(node | {"strategy": "ddp_spawn"})
+    with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
+        trainer.further(spawning)
+    monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning gives where there is a GPU
+    with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
+        trainer.further(spawning)
