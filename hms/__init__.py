@@ -5,7 +5,7 @@ The modules in an order to read them; each imports only those before it, which t
     errors console                                 what a mistake says, how progress is shown
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
-    files tables corpus stream                     a folder in the competition's layout, read and checked
+    files shards tables corpus stream              a folder in the competition's layout, read and checked, in parts
     processes                                      which rows of a batch each process gets, where several train
     store windows subset folds                     its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
