@@ -4,6 +4,7 @@ Nothing here imports torch, so `--help` and mistakes answer at once.
 """
 
 import functools
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,9 +52,9 @@ def entry_point(
                 print(error, file=sys.stderr)
                 sys.exit(1)
 
-        hydra_main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(run)
+        module = getattr(job.__globals__["__spec__"], "name", job.__module__)  # its own name where it is __main__
 
-        @functools.wraps(job)
+        @functools.wraps(run)
         def main() -> None:
             typed = sys.argv
             line = CommandLine(name, CONF, typed[1:], positional)
@@ -63,8 +64,10 @@ def entry_point(
                     print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
                     sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
+            sent = functools.partial(_run_by_name, module, sys.argv)
+            sent.__module__ = f"hms.{name}"  # after which Hydra names the job
             try:
-                hydra_main()
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(sent)()
             finally:
                 sys.argv = typed
                 if line.runs and line.sweeps and after_sweep:
@@ -73,6 +76,12 @@ def entry_point(
         return main
 
     return decorate
+
+
+def _run_by_name(module: str, command: list[str], config: DictConfig) -> float | None:
+    """Run one job of a command: a launcher can send a module's name to another process, and no function of __main__."""
+    sys.argv = command
+    return importlib.import_module(module).main.__wrapped__(config)
 
 
 def _plain(config: DictConfig) -> Config:

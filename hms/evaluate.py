@@ -7,10 +7,10 @@ from typing import Any
 from hms.build import build
 from hms.config import entry_point
 from hms.errors import DataError, UserError
-from hms.prepare import Prepare
+from hms.prepare import Corpus
 
 
-class Evaluate(Prepare):
+class Evaluate(Corpus):
     """The keys of conf/evaluate.yaml; their values live there."""
 
     run: str | list[str]

@@ -12,6 +12,7 @@ from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
 from hms.console import track
 from hms.errors import UserError
+from hms.labels import CLASSES
 from hms.model import Model
 from hms.store import Store
 from hms.windows import Windows
@@ -21,6 +22,8 @@ def probabilities(
     models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
 ) -> Float[np.ndarray, "row label"]:
     """Mean over the models of each row's class probabilities; `rows` is a part of `store.rows`."""
+    if rows.is_empty():
+        return np.empty((0, len(CLASSES)))
     members = list(models)
     windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
     loader = windows.loader(batch_size)

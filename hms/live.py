@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hms.batch import Batch
 from hms.corpus import as_stored
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
-from hms.simulate.corpus import cores, worker_environment
+from hms.processes import ALONE, Batches, Place
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
+from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
 _OWN_STREAM = 20  # of the seed: no corpus draws from it
@@ -54,15 +55,14 @@ class SimulatedWindows:
         self.windows, self.target, self.workers = windows, target, workers
         self.kinds, self.plain = kinds, plain
 
-    def loader(self, batch_size: int, seed: int, with_spectrogram: bool) -> DataLoader[Batch]:
-        """Endlessly many windows, epoch by epoch, in batches."""
+    def loader(self, batch_size: int, seed: int, with_spectrogram: bool, place: Place = ALONE) -> DataLoader[Batch]:
+        """Endlessly many windows, epoch by epoch, in batches, of each the rows of one process."""
         rendered = Rendered(seed, self.kinds, self.plain, self.target, with_spectrogram)
         order = Numbers(self.windows)
         workers = cores() if self.workers is None else self.workers
         return _Loader(
             rendered,
-            batch_size,
-            sampler=order,
+            batch_sampler=Batches(order, batch_size, place),
             collate_fn=_as_is,
             num_workers=workers,
             persistent_workers=workers > 0,

@@ -30,6 +30,8 @@ class MetricsCsv(Callback):
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = round(time.monotonic() - self._began_s, 2)
         self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": rate, "seconds": seconds})
+        if not trainer.is_global_zero:
+            return
         with replacing(self.path) as temporary:
             pl.DataFrame(self.rows, infer_schema_length=None).write_csv(temporary)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -1,8 +1,9 @@
 """How a model learns: Lightning's view of model, augmentations, loss and optimizer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from lightning import LightningModule
@@ -12,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from hms.batch import Batch, Signals
 from hms.model import Model
+from hms.processes import ALONE, Place, part_of, whole_of
 
 T = TypeVar("T", Batch, Signals)
 
@@ -54,23 +56,62 @@ class Classifier(LightningModule):
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
         # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
         torch.manual_seed((self.seed << 32) + self.global_step)
+        place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
-        signals = self.augment(self.model.preprocess(self.augment(batch, "electrodes")), "signals")
+        batch = self.augment(batch, "electrodes", rows)
+        signals = self.augment(self.model.preprocess(batch), "signals", rows)
+        if place.rank > 0:  # the augmentations of all processes draw the same, dropout must not
+            torch.manual_seed(int(np.random.SeedSequence((self.seed, self.global_step, *place)).generate_state(1)[0]))
+        own = place.own(rows)
+        signals = _first(signals, max(1, own))
         loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.label_id))
+        loss = loss * (own * place.world / rows)  # so that the mean over processes is the mean over rows
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        logits = self.model(batch).float()
-        kl = nn.functional.kl_div(logits.log_softmax(dim=1), batch.target, reduction="batchmean")
-        self.log("val_kl", kl, batch_size=len(batch.label_id), prog_bar=True)
+        rows = self._rows(self.trainer.val_dataloaders, batch, index)
+        own = self.place.own(rows)
+        logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
+        kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
+        kl = kl * (own * self.place.world / rows)
+        self.log("val_kl", kl, batch_size=rows, prog_bar=True, sync_dist=True)
 
-    def augment(self, batch: T, stage: Literal["electrodes", "signals"]) -> T:
-        for augmentation in self.augmentations.values():
-            if augmentation.stage == stage:
-                batch = augmentation(batch)
-        return batch
+    @property
+    def place(self) -> Place:
+        """Which of the processes that train together this is."""
+        return Place(self.trainer.global_rank, self.trainer.world_size)
+
+    def augment(self, batch: T, stage: Literal["electrodes", "signals"], rows: int) -> T:
+        """Change this process's part of a batch as a part of the whole, which has `rows` rows."""
+        chosen = [one for one in self.augmentations.values() if one.stage == stage]
+        if not chosen:
+            return batch
+        if self.place == ALONE:
+            return _changed(batch, chosen)
+        whole = _changed(_each(batch, lambda part: whole_of(part, self.place, rows)), chosen)
+        return _each(whole, lambda tensor: part_of(tensor, self.place))
+
+    def _rows(self, loader: Any, batch: Batch, index: int) -> int:
+        """How many rows the batch has for all processes together."""
+        return len(batch.label_id) if self.place == ALONE else loader.batch_sampler.rows(index)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
         return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
+
+
+def _changed(batch: T, augmentations: Iterable[Augmentation]) -> T:
+    for augmentation in augmentations:
+        batch = augmentation(batch)
+    return batch
+
+
+def _each(batch: T, change: Callable[[Tensor], Tensor]) -> T:
+    """The batch with each of its tensors changed."""
+    changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
+    return type(batch)(*changed)
+
+
+def _first(batch: T, rows: int) -> T:
+    return _each(batch, lambda tensor: tensor[:rows])

@@ -4,21 +4,26 @@ By a model, the mean of several, or an ensemble. It needs no training data, no n
 each fold is enough.
 """
 
+import hashlib
+import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from hms.build import build
 from hms.config import entry_point
 from hms.errors import DataError, UserError
+from hms.shards import Shard, Sharded, merged, shard_of
 from hms.signature import Node
 
 if TYPE_CHECKING:
+    from polars import DataFrame
+
     from hms.model import Model
     from hms.predictors import Predictors
 
 
-class Predict(TypedDict):
+class Predict(Sharded):
     """The keys of conf/predict.yaml; their values live there."""
 
     model: str | list[str] | None
@@ -42,53 +47,80 @@ def predict(config: dict[str, Any]) -> None:
     from hms.predictors import read_predictors  # slow to import; a mistake in the config should not wait for it
 
     _want_ranges(config)
+    shard = shard_of(config)
     predictors = read_predictors(config["model"], config["ensemble"])
     job = _submission if config["recording"] is None else _timelines
-    job(config, predictors)
+    job(config, predictors, shard)
 
 
-def _submission(config: dict[str, Any], predictors: "Predictors") -> None:
-    """Write the submission to `config["out"]`."""
+def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
+    """Write the submission to `config["out"]`, or a shard of it."""
     import polars as pl
 
-    from hms.console import say
-    from hms.corpus import bad_file_table
-    from hms.inference import best_device, by_model
+    from hms.inference import best_device
     from hms.labels import CLASSES
-    from hms.stream import bad_files, batches
+    from hms.stream import reading_order
     from hms.submission import wanted, write_submission
     from hms.tables import read_test
 
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     folder.make()
-    rows = read_test(folder.root / "test.csv")
+    rows = reading_order(read_test(folder.root / "test.csv"))
     wanted(folder.root)  # a mistake there should not wait for the predictions
+    out, size = Path(config["out"] or "submission.csv"), config["batch_size"]
+
+    def make(into: Path) -> None:
+        firsts = shard.part(range(0, len(rows), size))  # whole batches: the same bits as without shards
+        own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
+        _predicted(config, predictors, folder.root, own, device).write_parquet(into / "predicted.parquet")
+
+    def merge(parts: list[Path]) -> None:
+        table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
+        filled = table.with_columns(pl.col(CLASSES).fill_null(pl.col(CLASSES).mean()))
+        if filled[CLASSES[0]].has_nulls():
+            raise DataError(f"{folder.root}: no file can be used")
+        write_submission(out, folder.root, filled)
+
+    if merged(shard, out.with_name(f".{out.name}.{_digest(config, predictors)}"), make, merge):
+        print(f"{out}: {len(rows):,} rows, by {predictors.name}")
+
+
+def _predicted(
+    config: dict[str, Any], predictors: "Predictors", root: Path, rows: "DataFrame", device: str
+) -> "DataFrame":
+    """The `eeg_id` and probabilities of some rows of a folder, null where a file cannot be used."""
+    import polars as pl
+
+    from hms.console import say
+    from hms.corpus import bad_file_table
+    from hms.inference import by_model
+    from hms.labels import CLASSES
+    from hms.stream import bad_files, batches
+
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad = bad_files(folder.root, rows, with_spectrogram)
+    bad = bad_files(root, rows, with_spectrogram)
     lost = [one.eeg_id for one in bad]
     if bad:
-        told = bad_file_table(folder.root, [one.problem for one in bad], "gives their rows the mean of all others")
-        if config["on_bad"] == "raise" or len(lost) == len(rows):
+        told = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
+        if config["on_bad"] == "raise":
             raise DataError(told)
         say(f"NOT PREDICTED: {len(lost)} of {len(rows)} rows get the mean of all others\n{told}")
-    known = rows.filter(~pl.col("eeg_id").is_in(lost))
-    windows = batches(folder.root, known, config["batch_size"], with_spectrogram)
+    if len(lost) == len(rows):
+        return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
+    windows = batches(root, rows, config["batch_size"], with_spectrogram, lost)
     eeg_ids, found = by_model(models, windows, device, config["flips"])
-    table = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
-    filled = table.select(CLASSES).mean().join(pl.DataFrame({"eeg_id": lost}, {"eeg_id": pl.Int64}), how="cross")
-    out = Path(config["out"] or "submission.csv")
-    write_submission(out, folder.root, pl.concat([table, filled]))
-    print(f"{out}: {len(rows):,} rows, by {predictors.name}")
+    known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
+    return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
 
 
-def _timelines(config: dict[str, Any], predictors: "Predictors") -> None:
+def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
     """Write the timeline of each recording into the folder `config["out"]`; one that is bad does not end the others."""
     from hms.inference import best_device
     from hms.recording.found import recording_files
 
-    files = recording_files(config["recording"])
+    files = dict(shard.part([*recording_files(config["recording"]).items()]))
     folder = Path(config["out"] or "timelines")
     _want_out(folder, files)
     device = best_device(config["accelerator"])
@@ -142,6 +174,14 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
             folder.rmdir()  # until there is something to put in
     except OSError as error:
         raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
+
+
+def _digest(config: dict[str, Any], predictors: "Predictors") -> str:
+    """What decides a submission, so that shards of two are never mixed: settings, models, and the rows asked for."""
+    told = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
+    models = [fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
+    times = [(str(path), path.stat().st_mtime_ns) for path in models if path.exists()]  # a bundle is read-only
+    return hashlib.blake2b(json.dumps([told, times], sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _want_ranges(config: dict[str, Any]) -> None:

@@ -5,25 +5,34 @@ from typing import Any, Literal, TypedDict
 
 from hms.build import build
 from hms.config import entry_point
+from hms.shards import Sharded, shard_of
 from hms.signature import Node
 
 
-class Prepare(TypedDict):
-    """The keys of conf/prepare.yaml; their values live there."""
+class Corpus(TypedDict):
+    """What a command is told about the corpus that it reads."""
 
     data: Node
     stores: str
     on_bad: Literal["raise", "skip"]
 
 
+class Prepare(Corpus, Sharded):
+    """The keys of conf/prepare.yaml; their values live there."""
+
+
 @entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it is there, and say what is in it."""
     from hms.electrodes import SFREQ_HZ
-    from hms.store import prepared  # slow to import; a mistake in the config should not wait for it
+    from hms.store import build_shard, path_of, prepared  # slow to import; a mistake should not wait for it
 
-    folder = build(config["data"])
-    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
+    if shard.of > 1:
+        folder.make()
+        if not build_shard(folder.root, path_of(folder, stores), config["on_bad"], shard):
+            return
+    store = prepared(folder, stores, config["on_bad"])
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
     hours = len(store.eeg) / SFREQ_HZ / 3600
     print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")

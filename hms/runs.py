@@ -45,7 +45,10 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
     counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
     if live := config.get("live"):
         counts["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
-    return counts | {"trainer": {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}}
+    trainer = {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}
+    if trainer.get("sync_batchnorm"):  # as in one process; without it, each process has statistics of its own rows
+        del trainer["sync_batchnorm"]
+    return counts | {"trainer": trainer}
 
 
 def run_folder(config: dict[str, Any], fingerprint: str) -> Path:

@@ -24,6 +24,7 @@ from hms.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import first_line
+from hms.shards import Shard, merged
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 from hms.tables import read_labels
 
@@ -47,7 +48,7 @@ class Store(NamedTuple):
 def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
     """The store of a corpus in `stores`; makes the corpus and builds the store where they are not there yet."""
     folder.make()
-    path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
+    path = path_of(folder, stores)
     store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
     if store.left_out and on_bad == "raise":
         raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
@@ -55,6 +56,11 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
         say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
         say("\n".join(store.left_out))
     return store
+
+
+def path_of(folder: Folder, stores: Path) -> Path:
+    """Where the store of a corpus is, or will be."""
+    return stores / f"{folder.root.name}-{fingerprint(folder.root)}"
 
 
 def open_store(path: Path) -> Store:
@@ -83,14 +89,10 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        rows, about, bad = _write_signals(root, labels, temporary)
+        lengths, bad = _write_signals(root, labels, temporary)
         if bad and on_bad == "raise":
             raise DataError(bad_file_table(root, bad, _SKIPPING))
-        if rows.is_empty():
-            raise DataError(f"{root}: no EEG is left; {bad_file_table(root, bad, _SKIPPING)}")
-        rows.write_parquet(temporary / "rows.parquet")
-        about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
-        (temporary / "store.json").write_text(json.dumps(about, indent=1))
+        _write_rows(root, labels, lengths, bad, identity, temporary)
         if not path.is_dir():  # or another process was faster, and its store is as good
             os.replace(temporary, path)
     finally:
@@ -98,22 +100,69 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     return open_store(path)
 
 
-def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, dict[str, object], list[str]]:
-    samples = spectrogram_rows = 0
-    starts: list[tuple[int, int, int]] = []
+def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard: Shard) -> bool:
+    """Build one shard of a store; the last one merges them at `path`. Gives whether the store is there.
+
+    Raises DataError as `build_store`, for the files of this shard.
+    """
+    if path.is_dir():
+        return True
+    identity, labels = fingerprint(root), read_labels(root / "train.csv")
+    own = labels.filter(
+        pl.col("spectrogram_id").is_in(shard.part(labels["spectrogram_id"].unique(maintain_order=True).to_list()))
+    )
+
+    def make(into: Path) -> None:
+        lengths, bad = _write_signals(root, own, into)
+        if bad and on_bad == "raise":
+            raise DataError(bad_file_table(root, bad, _SKIPPING))
+        lengths.write_parquet(into / "lengths.parquet")
+        (into / "bad.json").write_text(json.dumps(bad))
+
+    def merge(parts: list[Path]) -> None:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+            store = Path(temporary) / "store"
+            store.mkdir()
+            for name in ("eeg.f16", "spectrogram.f16"):
+                with (store / name).open("wb") as whole:
+                    for part in parts:
+                        with (part / name).open("rb") as file:
+                            shutil.copyfileobj(file, whole, 2**24)
+            lengths = pl.concat(pl.read_parquet(part / "lengths.parquet") for part in parts)
+            bad = dict.fromkeys(one for part in parts for one in json.loads((part / "bad.json").read_text()))
+            _write_rows(root, labels, lengths, [*bad], identity, store)
+            os.replace(store, path)
+
+    return merged(shard, path.with_name(f".{path.name}.shards"), make, merge)
+
+
+def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
+    """Write the samples of all recordings that can be used; how long each is, and what is wrong with the others."""
+    lengths: list[tuple[int, int, int, int]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is met once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
         for found in track(recordings(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
                 bad[found.problem] = None
                 continue
-            starts.append((found.eeg_id, samples, spectrogram_rows - int(found.spectrogram_start_s) // STEP_S))
+            first_row = int(found.spectrogram_start_s) // STEP_S
+            lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row))
             found.eeg.tofile(eeg)
             found.spectrogram.tofile(spectrogram)
-            samples += len(found.eeg)
-            spectrogram_rows += len(found.spectrogram)
-    where = pl.DataFrame(
-        starts, {"eeg_id": pl.Int64, "eeg_start": pl.Int64, "spectrogram_start": pl.Int64}, orient="row"
+    names = ("eeg_id", "samples", "spectrogram_rows", "first_row")
+    return pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad]
+
+
+def _write_rows(
+    root: Path, labels: pl.DataFrame, lengths: pl.DataFrame, bad: list[str], identity: str, into: Path
+) -> None:
+    """Write rows.parquet and store.json. Raises DataError where no EEG is left."""
+    if lengths.is_empty():
+        raise DataError(f"{root}: no EEG is left; {bad_file_table(root, bad, _SKIPPING)}")
+    where = lengths.select(
+        "eeg_id",
+        eeg_start=pl.col("samples").cum_sum() - pl.col("samples"),
+        spectrogram_start=pl.col("spectrogram_rows").cum_sum() - pl.col("spectrogram_rows") - pl.col("first_row"),
     )
     # Without spectrogram files each EEG has its own spectrogram, on the EEG's clock.
     offset = "spectrogram" if (root / "train_spectrograms").is_dir() else "eeg"
@@ -121,4 +170,7 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
         pl.col("eeg_start") + (pl.col("eeg_label_offset_seconds") * SFREQ_HZ).round().cast(pl.Int64),
         pl.col("spectrogram_start") + (pl.col(f"{offset}_label_offset_seconds") // STEP_S).cast(pl.Int64),
     )
-    return rows, {"samples": samples, "spectrogram_rows": spectrogram_rows}, list(bad)
+    rows.write_parquet(into / "rows.parquet")
+    about: dict[str, object] = {name: int(lengths[name].sum()) for name in ("samples", "spectrogram_rows")}
+    about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
+    (into / "store.json").write_text(json.dumps(about, indent=1))

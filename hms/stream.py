@@ -4,7 +4,7 @@ A window begins where its file does. It is read, checked and rounded as in a sto
 what it would have learned from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -25,15 +25,22 @@ def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[Ba
     return [one for one in found if isinstance(one, BadFile)]
 
 
-def batches(root: Path, rows: pl.DataFrame, batch_size: int, with_spectrogram: bool) -> Iterator[Batch]:
-    """The windows of `rows`, `batch_size` at a time, in the order of their spectrograms.
+def batches(
+    root: Path, rows: pl.DataFrame, batch_size: int, with_spectrogram: bool, lost: Collection[int] = ()
+) -> Iterator[Batch]:
+    """The windows of `rows` (in the order of `reading_order`), from `batch_size` of them at a time those not `lost`.
 
     `label_id` holds the EEG's id; target and weight are NaN. Raises DataError at a file that cannot be used.
     """
-    found = track(recordings(root, rows, "test", with_spectrogram), len(rows), "predict")
-    good = map(_want_good, found)
-    while some := list(islice(good, batch_size)):
-        yield _batch(some, with_spectrogram)
+    found = iter(track(recordings(root, rows, "test", with_spectrogram), len(rows), "predict"))
+    while some := list(islice(found, batch_size)):
+        if good := [_want_good(one) for one in some if one.eeg_id not in lost]:
+            yield _batch(good, with_spectrogram)
+
+
+def reading_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows as their files are read: those of a spectrogram together."""
+    return pl.concat([rows[:0], *rows.partition_by("spectrogram_id", maintain_order=True)])
 
 
 def _want_good(found: Recording | BadFile) -> Recording:

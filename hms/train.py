@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
 from hms.config import entry_point
-from hms.prepare import Prepare
+from hms.prepare import Corpus
 from hms.signature import Node
 
 
@@ -18,7 +18,7 @@ class Pretrain(TypedDict, total=False):
     schedule: Node
 
 
-class Train(Prepare):
+class Train(Corpus):
     """The keys of conf/train.yaml; their values live there."""
 
     live: dict[str, Node]

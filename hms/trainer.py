@@ -9,12 +9,14 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 from rich.console import Console
 from torch.utils.data import DataLoader
 
 from hms.batch import Batch
 from hms.build import build
 from hms.console import say
+from hms.errors import UserError
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
 
@@ -45,6 +47,9 @@ def make(
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, or what is to be resumed
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")  # fold=all
+    warnings.filterwarnings(
+        "ignore", ".*`srun` command is available.*"
+    )  # a node of a cluster need not be used by Slurm
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
     bar = Console(stderr=True).is_terminal
     callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
@@ -57,11 +62,30 @@ def make(
         logger=loggers or False,
         default_root_dir=folder,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # hms.processes.Batches deals the rows
         enable_model_summary=False,
         enable_progress_bar=bar,
         enable_checkpointing=folder is not None,
     )
     return trainer
+
+
+def further(trainer: Trainer) -> int:
+    """How many processes of this machine are to be started for a training; 0: this one is all, or others are there.
+
+    Lightning would start them by running the command again, a whole sweep included. Raises UserError for a strategy
+    that shares out the model, or starts its processes in another way.
+    """
+    strategy = trainer.strategy
+    if not isinstance(strategy, DDPStrategy):
+        if isinstance(strategy, ParallelStrategy):
+            raise UserError(f"trainer.strategy: want ddp for several processes, got {type(strategy).__name__}")
+        return 0
+    if strategy._start_method != "popen":
+        raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
+    environment = strategy.cluster_environment
+    there = environment is not None and environment.creates_processes_externally  # by torchrun or srun
+    return trainer.num_devices if trainer.num_devices > 1 and not there else 0
 
 
 def make_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> list[Logger]:
@@ -87,6 +111,6 @@ def _whole_checkpoint(folder: Path) -> Path | None:
         return None
     if not zipfile.is_zipfile(last):  # the index of a zip, which torch writes, stands at its end
         say(f"{last} is not whole: training starts again")
-        last.unlink()
+        last.unlink(missing_ok=True)
         return None
     return last

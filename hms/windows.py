@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hms.batch import Batch
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
+from hms.processes import ALONE, Batches, Place
 from hms.store import Store
 
 
@@ -47,10 +48,11 @@ class Windows(Dataset[Batch]):
         rows = torch.as_tensor(items)
         return Batch(eeg, spectrogram, self._target[rows], self._weight[rows], self._label_id[rows])
 
-    def loader(self, batch_size: int, sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
-        """Batches in the sampler's order (without one: in the order of `rows`)."""
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> DataLoader[Batch]:
+        """Batches in the sampler's order (without one: in the order of `rows`), of each the rows of one process."""
+        batches = Batches(sampler or range(len(self)), batch_size, place)
         return DataLoader(
-            self, batch_size, sampler=sampler, collate_fn=_as_is, pin_memory=torch.cuda.is_available()
+            self, batch_sampler=batches, collate_fn=_as_is, pin_memory=torch.cuda.is_available()
         )  # no workers: the gather costs less than handing a batch between processes
 
 

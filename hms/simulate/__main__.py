@@ -1,13 +1,15 @@
 """`python -m hms.simulate`: make a simulated corpus."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 from hms.build import build
 from hms.config import entry_point
+from hms.errors import UserError
+from hms.shards import Sharded, shard_of
 from hms.signature import Node
 
 
-class Simulate(TypedDict):
+class Simulate(Sharded):
     """The keys of conf/simulate.yaml; their values live there."""
 
     data: Node
@@ -16,8 +18,15 @@ class Simulate(TypedDict):
 @entry_point("simulate", Simulate)
 def main(config: dict[str, Any]) -> None:
     """Make the folder that `data` describes, unless it is there."""
-    folder = build(config["data"])
-    folder.make()
+    from hms.simulate.corpus import SimulatedFolder  # slow to import; a mistake should not wait for it
+
+    shard, folder = shard_of(config), build(config["data"])
+    if shard.of == 1:
+        folder.make()
+    elif not isinstance(folder, SimulatedFolder):
+        raise UserError(f"shards: want 1 for a corpus that is not simulated, got {shard.of}")
+    elif not folder.make_shard(shard):
+        return
     print(folder.root)
 
 

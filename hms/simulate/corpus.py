@@ -8,12 +8,7 @@ its truth as a labelled folder `test/`, which `hms.evaluate` scores like any oth
 """
 
 import json
-import multiprocessing
-import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -25,9 +20,11 @@ from hms.console import say, track
 from hms.errors import DataError
 from hms.files import locked, replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.shards import Shard
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
+from hms.simulate.workers import in_workers
 
 FORMAT = 5
 """To be raised whenever the same settings would give other bytes."""
@@ -43,13 +40,6 @@ SIZES: dict[SizeName, Size] = {
 """tiny: for tests. small: the demo, a minute on two cores. large: skewed as the real corpus, 35 % with many votes."""
 
 _WORK = ".work"
-_WORKER_ENVIRONMENT = {
-    **dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # glibc keeps freed arrays instead of handing their pages back: a sixth of the time went into page faults.
-    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), "1000000000"),
-}
-_FEW = 64
-"""Below this many recordings, starting workers takes longer than the work."""
 
 
 class SimulatedFolder:
@@ -86,14 +76,33 @@ class SimulatedFolder:
             if not last.exists():
                 self._simulate()
 
+    def make_shard(self, shard: Shard) -> bool:
+        """Make every `shard.of`-th recording; who makes the last one finishes the corpus. Gives whether it is there."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        plans, last = make_plan(SIZES[self.size], self.seed), self.root / "train.csv"
+        lock, waiting = (
+            self.root.with_name(f".{self.root.name}.lock"),
+            f"another shard makes {self.root}: waiting for it",
+        )
+        with locked(lock, waiting):
+            self._claim()
+            if last.exists():
+                return True
+            self._make_folders()
+        self._record(plans[shard.number :: shard.of])
+        with locked(lock, waiting):
+            if not last.exists():
+                if lacking := sum(not _rows_path(self.root, plan).exists() for plan in plans):
+                    say(f"shard {shard.number} of {shard.of} is made; {lacking:,} recordings of other shards to come")
+                    return False
+                self._finish(plans)
+        return True
+
     def _simulate(self) -> None:
         begun = monotonic()
         plans = make_plan(SIZES[self.size], self.seed)
-        for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):
-            (self.root / folder).mkdir(exist_ok=True)
-        left = [plan for plan in plans if not _rows_path(self.root, plan).exists()]
-        for _ in track(self._run(left), len(left), f"simulate {self.root}"):
-            pass
+        self._make_folders()
+        self._record(plans)
         self._finish(plans)
         eegs = sum(len(plan.eegs) for plan in plans)
         say(f"simulated {eegs} EEGs in {self.root} ({monotonic() - begun:.0f} s)")
@@ -115,19 +124,16 @@ class SimulatedFolder:
             return
         raise DataError(f"{self.root}: {what}; asked for {_words(asked)}: delete it or choose another data.root")
 
-    def _run(self, plans: list[RecordingPlan]) -> Iterator[None]:
+    def _make_folders(self) -> None:
+        for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):
+            (self.root / folder).mkdir(exist_ok=True)
+
+    def _record(self, plans: list[RecordingPlan]) -> None:
+        """Make those recordings that are not there yet."""
+        left = [plan for plan in plans if not _rows_path(self.root, plan).exists()]
         make_one = partial(_make_recording, self.root, self.seed)
-        workers = self.workers or (cores() if len(plans) >= _FEW else 1)
-        if workers == 1:
-            yield from map(make_one, plans)
-            return
-        # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
-        with worker_environment():
-            pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-            try:
-                yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        for _ in track(in_workers(make_one, left, self.workers), len(left), f"simulate {self.root}"):
+            pass
 
     def _finish(self, plans: list[RecordingPlan]) -> None:
         """Gather the rows of all recordings into the tables, train.csv last."""
@@ -165,32 +171,12 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
-def cores() -> int:
-    """Cores this process may use; macOS does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _rows_path(root: Path, plan: RecordingPlan) -> Path:
     return root / _WORK / f"{plan.number}.json"
 
 
 def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
-
-
-@contextmanager
-def worker_environment() -> Iterator[None]:
-    """Processes started inside get one thread each, so that n workers are n cores."""
-    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
-    os.environ.update(_WORKER_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _write_text(path: Path, text: str) -> None:

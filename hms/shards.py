@@ -1,0 +1,77 @@
+"""Work in shards, each made by a command of its own on any machine that sees the folder; the last one merges them.
+
+    python -m hms.prepare -m 'shard=range(0,4)' shards=4
+
+What comes out is the same to the byte as without shards. A shard that was killed is made again by the same command.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, TypeVar
+
+from hms.console import say
+from hms.errors import UserError
+from hms.files import locked
+
+T = TypeVar("T")
+
+
+class Sharded(TypedDict):
+    """The keys of a command that works in shards."""
+
+    shard: int
+    shards: int
+
+
+class Shard(NamedTuple):
+    """Part `number` of `of` parts."""
+
+    number: int
+    of: int
+
+    def part(self, items: Sequence[T]) -> Sequence[T]:
+        """The items that are its own: neighbours, so that parts in their order are the whole."""
+        first, end = (len(items) * number // self.of for number in (self.number, self.number + 1))
+        return items[first:end]
+
+
+def shard_of(config: dict[str, Any]) -> Shard:
+    """The shard that a config asks for. Raises UserError for one that there is not."""
+    number, of = config["shard"], config["shards"]
+    if of < 1:
+        raise UserError(f"shards: want at least 1, got {of}")
+    if not 0 <= number < of:
+        raise UserError(f"shard: want 0 to {of - 1} (shards={of}), got {number}")
+    return Shard(number, of)
+
+
+def merged(shard: Shard, folder: Path, make: Callable[[Path], None], merge: Callable[[list[Path]], None]) -> bool:
+    """Let `make` fill a folder with this shard, unless it is there; where all are, let `merge` read them, and clear up.
+
+    Gives whether all is done; one that is not the last to end says how many are to come.
+    """
+    if shard.of == 1:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
+            make(Path(temporary))
+            merge([Path(temporary)])
+        return True
+    parts = [folder / f"{number}of{shard.of}" for number in range(shard.of)]
+    if not parts[shard.number].is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            make(made)
+            folder.mkdir(exist_ok=True)
+            made.rename(parts[shard.number])
+    with locked(folder.with_name(f"{folder.name}.lock"), f"another shard merges {folder}: waiting for it"):
+        if folder.is_dir():  # or the other has merged
+            if lacking := sum(not part.is_dir() for part in parts):
+                say(f"shard {shard.number} of {shard.of} is made; {lacking} to come")
+                return False
+            merge(parts)
+            shutil.rmtree(folder)
+    return True

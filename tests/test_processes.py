@@ -1,0 +1,118 @@
+"""Several processes that train one model learn what one process learns."""
+
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from lightning import Trainer
+from lightning.pytorch.strategies import FSDPStrategy
+from test_fit import composed, only_fold
+from torch import nn
+
+from hms import trainer
+from hms.batch import Features, Signals
+from hms.build import build
+from hms.errors import UserError
+from hms.fit import fit
+from hms.model import Model
+from hms.module import Classifier
+from hms.processes import Batches, Place, in_all, part_of
+from hms.store import Store, open_store
+from hms.subset import Subset
+from hms.windows import OneRowPerEeg, Windows
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*")
+
+TWO = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.precision=32-true", "trainer.sync_batchnorm=false"]
+"""SyncBatchNorm is for GPUs alone."""
+
+
+class Plain(nn.Module):
+    """An extractor without batch statistics and without dropout."""
+
+    reads_spectrogram, token_kind, out_features, token_features = False, "pair", 16, 50
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(400, 16), nn.GELU())
+
+    def forward(self, signals: Signals) -> Features:
+        tokens = signals.pairs.unflatten(2, (50, -1)).std(dim=-1)
+        return Features(self.net(tokens.flatten(1)), tokens)
+
+
+def train_plain(given: dict[str, Any]) -> float:
+    """Train a plain model in as many processes as there are; metrics.csv in a folder tells how it went."""
+    config, folder = given["config"], given["folder"]
+    made = trainer.make(config["trainer"])
+    place = Place(made.global_rank, made.world_size)
+    rows = given["rows"]
+    windows = Windows(open_store(given["store"]), rows)
+    torch.manual_seed(0)
+    augmentations = {name: build(node) for name, node in config["augmentation"].items()}
+    optimizer, schedule = partial(torch.optim.AdamW, lr=1e-2), partial(torch.optim.lr_scheduler.StepLR, step_size=1)
+    parts = (build(config["loss"]), augmentations, build(config["weighting"]), optimizer, schedule)
+    model = Model(build(config["preprocess"]), {"plain": Plain()}, build(config["fusion"]), False, False)
+    module = Classifier(model, *parts, seed=0)
+    learn, check = windows.loader(5, OneRowPerEeg(rows, 0), place), windows.loader(5, place=place)
+    trainer.train(module, config["trainer"], folder, learn, check, [], [])
+    return float(place.world)
+
+
+def test_two_processes_have_the_loss_of_one(corpus: Path, store: Store, tmp_path: Path):
+    eegs = store.rows["eeg_id"].unique(maintain_order=True)[:16]  # the last batch has one row: a process gets none
+    given = {"rows": store.rows.filter(pl.col("eeg_id").is_in(eegs.implode())), "store": store.path}
+    augmentation = "augmentation=[brain_flip,noise,cropcat]"
+    curves = []
+    for name, words in {"one": [], "two": ["trainer=ddp", *TWO]}.items():
+        more = {"config": composed(corpus, tmp_path, augmentation, *words), "folder": tmp_path / name}
+        (tmp_path / name).mkdir()
+        world = train_plain(given | more) if name == "one" else in_all(train_plain, given | more, 2)
+        assert world == len(curves) + 1
+        curves.append(pl.read_csv(tmp_path / name / "metrics.csv"))
+    assert len(curves[0]) == 3
+    for name in ("train_loss", "val_kl"):
+        assert curves[0][name].n_unique() == 3
+        assert (curves[0][name] - curves[1][name]).abs().max() < 1e-5
+
+
+def test_a_training_starts_its_processes_and_tells_each_held_out_row_once(corpus: Path, tmp_path: Path, store: Store):
+    config = composed(corpus, tmp_path, "trainer=ddp", *TWO, "epochs=1", "batch_size=3")
+    kl = fit(config)
+    run = only_fold(tmp_path / "runs")
+    expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
+    assert sorted(path.name for path in run.iterdir()) == expected.split()
+    oof = pl.read_parquet(run / "oof.parquet")
+    held_out = store.rows.filter(pl.col("patient_id").is_in(oof["patient_id"].implode()))
+    assert sorted(oof["label_id"]) == sorted(Subset(1, None, 25, 1).validation(held_out)["label_id"])
+    assert oof["label_id"].is_unique().all()
+    assert pl.read_csv(run / "metrics.csv")["val_kl"].to_list() == pytest.approx([kl], abs=0.1)  # without the flips
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 6, 7])
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_parts_of_a_batch_are_the_whole_and_equally_long(rows: int, world: int):
+    order = torch.randperm(rows).tolist()
+    each = [[*Batches(order, 5, Place(rank, world))] for rank in range(world)]
+    for index, batch in enumerate(order[first : first + 5] for first in range(0, rows, 5)):
+        parts = [batches[index] for batches in each]
+        assert len({len(part) for part in parts}) == 1
+        assert Batches(order, 5, Place(0, world)).rows(index) == len(batch)
+        own = [part[: Place(rank, world).own(len(batch))] for rank, part in enumerate(parts)]
+        assert sorted(chain(*own)) == sorted(batch)
+        for rank, part in enumerate(parts):
+            assert part_of(torch.tensor(batch), Place(rank, world)).tolist() == part
+
+
+def test_another_strategy_than_ddp_is_named(monkeypatch: pytest.MonkeyPatch):
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2}
+    spawning = trainer.make(node | {"strategy": "ddp_spawn"})
+    with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
+        trainer.further(spawning)
+    monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning gives where there is a GPU
+    with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
+        trainer.further(spawning)
