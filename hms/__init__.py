@@ -5,7 +5,7 @@ The modules in an order to read them; each imports only those before it, which t
     errors console                                 what a mistake says, how progress is shown
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
-    files tables corpus stream                     a folder in the competition's layout, read and checked
+    files atomic tables corpus stream              a folder in the competition's layout, read and checked
     store windows subset folds                     its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
     preprocess augmentation                        from raw electrodes to signals; random changes of both
@@ -14,11 +14,11 @@ The modules in an order to read them; each imports only those before it, which t
     module schedule averaging                      how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
-    trainer scores bundle checkpoint runs          the folder of one trained fold and what is in it
+    scores bundle checkpoint trainer runs          the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows
-    stages fit                                     the shapes of a model; a fold from first to last
+    stages fold fit                                the shapes of a model; a fold from first to last
     differences results                            runs side by side
     export                                         what a bundle holds beside weights: model card, ONNX
     report timeline                                pages, tables and annotations

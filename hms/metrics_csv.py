@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 from lightning import Callback, LightningModule, Trainer
 
+from hms.atomic import replacing
 from hms.console import say
-from hms.files import replacing
 
 
 class MetricsCsv(Callback):

@@ -10,8 +10,6 @@ Layout of the folder:
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,11 +17,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
+from hms.atomic import locked, scratch_folder
 from hms.console import say, track
 from hms.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError
-from hms.files import first_line
+from hms.errors import DataError, first_line
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 from hms.tables import read_labels
 
@@ -48,7 +46,12 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     """The store of a corpus in `stores`; makes the corpus and builds the store where they are not there yet."""
     folder.make()
     path = stores / f"{folder.root.name}-{fingerprint(folder.root)}"
-    store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
+    if not path.is_dir():
+        stores.mkdir(parents=True, exist_ok=True)
+        with locked(path, f"another process prepares {path}: waiting for it"):
+            if not path.is_dir():
+                build_store(folder.root, path, on_bad)
+    store = open_store(path)
     if store.left_out and on_bad == "raise":
         raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
     if store.left_out:
@@ -80,9 +83,7 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     """
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with scratch_folder(path) as temporary:
         rows, about, bad = _write_signals(root, labels, temporary)
         if bad and on_bad == "raise":
             raise DataError(bad_file_table(root, bad, _SKIPPING))
@@ -91,10 +92,7 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
         rows.write_parquet(temporary / "rows.parquet")
         about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
         (temporary / "store.json").write_text(json.dumps(about, indent=1))
-        if not path.is_dir():  # or another process was faster, and its store is as good
-            os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.replace(temporary, path)
     return open_store(path)
 
 
@@ -108,8 +106,8 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
                 bad[found.problem] = None
                 continue
             starts.append((found.eeg_id, samples, spectrogram_rows - int(found.spectrogram_start_s) // STEP_S))
-            found.eeg.tofile(eeg)
-            found.spectrogram.tofile(spectrogram)
+            eeg.write(np.ascontiguousarray(found.eeg).data)
+            spectrogram.write(np.ascontiguousarray(found.spectrogram).data)
             samples += len(found.eeg)
             spectrogram_rows += len(found.spectrogram)
     where = pl.DataFrame(

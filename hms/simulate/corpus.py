@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from hms.atomic import locked, replacing
 from hms.console import say, track
 from hms.errors import DataError
-from hms.files import locked, replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
@@ -76,15 +76,16 @@ class SimulatedFolder:
         Workers are spawned, so a script calls this under `if __name__ == "__main__":`.
         """
         last = self.root / "train.csv"
-        if last.exists():
+        if last.exists() and not (self.root / _WORK).exists():
             self._claim()
             return
         self.root.parent.mkdir(parents=True, exist_ok=True)
         waiting = f"another process simulates {self.root}: waiting for it"
-        with locked(self.root.with_name(f".{self.root.name}.lock"), waiting):
+        with locked(self.root, waiting):
             self._claim()
             if not last.exists():
                 self._simulate()
+            shutil.rmtree(self.root / _WORK, ignore_errors=True)
 
     def _simulate(self) -> None:
         begun = monotonic()
@@ -107,7 +108,7 @@ class SimulatedFolder:
             if held == asked:
                 return
             what = "holds a simulated corpus of " + _words(held)
-        elif self.root.exists() and any(self.root.iterdir()):
+        elif self.root.exists() and any(not file.name.startswith(f".{path.name}.") for file in self.root.iterdir()):
             what = "holds files that were not simulated"
         else:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,6 @@ class SimulatedFolder:
         _write_frame(test.select("label_id", *CLASSES), labelled / "truth.parquet")
         _write_frame(test.drop(CLASSES), labelled / "train.csv")
         _write_frame(train.drop(CLASSES), self.root / "train.csv")
-        shutil.rmtree(self.root / _WORK)
 
 
 def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:

@@ -1,0 +1,145 @@
+"""One fold of a training: the stages that it goes through, what it predicts of its held-out patients, and its files."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import torch
+from torch.utils.data import DataLoader
+
+from hms import trainer
+from hms.atomic import replacing
+from hms.batch import Batch
+from hms.build import build
+from hms.checkpoint import save_model, write_checkpoint
+from hms.errors import UserError
+from hms.inference import probabilities
+from hms.live import SimulatedWindows
+from hms.model import Model
+from hms.module import Classifier
+from hms.runs import open_run
+from hms.scores import Scores, predictions, score
+from hms.store import Store
+from hms.windows import OneRowPerEeg, Windows
+
+
+def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
+    """`model` as a stage of its training sees it: the stage has weighting, optimizer and schedule of its own."""
+    augmentations = {name: build(node) for name, node in config["augmentation"].items()}
+    weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
+    return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
+
+
+class Fold(NamedTuple):
+    """One fold of a training and where it is kept."""
+
+    config: dict[str, Any]
+    model: Model
+    store: Store
+    run: Path
+    learned_from: pl.DataFrame
+    """Rows of the patients to learn from."""
+    held_out: pl.DataFrame
+    """Rows of all other patients."""
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """What the training goes through; the last has its keys in train.yaml itself."""
+        return [stage for stage in (self.config["pretrain"], self.config) if stage]
+
+    @property
+    def validation(self) -> pl.DataFrame:
+        rows: pl.DataFrame = build(self.config["subset"]).validation(self.held_out)
+        return rows
+
+    def want_rows(self) -> None:
+        """Raise UserError where there is nothing to learn from, or to validate on."""
+        for stage in self.stages:
+            self._learning(stage)
+        if self.config["fold"] != "all":
+            self._want(self.validation, "validation")
+
+    def finish(self, truth: pl.DataFrame | None) -> None:
+        """Train, predict, and write all that a finished run has, its scores last."""
+        began_s = time.monotonic()
+        device = self.train()
+        save_model(self.run, self.model, self.config)
+        parameters = sum(one.numel() for one in self.model.parameters())
+        scores = self.predict(device, truth)
+        scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+        with replacing(self.run / "scores.json") as temporary:
+            temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
+
+    def train(self) -> torch.device:
+        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on."""
+        learn = [self._learning(stage) for stage in self.stages]
+        check = None
+        if self.config["fold"] != "all":
+            check = self._windows(self.validation).loader(self.config["batch_size"])
+        open_run(self.run, self.config, self.store.fingerprint)
+        loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
+        try:
+            if self.config["pretrain"]:
+                self._pretrain(learn[0], check)
+            stage = classifier(self.config, self.config, self.model)
+            averaging = [build(node) for node in self.config["averaging"].values()]
+            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, averaging, loggers)
+        finally:
+            trainer.finish(loggers)
+        device: torch.device = done.strategy.root_device
+        return device
+
+    def predict(self, device: torch.device, truth: pl.DataFrame | None) -> Scores:
+        """Write what the model says of the held-out patients: oof.parquet to score, teacher.parquet to learn from."""
+        if self.held_out.is_empty():
+            return {}
+        windows = [self.validation]
+        if not self.config["live"]:
+            windows += [build(stage["subset"]).training(self.held_out) for stage in self.stages]
+        rows = self.held_out.filter(_among(pl.concat(windows)))
+        batch_size, flips = self.config["batch_size"], self.config["flips"]
+        found = probabilities([self.model], self.store, rows, batch_size, device, flips)
+        fold = None if self.config["live"] else self.config["fold"]  # that learned from no fold of the corpus
+        teacher = predictions(rows, fold, found)
+        oof = teacher.filter(_among(self.validation))
+        for name, table in (("teacher", teacher), ("oof", oof)):
+            with replacing(self.run / f"{name}.parquet") as temporary:
+                table.write_parquet(temporary)
+        return score(oof, truth)
+
+    def _pretrain(self, learn: DataLoader[Batch], check: DataLoader[Batch] | None) -> None:
+        """The first of two stages; its weights are kept until the second has ended."""
+        stage, folder = self.config["pretrain"], self.run / "pretrain"
+        weights = folder / "weights.ckpt"
+        if not weights.is_file():
+            folder.mkdir(exist_ok=True)
+            node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
+            trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [], [])
+            write_checkpoint(weights, self.model.state_dict())
+        self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+
+    def _learning(self, stage: dict[str, Any]) -> DataLoader[Batch]:
+        """Batches of one random window of each EEG per epoch, or of windows that are simulated as they are needed."""
+        for node in self.config["live"].values():
+            live: SimulatedWindows = build(node)
+            return live.loader(self.config["batch_size"], self.config["seed"], self.model.reads_spectrogram)
+        rows = build(stage["subset"]).training(self.learned_from)
+        self._want(rows, "training")
+        order = OneRowPerEeg(rows, self.config["seed"])
+        return self._windows(rows).loader(self.config["batch_size"], order)
+
+    def _windows(self, rows: pl.DataFrame) -> Windows:
+        return Windows(self.store, rows, self.model.reads_spectrogram)
+
+    def _want(self, rows: pl.DataFrame, use: str) -> None:
+        if rows.is_empty():
+            raise UserError(
+                f"subset: no row for {use} in fold {self.config['fold']} (of {len(self.store.rows)} rows in "
+                f"{self.store.rows['patient_id'].n_unique()} patients); try subset=all_votes"
+            )
+
+
+def _among(rows: pl.DataFrame) -> pl.Expr:
+    return pl.col("label_id").is_in(rows["label_id"].implode())
