@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from hms.batch import Batch
 from hms.corpus import as_stored
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
-from hms.simulate.corpus import cores, worker_environment
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
+from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
 _OWN_STREAM = 20  # of the seed: no corpus draws from it

@@ -9,11 +9,9 @@ its truth as a labelled folder `test/`, which `hms.evaluate` scores like any oth
 
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -28,6 +26,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
+from hms.simulate.workers import cores, end_with_parent, worker_environment
 
 FORMAT = 4
 """To be raised whenever the same settings would give other bytes."""
@@ -43,11 +42,6 @@ SIZES: dict[SizeName, Size] = {
 """tiny: for tests. small: the demo, a minute on two cores. large: skewed as the real corpus, 35 % with many votes."""
 
 _WORK = ".work"
-_WORKER_ENVIRONMENT = {
-    **dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # glibc keeps freed arrays instead of handing their pages back: a sixth of the time went into page faults.
-    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), "1000000000"),
-}
 _FEW = 64
 """Below this many recordings, starting workers takes longer than the work."""
 
@@ -124,7 +118,8 @@ class SimulatedFolder:
             return
         # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
         with worker_environment():
-            pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
             try:
                 yield from pool.map(make_one, plans, chunksize=max(1, min(8, len(plans) // (4 * workers))))
             finally:
@@ -165,32 +160,12 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
-def cores() -> int:
-    """Cores this process may use; macOS does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _rows_path(root: Path, plan: RecordingPlan) -> Path:
     return root / _WORK / f"{plan.number}.json"
 
 
 def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
-
-
-@contextmanager
-def worker_environment() -> Iterator[None]:
-    """Processes started inside get one thread each, so that n workers are n cores."""
-    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
-    os.environ.update(_WORKER_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _write_text(path: Path, text: str) -> None:
