@@ -11,7 +11,7 @@ The modules in an order to read them; each imports only those before it, which t
     preprocess augmentation                        from raw electrodes to signals; random changes of both
     backbone pool extractor fusion model           from signals to six logits
     loss metric metrics_csv weighting              what is minimised, what is scored, which rows count more
-    module schedule averaging                      how a model learns
+    module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
     scores bundle checkpoint trainer runs          the folder of one trained fold and what is in it

@@ -15,6 +15,7 @@ from hms.batch import Batch
 from hms.build import build
 from hms.checkpoint import save_model, write_checkpoint
 from hms.errors import UserError
+from hms.guard import LossGuard
 from hms.inference import probabilities
 from hms.live import SimulatedWindows
 from hms.model import Model
@@ -64,16 +65,18 @@ class Fold(NamedTuple):
     def finish(self, truth: pl.DataFrame | None) -> None:
         """Train, predict, and write all that a finished run has, its scores last."""
         began_s = time.monotonic()
-        device = self.train()
+        device, diverged = self.train()
         save_model(self.run, self.model, self.config)
         parameters = sum(one.numel() for one in self.model.parameters())
         scores = self.predict(device, truth)
         scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+        scores["diverged_epochs"] = diverged
         with replacing(self.run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
 
-    def train(self) -> torch.device:
-        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on."""
+    def train(self) -> tuple[torch.device, list[int]]:
+        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on, and the epochs
+        of the last stage that diverged."""
         learn = [self._learning(stage) for stage in self.stages]
         check = None
         if self.config["fold"] != "all":
@@ -84,12 +87,13 @@ class Fold(NamedTuple):
             if self.config["pretrain"]:
                 self._pretrain(learn[0], check)
             stage = classifier(self.config, self.config, self.model)
-            averaging = [build(node) for node in self.config["averaging"].values()]
-            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, averaging, loggers)
+            guard = LossGuard(self.run / "not_finite.json")
+            callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
+            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, callbacks, loggers)
         finally:
             trainer.finish(loggers)
         device: torch.device = done.strategy.root_device
-        return device
+        return device, guard.diverged
 
     def predict(self, device: torch.device, truth: pl.DataFrame | None) -> Scores:
         """Write what the model says of the held-out patients: oof.parquet to score, teacher.parquet to learn from."""
@@ -115,8 +119,9 @@ class Fold(NamedTuple):
         weights = folder / "weights.ckpt"
         if not weights.is_file():
             folder.mkdir(exist_ok=True)
+            guard = LossGuard(folder / "not_finite.json")
             node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
-            trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [], [])
+            trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [guard], [])
             write_checkpoint(weights, self.model.state_dict())
         self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
 

@@ -20,16 +20,16 @@ class MetricsCsv(Callback):
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self._began_s = 0.0
+        self._began_s = self._rate = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._began_s = time.monotonic()
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = round(time.monotonic() - self._began_s, 2)
-        self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": rate, "seconds": seconds})
+        self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": self._rate, "seconds": seconds})
         with replacing(self.path) as temporary:
             pl.DataFrame(self.rows, infer_schema_length=None).write_csv(temporary)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

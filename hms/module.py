@@ -9,6 +9,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.utils._pytree import tree_map
 
 from hms.batch import Batch, Signals
 from hms.model import Model
@@ -51,14 +52,18 @@ class Classifier(LightningModule):
         self.optimizer, self.schedule = optimizer, schedule
         self.seed = seed
 
-    def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
+    def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
+        """The batch's loss, and that of 1/6 for each class, which every training should soon be below."""
         # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
         torch.manual_seed((self.seed << 32) + self.global_step)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         signals = self.augment(self.model.preprocess(self.augment(batch, "electrodes")), "signals")
-        loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
+        logits = self.model.classify(signals)
+        loss: Tensor = self.loss(logits, signals.target, signals.weight)
+        uniform = tree_map(torch.zeros_like, logits)
+        uniform_loss: Tensor = self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.label_id))
-        return loss
+        return {"loss": loss, "uniform_loss": uniform_loss}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         logits = self.model(batch).float()
