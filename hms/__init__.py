@@ -2,20 +2,20 @@
 
 The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
 
-    errors console                                 what a mistake says, how progress is shown
+    errors console interrupt                       what a mistake says, how progress is shown, how a signal ends it
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
-    files shards tables corpus stream              a folder in the competition's layout, read and checked, in parts
+    files atomic shards tables corpus stream       a folder in the competition's layout, read and checked, in parts
     processes                                      which rows of a batch each process gets, where several train
     store windows subset folds                     its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
     preprocess augmentation                        from raw electrodes to signals; random changes of both
     backbone pool extractor fusion model           from signals to six logits
     loss metric metrics_csv weighting              what is minimised, what is scored, which rows count more
-    module schedule averaging                      how a model learns
+    module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
-    trainer scores bundle checkpoint runs          the folder of one trained fold and what is in it
+    scores bundle checkpoint trainer runs          the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows

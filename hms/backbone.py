@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hms.errors import UserError
-from hms.files import first_line
+from hms.errors import UserError, first_line
 
 
 @runtime_checkable

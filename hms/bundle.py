@@ -11,16 +11,14 @@ The hashes show that a copy is whole, not who wrote it. What a config may build 
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hms.errors import DataError, UserError
-from hms.files import first_line
+from hms.atomic import locked, scratch_folder
+from hms.errors import DataError, UserError, first_line
 
 FORMAT = 1
 """To be raised whenever older versions would misread a bundle."""
@@ -79,20 +77,19 @@ def want_free(folder: Path) -> None:
 @contextmanager
 def new_bundle(folder: Path, config: dict[str, Any]) -> Iterator[Path]:
     """Give a folder to write the other files to; it becomes `folder` when the block ends well."""
-    want_free(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        (temporary / CONFIG).write_text(json.dumps({"format": FORMAT, **config}, indent=1) + "\n")
-        yield temporary
-        for path in temporary.iterdir():
-            path.chmod((temporary / CONFIG).stat().st_mode)  # safetensors makes files that nobody else may read
-        (temporary / SUMS).write_text(_as_text({path.name: _sum(path) for path in temporary.iterdir()}))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder, f"another process writes {folder}: waiting for it"), scratch_folder(folder) as scratch:
+        want_free(folder)
+        new = scratch / "new"
+        new.mkdir()
+        (new / CONFIG).write_text(json.dumps({"format": FORMAT, **config}, indent=1) + "\n")
+        yield new
+        for path in new.iterdir():
+            path.chmod((new / CONFIG).stat().st_mode)  # safetensors makes files that nobody else may read
+        (new / SUMS).write_text(_as_text({path.name: _sum(path) for path in new.iterdir()}))
         if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            folder.rename(scratch / "old")
+        new.rename(folder)
 
 
 def _want_whole(folder: Path, names: Iterable[str] = ()) -> None:

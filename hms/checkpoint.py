@@ -8,23 +8,34 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from hms.atomic import replacing
 from hms.build import build
 from hms.bundle import is_member, model_node
-from hms.errors import ConfigError, DataError
-from hms.files import first_line, replacing
+from hms.errors import ConfigError, DataError, first_line
 from hms.model import Model
 from hms.signature import OURS
 
 
 def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
     """Write a fold's model.ckpt: what `load_model` needs and nothing else."""
-    with replacing(folder / "model.ckpt") as temporary:
-        torch.save({"config": config, "weights": model.state_dict()}, temporary)
+    write_checkpoint(folder / "model.ckpt", {"config": config, "weights": model.state_dict()})
+
+
+def write_checkpoint(path: Path, held: dict[str, Any]) -> None:
+    """Write with `torch.save`, whole or not at all. Raises UserError where that cannot be done."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(held, file)
+        except RuntimeError as error:  # which hides what the file said
+            raise error.__context__ or error from None
 
 
 def save_weights(path: Path, model: Model) -> None:
     """Write weights as a member of a bundle has them; the file's metadata name those that are others, too."""
-    safetensors.torch.save_model(model, str(path))
+    try:
+        safetensors.torch.save_model(model, str(path))
+    except SafetensorError as error:
+        raise OSError(first_line(error)) from None
 
 
 def load_model(path: Path) -> Model:

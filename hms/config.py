@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hms.check import check, mistakes
 from hms.errors import UserError
+from hms.interrupt import Interrupted, interruptible
 from hms.overrides import CommandLine
 
 _PACKAGE = Path(__file__).parent
@@ -36,7 +37,8 @@ def entry_point(
     """Make a function of a resolved, plain config the command that reads `conf/<name>.yaml`.
 
     `schema`, a TypedDict, says which keys it has, of what types; no job starts while any has a mistake in its config.
-    A UserError ends the command with its text alone; in a sweep it is raised, so that the other jobs run.
+    A UserError, or the operating system's refusal, ends the command with its text alone; in a sweep it is raised, so
+    that the other jobs run. A signal ends a whole sweep.
     Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, failed ones included.
     """
 
@@ -46,15 +48,18 @@ def entry_point(
             try:
                 check(config, name, schema)  # again: a sweeper may have put values together that were not seen before
                 return job(_plain(config))
-            except UserError as error:
+            except (UserError, OSError) as error:
+                if isinstance(error, OSError) and error.errno is None:  # of a library, and not of this machine
+                    raise
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    raise CompactHydraException(str(error)) from None
-                print(error, file=sys.stderr)
+                    raise CompactHydraException(_said(error)) from None
+                print(_said(error), file=sys.stderr)
                 sys.exit(1)
 
         module = getattr(job.__globals__["__spec__"], "name", job.__module__)  # its own name where it is __main__
 
         @functools.wraps(run)
+        @interruptible()
         def main() -> None:
             typed = sys.argv
             line = CommandLine(name, CONF, typed[1:], positional)
@@ -64,13 +69,17 @@ def entry_point(
                     print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
                     sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
+            compares = line.runs and line.sweeps
             sent = functools.partial(_run_by_name, module, sys.argv)
             sent.__module__ = f"hms.{name}"  # after which Hydra names the job
             try:
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(sent)()
+            except Interrupted:
+                compares = False
+                raise
             finally:
                 sys.argv = typed
-                if line.runs and line.sweeps and after_sweep:
+                if compares and after_sweep:
                     after_sweep([_plain(config) for config in line.jobs()])
 
         return main
@@ -82,6 +91,12 @@ def _run_by_name(module: str, command: list[str], config: DictConfig) -> float |
     """Run one job of a command: a launcher can send a module's name to another process, and no function of __main__."""
     sys.argv = command
     return importlib.import_module(module).main.__wrapped__(config)
+
+
+def _said(error: UserError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    return str(error)
 
 
 def _plain(config: DictConfig) -> Config:

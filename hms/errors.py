@@ -21,3 +21,8 @@ def nearest(word: object, known: Iterable[str]) -> str:
     spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
     close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
     return f"; did you mean '{spelling[close[0]]}'?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, for a message of our own."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -28,10 +28,10 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     import numpy as np  # these are slow to import; a mistake in the config should not wait for them
     import polars as pl
 
+    from hms.atomic import replacing
     from hms.bootstrap import bootstrap_means, interval
     from hms.checkpoint import load_model
     from hms.console import say
-    from hms.files import replacing
     from hms.inference import best_device, probabilities
     from hms.labels import CLASSES, VOTE_COLUMNS, target_of
     from hms.metric import kl_divergence
@@ -66,10 +66,9 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / "predictions.parquet") as temporary:
-        table.write_parquet(temporary)
-    with replacing(out / "evaluation.json") as temporary:
-        temporary.write_text(json.dumps(scores, indent=1))
+    with replacing(out / "evaluation.json") as about, replacing(out / "predictions.parquet") as predicted:
+        table.write_parquet(predicted)
+        about.write_text(json.dumps(scores, indent=1))
     title = f"{', '.join(map(str, runs))} on {folder.root}: KL, all and by the class that leads the votes"
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
     print(f"KL {scores['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)")

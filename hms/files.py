@@ -1,54 +1,23 @@
-"""Read and check EEG and spectrogram parquet; write files whole or not at all.
+"""Read and check EEG and spectrogram parquet.
 
 Every check of a signal happens here, once, when it is read; nothing downstream doubts its input again. A DataError
 names the file, the column, and the row.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.console import say
 from hms.electrodes import ELECTRODES, SCALP
-from hms.errors import DataError
+from hms.errors import DataError, first_line
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
 
 QUIETEST_UV = 0.1
 LOUDEST_UV = 1e5
 """Bounds for the SD of the median scalp channel: 12 raw clinical segments lie in 10-3,000 µV, volts below 0.01."""
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; it becomes `path` when the block ends well and vanishes when it does not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Keep other processes out of the block while this one is in it; says `waiting` where it has to wait for another.
-
-    The file `path` stays. Who ends, however it ends, lets the next one in.
-    """
-    import fcntl  # which Windows lacks
-
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(waiting)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def read_eeg(path: Path, in_uv: bool = True) -> Float[np.ndarray, "time electrode"]:
@@ -111,11 +80,6 @@ def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
     for place, (name, wish) in enumerate(zip(got, want, strict=True)):
         if name != wish:
             raise DataError(f"{path}: column {place + 1}: want '{wish}', got '{name}' (the order is fixed)")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, for a message of our own."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Train one fold of one member and predict its held-out patients."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from lightning import seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms import trainer
+from hms.atomic import locked
 from hms.build import build
 from hms.console import say
-from hms.errors import UserError
-from hms.files import first_line
+from hms.errors import UserError, first_line
 from hms.fold import Fold, classifier
 from hms.folds import patient_folds
 from hms.model import Model
@@ -38,14 +39,25 @@ def fit(config: dict[str, Any]) -> float:
     else:
         fold = Fold(config, model, store, run, *_patients(config, store), place)
         fold.want_rows()  # before there is a folder
-        if further:
-            return in_all(fit, config, further)
-        fold.finish(truth)
-        if place.rank > 0:
-            return math.nan
-        for left in (run / "last.ckpt", run / "pretrain" / "weights.ckpt"):
-            left.unlink(missing_ok=True)
+        with _alone(run, place, further):
+            if further and not is_finished(run):
+                return in_all(fit, config, further)
+            if not is_finished(run):
+                fold.finish(truth)
+    if place.rank > 0:
+        return math.nan
+    for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
+        if state.exists():  # a kill may have kept a finished run from removing it
+            state.unlink(missing_ok=True)
     return summarise(run, truth)
+
+
+def _alone(run: Path, place: Place, further: int) -> AbstractContextManager[None]:
+    """Keep others that train the same fold out; processes that train together were let in together."""
+    if place.world > 1 and not further:
+        return nullcontext()
+    run.parent.mkdir(parents=True, exist_ok=True)
+    return locked(run, f"another process trains {run}: waiting for it")
 
 
 def _model(config: dict[str, Any]) -> tuple[Model, Place, int]:

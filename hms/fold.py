@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader
 
 from hms import trainer
+from hms.atomic import replacing
 from hms.batch import Batch
 from hms.build import build
-from hms.checkpoint import save_model
+from hms.checkpoint import save_model, write_checkpoint
 from hms.errors import UserError
-from hms.files import replacing
+from hms.guard import LossGuard
 from hms.inference import probabilities
 from hms.live import SimulatedWindows
 from hms.model import Model
@@ -79,7 +80,7 @@ class Fold(NamedTuple):
     def finish(self, truth: pl.DataFrame | None) -> None:
         """Train, predict, and write all that a finished run has, its scores last."""
         began_s = time.monotonic()
-        device = self.train()
+        device, diverged = self.train()
         found = self.predict(device)
         if self.place.rank > 0:
             return
@@ -87,11 +88,13 @@ class Fold(NamedTuple):
         parameters = sum(one.numel() for one in self.model.parameters())
         scores = self.write(found, truth)
         scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+        scores["diverged_epochs"] = diverged
         with replacing(self.run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
 
-    def train(self) -> torch.device:
-        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on."""
+    def train(self) -> tuple[torch.device, list[int]]:
+        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on, and the epochs
+        of the last stage that diverged."""
         learn = [self._learning(stage) for stage in self.stages]
         check = None
         if self.config["fold"] != "all":
@@ -103,12 +106,13 @@ class Fold(NamedTuple):
             if self.config["pretrain"]:
                 self._pretrain(learn[0], check)
             stage = classifier(self.config, self.config, self.model)
-            averaging = [build(node) for node in self.config["averaging"].values()]
-            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, averaging, loggers)
+            guard = LossGuard(self.run / "not_finite.json")
+            callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
+            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, callbacks, loggers)
         finally:
             trainer.finish(loggers)
         device: torch.device = done.strategy.root_device
-        return device
+        return device, guard.diverged
 
     def predict(self, device: torch.device) -> Float[np.ndarray, "row label"]:
         """What the model says of the rows `told_of`, each process of a part of them."""
@@ -138,12 +142,11 @@ class Fold(NamedTuple):
         weights = folder / "weights.ckpt"
         if not weights.is_file():
             folder.mkdir(parents=True, exist_ok=True)
+            guard = LossGuard(folder / "not_finite.json")
             node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
-            done = trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [], [])
+            done = trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [guard], [])
             if self.place.rank == 0:
-                with replacing(weights) as temporary:
-                    torch.save(self.model.state_dict(), temporary)
-                (folder / "last.ckpt").unlink()
+                write_checkpoint(weights, self.model.state_dict())
             done.strategy.barrier()
         self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
 

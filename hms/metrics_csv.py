@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 from lightning import Callback, LightningModule, Trainer
 
+from hms.atomic import replacing
 from hms.console import say
-from hms.files import replacing
 
 
 class MetricsCsv(Callback):
@@ -20,16 +20,16 @@ class MetricsCsv(Callback):
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self._began_s = 0.0
+        self._began_s = self._rate = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._began_s = time.monotonic()
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = round(time.monotonic() - self._began_s, 2)
-        self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": rate, "seconds": seconds})
+        self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": self._rate, "seconds": seconds})
         if not trainer.is_global_zero:
             return
         with replacing(self.path) as temporary:

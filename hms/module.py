@@ -10,6 +10,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.utils._pytree import tree_map
 
 from hms.batch import Batch, Signals
 from hms.model import Model
@@ -53,7 +54,8 @@ class Classifier(LightningModule):
         self.optimizer, self.schedule = optimizer, schedule
         self.seed = seed
 
-    def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
+    def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
+        """The batch's loss, and that of 1/6 for each class, which every training should soon be below."""
         # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
         torch.manual_seed((self.seed << 32) + self.global_step)
         place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
@@ -64,10 +66,13 @@ class Classifier(LightningModule):
             torch.manual_seed(int(np.random.SeedSequence((self.seed, self.global_step, *place)).generate_state(1)[0]))
         own = place.own(rows)
         signals = _first(signals, max(1, own))
-        loss: Tensor = self.loss(self.model.classify(signals), signals.target, signals.weight)
-        loss = loss * (own * place.world / rows)  # so that the mean over processes is the mean over rows
+        logits = self.model.classify(signals)
+        uniform = tree_map(torch.zeros_like, logits)
+        share = own * place.world / rows  # so that the mean over processes is the mean over rows
+        loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
+        uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
-        return loss
+        return {"loss": loss, "uniform_loss": uniform_loss}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         rows = self._rows(self.trainer.val_dataloaders, batch, index)

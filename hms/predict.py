@@ -82,7 +82,7 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
             raise DataError(f"{folder.root}: no file can be used")
         write_submission(out, folder.root, filled)
 
-    if merged(shard, out.with_name(f".{out.name}.{_digest(config, predictors)}"), make, merge):
+    if merged(shard, out.with_name(f"{out.name}.{_digest(config, predictors)}"), make, merge):
         print(f"{out}: {len(rows):,} rows, by {predictors.name}")
 
 

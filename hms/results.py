@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import polars as pl
 from rich.table import Table
 
+from hms.atomic import replacing
 from hms.bootstrap import bootstrap_means, interval, told
 from hms.console import print_table
 from hms.differences import differences
-from hms.files import replacing
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence
 from hms.runs import corpus_of, read_config, scored_folds, settings

@@ -28,10 +28,10 @@ from typing import Any
 import polars as pl
 from omegaconf import OmegaConf
 
+from hms.atomic import replacing
 from hms.bundle import is_bundle, members, read_bundle
 from hms.console import say
 from hms.errors import DataError, UserError
-from hms.files import replacing
 from hms.scores import score, show
 from hms.simulate.corpus import FORMAT
 

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from rich.table import Table
 
 from hms.console import print_table
-from hms.errors import DataError, UserError
-from hms.files import first_line
+from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 

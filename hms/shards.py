@@ -6,14 +6,13 @@ What comes out is the same to the byte as without shards. A shard that was kille
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
+from hms.atomic import locked, scratch_folder
 from hms.console import say
 from hms.errors import UserError
-from hms.files import locked
 
 T = TypeVar("T")
 
@@ -47,31 +46,26 @@ def shard_of(config: dict[str, Any]) -> Shard:
     return Shard(number, of)
 
 
-def merged(shard: Shard, folder: Path, make: Callable[[Path], None], merge: Callable[[list[Path]], None]) -> bool:
+def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Callable[[list[Path]], None]) -> bool:
     """Let `make` fill a folder with this shard, unless it is there; where all are, let `merge` read them, and clear up.
 
-    Gives whether all is done; one that is not the last to end says how many are to come.
+    The folders lie beside `whole`, which names what is made. Gives whether all is done; one that is not the last to end
+    says how many are to come.
     """
-    if shard.of == 1:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
-            make(Path(temporary))
-            merge([Path(temporary)])
-        return True
-    parts = [folder / f"{number}of{shard.of}" for number in range(shard.of)]
-    if not parts[shard.number].is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
-            make(made)
-            folder.mkdir(exist_ok=True)
-            made.rename(parts[shard.number])
-    with locked(folder.with_name(f"{folder.name}.lock"), f"another shard merges {folder}: waiting for it"):
-        if folder.is_dir():  # or the other has merged
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]
+    own = parts[shard.number]
+    with locked(own, f"another process makes shard {shard.number} of {whole}: waiting for it"):
+        if not own.is_dir():
+            with scratch_folder(own) as made:
+                make(made)
+                made.rename(own)
+    with locked(whole.with_name(f"{whole.name}.shards"), f"another shard merges {whole}: waiting for it"):
+        if own.is_dir():  # or the other has merged
             if lacking := sum(not part.is_dir() for part in parts):
                 say(f"shard {shard.number} of {shard.of} is made; {lacking} to come")
                 return False
             merge(parts)
-            shutil.rmtree(folder)
+            for part in parts:
+                shutil.rmtree(part)
     return True

@@ -11,7 +11,6 @@ Layout of the folder:
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,17 +18,18 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
+from hms.atomic import locked, scratch_folder
 from hms.console import say, track
 from hms.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError
-from hms.files import first_line
+from hms.errors import DataError, first_line
 from hms.shards import Shard, merged
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 from hms.tables import read_labels
 
 FORMAT = 1
 _SKIPPING = "leaves their EEGs out"
+_WAITING = "another process prepares {}: waiting for it"
 
 
 class Store(NamedTuple):
@@ -49,7 +49,12 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     """The store of a corpus in `stores`; makes the corpus and builds the store where they are not there yet."""
     folder.make()
     path = path_of(folder, stores)
-    store = open_store(path) if path.is_dir() else build_store(folder.root, path, on_bad)
+    if not path.is_dir():
+        stores.mkdir(parents=True, exist_ok=True)
+        with locked(path, _WAITING.format(path)):
+            if not path.is_dir():
+                build_store(folder.root, path, on_bad)
+    store = open_store(path)
     if store.left_out and on_bad == "raise":
         raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
     if store.left_out:
@@ -86,17 +91,12 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     """
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with scratch_folder(path) as temporary:
         lengths, bad = _write_signals(root, labels, temporary)
         if bad and on_bad == "raise":
             raise DataError(bad_file_table(root, bad, _SKIPPING))
         _write_rows(root, labels, lengths, bad, identity, temporary)
-        if not path.is_dir():  # or another process was faster, and its store is as good
-            os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.replace(temporary, path)
     return open_store(path)
 
 
@@ -120,9 +120,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
         (into / "bad.json").write_text(json.dumps(bad))
 
     def merge(parts: list[Path]) -> None:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
-            store = Path(temporary) / "store"
-            store.mkdir()
+        with locked(path, _WAITING.format(path)), scratch_folder(path) as store:
             for name in ("eeg.f16", "spectrogram.f16"):
                 with (store / name).open("wb") as whole:
                     for part in parts:
@@ -133,7 +131,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
             _write_rows(root, labels, lengths, [*bad], identity, store)
             os.replace(store, path)
 
-    return merged(shard, path.with_name(f".{path.name}.shards"), make, merge)
+    return merged(shard, path, make, merge)
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
@@ -147,8 +145,8 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
                 continue
             first_row = int(found.spectrogram_start_s) // STEP_S
             lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row))
-            found.eeg.tofile(eeg)
-            found.spectrogram.tofile(spectrogram)
+            eeg.write(np.ascontiguousarray(found.eeg).data)
+            spectrogram.write(np.ascontiguousarray(found.spectrogram).data)
     names = ("eeg_id", "samples", "spectrogram_rows", "first_row")
     return pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad]
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from hms.atomic import replacing
 from hms.errors import DataError
-from hms.files import replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.tables import read_submission, read_test
 

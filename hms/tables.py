@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from hms.errors import DataError
-from hms.files import check_columns, first_line
+from hms.errors import DataError, first_line
+from hms.files import check_columns
 from hms.labels import VOTE_COLUMNS
 
 LABEL_COLUMNS = {

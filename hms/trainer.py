@@ -9,12 +9,14 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 from rich.console import Console
 from torch.utils.data import DataLoader
 
 from hms.batch import Batch
 from hms.build import build
+from hms.checkpoint import write_checkpoint
 from hms.console import say
 from hms.errors import UserError
 from hms.metrics_csv import MetricsCsv
@@ -67,6 +69,7 @@ def make(
         enable_progress_bar=bar,
         enable_checkpointing=folder is not None,
     )
+    trainer.strategy.checkpoint_io = _WholeCheckpoints()
     return trainer
 
 
@@ -102,6 +105,13 @@ def finish(loggers: list[Logger]) -> None:
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()
+
+
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's own goes through a temporary folder that may be on another disk, and leaves half of a file there."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        write_checkpoint(Path(path), checkpoint)
 
 
 def _whole_checkpoint(folder: Path) -> Path | None:

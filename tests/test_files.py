@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from conftest import real
 
+from hms.atomic import replacing
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.files import read_eeg, read_spectrogram, replacing
+from hms.files import read_eeg, read_spectrogram
 from hms.spectrogram_recipe import COLUMNS
 from hms.tables import LABEL_COLUMNS, read_labels
 

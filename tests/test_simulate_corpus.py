@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hms.atomic import locked
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.files import locked
 from hms.labels import CLASSES, CONSENSUS_NAMES, HIGH_VOTES, VOTE_COLUMNS
 from hms.scores import read_truth
 from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder

@@ -102,16 +102,15 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
 def _write(out: Path, held: dict[str, Any], rows: Any, nested: Any) -> None:
     import polars as pl
 
+    from hms.atomic import replacing
     from hms.console import say
-    from hms.files import replacing
     from hms.scores import predictions
 
     out.mkdir(parents=True, exist_ok=True)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
-    with replacing(out / "oof.parquet") as temporary:
-        table.write_parquet(temporary)
-    with replacing(out / "ensemble.json") as temporary:
-        temporary.write_text(json.dumps(held, indent=1, allow_nan=False))
+    with replacing(out / "ensemble.json") as about, replacing(out / "oof.parquet") as predicted:
+        table.write_parquet(predicted)
+        about.write_text(json.dumps(held, indent=1, allow_nan=False))
     say(f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}")
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.errors import DataError, UserError
-from hms.files import first_line
+from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.runs import scored_folds
 from hms.tables import read_labels

@@ -25,8 +25,7 @@ from jaxtyping import Float
 
 from hms.ensemble.calibration import Calibration, PriorShift, log_of
 from hms.ensemble.choices import Mixing
-from hms.errors import DataError
-from hms.files import first_line
+from hms.errors import DataError, first_line
 from hms.labels import CLASSES
 
 

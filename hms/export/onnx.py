@@ -23,8 +23,7 @@ from torch.nn import functional as F
 from hms.batch import Batch
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
-from hms.errors import UserError
-from hms.files import first_line
+from hms.errors import UserError, first_line
 from hms.inference import by_model
 from hms.labels import CLASSES
 from hms.model import Model

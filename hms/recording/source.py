@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError
-from hms.files import first_line, read_eeg
+from hms.errors import DataError, first_line
+from hms.files import read_eeg
 from hms.recording.channels import UNITS_UV, Channel, chosen, unit_of
 from hms.recording.edf import Header, read_header, record_starts_s
 from hms.recording.labels import EKG, Lead, lead_of

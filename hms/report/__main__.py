@@ -21,7 +21,7 @@ class Report(TypedDict):
 @entry_point("report", Report)
 def main(config: dict[str, Any]) -> None:
     """Write the page and print where it is."""
-    from hms.files import replacing  # these are slow to import; a mistake in the config should not wait for them
+    from hms.atomic import replacing  # these are slow to import; a mistake in the config should not wait for them
     from hms.inference import best_device
     from hms.report.page import page
     from hms.report.subject import of_ensemble, of_run

@@ -10,8 +10,7 @@ from hms.build import build
 from hms.checkpoint import load_model
 from hms.corpus import fingerprint
 from hms.ensemble.mixture import member_folder
-from hms.errors import DataError
-from hms.files import first_line
+from hms.errors import DataError, first_line
 from hms.model import Model
 from hms.runs import corpus_of, read_config, scored_folds
 from hms.scores import read_truth

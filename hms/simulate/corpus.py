@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from hms.atomic import locked, replacing
 from hms.console import say, track
 from hms.errors import DataError
-from hms.files import locked, replacing
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.shards import Shard
 from hms.simulate.plan import RecordingPlan, Size, make_plan
@@ -66,31 +66,29 @@ class SimulatedFolder:
         Workers are spawned, so a script calls this under `if __name__ == "__main__":`.
         """
         last = self.root / "train.csv"
-        if last.exists():
+        if last.exists() and not (self.root / _WORK).exists():
             self._claim()
             return
         self.root.parent.mkdir(parents=True, exist_ok=True)
         waiting = f"another process simulates {self.root}: waiting for it"
-        with locked(self.root.with_name(f".{self.root.name}.lock"), waiting):
+        with locked(self.root, waiting):
             self._claim()
             if not last.exists():
                 self._simulate()
+            shutil.rmtree(self.root / _WORK, ignore_errors=True)
 
     def make_shard(self, shard: Shard) -> bool:
         """Make every `shard.of`-th recording; who makes the last one finishes the corpus. Gives whether it is there."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         plans, last = make_plan(SIZES[self.size], self.seed), self.root / "train.csv"
-        lock, waiting = (
-            self.root.with_name(f".{self.root.name}.lock"),
-            f"another shard makes {self.root}: waiting for it",
-        )
-        with locked(lock, waiting):
+        waiting = f"another shard makes {self.root}: waiting for it"
+        with locked(self.root, waiting):
             self._claim()
             if last.exists():
                 return True
             self._make_folders()
         self._record(plans[shard.number :: shard.of])
-        with locked(lock, waiting):
+        with locked(self.root, waiting):
             if not last.exists():
                 if lacking := sum(not _rows_path(self.root, plan).exists() for plan in plans):
                     say(f"shard {shard.number} of {shard.of} is made; {lacking:,} recordings of other shards to come")
@@ -116,7 +114,7 @@ class SimulatedFolder:
             if held == asked:
                 return
             what = "holds a simulated corpus of " + _words(held)
-        elif self.root.exists() and any(self.root.iterdir()):
+        elif self.root.exists() and any(not file.name.startswith(f".{path.name}.") for file in self.root.iterdir()):
             what = "holds files that were not simulated"
         else:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -157,7 +155,6 @@ class SimulatedFolder:
         _write_frame(test.select("label_id", *CLASSES), labelled / "truth.parquet")
         _write_frame(test.drop(CLASSES), labelled / "train.csv")
         _write_frame(train.drop(CLASSES), self.root / "train.csv")
-        shutil.rmtree(self.root / _WORK)
 
 
 def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:

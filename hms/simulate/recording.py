@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hms.atomic import replacing
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.files import replacing
 from hms.simulate.artefacts import draw_artefacts
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Span

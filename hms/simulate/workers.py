@@ -1,7 +1,9 @@
-"""Many like jobs in worker processes, one thread each, so that n workers are n cores."""
+"""Many like jobs in worker processes: how many, with one thread each, and gone when the first process is."""
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +28,8 @@ def in_workers(job: Callable[[T], None], items: Sequence[T], workers: int | None
         return
     # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
     with worker_environment():
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
         try:
             yield from pool.map(job, items, chunksize=max(1, min(8, len(items) // (4 * workers))))
         finally:
@@ -51,3 +54,18 @@ def worker_environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def end_with_parent() -> None:
+    """End this worker when the process that started it is killed, or it would wait for more work for ever.
+
+    Ctrl-C, which a terminal sends to both, is left to that process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)

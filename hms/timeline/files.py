@@ -1,14 +1,13 @@
 """A timeline as files: tables, annotations that MNE-Python loads, a summary, and the page; each whole or not at all."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from hms.atomic import locked, scratch_folder
 from hms.labels import CLASSES
 from hms.timeline.timeline import Timeline, burden, events
 
@@ -22,20 +21,18 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
     The JSON says what a table has no room for: file, start, rate, interpolated electrodes, notes, threshold, burden.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{stem}.parquet", timeline.table.write_parquet)
-    _write(folder / f"{stem}.csv", lambda path: timeline.table.write_csv(path, float_precision=6))
-    _write(folder / f"{stem}.json", lambda path: path.write_text(json.dumps(_summary(timeline), indent=1)))
-    _write(folder / f"{stem}-annot.fif", lambda path: _annotations(timeline).save(path, overwrite=True))
-    if edf:
-        _write(folder / f"{stem}-annot.edf", lambda path: _write_edf(path, timeline))
-    _write(folder / f"{stem}.html", lambda path: path.write_text(page, encoding="utf-8"))
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:  # MNE wants a name that ends as the file's will
-        temporary = Path(folder) / path.name
-        write(temporary)
-        temporary.replace(path)
+    whole = folder / stem
+    with locked(whole, f"another process writes {whole}.html: waiting for it"), scratch_folder(whole) as scratch:
+        timeline.table.write_parquet(scratch / f"{stem}.parquet")
+        timeline.table.write_csv(scratch / f"{stem}.csv", float_precision=6)
+        (scratch / f"{stem}.json").write_text(json.dumps(_summary(timeline), indent=1))
+        _annotations(timeline).save(scratch / f"{stem}-annot.fif")
+        if edf:
+            _write_edf(scratch / f"{stem}-annot.edf", timeline)
+        (scratch / f"{stem}.html").write_text(page, encoding="utf-8")
+        for suffix in SUFFIXES:
+            if (written := scratch / f"{stem}{suffix}").exists():
+                written.replace(folder / written.name)
 
 
 def _summary(timeline: Timeline) -> dict[str, Any]:

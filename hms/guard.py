@@ -1,0 +1,110 @@
+"""Watch the loss of a training: one that is no number ends it, one that only grows is told.
+
+A device is not waited for in each step: losses are looked at every 50 steps, on a CPU in each, and before the state of
+an epoch is kept, so that no training goes on from weights that are none.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from hms.atomic import replacing
+from hms.batch import Batch
+from hms.console import say
+from hms.errors import UserError
+
+_EVERY = 50
+"""Steps between two looks at a device's losses."""
+
+_WORSE = 1.25
+"""How many times the loss of 1/6 for each class an epoch's loss may be; a training begins near that loss."""
+
+
+class _Step(NamedTuple):
+    number: int
+    loss: Float[Tensor, ""]
+    uniform_loss: Float[Tensor, ""]
+    label_id: Int[Tensor, " batch"]
+
+
+class LossGuard(Callback):
+    """End a training at its first loss that is NaN or infinite, and write what led to it to `path`.
+
+    `diverged` lists the epochs, counted as in metrics.csv, whose mean loss was far above that of 1/6 for each class.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.diverged: list[int] = []
+        self._steps: list[_Step] = []
+        self._seen = 0  # of these, how many were looked at
+        self._how: dict[str, Any] = {}
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._steps, self._seen = [], 0
+        rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
+        self._how = {"learning_rate": rate, "precision": trainer.precision}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        step = _Step(trainer.global_step, outputs["loss"], outputs["uniform_loss"], batch.label_id)
+        self._steps.append(step)
+        if pl_module.device.type == "cpu" or len(self._steps) - self._seen == _EVERY:
+            self._look(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._look(trainer)
+        if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
+            self._end(trainer, len(self._steps) - 1, "a weight that is no number")
+        loss = torch.stack([step.loss for step in self._steps]).mean()
+        uniform = torch.stack([step.uniform_loss for step in self._steps]).mean()
+        if loss > _WORSE * uniform:
+            if not self.diverged:
+                say(
+                    f"training diverges in epoch {trainer.current_epoch + 1}: its loss {loss:.3g} is far above "
+                    f"{uniform:.3g}, that of 1/6 for each class; {_in_words(self._how)} may be to blame"
+                )
+            self.diverged.append(trainer.current_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"diverged": self.diverged}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.diverged = [*state_dict["diverged"]]
+
+    def _look(self, trainer: Trainer) -> None:
+        new = self._steps[self._seen :]
+        if new:
+            for i, loss in enumerate(torch.stack([step.loss for step in new]).tolist(), self._seen):
+                if not abs(loss) < float("inf"):
+                    self._end(trainer, i, f"a loss of {loss}")
+        self._seen = len(self._steps)
+
+    def _end(self, trainer: Trainer, which: int, what: str) -> None:
+        """Raise UserError, with the batch in a file, and the one before, whose gradient may have done it."""
+        step, *before = self._steps[which::-1]
+        about = {
+            "found": what,
+            "step": step.number,
+            "epoch": trainer.current_epoch,
+            **self._how,
+            "label_ids": step.label_id.tolist(),
+            "label_ids_before": before[0].label_id.tolist() if before else [],
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path) as temporary:
+            temporary.write_text(json.dumps(about, indent=1))
+        raise UserError(
+            f"training ends: {what} at step {step.number} (epoch {trainer.current_epoch + 1}, {_in_words(self._how)}); "
+            f"the label ids of its batch are in {self.path}; try a smaller optimizer.lr, or trainer.precision=32-true"
+        )
+
+
+def _in_words(how: dict[str, Any]) -> str:
+    return f"learning rate {how['learning_rate']:.3g}, precision {how['precision']}"

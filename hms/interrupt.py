@@ -1,0 +1,52 @@
+"""A signal ends a command as an exception does: files in hand are removed, workers ended, and one line says so."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from hms.console import say
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Ctrl-C; what a queue or a machine that goes down sends; and what Slurm sends where `--signal=USR1@90` asks for it."""
+
+
+class Interrupted(BaseException):
+    """A signal came. No Exception, so that nobody takes it for the mistake of one job and goes on with the next."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise Interrupted within the block when a signal comes, and end the process with 128 + its number after it.
+
+    A second signal ends the process at once. A signal that this process was told to ignore stays ignored.
+    """
+    heard = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    if threading.current_thread() is not threading.main_thread():
+        heard = []  # no other thread may ask for signals
+    before = {one: signal.signal(one, _interrupt) for one in heard}
+    try:
+        yield
+    except Interrupted as interrupted:
+        say(f"interrupted by {signal.Signals(interrupted.number).name}: the same command again goes on from here")
+        sys.exit(128 + interrupted.number)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for one in SIGNALS:
+        signal.signal(one, _leave)
+    raise Interrupted(number)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)
