@@ -73,6 +73,12 @@ picture: setup  ## report.png of this README, from the page about the newest qui
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
+test-slurm: setup  ## Sweeps on a real Slurm of two nodes on this machine; wants slurm-wlm and munge, and to be root
+	OMP_NUM_THREADS=1 $(RUN) pytest -m slurm tests/test_slurm.py
+
+test-ray: setup  ## Sweeps on a Ray cluster of this machine
+	OMP_NUM_THREADS=1 $(RUN) pytest -m ray tests/test_ray.py
+
 bench: setup  ## How much EEG a core simulates in a second
 	$(BIN)/python scripts/bench_simulator.py
 
@@ -91,4 +97,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test test-slurm test-ray lint bench hooks lock clean

@@ -56,8 +56,6 @@ def entry_point(
                 print(_said(error), file=sys.stderr)
                 sys.exit(1)
 
-        module = getattr(job.__globals__["__spec__"], "name", job.__module__)  # its own name where it is __main__
-
         @functools.wraps(run)
         @interruptible()
         def main() -> None:
@@ -70,6 +68,7 @@ def entry_point(
                     sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
             compares = line.runs and line.sweeps
+            module = getattr(sys.modules[job.__module__].__spec__, "name", job.__module__)  # and not __main__
             sent = functools.partial(_run_by_name, module, sys.argv)
             sent.__module__ = f"hms.{name}"  # after which Hydra names the job
             try:

@@ -100,6 +100,8 @@ class CommandLine:
         override = self._parsed(word)
         if override and "No match in the defaults list" in str(error):
             return f"{override.key_or_group}: {self._name} takes no '{override.key_or_group}'"
+        if override and override.key_or_group == "launcher" and "hydra/launcher" in str(error):
+            return f"launcher: what {override.value()} wants is not installed: pip install 'hms[slurm]'"
         return f"{word}: {_in_one_line(error)}"
 
     def _read(self, word: str) -> list[str]:

@@ -73,7 +73,11 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
             if command[0] == "munged":
                 wait_for((folder / "munge.socket").exists, "munged")
         wait_for(lambda: said(["sinfo", "-h", "-N", "-o", "%t"], environment).split() == ["idle", "idle"], "two nodes")
-        yield environment
+        try:
+            yield environment
+        finally:
+            said(["scancel", "--me"], environment)
+            wait_for(lambda: not said(["squeue", "-h"], environment), "the jobs to end")
 
 
 MUNGE_FILES = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}

@@ -93,7 +93,7 @@ def test_a_model_with_any_option_learns_and_gives_a_window_alone_what_it_gets_in
 
 @pytest.mark.parametrize("choice", choices())
 def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(choice: str):
-    if choice == "trainer=gpu" and not torch.cuda.is_available():
+    if choice in ("trainer=gpu", "trainer=ddp") and not torch.cuda.is_available():
         pytest.skip("wants a GPU")
     stage = ("weighting", "optimizer", "schedule", "averaging", "trainer", "epochs", "loss")
     made = trained(part(choice, "pretrain", *stage))

@@ -22,7 +22,7 @@ def line(*words: str) -> CommandLine:
         ("extractor=null", "extractor: want one of {}, got 'null'"),
         ("-m extractor=stft,sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
         ("extractor=stft,stft_cosine", "extractor=stft,stft_cosine: want one value, or -m to try them all"),
-        ("hydra/launcher=jblib", "hydra/launcher: want one of basic, got 'jblib'"),
+        ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, got 'bsic'"),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
         ("name=a=(b)", "name=a=(b): not a value that Hydra can read; one with spaces, = or brackets wants quotes"),

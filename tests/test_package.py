@@ -17,7 +17,7 @@ SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("s
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy without git, with things beside the package that must stay out."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("conf", "hms", "tests"):
+    for name in ("conf", "hms", "hydra_plugins", "tests"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".gitignore", "LICENSE", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, source)
@@ -41,7 +41,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_every_module_template_and_yaml_and_nothing_else(wheel: Path):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     kinds = ("*.py", "*.html", "*.css", "*.js", "*.md")
-    modules = {str(path.relative_to(ROOT)) for kind in kinds for path in (ROOT / "hms").rglob(kind)}
+    folders = (ROOT / "hms", ROOT / "hydra_plugins")
+    modules = {str(path.relative_to(ROOT)) for folder in folders for kind in kinds for path in folder.rglob(kind)}
     yamls = {f"hms/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert held == modules | yamls
 

@@ -224,6 +224,18 @@ def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(spoilt, runs: 
     np.testing.assert_allclose(lost, np.stack([others.mean(axis=0)] * 2), rtol=1e-12)
 
 
+def test_shards_make_the_same_submission(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+    words = [f"model=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", *of(spoilt[0])]
+    say(*words)
+    whole = (tmp_path / "submission.csv").read_bytes()
+    (tmp_path / "submission.csv").unlink()
+    assert "shard 1 of 2 is made; 1 to come" in say(*words, "shard=1", "shards=2")
+    say(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
+    assert not (tmp_path / "submission.csv").exists()
+    say(*words, "shard=0", "shards=2")
+    assert (tmp_path / "submission.csv").read_bytes() == whole
+
+
 def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):

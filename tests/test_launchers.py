@@ -1,0 +1,60 @@
+"""Where the jobs of a sweep run: every preset is whole, and what keeps one from running is told in a line."""
+
+import sys
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import CompactHydraException
+from test_structure import options
+
+from hms.config import CONF
+from hms.overrides import CommandLine
+from hydra_plugins.hms_ray import RayLauncher
+
+NODES = [{"Resources": {"CPU": 4.0, "GPU": 2.0}}, {"Resources": {"CPU": 8.0}}]
+
+
+@pytest.mark.parametrize("command", ["train", "prepare", "simulate", "predict", "evaluate"])
+def test_every_command_takes_every_launcher(command: str):
+    targets = set()
+    for option in options("launcher"):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            launcher = compose(command, [f"launcher={option}"], return_hydra_config=True).hydra.launcher
+        targets.add(launcher._target_.rpartition(".")[2])
+        assert launcher.get("additional_parameters", {}) == ({"requeue": True} if "slurm" in option else {})
+    assert targets == {"BasicLauncher", "JoblibLauncher", "SlurmLauncher", "RayLauncher"}
+
+
+def problems(*words: str) -> list[str]:
+    line = CommandLine("train", CONF, ["-m", *words])
+    assert len([*line.samples()]) == 1
+    return line.problems
+
+
+def test_a_launcher_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch):
+    assert problems("launcher=slurm") == []
+    monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], "submitit_slurm.yaml")
+    told = "launcher: what slurm wants is not installed: pip install 'hms[slurm]'"
+    assert problems("launcher=slurm", "fold=0") == [told]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(CompactHydraException, match=r"launcher: ray is not installed: pip install 'hms\[ray\]'"):
+        RayLauncher(None, 1, None, 3).launch([["fold=0"]], 0)
+
+
+def test_a_mistake_in_a_launchers_key_is_found_before_anything_runs():
+    (told,) = problems("launcher=joblib", "hydra.launcher.n_job=2")
+    assert "n_job" in told
+
+
+def test_a_ray_job_gets_a_gpu_where_there_is_one():
+    assert RayLauncher(None, 2, None, 3)._resources(NODES) == {"num_cpus": 2, "num_gpus": 1}
+    assert RayLauncher(None, 2, None, 3)._resources(NODES[1:]) == {"num_cpus": 2, "num_gpus": 0}
+    assert RayLauncher(None, 2, 0.5, 3)._resources(NODES) == {"num_cpus": 2, "num_gpus": 0.5}
+
+
+def test_a_ray_job_that_no_node_has_room_for_is_refused():
+    with pytest.raises(CompactHydraException, match=r"num_cpus: want at most 8 \(no node has more\), got 9"):
+        RayLauncher(None, 9, None, 3)._resources(NODES)
+    with pytest.raises(CompactHydraException, match=r"num_gpus: want at most 0 \(no node has more\), got 1"):
+        RayLauncher(None, 1, 1, 3)._resources(NODES[1:])

@@ -1,0 +1,101 @@
+"""Work in shards gives the same bytes as work in one piece, whoever is last and whatever was interrupted."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import python
+
+from hms.errors import DataError, UserError
+from hms.shards import Shard, merged, shard_of
+from hms.simulate.corpus import SimulatedFolder
+from hms.store import Store, build_shard, build_store
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("items", [0, 1, 5, 8])
+@pytest.mark.parametrize("of", [1, 2, 3, 8])
+def test_the_parts_of_all_shards_are_the_whole(items: int, of: int):
+    parts = [Shard(number, of).part(range(items)) for number in range(of)]
+    assert [item for part in parts for item in part] == [*range(items)]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_shard_that_there_is_not_is_named():
+    with pytest.raises(UserError, match=r"shards: want at least 1, got 0"):
+        shard_of({"shard": 0, "shards": 0})
+    with pytest.raises(UserError, match=r"shard: want 0 to 3 \(shards=4\), got 4"):
+        shard_of({"shard": 4, "shards": 4})
+
+
+def test_a_shard_that_fails_leaves_nothing_and_is_made_again(tmp_path: Path):
+    whole, tries = tmp_path / "whole", []
+
+    def make(into: Path) -> None:
+        (into / "half").write_text("written")
+        tries.append(into)
+        if len(tries) == 1:
+            raise RuntimeError("power cut")
+
+    def merge(parts: list[Path]) -> None:
+        whole.write_text(" ".join((part / "half").read_text() for part in parts))
+
+    folder = tmp_path / ".whole.shards"
+    with pytest.raises(RuntimeError, match="power cut"):
+        merged(Shard(1, 2), folder, make, merge)
+    assert list(tmp_path.iterdir()) == []
+    assert [merged(Shard(number, 2), folder, make, merge) for number in (1, 1, 0)] == [False, False, True]
+    assert len(tries) == 3  # what is there is not made again
+    assert whole.read_text() == "written written"
+    assert not folder.exists()
+
+
+def test_a_corpus_made_in_shards_is_the_same(corpus: Path, tmp_path: Path):
+    folder = SimulatedFolder(str(tmp_path / "tiny"), "tiny", workers=1)
+    assert [folder.make_shard(Shard(number, 3)) for number in (2, 0, 1, 1)] == [False, False, True, True]
+    assert content(folder.root) == content(corpus)
+
+
+def test_a_store_made_in_shards_is_the_same(store: Store, corpus: Path, tmp_path: Path):
+    path = tmp_path / "stores" / "tiny"
+    assert [build_shard(corpus, path, "raise", Shard(number, 3)) for number in (1, 2, 0, 0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    found, expected = content(path), content(store.path)
+    assert found == expected
+
+
+def test_a_shard_tells_its_own_bad_files_and_a_store_without_them_is_the_same(corpus: Path, tmp_path: Path):
+    root = Path(shutil.copytree(corpus, tmp_path / "spoilt"))
+    for label in pl.read_csv(root / "train.csv").partition_by("spectrogram_id", maintain_order=True)[::5]:
+        (root / "train_eegs" / f"{label['eeg_id'][0]}.parquet").write_text("no parquet")
+    with pytest.raises(DataError, match=r"bad file\(s\); on_bad=skip leaves their EEGs out"):
+        build_shard(root, tmp_path / "stores" / "sharded", "raise", Shard(0, 2))
+    assert list((tmp_path / "stores").iterdir()) == []
+    for number in (1, 0):
+        build_shard(root, tmp_path / "stores" / "sharded", "skip", Shard(number, 2))
+    whole = build_store(root, tmp_path / "stores" / "whole", "skip")
+    assert content(tmp_path / "stores" / "sharded") == content(whole.path)
+    assert len(whole.left_out) > 1
+
+
+def test_shards_are_a_sweep_for_any_launcher(corpus: Path, store: Store, tmp_path: Path):
+    words = ["-m", "shard=0,1", "shards=2", "launcher=joblib", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    places = ["data=competition", f"data.root={corpus}", f"stores={tmp_path / 'stores'}"]
+    command = python("-m", "hms.prepare", *words, *places)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 to come" in done.stderr
+    (path,) = (path for path in (tmp_path / "stores").iterdir() if path.is_dir())
+    assert "12 patients, " in done.stdout
+    assert done.stdout.endswith(f"-> {path}\n")
+    assert content(path) == {**content(store.path), "store.json": (path / "store.json").read_bytes()}
