@@ -9,13 +9,14 @@ The modules in an order to read them; each imports only those before it, which t
     processes                                      which rows of a batch each process gets, where several train
     store windows subset folds                     its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
+    metric scores                                  tables of predictions and what they score
     preprocess augmentation                        from raw electrodes to signals; random changes of both
     backbone pool extractor fusion model           from signals to six logits
-    loss metric metrics_csv weighting              what is minimised, what is scored, which rows count more
+    loss metrics_csv weighting                     what is minimised, which rows count more
     module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
-    scores bundle checkpoint trainer runs          the folder of one trained fold and what is in it
+    bundle checkpoint trainer runs                 the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows

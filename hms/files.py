@@ -4,8 +4,10 @@ Every check of a signal happens here, once, when it is read; nothing downstream 
 names the file, the column, and the row.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -82,13 +84,32 @@ def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
             raise DataError(f"{path}: column {place + 1}: want '{wish}', got '{name}' (the order is fixed)")
 
 
-def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
+    """A whole parquet file. Raises DataError for one that is none."""
     try:
-        table = pl.read_parquet(path, memory_map=False)
+        return pl.read_parquet(path, memory_map=False)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{path}: not a whole parquet file ({first_line(error)})") from None
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object that has these keys at least. Raises DataError for a file that is none."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [key for key in keys if key not in held]
+        if not isinstance(held, dict):
+            raise TypeError("no mapping")
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: no JSON object ({first_line(error)})") from None
+    if lacking:
+        raise DataError(f"{path}: no {', '.join(map(repr, lacking))} in it")
+    return held
+
+
+def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
+    table = read_table(path)
     check_columns(path, table.columns, want)
     for name, kind in table.schema.items():
         if not (kind.is_float() or (name == "time" and kind.is_integer())):

@@ -1,6 +1,5 @@
 """What runs scored out of fold: gathered from their folders, compared, and shown best first."""
 
-import json
 import re
 import statistics
 from collections import defaultdict
@@ -15,10 +14,11 @@ from hms.atomic import replacing
 from hms.bootstrap import bootstrap_means, interval, told
 from hms.console import print_table
 from hms.differences import differences
+from hms.files import read_json
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence
 from hms.runs import corpus_of, read_config, scored_folds, settings
-from hms.scores import score
+from hms.scores import read_predictions, score
 
 
 class Run(NamedTuple):
@@ -132,12 +132,12 @@ def _result(run: Run, best: Run, draws: int, seed: int) -> Result:
 def _read(folder: Path) -> Run:
     folders = scored_folds(folder)
     config = read_config(folders[0])
-    scores = [json.loads((fold / "scores.json").read_text()) for fold in folders]
+    scores = [read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folders]
     named = [[int(number) for number in re.findall(r"\d+", fold.name)] for fold in folders]  # fold{f}_seed{s}
     of_seed = defaultdict(list)
     for (_, seed), one in zip(named, scores, strict=True):
         of_seed[seed].append(one)
-    table = pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in folders)
+    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in folders)
     gap = None
     if all("oracle" in one for one in scores):
         pooled = score(table)

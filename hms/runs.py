@@ -31,8 +31,9 @@ from omegaconf import OmegaConf
 from hms.atomic import replacing
 from hms.bundle import is_bundle, members, read_bundle
 from hms.console import say
-from hms.errors import DataError, UserError
-from hms.scores import score, show
+from hms.errors import DataError, UserError, first_line
+from hms.files import read_json
+from hms.scores import read_predictions, score, show
 from hms.simulate.corpus import FORMAT
 
 _NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show")
@@ -106,8 +107,12 @@ def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> 
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The resolved config a fold was trained with."""
-    return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))  # type: ignore[return-value]
+    """The resolved config a fold was trained with. Raises DataError for a file that is none."""
+    path = folder / "config.yaml"
+    try:
+        return {**OmegaConf.to_container(OmegaConf.load(path))}  # type: ignore[dict-item]
+    except Exception as error:  # OmegaConf's, the YAML parser's, or that it is no mapping
+        raise DataError(f"{path}: not the config of a fold ({first_line(error)})") from None
 
 
 def learned_from_corpus(folder: Path) -> bool:
@@ -170,7 +175,7 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
     if not (folder / "oof.parquet").is_file():
         say(f"{folder} learned from every patient: nobody is left to score it on")
         return math.nan
-    tables = {path.name: pl.read_parquet(path / "oof.parquet") for path in scored_folds(folder.parent)}
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(folder.parent)}
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
     each = {name: score(table, truth) for name, table in tables.items()}
@@ -182,8 +187,7 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
 
 def provenance(folder: Path) -> dict[str, Any]:
     """What a fold's provenance.json says: `corpus`, `command`, `commit`, `python`, `packages`."""
-    about: dict[str, Any] = json.loads((folder / "provenance.json").read_text())
-    return about
+    return read_json(folder / "provenance.json", "corpus", "command", "commit", "python", "packages")
 
 
 def _versions() -> dict[str, Any]:

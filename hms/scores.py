@@ -13,8 +13,12 @@ from rich.table import Table
 
 from hms.console import print_table
 from hms.errors import DataError, UserError, first_line
+from hms.files import check_columns, read_table
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
+
+TABLE = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES)
+"""Columns of a table of predictions, in order; `fold` may be null."""
 
 Scores = dict[str, Any]
 """kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed. KL in nats."""
@@ -27,6 +31,41 @@ def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.nd
     return rows.select(
         "label_id", "eeg_id", "patient_id", pl.lit(fold, pl.Int64).alias("fold"), *VOTE_COLUMNS
     ).with_columns(pl.Series(name, probabilities[:, i], pl.Float64) for i, name in enumerate(CLASSES))
+
+
+def read_predictions(path: Path) -> pl.DataFrame:
+    """The table of predictions in a parquet file. Raises DataError for a file that holds none."""
+    return checked(path, read_table(path))
+
+
+def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """A table that was read from `path`, its numbers as int64 and float64, where it is one of predictions.
+
+    Raises DataError for other columns than `TABLE`, for what is no number, and for probabilities and votes that are
+    none.
+    """
+    check_columns(path, table.columns, TABLE)
+    kinds: Any = {name: pl.Float64 if name in CLASSES else pl.Int64 for name in TABLE}
+    for name, kind in table.schema.items():
+        if not (kind.is_numeric() or (kind == pl.Null and name == "fold")):
+            raise DataError(f"{path}: column '{name}': want numbers, got {kind}")
+        known = table[name].cast(kinds[name], strict=False)
+        if known.null_count() and name != "fold":
+            raise DataError(f"{path}: column '{name}', row {known.is_null().arg_max()}: want a number, got none")
+    table = table.cast(kinds, strict=False)
+    if table.is_empty():
+        raise DataError(f"{path}: want at least one row, got none")
+    values, votes = table.select(CLASSES).to_numpy(), table.select(VOTE_COLUMNS).to_numpy()
+    wrong = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3))  # NaN is wrong, too
+    if wrong.any():
+        row = int(wrong.argmax())
+        got = " ".join(f"{value:.4g}" for value in values[row])
+        raise DataError(f"{path}: label_id {table['label_id'][row]}: want six probabilities that sum to 1, got {got}")
+    if (odd := (votes < 0).any(axis=1) | (votes.max(axis=1) < 1)).any():
+        raise DataError(f"{path}: label_id {table['label_id'][int(odd.argmax())]}: want votes, one at least, got none")
+    if (doubled := table["label_id"].is_duplicated()).any():
+        raise DataError(f"{path}: want each label_id once, got {table['label_id'].filter(doubled)[0]} again")
+    return table
 
 
 def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
@@ -61,8 +100,8 @@ def read_truth(root: Path) -> pl.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        return pl.read_parquet(path, columns=["label_id", *CLASSES])
-    except (pl.exceptions.PolarsError, OSError) as error:
+        return read_table(path).select("label_id", *CLASSES)
+    except (pl.exceptions.PolarsError, DataError) as error:
         raise DataError(f"{path}: no table of label_id and six probabilities ({first_line(error)})") from None
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 from conftest import ROOT
@@ -17,8 +18,9 @@ from hms.build import build
 from hms.check import mistakes
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
-from hms.labels import CLASSES
+from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.preprocess import Preprocess
+from hms.scores import predictions
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.train import Train
 
@@ -94,6 +96,8 @@ def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
     """A run whose folds predicted these probabilities, by label_id."""
     for fold, found in enumerate(folds):
         (folder / f"fold{fold}_seed0").mkdir(parents=True)
-        columns = dict(zip(CLASSES, zip(*found.values(), strict=True), strict=True))
-        pl.DataFrame({"label_id": [*found], **columns}).write_parquet(folder / f"fold{fold}_seed0/teacher.parquet")
+        ids = pl.DataFrame({"label_id": [*found]}).select("label_id", eeg_id="label_id", patient_id="label_id")
+        rows = ids.with_columns(pl.lit(1).alias(name) for name in VOTE_COLUMNS)
+        table = predictions(rows, fold, np.array([*found.values()]))
+        table.write_parquet(folder / f"fold{fold}_seed0/teacher.parquet")
     return str(folder)

@@ -16,6 +16,7 @@ from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.labels import CLASSES
+from hms.scores import read_predictions
 
 
 class TeacherLabels:
@@ -33,7 +34,7 @@ class TeacherLabels:
         if not runs or not all(files):
             without = [run for run, found in zip(runs, files, strict=True) if not found]
             raise UserError(f"teacher_labels.runs: want folders of runs with finished folds, got {without or 'none'}")
-        tables = [pl.read_parquet(file, columns=["label_id", *CLASSES]) for found in files for file in found]
+        tables = [read_predictions(file).select("label_id", *CLASSES) for found in files for file in found]
         mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")
         self.label_id = torch.from_numpy(mean["label_id"].to_numpy().copy())
         self.target = torch.from_numpy(mean.select(CLASSES).to_numpy().astype("float32"))

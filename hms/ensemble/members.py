@@ -15,6 +15,7 @@ from jaxtyping import Float
 from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.runs import scored_folds
+from hms.scores import checked, read_predictions
 from hms.tables import read_labels
 
 _KEYS = ("eeg_id", "eeg_sub_id")
@@ -64,7 +65,7 @@ def read_run(run: Path) -> pl.DataFrame:
     folds = scored_folds(run)
     if not folds:
         raise DataError(f"{run}: want folds that held somebody out, got fold=all alone")
-    table = pl.concat(_checked(fold / "oof.parquet", pl.read_parquet(fold / "oof.parquet")) for fold in folds)
+    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in folds)
     same = table.group_by("label_id", maintain_order=True).agg(
         pl.col(_ABOUT[1:]).first(), pl.col(CLASSES).mean(), pl.struct(_ABOUT).n_unique().alias("versions")
     )
@@ -87,6 +88,8 @@ def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
     if not doubled.is_empty():
         raise DataError(f"{path}: want each row once, got {_row(doubled)} again")
     told = [name for name in VOTE_COLUMNS if name in table.columns]
+    if texts := [name for name in told if not table.schema[name].is_numeric()]:
+        raise DataError(f"{path}: column '{texts[0]}': want numbers, got {table.schema[texts[0]]}")
     keys = pl.col(_KEYS).cast(pl.Int64, strict=False)
     held = table.select(keys, **predictions, **{f"their_{name}": pl.col(name) for name in told})
     found = held.join(train, on=_KEYS, how="left", maintain_order="left")
@@ -98,7 +101,7 @@ def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
         odd = found.filter(differs.fill_null(True))  # votes that are missing are no votes of these experts
         if not odd.is_empty():
             raise DataError(f"{path}: {_row(odd)}: want the votes of {labels}, got others ({len(odd)} rows)")
-    return _checked(path, found.with_columns(fold=pl.lit(None, pl.Int64)).select(*_ABOUT, *CLASSES))
+    return checked(path, found.with_columns(fold=pl.lit(None, pl.Int64)).select(*_ABOUT, *CLASSES))
 
 
 def _share(prefix: str, name: str) -> pl.Expr:
@@ -113,17 +116,6 @@ def _prediction_column(path: Path, table: pl.DataFrame, name: str) -> str:
     raise DataError(
         f"{path}: want a column of numbers {' or '.join(map(repr, wanted))}, got {', '.join(table.columns)}"
     )
-
-
-def _checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
-    """The table, if its six predictions are probabilities."""
-    values = table.select(CLASSES).cast(pl.Float64).to_numpy()
-    wrong = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3))  # NaN is wrong, too
-    if wrong.any():
-        row = int(wrong.argmax())
-        got = " ".join(f"{value:.4g}" for value in values[row])
-        raise DataError(f"{path}: label_id {table['label_id'][row]}: want six probabilities that sum to 1, got {got}")
-    return table
 
 
 def _row(table: pl.DataFrame) -> str:

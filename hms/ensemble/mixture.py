@@ -17,7 +17,7 @@ What else the file holds (KL, intervals, diversity) is of the rows that the weig
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import scipy
@@ -76,11 +76,29 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
         members = [str(member) for member in held["members"]]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; hms.ensemble writes it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: not an ensemble of hms.ensemble ({first_line(error)})") from None
+    _want_mixture(path, mixture)
     if len(members) != len(mixture.weights):
         raise DataError(f"{path}: want a weight per member ({len(members)}), got {len(mixture.weights)}")
     return members, mixture
+
+
+def _want_mixture(path: Path, mixture: Mixture) -> None:
+    """Raise DataError for numbers that make no probabilities."""
+    weights, (temperature, bias), prior = mixture.weights, mixture.calibration, mixture.prior
+    if mixture.mixing not in get_args(Mixing):
+        raise DataError(f"{path}: mixing: want one of {', '.join(get_args(Mixing))}, got {mixture.mixing!r}")
+    if weights.ndim != 1 or not (weights >= 0).all() or not abs(weights.sum() - 1) < 1e-6:
+        raise DataError(f"{path}: weights: want numbers from 0 that sum to 1, got {weights.tolist()}")
+    if not 0 < temperature < np.inf or not np.isfinite(bias).all():
+        raise DataError(f"{path}: calibration: want a temperature above 0 and finite biases, got {mixture.calibration}")
+    if prior and not (_are_shares(prior.source) and _are_shares(prior.target) and np.isfinite(prior.strength)):
+        raise DataError(f"{path}: prior: want shares above 0 and a finite strength, got {prior}")
+
+
+def _are_shares(values: Float[np.ndarray, " label"]) -> bool:
+    return bool((values > 0).all() and (values <= 1).all())
 
 
 def member_folder(folder: Path, name: str) -> Path | None:

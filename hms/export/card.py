@@ -15,9 +15,11 @@ from hms.bootstrap import bootstrap_means, interval
 from hms.bundle import FORMAT
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
+from hms.files import read_json
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import kl_divergence, prior_kl, uniform_kl
 from hms.runs import provenance, read_config
+from hms.scores import read_predictions
 
 _DRAWS = 10_000
 """Of the bootstrap over patients."""
@@ -81,14 +83,14 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
     held_out = [fold for fold in folds if (fold / "oof.parquet").is_file()]
     if not held_out:
         return None
-    table = pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in held_out)
+    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in held_out)
     kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
     rows = table.with_columns(kl=pl.Series(kl)).group_by("label_id", maintain_order=True)
     one = rows.agg(pl.col("kl").mean(), pl.col("patient_id", *VOTE_COLUMNS).first())
     target = target_of(one.select(VOTE_COLUMNS).to_numpy())
     by_class = one.with_columns(leads=target.argmax(axis=1))
     means = bootstrap_means(one["kl"].to_numpy()[None], one["patient_id"].to_numpy(), _DRAWS, seed=0)
-    each = [json.loads((fold / "scores.json").read_text()) for fold in held_out]
+    each = [read_json(fold / "scores.json", "kl", "rows") for fold in held_out]
     known = all("oracle" in score for score in each)
     return {
         "rows": len(one),

@@ -13,7 +13,7 @@ from hms.ensemble.mixture import member_folder
 from hms.errors import DataError, first_line
 from hms.model import Model
 from hms.runs import corpus_of, read_config, scored_folds
-from hms.scores import read_truth
+from hms.scores import read_predictions, read_truth
 from hms.signature import OURS
 from hms.store import Store, prepared
 
@@ -44,7 +44,7 @@ def of_run(run: Path, stores: Path) -> Subject:
     folds = scored_folds(run)
     if not folds:
         raise DataError(f"{run}: no fold held anybody out, so there is nothing to report on")
-    parts = [pl.read_parquet(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
+    parts = [read_predictions(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
     about = {
@@ -62,10 +62,7 @@ def of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, by its folder or the ensemble.json in it. Raises DataError where there is none."""
     folder = path.parent if path.suffix == ".json" else path
     held = _ensemble(folder / "ensemble.json")
-    try:
-        table = pl.read_parquet(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{folder / 'oof.parquet'}: no table of predictions ({first_line(error)})") from None
+    table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     found = [member_folder(folder, name) for name in held["members"]]
     runs = [run for run in found if run and any(run.glob("fold*_seed*/oof.parquet"))]
     truth, store, missing = None, None, "no run among the members is here."

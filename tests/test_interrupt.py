@@ -1,0 +1,203 @@
+"""Kill any command at any moment: the same command again ends with the same bytes as if nothing had been.
+
+`make test-kill KILLS=50` kills each command fifty times as often.
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pytest
+from conftest import python
+from interruption import Moment, begun, drawn, ended, run
+
+from hms.interrupt import interruptible
+
+KILLS = int(os.environ.get("HMS_KILLS", "1"))
+TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
+"""How often each command is killed, times `KILLS`."""
+
+
+class Place(NamedTuple):
+    """Where commands work, and what they left there when nobody killed them."""
+
+    here: Path
+    words: dict[str, list[str]]
+    straight: dict[str, dict[str, bytes]]
+    changes: dict[str, int]
+    seconds: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
+    base = tmp_path_factory.mktemp("interrupted")
+    here, made = base / "here", base / "made"
+    data = [f"data.root={corpus}", "data.size=tiny"]
+    runs = str(made / "runs" / "smoke-*")
+    train = ["experiment=smoke", "extractor=stft_short", "flips=false", "trainer=cpu", *data]
+    train += [f"stores={made / 'stores'}", f"runs={here / 'runs'}"]
+    words = {
+        "simulate": ["simulate", f"data.root={here / 'tiny'}", "data.size=tiny", "data.workers=1"],
+        "prepare": ["prepare", *data, f"stores={here / 'stores'}"],
+        "multirun": ["train", "-m", "fold=0,1", *train, f"hydra.sweep.dir={here / 'runs'}"],
+        "train": ["train", "fold=0", *train],
+        "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=50"],
+        "predict": ["predict", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
+    }
+    place = Place(here, words, {}, {}, {})
+    log = base / "log"
+    for command in ("prepare", "multirun", "train", "ensemble", "predict"):
+        here.mkdir()
+        assert run(words[command], log) == 0, log.read_text()
+        changes, seconds = re.findall(r"(\d+) changes in (\S+) s", log.read_text())[-1]
+        place.changes[command], place.seconds[command] = int(changes), float(seconds)
+        place.straight[command] = contents(here)
+        if command in ("prepare", "multirun"):  # what others begin with
+            shutil.copytree(here, made, dirs_exist_ok=True)
+        shutil.rmtree(here)
+    place.straight["simulate"] = {f"tiny/{name}": held for name, held in contents(corpus).items()}
+    place.changes["simulate"], place.seconds["simulate"] = 200, 5
+    return place
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes, but for what tells the time."""
+    return {str(path.relative_to(folder)): _timeless(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def _timeless(path: Path) -> bytes:
+    if path.name == "scores.json":
+        return json.dumps(json.loads(path.read_text()) | {"seconds": 0}).encode()
+    if path.name == "metrics.csv":
+        return pl.read_csv(path).drop("seconds").write_csv().encode()
+    return b"" if path.name == "provenance.json" else path.read_bytes()
+
+
+def differing(found: dict[str, bytes], want: dict[str, bytes]) -> list[str]:
+    return sorted(name for name in found.keys() | want.keys() if found.get(name) != want.get(name))
+
+
+@pytest.mark.parametrize("command", TIMES)
+def test_a_killed_command_goes_on_to_the_same_bytes_and_leaves_nothing_else(command: str, place: Place, tmp_path: Path):
+    rng = random.Random(f"{command}{KILLS}")
+    for number in range(TIMES[command] * KILLS):
+        log = tmp_path / f"log{number}"
+        place.here.mkdir()
+        ends = [drawn(rng, place.changes[command], place.seconds[command]) for _ in range(rng.choice([1, 1, 2]))]
+        for end in ends:
+            run(place.words[command], log, end)
+        assert run(place.words[command], log) == 0, log.read_text()
+        assert differing(contents(place.here), place.straight[command]) == [], f"killed {ends}"
+        assert "Traceback" not in log.read_text()
+        shutil.rmtree(place.here)
+
+
+@pytest.mark.parametrize(("command", "number"), [("train", signal.SIGTERM), ("multirun", signal.SIGINT)])
+def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
+    command: str, number: int, place: Place, tmp_path: Path
+):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    assert run(place.words[command], log, Moment(place.changes["train"] // 2), by=number) == 128 + number
+    said = log.read_text()
+    assert said.splitlines()[-1] == (
+        f"interrupted by {signal.Signals(number).name}: the same command again goes on from here"
+    )
+    assert "Traceback" not in said
+    assert "did not finish" not in said
+    assert not list(place.here.glob("runs/*/*/scores.json"))
+    assert run(place.words[command], log) == 0, log.read_text()
+    assert differing(contents(place.here), place.straight[command]) == []
+    shutil.rmtree(place.here)
+
+
+def test_a_signal_becomes_an_exception_that_no_job_survives():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        _terminated()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@interruptible()
+def _terminated() -> None:
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except Exception:
+        pytest.fail("what a signal raises is no mistake of a job")
+
+
+def test_a_second_signal_leaves_at_once():
+    stubborn = """
+import signal, time
+from hms.interrupt import interruptible
+with interruptible():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except Interrupted:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(60)
+"""
+    assert subprocess.run(python("-c", stubborn), timeout=50).returncode == 128 + signal.SIGTERM
+
+
+def test_an_ignored_signal_stays_ignored(monkeypatch: pytest.MonkeyPatch):
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path: Path):
+    place.here.mkdir()
+    logs = [tmp_path / "one", tmp_path / "other"]
+    both = [begun(place.words["train"], log) for log in logs]
+    assert [ended(process, log) for process, log in zip(both, logs, strict=True)] == [0, 0]
+    said = [log.read_text() for log in logs]
+    assert sum("epoch 1/2" in one for one in said) == 1
+    assert any("another process trains" in one or "is trained already" in one for one in said)
+    assert differing(contents(place.here), place.straight["train"]) == []
+    shutil.rmtree(place.here)
+
+
+@pytest.mark.parametrize(
+    ("command", "largest_file", "lacking"),
+    [
+        ("prepare", 50_000, r"stores/tiny-\w+: cannot be written \(File too large"),
+        ("train", 300_000, r"last\.ckpt: cannot be written \(File too large\)"),
+        ("ensemble", 100, r"oof\.parquet: cannot be written \(File too large"),
+        ("predict", 100, r"submission\.csv: cannot be written \(File too large"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    command: str, largest_file: int, lacking: str, place: Place, tmp_path: Path
+):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    assert ended(begun(place.words[command], log, largest_file=largest_file), log) == 1
+    assert re.search(lacking, log.read_text().splitlines()[-1]), log.read_text()
+    assert "Traceback" not in log.read_text()
+    left = [path.name for path in place.here.rglob("*") if path.is_file()]
+    assert {*left} <= {"config.yaml", "provenance.json", "metrics.csv"}
+    shutil.rmtree(place.here)
+
+
+@pytest.mark.parametrize("command", ["simulate", "prepare", "train"])
+def test_a_folder_that_cannot_be_written_to_is_one_line(command: str, place: Place, tmp_path: Path):
+    if not Path("/sys").is_dir():
+        pytest.skip("no /sys here, where nobody may make a folder")
+    log = tmp_path / "log"
+    words = [re.sub(r"=.*/here/.*", "=/sys/hms/here", word) for word in place.words[command]]
+    assert run(words, log) == 1
+    (line,) = [line for line in log.read_text().splitlines() if "/sys/hms" in line]
+    assert re.fullmatch(r"/sys/hms\S*: (Permission denied|Operation not permitted|Read-only file system)", line)
+    assert "Traceback" not in log.read_text()
