@@ -85,6 +85,7 @@ class SimulatedFolder:
         with locked(self.root, waiting):
             self._claim()
             if last.exists():
+                shutil.rmtree(self.root / _WORK, ignore_errors=True)
                 return True
             self._make_folders()
         self._record(plans[shard.number :: shard.of])
@@ -94,6 +95,7 @@ class SimulatedFolder:
                     say(f"shard {shard.number} of {shard.of} is made; {lacking:,} recordings of other shards to come")
                     return False
                 self._finish(plans)
+            shutil.rmtree(self.root / _WORK, ignore_errors=True)
         return True
 
     def _simulate(self) -> None:
