@@ -234,6 +234,11 @@ def test_spoilt_command_lines():
         want_an_answer(lambda name=name, words=words: _configs(name, words))
 
 
+def test_a_value_that_is_no_mapping_is_named():
+    with pytest.raises(UserError, match="prior: want a mapping, got 3"):
+        _configs("ensemble", ["prior=3"])
+
+
 def _keys(node: Any, above: str = "") -> Any:
     if isinstance(node, dict):
         for key, value in node.items():
