@@ -11,6 +11,8 @@ RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
 ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
 ENSEMBLE ?=
+KILLS ?= 20
+COUNT ?= 2000
 ARGS ?=
 comma := ,
 space := $(subst ,, )
@@ -73,6 +75,12 @@ picture: setup  ## report.png of this README, from the page about the newest qui
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
+test-kill: setup  ## Kill every command at KILLS times as many random moments as `make test` does
+	HMS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(RUN) pytest tests/test_interrupt.py -k killed
+
+fuzz: setup  ## Spoil COUNT files, or command lines, of each kind
+	HMS_FUZZ=$(COUNT) OMP_NUM_THREADS=1 $(RUN) pytest -n 2 tests/test_fuzz.py
+
 test-slurm: setup  ## Sweeps on a real Slurm of two nodes on this machine; wants slurm-wlm and munge, and to be root
 	OMP_NUM_THREADS=1 $(RUN) pytest -m slurm tests/test_slurm.py
 
@@ -97,4 +105,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test test-slurm test-ray lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean

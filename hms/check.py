@@ -147,6 +147,8 @@ def _fits(kind: Any, value: Any) -> bool:
         return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
     if get_args(kind):  # a list or a mapping of something; `_misfits` has looked inside where it is one
         return False
+    if is_typeddict(kind):
+        return isinstance(value, dict)
     if issubclass(kind, Node):
         return isinstance(value, dict) and "_target_" in value
     if isinstance(value, bool) or kind is bool:
@@ -167,6 +169,8 @@ def _word(kind: Any) -> str:
         return "null"
     if inner := get_args(kind):
         return f"{kind.__name__} of {_wish(inner[-1])}"
+    if is_typeddict(kind):
+        return "a mapping"
     if issubclass(kind, Node):
         return "a mapping with _target_" if kind is Node else f"{kind.__name__} (a mapping with _target_)"
     return kind.__name__

@@ -60,7 +60,7 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
 
 def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> None:
     """Raise DataError for samples of a size that no EEG in µV has."""
-    some = eeg[:: max(1, len(eeg) // 2000), : len(SCALP)]
+    some = eeg[:: max(1, len(eeg) // 2000), : len(SCALP)].astype(float)  # squares of float32 may overflow
     some = some[:, ~np.isnan(some).all(axis=0)]
     spread_uv = float(np.median(np.nanstd(some, axis=0))) if some.size else 0.0
     if 0 < spread_uv < QUIETEST_UV:

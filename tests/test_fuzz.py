@@ -1,0 +1,258 @@
+"""Thousands of spoilt files and command lines: each ends in one clear line, or in numbers that can be used.
+
+What is spoilt, and how, follows from the seed; `make fuzz COUNT=5000` spoils that many of each kind.
+"""
+
+import importlib
+import json
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from edf_files import write_edf
+from hydra import compose, initialize_config_dir
+from material import CONF
+from omegaconf import OmegaConf
+
+from hms.check import mistakes
+from hms.electrodes import SCALP
+from hms.ensemble.members import read_members
+from hms.ensemble.mixture import read_ensemble
+from hms.errors import UserError
+from hms.files import read_eeg, read_json, read_spectrogram
+from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.overrides import CommandLine
+from hms.recording.recording import open_recording
+from hms.runs import read_config
+from hms.scores import TABLE, predictions, read_predictions
+from hms.tables import read_labels, read_submission, read_test
+
+COUNT = int(os.environ.get("HMS_FUZZ", "0"))
+
+WORDS = [
+    b"", b"nan", b"inf", b"-1", b"1e400", b"99999999999999999999", b"9223372036854775808", b"0x10", b'"', b'""', b"'",
+    b",", b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b" ", b"1.5", b"true", b"null", b"\xc3\xa9", b"1_000",
+    b"=1+1", b"\t", b"[]", b"{}", b"${oc.env:HOME}", b"!!python/object:os.system", b"\xff\xff\xff\x7f", b"\0\0\0\0",
+]  # fmt: skip
+
+VALUES = """
+    1 -1 0 1.5 null true abc [] {} [1,2] {a:1} nan inf 1e999 '' 'a\\ b' ${seed} ${nowhere} ${oc.env:HOME} ${.x} ??? a,b
+    range(0,3) choice(a,b) interval(0,1) glob(*) [a } ' \\ é 99999999999999999999 1_000 - ~ {_target_:os.system}
+    {_target_:hms.loss.VoteWeightedKl} [null] [[1]] int(3) a=b a:b none tiny stft [stft,wavenet] simulated ../x @x
+    hms.model.Model ${extractor} ${oc.create:{a:1}} * shuffle(1,2) extend_list(1)
+""".split()
+
+COMMANDS = {
+    "train": ("hms.train", "Train"),
+    "predict": ("hms.predict", "Predict"),
+    "ensemble": ("hms.ensemble.__main__", "Ensemble"),
+    "evaluate": ("hms.evaluate", "Evaluate"),
+}
+
+
+def times(few: int) -> int:
+    return COUNT or few
+
+
+def spoilt(rng: random.Random, whole: bytes, first: int | None = None) -> bytes:
+    """Some bytes changed, gone, doubled, or junk between them; most of them among the `first`, or at the end."""
+    data = bytearray(whole)
+    for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
+        reach = first if first and rng.random() < 0.7 else len(data)
+        at = rng.randrange(max(1, min(reach, len(data))))
+        if rng.random() < 0.2:
+            at = max(0, len(data) - rng.randrange(1, 2000))
+        match rng.randrange(7):
+            case 0:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case 1:
+                data[at : at + 1] = bytes([data[at] ^ 1 << rng.randrange(8)]) if data else b""
+            case 2:
+                data[at:at] = rng.choice(WORDS)
+            case 3:
+                del data[at : at + rng.choice([1, 2, 8, 100])]
+            case 4:
+                data = data[:at]
+            case 5:
+                data[at:at] = data[at : at + rng.choice([1, 16, 200])]
+            case 6:
+                word = rng.choice(WORDS)
+                data[at : at + len(word)] = word
+    return bytes(data)
+
+
+def spoilt_json(rng: random.Random, whole: Any) -> Any:
+    """The same, one value of it exchanged for another."""
+    if isinstance(whole, dict | list) and whole and rng.random() < 0.8:
+        keys = list(whole) if isinstance(whole, dict) else list(range(len(whole)))
+        key = rng.choice(keys)
+        changed = whole.copy()
+        changed[key] = spoilt_json(rng, whole[key])
+        if rng.random() < 0.1:
+            del changed[key]
+        return changed
+    return rng.choice([None, 1, -1, 0, "x", [], {}, float("nan"), float("inf"), [1], True, 1e308, "linear", [[1.0]]])
+
+
+def want_an_answer(read: Callable[[], Any], use: Callable[[Any], None] = lambda _: None) -> None:
+    """Call `read`, which may refuse what it is given, in words; what it gives, `use` may not find wrong."""
+    with suppress(UserError):
+        use(read())
+
+
+def numbers(table: pl.DataFrame) -> None:
+    assert table.drop("fold", strict=False).null_count().sum_horizontal().item() == 0
+    for column in table.select(pl.col(pl.Float32, pl.Float64)):
+        assert column.is_finite().all()
+
+
+def no_infinity(found: np.ndarray) -> None:
+    assert not np.isinf(found).any()
+
+
+def test_spoilt_tables(corpus: Path, tmp_path: Path):
+    rng, path = random.Random(0), tmp_path / "table.csv"
+    train = b"\n".join((corpus / "train.csv").read_bytes().split(b"\n")[:8])
+    kinds = [(read_labels, train), (read_test, (corpus / "test.csv").read_bytes())]
+    kinds.append((read_submission, (corpus / "sample_submission.csv").read_bytes()))
+    for _ in range(times(60)):
+        for read, whole in kinds:
+            data = spoilt(rng, whole)
+            path.write_bytes(rng.choice([data, data.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + data]))
+            want_an_answer(lambda read=read: read(path), numbers)
+
+
+def test_spoilt_signals(corpus: Path, tmp_path: Path):
+    rng, path = random.Random(1), tmp_path / "signal.parquet"
+    for folder, read in (("train_eegs", read_eeg), ("train_spectrograms", read_spectrogram)):
+        frame = pl.read_parquet(next((corpus / folder).glob("*.parquet")))[:200]
+        frame.write_parquet(path)
+        whole = path.read_bytes()
+        for _ in range(times(30)):
+            path.write_bytes(spoilt(rng, whole))
+            want_an_answer(lambda read=read: read(path), no_infinity)
+        for kind in (pl.String, pl.Int8, pl.Boolean, pl.List(pl.Float32), pl.Struct({"a": pl.Float32})):
+            frame.with_columns(pl.lit(None, kind).alias(frame.columns[3])).write_parquet(path)
+            with pytest.raises(UserError, match=rf"column '{frame.columns[3]}': want floating-point numbers"):
+                read(path)
+
+
+@pytest.fixture
+def oof(tmp_path: Path) -> pl.DataFrame:
+    rows = pl.DataFrame({name: range(1, 9) for name in (*TABLE[:3], *VOTE_COLUMNS)})
+    fold = tmp_path / "run-0" / "fold0_seed0"
+    fold.mkdir(parents=True)
+    (fold / "scores.json").write_text("{}")
+    return predictions(rows, 0, np.full((8, len(CLASSES)), 1 / 6))
+
+
+def test_spoilt_predictions(oof: pl.DataFrame, tmp_path: Path):
+    rng, path = random.Random(2), tmp_path / "run-0" / "fold0_seed0" / "oof.parquet"
+    oof.write_parquet(path)
+    whole = path.read_bytes()
+    for _ in range(times(60)):
+        path.write_bytes(spoilt(rng, whole))
+        want_an_answer(lambda: read_predictions(path), numbers)
+        name = rng.choice(oof.columns)
+        value: Any = rng.choice(["a", 1.5, float("nan"), float("inf"), -1, 2**62, True, None, [1]])
+        changed = [oof.drop(name), oof.rename({name: "x"}), pl.concat([oof, oof]), oof.clear()]
+        rng.choice([*changed, *[oof.with_columns(pl.lit(value).alias(name))] * 4]).write_parquet(path)
+        want_an_answer(lambda: read_members([tmp_path / "run-0"], [], None, 1), lambda found: numbers(found.rows))
+
+
+def test_spoilt_predictions_of_others(corpus: Path, tmp_path: Path):
+    rng, path = random.Random(3), tmp_path / "oof.csv"
+    keys = read_labels(corpus / "train.csv").select("eeg_id", "eeg_sub_id", *VOTE_COLUMNS)[:5]
+    whole = keys.with_columns(pl.lit(1 / 6).alias(f"{name}_prediction") for name in CLASSES).write_csv().encode()
+    for _ in range(times(60)):
+        path.write_bytes(spoilt(rng, whole))
+        want_an_answer(lambda: read_members([], [path], corpus / "train.csv", 1), lambda found: numbers(found.rows))
+
+
+def test_spoilt_ensembles_and_records(tmp_path: Path):
+    rng, path = random.Random(4), tmp_path / "ensemble.json"
+    shares = dict.fromkeys(CLASSES, 1 / 6)
+    prior = {"source": shares, "target": shares, "strength": 1.0}
+    calibration = {"temperature": 1.0, "bias": dict.fromkeys(CLASSES, 0.0)}
+    held = {"members": ["a", "b"], "weights": [0.5, 0.5], "mixing": "linear"}
+    held |= {"calibration": calibration, "prior": prior}
+
+    def use(found: Any) -> None:
+        names, mixture = found
+        mixed = mixture(np.full((len(names), 2, len(CLASSES)), 1 / 6))
+        np.testing.assert_allclose(mixed.sum(axis=1), 1)
+
+    for _ in range(times(150)):
+        text = json.dumps(spoilt_json(rng, held)).encode()
+        path.write_bytes(text if rng.random() < 0.7 else spoilt(rng, text))
+        want_an_answer(lambda: read_ensemble(path), use)
+        want_an_answer(lambda: read_json(path, "members"))
+        (tmp_path / "config.yaml").write_bytes(path.read_bytes())
+        want_an_answer(lambda: read_config(tmp_path))
+
+
+def test_spoilt_recordings(tmp_path: Path):
+    rng, whole_path = random.Random(5), tmp_path / "whole.edf"
+    signals = 30 * np.random.default_rng(0).normal(size=(len(SCALP), 5 * 64))
+    whole = write_edf(whole_path, signals, SCALP, sfreq_hz=64, starts_s=range(5)).read_bytes()
+    head, path = 256 * (len(SCALP) + 2), tmp_path / "spoilt.edf"
+
+    def use(recording: Any) -> None:
+        no_infinity(recording.eeg(0, min(recording.samples, 2000)))
+
+    for _ in range(times(40)):
+        data = bytearray(spoilt(rng, whole, head))
+        if rng.random() < 0.5:  # a whole field of numbers
+            data = bytearray(whole)
+            at = rng.randrange(184, head) // 8 * 8
+            data[at : at + 8] = rng.choice(
+                [b"        ", b"-1      ", b"0       ", b"99999999", b"1e308   ", b"nan     "]
+            )
+        path.write_bytes(data)
+        want_an_answer(lambda: open_recording(path, [("Fp1", "F3"), ("C3", "O1")], None), use)
+
+
+def test_spoilt_command_lines():
+    rng = random.Random(6)
+    keys: dict[str, list[str]] = {}
+    for name in COMMANDS:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            keys[name] = [*_keys(OmegaConf.to_container(compose(name)))]
+        keys[name] += ["hydra.run.dir", "new.key", "+x", "~seed", "++seed", "@", "seed@x", "data@foo", "hydra/launcher"]
+    for _ in range(times(15)):
+        name = rng.choice(["train", "train", *COMMANDS])
+        words = [f"{rng.choice(keys[name])}={rng.choice(VALUES)}" for _ in range(rng.choice([1, 1, 2]))]
+        if rng.random() < 0.2:
+            words[0] = words[0].replace("=", rng.choice(["", "==", "=="]))
+        words += ["-m"] * rng.choice([0, 0, 1])
+        want_an_answer(lambda name=name, words=words: _configs(name, words))
+
+
+def test_a_value_that_is_no_mapping_is_named():
+    with pytest.raises(UserError, match="prior: want a mapping, got 3"):
+        _configs("ensemble", ["prior=3"])
+
+
+def _keys(node: Any, above: str = "") -> Any:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{above}{key}"
+            yield from _keys(value, f"{above}{key}.")
+
+
+def _configs(name: str, words: list[str]) -> list[Any]:
+    """The jobs of a command line as its entry point gets them."""
+    module, schema = COMMANDS[name]
+    line = CommandLine(name, CONF, words)
+    keys = getattr(importlib.import_module(module), schema)
+    found = [mistake for config in line.samples() for mistake in mistakes(config, name, keys)]
+    if lines := [*line.problems, *found]:
+        raise UserError("\n".join(lines))
+    assert line.for_hydra
+    return [OmegaConf.to_container(config, resolve=True, throw_on_missing=True) for config in line.jobs()]

@@ -1,0 +1,57 @@
+"""A loss that is no number ends a training and names its batch; one that grows is told, and noted."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from test_fit import composed, only_fold, same_weights
+
+from hms.errors import UserError
+from hms.fit import fit
+from hms.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
+
+
+def quick(corpus: Path, tmp_path: Path, *more: str) -> dict:
+    return composed(corpus, tmp_path, "extractor=stft_short", "flips=false", *more)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_names_its_batch(corpus: Path, tmp_path: Path, store: Store):
+    config = quick(corpus, tmp_path, "optimizer.lr=1e30", "epochs=2")
+    said = (
+        r"training ends: a loss of nan at step 2 \(epoch 1, learning rate 1e\+30, precision 32-true\); the label ids "
+    )
+    with pytest.raises(UserError, match=said + r"of its batch are in .*not_finite\.json; try a smaller"):
+        fit(config)
+    (file,) = (tmp_path / "runs").glob("*/*/not_finite.json")
+    about = json.loads(file.read_text())
+    assert [about[key] for key in ("step", "epoch", "learning_rate", "precision")] == [2, 0, 1e30, "32-true"]
+    known = {*store.rows["label_id"]}
+    assert {*about["label_ids"]} <= known
+    assert len(about["label_ids_before"]) == 16
+    assert {*about["label_ids_before"]} <= known - {*about["label_ids"]}
+    assert not (file.parent / "last.ckpt").exists()  # no epoch's state was kept
+
+
+def test_a_training_that_diverges_says_so_once_and_notes_the_epochs(corpus: Path, tmp_path: Path, capsys):
+    fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2"))
+    said = [line for line in capsys.readouterr().err.splitlines() if "training diverges" in line]
+    assert len(said) == 1
+    assert said[0].startswith("training diverges in epoch 1: its loss ")
+    assert said[0].endswith("that of 1/6 for each class; learning rate 1, precision 32-true may be to blame")
+    run = only_fold(tmp_path / "runs")
+    assert json.loads((run / "scores.json").read_text())["diverged_epochs"] == [0, 1]
+    rates = pl.read_csv(run / "metrics.csv")["learning_rate"]
+    assert rates.to_list() == pytest.approx([1, 0.5])  # that of the epoch, not of the next
+
+
+def test_deterministic_operations_train_the_same_model_on_a_cpu(corpus: Path, tmp_path: Path, capsys):
+    for name in ("false", "true"):
+        words = [f"++trainer.deterministic={name}", "epochs=1", f"runs={tmp_path / name}"]
+        fit(quick(corpus, tmp_path, *words))
+    torch.use_deterministic_algorithms(False)
+    assert same_weights(only_fold(tmp_path / "false"), only_fold(tmp_path / "true"))
+    assert "training diverges" not in capsys.readouterr().err
