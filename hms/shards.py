@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from hms.console import say
 from hms.errors import UserError
-from hms.files import locked
 
 T = TypeVar("T")
 
@@ -52,6 +51,8 @@ def merged(shard: Shard, folder: Path, make: Callable[[Path], None], merge: Call
 
     Gives whether all is done; one that is not the last to end says how many are to come.
     """
+    from hms.files import locked  # slow to import; who only reads the keys of a command should not wait for it
+
     if shard.of == 1:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
