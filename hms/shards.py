@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
-from hms.atomic import locked, scratch_folder
 from hms.console import say
 from hms.errors import UserError
 
@@ -52,6 +51,8 @@ def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Calla
     The folders lie beside `whole`, which names what is made. Gives whether all is done; one that is not the last to end
     says how many are to come.
     """
+    from hms.atomic import locked, scratch_folder  # slow to import; who only reads a command's keys should not wait
+
     whole.parent.mkdir(parents=True, exist_ok=True)
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]
     own = parts[shard.number]
