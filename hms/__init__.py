@@ -9,7 +9,8 @@ The modules in an order to read them; each imports only those before it, which t
     store windows subset folds                     its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
     preprocess augmentation                        from raw electrodes to signals; random changes of both
-    backbone pool extractor fusion model           from signals to six logits
+    backbone pool wavenet_layer extractor fusion model
+                                                   from signals to six logits
     loss metric metrics_csv weighting              what is minimised, what is scored, which rows count more
     module schedule averaging                      how a model learns
     bootstrap                                      how far a figure would move with other patients
