@@ -11,6 +11,7 @@ RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
 ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
 TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
 ENSEMBLE ?=
+LETTERS ?=
 ARGS ?=
 comma := ,
 space := $(subst ,, )
@@ -73,8 +74,8 @@ picture: setup  ## report.png of this README, from the page about the newest qui
 test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
-bench: setup  ## How much EEG a core simulates in a second
-	$(BIN)/python scripts/bench_simulator.py
+bench: setup  ## What costs time, as ratios: a table and bench.json; some of it with LETTERS=ab
+	$(RUN) scripts.bench $(LETTERS)
 
 lint: setup  ## Style and types
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
 
-    errors console                                 what a mistake says, how progress is shown
+    errors console memory                          what a mistake says, how progress is shown; freed memory is kept
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
     files tables corpus stream                     a folder in the competition's layout, read and checked

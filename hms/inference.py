@@ -12,6 +12,7 @@ from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
 from hms.console import track
 from hms.errors import UserError
+from hms.memory import keep_freed
 from hms.model import Model
 from hms.store import Store
 from hms.windows import Windows
@@ -35,6 +36,7 @@ def by_model(
 
     With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
     """
+    keep_freed()
     members = [model.eval().to(device) for model in models]
     ids, found = [], []
     with torch.inference_mode():

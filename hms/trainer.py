@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from hms.batch import Batch
 from hms.build import build
 from hms.console import say
+from hms.memory import keep_freed
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
 
@@ -29,6 +30,7 @@ def train(
     loggers: list[Logger],
 ) -> Trainer:
     """Train `module` with the trainer that `node` describes; goes on from `folder`/last.ckpt where there is one."""
+    keep_freed()
     trainer = make(node, folder, callbacks, loggers)
     trainer.fit(module, learn, check, ckpt_path=_whole_checkpoint(folder))
     return trainer

@@ -78,7 +78,7 @@ class _InCache(torch.autograd.Function):
     """
 
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(
         ctx: Any,
         x: Tensor,
@@ -104,7 +104,7 @@ class _InCache(torch.autograd.Function):
         return made
 
     @staticmethod
-    @custom_bwd(device_type="cpu")
+    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mix = ctx.saved_tensors
         of_x, of_weight, of_mix = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(mix)
