@@ -6,7 +6,7 @@ The modules in an order to read them; each imports only those before it, which t
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
     files tables corpus stream                     a folder in the competition's layout, read and checked
-    store windows subset folds                     its one memory-mapped file; which rows, which patients
+    store windows resident subset folds            its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
     preprocess augmentation                        from raw electrodes to signals; random changes of both
     backbone pool wavenet_layer extractor fusion model
@@ -19,7 +19,7 @@ The modules in an order to read them; each imports only those before it, which t
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows
-    stages fit                                     the shapes of a model; a fold from first to last
+    cost stages fit                                the shapes of a model and its price; a fold from first to last
     differences results                            runs side by side
     export                                         what a bundle holds beside weights: model card, ONNX
     report timeline                                pages, tables and annotations

@@ -35,6 +35,10 @@ Part = Literal["train", "test"]
 """Of a corpus: `train` has votes, `test` is to be predicted."""
 
 
+Residence = bool | Literal["auto"]
+"""Whether a training's windows lie on its GPU, too; "auto" where they fit (`hms.resident`)."""
+
+
 @runtime_checkable
 class Folder(Protocol):
     """What a `data` option builds: a corpus in the competition's layout that can be made to exist."""
@@ -48,8 +52,8 @@ class Folder(Protocol):
 class CompetitionFolder:
     """The unpacked Kaggle download, or any folder in its layout, at `root`."""
 
-    def __init__(self, root: str):
-        self.root = Path(root)
+    def __init__(self, root: str, resident: Residence):
+        self.root, self.resident = Path(root), resident
 
     def make(self) -> None:
         """Raise DataError unless `root` is a folder."""

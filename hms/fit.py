@@ -23,6 +23,7 @@ from hms.inference import probabilities
 from hms.live import SimulatedWindows
 from hms.model import Model
 from hms.module import Classifier
+from hms.resident import nearest
 from hms.runs import is_finished, open_run, run_folder, say_what_changed, summarise
 from hms.scores import Scores, predictions, read_truth, score
 from hms.store import Store, prepared
@@ -181,7 +182,9 @@ class _Fold(NamedTuple):
         rows = build(stage["subset"]).training(self.learned_from)
         self._want(rows, "training")
         order = OneRowPerEeg(rows, self.config["seed"])
-        return self._windows(rows).loader(self.config["batch_size"], order)
+        trainer_node, resident = self.config["trainer"], self.config["data"].get("resident", "auto")
+        near = nearest(self._windows(rows), resident, trainer_node["accelerator"], trainer_node["devices"])
+        return near.loader(self.config["batch_size"], order)
 
     def _windows(self, rows: pl.DataFrame) -> Windows:
         return Windows(self.store, rows, self.model.reads_spectrogram)

@@ -93,8 +93,8 @@ class Preprocess(nn.Module):
             kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
             return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
         time, before = pairs.shape[-1], (self.lowpass_blocks.shape[-1] - 1) * _BLOCK
-        padded = F.pad(pairs, (before, -time % _BLOCK)).flatten(0, 1)
-        blocks = padded.unflatten(1, (1, -1, _BLOCK)).permute(0, 3, 1, 2)
+        padded = F.pad(pairs, (before, -time % _BLOCK))
+        blocks = padded.view(-1, 1, padded.shape[-1] // _BLOCK, _BLOCK).permute(0, 3, 1, 2)
         made = F.conv2d(blocks, self.lowpass_blocks).permute(0, 2, 3, 1)
         return made.reshape(*pairs.shape[:2], -1)[..., :time]
 
@@ -137,7 +137,7 @@ def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 b
     ago = torch.arange(_BLOCK)[:, None] - torch.arange(blocks * _BLOCK) + (blocks - 1) * _BLOCK
     padded = F.pad(response, (0, blocks * _BLOCK))
     dense = torch.where(ago >= 0, padded[ago.clamp(min=0)], 0.0)  # out, block and sample within it
-    return dense.unflatten(1, (blocks, _BLOCK)).transpose(1, 2).unsqueeze(2)
+    return dense.reshape(_BLOCK, blocks, _BLOCK).transpose(1, 2).unsqueeze(2)
 
 
 def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:

@@ -23,7 +23,7 @@ def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
     """What each letter measures; it gets a folder to write to."""
     import torch
 
-    from scripts.bench import commands, data, gpu, networks, prediction, simulator
+    from scripts.bench import commands, cost, data, gpu, networks, prediction, simulator
 
     works: dict[str, Callable[[Path], Iterator[Figure]]] = {
         "a": partial(data.store_build, pairs=5),
@@ -33,6 +33,7 @@ def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
         "e": partial(networks.wavenet, pairs=3),
         "f": partial(prediction.prediction, minutes=30),
         "g": partial(commands.start_up, times=3),
+        "m": partial(cost.estimates, times=3),
         "s": partial(simulator.simulation, count=20),
     }
     return works | ({"h": partial(gpu.on_gpu, steps=50)} if torch.cuda.is_available() else {})
