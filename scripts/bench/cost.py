@@ -43,5 +43,5 @@ def estimates(folder: Path, times: int, settings: dict[str, tuple[str, ...]] = S
         step()
         taken = min(seconds(step) for _ in range(times)) / ROWS
         estimate = step_s(*meter.computed, measured_rates(DEVICE))
-        print(name, *meter.computed, *measured_rates(DEVICE), taken)
+
         yield Figure(f"m_{name}", taken / estimate, f"{name}: a step / its estimate", "0.67-1.5")
