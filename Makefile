@@ -13,6 +13,7 @@ TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
 ENSEMBLE ?=
 KILLS ?= 20
 COUNT ?= 2000
+LETTERS ?=
 ARGS ?=
 comma := ,
 space := $(subst ,, )
@@ -87,8 +88,8 @@ test-slurm: setup  ## Sweeps on a real Slurm of two nodes on this machine; wants
 test-ray: setup  ## Sweeps on a Ray cluster of this machine
 	OMP_NUM_THREADS=1 $(RUN) pytest -m ray tests/test_ray.py
 
-bench: setup  ## How much EEG a core simulates in a second
-	$(BIN)/python scripts/bench_simulator.py
+bench: setup  ## What costs time, as ratios: a table and bench.json; some of it with LETTERS=ab
+	$(RUN) scripts.bench $(LETTERS)
 
 lint: setup  ## Style and types
 	$(BIN)/ruff check .

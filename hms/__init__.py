@@ -2,16 +2,17 @@
 
 The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
 
-    errors console interrupt                       what a mistake says, how progress is shown, how a signal ends it
+    errors console interrupt memory                what a mistake says, how progress is shown, how a signal ends it
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
     files atomic shards tables corpus stream       a folder in the competition's layout, read and checked, in parts
     processes                                      which rows of a batch each process gets, where several train
-    store windows subset folds                     its one memory-mapped file; which rows, which patients
+    store windows resident subset folds            its one memory-mapped file; which rows, which patients
     simulate live                                  simulated EEG as such a folder, or as endless windows
     metric scores                                  tables of predictions and what they score
     preprocess augmentation                        from raw electrodes to signals; random changes of both
-    backbone pool extractor fusion model           from signals to six logits
+    backbone pool wavenet_layer extractor fusion model
+                                                    from signals to six logits
     loss metrics_csv weighting                     what is minimised, which rows count more
     module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
@@ -20,7 +21,7 @@ The modules in an order to read them; each imports only those before it, which t
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows
-    stages fold fit                                the shapes of a model; a fold from first to last
+    cost stages fold fit                           the shapes of a model and its price; a fold from first to last
     differences results                            runs side by side
     export                                         what a bundle holds beside weights: model card, ONNX
     report timeline                                pages, tables and annotations

@@ -35,6 +35,10 @@ Part = Literal["train", "test"]
 """Of a corpus: `train` has votes, `test` is to be predicted."""
 
 
+Residence = bool | Literal["auto"]
+"""Whether a training's windows lie on its GPU, too; "auto" where they fit (`hms.resident`)."""
+
+
 @runtime_checkable
 class Folder(Protocol):
     """What a `data` option builds: a corpus in the competition's layout that can be made to exist."""
@@ -48,8 +52,8 @@ class Folder(Protocol):
 class CompetitionFolder:
     """The unpacked Kaggle download, or any folder in its layout, at `root`."""
 
-    def __init__(self, root: str):
-        self.root = Path(root)
+    def __init__(self, root: str, resident: Residence):
+        self.root, self.resident = Path(root), resident
 
     def make(self) -> None:
         """Raise DataError unless `root` is a folder."""
@@ -158,18 +162,20 @@ class _Reader(NamedTuple):
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset points between two rows and uses the earlier one.
-        last = rows.sort(column)[-1]
-        end_s = last[column][0] // STEP_S * STEP_S + window_s if window_s == 600 else last[column][0] + window_s
+        line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
+        end_s = start_s // STEP_S * STEP_S + window_s if window_s == 600 else start_s + window_s
         if end_s > duration_s:
             raise DataError(
-                f"{path}: want at least {end_s:g} s for {self.part}.csv line {last['line'][0]} "
-                f"({column} {last[column][0]:g} + {window_s} s), got {duration_s:g} s; another sampling rate?"
+                f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
+                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; another sampling rate?"
             )
 
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
     """µV, or µV²/Hz, as a model gets them: in half precision, and no more than that holds."""
-    return np.clip(samples, -_LARGEST, _LARGEST).astype(np.float16)
+    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or there are NaN
+        samples = np.clip(samples, -_LARGEST, _LARGEST)
+    return samples.astype(np.float16)
 
 
 def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:

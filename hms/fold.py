@@ -23,6 +23,7 @@ from hms.live import SimulatedWindows
 from hms.model import Model
 from hms.module import Classifier
 from hms.processes import Place, gathered, make_alike
+from hms.resident import nearest
 from hms.runs import open_run
 from hms.scores import Scores, predictions, score
 from hms.store import Store
@@ -159,7 +160,9 @@ class Fold(NamedTuple):
         rows = build(stage["subset"]).training(self.learned_from)
         self._want(rows, "training")
         order = OneRowPerEeg(rows, self.config["seed"])
-        return self._windows(rows).loader(self.config["batch_size"], order, self.place)
+        trainer_node, resident = self.config["trainer"], self.config["data"].get("resident", "auto")
+        near = nearest(self._windows(rows), resident, trainer_node["accelerator"], trainer_node["devices"])
+        return near.loader(self.config["batch_size"], order, self.place)
 
     def _windows(self, rows: pl.DataFrame) -> Windows:
         return Windows(self.store, rows, self.model.reads_spectrogram)

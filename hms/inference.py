@@ -13,6 +13,7 @@ from hms.batch import Batch
 from hms.console import track
 from hms.errors import UserError
 from hms.labels import CLASSES
+from hms.memory import keep_freed
 from hms.model import Model
 from hms.store import Store
 from hms.windows import Windows
@@ -38,6 +39,7 @@ def by_model(
 
     With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
     """
+    keep_freed()
     members = [model.eval().to(device) for model in models]
     ids, found = [], []
     with torch.inference_mode():

@@ -22,6 +22,7 @@ from hms.montage import Montage
 from hms.spectrogram_images import SpectrogramImages
 
 _NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
+_BLOCK = 16  # samples that a CPU filters at once: as many as its registers hold numbers
 _PADDING = 600  # samples mirrored at both ends, so that a window's end does not leak into its start
 _QUIETEST_UV = 3.0  # no window is scaled up beyond this: an isoelectric EEG stays quiet
 _MAD_TO_SD = 1.4826  # of a normal distribution
@@ -37,6 +38,7 @@ class Preprocess(nn.Module):
     """
 
     lowpass: Tensor
+    lowpass_blocks: Tensor
 
     def __init__(
         self,
@@ -65,15 +67,16 @@ class Preprocess(nn.Module):
         self.montage, self.images = montage, images
         self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
         self.register_buffer("lowpass", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
+        self.register_buffer("lowpass_blocks", _in_blocks(self.lowpass), persistent=False)
         self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
-            eeg = batch.eeg.float().nan_to_num(0.0)
+            eeg = batch.eeg.nan_to_num(0.0)
             if self.zero_phase is None:
-                pairs = self.montage(eeg.clamp(-self.clip_uv, self.clip_uv))
+                pairs = self.montage(eeg.clamp(-self.clip_uv, self.clip_uv).float())
             else:  # clipped mains would be a square wave, whose harmonics no filter takes out: clip what is left
-                pairs = self.zero_phase(self.montage(eeg)).clamp(-self.clip_uv, self.clip_uv)
+                pairs = self.zero_phase(self.montage(eeg.float())).clamp(-self.clip_uv, self.clip_uv)
             pairs = self._lowpassed(pairs)
             pairs = pairs / self._divisor_uv(pairs)
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
@@ -86,8 +89,14 @@ class Preprocess(nn.Module):
         return own if self.scale == "window" else (own * self.scale_uv).sqrt()
 
     def _lowpassed(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
-        return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
+        if pairs.device.type != "cpu":
+            kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
+            return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
+        time, before = pairs.shape[-1], (self.lowpass_blocks.shape[-1] - 1) * _BLOCK
+        padded = F.pad(pairs, (before, -time % _BLOCK))
+        blocks = padded.view(-1, 1, padded.shape[-1] // _BLOCK, _BLOCK).permute(0, 3, 1, 2)
+        made = F.conv2d(blocks, self.lowpass_blocks).permute(0, 2, 3, 1)
+        return made.reshape(*pairs.shape[:2], -1)[..., :time]
 
 
 class ZeroPhase(nn.Module):
@@ -120,6 +129,15 @@ def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:
     response = signal.sosfilt(signal.butter(order, lowpass_hz, fs=SFREQ_HZ, output="sos"), impulse)
     tail = np.abs(response)[::-1].cumsum()[::-1]
     return torch.from_numpy(response[tail > _NEGLIGIBLE].astype(np.float32))
+
+
+def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 block"]:
+    """The same filter from blocks of samples to the last of them, a dense convolution: twice as fast on a CPU."""
+    blocks = -(-(len(response) - 1) // _BLOCK) + 1
+    ago = torch.arange(_BLOCK)[:, None] - torch.arange(blocks * _BLOCK) + (blocks - 1) * _BLOCK
+    padded = F.pad(response, (0, blocks * _BLOCK))
+    dense = torch.where(ago >= 0, padded[ago.clamp(min=0)], 0.0)  # out, block and sample within it
+    return dense.reshape(_BLOCK, blocks, _BLOCK).transpose(1, 2).unsqueeze(2)
 
 
 def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:

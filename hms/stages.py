@@ -17,7 +17,9 @@ from hms.build import build
 from hms.checkpoint import without_pretrained
 from hms.console import print_table
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
+from hms.cost import NumbersMade, measured_rates, step_s
 from hms.electrodes import ELECTRODES
+from hms.inference import best_device
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -33,22 +35,14 @@ class _Seen(NamedTuple):
     """Bytes for the backward pass."""
 
 
-def show(node: dict[str, Any], batch_size: int) -> None:
+def show(node: dict[str, Any], batch_size: int, accelerator: str) -> None:
     """Build the model that a config describes, send shapes without values through it, and print its stages.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
     pass, in float32, to which weights, gradients and the optimizer's state are added.
     """
-    shapes = FakeTensorMode()
-    with FakeCopyMode(shapes):
-        model: Model = deepcopy(build(without_pretrained(node)).train())
-    meter = _Meter(model)
+    model, meter = metered(node)
     stages = {**dict(_stages(model)), "all": model}
-    for name, stage in stages.items():
-        call = "features" if isinstance(stage, Backbone) else "forward"
-        setattr(stage, call, meter.watched(getattr(stage, call), name))
-    with shapes, meter.flops, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
-        model(_windows(model.reads_spectrogram))
     table = Table(title="Stages, for one window", title_justify="left")
     table.add_column("")
     for column in ("takes", "gives", "parameters", "multiply-adds", "memory"):
@@ -64,17 +58,39 @@ def show(node: dict[str, Any], batch_size: int) -> None:
     total = batch_size * meter.seen["all"].kept + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
     print(f"A training step of {batch_size} windows keeps about {_magnitude(total)}B, {whatever}.")
+    window_s = step_s(*meter.computed, measured_rates(best_device(accelerator)))
+    thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
+    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, each to a factor of 1.5.")
 
 
-class _Meter:
+def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
+    """The model that a config describes, as shapes without values, and what was counted while windows passed it."""
+    shapes = FakeTensorMode()
+    with FakeCopyMode(shapes):
+        model: Model = deepcopy(build(without_pretrained(node)).train())
+    meter = Meter(model)
+    for name, stage in {**dict(_stages(model)), "all": model}.items():
+        call = "features" if isinstance(stage, Backbone) else "forward"
+        setattr(stage, call, meter.watched(getattr(stage, call), name))
+    with shapes, meter.flops, meter.numbers, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
+        model(_windows(model.reads_spectrogram))
+    return model, meter
+
+
+class Meter:
     """Counts what passes through the stages of a model while `_WINDOWS` windows do."""
 
     def __init__(self, model: Model):
-        self.flops = FlopCounterMode(display=False)
+        self.flops, self.numbers = FlopCounterMode(display=False), NumbersMade()
         self.seen: dict[str, _Seen] = {}
         self._storages = {p.untyped_storage()._cdata for p in model.parameters()}  # shapes have no address of data
         self._kept = 0
         self._alive: list[Tensor] = []  # or the address of one that is gone could be given to another
+
+    @property
+    def computed(self) -> tuple[float, float]:
+        """Multiply-adds of a window, and numbers made for it."""
+        return self.flops.get_total_flops() / 2 / _WINDOWS, self.numbers.count / _WINDOWS
 
     def keep(self, tensor: Tensor) -> Tensor:
         """Count what autograd keeps, once for each storage; parameters are there anyway."""

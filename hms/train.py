@@ -77,7 +77,7 @@ def main(config: dict[str, Any]) -> float | None:
     if config["show"]:
         from hms.stages import show  # torch is slow to import; a mistake in the config should not wait for it
 
-        show(config["model"], config["batch_size"])
+        show(config["model"], config["batch_size"], config["trainer"]["accelerator"])
         return None
     from hms.fit import fit
 

@@ -19,6 +19,7 @@ from hms.build import build
 from hms.checkpoint import write_checkpoint
 from hms.console import say
 from hms.errors import UserError
+from hms.memory import keep_freed
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
 
@@ -33,6 +34,7 @@ def train(
     loggers: list[Logger],
 ) -> Trainer:
     """Train `module` with the trainer that `node` describes; goes on from `folder`/last.ckpt where there is one."""
+    keep_freed()
     trainer = make(node, folder, callbacks, loggers)
     trainer.fit(module, learn, check, ckpt_path=_whole_checkpoint(folder))
     return trainer

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,33 @@ class Windows(Dataset[Batch]):
         rows = torch.as_tensor(items)
         return Batch(eeg, spectrogram, self._target[rows], self._weight[rows], self._label_id[rows])
 
-    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> DataLoader[Batch]:
+    @property
+    def nbytes(self) -> int:
+        """What all windows take."""
+        each = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
+        return len(self) * sum(each)
+
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> "Loader":
         """Batches in the sampler's order (without one: in the order of `rows`), of each the rows of one process."""
-        batches = Batches(sampler or range(len(self)), batch_size, place)
-        return DataLoader(
-            self, batch_sampler=batches, collate_fn=_as_is, pin_memory=torch.cuda.is_available()
-        )  # no workers: the gather costs less than handing a batch between processes
+        return Loader(self, Batches(sampler or range(len(self)), batch_size, place), torch.cuda.is_available())
+
+
+class Loader(DataLoader[Batch]):
+    """Batches of a dataset whose items are batches, each gathered by a thread while the one before it is used.
+
+    No worker processes: the gather costs less than handing a batch between them.
+    """
+
+    def __init__(self, dataset: Dataset[Batch], batches: Batches, pin_memory: bool = False):
+        super().__init__(dataset, batch_sampler=batches, collate_fn=_as_is, pin_memory=pin_memory)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning wants no more of it
+        batches = super().__iter__()
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                coming = thread.submit(next, batches, None)
+                yield batch
 
 
 class OneRowPerEeg(Sampler[int]):

@@ -13,7 +13,7 @@ from hms.batch import Signals
 from hms.build import build
 from hms.config import CONF
 from hms.errors import ConfigError
-from hms.extractor.wavenet import Wavenet, _mish, stack
+from hms.extractor.wavenet import Wavenet, stack
 from hms.pool import AttentionPool
 
 SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
@@ -67,18 +67,6 @@ def test_the_fast_block_computes_what_the_plain_one_does_and_so_do_its_gradients
         gradients.append([made, *torch.autograd.grad(made.square().sum(), list(network.parameters()))])
     for fast, plain in zip(*gradients, strict=True):
         torch.testing.assert_close(fast, plain)
-
-
-def test_mish_is_torchs_own_near_and_far_from_zero():
-    x = torch.linspace(-30, 30, 601, requires_grad=True)
-    values, slopes = [], []
-    for made in (_mish(x[None, None])[0, 0], F.mish(x)):
-        values.append(made)
-        slopes.append(torch.autograd.grad(made.sum(), x)[0])
-    torch.testing.assert_close(*values, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-5)
-    with torch.no_grad():
-        torch.testing.assert_close(_mish(x[None, None])[0, 0], values[0])
 
 
 def test_the_outer_taps_of_a_dilation_beyond_the_signal_get_zeros():

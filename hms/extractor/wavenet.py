@@ -7,12 +7,11 @@ sum of all layers (Han Joon Choe, "Wavenet LSTM PyTorch", ion-switching competit
 The image: time runs down; pair after pair all but the last two channels, then the last two of every pair.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from hms.backbone import Backbone
@@ -21,6 +20,7 @@ from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
+from hms.wavenet_layer import GatedLayer, pointwise
 
 _APART = 2  # channels of each pair that are stacked at the end
 
@@ -32,7 +32,8 @@ class Wavenet(nn.Module):
     2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read.
     Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), for nothing else bounds
     what an artefact of 50 SD does to the layers. A pair's token is the mean of its channels over time.
-    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass.
+    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass, which on a CPU a
+    layer does by itself, the faster way.
     """
 
     reads_spectrogram = False
@@ -115,81 +116,16 @@ class _Block(nn.Module):
     def __init__(self, channels_in: int, channels: int, layers: int, improved: bool, grad_checkpointing: bool):
         super().__init__()
         self.widen = nn.Conv1d(channels_in, channels, 1)
-        self.layers = nn.ModuleList(_Layer(channels, 2**i, gates=3 if improved else 2) for i in range(layers))
+        self.layers = nn.ModuleList(GatedLayer(channels, 2**i, gates=3 if improved else 2) for i in range(layers))
         self.improved, self.grad_checkpointing = improved, grad_checkpointing
 
     def forward(self, x: Float[Tensor, "sequence channel_in time"]) -> Float[Tensor, "sequence channel time"]:
-        start = x = _pointwise(self.widen.weight[:, :, 0], self.widen.bias, x)
+        start = x = pointwise(self.widen.weight[:, :, 0], self.widen.bias, x)
         total = start
         for layer in self.layers:
-            again = self.grad_checkpointing and self.training
-            x = checkpoint(layer, x, use_reentrant=False) if again else layer(x)
-            if self.improved:
-                x = x + start
-            else:
+            again = self.grad_checkpointing and self.training and x.device.type != "cpu"  # where it keeps little anyway
+            plus = start if self.improved else None
+            x = checkpoint(layer, x, plus, use_reentrant=False) if again else layer(x, plus)
+            if not self.improved:
                 total = total + x
         return x if self.improved else total
-
-
-class _Layer(nn.Module):
-    """A dilated convolution for each gate, the product of the gates, a 1x1 convolution.
-
-    All gates' convolutions are one, and it is a matrix product with three shifted copies of the signal, because
-    convolutions of few channels are slow. Where the dilation is beyond the signal's ends, only the middle tap meets it;
-    the others, which get zeros for gradients, stay in the weights for longer signals.
-    """
-
-    def __init__(self, channels: int, dilation: int, gates: int):
-        super().__init__()
-        self.dilation, self.gates = dilation, gates
-        self.dilated = nn.Conv1d(channels, gates * channels, 3, dilation=dilation)
-        self.mix = nn.Conv1d(channels, channels, 1)
-
-    def forward(self, x: Float[Tensor, "sequence channel time"]) -> Float[Tensor, "sequence channel time"]:
-        reach, weight = self.dilation, self.dilated.weight
-        if reach < x.shape[-1]:
-            before, after = F.pad(x[..., :-reach], (reach, 0)), F.pad(x[..., reach:], (0, reach))
-            x = torch.cat([before, x, after], dim=1)
-            weight = weight.transpose(1, 2).flatten(1)
-        else:
-            weight = weight[:, :, 1]
-        open_by, value, *scale = _pointwise(weight, self.dilated.bias, x).chunk(self.gates, dim=1)
-        gated = torch.sigmoid(open_by) * torch.tanh(value)
-        if scale:
-            gated = gated * _mish(scale[0])
-        return _pointwise(self.mix.weight[:, :, 0], self.mix.bias, gated)
-
-
-def _pointwise(
-    weight: Float[Tensor, "out channel"], bias: Tensor | None, x: Float[Tensor, "sequence channel time"]
-) -> Float[Tensor, "sequence out time"]:
-    """A 1x1 convolution."""
-    assert bias is not None
-    return torch.baddbmm(bias[:, None], weight.expand(x.shape[0], -1, -1), x)
-
-
-def _mish(x: Float[Tensor, "sequence channel time"]) -> Float[Tensor, "sequence channel time"]:
-    """x tanh(softplus(x)), which is slow in torch on a CPU."""
-    if x.device.type != "cpu":
-        return F.mish(x)
-    return _Mish.apply(x) if x.requires_grad else x * _tanh_softplus(x)
-
-
-class _Mish(torch.autograd.Function):
-    """Mish that keeps nothing but its input for the backward pass: on a CPU, fresh memory costs as much as the sums."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x * _tanh_softplus(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        level = _tanh_softplus(x)
-        return gradient * torch.addcmul(level, x * torch.sigmoid(x), 1 - level.square())
-
-
-def _tanh_softplus(x: Float[Tensor, "sequence channel time"]) -> Float[Tensor, "sequence channel time"]:
-    squared = torch.sigmoid(-x).square()  # the only exponential; torch's tanh alone takes three times as long
-    return (1 - squared) / (1 + squared)

@@ -18,6 +18,7 @@ import polars as pl
 
 from hms.atomic import locked, replacing
 from hms.console import say, track
+from hms.corpus import Residence
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.shards import Shard
@@ -48,7 +49,9 @@ class SimulatedFolder:
     `root` is where it lies; `workers` processes make it, one per core unless given, none beside this one for 1.
     """
 
-    def __init__(self, root: str, size: SizeName, seed: int = 0, workers: int | None = None):
+    def __init__(
+        self, root: str, size: SizeName, seed: int = 0, workers: int | None = None, resident: Residence = "auto"
+    ):
         if size not in SIZES:
             raise ValueError(f"size: want one of {', '.join(SIZES)}, got {size!r}")
         if seed < 0:
@@ -58,7 +61,7 @@ class SimulatedFolder:
         self.root = Path(root)
         self.size: SizeName = size
         self.seed = seed
-        self.workers = workers
+        self.workers, self.resident = workers, resident
 
     def make(self) -> None:
         """Make what is missing; nothing when the folder is complete with the same settings.

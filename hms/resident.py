@@ -1,0 +1,74 @@
+"""Windows that lie on the device they are learned from: a batch is one index there, and nothing is copied to it.
+
+The 50 s around each row take 0.4 MB: the 9,827 windows of the competition's ten-vote EEGs 3.9 GB. Where they do not
+fit, or the device is the CPU, for which the store's memory map is as near, batches are gathered from the store, the
+next one while the present one is learned from.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from hms.batch import Batch
+from hms.console import say
+from hms.corpus import Residence
+from hms.processes import ALONE, Batches, Place
+from hms.windows import Loader, Windows
+
+SHARE = 0.4
+"""Of a device's free memory that windows may take; the rest is the model's."""
+
+_AT_ONCE = 256  # windows copied to the device together
+
+
+class Resident(Dataset[Batch]):
+    """All windows on a device, in the place of `Windows`: the same batches, to the bit."""
+
+    def __init__(self, windows: Windows, device: str | torch.device):
+        self._whole = _joined([_moved(part, device) for part in _in_parts(windows)])
+
+    def __len__(self) -> int:
+        return len(self._whole.label_id)
+
+    def __getitem__(self, item: int) -> Batch:
+        return self.__getitems__([item])
+
+    def __getitems__(self, items: Sequence[int]) -> Batch:
+        """The batch of several rows."""
+        rows = torch.as_tensor(items, device=self._whole.eeg.device)
+        return Batch._make(None if part is None else part[rows] for part in self._whole)
+
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:
+        """Batches in the sampler's order (without one: in the order of the rows), of each the rows of one process."""
+        return Loader(self, Batches(sampler or range(len(self)), batch_size, place))
+
+
+def nearest(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:
+    """The windows on the GPU that a training with `trainer.accelerator` and `.devices` has, or where they are.
+
+    `resident` "auto" asks whether they fit; True does not, and False leaves them in the store.
+    """
+    if resident is False or accelerator == "cpu" or devices != 1 or not torch.cuda.is_available():
+        return windows
+    free, _ = torch.cuda.mem_get_info()
+    if resident == "auto" and windows.nbytes > SHARE * free:
+        say(
+            f"{len(windows):,} windows take {windows.nbytes / 1e9:.1f} GB, too much for the GPU: they stay in the store"
+        )
+        return windows
+    return Resident(windows, "cuda")
+
+
+def _in_parts(windows: Windows) -> Iterator[Batch]:
+    """All windows, some at a time: the store is read only as far as they reach."""
+    rows = range(len(windows))
+    return (windows.__getitems__(rows[first : first + _AT_ONCE]) for first in rows[::_AT_ONCE])
+
+
+def _moved(batch: Batch, device: str | torch.device) -> Batch:
+    return Batch._make(None if part is None else part.to(device) for part in batch)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    return Batch._make(None if parts[0] is None else torch.cat(parts) for parts in zip(*batches, strict=True))

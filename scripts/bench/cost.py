@@ -1,0 +1,47 @@
+"""(m) How long steps take beside what `show=true` says of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from hms.build import build
+from hms.cost import measured_rates, step_s
+from hms.memory import keep_freed
+from hms.stages import metered
+from scripts.bench.measure import Figure, seconds
+from scripts.bench.setting import DEVICE, batch, config
+
+ROWS = 4
+SETTINGS = {
+    "quick": ("experiment=quick",),
+    "quick_spectrogram": ("experiment=quick_spectrogram",),
+    "quick_wavenet": ("experiment=quick_wavenet",),
+    "stft_tiny": ("extractor=stft",),
+    "stft_tiny_24_pairs": ("extractor=stft", "montage=pairs24"),
+    "multitaper_tiny": ("extractor=multitaper",),
+    "raw_image_tiny": ("extractor=raw_image",),
+    "spectrogram_hgnetv2": ("extractor=spectrogram", "backbone=hgnetv2"),
+    "stft_hgnetv2": ("extractor=stft", "backbone=hgnetv2"),
+    "stft_cosine_efficientnetv2": ("extractor=stft_cosine", "backbone=efficientnetv2"),
+}
+
+
+def estimates(folder: Path, times: int, settings: dict[str, tuple[str, ...]] = SETTINGS) -> Iterator[Figure]:
+    """Measured over estimated, forward and backward of a model on raw windows, the better of `times`."""
+    keep_freed()
+    for name, overrides in settings.items():
+        more = ["backbone.pretrained=false"] * any("backbone" in one for one in overrides)
+        node = config(*overrides, *more)["model"]
+        _, meter = metered(node)
+        model = build(node).to(DEVICE).train()
+        given = batch(folder, ROWS, model.reads_spectrogram)
+
+        def step(model: torch.nn.Module = model, given: object = given) -> None:
+            model(given).float().square().mean().backward()
+
+        step()
+        taken = min(seconds(step) for _ in range(times)) / ROWS
+        estimate = step_s(*meter.computed, measured_rates(DEVICE))
+
+        yield Figure(f"m_{name}", taken / estimate, f"{name}: a step / its estimate", "0.67-1.5")

@@ -1,0 +1,121 @@
+"""(c) What an extractor adds to its backbone. (d) What a whole step adds to its networks. (e) The WaveNet."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hms.batch import Signals
+from hms.build import build
+from hms.memory import keep_freed
+from hms.model import Model
+from scripts.bench.measure import Figure, peak_mb, ratio, seconds
+from scripts.bench.setting import DEVICE, FULL, batch, config
+from scripts.plain_reference import PlainWavenet
+
+ROWS = 2  # windows of a step
+INPUTS = "wavenet,stft_cosine,spectrogram"
+
+
+def extractors(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
+    """A step, forward and backward, against the backbone's on an image of the same size."""
+    keep_freed()
+    model, signals = _model(folder, "extractor=[stft,stft_cosine,spectrogram]", *overrides)
+    for name, extractor in model.extractors.items():
+        bare = _bare(extractor, signals)
+        step = _step(lambda extractor=extractor: extractor(signals).vector)
+        what = f"{name} / its backbone on a ready image"
+        mb = peak_mb(step)
+        yield Figure(f"c_{name}_over_backbone", ratio(step, bare, pairs), what, "<= 1.10", mb)
+
+
+def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
+    """From raw electrodes to gradients, augmentation and loss included, against the sum of its bare networks."""
+    keep_freed()
+    names = f"extractor=[{INPUTS}]"
+    model, signals = _model(folder, names, *overrides)
+    raw = batch(folder, ROWS, with_spectrogram=True)
+    bare = [_bare(extractor, signals) for extractor in model.extractors.values()]
+    for network, group in _networks(model.extractors["wavenet"], signals):
+        bare.append(_step(lambda network=network, group=group: network(group)))
+    settings = config(*FULL, names, *overrides)
+    augmentations = [build(node) for node in settings["augmentation"].values()]
+    loss = build(settings["loss"])
+
+    def fused() -> Tensor:
+        given = raw
+        for augmentation in augmentations:
+            given = augmentation(given)
+        ready = model.preprocess(given)
+        return loss(model.classify(ready), ready.target, ready.weight)
+
+    step = _step(fused)
+    mb = peak_mb(step)
+    what = "whole step / its backbones and WaveNets alone"
+    yield Figure("d_step_over_networks", ratio(step, lambda: [one() for one in bare], pairs), what, "<= 1.15", mb)
+
+
+def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
+    """Forward and backward against the plain form, and against what its operations and bytes take at the least."""
+    keep_freed()
+    model, signals = _model(folder, "extractor=wavenet", *overrides)
+    ((network, group),) = _networks(model.extractors["wavenet"], signals)
+    plain = PlainWavenet(network).to(DEVICE)
+    ours, theirs = _step(lambda: network(group)), _step(lambda: plain(group))
+    ours_mb, theirs_mb = peak_mb(ours), peak_mb(theirs)
+    wanted = ">= 1.5" if DEVICE == "cpu" else ">= 4"
+    yield Figure(
+        "e_plain_over_wavenet",
+        ratio(theirs, ours, pairs),
+        "WaveNet, a convolution for each gate / ours",
+        wanted,
+        ours_mb,
+    )
+    if ours_mb and theirs_mb:
+        yield Figure("e_plain_over_wavenet_memory", theirs_mb / ours_mb, "the same, memory of a step", "", theirs_mb)
+    floor = _floor_s(network, group)
+    yield Figure(
+        "e_wavenet_over_floor", seconds(ours) / floor, "WaveNet / its operations at the rate of large products"
+    )
+
+
+def _model(folder: Path, *overrides: str) -> tuple[Model, Signals]:
+    model: Model = build(config(*FULL, *overrides)["model"]).to(DEVICE).train()
+    with torch.no_grad():
+        return model, model.preprocess(batch(folder, ROWS, model.reads_spectrogram))
+
+
+def _step(call: Callable[[], Tensor]) -> Callable[[], None]:
+    """Forward and backward; what gradients are added to is there from the second time on."""
+    return lambda: call().float().square().mean().backward()
+
+
+def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
+    """A step of the extractor's backbone alone, on the image that the extractor gave it."""
+    seen: list[Tensor] = []
+    backbone = extractor.backbone
+    whole = backbone.features
+    backbone.features = lambda image: whole(seen.append(image.detach()) or image)
+    with torch.no_grad():
+        extractor(signals)
+    backbone.features = whole
+    return _step(lambda: backbone(seen[0]))
+
+
+def _networks(extractor: Any, signals: Signals) -> Iterator[tuple[nn.Module, Tensor]]:
+    return zip(extractor.networks.values(), torch.split(signals.pairs, extractor.sizes, dim=1), strict=True)
+
+
+def _floor_s(network: nn.Module, group: Tensor) -> float:
+    """Seconds for the multiply-adds of a step, at the rate of a large matrix product."""
+    plain = PlainWavenet(network).to(DEVICE)
+    with FlopCounterMode(display=False) as counted:
+        plain(group).sum().backward()
+    side = 2048
+    one, other = (torch.randn(side, side, device=DEVICE) for _ in range(2))
+    one @ other
+    rate = 2 * side**3 / min(seconds(lambda: one @ other) for _ in range(3))
+    return counted.get_total_flops() / rate

@@ -1,0 +1,45 @@
+"""What the works of the bench need: configs, a corpus, a model, a batch."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from hms.batch import Batch
+from hms.build import build
+from hms.config import CONF
+from hms.store import Store, build_store
+from hms.windows import Windows
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+FULL = ("backbone=hgnetv2", "backbone.pretrained=false", "preprocess=original")
+"""A model at full size, from random weights."""
+
+SMALL = ("extractor.wavenet.blocks=2", "extractor.wavenet.layers=4", "extractor.wavenet.span_s=5")
+
+
+@cache
+def config(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("train", list(overrides))
+    return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+
+
+@cache
+def store(folder: Path) -> Store:
+    """The store of the tiny simulated corpus in `folder`, which is made where it is not there yet."""
+    node = config("data.size=tiny", f"data.root={folder / 'tiny'}")["data"]
+    corpus = build(node)
+    corpus.make()
+    return build_store(corpus.root, folder / "store")
+
+
+def batch(folder: Path, rows: int, with_spectrogram: bool = False) -> Batch:
+    """`rows` windows of the tiny corpus on the bench's device."""
+    windows = Windows(store(folder), store(folder).rows, with_spectrogram)
+    made = windows.__getitems__([row % len(windows) for row in range(rows)])
+    return Batch(*(None if part is None else part.to(DEVICE) for part in made))

@@ -1,0 +1,76 @@
+"""The bench compares like with like, and its own arithmetic is right."""
+
+import json
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+from material import config
+
+from hms.build import build
+from hms.cost import Rates, step_s
+from hms.store import Store
+from hms.windows import Windows
+from scripts.bench import __main__ as bench
+from scripts.bench import measure
+from scripts.bench.measure import Figure, peak_mb, ratio
+from scripts.plain_reference import PlainWavenet, PlainWindows
+
+
+def test_the_plain_batch_has_the_same_numbers_as_ours(store: Store, tmp_path: Path):
+    rows = store.rows.head(3)
+    for label_id, start in rows.select("label_id", "eeg_start").rows():
+        np.save(tmp_path / f"{label_id}.npy", store.eeg[start : start + 10_000].astype(np.float32))
+    preprocess = build(config("preprocess=original", "montage=pairs24")["preprocess"])
+    ours = preprocess(next(iter(Windows(store, rows).loader(3)))).pairs
+    plain = PlainWindows(tmp_path, rows["label_id"].to_list(), preprocess.montage.pairs, sigma=0.0)
+    torch.testing.assert_close(torch.stack([plain[i] for i in range(3)]), ours, atol=1e-4, rtol=1e-4)
+    noisy = PlainWindows(tmp_path, rows["label_id"].to_list(), preprocess.montage.pairs, sigma=0.1)[0] - plain[0]
+    assert noisy[:, 4_500:5_500].std() == pytest.approx(0.1 / 3, rel=0.1)
+
+
+def test_the_plain_wavenet_has_the_same_numbers_as_ours():
+    small = {"blocks": 3, "channels": 6, "layers": 6, "span_s": 2}
+    network = build(config("extractor=wavenet")["extractor"]["wavenet"] | small).networks["long"]
+    pairs = torch.randn(2, 3, 400)
+    plain = PlainWavenet(network)
+    torch.testing.assert_close(plain(pairs), network(pairs).flatten(0, 1), atol=1e-4, rtol=1e-4)
+    for one in (network, plain):
+        one(pairs).square().mean().backward()
+    for layer, convolution in zip(network.blocks[0].layers, plain.blocks[0].mishes, strict=True):
+        ours = layer.dilated.weight.grad.chunk(3)[2]
+        torch.testing.assert_close(convolution.weight.grad, ours, atol=1e-4, rtol=1e-4)
+
+
+def test_a_ratio_is_the_median_of_works_that_take_turns(monkeypatch):
+    turns, took = [], iter([9, 3, 8, 2, 1, 1])
+    monkeypatch.setattr(measure, "seconds", lambda work: turns.append(work()) or next(took))
+    assert ratio(lambda: "one", lambda: "other", pairs=3) == median([3, 4, 1])
+    assert turns == ["one", "other"] * 3
+
+
+def test_the_peak_is_what_a_work_held_though_it_gave_it_back():
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("wants Linux")
+    assert 60 < peak_mb(lambda: np.ones(2**23).sum()) < 90
+
+
+def test_chosen_letters_are_measured_and_written_flat(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    works = {"a": lambda folder: iter([Figure("a_one", 1.5, "one thing / another", "<= 2", 3.0)]), "b": None}
+    monkeypatch.setattr(bench, "letters", lambda: works)
+    bench.main("a")
+    assert json.loads(Path("bench.json").read_text()) == {"a_one": 1.5, "a_one_peak_mb": 3.0}
+    said = capsys.readouterr()
+    assert "(a) one thing / another" in said.out
+    assert "No GPU here" in said.out
+    with pytest.raises(SystemExit, match="letters: want some of ab, got 'xz'"):
+        bench.main("axz")
+
+
+def test_an_estimate_counts_what_is_computed_and_what_is_made():
+    rates = Rates(multiply_adds=2e9, numbers=1e9)
+    assert step_s(2e9, 0, rates) == pytest.approx(3 * 1.7)
+    assert step_s(0, 1e9, rates) == pytest.approx(3 * 0.9)
