@@ -93,9 +93,9 @@ def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> 
     """Say so when a fold was trained, or begun, by other versions than the present ones, or on an older corpus."""
     if (folder / "provenance.json").is_file():
         then, now = provenance(folder), _versions()
-        old = {name: value for name, value in then["packages"].items() if value != now["packages"].get(name)}
-        if then["commit"] != now["commit"]:
-            old["commit"] = then["commit"]
+        old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
+        if then.get("commit") != now["commit"]:
+            old["commit"] = then.get("commit")
         if old:
             said = ", ".join(f"{name} {value}" for name, value in old.items())
             say(f"{folder} comes from other versions than the present ones: {said}")
@@ -187,7 +187,7 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
 
 def provenance(folder: Path) -> dict[str, Any]:
     """What a fold's provenance.json says: `corpus`, `command`, `commit`, `python`, `packages`."""
-    return read_json(folder / "provenance.json", "corpus", "command", "commit", "python", "packages")
+    return read_json(folder / "provenance.json", "corpus")
 
 
 def _versions() -> dict[str, Any]:

@@ -52,7 +52,9 @@ def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: 
     (folder / "provenance.json").write_text(json.dumps({"corpus": corpus}))
     patient = np.repeat(np.arange(patients), 10)
     voted = np.exp(-kl * (0.5 + patient / (patients - 1)))  # from half of it to 3/2
-    table = {"label_id": 10_000 * fold + np.arange(10 * patients), "patient_id": 1000 * fold + patient}
+    label_id = 10_000 * fold + np.arange(10 * patients)
+    table = {"label_id": label_id, "eeg_id": label_id, "patient_id": 1000 * fold + patient}
+    table["fold"] = np.full(len(patient), fold)
     table |= {name: np.full(len(patient), 5 * (name == "lpd_vote")) for name in VOTE_COLUMNS}
     table |= {name: voted if name == "lpd" else (1 - voted) / 5 for name in CLASSES}
     pl.DataFrame(table).write_parquet(folder / "oof.parquet")
