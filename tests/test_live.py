@@ -54,7 +54,7 @@ def test_every_epoch_has_windows_of_its_own():
     assert drawn == [*range(15)]
     loader = SimulatedWindows(2, EVEN, 0.0, "votes", workers=0).loader(2, seed=0, with_spectrogram=False)
     (first,) = loader
-    loader.sampler.set_epoch(1)
+    loader.batch_sampler.sampler.set_epoch(1)
     (second,) = loader
     assert equal(first, rendered().__getitems__([0, 1]))
     assert equal(second, rendered().__getitems__([2, 3]))
