@@ -81,7 +81,7 @@ def test_two_processes_have_the_loss_of_one(corpus: Path, store: Store, tmp_path
 
 
 def test_a_training_starts_its_processes_and_tells_each_held_out_row_once(corpus: Path, tmp_path: Path, store: Store):
-    config = composed(corpus, tmp_path, "trainer=ddp", *TWO, "epochs=1", "batch_size=3")
+    config = composed(corpus, tmp_path, "trainer=ddp", *TWO, "epochs=1", "batch_size=3", "averaging=ema")
     kl = fit(config)
     run = only_fold(tmp_path / "runs")
     expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
