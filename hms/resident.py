@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from hms.batch import Batch
 from hms.console import say
 from hms.corpus import Residence
-from hms.windows import Loader, Windows
+from hms.windows import Loader, Windows, as_is
 
 SHARE = 0.4
 """Of a device's free memory that windows may take; the rest is the model's."""
@@ -40,7 +40,7 @@ class Resident(Dataset[Batch]):
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None) -> Loader:
         """Batches in the sampler's order (without one: in the order of the rows)."""
-        return Loader(self, batch_size, sampler=sampler)
+        return Loader(self, batch_size, sampler=sampler, collate_fn=as_is)
 
 
 def nearest(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:
