@@ -14,7 +14,7 @@ from hms.batch import Batch
 from hms.console import say
 from hms.corpus import Residence
 from hms.processes import ALONE, Batches, Place
-from hms.windows import Loader, Windows
+from hms.windows import Loader, Windows, as_is
 
 SHARE = 0.4
 """Of a device's free memory that windows may take; the rest is the model's."""
@@ -41,7 +41,7 @@ class Resident(Dataset[Batch]):
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:
         """Batches in the sampler's order (without one: in the order of the rows), of each the rows of one process."""
-        return Loader(self, Batches(sampler or range(len(self)), batch_size, place))
+        return Loader(self, batch_sampler=Batches(sampler or range(len(self)), batch_size, place), collate_fn=as_is)
 
 
 def nearest(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:

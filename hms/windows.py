@@ -57,7 +57,8 @@ class Windows(Dataset[Batch]):
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> "Loader":
         """Batches in the sampler's order (without one: in the order of `rows`), of each the rows of one process."""
-        return Loader(self, Batches(sampler or range(len(self)), batch_size, place), torch.cuda.is_available())
+        batches = Batches(sampler or range(len(self)), batch_size, place)
+        return Loader(self, batch_sampler=batches, collate_fn=as_is, pin_memory=torch.cuda.is_available())
 
 
 class Loader(DataLoader[Batch]):
@@ -65,9 +66,6 @@ class Loader(DataLoader[Batch]):
 
     No worker processes: the gather costs less than handing a batch between them.
     """
-
-    def __init__(self, dataset: Dataset[Batch], batches: Batches, pin_memory: bool = False):
-        super().__init__(dataset, batch_sampler=batches, collate_fn=_as_is, pin_memory=pin_memory)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning wants no more of it
         batches = super().__iter__()
@@ -105,5 +103,6 @@ def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.
     return np.lib.stride_tricks.as_strided(samples, shape, (samples.strides[0], *samples.strides), writeable=False)
 
 
-def _as_is(batch: Any) -> Any:
+def as_is(batch: Any) -> Any:
+    """The batch that a dataset gave, for a loader that would put one together."""
     return batch

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -288,16 +289,14 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, 
     words = ["show=true", "backbone=hgnetv2", f"runs={tmp_path}", f"stores={tmp_path}", f"data.root={tmp_path / 'x'}"]
     monkeypatch.setattr(sys, "argv", ["hms.train", *words])
     importlib.import_module("hms.train").main()
-    rows = {
-        cells[1].strip(): cells[2:]
-        for line in capsys.readouterr().out.splitlines()
-        if len(cells := line.split("│")) > 1
-    }
+    out = capsys.readouterr().out
+    rows = {cells[1].strip(): cells[2:] for line in out.splitlines() if len(cells := line.split("│")) > 1}
     assert [cell.strip() for cell in rows["preprocess"][:2]] == ["20 x 10000", "8 x 10000"]
     assert rows["backbone"][0].strip() == "1 x 384 x 818"
     parameters = [int(rows[stage][2].strip().replace(",", "")) for stage in ("stft", "fusion", "all")]
     assert parameters[0] + parameters[1] == parameters[2] > 10e6
     assert rows["all"][3].strip().endswith(" G")  # multiply-adds
+    assert re.search(r"It takes about \S+ s on this machine, 1,000 windows about \S+ min", out)
     assert list(tmp_path.iterdir()) == []
 
 
