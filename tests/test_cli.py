@@ -290,11 +290,7 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, 
     monkeypatch.setattr(sys, "argv", ["hms.train", *words])
     importlib.import_module("hms.train").main()
     out = capsys.readouterr().out
-    rows = {
-        cells[1].strip(): cells[2:]
-        for line in out.splitlines()
-        if len(cells := line.split("│")) > 1
-    }
+    rows = {cells[1].strip(): cells[2:] for line in out.splitlines() if len(cells := line.split("│")) > 1}
     assert [cell.strip() for cell in rows["preprocess"][:2]] == ["20 x 10000", "8 x 10000"]
     assert rows["backbone"][0].strip() == "1 x 384 x 818"
     parameters = [int(rows[stage][2].strip().replace(",", "")) for stage in ("stft", "fusion", "all")]
