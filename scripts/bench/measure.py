@@ -60,11 +60,12 @@ def peak_mb(work: Work) -> float | None:
         Path("/proc/self/clear_refs").write_text("5")  # the kernel counts the peak anew
     except OSError:
         return None
-    before_kb = _status_kb("VmRSS")
+    before_kb = status_kb("VmRSS")
     work()
-    return (_status_kb("VmHWM") - before_kb) / 2**10
+    return (status_kb("VmHWM") - before_kb) / 2**10
 
 
-def _status_kb(name: str) -> int:
+def status_kb(name: str) -> int:
+    """A line of what Linux says of this process, such as VmRSS, its memory now, or VmHWM, the most of it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
