@@ -17,7 +17,7 @@ The modules in an order to read them; each imports only those before it, which t
     module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
     source signature check overrides config build  from words and YAML files to objects, or to mistakes
-    bundle checkpoint trainer runs                 the folder of one trained fold and what is in it
+    bundle checkpoint trainer versions runs        the folder of one trained fold and what is in it
     ensemble predictors inference submission       trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows

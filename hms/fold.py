@@ -160,7 +160,7 @@ class Fold(NamedTuple):
         rows = build(stage["subset"]).training(self.learned_from)
         self._want(rows, "training")
         order = OneRowPerEeg(rows, self.config["seed"])
-        trainer_node, resident = self.config["trainer"], self.config["data"].get("resident", "auto")
+        trainer_node, resident = self.config["trainer"], self.config["data"]["resident"]
         near = nearest(self._windows(rows), resident, trainer_node["accelerator"], trainer_node["devices"])
         return near.loader(self.config["batch_size"], order, self.place)
 

@@ -18,10 +18,7 @@ import glob
 import hashlib
 import json
 import math
-import shutil
-import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +32,10 @@ from hms.errors import DataError, UserError, first_line
 from hms.files import read_json
 from hms.scores import read_predictions, score, show
 from hms.simulate.corpus import FORMAT
+from hms.versions import versions
 
 _NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
-_PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +81,7 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-    about = {"corpus": fingerprint, "command": [word.removeprefix("++") for word in sys.argv], **_versions()}
+    about = {"corpus": fingerprint, "command": [word.removeprefix("++") for word in sys.argv], **versions()}
     with replacing(folder / "provenance.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1))
 
@@ -92,7 +89,7 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
 def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Say so when a fold was trained, or begun, by other versions than the present ones, or on an older corpus."""
     if (folder / "provenance.json").is_file():
-        then, now = provenance(folder), _versions()
+        then, now = provenance(folder), versions()
         old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
         if then.get("commit") != now["commit"]:
             old["commit"] = then.get("commit")
@@ -188,23 +185,3 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
 def provenance(folder: Path) -> dict[str, Any]:
     """What a fold's provenance.json says: `corpus`, `command`, `commit`, `python`, `packages`."""
     return read_json(folder / "provenance.json", "corpus")
-
-
-def _versions() -> dict[str, Any]:
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
-
-
-def _commit() -> str | None:
-    """The checkout's commit, with `+` when files differ from it; None outside a checkout, and without git."""
-    root = Path(__file__).parents[1]
-    if not (root / ".git").exists() or not shutil.which("git"):  # installed, it may lie within a checkout of others
-        return None
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or None

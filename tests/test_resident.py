@@ -18,7 +18,7 @@ def test_resident_windows_give_the_same_batches_to_the_bit(store: Store, with_sp
     loaders = [one.loader(3, OneRowPerEeg(store.rows, 0)) for one in (windows, Resident(windows, "cpu"))]
     for epoch in range(2):
         for loader in loaders:
-            loader.sampler.set_epoch(epoch)
+            loader.batch_sampler.sampler.set_epoch(epoch)
         both = [*zip(*loaders, strict=True)]
         assert len(both) == len(loaders[0])
         assert all(equal(one, other) for one, other in both)

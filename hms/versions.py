@@ -1,0 +1,31 @@
+"""What a run was made with: the checkout's commit and the versions of what computes."""
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
+
+
+def versions() -> dict[str, Any]:
+    """Commit, Python and packages, for a run's provenance.json."""
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `+` when files differ from it; None outside a checkout, and without git."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists() or not shutil.which("git"):  # installed, it may lie within a checkout of others
+        return None
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or None
