@@ -1,6 +1,7 @@
 """The bench compares like with like, and its own arithmetic is right."""
 
 import json
+import mmap
 from pathlib import Path
 from statistics import median
 
@@ -54,7 +55,8 @@ def test_a_ratio_is_the_median_of_works_that_take_turns(monkeypatch):
 def test_the_peak_is_what_a_work_held_though_it_gave_it_back():
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("wants Linux")
-    assert 60 < peak_mb(lambda: np.ones(2**23).sum()) < 90
+    # Memory straight from the system: an array may lie in what this process has kept.
+    assert 60 < peak_mb(lambda: np.frombuffer(mmap.mmap(-1, 2**26), np.uint8).fill(1)) < 90
 
 
 def test_chosen_letters_are_measured_and_written_flat(tmp_path: Path, monkeypatch, capsys):

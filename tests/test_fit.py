@@ -125,7 +125,7 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
     method = {"_target_": "hms.module.Classifier.load_from_checkpoint", "checkpoint_path": "evil.pt"}
     made = {"_target_": "hms.loss.VoteWeightedKl", "joint": "${oc.create:{_target_:torch.load,f:evil.pt}}"}
-    for model in (loader, method, made, {"_target_": "hms.runs.subprocess.run", "args": ["true"]}):
+    for model in (loader, method, made, {"_target_": "hms.versions.subprocess.run", "args": ["true"]}):
         torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
         with pytest.raises(ConfigError, match=r"want (a name that starts with|a class or a function|plain values)"):
             load_model(tmp_path)

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from lightning import LightningModule, Trainer
+from lightning import LightningModule
 
+from hms.batch import Batch
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.files import read_json
@@ -17,6 +18,7 @@ from hms.guard import LossGuard
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.runs import read_config
 from hms.scores import TABLE, predictions, read_predictions
+from hms.trainer import make
 
 
 def table() -> pl.DataFrame:
@@ -84,11 +86,9 @@ def test_json_and_configs_that_are_none_are_named(tmp_path: Path):
 def test_weights_that_are_no_number_are_not_kept(tmp_path: Path):
     module, guard = LightningModule(), LossGuard(tmp_path / "not_finite.json")
     module.weight = torch.nn.Parameter(torch.tensor([1.0, torch.nan]))
-    trainer = Trainer(logger=False, accelerator="cpu", enable_progress_bar=False, enable_checkpointing=False)
+    trainer = make({"_target_": "lightning.Trainer", "accelerator": "cpu"})
     trainer.strategy.optimizers = [torch.optim.SGD([module.weight], lr=0.5)]
     guard.on_train_epoch_start(trainer, module)
-    from hms.batch import Batch
-
     batch = Batch(torch.zeros(1), None, torch.zeros(1), torch.zeros(1), torch.tensor([7]))
     guard.on_train_batch_end(trainer, module, {"loss": torch.ones(()), "uniform_loss": torch.ones(())}, batch, 0)
     with pytest.raises(UserError, match=r"training ends: a weight that is no number at step 0 \(epoch 1, "):
