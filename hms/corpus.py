@@ -100,7 +100,8 @@ def fingerprint(root: Path) -> str:
         for kind in ("train_eegs", "train_spectrograms"):
             if (root / kind).is_dir():
                 with os.scandir(root / kind) as entries:
-                    sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in entries)
+                    named = [e for e in entries if not e.name.startswith(".")]  # the others are being written
+                    sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in named)
                 digest.update(repr(sizes).encode())
     except OSError as error:
         raise DataError(f"{root}: cannot be read ({error})") from None

@@ -63,8 +63,8 @@ class Fold(NamedTuple):
 
     def want_rows(self) -> None:
         """Raise UserError where there is nothing to learn from, or to validate on."""
-        for stage in self.stages:
-            self._learning(stage)
+        for stage in () if self.config["live"] else self.stages:
+            self._want(self._rows(stage), "training")
         if self.config["fold"] != "all":
             self._want(self.validation, "validation")
 
@@ -96,7 +96,6 @@ class Fold(NamedTuple):
     def train(self) -> tuple[torch.device, list[int]]:
         """Run the stages, going on where an earlier attempt was interrupted; the device it was done on, and the epochs
         of the last stage that diverged."""
-        learn = [self._learning(stage) for stage in self.stages]
         check = None
         if self.config["fold"] != "all":
             check = self._windows(self.validation).loader(self.config["batch_size"], place=self.place)
@@ -105,11 +104,12 @@ class Fold(NamedTuple):
         loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
         try:
             if self.config["pretrain"]:
-                self._pretrain(learn[0], check)
+                self._pretrain(check)
             stage = classifier(self.config, self.config, self.model)
+            learn = self._learning(self.config)
             guard = LossGuard(self.run / "not_finite.json")
             callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
-            done = trainer.train(stage, self.config["trainer"], self.run, learn[-1], check, callbacks, loggers)
+            done = trainer.train(stage, self.config["trainer"], self.run, learn, check, callbacks, loggers)
         finally:
             trainer.finish(loggers)
         device: torch.device = done.strategy.root_device
@@ -137,7 +137,7 @@ class Fold(NamedTuple):
                 table.write_parquet(temporary)
         return score(oof, truth)
 
-    def _pretrain(self, learn: DataLoader[Batch], check: DataLoader[Batch] | None) -> None:
+    def _pretrain(self, check: DataLoader[Batch] | None) -> None:
         """The first of two stages; its weights are kept until the second has ended."""
         stage, folder = self.config["pretrain"], self.run / "pretrain"
         weights = folder / "weights.ckpt"
@@ -145,7 +145,8 @@ class Fold(NamedTuple):
             folder.mkdir(parents=True, exist_ok=True)
             guard = LossGuard(folder / "not_finite.json")
             node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
-            done = trainer.train(classifier(self.config, stage, self.model), node, folder, learn, check, [guard], [])
+            learn, module = self._learning(stage), classifier(self.config, stage, self.model)
+            done = trainer.train(module, node, folder, learn, check, [guard], [])
             if self.place.rank == 0:
                 write_checkpoint(weights, self.model.state_dict())
             done.strategy.barrier()
@@ -157,12 +158,15 @@ class Fold(NamedTuple):
             live: SimulatedWindows = build(node)
             seed, reads = self.config["seed"], self.model.reads_spectrogram
             return live.loader(self.config["batch_size"], seed, reads, self.place)
-        rows = build(stage["subset"]).training(self.learned_from)
-        self._want(rows, "training")
+        rows = self._rows(stage)
         order = OneRowPerEeg(rows, self.config["seed"])
         trainer_node, resident = self.config["trainer"], self.config["data"]["resident"]
         near = nearest(self._windows(rows), resident, trainer_node["accelerator"], trainer_node["devices"])
         return near.loader(self.config["batch_size"], order, self.place)
+
+    def _rows(self, stage: dict[str, Any]) -> pl.DataFrame:
+        rows: pl.DataFrame = build(stage["subset"]).training(self.learned_from)
+        return rows
 
     def _windows(self, rows: pl.DataFrame) -> Windows:
         return Windows(self.store, rows, self.model.reads_spectrogram)

@@ -5,6 +5,7 @@ an epoch is kept, so that no training goes on from weights that are none.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,10 +63,13 @@ class LossGuard(Callback):
         self._look(trainer)
         if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
             self._end(trainer, len(self._steps) - 1, "a weight that is no number")
-        loss = torch.stack([step.loss for step in self._steps]).mean()
-        uniform = torch.stack([step.uniform_loss for step in self._steps]).mean()
+        # Lightning gives the loss divided by the batches whose gradients it adds up.
+        own = torch.stack(
+            [torch.stack([step.loss * trainer.accumulate_grad_batches, step.uniform_loss]) for step in self._steps]
+        )
+        loss, uniform = trainer.strategy.reduce(own.mean(dim=0), reduce_op="mean")
         if loss > _WORSE * uniform:
-            if not self.diverged:
+            if not self.diverged and trainer.is_global_zero:
                 say(
                     f"training diverges in epoch {trainer.current_epoch + 1}: its loss {loss:.3g} is far above "
                     f"{uniform:.3g}, that of 1/6 for each class; {_in_words(self._how)} may be to blame"
@@ -80,10 +84,12 @@ class LossGuard(Callback):
 
     def _look(self, trainer: Trainer) -> None:
         new = self._steps[self._seen :]
-        if new:
-            for i, loss in enumerate(torch.stack([step.loss for step in new]).tolist(), self._seen):
-                if not abs(loss) < float("inf"):
-                    self._end(trainer, i, f"a loss of {loss}")
+        losses = torch.stack([step.loss for step in new]).tolist() if new else []
+        bad = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        if not trainer.strategy.reduce_boolean_decision(bad is None):  # all processes end together
+            if bad is None:
+                raise UserError("training ends: another process met a loss that is no number")
+            self._end(trainer, self._seen + bad, f"a loss of {losses[bad]}")
         self._seen = len(self._steps)
 
     def _end(self, trainer: Trainer, which: int, what: str) -> None:

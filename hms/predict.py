@@ -82,7 +82,7 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
             raise DataError(f"{folder.root}: no file can be used")
         write_submission(out, folder.root, filled)
 
-    if merged(shard, out.with_name(f"{out.name}.{_digest(config, predictors)}"), make, merge):
+    if merged(shard, out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}"), make, merge):
         print(f"{out}: {len(rows):,} rows, by {predictors.name}")
 
 
@@ -176,12 +176,14 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
         raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
 
 
-def _digest(config: dict[str, Any], predictors: "Predictors") -> str:
-    """What decides a submission, so that shards of two are never mixed: settings, models, and the rows asked for."""
+def _digest(config: dict[str, Any], predictors: "Predictors", root: Path) -> str:
+    """What decides a submission, so that shards of two are never mixed: settings, models, and the files to predict."""
     told = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
-    models = [fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
-    times = [(str(path), path.stat().st_mtime_ns) for path in models if path.exists()]  # a bundle is read-only
-    return hashlib.blake2b(json.dumps([told, times], sort_keys=True).encode(), digest_size=4).hexdigest()
+    read = [fold if fold.is_file() else fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
+    read += [Path(config["ensemble"] or ".") / "ensemble.json", root / "test.csv"]
+    read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
+    found = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]
+    return hashlib.blake2b(json.dumps([told, found], sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _want_ranges(config: dict[str, Any]) -> None:

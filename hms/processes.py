@@ -5,6 +5,8 @@ and so on. Where a batch does not divide evenly, some rows come twice, so that a
 waits for another; `own` says how many count.
 """
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from typing import Any, NamedTuple, TypeVar
@@ -12,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler
+
+from hms.errors import ConfigError, DataError, UserError
 
 T = TypeVar("T")
 
@@ -65,18 +69,34 @@ def whole_of(part: Tensor, place: Place, rows: int) -> Tensor:
 
 
 def in_all(job: Callable[[T], float], given: T, count: int) -> float:
-    """Call `job(given)` in `count` new processes on this machine that find each other; what the first of them gave."""
+    """Call `job(given)` in `count` new processes on this machine that find each other; what the first of them gave.
+
+    A mistake that one of them tells is told here. A signal is for this process, which ends them.
+    """
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     launch = LaunchConfig(1, 1, count, rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost",
                           run_id="hms", max_restarts=0, start_method="spawn")  # fmt: skip
-    given_by: dict[int, float] = elastic_launch(launch, _with_few_threads)(job, given, count)
+    # torch would take all signals, and raise an Exception for them, which a sweep takes for one job's mistake.
+    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = "SIGQUIT"
+    try:
+        given_by: dict[int, float] = elastic_launch(launch, _with_few_threads)(job, given, count)
+    except ChildFailedError as failed:
+        name, _, what = str(failed.get_first_failure()[1].message).partition(": ")
+        if name in (UserError.__name__, DataError.__name__, ConfigError.__name__):
+            raise UserError(what) from None
+        raise
     return given_by[0]
 
 
 def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
+    from torch.distributed.elastic.multiprocessing.errors import record
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    return job(given)
+    done: float = record(job)(given)  # type: ignore[assignment]  # nothing fails here without raising
+    return done
 
 
 def make_alike(model: nn.Module) -> None:

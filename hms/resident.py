@@ -51,6 +51,7 @@ def nearest(windows: Windows, resident: Residence, accelerator: str, devices: ob
     """
     if resident is False or accelerator == "cpu" or devices != 1 or not torch.cuda.is_available():
         return windows
+    torch.cuda.empty_cache()  # what an earlier stage's windows took
     free, _ = torch.cuda.mem_get_info()
     if resident == "auto" and windows.nbytes > SHARE * free:
         say(

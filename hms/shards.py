@@ -66,7 +66,9 @@ def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Calla
             if lacking := sum(not part.is_dir() for part in parts):
                 say(f"shard {shard.number} of {shard.of} is made; {lacking} to come")
                 return False
-            merge(parts)
-            for part in parts:
-                shutil.rmtree(part)
+            try:
+                merge(parts)
+            finally:  # what cannot be merged is to be made anew
+                for part in parts:
+                    shutil.rmtree(part)
     return True

@@ -106,6 +106,8 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
     Raises DataError as `build_store`, for the files of this shard.
     """
     if path.is_dir():
+        for part in path.parent.glob(f".{path.name}.*of{shard.of}"):  # of a merge that was killed
+            shutil.rmtree(part, ignore_errors=True)
         return True
     identity, labels = fingerprint(root), read_labels(root / "train.csv")
     own = labels.filter(

@@ -90,6 +90,8 @@ def further(trainer: Trainer) -> int:
         raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
     environment = strategy.cluster_environment
     there = environment is not None and environment.creates_processes_externally  # by torchrun or srun
+    if trainer.num_nodes > 1 and not there:
+        raise UserError("trainer.num_nodes: want 1, or processes that torchrun or srun starts on every node")
     return trainer.num_devices if trainer.num_devices > 1 and not there else 0
 
 

@@ -56,7 +56,11 @@ class RayLauncher(Launcher):
         except ImportError:
             raise CompactHydraException("launcher: ray is not installed: pip install 'hms[ray]'") from None
         setup_globals()
-        ray.init(self.address, include_dashboard=False, logging_level="warning")
+        try:
+            ray.init(self.address, include_dashboard=False, logging_level="warning")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            said = str(error).strip().partition("\n")[0]
+            raise CompactHydraException(f"hydra.launcher.address={self.address}: {said}") from None
         try:
             task = ray.remote(**self._resources(ray.nodes()), max_retries=self.max_retries)(_run)
             state = Singleton.get_state()

@@ -19,7 +19,7 @@ import polars as pl
 from hms.atomic import locked, replacing
 from hms.console import say, track
 from hms.corpus import Residence
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.shards import Shard
 from hms.simulate.plan import RecordingPlan, Size, make_plan
@@ -91,7 +91,11 @@ class SimulatedFolder:
                 shutil.rmtree(self.root / _WORK, ignore_errors=True)
                 return True
             self._make_folders()
-        self._record(plans[shard.number :: shard.of])
+        try:
+            self._record(plans[shard.number :: shard.of])
+        except UserError:
+            if not last.exists():  # or the whole was made meanwhile, and the folder of parts is gone
+                raise
         with locked(self.root, waiting):
             if not last.exists():
                 if lacking := sum(not _rows_path(self.root, plan).exists() for plan in plans):

@@ -15,7 +15,7 @@ import atexit, runpy, sys
 from scripts.bench.measure import status_kb
 atexit.register(lambda: print(status_kb("VmHWM")))
 sys.argv[0] = "hms.train"
-runpy.run_module("hms.train", run_name="__main__")
+runpy.run_module("hms.train", run_name="__main__", alter_sys=True)
 """
 
 
@@ -38,5 +38,7 @@ def _run(words: list[str]) -> tuple[float, float]:
     """Seconds of a training command, and the most memory in MB that it held; it tells that itself, on Linux."""
     begun = perf_counter()
     command = [sys.executable, "-c", _TELLING, *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "Traceback" in done.stderr or not done.stdout.strip():
+        sys.exit(done.stderr)
     return perf_counter() - begun, int(done.stdout.rsplit(maxsplit=1)[-1]) / 2**10

@@ -1,5 +1,6 @@
 """Times and memory on a shared machine: ratios of two works that take turns, and the most that one of them held."""
 
+import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,8 @@ def peak_mb(work: Work) -> float | None:
         before = torch.cuda.memory_allocated()
         work()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
+    if hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)  # what the process has kept of earlier works would be used first
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the kernel counts the peak anew
     except OSError:
