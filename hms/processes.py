@@ -5,7 +5,8 @@ and so on. Where a batch does not divide evenly, some rows come twice, so that a
 waits for another; `own` says how many count.
 """
 
-import os
+import logging
+import re
 import signal
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
-from hms.errors import ConfigError, DataError, UserError
+from hms.errors import UserError
 
 T = TypeVar("T")
 
@@ -71,32 +72,38 @@ def whole_of(part: Tensor, place: Place, rows: int) -> Tensor:
 def in_all(job: Callable[[T], float], given: T, count: int) -> float:
     """Call `job(given)` in `count` new processes on this machine that find each other; what the first of them gave.
 
-    A mistake that one of them tells is told here. A signal is for this process, which ends them.
+    A mistake that one of them tells is told here, and a signal ends them all.
     """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     launch = LaunchConfig(1, 1, count, rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost",
                           run_id="hms", max_restarts=0, start_method="spawn")  # fmt: skip
-    # torch would take all signals, and raise an Exception for them, which a sweep takes for one job's mistake.
-    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = "SIGQUIT"
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # of a failure they tell all they know
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    came = None
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)}
     try:
         given_by: dict[int, float] = elastic_launch(launch, _with_few_threads)(job, given, count)
     except ChildFailedError as failed:
-        name, _, what = str(failed.get_first_failure()[1].message).partition(": ")
-        if name in (UserError.__name__, DataError.__name__, ConfigError.__name__):
-            raise UserError(what) from None
+        if told := re.findall(r"^\s*hms\.errors\.\w+: (.*)", str(failed), re.MULTILINE):
+            raise UserError(told[-1]) from None
         raise
+    except SignalException as signalled:  # torch takes the handlers, and its Exception would not end a sweep
+        came = signalled.sigval
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+    if came is not None:
+        signal.raise_signal(came)
     return given_by[0]
 
 
 def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
-    from torch.distributed.elastic.multiprocessing.errors import record
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    done: float = record(job)(given)  # type: ignore[assignment]  # nothing fails here without raising
-    return done
+    return job(given)
 
 
 def make_alike(model: nn.Module) -> None:

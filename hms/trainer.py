@@ -88,6 +88,8 @@ def further(trainer: Trainer) -> int:
         return 0
     if strategy._start_method != "popen":
         raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
+    if strategy._layer_sync is not None and strategy.root_device.type == "cpu":
+        raise UserError("trainer.sync_batchnorm: want false on a CPU, where batch norms cannot share statistics")
     environment = strategy.cluster_environment
     there = environment is not None and environment.creates_processes_externally  # by torchrun or srun
     if trainer.num_nodes > 1 and not there:

@@ -116,3 +116,16 @@ def test_another_strategy_than_ddp_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning gives where there is a GPU
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
         trainer.further(spawning)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sync_batchnorm": True}, r"trainer\.sync_batchnorm: want false on a CPU"),
+        ({"num_nodes": 2}, r"trainer\.num_nodes: want 1, or processes that torchrun or srun starts on every node"),
+    ],
+)
+def test_what_several_processes_cannot_do_here_is_told_before_they_start(options: dict[str, Any], said: str):
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp"}
+    with pytest.raises(UserError, match=said):
+        trainer.further(trainer.make(node | options))
