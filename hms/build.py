@@ -18,7 +18,7 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
 
     Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.
     """
-    _refuse_foreign_targets(node, allowed)
+    refuse_foreign_targets(node, allowed)
     try:
         made = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
     except InstantiationException as error:
@@ -32,7 +32,8 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
     return made(**more) if more else made
 
 
-def _refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
+def refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
+    """Raise ConfigError for a node that, anywhere within it, names what `build` with `allowed` would not build."""
     if isinstance(node, str) and "${" in node:  # Hydra would resolve it, whatever it makes
         raise ConfigError(f"want plain values, got '{node}'")
     if isinstance(node, list):
@@ -44,7 +45,7 @@ def _refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
             if allowed:
                 _want_class(node)
         for value in node.values():
-            _refuse_foreign_targets(value, allowed)
+            refuse_foreign_targets(value, allowed)
 
 
 def _want_class(node: dict[str, Any]) -> None:

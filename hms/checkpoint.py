@@ -9,8 +9,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hms.atomic import replacing
-from hms.build import build
+from hms.build import build, refuse_foreign_targets
 from hms.bundle import is_member, model_node
+from hms.check import mistakes_in_node
 from hms.errors import ConfigError, DataError, first_line
 from hms.model import Model
 from hms.signature import OURS
@@ -62,6 +63,9 @@ def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
 def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
     """The model that was read from `path`. Raises DataError and ConfigError as `load_model`."""
     try:
+        refuse_foreign_targets(node, OURS)
+        if wrong := mistakes_in_node(node, "model") if isinstance(node, dict) else []:
+            raise ConfigError(wrong[0])
         model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node  # whoever wrote it
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
@@ -72,6 +76,8 @@ def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
     except RuntimeError:
         wish = "want weights of the model that its config describes"
         raise DataError(f"{path}: {wish}, got others: written by another version of hms?") from None
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise DataError(f"{path}: has weights that are no numbers")
     return model.eval()
 
 

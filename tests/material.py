@@ -1,5 +1,6 @@
 """What tests are tried on: composed configs, batches with what compares them, and the predictions of a teacher."""
 
+import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from hms.batch import Batch, Signals
 from hms.build import build
+from hms.bundle import SUMS
 from hms.check import mistakes
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
@@ -101,3 +103,11 @@ def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
         table = predictions(rows, fold, np.array([*found.values()]))
         table.write_parquet(folder / f"fold{fold}_seed0/teacher.parquet")
     return str(folder)
+
+
+def sealed(bundle: Path) -> Path:
+    """The bundle with hashes that fit what it holds now: whoever writes a bundle writes its hashes."""
+    files = sorted(path for path in bundle.iterdir() if path.name != SUMS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (bundle / SUMS).write_text("".join(lines))
+    return bundle

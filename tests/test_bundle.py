@@ -1,6 +1,5 @@
 """A bundle gives a run's predictions back to the bit, alone, and nothing that was changed in it goes unseen."""
 
-import hashlib
 import importlib.util
 import io
 import json
@@ -21,7 +20,7 @@ import polars as pl
 import pytest
 import torch
 from conftest import ROOT, python
-from material import batch, config, quick
+from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
 
 import hms
@@ -86,14 +85,6 @@ def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(whole: Path, tmp_path: Path) -> Path:
     """A copy to spoil."""
     return Path(shutil.copytree(whole, tmp_path / "bundle"))
-
-
-def sealed(bundle: Path) -> Path:
-    """The bundle with hashes that fit what it holds now: whoever writes a bundle writes its hashes."""
-    files = sorted(path for path in bundle.iterdir() if path.name != SUMS)
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (bundle / SUMS).write_text("".join(lines))
-    return bundle
 
 
 def edited(bundle: Path, **more: Any) -> Path:
@@ -415,3 +406,18 @@ def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path,
     said = command("export.__main__", *words, code=1)
     assert said == "onnx: torch cannot export this model (no such operator)\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_of_other_types_and_weights_that_are_no_numbers_are_refused(bundle: Path):
+    held = json.loads((bundle / CONFIG).read_text())
+    (bundle / CONFIG).write_text(json.dumps(held | {"model": held["model"] | {"preprocess": None}}))
+    with pytest.raises(
+        ConfigError, match=r"fold0_seed0\.safetensors: model\.preprocess: Model wants Preprocess \(a map"
+    ):
+        hms.load(sealed(bundle))
+    (bundle / CONFIG).write_text(json.dumps(held))
+    weights = load_file(bundle / "fold0_seed0.safetensors")
+    next(weight for weight in weights.values() if weight.is_floating_point()).fill_(torch.nan)
+    save_file(weights, bundle / "fold0_seed0.safetensors")
+    with pytest.raises(DataError, match=r"fold0_seed0\.safetensors: has weights that are no numbers"):
+        hms.load(sealed(bundle))

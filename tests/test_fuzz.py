@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +18,14 @@ import polars as pl
 import pytest
 from edf_files import write_edf
 from hydra import compose, initialize_config_dir
-from material import CONF
+from material import CONF, config, quick, sealed
 from omegaconf import OmegaConf
 
+import hms
+from hms.build import build
+from hms.bundle import new_bundle
 from hms.check import mistakes
+from hms.checkpoint import load_model, save_model, save_weights
 from hms.electrodes import SCALP
 from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
@@ -114,6 +119,10 @@ def numbers(table: pl.DataFrame) -> None:
 
 def no_infinity(found: np.ndarray) -> None:
     assert not np.isinf(found).any()
+
+
+def all_numbers(found: np.ndarray) -> None:
+    assert np.isfinite(found).all()
 
 
 def test_spoilt_tables(corpus: Path, tmp_path: Path):
@@ -216,6 +225,29 @@ def test_spoilt_recordings(tmp_path: Path):
             )
         path.write_bytes(data)
         want_an_answer(lambda: open_recording(path, [("Fp1", "F3"), ("C3", "O1")], None), use)
+
+
+def test_spoilt_bundles_and_checkpoints(tmp_path: Path):
+    """Hashes are made to fit: whoever writes a bundle writes its hashes."""
+    rng, whole = random.Random(7), quick(config("data.size=tiny", "extractor=stft_short"))
+    model, eeg_uv = build(whole["model"]), 20 * np.random.default_rng(0).normal(size=(1, 20, 10_000))
+    with new_bundle(tmp_path / "whole", {"members": ["one"], "corpora": [], "model": whole["model"]}) as folder:
+        save_weights(folder / "one.safetensors", model)
+    save_model(tmp_path, model, {"model": whole["model"]})
+    for _ in range(times(30)):
+        shutil.rmtree(tmp_path / "spoilt", ignore_errors=True)
+        folder = Path(shutil.copytree(tmp_path / "whole", tmp_path / "spoilt"))
+        path = folder / rng.choice(["config.json", "config.json", "one.safetensors", "SHA256SUMS"])
+        if path.suffix == ".json" and rng.random() < 0.5:
+            path.write_text(json.dumps(spoilt_json(rng, json.loads(path.read_text()))))
+        else:
+            path.write_bytes(spoilt(rng, path.read_bytes(), 3000))
+        if path.suffix:
+            sealed(folder)
+        want_an_answer(lambda folder=folder: hms.load(folder).predict(eeg_uv, flips=False), all_numbers)
+        path = folder / "model.ckpt"
+        path.write_bytes(spoilt(rng, (tmp_path / "model.ckpt").read_bytes(), 3000))
+        want_an_answer(lambda path=path: load_model(path))
 
 
 def test_spoilt_command_lines():

@@ -1,0 +1,97 @@
+"""A value against the type that a signature wants, and what to say where it does not fit."""
+
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
+
+from hms.errors import nearest
+from hms.signature import Node
+
+UNREAD = object()
+"""In place of a value that could not be read; the line that says so is enough."""
+
+
+def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Places in `value` where it is not of the type `kind`: the place, the type wanted there, the value found."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (list, dict) and isinstance(value, origin):
+        for key, part in items(value):
+            yield from misfits(join(place, key), inner[-1], part)
+    elif not _fits(kind, value):
+        yield place, kind, value
+
+
+def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[str, str]:
+    """The place and what to say there of a value `got`, found in the argument `among`, that is not of type `kind`."""
+    above, _, name = place.rpartition(".")
+    if name == "_target_":
+        return above, "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
+    if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
+        return place, f"nothing of this name is chosen{nearest(name, {*among} - {name})}"
+    near = nearest(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
+    return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    if kind is Any or value is UNREAD:
+        return True
+    if get_origin(kind) in (Union, types.UnionType):
+        return not all(any(misfits("", one, value)) for one in get_args(kind))
+    if get_origin(kind) is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
+    if get_args(kind):  # a list or a mapping of something; `misfits` has looked inside where it is one
+        return False
+    if is_typeddict(kind):
+        return isinstance(value, dict)
+    if issubclass(kind, Node):
+        return isinstance(value, dict) and "_target_" in value
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _wish(kind: Any) -> str:
+    """A type in words: `int or null`, `'hann' or 'cosine'`."""
+    *most, last = [_word(one) for one in _choices(kind)]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _word(kind: Any) -> str:
+    if isinstance(kind, str | int):
+        return repr(kind)
+    if kind in (None, type(None)):
+        return "null"
+    if inner := get_args(kind):
+        return f"{kind.__name__} of {_wish(inner[-1])}"
+    if is_typeddict(kind):
+        return "a mapping"
+    if issubclass(kind, Node):
+        return "a mapping with _target_" if kind is Node else f"{kind.__name__} (a mapping with _target_)"
+    return kind.__name__
+
+
+def _choices(kind: Any) -> list[Any]:
+    """What a union or a Literal allows, one by one."""
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    if get_origin(kind) in (Union, types.UnionType):
+        return [choice for one in get_args(kind) for choice in _choices(one)]
+    return [kind]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    return "null" if value is None else repr(value)
+
+
+def items(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Keys or numbers, and what is there."""
+    yield from value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def join(place: str, key: str | int) -> str:
+    """The place of a part, as an override names it."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else key
