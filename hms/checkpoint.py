@@ -77,7 +77,7 @@ def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
         wish = "want weights of the model that its config describes"
         raise DataError(f"{path}: {wish}, got others: written by another version of hms?") from None
     if not all(bool(weight.isfinite().all()) for weight in weights.values()):
-        raise DataError(f"{path}: has weights that are no numbers")
+        raise DataError(f"{path}: has weights that are no numbers; its training diverged")
     return model.eval()
 
 

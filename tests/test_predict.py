@@ -258,7 +258,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp
     held = torch.load(run / "fold1_seed0" / "model.ckpt", weights_only=True)
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
-    assert f"{run / 'fold1_seed0'}: the model predicts NaN; its training diverged" in say(
+    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are no numbers; its training diverged" in say(
         f"model={run}", *of(folder), code=1
     )
 
