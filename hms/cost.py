@@ -2,9 +2,10 @@
 
 A step's time is taken for that of its multiply-adds at the rate of a large matrix product, times what networks fall
 short of it, plus that of every number an operation makes at the rate of a copy. Both rates are measured on the spot, in
-a fraction of a second; the two factors below were fitted to steps on a CPU (EXPERIMENTS.md, "What a run costs").
+a fraction of a second; the two factors below were fitted to steps on a CPU (EXPERIMENTS.md, "Before a run").
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ def step_s(multiply_adds: float, numbers: float, rates: Rates) -> float:
     return _STEP * (products_s + copies_s)
 
 
-def _best_s(work: Any, device: str) -> float:
+def _best_s(work: Callable[[], object], device: str) -> float:
     found = []
     for _ in range(20):
         begun = perf_counter()

@@ -120,9 +120,10 @@ class Fold(NamedTuple):
         rank, world = self.place
         if world > 1:
             make_alike(self.model.to(device))
-        ends = [len(self.told_of) * place // world for place in (rank, rank + 1)]
+        rows = self.told_of
+        first, end = (len(rows) * place // world for place in (rank, rank + 1))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
-        own = probabilities([self.model], self.store, self.told_of[slice(*ends)], batch_size, device, flips)
+        own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
         return np.concatenate(gathered(own, self.place))
 
     def write(self, found: Float[np.ndarray, "row label"], truth: pl.DataFrame | None) -> Scores:
@@ -160,8 +161,8 @@ class Fold(NamedTuple):
             return live.loader(self.config["batch_size"], seed, reads, self.place)
         rows = self._rows(stage)
         order = OneRowPerEeg(rows, self.config["seed"])
-        trainer_node, resident = self.config["trainer"], self.config["data"]["resident"]
-        near = nearest(self._windows(rows), resident, trainer_node["accelerator"], trainer_node["devices"])
+        node, resident = self.config["trainer"], build(self.config["data"]).resident
+        near = nearest(self._windows(rows), resident, node["accelerator"], node["devices"])
         return near.loader(self.config["batch_size"], order, self.place)
 
     def _rows(self, stage: dict[str, Any]) -> pl.DataFrame:

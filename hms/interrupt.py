@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hms.console import say
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Ctrl-C; what a queue or a machine that goes down sends; and what Slurm sends where `--signal=USR1@90` asks for it."""
 
@@ -35,6 +33,8 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except Interrupted as interrupted:
+        from hms.console import say  # slow to import; no command should wait for it that is not interrupted
+
         say(f"interrupted by {signal.Signals(interrupted.number).name}: the same command again goes on from here")
         sys.exit(128 + interrupted.number)
     finally:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
-from hms.console import say
 from hms.errors import UserError
 
 T = TypeVar("T")
@@ -52,6 +51,7 @@ def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Calla
     says how many are to come.
     """
     from hms.atomic import locked, scratch_folder  # slow to import; who only reads a command's keys should not wait
+    from hms.console import say
 
     whole.parent.mkdir(parents=True, exist_ok=True)
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]

@@ -131,7 +131,7 @@ def _parts(x: Float[Tensor, "sequence channel time"], gates: int) -> Iterator[sl
 
 
 def _columns(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "tap_channel column"]:
-    """What each tap of a dilated convolution meets; at reach 0, the one tap."""
+    """The same as `_shifted`, as one matrix: the samples of all sequences are its columns."""
     x = x.transpose(0, 1)
     if not reach:
         return x.flatten(1)

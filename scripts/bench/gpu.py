@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from hms.batch import Batch
+from hms.batch import Batch, Signals
 from hms.build import build
 from hms.module import Classifier
 from scripts.bench.measure import Figure, seconds
-from scripts.bench.setting import DEVICE, batch, config
+from scripts.bench.setting import DEVICE, batch, config, signals_of
 
 EEGS, EPOCHS, BATCH = 5_939, 14, 16
 OVERRIDES = ("experiment=original", "backbone=hgnetv2", "backbone.pretrained=false", "extractor=stft", "data.root=x")
@@ -25,11 +25,10 @@ def on_gpu(folder: Path, steps: int) -> Iterator[Figure]:
     optimizer = module.configure_optimizers()["optimizer"]
     resident = batch(folder, EEGS)
 
-    def data() -> object:
+    def data() -> Signals:
         rows = torch.randint(EEGS, (BATCH,), device=DEVICE)
         taken = Batch(*(None if part is None else part[rows] for part in resident))
-        electrodes = module.augment(taken, "electrodes")
-        return module.augment(module.model.preprocess(electrodes), "signals")
+        return signals_of(module.model, augmentations.values(), taken)
 
     def step() -> None:
         signals = data()

@@ -13,7 +13,7 @@ from hms.build import build
 from hms.memory import keep_freed
 from hms.model import Model
 from scripts.bench.measure import Figure, peak_mb, ratio, seconds
-from scripts.bench.setting import DEVICE, FULL, batch, config
+from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet
 
 ROWS = 2  # windows of a step
@@ -46,10 +46,7 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     loss = build(settings["loss"])
 
     def fused() -> Tensor:
-        given = raw
-        for augmentation in augmentations:
-            given = augmentation(given)
-        ready = model.preprocess(given)
+        ready = signals_of(model, augmentations, raw)
         return loss(model.classify(ready), ready.target, ready.weight)
 
     step = _step(fused)
@@ -59,7 +56,7 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
 
 
 def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """Forward and backward against the plain form, and against what its operations and bytes take at the least."""
+    """Forward and backward against the plain form, and against its multiply-adds at the rate of a large product."""
     keep_freed()
     model, signals = _model(folder, "extractor=wavenet", *overrides)
     ((network, group),) = _networks(model.extractors["wavenet"], signals)

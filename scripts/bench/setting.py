@@ -1,5 +1,6 @@
 """What the works of the bench need: configs, a corpus, a model, a batch."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hms.batch import Batch
+from hms.batch import Batch, Signals
 from hms.build import build
 from hms.config import CONF
+from hms.model import Model
+from hms.module import Augmentation
 from hms.store import Store, build_store
 from hms.windows import Windows
 
@@ -43,3 +46,14 @@ def batch(folder: Path, rows: int, with_spectrogram: bool = False) -> Batch:
     windows = Windows(store(folder), store(folder).rows, with_spectrogram)
     made = windows.__getitems__([row % len(windows) for row in range(rows)])
     return Batch(*(None if part is None else part.to(DEVICE) for part in made))
+
+
+def signals_of(model: Model, augmentations: Iterable[Augmentation], given: Batch) -> Signals:
+    """What a training step gives the networks: raw windows augmented, preprocessed, and augmented again."""
+    chosen = [*augmentations]
+    for one in chosen:
+        given = one(given) if one.stage == "electrodes" else given
+    signals = model.preprocess(given)
+    for one in chosen:
+        signals = one(signals) if one.stage == "signals" else signals
+    return signals
