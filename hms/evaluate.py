@@ -1,4 +1,4 @@
-"""`python -m hms.evaluate`: score a trained run, or several together, on any labelled folder: the mean of all folds."""
+"""`python -m hms.evaluate`: score a trained run, the mean of several, or an ensemble on any labelled folder."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,9 @@ from hms.prepare import Corpus
 class Evaluate(Corpus):
     """The keys of conf/evaluate.yaml; their values live there."""
 
-    run: str | list[str]
+    run: str | list[str] | None
+    ensemble: str | None
+    temperature: float | None
     out: str | None
     min_votes: int
     batch_size: int
@@ -24,30 +26,30 @@ class Evaluate(Corpus):
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
-    """Predict every labelled row by the mean of runs, each that of its folds; score, write into `config["out"]`."""
-    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
-    import polars as pl
+    """Predict every labelled row by runs, each the mean of its folds; score, write into `config["out"]`."""
+    import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
     from hms.atomic import replacing
     from hms.bootstrap import bootstrap_means, interval
-    from hms.checkpoint import load_model
-    from hms.console import say
-    from hms.inference import best_device, probabilities
+    from hms.console import say, track
+    from hms.inference import best_device, by_model
     from hms.labels import CLASSES, VOTE_COLUMNS, target_of
     from hms.metric import kl_divergence
-    from hms.runs import corpora_of, finished_folds, named_runs
+    from hms.predictors import read_predictors
+    from hms.runs import corpora_of
     from hms.scores import predictions, read_truth, score, show
     from hms.store import prepared
+    from hms.windows import Windows
 
     if config["batch_size"] < 1:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
     if config["draws"] < 1:
         raise UserError(f"draws: want at least 1, got {config['draws']}")
-    runs = named_runs(config["run"], "run")
-    if config["out"] is None and len(runs) > 1:
+    predictors = read_predictors("run", config["run"], config["ensemble"], config["temperature"])
+    runs = [*predictors.folds]
+    if config["out"] is None and (len(runs) > 1 or config["ensemble"]):
         raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
-    of_runs = [finished_folds(run) for run in runs]
-    folds = [fold for of_run in of_runs for fold in of_run]
+    folds = [fold for of_run in predictors.folds.values() for fold in of_run]
     corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
     folder = build(config["data"])
@@ -55,9 +57,10 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
-    how = (store, rows, config["batch_size"], device, config["flips"])
-    by_run = [probabilities(map(load_model, of_run), *how) for of_run in of_runs]
-    table = predictions(rows, None, np.mean(by_run, axis=0))  # runs count alike, as in predict
+    models = predictors.load()
+    loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(config["batch_size"])
+    _, found = by_model(models, track(loader, len(loader), "predict"), device, config["flips"])
+    table = predictions(rows, None, predictors.mix(found))
     scores = score(table, read_truth(folder.root))
     kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
     means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])

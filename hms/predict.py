@@ -28,6 +28,7 @@ class Predict(Sharded):
 
     model: str | list[str] | None
     ensemble: str | None
+    temperature: float | None
     data: Node
     recording: str | list[str] | None
     out: str | None
@@ -48,7 +49,7 @@ def predict(config: dict[str, Any]) -> None:
 
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors(config["model"], config["ensemble"])
+    predictors = read_predictors("model", config["model"], config["ensemble"], config["temperature"])
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 

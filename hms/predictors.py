@@ -42,24 +42,34 @@ class Predictors(NamedTuple):
         return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s)"
 
 
-def read_predictors(model: str | list[str] | None, ensemble: str | None) -> Predictors:
-    """The runs that `model` names, patterns included, or those of an ensemble, by its folder or its ensemble.json.
+def read_predictors(
+    key: str, runs: str | list[str] | None, ensemble: str | None, temperature: float | None
+) -> Predictors:
+    """The `runs` that were given by this key, patterns included, or those of an ensemble, by its folder or its file.
 
-    An ensemble's runs are looked for beside that file first; those without weight are left out. Raises UserError
-    unless one of the two is given, and for a member that is no run.
+    An ensemble's runs are looked for beside its ensemble.json first; those without weight are left out. A `temperature`
+    takes the place of the one that was fitted, or of 1. Raises UserError unless either runs or an ensemble are given,
+    for a temperature that is none, and for a member that is no run.
     """
-    if (model is None) == (ensemble is None):
-        raise UserError(f"model, ensemble: want one of the two, got {'neither' if model is None else 'both'}")
-    if ensemble is not None:
-        path = Path(ensemble)
-        return _of_ensemble(path.parent if path.suffix == ".json" else path)
-    runs = named_runs(model or [], "model")
+    if (runs is None) == (ensemble is None):
+        raise UserError(f"{key}, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
+    if temperature is not None and not 0 < temperature < np.inf:
+        raise UserError(f"temperature: want more than 0, or null, got {temperature:g}")
+    found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(Path(ensemble or ""))
+    if temperature is None:
+        return found
+    calibration = found.mixture.calibration._replace(temperature=temperature)
+    return found._replace(mixture=found.mixture._replace(calibration=calibration))
+
+
+def _mean_of(runs: list[Path]) -> Predictors:
     as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
     return Predictors({run: finished_folds(run) for run in runs}, mean)
 
 
-def _of_ensemble(folder: Path) -> Predictors:
+def _of_ensemble(path: Path) -> Predictors:
+    folder = path.parent if path.suffix == ".json" else path
     names, mixture = read_ensemble(folder / "ensemble.json")
     used = np.flatnonzero(mixture.weights)
     runs = [member_folder(folder, names[i]) for i in used]

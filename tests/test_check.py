@@ -48,7 +48,7 @@ def choices() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "choice"), choices())
 def test_every_option_of_every_group_passes(name, choice):
-    needed = ["run=x"] * (name == "evaluate") + ["data.root=x"] * (choice == "data=competition")
+    needed = ["data.root=x"] * (choice == "data=competition")
     needed += ["augmentation.teacher_labels.runs=[x]"] * choice.endswith(("=teacher_labels", "=student"))
     assert complaint(name, choice, *needed) == ""
 
@@ -184,7 +184,7 @@ def test_a_mistake_has_its_line(overrides: str, lines: str):
 
 
 def test_what_comes_from_a_missing_value_is_not_said_again():
-    assert complaint("evaluate") == "  run: want a value, got none (run=...)"
+    assert complaint("evaluate", "data=competition") == "  data.root: want a value, got none (data.root=...)"
 
 
 def test_a_target_that_does_not_parse_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -15,9 +15,11 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, real
+from scipy.special import softmax
 
 from hms.augmentation.brain_flip import flip
 from hms.checkpoint import load_model
+from hms.ensemble.calibration import Calibration
 from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -158,6 +160,25 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     assert len(table) == held["rows"] == line["rows"]
 
 
+def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, str], places: list[str], tmp_path: Path):
+    run, _ = sweep
+    done = hms("ensemble", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3")
+    assert done.returncode == 0, done.stderr
+    fitted = json.loads((tmp_path / "mixed" / "ensemble.json").read_text())["calibration"]
+    said = {}
+    for name, words in {
+        "run": [f"run={run}"],
+        "ensemble": [f"ensemble={tmp_path / 'mixed'}"],
+        "softer": [f"run={run}", "temperature=2"],
+    }.items():
+        done = hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", *places[:3])
+        assert done.returncode == 0, done.stderr
+        said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
+    calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
+    np.testing.assert_allclose(said["ensemble"], calibration(said["run"]), atol=1e-9)
+    np.testing.assert_allclose(said["softer"], softmax(np.log(said["run"]) / 2, axis=1), atol=1e-9)
+
+
 def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
@@ -184,6 +205,10 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
     assert "out: want a folder for what 2 runs say together, got none (out=...)" in said
     said = said_by("evaluate", ["run=[]"], monkeypatch, capsys)
     assert "run: want at least one, got none" in said
+    said = said_by("evaluate", [], monkeypatch, capsys)
+    assert "run, ensemble: want one of the two, got neither" in said
+    said = said_by("evaluate", [f"run={run}", "temperature=0"], monkeypatch, capsys)
+    assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
     assert "batch_size: want at least 1, got 0" in said
     said = said_by("evaluate", [f"run={run}", "draws=0"], monkeypatch, capsys)
