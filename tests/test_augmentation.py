@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 
 from hms.augmentation import cropcat, cutmix, spectrogram_mask
 from hms.augmentation.brain_flip import BrainFlip, flip
+from hms.augmentation.coloured_noise import ColouredNoise, coloured
 from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
 from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
@@ -91,6 +93,33 @@ def test_the_equaliser_weighs_each_frequency_by_the_gain_of_its_octave():
     assert db[1:3].tolist() == pytest.approx([6.0, between], abs=0.05)
     assert db[0] == pytest.approx(-6.0, abs=0.05)  # slower than 0.5 Hz
     assert db[3] == pytest.approx(20.0, abs=0.05)
+
+
+def test_coloured_noise_has_the_slope_that_was_asked_for_and_its_size():
+    torch.manual_seed(0)
+    noise = coloured(torch.tensor([0.0, 1.0, 2.0]), 20, 10000)
+    np.testing.assert_allclose(noise.std(dim=(1, 2)), 1, atol=0.01)
+    hz, power = torch.fft.rfftfreq(10000, 1 / 200), torch.fft.rfft(noise).abs().square().mean(dim=1)
+    octaves = (power[:, (hz >= 3.5) & (hz < 4.5)].mean(1) / power[:, (hz >= 31.5) & (hz < 32.5)].mean(1)).log2()
+    np.testing.assert_allclose(octaves, [0, 3, 6], atol=0.2)
+    assert power[:, hz < 0.5].max() < 1e-6 * power.max()
+
+
+def test_coloured_noise_is_of_each_electrode_and_leaves_some_windows_and_what_is_missing_alone():
+    given = batch(64)._replace(eeg=torch.zeros(64, 20, 2000))
+    given.eeg[:, 3] = torch.nan
+    torch.manual_seed(0)
+    made = ColouredNoise(0.5, 5.0, 20.0, 2.0)(given).eeg
+    assert made[:, 3].isnan().all()
+    sd = made[:, :3].std(dim=2)
+    changed = sd[:, 0] > 0
+    assert 0.3 < changed.double().mean() < 0.7
+    assert sd[changed].min() > 3
+    assert sd[changed].max() < 30
+    assert sd[~changed].max() == 0
+    assert abs(torch.corrcoef(made[changed][0, :3])[0, 1]) < 0.5
+    with pytest.raises(ValueError, match="least_uv, most_uv: want 0 < least_uv <= most_uv, got 3, 2"):
+        ColouredNoise(0.5, 3, 2, 2.0)
 
 
 def test_the_equaliser_draws_for_each_window_and_leaves_some_alone():

@@ -1,7 +1,7 @@
 """Noise of any colour: each recording has sources of its own, from sweat to muscle to amplifier.
 
-Their spectra fall by 0 to 2 powers of the frequency, from white to Brownian. A model that learns from simulated EEG must
-find its patterns under noise that the simulator does not make.
+Their spectra fall by 0 to 2 powers of the frequency, from white to Brownian. A model that learns from simulated EEG
+must find its patterns under noise that the simulator does not make.
 """
 
 import torch
