@@ -123,7 +123,8 @@ class Fold(NamedTuple):
         rows = self.told_of
         first, end = (len(rows) * place // world for place in (rank, rank + 1))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
-        own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
+        with torch.compiler.set_stance("force_eager"):  # sizes that training never has would be compiled for once
+            own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
         return np.concatenate(gathered(own, self.place))
 
     def write(self, found: Float[np.ndarray, "row label"], truth: pl.DataFrame | None) -> Scores:
