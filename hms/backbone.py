@@ -151,7 +151,9 @@ class _Residual(nn.Module):
             nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(channels, out_channels, 1))
+        # Nothing is padded, but where it might be torch.compile has a wrong gradient at odd sizes (pytorch#198119).
+        smaller = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+        self.shortcut = nn.Sequential(smaller, nn.Conv2d(channels, out_channels, 1))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch out height2 width2"]:
         return torch.relu(self.convolutions(x) + self.shortcut(x))

@@ -12,6 +12,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from hms import trainer
 from hms.atomic import locked
 from hms.build import build
+from hms.compiled import compile_networks
 from hms.console import say
 from hms.errors import UserError, first_line
 from hms.fold import Fold, classifier
@@ -79,6 +80,8 @@ def _model(config: dict[str, Any]) -> tuple[Model, Place, int]:
         made = trainer.make(config["trainer"], callbacks=[build(node) for node in config["averaging"].values()])
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
+    if config["compile"]:
+        compile_networks(model, made.strategy.root_device.type)
     return model, Place(made.global_rank, made.world_size), trainer.further(made)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,7 +124,9 @@ class Fold(NamedTuple):
         rows = self.told_of
         first, end = (len(rows) * place // world for place in (rank, rank + 1))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
-        own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
+        # Sizes that training never has would be compiled for once.
+        with torch.compiler.set_stance("force_eager") if self.config["compile"] else nullcontext():
+            own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
         return np.concatenate(gathered(own, self.place))
 
     def write(self, found: Float[np.ndarray, "row label"], truth: pl.DataFrame | None) -> Scores:

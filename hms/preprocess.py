@@ -1,9 +1,10 @@
 """From raw electrodes in µV to what the extractors read. Part of the model, so that training and prediction agree.
 
-Source: 15th-place solution: clip, fill missing samples with 0, scale, causal low-pass, differences. Changed: filters
-run after the differences (both are linear), the low-pass as a convolution with its truncated impulse response. Added
-for raw clinical signals: a zero-phase high-pass, because electrode offsets of 100 µV drown slow waves; a notch, because
-mains reach millivolts; and a scale of each window's own, because patients differ tenfold in amplitude.
+Source: 15th-place solution: clip, fill missing samples with 0, scale, causal low-pass, differences. Changed: the
+low-pass is a convolution with its truncated impulse response, before or after the differences (both are linear),
+wherever there are fewer signals. Added for raw clinical signals: a zero-phase high-pass, because electrode offsets of
+100 µV drown slow waves; a notch, because mains reach millivolts; and a scale of each window's own, because patients
+differ tenfold in amplitude.
 """
 
 from typing import Literal
@@ -17,13 +18,14 @@ from torch.nn import functional as F
 
 from hms.batch import Batch, Signals
 from hms.corpus import EEG_WINDOW
-from hms.electrodes import SFREQ_HZ
+from hms.electrodes import SCALP, SFREQ_HZ
 from hms.montage import Montage
 from hms.spectrogram_images import SpectrogramImages
 
 _NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many as its registers hold numbers
 _PADDING = 600  # samples mirrored at both ends, so that a window's end does not leak into its start
+_LOUDEST_UV = 65504.0  # that half precision holds, for what it could not hold
 _QUIETEST_UV = 3.0  # no window is scaled up beyond this: an isoelectric EEG stays quiet
 _MAD_TO_SD = 1.4826  # of a normal distribution
 
@@ -66,37 +68,44 @@ class Preprocess(nn.Module):
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images
         self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
-        self.register_buffer("lowpass", _impulse_response(lowpass_hz, lowpass_order), persistent=False)
+        response = _impulse_response(lowpass_hz, lowpass_order)
+        if scale == "fixed":  # one pass over the batch less
+            response = response / scale_uv
+        self.register_buffer("lowpass", response, persistent=False)
         self.register_buffer("lowpass_blocks", _in_blocks(self.lowpass), persistent=False)
         self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
-            eeg = batch.eeg.nan_to_num(0.0)
-            if self.zero_phase is None:
-                pairs = self.montage(eeg.clamp(-self.clip_uv, self.clip_uv).float())
-            else:  # clipped mains would be a square wave, whose harmonics no filter takes out: clip what is left
-                pairs = self.zero_phase(self.montage(eeg.float())).clamp(-self.clip_uv, self.clip_uv)
-            pairs = self._lowpassed(pairs)
-            pairs = pairs / self._divisor_uv(pairs)
+            eeg = _filled(batch.eeg[:, : len(SCALP)])
+            if self.zero_phase is not None:  # clipped mains would be a square wave, whose harmonics no filter takes out
+                pairs = self._lowpassed(self._clipped(self.zero_phase(self.montage(eeg))))
+            elif len(self.montage.pairs) < len(SCALP):
+                pairs = self._lowpassed(self.montage(self._clipped(eeg)))
+            else:
+                pairs = self.montage(self._lowpassed(self._clipped(eeg)))
+            if self.scale != "fixed":
+                pairs = pairs / self._divisor_uv(pairs)
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
         return Signals(pairs, images, batch.target, batch.weight)
 
-    def _divisor_uv(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"] | float:
-        if self.scale == "fixed":
-            return self.scale_uv
+    def _clipped(self, fresh: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
+        return fresh.clamp_(-self.clip_uv, self.clip_uv)
+
+    def _divisor_uv(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
         own = _spread_uv(pairs)
         return own if self.scale == "window" else (own * self.scale_uv).sqrt()
 
-    def _lowpassed(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        if pairs.device.type != "cpu":
-            kernel = self.lowpass.flip(0).expand(pairs.shape[1], 1, -1)  # conv1d correlates
-            return F.conv1d(F.pad(pairs, (kernel.shape[-1] - 1, 0)), kernel, groups=pairs.shape[1])
-        time, before = pairs.shape[-1], (self.lowpass_blocks.shape[-1] - 1) * _BLOCK
-        padded = F.pad(pairs, (before, -time % _BLOCK))
-        blocks = padded.view(-1, 1, padded.shape[-1] // _BLOCK, _BLOCK).permute(0, 3, 1, 2)
-        made = F.conv2d(blocks, self.lowpass_blocks).permute(0, 2, 3, 1)
-        return made.reshape(*pairs.shape[:2], -1)[..., :time]
+    def _lowpassed(self, signals: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
+        if signals.device.type != "cpu":
+            kernel = self.lowpass.flip(0).expand(signals.shape[1], 1, -1)  # conv1d correlates
+            return F.conv1d(F.pad(signals, (kernel.shape[-1] - 1, 0)), kernel, groups=signals.shape[1])
+        time = signals.shape[-1]
+        if time % _BLOCK:
+            signals = F.pad(signals, (0, -time % _BLOCK))
+        blocks = signals.reshape(-1, 1, signals.shape[-1] // _BLOCK, _BLOCK).permute(0, 3, 1, 2)
+        made = F.conv2d(blocks, self.lowpass_blocks, padding=(0, self.lowpass_blocks.shape[-1] - 1))
+        return made.permute(0, 2, 3, 1).reshape(*signals.shape[:2], -1)[..., :time]
 
 
 class ZeroPhase(nn.Module):
@@ -115,6 +124,12 @@ class ZeroPhase(nn.Module):
     def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         """The filter alone, on samples that go round in a circle."""
         return torch.fft.irfft(torch.fft.rfft(padded) * self.gain, padded.shape[-1])
+
+
+def _filled(eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
+    """A copy in float32, channel by channel, with 0 for missing samples: all that follows may write over it."""
+    fresh = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    return fresh.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
 
 
 def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:

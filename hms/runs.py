@@ -34,7 +34,7 @@ from hms.scores import read_predictions, score, show
 from hms.simulate.corpus import FORMAT
 from hms.versions import versions
 
-_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show")
+_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show", "compile")
 _NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
 
 

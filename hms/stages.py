@@ -58,6 +58,7 @@ def show(node: dict[str, Any], batch_size: int, accelerator: str) -> None:
     total = batch_size * meter.seen["all"].kept + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
     print(f"A training step of {batch_size} windows keeps about {_magnitude(total)}B, {whatever}.")
+    print("At its peak a process may hold twice that: what libraries work in is not counted.")
     window_s = step_s(*meter.computed, measured_rates(best_device(accelerator)))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
     print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, each to a factor of 1.5.")

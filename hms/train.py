@@ -47,6 +47,7 @@ class Train(Corpus):
     pretrain: Pretrain
     averaging: dict[str, Node]
     show: bool
+    compile: bool
 
 
 def compare_all(configs: list[dict[str, Any]]) -> None:

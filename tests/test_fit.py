@@ -146,6 +146,7 @@ def test_a_checkpoint_of_another_version_is_named(config: dict, tmp_path: Path):
 
 def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):
     same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
+    same |= {"compile": True}
     same["trainer"] = {**config["trainer"], "devices": 4}
     assert run_folder(same, "corpus") == run_folder(config, "corpus")
     others = [({**config, "epochs": 4}, "corpus"), (config, "other corpus")]

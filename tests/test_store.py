@@ -1,3 +1,4 @@
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def test_a_window_is_the_50_seconds_of_the_file_that_its_row_names(store: Store,
         batch = windows[index]
         start = int(row["eeg_label_offset_seconds"] * 200)
         np.testing.assert_array_equal(batch.eeg[0].T, file[start : start + EEG_WINDOW].astype(np.float16))
+
+
+def test_a_store_is_read_in_long_stretches_without_writing_or_locking(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """As a network disk has it best."""
+    monkeypatch.setattr(fcntl, "flock", None)
+    opened = open_store(store.path)
+    windows = Windows(opened, opened.rows, with_spectrogram=True)
+    assert len(windows.__getitems__([0, 1]).eeg) == 2
+    for mapped, views in ((opened.eeg, windows._eeg), (opened.spectrogram, windows._spectrogram)):
+        assert mapped.mode == "r"
+        assert views[0].flags.c_contiguous
 
 
 def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(store: Store, corpus: Path):

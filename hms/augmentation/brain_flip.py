@@ -31,13 +31,13 @@ class BrainFlip:
 
 def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tensor, " batch"]) -> Batch:
     """Flip the windows that are marked; flipping twice changes nothing."""
-    # Both flips only move channels, so one gather with each window's own order does them together.
+    # Both flips only move channels, so each window's own order of them does both together.
     device = batch.eeg.device
     same = torch.arange(batch.eeg.shape[1], device=device)
     mirrored = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
     turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
     order = mirrored.gather(1, turned)
-    eeg = batch.eeg.gather(1, order[:, :, None].expand_as(batch.eeg))
+    eeg = batch.eeg[torch.arange(len(batch.eeg), device=device)[:, None], order]
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
     # LL RL, LP RP: left and right change places; front to back every region stays.

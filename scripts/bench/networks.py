@@ -12,6 +12,7 @@ from hms.batch import Signals
 from hms.build import build
 from hms.memory import keep_freed
 from hms.model import Model
+from hms.wavenet_layer import GatedLayer
 from scripts.bench.measure import Figure, peak_mb, ratio, seconds
 from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet
@@ -56,7 +57,7 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
 
 
 def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """Forward and backward against the plain form, and against its multiply-adds at the rate of a large product."""
+    """Forward and backward against the plain form, and against the floor of its operations and bytes."""
     keep_freed()
     model, signals = _model(folder, "extractor=wavenet", *overrides)
     ((network, group),) = _networks(model.extractors["wavenet"], signals)
@@ -73,10 +74,14 @@ def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     )
     if ours_mb and theirs_mb:
         yield Figure("e_plain_over_wavenet_memory", theirs_mb / ours_mb, "the same, memory of a step", "", theirs_mb)
-    floor = _floor_s(network, group)
-    yield Figure(
-        "e_wavenet_over_floor", seconds(ours) / floor, "WaveNet / its operations at the rate of large products"
-    )
+    taken = seconds(ours)
+    operations_s, bytes_s = _operations_s(network, group), _bytes_s(network, group)
+    for key, floor_s, what in (
+        ("operations", operations_s, "its operations at the rate of large products"),
+        ("bytes", bytes_s, "what its layers take and give at the rate of a large copy"),
+        ("floor", max(operations_s, bytes_s), "the larger of these two, its floor"),
+    ):
+        yield Figure(f"e_wavenet_over_{key}", taken / floor_s, f"WaveNet / {what}")
 
 
 def _model(folder: Path, *overrides: str) -> tuple[Model, Signals]:
@@ -106,7 +111,7 @@ def _networks(extractor: Any, signals: Signals) -> Iterator[tuple[nn.Module, Ten
     return zip(extractor.networks.values(), torch.split(signals.pairs, extractor.sizes, dim=1), strict=True)
 
 
-def _floor_s(network: nn.Module, group: Tensor) -> float:
+def _operations_s(network: nn.Module, group: Tensor) -> float:
     """Seconds for the multiply-adds of a step, at the rate of a large matrix product."""
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
@@ -116,3 +121,28 @@ def _floor_s(network: nn.Module, group: Tensor) -> float:
     one @ other
     rate = 2 * side**3 / min(seconds(lambda: one @ other) for _ in range(3))
     return counted.get_total_flops() / rate
+
+
+def _bytes_s(network: nn.Module, group: Tensor) -> float:
+    """Seconds to move what no layer can do without, at the rate of a copy far larger than a cache.
+
+    Forward a layer reads its input and weights and writes its output; backward it reads the output's gradient, input
+    and weights, and writes the gradients of both.
+    """
+    moved = 0
+
+    def count(layer: nn.Module, given: tuple[Tensor | None, ...], made: Tensor) -> None:
+        nonlocal moved
+        weights = sum(one.numel() for one in layer.parameters())
+        moved += 2 * made.numel() + 3 * (weights + sum(one.numel() for one in given if one is not None))
+
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, GatedLayer)]
+    with torch.no_grad():
+        network(group)
+    for hook in hooks:
+        hook.remove()
+    long = torch.randn(2**26, device=DEVICE)
+    other = torch.empty_like(long)
+    other.copy_(long)
+    rate = 2 * len(long) / min(seconds(lambda: other.copy_(long)) for _ in range(3))
+    return moved / rate

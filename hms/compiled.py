@@ -1,0 +1,36 @@
+"""Networks through torch.compile, which fuses what an operation makes with what the next one does to it.
+
+Only what a step's time goes into: the parts of the backbones and, on a GPU, the WaveNets, whose layers have a faster
+way of their own on a CPU. Weights keep their names, and a copy of a model is not compiled. Each part is compiled when
+it first runs, and again for another size of its image: on a CPU by a C++ compiler, for seconds to minutes.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from hms.errors import UserError
+from hms.model import Model
+
+_COMPILERS = ("g++", "clang++")
+
+
+def compile_networks(model: Model, device: str) -> None:
+    """Let the networks of a model compile themselves on `device`. Raises UserError for a CPU without a C++ compiler."""
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else [*_COMPILERS]
+    if device == "cpu" and not any(map(shutil.which, names)):
+        raise UserError(f"compile: wants a C++ compiler on a CPU, found no {' or '.join(names)}; or compile=false")
+    for extractor in model.extractors.values():
+        for part in _parts(extractor, device):
+            part.compile()
+
+
+def _parts(extractor: Any, device: str) -> Iterator[nn.Module]:
+    backbone = getattr(extractor, "backbone", nn.Module())
+    network = getattr(backbone, "network", backbone)  # of timm
+    yield from (part for part in network.children() if [*part.children()])  # a layer alone has nothing to be fused with
+    if device != "cpu":
+        yield from getattr(extractor, "networks", nn.ModuleDict()).values()

@@ -1,0 +1,66 @@
+"""Compiled networks are the same networks."""
+
+import shutil
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from material import build, config, signals
+from torch import nn
+
+from hms.checkpoint import load_model, save_model
+from hms.compiled import compile_networks
+from hms.errors import UserError
+from hms.model import Model
+
+
+@pytest.fixture
+def node() -> dict:
+    return config("extractor=[stft_short,wavenet_short]", "montage=pairs8")["model"]
+
+
+def compiled(model: nn.Module) -> set[str]:
+    return {name for name, part in model.named_modules() if part._compiled_call_impl is not None}
+
+
+def test_parts_of_networks_are_compiled_and_neither_weights_nor_copies_know(node: dict, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    model: Model = build(node)
+    names = [*model.state_dict()]
+    compile_networks(model, "cpu")
+    backbones = {f"extractors.{name}.backbone.{part}" for name in model.extractors for part in ("stem", "blocks")}
+    assert compiled(model) == backbones
+    assert [*model.state_dict()] == names
+    assert not compiled(deepcopy(model))
+    save_model(tmp_path, model, {"model": node})
+    assert not compiled(load_model(tmp_path))
+    compile_networks(model, "cuda")
+    assert compiled(model) == backbones | {
+        f"extractors.wavenet_short.networks.{group}" for group in model.extractors["wavenet_short"].networks
+    }
+
+
+def test_a_missing_compiler_is_told(node: dict, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    said = r"compile: wants a C\+\+ compiler on a CPU, found no g\+\+ or clang\+\+; or compile=false"
+    with pytest.raises(UserError, match=said):
+        compile_networks(build(node), "cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+@pytest.mark.skipif(not shutil.which("g++"), reason="wants g++")
+def test_a_compiled_model_gives_the_same_numbers_forward_and_backward():
+    plain: Model = build(config("extractor=stft_short")["model"]).train()
+    model = deepcopy(plain)
+    compile_networks(model, "cpu")
+    made = []
+    for each in (plain, model):
+        torch.manual_seed(0)
+        made.append(each.classify(signals(3)).joint)
+        made[-1].square().sum().backward()
+    torch.testing.assert_close(made[1], made[0], atol=1e-4, rtol=1e-4)
+    for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-4, rtol=1e-4)
