@@ -1,10 +1,7 @@
 """A timeline out: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
 
-import importlib
 import json
-import sys
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +9,11 @@ import mne
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from browser import Page
-from conftest import real
+from conftest import Say, real
 from edf_files import write_edf
-from material import config, quick
+from material import a_run
 
-from hms.build import build
-from hms.checkpoint import save_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.timeline import chart
@@ -29,49 +23,17 @@ from hms.timeline.timeline import Timeline, burden, events
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
 """The name of a file that would do something on a page that does not escape it."""
 
-Say = Callable[..., tuple[str, str]]
-
-
-def a_run(folder: Path, *words: str) -> Path:
-    """A run of one untrained model."""
-    node = quick(config(*words))["model"]
-    torch.manual_seed(0)
-    (folder / "fold0_seed0").mkdir(parents=True)
-    save_model(folder / "fold0_seed0", build(node), {"model": node})
-    (folder / "fold0_seed0" / "scores.json").write_text("{}")
-    return folder
-
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A model that reads EEG alone, and one that reads the spectrogram, too."""
     base = tmp_path_factory.mktemp("runs")
     small = ("extractor=[stft_short,spectrogram]", "preprocess=original")
-    return [a_run(base / "one-1a", "extractor=stft_short"), a_run(base / "two-2b", *small)]
+    return [a_run(base / "one-1a", 1, "extractor=stft_short"), a_run(base / "two-2b", 1, *small)]
 
 
 def noise(seconds: float, sfreq_hz: int, seed: int = 0) -> np.ndarray:
     return 30 * np.random.default_rng(seed).normal(size=(19, round(seconds * sfreq_hz)))
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """The command in this process; gives what it writes to stdout and stderr."""
-
-    def run(*words: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
-        capsys.readouterr()
-        ended = 0
-        try:
-            importlib.import_module("hms.predict").main()
-        except SystemExit as error:
-            ended = error.code
-        printed = capsys.readouterr()
-        assert ended == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed.out, printed.err
-
-    return run
 
 
 def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: datetime | None = None) -> Timeline:
