@@ -10,13 +10,14 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 import pytest
 from conftest import python
-from interruption import Moment, begun, drawn, ended, run
+from interruption import Moment, begun, children, drawn, ended, run
 
 from hms.interrupt import interruptible
 
@@ -166,6 +167,51 @@ def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path:
     assert sum("epoch 1/2" in one for one in said) == 1
     assert any("another process trains" in one or "is trained already" in one for one in said)
     assert differing(contents(place.here), place.straight["train"]) == []
+    shutil.rmtree(place.here)
+
+
+def of_two(place: Place, *words: str) -> list[str]:
+    """The words of a training in two processes, into the folder of commands."""
+    return [*place.words["train"], "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true",
+            "trainer.devices=2", "trainer.sync_batchnorm=false", *words]  # fmt: skip
+
+
+def wait_for(text: str, log: Path) -> None:
+    until_s = time.monotonic() + 200
+    while not (log.exists() and text in log.read_text()):
+        assert time.monotonic() < until_s, log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    process = begun(of_two(place, "epochs=500", "trainer.max_epochs=500"), log)
+    wait_for("epoch 1/500", log)
+    below = children(process.pid)
+    os.kill(process.pid, signal.SIGTERM)
+    assert ended(process, log) == 128 + signal.SIGTERM
+    said = log.read_text()
+    assert said.count("interrupted by SIGTERM: the same command again goes on from here") == 1
+    assert "Traceback" not in said
+    assert len(below) >= 2
+    assert not [one for one in below if Path(f"/proc/{one}").exists()]
+    assert not [path for path in place.here.rglob(".*") if path.is_file()]
+    shutil.rmtree(place.here)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    assert run(of_two(place, "optimizer.lr=1e38"), log) == 1
+    said = log.read_text()
+    (line,) = [line for line in said.splitlines() if "training ends" in line]
+    (path,) = place.here.rglob("not_finite.json")
+    assert re.match(r"training ends: a loss of (nan|inf) at step \d+ \(epoch 1, learning rate 1e\+38", line)
+    assert str(path) in line
+    assert json.loads(path.read_text())["label_ids"]
+    assert "Traceback" not in said
     shutil.rmtree(place.here)
 
 

@@ -1,6 +1,7 @@
 """A timeline out: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
 
 import json
+import re
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +113,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows of 100 s, by 1 model(s) of 1 run(s)\n"
+    assert printed == f"{out}/night.html: 10 windows, one every 10 s of 100 s, by 1 model(s) of 1 run(s)\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -188,7 +189,22 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted
 ):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
     _, said = say(str(runs[0]), f"recording={path}", f"out={path}", code=1)
-    assert f"out: cannot write to '{path}' (File exists)" in said
+    assert f"out: cannot write to '{path}' (Not a directory)" in said
+
+
+def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
+    ward = tmp_path / "ward"
+    ward.mkdir()
+    for seed, name in enumerate("abc"):
+        write_edf(ward / f"{name}.edf", noise(40, 100, seed), SCALP, 100)
+    words = [str(runs[0]), f"recording={ward}", "windows=1"]
+    say(*words, f"out={tmp_path / 'whole'}")
+    printed = [say(*words, f"out={tmp_path / 'parts'}", f"shard={i}", "shards=4")[0] for i in (2, 0, 3, 1)]
+    assert sorted(re.findall(r"(\w)\.html: 4 windows", "".join(printed))) == ["a", "b", "c"]
+    whole, parts = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")
+    )
+    assert [name for name in whole.keys() | parts.keys() if whole.get(name) != parts.get(name)] == []
 
 
 def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_path: Path):
