@@ -19,6 +19,7 @@ from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError, DataError, UserError
 from hms.fit import fit
+from hms.fold import Fold
 from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES
@@ -77,6 +78,27 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
     oof = [pl.read_parquet(run / "oof.parquet") for run in (straight, resumed)]
     assert oof[0].equals(oof[1])
     assert not (resumed / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_a_run_that_was_interrupted_after_its_last_epoch_has_the_averaged_weights(
+    averaging: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config, predict = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2", "flips=false"), Fold.predict
+    fit(config)
+    straight = load_model(only_fold(tmp_path / "runs")).state_dict()
+
+    def power_cut(self: Fold, device: torch.device) -> None:
+        raise RuntimeError("power cut")
+
+    config["runs"] = str(tmp_path / "interrupted")
+    monkeypatch.setattr(Fold, "predict", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(config)
+    monkeypatch.setattr(Fold, "predict", predict)
+    fit(config)
+    for name, weight in load_model(only_fold(tmp_path / "interrupted")).state_dict().items():
+        assert torch.equal(weight, straight[name]), name
 
 
 def test_a_model_of_all_inputs_is_trained_and_rebuilt_from_its_checkpoint(corpus: Path, tmp_path: Path, store: Store):
