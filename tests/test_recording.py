@@ -561,6 +561,7 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     [
         ("*.edf", "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.edf'"),
         ([], "recording: want at least one, got none"),
+        ("n\udcff.edf", r"recording: want files whose names are UTF-8, got 'n\udcff.edf'"),
         (["a/x.edf", "b/x.edf"], "recording: want files whose names differ, got 'x.edf' twice; predict them one by"),
     ],
 )
