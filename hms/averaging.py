@@ -35,10 +35,10 @@ class Ema(_Averaging):
 
 
 def moving_average(decay: float, average: Tensor, present: Tensor, steps: Tensor | int) -> Tensor:
-    """The next average after so many steps, of tensors of one shape."""
+    """The next average after so many steps, of tensors of one shape; what does not change stays the same to the bit."""
     steps = torch.as_tensor(steps)
     kept = ((1 + steps) / (10 + steps)).clamp(max=decay)
-    return kept * average + (1 - kept) * present
+    return average + (1 - kept) * (present - average)  # buffers are averaged, too, filters among them
 
 
 class Swa(_Averaging):

@@ -233,7 +233,7 @@ def test_a_mistake_of_the_command_line_is_told(words: list[str], message: str, r
 
 
 def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Say, tmp_path: Path):
-    run = a_run(tmp_path / "run", "extractor=stft_short", "montage=pairs24")
+    run = a_run(tmp_path / "run", 1, "extractor=stft_short", "montage=pairs24")
     chains = "Fp1-F7 F7-T7 T7-P7 P7-O1 Fp1-F3 F3-C3 C3-P3 P3-O1 Fp2-F8 F8-T8 T8-P8 P8-O2 Fp2-F4 F4-C4 C4-P4 P4-O2"
     labels = [*chains.split(), "Fz-Cz", "Cz-Pz"]
     path = write_edf(tmp_path / "x.edf", noise(30, 100)[:18], labels, 100)
