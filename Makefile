@@ -77,10 +77,10 @@ test: setup  ## The tests, minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
 test-kill: setup  ## Kill every command at KILLS times as many random moments as `make test` does
-	HMS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(RUN) pytest tests/test_interrupt.py -k killed
+	HMS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(RUN) pytest tests/test_interrupt.py -m 'slow or not slow' -k killed
 
-fuzz: setup  ## Spoil COUNT files, or command lines, of each kind
-	HMS_FUZZ=$(COUNT) OMP_NUM_THREADS=1 $(RUN) pytest -n 2 tests/test_fuzz.py
+fuzz: setup  ## Spoil COUNT files, or command lines, of each kind, and every byte of headers
+	HMS_FUZZ=$(COUNT) OMP_NUM_THREADS=1 $(RUN) pytest -n 2 tests/test_fuzz.py tests/test_fuzz_recordings.py
 
 test-slurm: setup  ## Sweeps on a real Slurm of two nodes on this machine; wants slurm-wlm and munge, and to be root
 	OMP_NUM_THREADS=1 $(RUN) pytest -m slurm tests/test_slurm.py

@@ -13,7 +13,12 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 
-class Ema(WeightAveraging):
+class _Averaging(WeightAveraging):
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.on_train_end(trainer, pl_module)  # which Lightning leaves out where all epochs were done before
+
+
+class Ema(_Averaging):
     """Exponential moving average: after each step, `decay` of the average and the rest of the present weights.
 
     After n steps the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short training
@@ -30,13 +35,13 @@ class Ema(WeightAveraging):
 
 
 def moving_average(decay: float, average: Tensor, present: Tensor, steps: Tensor | int) -> Tensor:
-    """The next average after so many steps, of tensors of one shape."""
+    """The next average after so many steps, of tensors of one shape; what does not change stays the same to the bit."""
     steps = torch.as_tensor(steps)
     kept = ((1 + steps) / (10 + steps)).clamp(max=decay)
-    return kept * average + (1 - kept) * present
+    return average + (1 - kept) * (present - average)  # buffers are averaged, too, filters among them
 
 
-class Swa(WeightAveraging):
+class Swa(_Averaging):
     """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the ends of the
     last `share` of the `epochs`, of one epoch at least.
 

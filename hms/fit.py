@@ -1,12 +1,13 @@
 """Train one fold of one member and predict its held-out patients."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from lightning import seed_everything
+from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms import trainer
@@ -18,33 +19,32 @@ from hms.errors import UserError, first_line
 from hms.fold import Fold, classifier
 from hms.folds import patient_folds
 from hms.model import Model
-from hms.processes import Place, in_all
+from hms.processes import ALONE, Place, first_decides, in_all
 from hms.runs import is_finished, run_folder, say_what_changed, summarise
 from hms.scores import read_truth
 from hms.store import Store, prepared
 
 
-def fit(config: dict[str, Any]) -> float:
+def fit(config: dict[str, Any], let_in: bool = False) -> float:
     """Train the fold that `config` (resolved train.yaml) describes, or find it trained.
 
-    Gives its out-of-fold KL in nats, NaN for `fold=all`, which holds nobody out.
+    Gives its out-of-fold KL in nats, NaN for `fold=all`, which holds nobody out. Others that train the same fold are
+    kept out, unless who started this process does that (`let_in`).
     """
-    model, place, further = _model(config)  # first: a mistake should not wait for a corpus to be read
+    model, made = _model(config)  # first: a mistake should not wait for a corpus to be read
+    place, further = Place(made.global_rank, made.world_size), trainer.further(made)
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     run = run_folder(config, store.fingerprint)
-    say_what_changed(run, config, store.fingerprint)
-    if is_finished(run):
-        say(f"{run} is trained already: nothing to do")
-    else:
+    with ExitStack() as held:
         fold = Fold(config, model, store, run, *_patients(config, store), place)
-        fold.want_rows()  # before there is a folder
-        with _alone(run, place, further):
-            if further and not is_finished(run):
-                return in_all(fit, config, further)
-            if not is_finished(run):
-                fold.finish(truth)
+        if not is_finished(run):
+            fold.want_rows()  # before there is a folder
+        if let_in or _is_left(fold, made, ALONE if further else place, held):
+            if further:
+                return in_all(partial(fit, let_in=True), config, further)
+            fold.finish(truth)
     if place.rank > 0:
         return math.nan
     for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
@@ -53,16 +53,28 @@ def fit(config: dict[str, Any]) -> float:
     return summarise(run, truth)
 
 
-def _alone(run: Path, place: Place, further: int) -> AbstractContextManager[None]:
-    """Keep others that train the same fold out; processes that train together were let in together."""
-    if place.world > 1 and not further:
-        return nullcontext()
-    run.parent.mkdir(parents=True, exist_ok=True)
-    return locked(run, f"another process trains {run}: waiting for it")
+def _is_left(fold: Fold, made: Trainer, place: Place, held: ExitStack) -> bool:
+    """Whether the fold is to be trained; until `held` ends, others that would train it, too, are kept out.
+
+    Of processes that train together the first is let in for all.
+    """
+
+    def decide() -> bool:
+        say_what_changed(fold.run, fold.config, fold.store.fingerprint)
+        if is_finished(fold.run):
+            say(f"{fold.run} is trained already: nothing to do")
+            return False
+        fold.run.parent.mkdir(parents=True, exist_ok=True)
+        held.enter_context(locked(fold.run, f"another process trains {fold.run}: waiting for it"))
+        return not is_finished(fold.run)
+
+    if place != ALONE:
+        made.strategy.setup_environment()
+    return first_decides(decide, place)
 
 
-def _model(config: dict[str, Any]) -> tuple[Model, Place, int]:
-    """The model, which of the processes that train it this is, and how many are to be started that do it instead."""
+def _model(config: dict[str, Any]) -> tuple[Model, Trainer]:
+    """The model, and a trainer that knows in which of how many processes this is."""
     for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1)):
         if not least <= config[name] < 2**32:
             raise UserError(f"{name}: want {least} or more (below 2^32), got {config[name]}")
@@ -82,7 +94,7 @@ def _model(config: dict[str, Any]) -> tuple[Model, Place, int]:
         raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
     if config["compile"]:
         compile_networks(model, made.strategy.root_device.type)
-    return model, Place(made.global_rank, made.world_size), trainer.further(made)
+    return model, made
 
 
 def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:

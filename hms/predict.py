@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hms.build import build
 from hms.config import entry_point
 from hms.errors import DataError, UserError
-from hms.shards import Shard, Sharded, merged, shard_of
+from hms.shards import Shard, Sharded, merged, replaced, shard_of
 from hms.signature import Node
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
             raise DataError(f"{folder.root}: no file can be used")
         write_submission(out, folder.root, filled)
 
-    if merged(shard, out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}"), make, merge):
+    parts = out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}")
+    if merged(shard, parts, replaced(out), make, merge):
         print(f"{out}: {len(rows):,} rows, by {predictors.name}")
 
 
@@ -153,7 +154,8 @@ def _timeline(
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
-    print(f"{out}.html: {len(timeline.table):,} windows of {timeline.duration_s:g} s, by {predictors.name}")
+    windows = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
+    print(f"{out}.html: {windows}, by {predictors.name}")
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:
@@ -166,13 +168,9 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
     for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
         if written.resolve() in read:
             raise UserError(f"out: want another folder than the recordings', got '{folder}', which holds '{written}'")
-    there = folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
+        with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
             pass
-        if not there:
-            folder.rmdir()  # until there is something to put in
     except OSError as error:
         raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
 

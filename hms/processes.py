@@ -8,8 +8,11 @@ waits for another; `own` says how many count.
 import logging
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import cycle, islice
+from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -33,6 +36,9 @@ class Place(NamedTuple):
 
 
 ALONE = Place(0, 1)
+
+_LONGEST_WAIT = timedelta(days=30)
+"""For another command to train the same fold; PyTorch would lose patience after half an hour."""
 
 
 class Batches(Sampler[list[int]]):
@@ -102,8 +108,39 @@ def in_all(job: Callable[[T], float], given: T, count: int) -> float:
 
 def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all
+    signal.signal(signal.SIGTERM, _end)
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     return job(given)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave nothing half-written, and say nothing: who started this process does."""
+    sys.exit(128 + number)
+
+
+def first_decides(decide: Callable[[], bool], place: Place) -> bool:
+    """What `decide` gives in the first process, told to all once it is known, however long that takes.
+
+    They must be able to find each other, as Lightning's `setup_environment` sees to. Raises UserError in all of them
+    where the first does, and in the others where it is gone.
+    """
+    if place == ALONE:
+        return decide()
+    patient = torch.distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT)
+    assert isinstance(patient, torch.distributed.ProcessGroup)
+    told: list[Any] = [None]
+    if place.rank == 0:
+        try:
+            told = [decide()]
+        except UserError as error:
+            told = [str(error)]
+    try:
+        torch.distributed.broadcast_object_list(told, 0, patient)
+    except RuntimeError:  # of gloo, where a connection ends
+        raise UserError("training ends: the first of the processes that train together is gone") from None
+    if isinstance(told[0], str):
+        raise UserError(told[0])
+    return bool(told[0])
 
 
 def make_alike(model: nn.Module) -> None:

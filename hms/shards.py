@@ -44,11 +44,17 @@ def shard_of(config: dict[str, Any]) -> Shard:
     return Shard(number, of)
 
 
-def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Callable[[list[Path]], None]) -> bool:
+def merged(
+    shard: Shard,
+    whole: Path,
+    is_there: Callable[[], bool],
+    make: Callable[[Path], None],
+    merge: Callable[[list[Path]], None],
+) -> bool:
     """Let `make` fill a folder with this shard, unless it is there; where all are, let `merge` read them, and clear up.
 
-    The folders lie beside `whole`, which names what is made. Gives whether all is done; one that is not the last to end
-    says how many are to come.
+    The folders lie beside `whole`, which names what is made; `is_there` tells whether another process has made it by
+    now. Gives whether all is done; one that is not the last to end says how many are to come.
     """
     from hms.atomic import locked, scratch_folder  # slow to import; who only reads a command's keys should not wait
     from hms.console import say
@@ -57,18 +63,28 @@ def merged(shard: Shard, whole: Path, make: Callable[[Path], None], merge: Calla
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]
     own = parts[shard.number]
     with locked(own, f"another process makes shard {shard.number} of {whole}: waiting for it"):
-        if not own.is_dir():
+        if not (own.is_dir() or is_there()):
             with scratch_folder(own) as made:
                 make(made)
                 made.rename(own)
     with locked(whole.with_name(f"{whole.name}.shards"), f"another shard merges {whole}: waiting for it"):
-        if own.is_dir():  # or the other has merged
-            if lacking := sum(not part.is_dir() for part in parts):
-                say(f"shard {shard.number} of {shard.of} is made; {lacking} to come")
-                return False
-            try:
+        if lacking := 0 if is_there() else sum(not part.is_dir() for part in parts):
+            say(f"shard {shard.number} of {shard.of} is made; {lacking} to come")
+            return False
+        try:
+            if not is_there():
                 merge(parts)
-            finally:  # what cannot be merged is to be made anew
-                for part in parts:
-                    shutil.rmtree(part)
+        finally:  # what cannot be merged is to be made anew
+            for part in parts:
+                shutil.rmtree(part, ignore_errors=True)
     return True
+
+
+def replaced(path: Path) -> Callable[[], bool]:
+    """Whether the file at `path` is another than now, by the time that one asks."""
+    before = _identity(path)
+    return lambda: _identity(path) not in (None, before)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None

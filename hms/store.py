@@ -133,7 +133,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
             _write_rows(root, labels, lengths, [*bad], identity, store)
             os.replace(store, path)
 
-    return merged(shard, path, make, merge)
+    return merged(shard, path, path.is_dir, make, merge)
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:

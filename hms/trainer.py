@@ -72,6 +72,8 @@ def make(
         enable_checkpointing=folder is not None,
     )
     trainer.strategy.checkpoint_io = _WholeCheckpoints()
+    # Lightning's handler waits for all processes, wherever each is; hms.interrupt and hms.processes have their own.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
 
 

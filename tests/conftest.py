@@ -1,7 +1,8 @@
 """Shared by all tests: a tiny simulated corpus and its store, and the real material that some machines have."""
 
+import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hms.store import Store, build_store
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+Say = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,26 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return build_store(corpus, tmp_path_factory.mktemp("stores") / "tiny")
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
+    """`hms.predict` in this process, as importing torch takes so long; gives what it writes to stdout and stderr."""
+
+    def run(*words: str, code: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
+        capsys.readouterr()
+        ended = 0
+        try:
+            importlib.import_module("hms.predict").main()
+        except SystemExit as error:
+            ended = error.code
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        assert "Traceback" not in printed.err
+        return printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture(scope="module")

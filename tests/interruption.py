@@ -61,6 +61,13 @@ def ended(process: BaseProcess, log: Path) -> int | None:
     return process.exitcode
 
 
+def children(process: int) -> list[int]:
+    """All processes below one."""
+    path = Path(f"/proc/{process}/task/{process}/children")
+    found = [int(number) for number in path.read_text().split()] if path.exists() else []
+    return [*found, *(below for one in found for below in children(one))]
+
+
 def _command(words: list[str], log: str, end: Moment | None, by: int, largest_file: int | None) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)

@@ -18,6 +18,7 @@ from hms.batch import Batch, Signals
 from hms.build import build
 from hms.bundle import SUMS
 from hms.check import mistakes
+from hms.checkpoint import save_model
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -92,6 +93,18 @@ def without_gradient(network: nn.Module) -> list[str]:
     it out again."""
     named = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
     return sorted(name for name, grad in named if grad is None or not (grad.any() or name.endswith("bias")))
+
+
+def a_run(run: Path, folds: int, *words: str) -> Path:
+    """A run of untrained models, each fold with weights of its own."""
+    node = quick(config(*words))["model"]
+    for fold in range(folds):
+        torch.manual_seed(fold + 10 * folds)
+        into = run / f"fold{fold}_seed0"
+        into.mkdir(parents=True)
+        save_model(into, build(node), {"model": node})
+        (into / "scores.json").write_text("{}")
+    return run
 
 
 def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:

@@ -19,6 +19,7 @@ from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError, DataError, UserError
 from hms.fit import fit
+from hms.fold import Fold
 from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES
@@ -77,6 +78,29 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
     oof = [pl.read_parquet(run / "oof.parquet") for run in (straight, resumed)]
     assert oof[0].equals(oof[1])
     assert not (resumed / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_a_run_that_was_interrupted_after_its_last_epoch_has_the_averaged_weights(
+    averaging: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config, predict = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2", "flips=false"), Fold.predict
+    fit(config)
+    straight = only_fold(tmp_path / "runs")
+
+    def power_cut(self: Fold, device: torch.device) -> None:
+        raise RuntimeError("power cut")
+
+    config["runs"] = str(tmp_path / "interrupted")
+    monkeypatch.setattr(Fold, "predict", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(config)
+    monkeypatch.setattr(Fold, "predict", predict)
+    fit(config)
+    resumed = only_fold(tmp_path / "interrupted")
+    for name, weight in load_model(straight).state_dict().items():
+        assert torch.equal(weight, load_model(resumed).state_dict()[name]), name
+    assert pl.read_parquet(straight / "oof.parquet").equals(pl.read_parquet(resumed / "oof.parquet"))
 
 
 def test_a_model_of_all_inputs_is_trained_and_rebuilt_from_its_checkpoint(corpus: Path, tmp_path: Path, store: Store):
@@ -331,4 +355,6 @@ def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
     for step in range(1, 41):
         average = moving_average(0.999, average, torch.ones(2), step)
     assert average.min() > 0.99
+    same = torch.rand(1000)
+    assert torch.equal(moving_average(0.9, same, same, 5), same)
     torch.testing.assert_close(moving_average(0.9, torch.zeros(2), torch.ones(2), 10**6), torch.full((2,), 0.1))

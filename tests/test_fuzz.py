@@ -5,46 +5,33 @@ What is spoilt, and how, follows from the seed; `make fuzz COUNT=5000` spoils th
 
 import importlib
 import json
-import os
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from edf_files import write_edf
 from hydra import compose, initialize_config_dir
 from material import CONF, config, quick, sealed
 from omegaconf import OmegaConf
+from spoiling import no_infinity, spoilt, times, want_an_answer
 
 import hms
 from hms.build import build
 from hms.bundle import new_bundle
 from hms.check import mistakes
 from hms.checkpoint import load_model, save_model, save_weights
-from hms.electrodes import SCALP
 from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import UserError
 from hms.files import read_eeg, read_json, read_spectrogram
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.overrides import CommandLine
-from hms.recording.recording import open_recording
 from hms.runs import read_config
 from hms.scores import TABLE, predictions, read_predictions
 from hms.tables import read_labels, read_submission, read_test
-
-COUNT = int(os.environ.get("HMS_FUZZ", "0"))
-
-WORDS = [
-    b"", b"nan", b"inf", b"-1", b"1e400", b"99999999999999999999", b"9223372036854775808", b"0x10", b'"', b'""', b"'",
-    b",", b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b" ", b"1.5", b"true", b"null", b"\xc3\xa9", b"1_000",
-    b"=1+1", b"\t", b"[]", b"{}", b"${oc.env:HOME}", b"!!python/object:os.system", b"\xff\xff\xff\x7f", b"\0\0\0\0",
-]  # fmt: skip
 
 VALUES = """
     1 -1 0 1.5 null true abc [] {} [1,2] {a:1} nan inf 1e999 '' 'a\\ b' ${seed} ${nowhere} ${oc.env:HOME} ${.x} ??? a,b
@@ -61,37 +48,6 @@ COMMANDS = {
 }
 
 
-def times(few: int) -> int:
-    return COUNT or few
-
-
-def spoilt(rng: random.Random, whole: bytes, first: int | None = None) -> bytes:
-    """Some bytes changed, gone, doubled, or junk between them; most of them among the `first`, or at the end."""
-    data = bytearray(whole)
-    for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
-        reach = first if first and rng.random() < 0.7 else len(data)
-        at = rng.randrange(max(1, min(reach, len(data))))
-        if rng.random() < 0.2:
-            at = max(0, len(data) - rng.randrange(1, 2000))
-        match rng.randrange(7):
-            case 0:
-                data[at : at + 1] = bytes([rng.randrange(256)])
-            case 1:
-                data[at : at + 1] = bytes([data[at] ^ 1 << rng.randrange(8)]) if data else b""
-            case 2:
-                data[at:at] = rng.choice(WORDS)
-            case 3:
-                del data[at : at + rng.choice([1, 2, 8, 100])]
-            case 4:
-                data = data[:at]
-            case 5:
-                data[at:at] = data[at : at + rng.choice([1, 16, 200])]
-            case 6:
-                word = rng.choice(WORDS)
-                data[at : at + len(word)] = word
-    return bytes(data)
-
-
 def spoilt_json(rng: random.Random, whole: Any) -> Any:
     """The same, one value of it exchanged for another."""
     if isinstance(whole, dict | list) and whole and rng.random() < 0.8:
@@ -105,20 +61,10 @@ def spoilt_json(rng: random.Random, whole: Any) -> Any:
     return rng.choice([None, 1, -1, 0, "x", [], {}, float("nan"), float("inf"), [1], True, 1e308, "linear", [[1.0]]])
 
 
-def want_an_answer(read: Callable[[], Any], use: Callable[[Any], None] = lambda _: None) -> None:
-    """Call `read`, which may refuse what it is given, in words; what it gives, `use` may not find wrong."""
-    with suppress(UserError):
-        use(read())
-
-
 def numbers(table: pl.DataFrame) -> None:
     assert table.drop("fold", strict=False).null_count().sum_horizontal().item() == 0
     for column in table.select(pl.col(pl.Float32, pl.Float64)):
         assert column.is_finite().all()
-
-
-def no_infinity(found: np.ndarray) -> None:
-    assert not np.isinf(found).any()
 
 
 def all_numbers(found: np.ndarray) -> None:
@@ -204,27 +150,6 @@ def test_spoilt_ensembles_and_records(tmp_path: Path):
         want_an_answer(lambda: read_json(path, "members"))
         (tmp_path / "config.yaml").write_bytes(path.read_bytes())
         want_an_answer(lambda: read_config(tmp_path))
-
-
-def test_spoilt_recordings(tmp_path: Path):
-    rng, whole_path = random.Random(5), tmp_path / "whole.edf"
-    signals = 30 * np.random.default_rng(0).normal(size=(len(SCALP), 5 * 64))
-    whole = write_edf(whole_path, signals, SCALP, sfreq_hz=64, starts_s=range(5)).read_bytes()
-    head, path = 256 * (len(SCALP) + 2), tmp_path / "spoilt.edf"
-
-    def use(recording: Any) -> None:
-        no_infinity(recording.eeg(0, min(recording.samples, 2000)))
-
-    for _ in range(times(40)):
-        data = bytearray(spoilt(rng, whole, head))
-        if rng.random() < 0.5:  # a whole field of numbers
-            data = bytearray(whole)
-            at = rng.randrange(184, head) // 8 * 8
-            data[at : at + 8] = rng.choice(
-                [b"        ", b"-1      ", b"0       ", b"99999999", b"1e308   ", b"nan     "]
-            )
-        path.write_bytes(data)
-        want_an_answer(lambda: open_recording(path, [("Fp1", "F3"), ("C3", "O1")], None), use)
 
 
 def test_spoilt_bundles_and_checkpoints(tmp_path: Path):

@@ -10,19 +10,31 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import pytest
 from conftest import python
-from interruption import Moment, begun, drawn, ended, run
+from edf_files import write_edf
+from interruption import Moment, begun, children, drawn, ended, run
 
+from hms.electrodes import SCALP
 from hms.interrupt import interruptible
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
 TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
 """How often each command is killed, times `KILLS`."""
+
+KINDS = {
+    "ema": ["averaging=ema"],
+    "swa": ["averaging=swa", "averaging.swa.share=0.5", "epochs=4"],
+    "pretrain": ["pretrain=low_votes", "pretrain.epochs=1"],
+    "live": ["live=simulated", "live.simulated.windows=12", "live.simulated.workers=2", "subset=all_votes"],
+}
+"""Trainings that keep more than weights between epochs, or make what they learn from."""
 
 
 class Place(NamedTuple):
@@ -51,20 +63,31 @@ def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
         "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=50"],
         "predict": ["predict", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
     }
+    words |= {kind: [*words["train"], *more] for kind, more in KINDS.items()}
+    for seed, name in enumerate(("day", "night")):
+        signals = 30 * np.random.default_rng(seed).normal(size=(len(SCALP), 60 * 128))
+        write_edf(base / f"{name}.edf", signals, SCALP, 128)
+    timeline = [f"recording={base / '*.edf'}", f"out={here / 'timelines'}", "windows=1", "flips=false", "edf=true"]
+    words["timeline"] = ["predict", runs, *timeline, "accelerator=cpu"]
     place = Place(here, words, {}, {}, {})
-    log = base / "log"
     for command in ("prepare", "multirun", "train", "ensemble", "predict"):
-        here.mkdir()
-        assert run(words[command], log) == 0, log.read_text()
-        changes, seconds = re.findall(r"(\d+) changes in (\S+) s", log.read_text())[-1]
-        place.changes[command], place.seconds[command] = int(changes), float(seconds)
-        place.straight[command] = contents(here)
+        go_straight(place, command, base / "log")
         if command in ("prepare", "multirun"):  # what others begin with
             shutil.copytree(here, made, dirs_exist_ok=True)
         shutil.rmtree(here)
     place.straight["simulate"] = {f"tiny/{name}": held for name, held in contents(corpus).items()}
     place.changes["simulate"], place.seconds["simulate"] = 200, 5
     return place
+
+
+def go_straight(place: Place, command: str, log: Path) -> None:
+    """Run a command that nobody kills, and note what it leaves."""
+    shutil.rmtree(place.here, ignore_errors=True)  # of a test that failed
+    place.here.mkdir()
+    assert run(place.words[command], log) == 0, log.read_text()
+    changes, seconds = re.findall(r"(\d+) changes in (\S+) s", log.read_text())[-1]
+    place.changes[command], place.seconds[command] = int(changes), float(seconds)
+    place.straight[command] = contents(place.here)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -84,10 +107,25 @@ def differing(found: dict[str, bytes], want: dict[str, bytes]) -> list[str]:
     return sorted(name for name in found.keys() | want.keys() if found.get(name) != want.get(name))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [*KINDS, "timeline"])
+def test_a_killed_training_of_any_kind_and_a_killed_timeline_go_on_to_the_same_bytes(
+    command: str, place: Place, tmp_path: Path
+):
+    go_straight(place, command, tmp_path / "log")
+    shutil.rmtree(place.here)
+    want_same(command, KILLS, place, tmp_path)
+
+
 @pytest.mark.parametrize("command", TIMES)
 def test_a_killed_command_goes_on_to_the_same_bytes_and_leaves_nothing_else(command: str, place: Place, tmp_path: Path):
+    want_same(command, TIMES[command] * KILLS, place, tmp_path)
+
+
+def want_same(command: str, times: int, place: Place, tmp_path: Path) -> None:
+    """Kill a command so many times, once or twice each, and let it end."""
     rng = random.Random(f"{command}{KILLS}")
-    for number in range(TIMES[command] * KILLS):
+    for number in range(times):
         log = tmp_path / f"log{number}"
         place.here.mkdir()
         ends = [drawn(rng, place.changes[command], place.seconds[command]) for _ in range(rng.choice([1, 1, 2]))]
@@ -166,6 +204,51 @@ def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path:
     assert sum("epoch 1/2" in one for one in said) == 1
     assert any("another process trains" in one or "is trained already" in one for one in said)
     assert differing(contents(place.here), place.straight["train"]) == []
+    shutil.rmtree(place.here)
+
+
+def of_two(place: Place, *words: str) -> list[str]:
+    """The words of a training in two processes, into the folder of commands."""
+    return [*place.words["train"], "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true",
+            "trainer.devices=2", "trainer.sync_batchnorm=false", *words]  # fmt: skip
+
+
+def wait_for(text: str, log: Path) -> None:
+    until_s = time.monotonic() + 200
+    while not (log.exists() and text in log.read_text()):
+        assert time.monotonic() < until_s, log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    process = begun(of_two(place, "epochs=500"), log)
+    wait_for("epoch 1/500", log)
+    below = children(process.pid)
+    os.kill(process.pid, signal.SIGTERM)
+    assert ended(process, log) == 128 + signal.SIGTERM
+    said = log.read_text()
+    assert said.count("interrupted by SIGTERM: the same command again goes on from here") == 1
+    assert "Traceback" not in said
+    assert len(below) >= 2
+    assert not [one for one in below if Path(f"/proc/{one}").exists()]
+    assert not [path for path in place.here.rglob(".*") if path.is_file()]
+    shutil.rmtree(place.here)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    place.here.mkdir()
+    assert run(of_two(place, "optimizer.lr=1e30"), log) == 1
+    said = log.read_text()
+    (line,) = [line for line in said.splitlines() if "training ends" in line]
+    (path,) = place.here.rglob("not_finite.json")
+    assert re.match(r"training ends: a loss of (nan|inf) at step \d+ \(epoch 1, learning rate 1e\+30", line)
+    assert str(path) in line
+    assert json.loads(path.read_text())["label_ids"]
+    assert "Traceback" not in said
     shutil.rmtree(place.here)
 
 

@@ -1,6 +1,8 @@
 """Where the jobs of a sweep run: every preset is whole, and what keeps one from running is told in a line."""
 
+import importlib
 import sys
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -58,3 +60,22 @@ def test_a_ray_job_that_no_node_has_room_for_is_refused():
         RayLauncher(None, 9, None, 3)._resources(NODES)
     with pytest.raises(CompactHydraException, match=r"num_gpus: want at most 0 \(no node has more\), got 1"):
         RayLauncher(None, 1, 1, 3)._resources(NODES[1:])
+
+
+def test_a_slurm_job_that_is_lost_for_good_is_told_in_a_line_with_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    local = pytest.importorskip("submitit.local.local")
+    slurm = importlib.import_module("hydra_plugins.hms_slurm")
+    job = local.LocalJob(tmp_path, "7", [0])
+    job._results_timeout_s = 0
+    (tmp_path / "7_0_log.err").write_text("Traceback\n  killed\n")
+    monkeypatch.setattr(slurm.SlurmLauncher.__base__, "launch", lambda *_: [job.results()[0]])
+    launcher = slurm.SlurmLauncher(submitit_folder=str(tmp_path))
+    with pytest.raises(CompactHydraException) as told:
+        launcher.launch([["fold=0"]], 0)
+    state = "NO PROCESS AND NO RESULT"  # submitit's words for a local one
+    assert str(told.value) == f"launcher: Slurm's job 7 was lost for good ({state}); see {tmp_path}/7_0_log.err"
+    assert slurm._lost("Job (task=0) failed during processing with trace:\n", "runs/.submitit") == (
+        "launcher: Slurm's job was lost for good (failed); see runs/.submitit"
+    )

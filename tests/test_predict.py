@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,11 +14,10 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from conftest import ROOT, python, real
-from material import config, quick
+from conftest import ROOT, Say, python, real
+from material import a_run
 
-from hms.build import build
-from hms.checkpoint import load_model, save_model
+from hms.checkpoint import load_model
 from hms.errors import DataError, UserError
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -29,7 +27,7 @@ from hms.store import Store, build_store
 from hms.submission import check_submission, write_submission
 from hms.tables import read_labels
 
-Say = Callable[..., str]
+Predict = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +54,6 @@ def both(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return build_store(folder, tmp_path_factory.mktemp("stores") / "both")
 
 
-def a_run(run: Path, folds: int, *words: str) -> Path:
-    """A run of untrained models, each fold with weights of its own."""
-    node = quick(config(*words))["model"]
-    for fold in range(folds):
-        torch.manual_seed(fold + 10 * folds)
-        into = run / f"fold{fold}_seed0"
-        into.mkdir(parents=True)
-        save_model(into, build(node), {"model": node})
-        (into / "scores.json").write_text("{}")
-    return run
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two runs, of two folds and of one; the second reads spectrograms."""
@@ -77,23 +63,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """The command in this process, because importing torch takes so long; gives what it writes to stderr."""
-
-    def run(*words: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["hms.predict", f"out={tmp_path / 'submission.csv'}", *words])
-        capsys.readouterr()
-        ended = 0
-        try:
-            importlib.import_module("hms.predict").main()
-        except SystemExit as error:
-            ended = error.code
-        printed = capsys.readouterr()
-        assert ended == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed.err
-
-    return run
+def predict(tmp_path: Path, say: Say) -> Predict:
+    """The command, whose submission is named here; gives what it writes to stderr."""
+    return lambda *words, code=0: say(f"out={tmp_path / 'submission.csv'}", *words, code=code)[1]
 
 
 def of(root: Path) -> list[str]:
@@ -113,7 +85,7 @@ def expected(store: Store, submission: pl.DataFrame, run: Path, flips: bool = Fa
 
 @pytest.mark.parametrize("spectrograms", [True, False])
 def test_test_files_are_predicted_as_if_they_stood_in_a_store(
-    spectrograms: bool, folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+    spectrograms: bool, folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, store = folder, both
     if not spectrograms:  # they are computed
@@ -121,7 +93,7 @@ def test_test_files_are_predicted_as_if_they_stood_in_a_store(
         shutil.copytree(folder, root, ignore=shutil.ignore_patterns("*_spectrograms"), symlinks=True)
         store = build_store(root, tmp_path / "store")
     for run, flips in ((runs[0], False), (runs[1], True)):
-        say(f"model={run}", *of(root), f"flips={flips}")
+        predict(f"model={run}", *of(root), f"flips={flips}")
         found = read(tmp_path / "submission.csv")
         assert found["eeg_id"].to_list() == pl.read_csv(root / "sample_submission.csv")["eeg_id"].to_list()
         np.testing.assert_allclose(found.select(CLASSES), expected(store, found, run, flips), atol=1e-7)
@@ -129,11 +101,11 @@ def test_test_files_are_predicted_as_if_they_stood_in_a_store(
 
 
 def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_numbers(
-    folder: Path, runs: list[Path], say: Say, tmp_path: Path
+    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     made = []
     for size in (4, 4, 3):
-        say(f"model={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
+        predict(f"model={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
         made.append((tmp_path / "submission.csv").read_bytes())
         (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
     assert made[0] == made[1]
@@ -141,9 +113,9 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 
 
 def test_runs_count_alike_however_many_folds_they_have(
-    folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    say(*map(str, runs), *of(folder))
+    predict(*map(str, runs), *of(folder))
     found = read(tmp_path / "submission.csv")
     mean = (expected(both, found, runs[0]) + expected(both, found, runs[1])) / 2
     np.testing.assert_allclose(found.select(CLASSES), mean, atol=1e-6)
@@ -156,28 +128,30 @@ def an_ensemble(folder: Path, members: list[str], weights: list[float], mixing: 
 
 
 def test_an_ensemble_mixes_its_runs_by_their_weights(
-    folder: Path, both: Store, runs: list[Path], say: Say, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     shutil.copytree(runs[0], tmp_path / "moved" / runs[0].name)  # beside ensemble.json, or where the file says
     members = [f"moved/{runs[0].name}", "other_people.csv.gz", str(runs[1])]
     for mixing in ("linear", "geometric"):
         an_ensemble(tmp_path, members, [0.7, 0, 0.3], mixing)
-        say(f"ensemble={tmp_path if mixing == 'linear' else tmp_path / 'ensemble.json'}", *of(folder))
+        predict(f"ensemble={tmp_path if mixing == 'linear' else tmp_path / 'ensemble.json'}", *of(folder))
         found = read(tmp_path / "submission.csv")
         one, two = (expected(both, found, run) for run in runs)
         mixed = (0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3) ** 0.5
         np.testing.assert_allclose(found.select(CLASSES), mixed / mixed.sum(axis=1, keepdims=True), atol=1e-6)
 
 
-def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
-    say(f"model={runs[1]}", *of(folder))
+def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+    predict(f"model={runs[1]}", *of(folder))
     whole = (tmp_path / "submission.csv").read_bytes()
-    say(f"model={runs[1] / 'fold0_seed0'}", *of(folder))
+    predict(f"model={runs[1] / 'fold0_seed0'}", *of(folder))
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
-def test_the_simulated_corpus_has_a_test_part_and_its_truth(corpus: Path, runs: list[Path], say: Say, tmp_path: Path):
-    say(f"model={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+def test_the_simulated_corpus_has_a_test_part_and_its_truth(
+    corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
+):
+    predict(f"model={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     found, truth = read(tmp_path / "submission.csv"), pl.read_parquet(corpus / "test_truth.parquet")
     assert found["eeg_id"].to_list() == truth["eeg_id"].to_list()
     reached = kl_divergence(truth.select(CLASSES).to_numpy(), found.select(CLASSES).to_numpy())
@@ -186,8 +160,8 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(corpus: Path, runs: 
     assert best.max() < 1e-9 < reached.min()
 
 
-def test_the_real_pair_is_predicted(runs: list[Path], say: Say, tmp_path: Path):
-    say(f"model=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
+def test_the_real_pair_is_predicted(runs: list[Path], predict: Predict, tmp_path: Path):
+    predict(f"model=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
     assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
 
 
@@ -204,9 +178,11 @@ def spoilt(folder: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
     return root, [one, two]
 
 
-def test_bad_files_are_told_together_before_anything_is_predicted(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+def test_bad_files_are_told_together_before_anything_is_predicted(
+    spoilt, runs: list[Path], predict: Predict, tmp_path: Path
+):
     root, (one, two) = spoilt
-    said = say(f"model={runs[1]}", *of(root), code=1)
+    said = predict(f"model={runs[1]}", *of(root), code=1)
     assert f"{root}: 2 bad file(s); on_bad=skip gives their rows the mean of all others\n" in said
     assert f"\n  {one}: not a whole parquet file (" in said
     assert f"\n  {two}: want at least 50 s for test.csv line " in said
@@ -214,9 +190,11 @@ def test_bad_files_are_told_together_before_anything_is_predicted(spoilt, runs: 
     assert not (tmp_path / "submission.csv").exists()
 
 
-def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(
+    spoilt, runs: list[Path], predict: Predict, tmp_path: Path
+):
     root, bad = spoilt
-    said = say(f"model={runs[1]}", "on_bad=skip", *of(root))
+    said = predict(f"model={runs[1]}", "on_bad=skip", *of(root))
     assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad file(s)" in said
     found = read(tmp_path / "submission.csv")
     lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
@@ -224,41 +202,43 @@ def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(spoilt, runs: 
     np.testing.assert_allclose(lost, np.stack([others.mean(axis=0)] * 2), rtol=1e-12)
 
 
-def test_shards_make_the_same_submission(spoilt, runs: list[Path], say: Say, tmp_path: Path):
+def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Predict, tmp_path: Path):
     words = [f"model=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", *of(spoilt[0])]
-    say(*words)
+    predict(*words)
     whole = (tmp_path / "submission.csv").read_bytes()
     (tmp_path / "submission.csv").unlink()
-    assert "shard 1 of 2 is made; 1 to come" in say(*words, "shard=1", "shards=2")
-    say(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
+    assert "shard 1 of 2 is made; 1 to come" in predict(*words, "shard=1", "shards=2")
+    predict(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
     assert not (tmp_path / "submission.csv").exists()
-    say(*words, "shard=0", "shards=2")
+    predict(*words, "shard=0", "shards=2")
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
-def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
-    said = say(f"model={runs[0]}", "on_bad=skip", *of(root), code=1)
+    said = predict(f"model={runs[0]}", "on_bad=skip", *of(root), code=1)
     assert "4 bad file(s)" in said
     assert "parquet: no such file" in said
 
 
-def test_a_bad_spectrogram_costs_nothing_where_no_model_reads_it(folder: Path, runs: list[Path], say: Say, tmp_path):
+def test_a_bad_spectrogram_costs_nothing_where_no_model_reads_it(
+    folder: Path, runs: list[Path], predict: Predict, tmp_path
+):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_spectrograms/*"):
         path.write_text("no parquet")
-    say(f"model={runs[0]}", *of(root))
-    assert "bad file(s)" in say(f"model={runs[1]}", *of(root), code=1)
+    predict(f"model={runs[0]}", *of(root))
+    assert "bad file(s)" in predict(f"model={runs[1]}", *of(root), code=1)
 
 
-def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     run = Path(shutil.copytree(runs[0], tmp_path / "nan-3c"))
     held = torch.load(run / "fold1_seed0" / "model.ckpt", weights_only=True)
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
-    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are no numbers; its training diverged" in say(
+    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are no numbers; its training diverged" in predict(
         f"model={run}", *of(folder), code=1
     )
 
@@ -266,7 +246,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], say: Say, tmp
 # Mistakes of the command line and of the tables
 
 
-def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     run = f"model={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
     no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); other people's"
@@ -284,7 +264,7 @@ def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], s
         ([run, f"data.root={tmp_path}"], f"{tmp_path / 'test.csv'}: {no_test}"),
         ([run, "on_bad=ignore"], "on_bad: want 'raise' or 'skip', got 'ignore'"),
     ):
-        said = say(*of(folder), *words, code=1)
+        said = predict(*of(folder), *words, code=1)
         assert message in said, said
     assert not (tmp_path / "submission.csv").exists()
 
@@ -307,23 +287,25 @@ TEST_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 
 
 @pytest.mark.parametrize("mistake", TEST_MISTAKES)
-def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     spoil, message = TEST_MISTAKES[mistake]
     spoil(pl.read_csv(root / "test.csv")).write_csv(root / "test.csv")
-    assert re.search(message, say(f"model={runs[0]}", *of(root), code=1))
+    assert re.search(message, predict(f"model={runs[0]}", *of(root), code=1))
 
 
-def test_a_folder_without_test_eegs_is_told(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_a_folder_without_test_eegs_is_told(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
     wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
-    assert f"{root / 'test_eegs'}: {wish}" in say(f"model={runs[0]}", *of(root), code=1)
+    assert f"{root / 'test_eegs'}: {wish}" in predict(f"model={runs[0]}", *of(root), code=1)
 
 
-def test_without_a_sample_the_order_is_that_of_test_csv(folder: Path, runs: list[Path], say: Say, tmp_path: Path):
+def test_without_a_sample_the_order_is_that_of_test_csv(
+    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     (root / "sample_submission.csv").unlink()
-    say(f"model={runs[0]}", *of(root))
+    predict(f"model={runs[0]}", *of(root))
     assert (read(tmp_path / "submission.csv")["eeg_id"] == pl.read_csv(root / "test.csv")["eeg_id"]).all()
 
 
@@ -429,15 +411,15 @@ def kaggle_folder() -> ModuleType:
 
 
 def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precision_nearly(
-    kaggle_folder: ModuleType, folder: Path, runs: list[Path], say: Say, tmp_path: Path
+    kaggle_folder: ModuleType, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    say(*map(str, runs), *of(folder))
+    predict(*map(str, runs), *of(folder))
     as_trained, exact = read(tmp_path / "submission.csv"), (tmp_path / "submission.csv").read_bytes()
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
         kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None), into, half)
-        say(f"ensemble={into}", *of(folder))
+        predict(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
     sizes = [sum(path.stat().st_size for path in tmp_path.glob(f"half_{half}/runs/*/*/*")) for half in (True, False)]
@@ -469,10 +451,10 @@ def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):
 
 @pytest.mark.slow
 def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
-    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], say: Say, tmp_path: Path
+    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     """Fetches wheels from the package index, then needs no network, and says so where a sandbox can be had."""
-    say(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    predict(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     made = tmp_path / "kaggle"
     build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--model", *map(str, runs), "--out", str(made))
     subprocess.run(build_it, check=True)

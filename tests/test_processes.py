@@ -1,5 +1,6 @@
 """Several processes that train one model learn what one process learns."""
 
+import subprocess
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
+from conftest import python
 from lightning import Trainer
 from lightning.pytorch.strategies import FSDPStrategy
 from test_fit import composed, only_fold
@@ -20,7 +22,7 @@ from hms.errors import UserError
 from hms.fit import fit
 from hms.model import Model
 from hms.module import Classifier
-from hms.processes import Batches, Place, in_all, part_of
+from hms.processes import Batches, Place, first_decides, in_all, part_of
 from hms.store import Store, open_store
 from hms.subset import Subset
 from hms.windows import OneRowPerEeg, Windows
@@ -129,3 +131,47 @@ def test_what_several_processes_cannot_do_here_is_told_before_they_start(options
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp"}
     with pytest.raises(UserError, match=said):
         trainer.further(trainer.make(node | options))
+
+
+def decide_together(folder: Path) -> float:
+    """Let the first of all processes decide, then refuse to."""
+    torch.distributed.init_process_group("gloo")
+    place = Place(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    if first_decides(lambda: place.rank == 0, place):
+        (folder / f"knows{place.rank}").touch()
+
+    def refuse() -> bool:
+        raise UserError(f"process {place.rank}: nowhere to write to")
+
+    return first_decides(refuse, place)
+
+
+def test_what_the_first_process_decides_holds_for_all_and_so_does_its_refusal(tmp_path: Path):
+    with pytest.raises(UserError, match=r"^process 0: nowhere to write to$"):
+        in_all(decide_together, tmp_path, 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"knows0", "knows1"}
+
+
+@pytest.mark.slow
+def test_of_two_commands_of_torchrun_one_trains_a_fold_and_the_other_waits_for_it(
+    corpus: Path, store: Store, tmp_path: Path
+):
+    places = [f"data.root={corpus}", "data.size=tiny", f"stores={store.path.parent}", f"runs={tmp_path / 'runs'}"]
+    small = ["experiment=smoke", "extractor=stft_short", "flips=false", "trainer=ddp", *TWO]
+    torchrun = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--rdzv-backend=c10d",
+        "--rdzv-endpoint=localhost:0",
+    ]
+    command = python(*torchrun, "-m", "hms.train", *small, *places, f"hydra.run.dir={tmp_path}")
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n".join(said)
+    assert sum("epoch 1/2" in one for one in said) == 1
+    waited = [one.count("another process trains") or one.count("is trained already") for one in said]
+    assert sorted(waited) == [0, 1]
+    run = only_fold(tmp_path / "runs")
+    assert pl.read_parquet(run / "oof.parquet")["label_id"].is_unique().all()
+    assert not [*run.parent.glob(".*")]

@@ -15,10 +15,11 @@ from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError, UserError
 from hms.files import read_spectrogram
 from hms.recording.derivation import derivation
-from hms.recording.edf import read_header, record_starts_s
+from hms.recording.edf import read_header
 from hms.recording.found import recording_files
 from hms.recording.labels import EKG, Lead, lead_of, without_numbers
 from hms.recording.recording import Recording, open_recording
+from hms.recording.records import record_starts_s
 from hms.recording.resample import Resampler
 from hms.recording.windows import count_windows, levelled, stretches
 from hms.spectrogram_recipe import REGIONS, regional_spectrogram
@@ -274,12 +275,86 @@ def test_results_in_a_folder_are_no_recordings(tmp_path: Path):
     assert recording_files(str(tmp_path)) == {"a": tmp_path / "a.edf", "b": tmp_path / "b.parquet"}
 
 
-def test_a_header_without_a_duration_is_damaged(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("at", "text", "wish"),
+    [
+        (184, b"5121    ", "header: want 5120 bytes for 19 channel(s), got 5121"),
+        (236, b"many    ", "header: number of records: want a number, got 'many'"),
+        (236, b"-2      ", "header: number of records: want a whole number from -1, got -2"),
+        (236, b"19      ", "want 19 record(s) of 9728 bytes, as its header says, got more (20, and 0 bytes)"),
+        (244, b"nan     ", "header: duration of a record: want a number, got 'nan'"),
+        (244, b"0       ", "header: duration of a record: want more than 0 s, got 0"),
+        (244, b"10      ", "want a sampling rate of 50 to 20,000 Hz, got 25.6 Hz"),
+        (244, b"1e-3    ", "want a sampling rate of 50 to 20,000 Hz, got 256000 Hz"),
+        (252, b"1_9 ", "header: number of channels: want a number, got '1_9'"),
+        (256 + 19 * 104, b"1e999   ", "header: physical_min of 'Fp1': want a number, got '1e999'"),
+        (256 + 19 * 112, b"1\xff      ", "header: physical_max of 'Fp1': want a number, got '1ÿ'"),
+        (
+            256 + 19 * 120,
+            b"32767   ",
+            "header: 'Fp1': want digital_min below digital_max, from -32768 to 32767, got 32767",
+        ),
+        (256 + 19 * 216, b"25.5    ", "header: samples of 'Fp1': want a whole number from 0, got 25.5"),
+    ],
+)
+def test_a_damaged_header_is_told_by_its_field(at: int, text: bytes, wish: str, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
-    for duration in (b"nan     ", b"inf     "):
-        path.write_bytes(path.read_bytes()[:244] + duration + path.read_bytes()[252:])
-        with pytest.raises(DataError, match=r"x\.edf: the header is cut off or damaged"):
-            recorded(path)
+    path.write_bytes(path.read_bytes()[:at] + text + path.read_bytes()[at + len(text) :])
+    with pytest.raises(DataError, match=re.escape(f"x.edf: {wish}")):
+        recorded(path)
+
+
+def test_a_channel_without_a_physical_range_is_refused(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    data = path.read_bytes()
+    at = 256 + 19 * 104
+    path.write_bytes(data[:at] + data[at + 19 * 8 :][:8] + data[at + 8 :])
+    with pytest.raises(DataError, match=r"'Fp1': want physical_min and physical_max to differ, got 130 for both"):
+        recorded(path)
+
+
+def test_records_of_another_size_than_the_header_tells_are_refused_where_the_file_is_too_short(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20, channels=20), [*SCALP, "SpO2"])
+    data = path.read_bytes()
+    at = 256 + 20 * 216 + 19 * 8
+    path.write_bytes(data[:at] + b"266     " + data[at + 8 :])
+    wish = r"cut off, and its records are not surely of 10260 bytes, as its header says: the signals do not go on"
+    with pytest.raises(DataError, match=wish):
+        recorded(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "text", "wish"),
+    [
+        (
+            "EDF+D",
+            256 + 19 * 16,
+            b"Notes  ",
+            r"want a channel 'EDF Annotations' in a discontinuous file",
+        ),
+        ("EDF+C", 244, b"0.5     ", r"duration of a record: want 1 s, after which the next begins in a continuous"),
+        (
+            "EDF+C",
+            256 + 20 * 216 + 19 * 8,
+            b"31",
+            r"not every record says when it began: the header is damaged",
+        ),
+    ],
+)
+def test_what_the_times_of_records_contradict_is_refused(kind: str, at: int, text: bytes, wish: str, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP, starts_s=range(20), kind=kind)
+    path.write_bytes(path.read_bytes()[:at] + text + path.read_bytes()[at + len(text) :])
+    with pytest.raises(DataError, match=wish):
+        recorded(path)
+
+
+def test_numbers_beyond_a_kilovolt_are_missing_ones(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    at = 256 + 19 * 104
+    path.write_bytes(path.read_bytes()[:at] + b"-9e250  " + path.read_bytes()[at + 8 :])
+    recording = recorded(path)
+    assert recording.interpolated == ("Fp1",)
+    assert "Flat or missing from beginning to end, so not read: Fp1." in recording.notes
 
 
 def test_a_flat_line_is_no_eeg(tmp_path: Path):
@@ -292,22 +367,36 @@ def test_a_faster_channel_beside_the_electrodes_changes_nothing(tmp_path: Path):
     path = tmp_path / "x.edf"
     write_edf(path, values, SCALP, 250)
     alone = recorded(path).eeg(0, 4000)
-    whole = path.read_bytes()
-    head, count = whole[:256], 19
-    fields, at = [], 256
-    for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
-        fields.append(whole[at : at + width * count])
-        at += width * count
-    more = ["MIC", "", "uV", "-100", "100", "-32768", "32767", "", "1000", ""]
-    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
-    fields = [old + text.encode().ljust(width) for old, text, width in zip(fields, more, widths, strict=True)]
-    records = np.frombuffer(whole[at:], np.uint8).reshape(20, -1)
-    fast = np.zeros((20, 2000), np.uint8)
-    head = head[:184] + b"5376    " + head[192:252] + b"20  "
-    path.write_bytes(head + b"".join(fields) + np.hstack([records, fast]).tobytes())
+    path.write_bytes(with_a_faster_channel(path.read_bytes(), "MIC"))
     recording = recorded(path)
     assert recording.source.sfreq_hz == 250
     np.testing.assert_array_equal(recording.eeg(0, 4000), alone)
+
+
+def with_a_faster_channel(whole: bytes, label: str) -> bytes:
+    """A file of twenty records with one channel more, of 1,000 samples a record."""
+    head, count = whole[:256], int(whole[252:256])
+    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
+    fields, at = [], 256
+    for width in widths:
+        fields.append(whole[at : at + width * count])
+        at += width * count
+    more = [label, "", "uV", "-100", "100", "-32768", "32767", "", "1000", ""]
+    fields = [old + text.encode().ljust(width) for old, text, width in zip(fields, more, widths, strict=True)]
+    records = np.frombuffer(whole[at:], np.uint8).reshape(20, -1)
+    fast = np.zeros((20, 2000), np.uint8)
+    head = head[:184] + f"{256 * (count + 2):<8}".encode() + head[192:252] + f"{count + 1:<4}".encode()
+    return head + b"".join(fields) + np.hstack([records, fast]).tobytes()
+
+
+def test_of_two_channels_for_ekg_with_two_rates_none_is_read(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20, 250, channels=20), [*SCALP, "EKG"], 250)
+    alone = recorded(path).eeg(0, 4000)
+    path.write_bytes(with_a_faster_channel(path.read_bytes(), "EKG"))
+    recording = recorded(path)
+    assert recording.source.sfreq_hz == 250
+    np.testing.assert_array_equal(recording.eeg(0, 4000)[:19], alone[:19])
+    assert np.isnan(recording.eeg(0, 4000)[19]).all()
 
 
 def test_electrodes_of_two_rates_are_refused(tmp_path: Path):
@@ -362,8 +451,8 @@ def test_what_is_no_recording_is_told_in_one_line(tmp_path: Path):
     for name, content, wish in (
         ("text.edf", b"time;Fp1;Fp2\n0;1;2\n", r"no EDF or BDF file \(it begins with 'time;Fp1'\)"),
         ("empty.edf", b"", r"no EDF or BDF file \(it begins with ''\)"),
-        ("head.edf", whole[:300], "the header is cut off or damaged"),
-        ("damaged.edf", damaged, "the header is cut off or damaged"),
+        ("head.edf", whole[:300], "the header is cut off"),
+        ("damaged.edf", damaged, "header: number of channels: want a number, got 'many'"),
         ("short.edf", whole[:6000], r"holds no samples \(it ends in or after the header\)"),
         ("text.vhdr", b"no header", r"cannot be read \("),
         ("text.fif", b"no header", r"cannot be read \("),
@@ -472,6 +561,7 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     [
         ("*.edf", "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.edf'"),
         ([], "recording: want at least one, got none"),
+        ("n\udcff.edf", r"recording: want files whose names are UTF-8, got 'n\udcff.edf'"),
         (["a/x.edf", "b/x.edf"], "recording: want files whose names differ, got 'x.edf' twice; predict them one by"),
     ],
 )

@@ -2,14 +2,19 @@
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import sleep
+from typing import Any
 
 import polars as pl
 import pytest
 from conftest import python
 
+from hms import store as store_module
 from hms.errors import DataError, UserError
-from hms.shards import Shard, merged, shard_of
+from hms.shards import Shard, merged, replaced, shard_of
 from hms.simulate.corpus import SimulatedFolder
 from hms.store import Store, build_shard, build_store
 
@@ -48,12 +53,48 @@ def test_a_shard_that_fails_leaves_nothing_and_is_made_again(tmp_path: Path):
 
     folder = tmp_path / ".whole.shards"
     with pytest.raises(RuntimeError, match="power cut"):
-        merged(Shard(1, 2), folder, make, merge)
+        merged(Shard(1, 2), folder, whole.exists, make, merge)
     assert list(tmp_path.iterdir()) == []
-    assert [merged(Shard(number, 2), folder, make, merge) for number in (1, 1, 0)] == [False, False, True]
+    assert [merged(Shard(number, 2), folder, whole.exists, make, merge) for number in (1, 1, 0)] == [False, False, True]
     assert len(tries) == 3  # what is there is not made again
     assert whole.read_text() == "written written"
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_of_two_that_make_one_shard_the_second_leaves_nothing(was_there: bool, tmp_path: Path):
+    whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
+    if was_there:
+        whole.write_text("of another time")
+    begun, go_on = Event(), Event()
+
+    def make(into: Path) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        (into / "half").write_text("written")
+
+    def merge(parts: list[Path]) -> None:
+        temporary = tmp_path / "temporary"
+        temporary.write_text(" ".join((part / "half").read_text() for part in parts))
+        temporary.rename(whole)
+
+    go_on.set()
+    assert not merged(Shard(0, 2), folder, replaced(whole), make, merge)
+    go_on.clear()
+    begun.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(merged, Shard(1, 2), folder, replaced(whole), make, merge)
+        assert begun.wait(20)
+        begun.clear()
+        second = pool.submit(merged, Shard(1, 2), folder, replaced(whole), make, merge)
+        while not second.running():
+            sleep(0.01)
+        sleep(0.1)  # for it to find the first one's lock
+        go_on.set()
+        assert (first.result(), second.result()) == (True, True)
+    assert not begun.is_set()
+    assert whole.read_text() == "written written"
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
 def test_a_corpus_made_in_shards_is_the_same(corpus: Path, tmp_path: Path):
@@ -86,6 +127,20 @@ def test_a_shard_tells_its_own_bad_files_and_a_store_without_them_is_the_same(co
     whole = build_store(root, tmp_path / "stores" / "whole", "skip")
     assert content(tmp_path / "stores" / "sharded") == content(whole.path)
     assert len(whole.left_out) > 1
+
+
+def test_a_store_that_is_made_meanwhile_leaves_no_shard(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, write = tmp_path / "stores" / "tiny", store_module._write_signals
+
+    def slow(root: Path, labels: pl.DataFrame, into: Path) -> Any:
+        found = write(root, labels, into)
+        if not path.exists() and labels.height < pl.read_csv(corpus / "train.csv").height:
+            build_store(corpus, path)
+        return found
+
+    monkeypatch.setattr(store_module, "_write_signals", slow)
+    assert build_shard(corpus, path, "raise", Shard(0, 2))
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_shards_are_a_sweep_for_any_launcher(corpus: Path, store: Store, tmp_path: Path):

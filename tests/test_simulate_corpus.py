@@ -11,6 +11,7 @@ from threading import Thread
 import numpy as np
 import polars as pl
 import pytest
+from interruption import children
 
 from hms.atomic import locked
 from hms.electrodes import ELECTRODES
@@ -44,7 +45,8 @@ def digest(root: Path) -> dict[str, str]:
 MAKE = """
 import sys
 from hms.simulate.corpus import SimulatedFolder
-SimulatedFolder(sys.argv[1], "tiny", workers=1).make()
+if __name__ == "__main__":
+    SimulatedFolder(sys.argv[1], "tiny", workers=1).make()
 """
 
 
@@ -180,6 +182,21 @@ def test_inner_rows_of_a_spectrogram_are_the_recipe_on_the_eeg_file(tiny):
 def test_two_workers_write_the_same_bytes_as_none(tiny, tmp_path):
     SimulatedFolder(str(tmp_path / "again"), "tiny", workers=2).make()
     assert digest(tmp_path / "again") == digest(tiny)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path):
+    run = subprocess.Popen([sys.executable, "-c", MAKE.replace("workers=1", "workers=2"), str(tmp_path / "tiny")])
+    until_s = time.monotonic() + 60
+    while not [*tmp_path.glob("tiny/*/*.parquet")]:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    workers = children(run.pid)
+    run.kill()
+    run.wait()
+    assert len(workers) >= 2
+    while [worker for worker in workers if Path(f"/proc/{worker}").exists()]:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 def test_a_killed_run_continues_to_the_same_bytes(tiny, tmp_path):

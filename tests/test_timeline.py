@@ -1,10 +1,8 @@
 """A timeline out: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
 
-import importlib
 import json
-import sys
+import re
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +10,11 @@ import mne
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from browser import Page
-from conftest import real
+from conftest import Say, real
 from edf_files import write_edf
-from material import config, quick
+from material import a_run
 
-from hms.build import build
-from hms.checkpoint import save_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.timeline import chart
@@ -29,49 +24,17 @@ from hms.timeline.timeline import Timeline, burden, events
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
 """The name of a file that would do something on a page that does not escape it."""
 
-Say = Callable[..., tuple[str, str]]
-
-
-def a_run(folder: Path, *words: str) -> Path:
-    """A run of one untrained model."""
-    node = quick(config(*words))["model"]
-    torch.manual_seed(0)
-    (folder / "fold0_seed0").mkdir(parents=True)
-    save_model(folder / "fold0_seed0", build(node), {"model": node})
-    (folder / "fold0_seed0" / "scores.json").write_text("{}")
-    return folder
-
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A model that reads EEG alone, and one that reads the spectrogram, too."""
     base = tmp_path_factory.mktemp("runs")
     small = ("extractor=[stft_short,spectrogram]", "preprocess=original")
-    return [a_run(base / "one-1a", "extractor=stft_short"), a_run(base / "two-2b", *small)]
+    return [a_run(base / "one-1a", 1, "extractor=stft_short"), a_run(base / "two-2b", 1, *small)]
 
 
 def noise(seconds: float, sfreq_hz: int, seed: int = 0) -> np.ndarray:
     return 30 * np.random.default_rng(seed).normal(size=(19, round(seconds * sfreq_hz)))
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """The command in this process; gives what it writes to stdout and stderr."""
-
-    def run(*words: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
-        capsys.readouterr()
-        ended = 0
-        try:
-            importlib.import_module("hms.predict").main()
-        except SystemExit as error:
-            ended = error.code
-        printed = capsys.readouterr()
-        assert ended == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed.out, printed.err
-
-    return run
 
 
 def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: datetime | None = None) -> Timeline:
@@ -150,7 +113,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows of 100 s, by 1 model(s) of 1 run(s)\n"
+    assert printed == f"{out}/night.html: 10 windows, one every 10 s of 100 s, by 1 model(s) of 1 run(s)\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -226,7 +189,22 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted
 ):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
     _, said = say(str(runs[0]), f"recording={path}", f"out={path}", code=1)
-    assert f"out: cannot write to '{path}' (File exists)" in said
+    assert f"out: cannot write to '{path}' (Not a directory)" in said
+
+
+def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
+    ward = tmp_path / "ward"
+    ward.mkdir()
+    for seed, name in enumerate("abc"):
+        write_edf(ward / f"{name}.edf", noise(40, 100, seed), SCALP, 100)
+    words = [str(runs[0]), f"recording={ward}", "windows=1"]
+    say(*words, f"out={tmp_path / 'whole'}")
+    printed = [say(*words, f"out={tmp_path / 'parts'}", f"shard={i}", "shards=4")[0] for i in (2, 0, 3, 1)]
+    assert sorted(re.findall(r"(\w)\.html: 4 windows", "".join(printed))) == ["a", "b", "c"]
+    whole, parts = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")
+    )
+    assert [name for name in whole.keys() | parts.keys() if whole.get(name) != parts.get(name)] == []
 
 
 def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_path: Path):
@@ -255,7 +233,7 @@ def test_a_mistake_of_the_command_line_is_told(words: list[str], message: str, r
 
 
 def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Say, tmp_path: Path):
-    run = a_run(tmp_path / "run", "extractor=stft_short", "montage=pairs24")
+    run = a_run(tmp_path / "run", 1, "extractor=stft_short", "montage=pairs24")
     chains = "Fp1-F7 F7-T7 T7-P7 P7-O1 Fp1-F3 F3-C3 C3-P3 P3-O1 Fp2-F8 F8-T8 T8-P8 P8-O2 Fp2-F4 F4-C4 C4-P4 P4-O2"
     labels = [*chains.split(), "Fz-Cz", "Cz-Pz"]
     path = write_edf(tmp_path / "x.edf", noise(30, 100)[:18], labels, 100)

@@ -1,22 +1,27 @@
-"""What the header of an EDF or BDF file says, and when each of its records began.
+"""What the header of an EDF or BDF file says; a header that is damaged is refused, whatever a reader would make of it.
 
-MNE-Python reads the samples; it takes every file for continuous and gives all channels the highest rate among them.
 Source: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), edfplus.info.
 """
 
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float
 
 from hms.errors import DataError
 
 _FIELDS = {"label": 16, "transducer": 80, "dimension": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8,
            "digital_max": 8, "prefilter": 80, "samples": 8, "reserved": 32}  # fmt: skip
-_LONGEST_S = 400 * 86_400
-_ONSET_BYTES = 32  # of a record's first annotation, which says when the record began: `+12.5`
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+class Range(NamedTuple):
+    """The numbers that a channel may hold, in its physical dimension and as they are stored."""
+
+    physical_min: float
+    physical_max: float
+    digital_min: float
+    digital_max: float
 
 
 class Header(NamedTuple):
@@ -25,11 +30,18 @@ class Header(NamedTuple):
     labels: list[str]
     dimensions: list[str]
     """Physical units as written; empty where there is none."""
+    ranges: list[Range]
     samples: list[int]
     """Of each channel in a record."""
     record_s: float
     records: int
-    """As many as the file holds, whatever its header says."""
+    """Whole ones that the file holds."""
+    told: int
+    """Records that the header tells of; below 1 where it does not know."""
+    spare: int
+    """Bytes after the last whole record."""
+    kind: str
+    """`EDF+C` or `BDF+C` where it says that no time is missing between records, `EDF+D` or `BDF+D` where some is."""
     size: int
     """Bytes of the header."""
     sample_bytes: int
@@ -41,52 +53,73 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Of an EDF, EDF+, BDF or BDF+ file. Raises DataError where it is none, or is cut off."""
+    """Of an EDF, EDF+, BDF or BDF+ file. Raises DataError where it is none, is cut off or damaged."""
     with path.open("rb") as file:
         first = file.read(256)
         version = first[:8]
         if not (version == b"\xffBIOSEMI" or version.strip(b" \0") == b"0"):
             raise DataError(f"{path}: no EDF or BDF file (it begins with {version.decode('latin-1')!r})")
-        try:
-            record_s, count = float(first[244:252]), int(first[252:256])
-            fields = {name: [file.read(width).strip().decode("latin-1") for _ in range(count)]
-                      for name, width in _FIELDS.items()}  # fmt: skip
-            samples = [int(text.strip("\0")) for text in fields["samples"]]
-        except ValueError:
-            raise DataError(f"{path}: the header is cut off or damaged") from None
-    size, sample_bytes = 256 * (count + 1), 3 if version[0] == 0xFF else 2
-    of_record = sum(samples) * sample_bytes
-    records = (path.stat().st_size - size) // of_record if of_record else 0
-    if not 0 < record_s < math.inf or count < 1:
-        raise DataError(f"{path}: the header is cut off or damaged")
+        told = _whole(path, "number of records", first[236:244], -1)
+        count = _whole(path, "number of channels", first[252:256], 1)
+        said, size = _whole(path, "number of its bytes", first[184:192], 0), 256 * (count + 1)
+        if said != size:
+            raise DataError(f"{path}: header: want {size} bytes for {count} channel(s), got {said}")
+        fields = {name: [file.read(width) for _ in range(count)] for name, width in _FIELDS.items()}
+    if not fields["reserved"][-1]:
+        raise DataError(f"{path}: the header is cut off")
+    record_s = _number(path, "duration of a record", first[244:252])
+    if record_s <= 0:
+        raise DataError(f"{path}: header: duration of a record: want more than 0 s, got {record_s:g}")
+    labels = [text.strip().decode("latin-1") for text in fields["label"]]
+    whose = [f"of '{label}'" for label in labels]
+    ranges = (
+        [_number(path, f"{name} {one}", text) for one, text in zip(whose, fields[name], strict=True)]
+        for name in Range._fields
+    )
+    samples = [_whole(path, f"samples {one}", text, 0) for one, text in zip(whose, fields["samples"], strict=True)]
+    sample_bytes = 3 if version[0] == 0xFF else 2
+    held, of_record = path.stat().st_size - size, sum(samples) * sample_bytes
+    records, spare = divmod(held, of_record) if of_record else (0, held)
     if records < 1:
         raise DataError(f"{path}: holds no samples (it ends in or after the header)")
-    return Header(fields["label"], fields["dimension"], samples, record_s, records, size, sample_bytes)
+    return Header(
+        labels,
+        [text.strip().decode("latin-1") for text in fields["dimension"]],
+        [Range(*one) for one in zip(*ranges, strict=True)],
+        samples,
+        record_s,
+        records,
+        told,
+        spare,
+        first[192:197].decode("latin-1"),
+        size,
+        sample_bytes,
+    )
 
 
-def record_starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None:
-    """When each record began, in s from the first; None where the file does not say (it is continuous then).
-
-    Raises DataError where a record begins before the one before it has ended.
-    """
-    stamps = [i for i, label in enumerate(header.labels) if label in ("EDF Annotations", "BDF Annotations")]
-    if not stamps:
-        return None
-    before = sum(header.samples[: stamps[0]]) * header.sample_bytes
-    width = min(_ONSET_BYTES, header.samples[stamps[0]] * header.sample_bytes)
-    size = sum(header.samples) * header.sample_bytes
-    held = np.memmap(path, np.uint8, "r", header.size, (header.records, size))[:, before : before + width]
-    try:
-        starts = np.array([float(bytes(one).partition(b"\x14")[0]) for one in np.array(held)])
-    except ValueError:
-        return None  # without time-keeping a file is continuous
-    if not np.isfinite(starts).all() or np.ptp(starts) > _LONGEST_S:
-        raise DataError(f"{path}: the times of its records are damaged: they reach over {np.ptp(starts):g} s")
-    early = np.flatnonzero(np.diff(starts) < header.record_s - 1e-3)
-    if len(early):
-        record = int(early[0])
+def want_range(path: Path, header: Header, channel: int) -> None:
+    """Raise DataError for a channel whose range leaves open what its numbers mean."""
+    place, found = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
+    limit = 2 ** (8 * header.sample_bytes - 1)
+    if not -limit <= found.digital_min < found.digital_max < limit:
         raise DataError(
-            f"{path}: record {record + 2} begins at {starts[record + 1]:g} s, before record {record + 1} has ended "
-            f"({starts[record] + header.record_s:g} s); the records are not in order"
+            f"{place}: want digital_min below digital_max, from {-limit} to {limit - 1}, "
+            f"got {found.digital_min:g} and {found.digital_max:g}"
         )
-    return starts - starts[0]
+    if found.physical_min == found.physical_max:
+        raise DataError(f"{place}: want physical_min and physical_max to differ, got {found.physical_min:g} for both")
+
+
+def _number(path: Path, name: str, text: bytes) -> float:
+    plain = text.decode("latin-1").strip(" \0")
+    number = float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{path}: header: {name}: want a number, got {plain!r}")
+    return number
+
+
+def _whole(path: Path, name: str, text: bytes, least: int) -> int:
+    number = _number(path, name, text)
+    if not number >= least or number % 1:
+        raise DataError(f"{path}: header: {name}: want a whole number from {least}, got {number:g}")
+    return int(number)

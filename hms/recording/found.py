@@ -30,6 +30,9 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
         found |= dict.fromkeys(inside)
     if not found:
         raise UserError("recording: want at least one, got none")
+    for path in found:
+        if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # Python's for bytes that are no UTF-8
+            raise UserError(f"recording: want files whose names are UTF-8, got {str(path)!r}")
     stems = Counter(path.stem for path in found)
     named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
     if twice := sorted(name for name, count in Counter(named.values()).items() if count > 1):

@@ -17,12 +17,19 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.files import read_eeg
 from hms.recording.channels import UNITS_UV, Channel, chosen, unit_of
-from hms.recording.edf import Header, read_header, record_starts_s
+from hms.recording.edf import Header, read_header, want_range
 from hms.recording.labels import EKG, Lead, lead_of
+from hms.recording.records import record_starts_s
 
 _VOLTS = {"uV": 1e-6, "mV": 1e-3, "V": 1.0}
 _OF_MNE = {"uV": "uV", "µV": "uV", "μV": "uV", "\x83\xcaV": "uV", "mV": "mV"}
 """Dimensions of an EDF file that MNE turns into volts; it takes every other number for volts as it is."""
+
+_SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
+"""Of recorders of EEG; the slowest still has the delta to beta bands."""
+
+_LARGEST_UV = 1e9
+"""Beyond a kilovolt a number is no sample of a body, and damaged."""
 
 _NO_MATTER = ("not unique", "filters", "cutoff", "naming conventions")
 """Words of warnings about what is not used here, or told otherwise."""
@@ -70,6 +77,10 @@ def open_source(path: Path, unit: str | None) -> Source:
     if not channels:
         raise DataError(_no_eeg(path, header.labels if header else raw.ch_names))
     to_uv, of_units = _to_uv(path, header, raw, channels, unit)
+    if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
+        raise DataError(
+            f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {raw.info['sfreq']:g} Hz"
+        )
     spans, of_spans = _spans(path, header, raw)
 
     def read(first: int, last: int) -> Float[np.ndarray, "channel time"]:
@@ -79,8 +90,10 @@ def open_source(path: Path, unit: str | None) -> Source:
             if begin < end:
                 moved = span.stored_at - span.at
                 found[:, begin - first : end - first] = _samples(path, raw, channels, begin + moved, end + moved)
-        found[~np.isfinite(found)] = np.nan
-        return found * to_uv[:, None]
+        with np.errstate(over="ignore"):
+            found *= to_uv[:, None]
+        found[~(np.abs(found) < _LARGEST_UV)] = np.nan
+        return found
 
     return Source(
         [one.lead for one in channels],
@@ -125,12 +138,19 @@ def _worth_opening(path: Path, header: Header) -> list[str]:
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
-    return [header.labels[i] for i in leads if header.sfreq_hz(i) in rates]
+    others = {
+        header.labels[i] for i in leads if header.sfreq_hz(i) not in rates
+    }  # MNE takes a name for all that have it
+    read = [i for i in leads if header.labels[i] not in others]
+    for i in read:
+        want_range(path, header, i)
+    return [header.labels[i] for i in read]
 
 
 def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: int) -> Float[np.ndarray, "channel time"]:
     try:
-        return raw.get_data([one.place for one in channels], first, last, verbose="error")
+        with np.errstate(all="ignore"):  # what overflows is missing
+            return raw.get_data([one.place for one in channels], first, last, verbose="error")
     except Exception as error:  # whatever a reader of MNE stumbles over
         raise DataError(f"{path}: cannot be read to its end ({first_line(error)})") from None
 

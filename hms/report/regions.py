@@ -59,7 +59,7 @@ def ticks() -> list[tuple[int, float]]:
 
 
 def _shades(db: Float[np.ndarray, "row frequency"], within: Range) -> UInt8[np.ndarray, "frequency row"]:
-    share = (db.T[::-1] - within.low_db) / (within.high_db - within.low_db)
+    share = (db.T[::-1] - within.low_db) / max(within.high_db - within.low_db, 1)
     shades = np.clip(np.nan_to_num(share) * _SHADES, 0, _SHADES - 1).astype(np.uint8)
     return np.where(np.isfinite(share), shades, np.uint8(_NONE))
 
