@@ -7,6 +7,7 @@ it first runs, and again for another size of its image: on a CPU by a C++ compil
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,14 +16,14 @@ from torch import nn
 from hms.errors import UserError
 from hms.model import Model
 
-_COMPILERS = ("g++", "clang++")
+_COMPILER = "clang++" if sys.platform == "darwin" else "g++"
 
 
 def compile_networks(model: Model, device: str) -> None:
     """Let the networks of a model compile themselves on `device`. Raises UserError for a CPU without a C++ compiler."""
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else [*_COMPILERS]
-    if device == "cpu" and not any(map(shutil.which, names)):
-        raise UserError(f"compile: wants a C++ compiler on a CPU, found no {' or '.join(names)}; or compile=false")
+    compiler = os.environ.get("CXX") or _COMPILER
+    if device == "cpu" and not shutil.which(compiler):
+        raise UserError(f"compile: wants a C++ compiler on a CPU, found no {compiler}; or compile=false")
     for extractor in model.extractors.values():
         for part in _parts(extractor, device):
             part.compile()

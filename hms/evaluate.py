@@ -47,8 +47,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"draws: want at least 1, got {config['draws']}")
     predictors = read_predictors("run", config["run"], config["ensemble"], config["temperature"])
     runs = [*predictors.folds]
-    if config["out"] is None and (len(runs) > 1 or config["ensemble"]):
-        raise UserError(f"out: want a folder for what {len(runs)} runs say together, got none (out=...)")
+    if config["out"] is None and (len(runs) > 1 or config["ensemble"] or config["temperature"]):
+        raise UserError("out: want a folder for what runs say together or at a temperature, got none (out=...)")
     folds = [fold for of_run in predictors.folds.values() for fold in of_run]
     corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
@@ -66,6 +66,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])
     low, high = interval(means)[0].tolist()
     scores |= {"kl_interval": [low, high], "members": [str(fold) for fold in folds]}
+    scores |= {name: config[name] for name in ("ensemble", "temperature", "flips")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ class Montage(nn.Module):
         self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch pair time"]:
-        if eeg.device.type != "cpu" or torch.compiler.is_compiling():
+        if eeg.device.type != "cpu" or eeg.requires_grad or torch.compiler.is_compiling():
             return self.matrix @ eeg[:, : len(SCALP)]
         made = eeg.new_empty(len(eeg), len(self.pairs), eeg.shape[2])  # a CPU subtracts faster than it multiplies
         for pair, (anode, cathode) in zip(made.unbind(1), self.places, strict=True):

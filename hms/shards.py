@@ -54,7 +54,8 @@ def merged(
     """Let `make` fill a folder with this shard, unless it is there; where all are, let `merge` read them, and clear up.
 
     The folders lie beside `whole`, which names what is made; `is_there` tells whether another process has made it by
-    now. Gives whether all is done; one that is not the last to end says how many are to come.
+    now, where its name alone says that it is right. Gives whether all is done; one that is not the last to end says
+    how many are to come.
     """
     from hms.atomic import locked, scratch_folder  # slow to import; who only reads a command's keys should not wait
     from hms.console import say
@@ -78,13 +79,3 @@ def merged(
             for part in parts:
                 shutil.rmtree(part, ignore_errors=True)
     return True
-
-
-def replaced(path: Path) -> Callable[[], bool]:
-    """Whether the file at `path` is another than now, by the time that one asks."""
-    before = _identity(path)
-    return lambda: _identity(path) not in (None, before)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None

@@ -14,10 +14,12 @@ if find_spec("submitit") and find_spec("hydra_plugins.hydra_submitit_launcher"):
         """Says in a line which job was lost, and where its log is; the others go on, and are told of the next time."""
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            from submitit.core.utils import UncompletedJobError  # slow to import; every command looks for launchers
+            from submitit.core.utils import FailedJobError, UncompletedJobError  # slow to import; each command is here
 
             try:
                 returns: Sequence[JobReturn] = super().launch(job_overrides, initial_job_idx)
+            except FailedJobError:  # in its own code: the trace says where
+                raise
             except UncompletedJobError as error:
                 raise CompactHydraException(_lost(str(error), self.params["submitit_folder"])) from None
             return returns
@@ -28,4 +30,4 @@ def _lost(text: str, folder: str) -> str:
     job = re.search(r"Job (\S+) \(task: \d+\) with path (.*)_result\.pkl", text)
     state = re.search(r"\(state: (.*?)\)", text)
     name, log = (f" {job[1]}", f"{job[2]}_log.err") if job else ("", folder)
-    return f"launcher: Slurm's job{name} was lost for good ({state[1] if state else 'failed'}); see {log}"
+    return f"launcher: Slurm's job{name} was lost for good ({state[1] if state else 'no state'}); see {log}"

@@ -202,13 +202,15 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
 ):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"], monkeypatch, capsys)
-    assert "out: want a folder for what 2 runs say together, got none (out=...)" in said
+    assert "out: want a folder for what runs say together or at a temperature, got none (out=...)" in said
     said = said_by("evaluate", ["run=[]"], monkeypatch, capsys)
     assert "run: want at least one, got none" in said
     said = said_by("evaluate", [], monkeypatch, capsys)
     assert "run, ensemble: want one of the two, got neither" in said
     said = said_by("evaluate", [f"run={run}", "temperature=0"], monkeypatch, capsys)
     assert "temperature: want more than 0, or null, got 0" in said
+    said = said_by("evaluate", [f"run={run}", "temperature=2"], monkeypatch, capsys)
+    assert "out: want a folder for what runs say together or at a temperature, got none (out=...)" in said
     said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
     assert "batch_size: want at least 1, got 0" in said
     said = said_by("evaluate", [f"run={run}", "draws=0"], monkeypatch, capsys)

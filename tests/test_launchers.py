@@ -76,6 +76,11 @@ def test_a_slurm_job_that_is_lost_for_good_is_told_in_a_line_with_its_log(
         launcher.launch([["fold=0"]], 0)
     state = "NO PROCESS AND NO RESULT"  # submitit's words for a local one
     assert str(told.value) == f"launcher: Slurm's job 7 was lost for good ({state}); see {tmp_path}/7_0_log.err"
-    assert slurm._lost("Job (task=0) failed during processing with trace:\n", "runs/.submitit") == (
-        "launcher: Slurm's job was lost for good (failed); see runs/.submitit"
-    )
+    failed = importlib.import_module("submitit.core.utils").FailedJobError("Job (task=0) failed: No module named x")
+
+    def fail(*_: object) -> None:
+        raise failed
+
+    monkeypatch.setattr(slurm.SlurmLauncher.__base__, "launch", fail)
+    with pytest.raises(type(failed), match="No module named x"):
+        launcher.launch([["fold=0"]], 0)

@@ -213,7 +213,9 @@ def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
 
 def test_the_montage_subtracts_cathode_from_anode():
     eeg = torch.arange(20.0)[None, :, None].expand(1, 20, 5)
-    assert Montage({"a": ["Fp1-F3"], "b": ["O2-T6"]}, "listed")(eeg)[0, :, 0].tolist() == [0 - 1, 18 - 17]
+    montage = Montage({"a": ["Fp1-F3"], "b": ["O2-T6"]}, "listed")
+    assert montage(eeg)[0, :, 0].tolist() == [0 - 1, 18 - 17]
+    assert torch.equal(montage(eeg.clone().requires_grad_()), montage(eeg))
 
 
 def test_a_montage_may_put_each_pair_beside_its_mirror_image():

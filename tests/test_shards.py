@@ -14,7 +14,7 @@ from conftest import python
 
 from hms import store as store_module
 from hms.errors import DataError, UserError
-from hms.shards import Shard, merged, replaced, shard_of
+from hms.shards import Shard, merged, shard_of
 from hms.simulate.corpus import SimulatedFolder
 from hms.store import Store, build_shard, build_store
 
@@ -61,11 +61,8 @@ def test_a_shard_that_fails_leaves_nothing_and_is_made_again(tmp_path: Path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("was_there", [False, True])
-def test_of_two_that_make_one_shard_the_second_leaves_nothing(was_there: bool, tmp_path: Path):
+def test_of_two_that_make_one_shard_the_second_leaves_nothing(tmp_path: Path):
     whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
-    if was_there:
-        whole.write_text("of another time")
     begun, go_on = Event(), Event()
 
     def make(into: Path) -> None:
@@ -79,14 +76,14 @@ def test_of_two_that_make_one_shard_the_second_leaves_nothing(was_there: bool, t
         temporary.rename(whole)
 
     go_on.set()
-    assert not merged(Shard(0, 2), folder, replaced(whole), make, merge)
+    assert not merged(Shard(0, 2), folder, whole.exists, make, merge)
     go_on.clear()
     begun.clear()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(merged, Shard(1, 2), folder, replaced(whole), make, merge)
+        first = pool.submit(merged, Shard(1, 2), folder, whole.exists, make, merge)
         assert begun.wait(20)
         begun.clear()
-        second = pool.submit(merged, Shard(1, 2), folder, replaced(whole), make, merge)
+        second = pool.submit(merged, Shard(1, 2), folder, whole.exists, make, merge)
         while not second.running():
             sleep(0.01)
         sleep(0.1)  # for it to find the first one's lock
@@ -95,6 +92,21 @@ def test_of_two_that_make_one_shard_the_second_leaves_nothing(was_there: bool, t
     assert not begun.is_set()
     assert whole.read_text() == "written written"
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def test_a_file_that_somebody_else_wrote_is_not_taken_for_the_whole(tmp_path: Path):
+    whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
+
+    def make(into: Path) -> None:
+        (into / "half").write_text("own")
+        whole.write_text("of another model")
+
+    def merge(parts: list[Path]) -> None:
+        whole.write_text(" ".join((part / "half").read_text() for part in parts))
+
+    assert not merged(Shard(0, 2), folder, lambda: False, make, merge)
+    assert merged(Shard(1, 2), folder, lambda: False, make, merge)
+    assert whole.read_text() == "own own"
 
 
 def test_a_corpus_made_in_shards_is_the_same(corpus: Path, tmp_path: Path):
