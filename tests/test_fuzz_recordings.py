@@ -24,7 +24,7 @@ from hms.labels import CLASSES
 from hms.recording.recording import Recording, open_recording
 
 PAIRS = [*BANANA, *MIDLINE, ("Fz", "F3")]
-SECONDS, SFREQ_HZ = 6, 128
+SECONDS, SFREQ_HZ = 6, 256
 
 HEADER = {"version": 8, "patient": 80, "recording": 80, "date": 8, "time": 8, "bytes": 8, "kind": 44, "records": 8,
           "record_s": 8, "channels": 4}  # fmt: skip
