@@ -253,7 +253,14 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     path = write_edf(folder / f"{EVIL}.edf", noise(2400, 50), SCALP, 50, record_s=10)
     words = {"threshold": 0.2, "windows": 5, "step_s": 60.0, "batch_size": 32, "accelerator": "cpu", "flips": False}
-    given = {"model": str(runs[0]), "ensemble": None, "recording": str(path), "out": str(folder), "unit": None}
+    given = {
+        "model": str(runs[0]),
+        "ensemble": None,
+        "temperature": None,
+        "recording": str(path),
+        "out": str(folder),
+        "unit": None,
+    }
     with warnings.catch_warnings():
         predict({**given, **words, "edf": False, "on_bad": "raise", "data": {}, "shard": 0, "shards": 1})
     return folder / f"{EVIL}.html"
