@@ -44,7 +44,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 def test_a_requeued_job_of_a_sweep_goes_on_to_the_same_bits(cluster: dict[str, str], places: list[str], tmp_path: Path):
-    sweep = ["-m", "fold=0,1", "epochs=4", *places]
+    sweep = ["-m", "fold=0,1", "epochs=24", *places]  # long enough to be killed in
     ended(train(cluster, tmp_path / "straight", *sweep))
     running = train(cluster, tmp_path / "queued", *sweep, "launcher=slurm_cpu", *SMALL)
     wait_for(lambda: [*tmp_path.glob("queued/*/fold1_seed0/last.ckpt")], "an epoch", 600)
@@ -61,7 +61,7 @@ def test_a_requeued_job_of_a_sweep_goes_on_to_the_same_bits(cluster: dict[str, s
         assert pl.read_parquet(one / "oof.parquet").equals(pl.read_parquet(other / "oof.parquet"))
     (told,) = tmp_path.glob("queued/.submitit/*_1/*_log.out")
     assert told.read_text().count("Starting with JobEnvironment") == 2
-    assert len(re.findall("^epoch 1/4", told.with_suffix(".err").read_text(), re.MULTILINE)) == 1
+    assert len(re.findall("^epoch 1/24", told.with_suffix(".err").read_text(), re.MULTILINE)) == 1
 
 
 def test_two_nodes_train_one_model(cluster: dict[str, str], places: list[str], tmp_path: Path):
