@@ -14,7 +14,8 @@ if find_spec("submitit") and find_spec("hydra_plugins.hydra_submitit_launcher"):
         """Says in a line which job was lost, and where its log is; the others go on, and are told of the next time."""
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            from submitit.core.utils import FailedJobError, UncompletedJobError  # slow to import; each command is here
+            # Slow to import, and every command looks for launchers.
+            from submitit.core.utils import FailedJobError, UncompletedJobError
 
             try:
                 returns: Sequence[JobReturn] = super().launch(job_overrides, initial_job_idx)

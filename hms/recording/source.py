@@ -138,9 +138,8 @@ def _worth_opening(path: Path, header: Header) -> list[str]:
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
-    others = {
-        header.labels[i] for i in leads if header.sfreq_hz(i) not in rates
-    }  # MNE takes a name for all that have it
+    # By their names, as MNE takes a name for all channels that have it.
+    others = {header.labels[i] for i in leads if header.sfreq_hz(i) not in rates}
     read = [i for i in leads if header.labels[i] not in others]
     for i in read:
         want_range(path, header, i)
