@@ -44,7 +44,7 @@ def peak_hz(wave: np.ndarray, sfreq_hz: int = 200) -> float:
 @pytest.mark.parametrize("kind", ["lpd", "gpd"])
 def test_discharges_of_the_signal_come_at_the_latent_rate(kind):
     for pattern in patterns(kind, 8):
-        wave = pattern._wave(Clock(CENTRE_S - 20, 8000, 200))
+        wave = pattern._wave(Clock(CENTRE_S - 20, 8000, 200), 0)
         latent_s = pattern.discharges_s[np.abs(pattern.discharges_s - CENTRE_S) < 20]
         peaks, _ = signal.find_peaks(wave, height=0.2 * np.percentile(wave, 99.5))
         peaks_s = CENTRE_S - 20 + peaks / 200

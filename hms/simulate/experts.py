@@ -65,12 +65,10 @@ def draw_panel(rng: np.random.Generator, pool_size: int, votes: int) -> Panel:
 
 def answer_probability(findings: Findings, pool: Float[np.ndarray, "expert 4"]) -> Float[np.ndarray, "expert 4"]:
     """Chance that each expert says yes to each question."""
-    enough = np.log(max(findings.cycles, 0.1) / 6.0)
     lasting = findings.cycles / (LABEL_S * findings.frequency_hz)
     seen = np.array(
         [
-            # ACNS: the length of most cycles changes by less than half from one to the next.
-            findings.log_contrast + 0.6 * min(enough, 0.0) - 2.0 * max(findings.irregularity - 0.33, 0.0),
+            findings.conspicuity,
             # ACNS: definite evolution makes a seizure of any rhythm, if it lasts ten seconds; a smooth wave needs more
             # speed than a spike-wave.
             findings.frequency_hz

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from hms.simulate import geometry
 from hms.simulate.clock import Curve, Span, alternate, constant, gate, wander
-from hms.simulate.patterns import Pattern
+from hms.simulate.patterns import SLOW_WAVE, Pattern
 from hms.simulate.wavelet import Wavelet
 
 Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
@@ -36,7 +36,7 @@ class Presence(NamedTuple):
 
 
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
-    """A pattern of this kind over a recording, present in or near the first window of its first EEG; size 1 µV."""
+    """A pattern of this kind over a recording, present in or near the judged window of its first EEG; size 1 µV."""
     presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
     status = kind == "seizure" and not presence.evolves
     share = float(rng.uniform(0.45, 0.85)) if status else _periodic_share(rng, kind)
@@ -51,11 +51,13 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     discharge = _discharge(rng, float(np.median(cycle.frequency_hz.values)))
     # Near-uniform, not equal: each discharge has a size, and its phases differ a little from those of the last.
     sizes = rng.normal(0, rng.uniform(0.08, 0.3), (len(beats), 1))
-    sizes = sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge)))
+    sizes = np.exp(sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge))))
+    # The slow wave is seen more widely than the sharp ones: where they have faded, spike-and-wave looks like delta.
+    faded = np.where(np.arange(len(discharge)) == SLOW_WAVE, 1.0, rng.uniform(0.1, 1.0))
     return Pattern(
         cycles=Curve(knots_s, cycles),
         discharges_s=np.interp(np.sort(jittered), cycles, knots_s),
-        discharge_sizes=np.exp(sizes),
+        discharge_sizes=np.stack([sizes, sizes * faded]),
         discharge=discharge,
         periodic_share=share,
         overtones=_overtones(rng),
@@ -110,12 +112,15 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     else:  # rhythmic delta: 0.5-4 Hz by definition, mostly near 2
         base_hz = np.clip(np.exp(rng.normal(np.log(1.5), 0.38)), 0.5, 3.3)
         jitter = 0.05
-    drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if kind in ("lrda", "grda") else 0.08))
+    rhythmic = kind in ("lrda", "grda")
+    drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if rhythmic else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
-    change = (
-        drift.values + minutes.at(drift.knots_s) + _within(presence, 0.0, -presence.frequency_fall).at(drift.knots_s)
-    )
-    return Cycle(Curve(drift.knots_s, base_hz * np.exp(change)), float(jitter))
+    fall = _within(presence, 0.0, -presence.frequency_fall)
+    # ACNS: a rhythm's cycle may be up to half as long again as the last one.
+    uneven = rng.uniform(0.0, 0.4 if rhythmic or not presence.evolves and kind == "seizure" else 0.05)
+    steps = wander(rng, over, timescale_s=max(0.8 / base_hz, 0.2), sd=uneven)
+    change = steps.values + drift.at(steps.knots_s) + minutes.at(steps.knots_s) + fall.at(steps.knots_s)
+    return Cycle(Curve(steps.knots_s, base_hz * np.exp(change)), float(jitter))
 
 
 def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, ...]:
@@ -156,7 +161,8 @@ def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray,
 
 
 def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """A seizure of 12-90 s over the centre of every EEG's first window; in a third of the recordings more.
+    """A seizure of 12-90 s in the judged window of every EEG, begun before its centre or up to 12 s after; in a third of
+    the recordings more.
 
     Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven waves that wax
     and wane, half to all of them with a spike. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav
@@ -166,7 +172,7 @@ def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.
         return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
     starts, ends = [], []
     for centre_s in centres_s:
-        starts.append(centre_s - rng.uniform(4, 50))
+        starts.append(centre_s - rng.uniform(-12, 50))
         ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
     if rng.random() < 0.35:  # cyclic seizures, minutes apart
         for start_s in np.arange(over.start_s + rng.uniform(0, 100), over.end_s - 60, rng.uniform(100, 240)):

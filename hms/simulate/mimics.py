@@ -56,7 +56,7 @@ def _sporadic(rng: np.random.Generator, pattern: Pattern) -> Pattern:
     apart_s = float(np.median(np.diff(pattern.discharges_s)))
     moved = pattern.discharges_s[kept] + rng.normal(0, rng.uniform(0.15, 0.5) * apart_s, kept.sum())
     return replace(
-        pattern, discharges_s=np.sort(moved), discharge_sizes=pattern.discharge_sizes[kept], periodic_share=1.0
+        pattern, discharges_s=np.sort(moved), discharge_sizes=pattern.discharge_sizes[:, kept], periodic_share=1.0
     )
 
 

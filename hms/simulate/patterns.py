@@ -14,6 +14,9 @@ from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, constant
 from hms.simulate.wavelet import Wavelet, wave_train
 
+SLOW_WAVE = 3
+"""Which wavelet of a discharge is its after-going slow wave; the others are sharp."""
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -21,7 +24,7 @@ class Pattern:
 
     cycles: Curve  # cycles done since the start; its slope is the frequency in Hz
     discharges_s: Float[np.ndarray, " event"]
-    discharge_sizes: Float[np.ndarray, "event wavelet"]
+    discharge_sizes: Float[np.ndarray, "2 event wavelet"]  # in the first field and in the second
     discharge: tuple[Wavelet, ...]
     periodic_share: float  # 1: discharges only, 0: waves only
     overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave
@@ -39,19 +42,19 @@ class Pattern:
         times_s = clock.times_s()
         envelope = self.size_uv * self.active.at(times_s) * np.exp(self.log_size.at(times_s))
         second = self.spread.at(times_s)
-        first_wave = (envelope * (1 - second) * self._wave(clock)).astype(np.float32)
-        second_wave = (envelope * second * self._wave(clock._replace(start_s=clock.start_s - self.lag_s))).astype(
-            np.float32
-        )
+        later = clock._replace(start_s=clock.start_s - self.lag_s)
+        first_wave = (envelope * (1 - second) * self._wave(clock, 0)).astype(np.float32)
+        second_wave = (envelope * second * self._wave(later, 1)).astype(np.float32)
         whole = self.fields[0][:, None] * first_wave + self.fields[1][:, None] * second_wave
         recruited = np.stack([curve.at(times_s) for curve in self.recruitment]).astype(np.float32)
         return whole * np.exp(self.patches @ recruited)
 
-    def _wave(self, clock: Clock) -> Float[np.ndarray, " time"]:
-        """Time course at one place, without envelope."""
+    def _wave(self, clock: Clock, field: int) -> Float[np.ndarray, " time"]:
+        """Time course of one of the two fields, without envelope."""
         wave = np.zeros(clock.samples)
         if self.periodic_share > 0:
-            wave += self.periodic_share * wave_train(clock, self.discharges_s, self.discharge_sizes, self.discharge)
+            sizes = self.discharge_sizes[field]
+            wave += self.periodic_share * wave_train(clock, self.discharges_s, sizes, self.discharge)
         if self.periodic_share < 1:
             phase = 2 * np.pi * self.cycles.at(clock.times_s())
             rhythm = np.cos(phase)

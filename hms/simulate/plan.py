@@ -28,6 +28,10 @@ KIND_SHARES: dict[Group, dict[Kind | Literal["other"], float]] = {
 KIND_SHARES["test"] = KIND_SHARES["high"]
 """What is meant. Weak and short patterns end as "other", so the votes have the real prior, in which other has 0.48."""
 
+_JUDGED_AGAIN: dict[Group, float] = {"high": 0.06, "low": 0.17, "test": 0.0}
+"""Share of the real EEGs with several windows in which not all have the same votes: a panel judged one window, and the
+votes are those of the whole stretch, which is stationary to the eye (Jing et al. 2023)."""
+
 _OWN_KIND = 0.6
 """Share of recordings that show the patient's own kind: disease and lesion stay the same."""
 
@@ -45,13 +49,17 @@ class Size(NamedTuple):
 
 
 class EegPlan(NamedTuple):
-    """One EEG file and its labelled windows; `start_s` is its first window's spectrogram offset."""
+    """One EEG file and its labelled windows; `start_s` is its first window's spectrogram offset.
+
+    `judged_s` is, for each window, the offset of the one that the panel saw.
+    """
 
     eeg_id: int
     start_s: int
     offsets_s: tuple[int, ...]
     label_ids: tuple[int, ...]
     votes: tuple[int, ...]
+    judged_s: tuple[int, ...]
 
     @property
     def duration_s(self) -> int:
@@ -155,7 +163,16 @@ def _plan_eeg(rng: np.random.Generator, eeg_id: int, start_s: int, labels: tuple
     per_row = [votes] * rows
     if rows > 1 and rng.random() < 0.1:  # in every tenth real EEG some experts saw only a part of the windows
         per_row[int(rng.integers(rows))] = min(max(1, votes // 2), 7)
-    return EegPlan(eeg_id, start_s, tuple(offsets), labels[:rows], tuple(per_row))
+    return EegPlan(eeg_id, start_s, tuple(offsets), labels[:rows], tuple(per_row), _judged(rng, offsets, group))
+
+
+def _judged(rng: np.random.Generator, offsets: list[int], group: Group) -> tuple[int, ...]:
+    """The window that was judged, for each window: one for all, or one before and one after a change."""
+    rows = len(offsets)
+    change = int(rng.integers(1, rows)) if rows > 1 and rng.random() < _JUDGED_AGAIN[group] else rows
+    first = offsets[int(rng.integers(change))]
+    second = offsets[int(rng.integers(change, rows))] if change < rows else first
+    return (first,) * change + (second,) * (rows - change)
 
 
 def _pick(rng: np.random.Generator, counts: dict[int, int]) -> int:

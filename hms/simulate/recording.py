@@ -68,7 +68,7 @@ class Recording:
 
     def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
         """A pattern of the planned kind; in most "other" recordings one that should not convince, in the rest none."""
-        centres_s = np.array([EEG_LEADS_S + eeg.start_s + 25.0 for eeg in self.plan.eegs])
+        centres_s = np.array([EEG_LEADS_S + eeg.start_s + eeg.judged_s[0] + 25.0 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
             return draw_mimic(rng, over, centres_s, self.brain.amplitude_uv)
         # Real peaks over background: rhythmic delta 3.8, all others 4.6. A seizure has voltages of its own, however
@@ -94,7 +94,7 @@ class Recording:
         return self._slow_noise + self.artefacts.render(self.slow_clock) + self.equipment.hum(self.slow_clock)
 
     def findings(self, centre_s: float) -> Findings:
-        """What there is to see in the ten seconds around a moment."""
+        """What there is to see in the window around a moment."""
         return measure(self.pattern, self._slow_rest, self.slow_clock, centre_s)
 
     def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:

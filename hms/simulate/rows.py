@@ -1,4 +1,4 @@
-"""The rows of train.csv for one recording: a panel per EEG, its votes per window, and the truth beside them."""
+"""The rows of train.csv for one recording: a panel per EEG, what it says of one window or two, the truth beside it."""
 
 from typing import Any
 
@@ -15,14 +15,16 @@ from hms.simulate.recording import EEG_LEADS_S, Recording
 def label_rows(recording: Recording) -> list[dict[str, Any]]:
     """One dict per window with the columns of train.csv and the truth in columns named as the classes.
 
-    Renders ten seconds around each label and no file: the way to many labels in little time.
+    Renders the judged windows at the slow rate and no file: the way to many labels in little time.
     """
     pool = draw_pool(recording.stream("pool"))
     rows: list[dict[str, Any]] = []
     for number, eeg in enumerate(recording.plan.eegs):
         panel = draw_panel(recording.stream("votes", number), len(pool), max(eeg.votes))
-        for sub_id, offset_s in enumerate(eeg.offsets_s):
-            findings = recording.findings(EEG_LEADS_S + eeg.start_s + offset_s + 25.0)
+        seen = {
+            judged_s: recording.findings(EEG_LEADS_S + eeg.start_s + judged_s + 25.0) for judged_s in {*eeg.judged_s}
+        }
+        for sub_id, (offset_s, judged_s) in enumerate(zip(eeg.offsets_s, eeg.judged_s, strict=True)):
             rows.append(
                 {
                     "eeg_id": eeg.eeg_id,
@@ -33,7 +35,7 @@ def label_rows(recording: Recording) -> list[dict[str, Any]]:
                     "spectrogram_label_offset_seconds": float(eeg.start_s + offset_s),
                     "label_id": eeg.label_ids[sub_id],
                     "patient_id": recording.plan.patient_id,
-                    **_judgement(findings, pool, panel, eeg, sub_id),
+                    **_judgement(seen[judged_s], pool, panel, eeg, sub_id),
                 }
             )
     return rows
