@@ -10,10 +10,10 @@ from hms.simulate import geometry
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Curve, Span
 from hms.simulate.corpus import SIZES
-from hms.simulate.findings import measure
+from hms.simulate.findings import _irregularity, measure
 from hms.simulate.kinds import draw_pattern
 from hms.simulate.noise import SLOW_HZ, coloured, interpolate
-from hms.simulate.patterns import Pattern
+from hms.simulate.patterns import SLOW_WAVE, Pattern
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording, first_inner_row
 
@@ -58,8 +58,8 @@ def test_rhythmic_delta_peaks_at_its_latent_frequency(kind):
         pairs = pairs_at(pattern, 20.0)
         cycles = np.diff(pattern.cycles.at(np.array([CENTRE_S - 10, CENTRE_S + 10])))[0]
         off.append(abs(peak_hz(pairs[pairs.std(axis=1).argmax()]) / (cycles / 20) - 1))
-    assert np.median(off) < 0.08
-    assert np.percentile(off, 90) < 0.3  # the least even ones wander by as much
+    assert np.median(off) < 0.12
+    assert np.percentile(off, 90) < 0.35  # the least even ones wander by as much
 
 
 def test_lateral_patterns_prefer_a_side_and_general_ones_do_not():
@@ -85,11 +85,25 @@ def test_periodic_patterns_have_pauses_and_rhythmic_ones_have_none():
     assert np.median(peakedness("grda")) < 0.8
 
 
+def test_rhythms_are_at_most_as_uneven_as_their_definition_allows():
+    """ACNS: the length of most cycles changes by less than half from one to the next."""
+    uneven = [_irregularity(pattern, Clock(CENTRE_S - 5, 500, SLOW_HZ)) for pattern in patterns("grda", 40)]
+    assert np.percentile(uneven, 10) < 0.1
+    assert 0.25 < np.percentile(uneven, 95) < 0.5
+
+
+def test_slow_waves_are_seen_more_widely_than_sharp_ones():
+    for pattern in patterns("gpd", 10):
+        first, second = pattern.discharge_sizes
+        np.testing.assert_array_equal(first[:, SLOW_WAVE], second[:, SLOW_WAVE])
+        assert (np.delete(second, SLOW_WAVE, 1) < np.delete(first, SLOW_WAVE, 1)).all()
+
+
 def test_seizures_evolve_but_for_status():
     slower, larger, status = 0, 0, 0
     for pattern in patterns("seizure", 40):
         start_s, end_s = next(
-            span for span in pattern.active.knots_s.reshape(-1, 4)[:, [0, 3]] if span[0] < CENTRE_S < span[1]
+            span for span in pattern.active.knots_s.reshape(-1, 4)[:, [0, 3]] if span[0] - 12 < CENTRE_S < span[1]
         )
         if end_s - start_s > 500:
             status += 1

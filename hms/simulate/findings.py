@@ -74,7 +74,7 @@ def _pairs(rest: Float[np.ndarray, "19 slow_time"], rest_clock: Clock, clock: Cl
 def _of_pattern(
     pattern: Pattern, clock: Clock, on: Bool[np.ndarray, " time"], rest_uv: float, centre_s: float
 ) -> Findings:
-    pairs = geometry.bipolar(pattern.render(clock))[:, on]
+    pairs = geometry.bipolar(pattern.in_step().render(clock))[:, on]
     speed_hz = np.diff(pattern.cycles.at(clock.times_s()), append=np.nan) * SLOW_HZ
     frequency_hz = float(np.nanmean(speed_hz[on]))
     return Findings(
