@@ -55,11 +55,19 @@ def test_discharges_of_the_signal_come_at_the_latent_rate(kind):
 def test_rhythmic_delta_peaks_at_its_latent_frequency(kind):
     off = []
     for pattern in map(always, patterns(kind, 12)):
-        pairs = pairs_at(pattern, 20.0)
+        pairs = pairs_at(pattern.in_step(), 20.0)
         cycles = np.diff(pattern.cycles.at(np.array([CENTRE_S - 10, CENTRE_S + 10])))[0]
         off.append(abs(peak_hz(pairs[pairs.std(axis=1).argmax()]) / (cycles / 20) - 1))
     assert np.median(off) < 0.12
     assert np.percentile(off, 90) < 0.35  # the least even ones wander by as much
+
+
+def test_under_a_rhythm_cortex_is_partly_out_of_step_and_under_discharges_hardly():
+    def alone(kind: str) -> np.ndarray:
+        return np.array([(pairs_at(p) - pairs_at(p.in_step())).std() / pairs_at(p).std() for p in patterns(kind, 20)])
+
+    assert 0.3 < np.median(alone("grda")) < 0.9
+    assert np.median(alone("gpd")) < 0.6 * np.median(alone("grda"))
 
 
 def test_lateral_patterns_prefer_a_side_and_general_ones_do_not():

@@ -1,4 +1,4 @@
-"""What an expert can see in the ten seconds of a label and in the rest of the fifty, measured on the signal that came out.
+"""What an expert can see in the ten seconds of a label and the forty around them, measured on the signal that came out.
 
 The quantities are the ones ACNS 2021 defines its terms by: size against the background, number of cycles (a pattern
 has at least six), frequency, evolution, whether there is an interval between discharges, regularity, and laterality.
@@ -35,7 +35,7 @@ class Findings(NamedTuple):
 
     @property
     def conspicuity(self) -> float:
-        """Contrast, less for a pattern of fewer than six cycles or whose cycles change too much (ACNS: by half or more)."""
+        """Contrast, less for fewer than six cycles, and for cycles that change too much from one to the next (ACNS)."""
         few = 0.6 * min(float(np.log(max(self.cycles, 0.1) / 6.0)), 0.0)
         return self.log_contrast + few - 2.0 * max(self.irregularity - 0.33, 0.0)
 

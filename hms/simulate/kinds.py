@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.simulate import geometry
-from hms.simulate.clock import Curve, Span, alternate, constant, gate, wander
+from hms.simulate.clock import Curve, Span, constant, gate, wander
 from hms.simulate.patterns import SLOW_WAVE, Pattern
+from hms.simulate.presence import Presence, draw_presence, draw_seizure
 from hms.simulate.wavelet import Wavelet
 
 Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
@@ -26,18 +27,9 @@ class Cycle(NamedTuple):
     discharge_jitter: float  # SD of a discharge's moment, in cycles
 
 
-class Presence(NamedTuple):
-    """When a pattern is there and how it changes meanwhile."""
-
-    spans: Float[np.ndarray, "span 2"]
-    frequency_fall: float  # log of first over last frequency within a span
-    rise: float  # log of largest over first amplitude within a span
-    evolves: bool
-
-
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
     """A pattern of this kind over a recording, present in or near the judged window of its first EEG; size 1 µV."""
-    presence = _seizure_presence(rng, over, centres_s) if kind == "seizure" else _presence(rng, over, centres_s)
+    presence = draw_seizure(rng, over, centres_s) if kind == "seizure" else draw_presence(rng, over, centres_s)
     status = kind == "seizure" and not presence.evolves
     share = float(rng.uniform(0.45, 0.85)) if status else _periodic_share(rng, kind)
     cycle = _cycle(rng, kind, share, over, presence)
@@ -68,7 +60,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         fields=_fields(rng, lateral, lags),
         # Spread along the cortex, or from one end of the head to the other.
         lag_s=rng.uniform(0.02, 0.15) if lags else rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),
-        spread=_within(presence, 0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
+        spread=presence.within(0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
         out_of_step=_out_of_step(rng, over, frequency_hz, share),
@@ -125,9 +117,9 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     rhythmic = kind in ("lrda", "grda")
     drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if rhythmic else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
-    fall = _within(presence, 0.0, -presence.frequency_fall)
+    fall = presence.within(0.0, -presence.frequency_fall)
     # ACNS: a rhythm's cycle may be up to half as long again as the last one.
-    uneven = rng.uniform(0.0, {"lpd": 0.05, "gpd": 0.05}.get(kind, 0.4))
+    uneven = rng.uniform(0.0, 0.05 if kind in ("lpd", "gpd") else 0.4)
     steps = wander(rng, over, timescale_s=max(0.8 / base_hz, 0.2), sd=uneven)
     change = steps.values + drift.at(steps.knots_s) + minutes.at(steps.knots_s) + fall.at(steps.knots_s)
     return Cycle(Curve(steps.knots_s, base_hz * np.exp(change)), float(jitter))
@@ -153,51 +145,6 @@ def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, 
     if rng.random() < 0.25:  # ACNS "+F"
         shape.append(Wavelet(0.03, 0.06, rng.uniform(0.15, 0.4), rng.uniform(12, 19)))
     return tuple(shape)
-
-
-def _presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """ACNS prevalence: continuous (60 %), with an onset or offset near an EEG's centre, or in runs with pauses."""
-    chance = rng.random()
-    if chance < 0.6:
-        spans = np.array([[over.start_s - 1, over.end_s + 1]])
-    elif chance < 0.8:
-        spans = alternate(rng, over, (40.0, 200.0), (20.0, 90.0))
-        edge_s = spans.ravel()[np.abs(spans.ravel() - centres_s[0]).argmin()]
-        spans = spans + (centres_s[0] + rng.uniform(-7, 7) - edge_s)
-    else:
-        spans = alternate(rng, over, (4.0, 20.0), (1.0, 10.0))
-        spans = spans + (centres_s[0] - spans.mean(axis=1)[np.abs(spans.mean(axis=1) - centres_s[0]).argmin()])
-    return Presence(spans, 0.0, 0.0, False)
-
-
-def _seizure_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """A seizure of 12-90 s in the judged window of every EEG, begun before its centre or up to 12 s after; in a third of
-    the recordings more.
-
-    Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven waves that wax
-    and wane, half to all of them with a spike. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav
-    49:158-163) count discharges above 2.5 Hz as ictal without evolution.
-    """
-    if rng.random() < 0.25:
-        return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
-    starts, ends = [], []
-    for centre_s in centres_s:
-        starts.append(centre_s - rng.uniform(-12, 50))
-        ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
-    if rng.random() < 0.35:  # cyclic seizures, minutes apart
-        for start_s in np.arange(over.start_s + rng.uniform(0, 100), over.end_s - 60, rng.uniform(100, 240)):
-            end_s = start_s + rng.uniform(20, 60)
-            if all(end_s + 15 < s or start_s - 15 > e for s, e in zip(starts, ends, strict=True)):
-                starts.append(start_s)
-                ends.append(end_s)
-    spans = np.stack([np.sort(starts), np.sort(ends)], axis=1)
-    spans[:-1, 1] = np.minimum(spans[:-1, 1], spans[1:, 0] - 2)
-    return Presence(spans, rng.uniform(0.0, 0.9), rng.uniform(0.3, 2.5), True)
-
-
-def _within(presence: Presence, first: float, last: float) -> Curve:
-    """From `first` to `last` along every span."""
-    return Curve(presence.spans.ravel(), np.tile([first, last], len(presence.spans)))
 
 
 def _log_size(rng: np.random.Generator, over: Span, presence: Presence, most: float) -> Curve:

@@ -72,9 +72,7 @@ class Pattern:
     def even(self) -> "Pattern":
         """The same waves at all times, in step and of one size: 1 µV where the field is 1."""
         still = tuple(constant(0.0) for _ in self.recruitment)
-        return replace(
-            self.in_step(), active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=still
-        )
+        return replace(self.in_step(), active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=still)
 
     def in_step(self) -> "Pattern":
         """What recurs, without what each patch adds of its own."""
