@@ -18,6 +18,9 @@ from hms.simulate.noise import coloured
 from hms.simulate.sleep import draw_sleep
 from hms.simulate.sources import Train, together
 
+_PIVOT_HZ = 4.0
+_PATCHES = 6  # of cortex that wax and wane by themselves
+
 
 class Rhythm(NamedTuple):
     """A narrow band of extra power with a field of its own."""
@@ -34,7 +37,7 @@ class Brain:
     """Background of one patient; recordings differ from it by a few per cent only."""
 
     amplitude_uv: float  # robust SD of a bipolar pair, 0.5-28 Hz
-    slope: float
+    slopes: Float[np.ndarray, " 19"]
     knee_hz: float
     floor_uv2_per_hz: float
     mixing: Float[np.ndarray, "19 19"]
@@ -53,8 +56,9 @@ def draw_brain(rng: np.random.Generator, plain: bool = False) -> Brain:
     gain = np.exp(rng.normal(0, 0 if plain else 0.2, 19)).astype(np.float32)  # skull, electrode distance, breach
     return Brain(
         amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
-        slope=rng.uniform(1.6, 3.1),
-        knee_hz=rng.uniform(0.4, 1.8),
+        # Each region has a spectrum of its own: where delta is largest, beta need not be.
+        slopes=rng.uniform(1.6, 3.1) + rng.normal(0, 0.6, 19),
+        knee_hz=rng.uniform(0.8, 2.5),
         floor_uv2_per_hz=float(np.exp(rng.normal(np.log(0.02), 1.0))),  # amplifier and electrode noise
         mixing=geometry.mixing(rng.uniform(0.33, 0.75)) * gain[:, None],
         rhythms=() if plain else tuple(_draw_rhythms(rng, asleep)),
@@ -83,11 +87,15 @@ def _draw_rhythms(rng: np.random.Generator, asleep: bool) -> list[Rhythm]:
     return rhythms
 
 
-def _one_over_f(hz: Float[np.ndarray, " frequency"], brain: Brain) -> Float[np.ndarray, " frequency"]:
-    """Unscaled power. The amplifier's high-pass takes what lies below 0.5 Hz; above the beta band the slope is one
-    steeper, as in most of the real segments: sedation and disease take the fast rhythms."""
+def _one_over_f(hz: Float[np.ndarray, " frequency"], brain: Brain) -> Float[np.ndarray, "19 frequency"]:
+    """Unscaled power of each source, about the same at 4 Hz.
+
+    The amplifier's high-pass takes what lies below 0.5 Hz; above the beta band the slope is one steeper, as in most of
+    the real segments: sedation and disease take the fast rhythms.
+    """
     steeper = (1 + (hz / 16) ** 2) ** -0.5
-    return steeper * hz**4 / (hz**4 + 0.5**4) * (hz**2 + brain.knee_hz**2) ** (-brain.slope / 2)
+    bent = (hz**2 + brain.knee_hz**2) / (_PIVOT_HZ**2 + brain.knee_hz**2)
+    return steeper * hz**4 / (hz**4 + 0.5**4) * bent ** (-brain.slopes[:, None] / 2)
 
 
 def _peak(hz: Float[np.ndarray, " frequency"], rhythm: Rhythm) -> Float[np.ndarray, " frequency"]:
@@ -101,6 +109,8 @@ class Background:
 
     brain: Brain
     loudness: Curve  # log amplitude
+    patches: Float[np.ndarray, "19 patch"]
+    waxing: tuple[Curve, ...]  # log of how much louder each patch is than the whole
     bursts: Curve  # 1, or under burst suppression near 0 between bursts
     rhythm_gates: tuple[Curve, ...]
     sleep: tuple[Train, ...]
@@ -110,14 +120,16 @@ class Background:
         brain, times_s = self.brain, clock.times_s()
         hz = np.arange(0.5, 28, 0.1)
         spread = geometry.bipolar(brain.mixing)
-        unit = np.sqrt(_one_over_f(hz, brain).sum() * 0.1 * (spread**2).sum(axis=1).mean())
+        unit = np.sqrt((spread**2 @ _one_over_f(hz, brain)).sum(axis=1).mean() * 0.1)
         scale = brain.amplitude_uv / unit
 
-        def spectrum(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " frequency"]:
+        def spectrum(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, "19 frequency"]:
             return scale**2 * _one_over_f(hz, brain) + brain.floor_uv2_per_hz
 
         envelope = (np.exp(self.loudness.at(times_s)) * self.bursts.at(times_s)).astype(np.float32)
         noise = coloured(rng, 19, clock, spectrum, "fast" if fast else "slow") * envelope
+        waxing = np.stack([curve.at(times_s) for curve in self.waxing]).astype(np.float32)
+        noise *= np.exp(np.einsum("ep,pt->et", self.patches, waxing))
         # einsum, not BLAS: its result must not depend on the number of threads.
         eeg = np.einsum("es,st->et", brain.mixing, noise)
         if not fast:
@@ -132,6 +144,8 @@ class Background:
 def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Background:
     """The background of one recording of this patient."""
     loudness = wander(rng, over, timescale_s=6.0, sd=brain.breathing)
+    # EEG is no Gaussian noise: its bands wax and wane from second to second, here and there at different moments.
+    timescale_s, sd = np.exp(rng.uniform(np.log(0.4), np.log(2.0))), rng.uniform(0.1, 0.45)
     arousal = wander(rng, over, timescale_s=60.0, sd=brain.breathing)
     bursts = constant(1.0)
     if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart, suppression below a tenth of the bursts
@@ -141,6 +155,8 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
     return Background(
         brain,
         Curve(loudness.knots_s, loudness.values + arousal.at(loudness.knots_s) + rng.normal(0, 0.12)),
+        geometry.patches(rng, _PATCHES),
+        tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES)),
         bursts,
         tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
         draw_sleep(rng, over, brain.amplitude_uv) if brain.asleep else (),

@@ -45,8 +45,9 @@ def measure(
 ) -> Findings:
     """Findings in the fifty seconds around `centre_s`; `rest` is everything but the pattern, at the slow rate.
 
-    Of the pattern and the background's own rhythm the one that stands out more. Experts saw the whole window and judge
-    by its central ten seconds, unless a pattern fills half of another ten and is unmistakable there: then they know it.
+    Of the pattern and the background's own rhythm the one that stands out more. Experts see the whole
+    window and judge by its central ten seconds, unless the pattern fills half of those ten in which it is largest and
+    stands out there twice as much.
     """
     central = Clock(centre_s - LABEL_S / 2, round(LABEL_S * SLOW_HZ), SLOW_HZ)
     seen = [_of_background(_pairs(rest, rest_clock, central))]
@@ -74,7 +75,7 @@ def _pairs(rest: Float[np.ndarray, "19 slow_time"], rest_clock: Clock, clock: Cl
 def _of_pattern(
     pattern: Pattern, clock: Clock, on: Bool[np.ndarray, " time"], rest_uv: float, centre_s: float
 ) -> Findings:
-    pairs = geometry.bipolar(pattern.in_step().render(clock))[:, on]
+    pairs = geometry.bipolar(pattern.render(clock))[:, on]
     speed_hz = np.diff(pattern.cycles.at(clock.times_s()), append=np.nan) * SLOW_HZ
     frequency_hz = float(np.nanmean(speed_hz[on]))
     return Findings(
@@ -84,7 +85,7 @@ def _of_pattern(
         evolution=_evolution(pattern, centre_s),
         peakedness=_peakedness(geometry.bipolar(pattern.even().render(clock))[:, on]),
         laterality=_laterality(pairs),
-        irregularity=_irregularity(pattern, clock),
+        irregularity=irregularity_of(pattern, clock),
     )
 
 
@@ -140,7 +141,7 @@ def _evolution(pattern: Pattern, centre_s: float) -> float:
     return float(change[0] + change[1] / 3)
 
 
-def _irregularity(pattern: Pattern, clock: Clock) -> float:
+def irregularity_of(pattern: Pattern, clock: Clock) -> float:
     """Of the intervals between discharges, or of the waves' cycles; 0 where too few are there to tell."""
     if pattern.periodic_share > 0.5:
         events_s = pattern.discharges_s

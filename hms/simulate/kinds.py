@@ -11,11 +11,14 @@ from jaxtyping import Float
 
 from hms.simulate import geometry
 from hms.simulate.clock import Curve, Span, constant, gate, wander
-from hms.simulate.patterns import SLOW_WAVE, Pattern
+from hms.simulate.patterns import Pattern
 from hms.simulate.presence import Presence, draw_presence, draw_seizure
 from hms.simulate.wavelet import Wavelet
 
 Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
+
+SLOW_WAVE = 3
+"""Which wavelet of a discharge is its after-going slow wave; the others are sharp."""
 
 _PATCHES = 6  # of cortex that take part in a pattern
 
@@ -40,8 +43,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     beats = np.arange(1, int(cycles[-1]))
     beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.5 if status else 0.12)]  # missing beats
     jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
-    frequency_hz = float(np.median(cycle.frequency_hz.values))
-    discharge = _discharge(rng, frequency_hz)
+    discharge = _discharge(rng, float(np.median(cycle.frequency_hz.values)))
     # Near-uniform, not equal: each discharge has a size, and its phases differ a little from those of the last.
     sizes = rng.normal(0, rng.uniform(0.08, 0.3), (len(beats), 1))
     sizes = np.exp(sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge))))
@@ -63,7 +65,6 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         spread=presence.within(0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
-        out_of_step=_out_of_step(rng, over, frequency_hz, share),
     )
 
 
@@ -85,14 +86,6 @@ def _recruitment(rng: np.random.Generator, over: Span) -> tuple[Curve, ...]:
     """Each cycle recruits the cortex anew: no two look alike over the head, in some patients less than in others."""
     sd, timescale_s = rng.uniform(0.05, 0.35), np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
     return tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES))
-
-
-def _out_of_step(rng: np.random.Generator, over: Span, frequency_hz: float, share: float) -> tuple[Curve, ...]:
-    """No cortex moves as one: under rhythms and seizures each patch adds a band as broad as the rhythm is fast. So real
-    ones have a peak, not a line: in their loudest pairs a third to a half of the power lies near it. Discharges are
-    synchronous by nature."""
-    sd = rng.uniform(0.1, 1.2) * (1 - 0.7 * share)
-    return tuple(wander(rng, over, max(0.3 / frequency_hz, 0.04), sd) for _ in range(_PATCHES))
 
 
 def _overtones(rng: np.random.Generator) -> Float[np.ndarray, "harmonic 2"]:
@@ -118,7 +111,7 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if rhythmic else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
     fall = presence.within(0.0, -presence.frequency_fall)
-    # ACNS: a rhythm's cycle may be up to half as long again as the last one.
+    # ACNS: most cycles of a rhythm may be up to half as long again as the last; those of discharges have their jitter.
     uneven = rng.uniform(0.0, 0.05 if kind in ("lpd", "gpd") else 0.4)
     steps = wander(rng, over, timescale_s=max(0.8 / base_hz, 0.2), sd=uneven)
     change = steps.values + drift.at(steps.knots_s) + minutes.at(steps.knots_s) + fall.at(steps.knots_s)

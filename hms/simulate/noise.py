@@ -20,8 +20,8 @@ SLOW_HZ = 50
 _CROSSOVER_HZ = (21.5, 24.0)
 _MARGIN_S = 4.0
 
-Spectrum = Callable[[Float[np.ndarray, " frequency"]], Float[np.ndarray, " frequency"]]
-"""Power (µV²/Hz, one-sided) at each frequency."""
+Spectrum = Callable[[Float[np.ndarray, " frequency"]], Float[np.ndarray, "*channel frequency"]]
+"""Power (µV²/Hz, one-sided) at each frequency, of all channels or of each."""
 
 
 def _slow_share(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " frequency"]:
@@ -36,8 +36,8 @@ def coloured(
     size = fft.next_fast_len(clock.samples, real=True)
     hz = np.arange(size // 2 + 1) * (clock.sfreq_hz / size)
     share = _slow_share(hz) if band == "slow" else 1 - _slow_share(hz)
-    power = np.zeros_like(hz)
-    power[1:] = spectrum(hz[1:]) * share[1:]
+    power = np.concatenate([[1.0], hz[1:]])  # without the zero, at which spectra have poles
+    power = spectrum(power) * share * (hz > 0)
     # One-sided power P is |X|² · 2 / (rate · size); real and imaginary parts have half each. They are uniform,
     # of variance 1/12, which is cheaper than Gaussian: a sum of thousands of waves is Gaussian all the same.
     gain = np.sqrt(12 * power * clock.sfreq_hz * size / 4).astype(np.float32)

@@ -14,9 +14,6 @@ from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, constant
 from hms.simulate.wavelet import Wavelet, wave_train
 
-SLOW_WAVE = 3
-"""Which wavelet of a discharge is its after-going slow wave; the others are sharp."""
-
 
 @dataclass(frozen=True)
 class Pattern:
@@ -36,7 +33,6 @@ class Pattern:
     spread: Curve  # weight of the second field, 0 to 1; the first has the rest
     patches: Float[np.ndarray, "19 patch"]
     recruitment: tuple[Curve, ...]  # log of how much more than its share each patch takes part
-    out_of_step: tuple[Curve, ...]  # what each patch does that is not in step with the others, 1 is the pattern's size
 
     def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
         """The pattern at every scalp electrode in µV."""
@@ -48,12 +44,8 @@ class Pattern:
         second_wave = (envelope * second * self._wave(later, 1)).astype(np.float32)
         whole = self.fields[0][:, None] * first_wave + self.fields[1][:, None] * second_wave
         recruited = np.stack([curve.at(times_s) for curve in self.recruitment]).astype(np.float32)
-        whole *= np.exp(self.patches @ recruited)
-        if self.out_of_step:
-            alone = np.stack([curve.at(times_s) for curve in self.out_of_step]).astype(np.float32)
-            reached = np.abs(self.fields).max(axis=0)[:, None] * self.patches
-            whole += envelope.astype(np.float32) * (reached @ alone)
-        return whole
+        # einsum, not BLAS: the result must not depend on the number of threads.
+        return whole * np.exp(np.einsum("ep,pt->et", self.patches, recruited))
 
     def _wave(self, clock: Clock, field: int) -> Float[np.ndarray, " time"]:
         """Time course of one of the two fields, without envelope."""
@@ -70,13 +62,9 @@ class Pattern:
         return wave
 
     def even(self) -> "Pattern":
-        """The same waves at all times, in step and of one size: 1 µV where the field is 1."""
+        """The same waves at all times, in one field and of one size: 1 µV where the field is 1."""
         still = tuple(constant(0.0) for _ in self.recruitment)
-        return replace(self.in_step(), active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=still)
-
-    def in_step(self) -> "Pattern":
-        """What recurs, without what each patch adds of its own."""
-        return replace(self, out_of_step=())
+        return replace(self, active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=still)
 
     def sized(self, peak_uv: float, centre_s: float) -> "Pattern":
         """The same pattern with its loudest pairs reaching `peak_uv` in the ten seconds around a moment."""

@@ -49,7 +49,7 @@ def draw_seizure(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarr
         return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
     starts, ends = [], []
     for centre_s in centres_s:
-        starts.append(centre_s - rng.uniform(-12, 50))
+        starts.append(max(centre_s - rng.uniform(-12, 50), starts[-1] + 14 if starts else -np.inf))
         ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
     if rng.random() < 0.35:  # cyclic seizures, minutes apart
         for start_s in np.arange(over.start_s + rng.uniform(0, 100), over.end_s - 60, rng.uniform(100, 240)):
