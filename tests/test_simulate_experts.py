@@ -87,7 +87,7 @@ def test_an_eeg_is_judged_once_as_the_votes_of_the_real_windows_say():
     """In train.csv 94 % of the EEGs with several windows of ten votes or more have one set of votes."""
     plans = [plan for plan in make_plan(SIZES["large"], SEED) if plan.group == "high"]
     several = [eeg for plan in plans for eeg in plan.eegs if len(eeg.offsets_s) > 1]
-    assert np.mean([len({*eeg.judged_s}) == 1 for eeg in several]) == pytest.approx(0.95, abs=0.02)
+    assert np.mean([len({*eeg.judged_s}) == 1 for eeg in several]) == pytest.approx(0.94, abs=0.02)
     assert all({*eeg.judged_s} <= {*eeg.offsets_s} for eeg in several)
     plan = next(plan for plan in plans if len(plan.eegs[0].offsets_s) > 3 and len({*plan.eegs[0].votes}) == 1)
     again = plan.eegs[0]._replace(judged_s=plan.eegs[0].offsets_s)

@@ -10,11 +10,12 @@ from hms.simulate import geometry
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Curve, Span
 from hms.simulate.corpus import SIZES
-from hms.simulate.findings import _irregularity, measure
-from hms.simulate.kinds import draw_pattern
+from hms.simulate.findings import irregularity_of, measure
+from hms.simulate.kinds import SLOW_WAVE, draw_pattern
 from hms.simulate.noise import SLOW_HZ, coloured, interpolate
-from hms.simulate.patterns import SLOW_WAVE, Pattern
+from hms.simulate.patterns import Pattern
 from hms.simulate.plan import make_plan
+from hms.simulate.presence import draw_seizure
 from hms.simulate.recording import Recording, first_inner_row
 
 OVER = Span(-6.0, 606.0)
@@ -55,19 +56,11 @@ def test_discharges_of_the_signal_come_at_the_latent_rate(kind):
 def test_rhythmic_delta_peaks_at_its_latent_frequency(kind):
     off = []
     for pattern in map(always, patterns(kind, 12)):
-        pairs = pairs_at(pattern.in_step(), 20.0)
+        pairs = pairs_at(pattern, 20.0)
         cycles = np.diff(pattern.cycles.at(np.array([CENTRE_S - 10, CENTRE_S + 10])))[0]
         off.append(abs(peak_hz(pairs[pairs.std(axis=1).argmax()]) / (cycles / 20) - 1))
     assert np.median(off) < 0.12
     assert np.percentile(off, 90) < 0.35  # the least even ones wander by as much
-
-
-def test_under_a_rhythm_cortex_is_partly_out_of_step_and_under_discharges_less():
-    def alone(kind: str) -> np.ndarray:
-        return np.array([(pairs_at(p) - pairs_at(p.in_step())).std() / pairs_at(p).std() for p in patterns(kind, 20)])
-
-    assert 0.3 < np.median(alone("grda")) < 0.9
-    assert np.median(alone("lpd")) < np.median(alone("lrda"))
 
 
 def test_lateral_patterns_prefer_a_side_and_general_ones_do_not():
@@ -95,13 +88,15 @@ def test_periodic_patterns_have_pauses_and_rhythmic_ones_have_none():
 
 def test_rhythms_are_at_most_as_uneven_as_their_definition_allows():
     """ACNS: the length of most cycles changes by less than half from one to the next."""
-    uneven = [_irregularity(pattern, Clock(CENTRE_S - 5, 500, SLOW_HZ)) for pattern in patterns("grda", 40)]
+    uneven = [irregularity_of(pattern, Clock(CENTRE_S - 5, 500, SLOW_HZ)) for pattern in patterns("grda", 40)]
     assert np.percentile(uneven, 10) < 0.1
-    assert 0.25 < np.percentile(uneven, 95) < 0.5
+    assert 0.2 < np.percentile(uneven, 95) < np.log(1.5)
 
 
 def test_slow_waves_are_seen_more_widely_than_sharp_ones():
     for pattern in patterns("gpd", 10):
+        widest = max(pattern.discharge, key=lambda wavelet: wavelet.sigma_s * (wavelet.carrier_hz == 0))
+        assert pattern.discharge.index(widest) == SLOW_WAVE
         first, second = pattern.discharge_sizes
         np.testing.assert_array_equal(first[:, SLOW_WAVE], second[:, SLOW_WAVE])
         assert (np.delete(second, SLOW_WAVE, 1) < np.delete(first, SLOW_WAVE, 1)).all()
@@ -125,6 +120,12 @@ def test_seizures_evolve_but_for_status():
     assert 5 <= status <= 15
     assert slower >= 0.75 * (40 - status)
     assert larger >= 0.75 * (40 - status)
+
+
+def test_seizures_of_neighbouring_eegs_do_not_overlap():
+    for seed in range(200):
+        spans = draw_seizure(np.random.default_rng(seed), Span(-6, 800), np.array([300.0, 352.0])).spans
+        assert (np.diff(spans.ravel()) > 0).all()
 
 
 def test_a_pattern_is_the_same_at_every_rate_and_start():

@@ -38,8 +38,7 @@ LIMITS = {
     "slope 4-12 Hz": (-3.1, -1.6),
     "slope 12-40 Hz": (-3.4, -1.7),
     "kurtosis": (3.0, 5.5),
-    "near the peak": (0.22, 0.38),
-    "one topography": (0.48, 0.68),
+    "excess kurtosis of beta": (0.24, 3.8),
     "EKG (log10 µV)": (1.5, 2.9),
     "offset (µV)": (6, 28),
     "noise 66-95 Hz (µV/√Hz)": (0.1, 0.7),
@@ -65,19 +64,10 @@ def clean(eeg: np.ndarray) -> np.ndarray:
     return waves
 
 
-def near_the_peak(pairs: np.ndarray) -> float:
-    """How much of power times frequency, 0.7-14 Hz, lies within 15 % of its peak: median of the four loudest pairs."""
-    hz, power = signal.welch(pairs[pairs.std(axis=1).argsort()[-4:]], 200, nperseg=1000)
-    hz, level = hz[(hz >= 0.7) & (hz < 14)], (power * hz)[:, (hz >= 0.7) & (hz < 14)]
-    peaks_hz = hz[level.argmax(axis=1)][:, None]
-    near = np.abs(hz - peaks_hz) <= np.maximum(0.15 * peaks_hz, 0.3)
-    return float(np.median((level * near).sum(axis=1) / level.sum(axis=1)))
-
-
-def one_topography(pairs: np.ndarray) -> float:
-    """How much of the power has the same shape over all pairs: the first principal component."""
-    sizes = np.linalg.svd(pairs - pairs.mean(axis=1, keepdims=True), compute_uv=False) ** 2
-    return float(sizes[0] / sizes.sum())
+def excess_kurtosis(pairs: np.ndarray) -> float:
+    """Of the beta band: 0 for Gaussian noise, more for bursts."""
+    beta = signal.sosfiltfilt(signal.butter(3, (13, 25), "bandpass", fs=200, output="sos"), pairs)
+    return float(np.median((beta**4).mean(axis=1) / np.maximum((beta**2).mean(axis=1), 1e-6) ** 2) - 3)
 
 
 def measured(eeg: np.ndarray) -> dict[str, float]:
@@ -107,8 +97,7 @@ def measured(eeg: np.ndarray) -> dict[str, float]:
         slope(4, 12),
         slope(12, 40),
         np.median(kurtosis),
-        near_the_peak(band[:, 4000:6000]),
-        one_topography(band[:, 4000:6000]),
+        excess_kurtosis(band[:, 4000:6000]),
         np.log10(max(np.nanstd(eeg[:, 19]), 0.1)),
         np.median(np.abs(scalp.mean(axis=1))),
         np.sqrt(np.median(raw[:, (hz > 66) & (hz < 95)])),

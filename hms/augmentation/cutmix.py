@@ -1,7 +1,7 @@
 """Replace a random span of time by a partner's, and mix targets and weights by its share.
 
 Source: CutMix (Yun et al. 2019, arXiv 1905.04899). Changed: a span of time in place of a box, the same fractions of
-pairs (50 s) and images (600 s). Experts judged only the central 10 s, so a share of the window is a rougher guide to
+pairs (50 s) and images (600 s). Experts judged mainly the central 10 s, so a share of the window is a rougher guide to
 the target than the halves of `cropcat`.
 """
 
