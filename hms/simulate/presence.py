@@ -47,7 +47,8 @@ def draw_seizure(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarr
     """
     if rng.random() < 0.25:
         return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)
-    starts, ends = [], []
+    starts: list[float] = []
+    ends: list[float] = []
     for centre_s in centres_s:
         starts.append(max(centre_s - rng.uniform(-12, 50), starts[-1] + 14 if starts else -np.inf))
         ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
