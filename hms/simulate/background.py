@@ -120,7 +120,8 @@ class Background:
         brain, times_s = self.brain, clock.times_s()
         hz = np.arange(0.5, 28, 0.1)
         spread = geometry.bipolar(brain.mixing)
-        unit = np.sqrt((spread**2 @ _one_over_f(hz, brain)).sum(axis=1).mean() * 0.1)
+        # einsum, not BLAS: its result must not depend on the number of threads.
+        unit = np.sqrt(np.einsum("ps,sf->pf", spread**2, _one_over_f(hz, brain)).sum(axis=1).mean() * 0.1)
         scale = brain.amplitude_uv / unit
 
         def spectrum(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, "19 frequency"]:
@@ -130,7 +131,6 @@ class Background:
         noise = coloured(rng, 19, clock, spectrum, "fast" if fast else "slow") * envelope
         waxing = np.stack([curve.at(times_s) for curve in self.waxing]).astype(np.float32)
         noise *= np.exp(np.einsum("ep,pt->et", self.patches, waxing))
-        # einsum, not BLAS: its result must not depend on the number of threads.
         eeg = np.einsum("es,st->et", brain.mixing, noise)
         if not fast:
             eeg += together(self.sleep, clock)
