@@ -27,7 +27,7 @@ from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 
-FORMAT = 7
+FORMAT = 8
 """To be raised whenever the same settings would give other bytes."""
 
 SizeName = Literal["tiny", "small", "medium", "large"]
