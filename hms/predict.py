@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hms.build import build
 from hms.config import entry_point
+from hms.ensemble.choices import OfClasses
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
 from hms.signature import Node
@@ -29,6 +30,7 @@ class Predict(Sharded):
     model: str | list[str] | None
     ensemble: str | None
     temperature: float | None
+    odds: OfClasses
     data: Node
     recording: str | list[str] | None
     out: str | None
@@ -49,7 +51,7 @@ def predict(config: dict[str, Any]) -> None:
 
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors("model", config["model"], config["ensemble"], config["temperature"])
+    predictors = read_predictors("model", config["model"], config["ensemble"], config["temperature"], config["odds"])
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 

@@ -43,22 +43,30 @@ class Predictors(NamedTuple):
 
 
 def read_predictors(
-    key: str, runs: str | list[str] | None, ensemble: str | None, temperature: float | None
+    key: str,
+    runs: str | list[str] | None,
+    ensemble: str | None,
+    temperature: float | None,
+    odds: dict[str, float],
 ) -> Predictors:
     """The `runs` that were given by this key, patterns included, or those of an ensemble, by its folder or its file.
 
     An ensemble's runs are looked for beside its ensemble.json first; those without weight are left out. A `temperature`
-    takes the place of the one that was fitted, or of 1. Raises UserError unless either runs or an ensemble are given,
-    for a temperature that is none, and for a member that is no run.
+    takes the place of the one that was fitted, or of 1; `odds` multiply those of classes. Raises UserError unless
+    either runs or an ensemble are given, for a temperature or odds that are none, and for a member that is no run.
     """
     if (runs is None) == (ensemble is None):
         raise UserError(f"{key}, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
     if temperature is not None and not 0 < temperature < np.inf:
         raise UserError(f"temperature: want more than 0, or null, got {temperature:g}")
+    for name, times in odds.items():
+        if not 0 < times < np.inf:
+            raise UserError(f"odds.{name}: want more than 0, got {times:g}")
     found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(Path(ensemble or ""))
-    if temperature is None:
-        return found
-    calibration = found.mixture.calibration._replace(temperature=temperature)
+    calibration = found.mixture.calibration
+    calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
+    if temperature is not None:
+        calibration = calibration._replace(temperature=temperature)
     return found._replace(mixture=found.mixture._replace(calibration=calibration))
 
 

@@ -170,6 +170,7 @@ def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, s
         "run": [f"run={run}"],
         "ensemble": [f"ensemble={tmp_path / 'mixed'}"],
         "softer": [f"run={run}", "temperature=2"],
+        "rarer": [f"run={run}", "odds.other=0.5"],
     }.items():
         done = hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", *places[:3])
         assert done.returncode == 0, done.stderr
@@ -177,6 +178,8 @@ def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, s
     calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
     np.testing.assert_allclose(said["ensemble"], calibration(said["run"]), atol=1e-9)
     np.testing.assert_allclose(said["softer"], softmax(np.log(said["run"]) / 2, axis=1), atol=1e-9)
+    rarer = said["run"] * [1, 1, 1, 1, 1, 0.5]
+    np.testing.assert_allclose(said["rarer"], rarer / rarer.sum(axis=1, keepdims=True), atol=1e-9)
 
 
 def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
@@ -202,7 +205,7 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
 ):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"], monkeypatch, capsys)
-    assert "out: want a folder for what runs say together or at a temperature, got none (out=...)" in said
+    assert "out: want a folder for what is said together, with temperature or odds, got none (out=...)" in said
     said = said_by("evaluate", ["run=[]"], monkeypatch, capsys)
     assert "run: want at least one, got none" in said
     said = said_by("evaluate", [], monkeypatch, capsys)
@@ -210,7 +213,11 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
     said = said_by("evaluate", [f"run={run}", "temperature=0"], monkeypatch, capsys)
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"run={run}", "temperature=2"], monkeypatch, capsys)
-    assert "out: want a folder for what runs say together or at a temperature, got none (out=...)" in said
+    assert "out: want a folder for what is said together, with temperature or odds, got none (out=...)" in said
+    said = said_by("evaluate", [f"run={run}", "odds.othr=2"], monkeypatch, capsys)
+    assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
+    said = said_by("evaluate", [f"run={run}", "odds.other=0"], monkeypatch, capsys)
+    assert "odds.other: want more than 0, got 0" in said
     said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
     assert "batch_size: want at least 1, got 0" in said
     said = said_by("evaluate", [f"run={run}", "draws=0"], monkeypatch, capsys)

@@ -418,7 +418,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
-        kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None), into, half)
+        kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None, {}), into, half)
         predict(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
@@ -430,7 +430,7 @@ def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
     with pytest.raises(UserError, match=r"model: want runs whose folders have different names, got one-1a again"):
         kaggle_folder.copy_runs(
-            read_predictors("model", [str(runs[0]), str(again)], None, None), tmp_path / "out", False
+            read_predictors("model", [str(runs[0]), str(again)], None, None, {}), tmp_path / "out", False
         )
 
 

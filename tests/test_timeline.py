@@ -257,6 +257,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model": str(runs[0]),
         "ensemble": None,
         "temperature": None,
+        "odds": {},
         "recording": str(path),
         "out": str(folder),
         "unit": None,

@@ -24,18 +24,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config import entry_point
-from hms.ensemble.choices import Calibrate, Mixing, Weigh
-
-
-class Prior(TypedDict, total=False):
-    """Shares of some classes."""
-
-    seizure: float
-    lpd: float
-    gpd: float
-    lrda: float
-    grda: float
-    other: float
+from hms.ensemble.choices import Calibrate, Mixing, OfClasses, Weigh
 
 
 class Ensemble(TypedDict):
@@ -49,7 +38,7 @@ class Ensemble(TypedDict):
     mixing: Mixing
     calibrate: Calibrate
     weigh: Weigh
-    prior: Prior
+    prior: OfClasses
     folds: int
     seed: int
     draws: int

@@ -1,6 +1,6 @@
 """What can be chosen of an ensemble; apart from the code that does it, so that `--help` waits for no library."""
 
-from typing import Literal
+from typing import Literal, TypedDict
 
 Mixing = Literal["linear", "geometric", "greedy"]
 """The weighted mean, the weighted geometric mean, or a weighted mean whose weights are found by greedy selection."""
@@ -10,3 +10,14 @@ Calibrate = Literal["none", "temperature", "bias", "temperature_bias"]
 
 Weigh = Literal["equal", "votes"]
 """Whether a row counts once in a fit, or as often as it has votes."""
+
+
+class OfClasses(TypedDict, total=False):
+    """A number for some of the classes: their shares, or by what their odds are multiplied."""
+
+    seizure: float
+    lpd: float
+    gpd: float
+    lrda: float
+    grda: float
+    other: float

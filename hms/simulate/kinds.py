@@ -112,7 +112,7 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
     fall = presence.within(0.0, -presence.frequency_fall)
     # ACNS: most cycles of a rhythm may be up to half as long again as the last; those of discharges have their jitter.
-    uneven = rng.uniform(0.0, 0.4 if rhythmic or kind == "seizure" and not presence.evolves else 0.05)
+    uneven = rng.uniform(0.0, 0.4 if rhythmic or (kind == "seizure" and not presence.evolves) else 0.05)
     steps = wander(rng, over, timescale_s=max(0.8 / base_hz, 0.2), sd=uneven)
     change = steps.values + drift.at(steps.knots_s) + minutes.at(steps.knots_s) + fall.at(steps.knots_s)
     return Cycle(Curve(steps.knots_s, base_hz * np.exp(change)), float(jitter))
