@@ -55,6 +55,7 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
         file = pl.read_parquet(corpus / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
         inside = file.filter(pl.col("time") >= row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_WINDOW]
         power = inside.drop("time").to_numpy().reshape(-1, 4, 100).transpose(1, 0, 2)
+        power = np.minimum(power, np.finfo(np.float16).max)  # the store holds no more
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
 
 
