@@ -10,7 +10,7 @@ from conftest import ROOT
 from material import teacher
 from omegaconf import OmegaConf
 
-from hms.augmentation import cropcat, cutmix, spectrogram_mask
+from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask
 from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.coloured_noise import ColouredNoise, coloured
 from hms.augmentation.cropcat import CropCat
@@ -19,6 +19,7 @@ from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
 from hms.augmentation.equaliser import Equaliser, weigh
 from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
+from hms.augmentation.mixup import Mixup
 from hms.augmentation.noise import Noise
 from hms.augmentation.spectrogram_mask import SpectrogramMask
 from hms.augmentation.teacher_labels import TeacherLabels
@@ -144,8 +145,8 @@ def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
     assert draw_partner(signals(size=1)).tolist() == [0]
 
 
-@pytest.mark.parametrize("mixes", [CropCat(p=1.0, quarters=0.5), CutMix(p=1.0, alpha=1.0)])
-def test_a_window_alone_is_mixed_with_nothing(mixes: CropCat | CutMix):
+@pytest.mark.parametrize("mixes", [CropCat(p=1.0, quarters=0.5), CutMix(p=1.0, alpha=1.0), Mixup(p=1.0, alpha=1.0)])
+def test_a_window_alone_is_mixed_with_nothing(mixes: CropCat | CutMix | Mixup):
     torch.testing.assert_close(mixes(signals(size=1)), signals(size=1))
 
 
@@ -205,6 +206,28 @@ def test_cutmix_mixes_targets_by_the_share_of_samples_it_took():
     shares = taken[taken > 0]
     assert abs(shares.mean() - 0.5) < 0.04  # alpha 1: all shares alike
     assert abs(shares.std() - 1 / 12**0.5) < 0.03
+
+
+def test_mixup_gives_each_window_the_same_share_of_its_partner_in_signals_images_target_and_weight():
+    before, partner = signals(), torch.arange(8).roll(-1)
+    share = torch.arange(8) / 8
+    after = mixup.lay_under(before, partner, share)
+    for name in ("pairs", "images", "target", "weight"):
+        own, new = getattr(before, name), getattr(after, name)
+        of_partner = share.reshape(-1, *[1] * (own.ndim - 1))
+        torch.testing.assert_close(new, own * (1 - of_partner) + own[partner] * of_partner)
+    assert torch.equal(after.pairs[0], before.pairs[0])  # a share of nothing changes no bit
+
+
+def test_mixup_changes_as_many_windows_as_it_says_each_mostly_one_of_the_two_where_alpha_is_small():
+    label = torch.arange(4000) // 2 % 6
+    before = signals(images=False, size=4000)._replace(target=torch.eye(6)[label])
+    after = Mixup(p=0.5, alpha=0.1)(before)
+    given_away = 1 - after.target.gather(1, label[:, None])[:, 0]
+    mixed = (after.target > 0).sum(dim=1) == 2  # a partner of the same class leaves the target as it is
+    assert abs((after.pairs != before.pairs).any(dim=(1, 2)).float().mean() - 0.5) < 0.05
+    assert abs(given_away[mixed].mean() - 0.5) < 0.05
+    assert ((given_away < 0.1) | (given_away > 0.9))[mixed].float().mean() > 0.7
 
 
 def test_a_large_alpha_gives_shares_near_a_half():
@@ -405,6 +428,7 @@ def test_impossible_settings_are_refused():
         (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
         (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
         (lambda: CutMix(0.5, 0), "alpha: want more than 0, got 0"),
+        (lambda: Mixup(0.5, 0), "alpha: want more than 0, got 0"),
         (lambda: TeacherLabels([], 2), "p: want a probability, got 2"),
         (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),

@@ -8,9 +8,8 @@ the target than the halves of `cropcat`.
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.distributions import Gamma
 
-from hms.augmentation.mixing import draw_partner, mix, want_probability
+from hms.augmentation.mixing import draw_partner, draw_share, mix, want_alpha, want_probability
 from hms.batch import Signals
 
 
@@ -21,16 +20,12 @@ class CutMix:
 
     def __init__(self, p: float, alpha: float):
         want_probability(p=p)
-        if alpha <= 0:
-            raise ValueError(f"alpha: want more than 0, got {alpha}")
+        want_alpha(alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:
         draw = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
-        alpha, rate = torch.full_like(draw, self.alpha), torch.ones_like(draw)
-        # A gamma variable over the sum of two is Beta, which torch itself cannot trace. Validation would read values.
-        one, other = Gamma(alpha, rate, validate_args=False).sample()
-        share = torch.where(draw[0] < self.p, one / (one + other), 0.0)
+        share = draw_share(draw[0] < self.p, self.alpha)
         return replace_span(signals, draw_partner(signals), draw[1] * (1 - share), share)
 
 
