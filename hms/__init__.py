@@ -19,7 +19,8 @@ The modules in an order to read them; each imports only those before it, which t
     source signature misfit check overrides config build
                                                    from words and YAML files to objects, or to mistakes
     bundle checkpoint trainer versions runs        the folder of one trained fold and what is in it
-    ensemble predictors inference submission       trained models on windows, alone and together
+    ensemble inference adaptation predictors submission
+                                                   trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives
     recording                                      any EDF and the like, as the project's electrodes and windows
     cost stages fold fit                           the shapes of a model and its price; a fold from first to last

@@ -44,15 +44,19 @@ def by_model(
     ids, found = [], []
     with torch.inference_mode():
         for batch in batches:
-            on_device = batch._replace(
-                eeg=batch.eeg.to(device),
-                spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device),
-            )
-            views = list(_flipped(on_device)) if flips else [on_device]
-            logits = torch.stack([torch.stack([model(view) for view in views]) for model in members])
+            seen = views(batch, device, flips)
+            logits = torch.stack([torch.stack([model(view) for view in seen]) for model in members])
             found.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # on the CPU: Apple's GPUs have no doubles
             ids.append(batch.label_id)
     return torch.cat(ids).numpy(), torch.cat(found, dim=1).numpy()
+
+
+def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
+    """A batch as models see it on `device`: once, or with `flips` four times."""
+    on_device = batch._replace(
+        eeg=batch.eeg.to(device), spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device)
+    )
+    return list(_flipped(on_device)) if flips else [on_device]
 
 
 def _flipped(batch: Batch) -> Iterator[Batch]:

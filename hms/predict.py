@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hms.build import build
 from hms.config import entry_point
-from hms.ensemble.choices import OfClasses
+from hms.ensemble.choices import MIXED, OfClasses
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
 from hms.signature import Node
 
 if TYPE_CHECKING:
-    from polars import DataFrame
-
     from hms.model import Model
     from hms.predictors import Predictors
 
@@ -31,6 +29,7 @@ class Predict(Sharded):
     ensemble: str | None
     temperature: float | None
     odds: OfClasses
+    adapt: float
     data: Node
     recording: str | list[str] | None
     out: str | None
@@ -51,7 +50,7 @@ def predict(config: dict[str, Any]) -> None:
 
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors("model", config["model"], config["ensemble"], config["temperature"], config["odds"])
+    predictors = read_predictors("model", *(config[key] for key in ("model", *MIXED)))
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 
@@ -63,7 +62,7 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     from hms.inference import best_device
     from hms.labels import CLASSES
     from hms.stream import reading_order
-    from hms.submission import wanted, write_submission
+    from hms.submission import predict_rows, wanted, write_submission
     from hms.tables import read_test
 
     device = best_device(config["accelerator"])
@@ -76,7 +75,9 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     def make(into: Path) -> None:
         firsts = shard.part(range(0, len(rows), size))  # whole batches: the same bits as without shards
         own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
-        _predicted(config, predictors, folder.root, own, device).write_parquet(into / "predicted.parquet")
+        read = rows if predictors.adapt else own  # shards adapt to the same windows, not each to its own
+        asked = (size, config["on_bad"] == "skip", device, config["flips"])
+        predict_rows(predictors, folder.root, own, read, *asked).write_parquet(into / "predicted.parquet")
 
     def merge(parts: list[Path]) -> None:
         table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
@@ -88,35 +89,6 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     parts = out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}")
     if merged(shard, parts, lambda: False, make, merge):  # a file of that name may be another model's
         print(f"{out}: {len(rows):,} rows, by {predictors.name}")
-
-
-def _predicted(
-    config: dict[str, Any], predictors: "Predictors", root: Path, rows: "DataFrame", device: str
-) -> "DataFrame":
-    """The `eeg_id` and probabilities of some rows of a folder, null where a file cannot be used."""
-    import polars as pl
-
-    from hms.console import say
-    from hms.corpus import bad_file_table
-    from hms.inference import by_model
-    from hms.labels import CLASSES
-    from hms.stream import bad_files, batches
-
-    models = predictors.load()
-    with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad = bad_files(root, rows, with_spectrogram)
-    lost = [one.eeg_id for one in bad]
-    if bad:
-        told = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
-        if config["on_bad"] == "raise":
-            raise DataError(told)
-        say(f"NOT PREDICTED: {len(lost)} of {len(rows)} rows get the mean of all others\n{told}")
-    if len(lost) == len(rows):
-        return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
-    windows = batches(root, rows, config["batch_size"], with_spectrogram, lost)
-    eeg_ids, found = by_model(models, windows, device, config["flips"])
-    known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
-    return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
 
 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
@@ -147,17 +119,19 @@ def _timeline(
     from hms.timeline.drawn import drawn_windows
     from hms.timeline.files import write_timeline
     from hms.timeline.page import page
-    from hms.timeline.predicted import pairs_of, predicted
+    from hms.timeline.predicted import pairs_of, predicted, recorded_windows
 
     recording = open_recording(path, pairs_of(models), config["unit"])
+    windows = recorded_windows(recording, models, config["step_s"], config["batch_size"])
+    models = predictors.adapted(models, windows, device, config["flips"])
     asked = (config["step_s"], config["batch_size"], device, config["flips"], config["threshold"])
     timeline = predicted(recording, models, predictors.mix, *asked)
     say("\n  ".join([f"{path}:", *timeline.notes]))
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
-    windows = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
-    print(f"{out}.html: {windows}, by {predictors.name}")
+    told = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
+    print(f"{out}.html: {told}, by {predictors.name}")
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:

@@ -1,11 +1,14 @@
 """Which runs predict together, and what makes one prediction of theirs: their mean, or an ensemble's mixture."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from hms.adaptation import adapted
+from hms.batch import Batch
 from hms.checkpoint import load_model
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, member_folder, read_ensemble
@@ -22,10 +25,16 @@ class Predictors(NamedTuple):
     """The finished folds of each run; a run predicts by their mean."""
     mixture: Mixture
     """Over the runs, in their order."""
+    adapt: float
+    """Share of the batch norms' statistics that is that of the windows to predict (`hms.adaptation`)."""
 
     def load(self) -> list[Model]:
         """The models of all folds, run after run."""
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
+
+    def adapted(self, models: list[Model], windows: Iterable[Batch], device: str, flips: bool) -> list[Model]:
+        """Those models; with `adapt` copies, fitted to the windows, which are read in that case only."""
+        return adapted(models, windows, self.adapt, device, flips) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
         """One prediction from those of all folds, run after run. Raises UserError for a model that predicts NaN."""
@@ -48,12 +57,14 @@ def read_predictors(
     ensemble: str | None,
     temperature: float | None,
     odds: dict[str, float],
+    adapt: float,
 ) -> Predictors:
     """The `runs` that were given by this key, patterns included, or those of an ensemble, by its folder or its file.
 
     An ensemble's runs are looked for beside its ensemble.json first; those without weight are left out. A `temperature`
     takes the place of the one that was fitted, or of 1; `odds` multiply those of classes. Raises UserError unless
-    either runs or an ensemble are given, for a temperature or odds that are none, and for a member that is no run.
+    either runs or an ensemble are given, for a temperature, odds or a share that is none, and for a member that is no
+    run.
     """
     if (runs is None) == (ensemble is None):
         raise UserError(f"{key}, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
@@ -62,18 +73,20 @@ def read_predictors(
     for name, times in odds.items():
         if not 0 < times < np.inf:
             raise UserError(f"odds.{name}: want more than 0, got {times:g}")
+    if not 0 <= adapt <= 1:
+        raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
     found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(Path(ensemble or ""))
     calibration = found.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
     if temperature is not None:
         calibration = calibration._replace(temperature=temperature)
-    return found._replace(mixture=found.mixture._replace(calibration=calibration))
+    return found._replace(mixture=found.mixture._replace(calibration=calibration), adapt=adapt)
 
 
 def _mean_of(runs: list[Path]) -> Predictors:
     as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
-    return Predictors({run: finished_folds(run) for run in runs}, mean)
+    return Predictors({run: finished_folds(run) for run in runs}, mean, 0)
 
 
 def _of_ensemble(path: Path) -> Predictors:
@@ -88,5 +101,5 @@ def _of_ensemble(path: Path) -> Predictors:
                 "(no such folder); other people's files predict nothing new"
             )
     return Predictors(
-        {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used])
+        {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used]), 0
     )

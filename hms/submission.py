@@ -7,8 +7,13 @@ from typing import NamedTuple
 import polars as pl
 
 from hms.atomic import replacing
+from hms.console import say
+from hms.corpus import bad_file_table
 from hms.errors import DataError
+from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.predictors import Predictors
+from hms.stream import bad_files, batches
 from hms.tables import read_submission, read_test
 
 
@@ -30,6 +35,38 @@ def wanted(root: Path) -> Wanted:
         found = Wanted(sample, read_submission(sample)["eeg_id"].to_list())
         _want_the_same(test, read_test(test)["eeg_id"], found)
     return found
+
+
+def predict_rows(
+    predictors: Predictors,
+    root: Path,
+    rows: pl.DataFrame,
+    read: pl.DataFrame,
+    batch_size: int,
+    skip_bad: bool,
+    device: str,
+    flips: bool,
+) -> pl.DataFrame:
+    """The `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
+
+    The files of `read` are checked, and adapted to where the predictors do that. Raises DataError for bad files, unless
+    they are to be skipped.
+    """
+    models = predictors.load()
+    with_spectrogram = any(model.reads_spectrogram for model in models)
+    bad = bad_files(root, read, with_spectrogram)
+    lost = [one.eeg_id for one in bad]
+    if bad:
+        told = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
+        if not skip_bad:
+            raise DataError(told)
+        say(f"NOT PREDICTED: {len(lost)} of {len(read)} rows get the mean of all others\n{told}")
+    if rows["eeg_id"].is_in(lost).all():
+        return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
+    models = predictors.adapted(models, batches(root, read, batch_size, with_spectrogram, lost), device, flips)
+    eeg_ids, found = by_model(models, batches(root, rows, batch_size, with_spectrogram, lost), device, flips)
+    known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
+    return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
 
 
 def check_submission(path: Path, root: Path) -> None:

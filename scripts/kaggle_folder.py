@@ -81,7 +81,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         want_free(given.out)
-        predictors = read_predictors("model", given.model, given.ensemble, None, {})
+        predictors = read_predictors("model", given.model, given.ensemble, None, {}, 0)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=given.out.parent) as scratch:
             folder = Path(scratch, "kaggle")

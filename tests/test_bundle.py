@@ -133,11 +133,11 @@ def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_pat
     spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    script.copy_runs(read_predictors("model", [str(run), str(whole)], None, None, {}), tmp_path, False)
-    (*_, bundled) = read_predictors("model", None, str(tmp_path), None, {}).folds.values()
+    script.copy_runs(read_predictors("model", [str(run), str(whole)], None, None, {}, 0), tmp_path, False)
+    (*_, bundled) = read_predictors("model", None, str(tmp_path), None, {}, 0).folds.values()
     assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
     with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
-        script.copy_runs(read_predictors("model", str(whole), None, None, {}), tmp_path / "half", True)
+        script.copy_runs(read_predictors("model", str(whole), None, None, {}, 0), tmp_path / "half", True)
 
 
 ALONE = """
@@ -277,7 +277,7 @@ def test_what_is_wrong_with_a_bundle_is_told_in_one_line(what: str, bundle: Path
     spoil(bundle)
     for use in (
         hms.load,
-        lambda path: [load_model(fold) for fold in read_predictors("model", str(path), None, None, {}).folds[path]],
+        lambda path: [load_model(fold) for fold in read_predictors("model", str(path), None, None, {}, 0).folds[path]],
     ):
         with pytest.raises((DataError, ConfigError), match=message) as told:
             use(bundle)

@@ -160,7 +160,9 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     assert len(table) == held["rows"] == line["rows"]
 
 
-def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, str], places: list[str], tmp_path: Path):
+def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path
+):
     run, _ = sweep
     done = hms("ensemble", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3")
     assert done.returncode == 0, done.stderr
@@ -171,6 +173,7 @@ def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, s
         "ensemble": [f"ensemble={tmp_path / 'mixed'}"],
         "softer": [f"run={run}", "temperature=2"],
         "rarer": [f"run={run}", "odds.other=0.5"],
+        "adapted": [f"run={run}", "adapt=0.5"],
     }.items():
         done = hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", *places[:3])
         assert done.returncode == 0, done.stderr
@@ -180,6 +183,8 @@ def test_evaluate_scores_an_ensemble_and_makes_it_less_sure(sweep: tuple[Path, s
     np.testing.assert_allclose(said["softer"], softmax(np.log(said["run"]) / 2, axis=1), atol=1e-9)
     rarer = said["run"] * [1, 1, 1, 1, 1, 0.5]
     np.testing.assert_allclose(said["rarer"], rarer / rarer.sum(axis=1, keepdims=True), atol=1e-9)
+    assert 1e-4 < np.abs(said["adapted"] - said["run"]).max() < 0.5
+    assert json.loads((tmp_path / "adapted" / "evaluation.json").read_text())["adapt"] == 0.5
 
 
 def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
@@ -205,7 +210,7 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
 ):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"], monkeypatch, capsys)
-    assert "out: want a folder for what is said together, with temperature or odds, got none (out=...)" in said
+    assert "out: want a folder for what is said together, or with temperature, odds or adapt (out=...)" in said
     said = said_by("evaluate", ["run=[]"], monkeypatch, capsys)
     assert "run: want at least one, got none" in said
     said = said_by("evaluate", [], monkeypatch, capsys)
@@ -213,11 +218,13 @@ def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
     said = said_by("evaluate", [f"run={run}", "temperature=0"], monkeypatch, capsys)
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"run={run}", "temperature=2"], monkeypatch, capsys)
-    assert "out: want a folder for what is said together, with temperature or odds, got none (out=...)" in said
+    assert "out: want a folder for what is said together, or with temperature, odds or adapt (out=...)" in said
     said = said_by("evaluate", [f"run={run}", "odds.othr=2"], monkeypatch, capsys)
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
     said = said_by("evaluate", [f"run={run}", "odds.other=0"], monkeypatch, capsys)
     assert "odds.other: want more than 0, got 0" in said
+    said = said_by("evaluate", [f"run={run}", "adapt=2"], monkeypatch, capsys)
+    assert "adapt: want a share, 0 to 1, got 2" in said
     said = said_by("evaluate", [f"run={run}", "batch_size=0"], monkeypatch, capsys)
     assert "batch_size: want at least 1, got 0" in said
     said = said_by("evaluate", [f"run={run}", "draws=0"], monkeypatch, capsys)

@@ -17,6 +17,7 @@ import torch
 from conftest import ROOT, Say, python, real
 from material import a_run
 
+from hms.adaptation import adapted
 from hms.checkpoint import load_model
 from hms.errors import DataError, UserError
 from hms.inference import probabilities
@@ -26,6 +27,7 @@ from hms.predictors import read_predictors
 from hms.store import Store, build_store
 from hms.submission import check_submission, write_submission
 from hms.tables import read_labels
+from hms.windows import Windows
 
 Predict = Callable[..., str]
 
@@ -202,8 +204,22 @@ def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(
     np.testing.assert_allclose(lost, np.stack([others.mean(axis=0)] * 2), rtol=1e-12)
 
 
-def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Predict, tmp_path: Path):
-    words = [f"model=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", *of(spoilt[0])]
+def test_models_adapt_to_the_windows_of_a_submission(
+    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+):
+    predict(f"model={runs[0]}", "adapt=0.5", *of(folder))
+    found = read(tmp_path / "submission.csv")
+    models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
+    models = adapted(models, Windows(both, both.rows).loader(4), 0.5, "cpu", flips=False)
+    rows = found.select("eeg_id").join(both.rows, on="eeg_id", maintain_order="left")
+    want = probabilities(models, both, rows, 3, "cpu", flips=False)
+    np.testing.assert_allclose(found.select(CLASSES), want, atol=1e-5)
+    assert np.abs(want - expected(both, found, runs[0])).max() > 1e-3
+
+
+@pytest.mark.parametrize("adapt", [0, 0.5])
+def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Predict, tmp_path: Path, adapt: float):
+    words = [f"model=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", f"adapt={adapt}", *of(spoilt[0])]
     predict(*words)
     whole = (tmp_path / "submission.csv").read_bytes()
     (tmp_path / "submission.csv").unlink()
@@ -418,7 +434,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
-        kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None, {}), into, half)
+        kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None, {}, 0), into, half)
         predict(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
@@ -430,7 +446,7 @@ def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
     with pytest.raises(UserError, match=r"model: want runs whose folders have different names, got one-1a again"):
         kaggle_folder.copy_runs(
-            read_predictors("model", [str(runs[0]), str(again)], None, None, {}), tmp_path / "out", False
+            read_predictors("model", [str(runs[0]), str(again)], None, None, {}, 0), tmp_path / "out", False
         )
 
 

@@ -15,10 +15,13 @@ from conftest import Say, real
 from edf_files import write_edf
 from material import a_run
 
+from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.recording.recording import open_recording
 from hms.timeline import chart
 from hms.timeline.drawn import chosen_rows
+from hms.timeline.predicted import pairs_of, recorded_windows
 from hms.timeline.timeline import Timeline, burden, events
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
@@ -192,6 +195,18 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted
     assert f"out: cannot write to '{path}' (Not a directory)" in said
 
 
+def test_models_adapt_to_each_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
+    for name, eeg in (("a", noise(100, 200)), ("b", noise(150, 200) ** 2 / 30)):
+        write_edf(tmp_path / f"{name}.edf", eeg, SCALP, 200)
+    said = {}
+    for into, which, adapt in (("plain", "*", 0), ("together", "*", 0.5), ("alone", "b", 0.5)):
+        words = [f"recording={tmp_path}/{which}.edf", f"out={tmp_path / into}", f"adapt={adapt}", "windows=0"]
+        say(str(runs[0]), *words)
+        said[into] = pl.read_parquet(tmp_path / into / "b.parquet")
+    assert said["together"].equals(said["alone"])
+    assert not said["together"].equals(said["plain"])
+
+
 def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
     ward = tmp_path / "ward"
     ward.mkdir()
@@ -213,6 +228,9 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "windows=1")
     assert "7 of 13 windows lie in gaps and have no prediction." in said
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
+    model = load_model(runs[0] / "fold0_seed0")
+    known = recorded_windows(open_recording(path, pairs_of([model]), None), [model], 10, 4)  # what models adapt to
+    assert [batch.label_id.tolist() for batch in known] == [[0, 1, 2], [10, 11], [12]]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +276,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ensemble": None,
         "temperature": None,
         "odds": {},
+        "adapt": 0,
         "recording": str(path),
         "out": str(folder),
         "unit": None,

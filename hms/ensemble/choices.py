@@ -21,3 +21,7 @@ class OfClasses(TypedDict, total=False):
     lrda: float
     grda: float
     other: float
+
+
+MIXED = ("ensemble", "temperature", "odds", "adapt")
+"""Keys of conf/predictors.yaml that decide how runs become one prediction, in the order of `read_predictors`."""

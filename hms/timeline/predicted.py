@@ -1,10 +1,12 @@
 """A recording, from its first window to its last, by models that share its windows."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from hms.batch import Batch
 from hms.console import track
 from hms.inference import by_model
 from hms.labels import CLASSES
@@ -25,6 +27,16 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
         names += [pair for chain in REGIONS.values() for pair in chain]
     pairs = (name.partition("-") for name in names)
     return dict.fromkeys((one, other) for one, _, other in pairs)
+
+
+def recorded_windows(recording: Recording, models: Sequence[Model], step_s: float, batch_size: int) -> Iterator[Batch]:
+    """The windows of which enough was recorded to say anything, in batches."""
+    pieces = stretches(recording, step_s, any(model.reads_spectrogram for model in models))
+    for piece in track(pieces, count_stretches(recording, step_s), f"adapt to {recording.path.name}"):
+        for batch in piece.batches(batch_size):
+            known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
+            if known.any():
+                yield Batch._make(None if part is None else part[known] for part in batch)
 
 
 def predicted(
