@@ -6,7 +6,7 @@ from typing import Any
 
 from hms.build import build
 from hms.config import entry_point
-from hms.ensemble.choices import MIXED, OfClasses
+from hms.ensemble.choices import TOGETHER, OfClasses
 from hms.errors import DataError, UserError
 from hms.prepare import Corpus
 
@@ -48,9 +48,9 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
     if config["draws"] < 1:
         raise UserError(f"draws: want at least 1, got {config['draws']}")
-    predictors = read_predictors("run", *(config[key] for key in ("run", *MIXED)))
+    predictors = read_predictors("run", config["run"], **{key: config[key] for key in TOGETHER})
     runs = [*predictors.folds]
-    if config["out"] is None and (len(runs) > 1 or any(config[key] for key in MIXED)):
+    if config["out"] is None and (len(runs) > 1 or any(config[key] for key in TOGETHER)):
         raise UserError("out: want a folder for what is said together, or with temperature, odds or adapt (out=...)")
     folds = [fold for of_run in predictors.folds.values() for fold in of_run]
     corpora = set().union(*map(corpora_of, runs))
@@ -62,7 +62,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(config["batch_size"])
-    models = predictors.adapted(models, track(loader, len(loader), "adapt"), device, config["flips"])
+    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), device, config["flips"])
     _, found = by_model(models, track(loader, len(loader), "predict"), device, config["flips"])
     table = predictions(rows, None, predictors.mix(found))
     scores = score(table, read_truth(folder.root))
@@ -70,7 +70,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])
     low, high = interval(means)[0].tolist()
     scores |= {"kl_interval": [low, high], "members": [str(fold) for fold in folds]}
-    scores |= {name: config[name] for name in (*MIXED, "flips")}
+    scores |= {name: config[name] for name in (*TOGETHER, "flips")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hms.build import build
 from hms.config import entry_point
-from hms.ensemble.choices import MIXED, OfClasses
+from hms.ensemble.choices import TOGETHER, OfClasses
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
 from hms.signature import Node
@@ -50,7 +50,7 @@ def predict(config: dict[str, Any]) -> None:
 
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors("model", *(config[key] for key in ("model", *MIXED)))
+    predictors = read_predictors("model", config["model"], **{key: config[key] for key in TOGETHER})
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 
@@ -75,9 +75,9 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     def make(into: Path) -> None:
         firsts = shard.part(range(0, len(rows), size))  # whole batches: the same bits as without shards
         own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
-        read = rows if predictors.adapt else own  # shards adapt to the same windows, not each to its own
+        checked = rows if predictors.adapt else own  # shards adapt to the same windows, not each to its own
         asked = (size, config["on_bad"] == "skip", device, config["flips"])
-        predict_rows(predictors, folder.root, own, read, *asked).write_parquet(into / "predicted.parquet")
+        predict_rows(predictors, folder.root, own, checked, *asked).write_parquet(into / "predicted.parquet")
 
     def merge(parts: list[Path]) -> None:
         table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
@@ -95,12 +95,20 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
     """Write the timeline of each recording into the folder `config["out"]`; one that is bad does not end the others."""
     from hms.inference import best_device
     from hms.recording.found import recording_files
+    from hms.timeline.predicted import windows_of
 
-    files = dict(shard.part([*recording_files(config["recording"]).items()]))
+    every = recording_files(config["recording"])
+    if predictors.adapt and len(every) == 1:
+        raise UserError(
+            "adapt: want recordings of several patients, got one, whose pattern it would take out; or adapt=0"
+        )
+    files = dict(shard.part([*every.items()]))
     folder = Path(config["out"] or "timelines")
     _want_out(folder, files)
     device = best_device(config["accelerator"])
     models = predictors.load()
+    asked = (config["unit"], config["step_s"], config["batch_size"])
+    models = predictors.adapted(models, lambda: windows_of(every.values(), models, *asked), device, config["flips"])
     bad = []
     for name, path in files.items():
         try:
@@ -119,19 +127,17 @@ def _timeline(
     from hms.timeline.drawn import drawn_windows
     from hms.timeline.files import write_timeline
     from hms.timeline.page import page
-    from hms.timeline.predicted import pairs_of, predicted, recorded_windows
+    from hms.timeline.predicted import pairs_of, predicted
 
     recording = open_recording(path, pairs_of(models), config["unit"])
-    windows = recorded_windows(recording, models, config["step_s"], config["batch_size"])
-    models = predictors.adapted(models, windows, device, config["flips"])
     asked = (config["step_s"], config["batch_size"], device, config["flips"], config["threshold"])
     timeline = predicted(recording, models, predictors.mix, *asked)
     say("\n  ".join([f"{path}:", *timeline.notes]))
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
-    told = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
-    print(f"{out}.html: {told}, by {predictors.name}")
+    windows = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
+    print(f"{out}.html: {windows}, by {predictors.name}")
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:

@@ -1,6 +1,6 @@
 """Which runs predict together, and what makes one prediction of theirs: their mean, or an ensemble's mixture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +32,10 @@ class Predictors(NamedTuple):
         """The models of all folds, run after run."""
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
-    def adapted(self, models: list[Model], windows: Iterable[Batch], device: str, flips: bool) -> list[Model]:
-        """Those models; with `adapt` copies, fitted to the windows, which are read in that case only."""
+    def adapted(
+        self, models: list[Model], windows: Callable[[], Iterable[Batch]], device: str, flips: bool
+    ) -> list[Model]:
+        """Those models; with `adapt` copies, fitted to the windows, which are asked for in that case only."""
         return adapted(models, windows, self.adapt, device, flips) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
@@ -47,8 +49,9 @@ class Predictors(NamedTuple):
 
     @property
     def name(self) -> str:
-        """In a word, how many models there are."""
-        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s)"
+        """In a word, how many models there are, and whether they are as they were trained."""
+        adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
+        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){adapted}"
 
 
 def read_predictors(

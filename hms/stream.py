@@ -26,13 +26,19 @@ def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[Ba
 
 
 def batches(
-    root: Path, rows: pl.DataFrame, batch_size: int, with_spectrogram: bool, lost: Collection[int] = ()
+    root: Path,
+    rows: pl.DataFrame,
+    batch_size: int,
+    with_spectrogram: bool,
+    lost: Collection[int] = (),
+    purpose: str = "predict",
 ) -> Iterator[Batch]:
     """The windows of `rows` (in the order of `reading_order`), from `batch_size` of them at a time those not `lost`.
 
-    `label_id` holds the EEG's id; target and weight are NaN. Raises DataError at a file that cannot be used.
+    `label_id` holds the EEG's id; target and weight are NaN. `purpose` is what the progress bar says. Raises DataError
+    at a file that cannot be used.
     """
-    found = iter(track(recordings(root, rows, "test", with_spectrogram), len(rows), "predict"))
+    found = iter(track(recordings(root, rows, "test", with_spectrogram), len(rows), purpose))
     while some := list(islice(found, batch_size)):
         if good := [_want_good(one) for one in some if one.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from hms.atomic import replacing
+from hms.batch import Batch
 from hms.console import say
 from hms.corpus import bad_file_table
 from hms.errors import DataError
@@ -41,7 +42,7 @@ def predict_rows(
     predictors: Predictors,
     root: Path,
     rows: pl.DataFrame,
-    read: pl.DataFrame,
+    checked: pl.DataFrame,
     batch_size: int,
     skip_bad: bool,
     device: str,
@@ -49,22 +50,26 @@ def predict_rows(
 ) -> pl.DataFrame:
     """The `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
-    The files of `read` are checked, and adapted to where the predictors do that. Raises DataError for bad files, unless
-    they are to be skipped.
+    The files of `checked` rows are read first, and adapted to where the predictors do that. Raises DataError for bad
+    ones, unless they are to be skipped.
     """
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad = bad_files(root, read, with_spectrogram)
+    bad = bad_files(root, checked, with_spectrogram)
     lost = [one.eeg_id for one in bad]
     if bad:
         told = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
         if not skip_bad:
             raise DataError(told)
-        say(f"NOT PREDICTED: {len(lost)} of {len(read)} rows get the mean of all others\n{told}")
+        say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{told}")
     if rows["eeg_id"].is_in(lost).all():
         return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
-    models = predictors.adapted(models, batches(root, read, batch_size, with_spectrogram, lost), device, flips)
-    eeg_ids, found = by_model(models, batches(root, rows, batch_size, with_spectrogram, lost), device, flips)
+
+    def windows(of: pl.DataFrame, purpose: str) -> Iterable[Batch]:
+        return batches(root, of, batch_size, with_spectrogram, lost, purpose)
+
+    models = predictors.adapted(models, lambda: windows(checked, "adapt"), device, flips)
+    eeg_ids, found = by_model(models, windows(rows, "predict"), device, flips)
     known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
 

@@ -12,12 +12,12 @@ from hms.errors import UserError
 from hms.inference import by_model, views
 from hms.model import Model
 
-EXTRACTORS = ["stft_short", "wavenet_short", "spectrogram"]
+EXTRACTORS = ["stft_short", "wavenet_short", "spectrogram", "[stft_short,raw_image] model.share_backbones=true"]
 
 
 def model(extractor: str = "stft_short", seed: int = 0) -> Model:
     torch.manual_seed(seed)
-    made: Model = build(quick(config(f"extractor={extractor}"))["model"])
+    made: Model = build(quick(config(*f"extractor={extractor}".split()))["model"])
     with torch.inference_mode():
         for _ in range(3):
             made(batch(4))  # so that the norms hold another mean and variance than 0 and 1
@@ -35,42 +35,46 @@ def met(of: Model, *some) -> list[tuple[Tensor, Tensor]]:
     by_model([of], some, "cpu", flips=False)
     for hook in hooks:
         hook.remove()
-    values = [torch.cat(parts).transpose(0, 1).flatten(1) for parts in found.values()]
+    values = [torch.cat([x.transpose(0, 1).flatten(1) for x in parts], dim=1) for parts in found.values()]
     return [(each.mean(dim=1), each.var(dim=1, correction=0)) for each in values]
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def test_with_a_share_of_one_every_norm_holds_what_it_gets_from_the_windows(extractor: str):
     before = model(extractor)
-    (after,) = adapted([before], [batch(3)], 1, "cpu", flips=False)
+    (after,) = adapted([before], lambda: [batch(3)], 1, "cpu", flips=False)
     for norm, (mean, var) in zip(norms(after), met(after, batch(3)), strict=True):
-        torch.testing.assert_close(norm.running_mean, mean, rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(norm.running_var, var, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(norm.running_mean, mean, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(norm.running_var, var, rtol=1e-2, atol=1e-3)
     assert any(not torch.allclose(a.running_mean, b.running_mean, atol=0.1) for a, b in _both(before, after))
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def test_a_share_lies_between_the_training_and_the_windows(extractor: str):
     before = model(extractor)
-    (after,) = adapted([before], [batch(3)], 0.25, "cpu", flips=False)
+    (after,) = adapted([before], lambda: [batch(3)], 0.25, "cpu", flips=False)
     for (old, new), (mean, var) in zip(_both(before, after), met(after, batch(3)), strict=True):
-        torch.testing.assert_close(new.running_mean, 0.75 * old.running_mean + 0.25 * mean, rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(new.running_var, 0.75 * old.running_var + 0.25 * var, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(new.running_mean, 0.75 * old.running_mean + 0.25 * mean, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(new.running_var, 0.75 * old.running_var + 0.25 * var, rtol=1e-2, atol=1e-3)
 
 
-def test_what_is_met_in_several_batches_of_unlike_size_counts_window_by_window():
+def test_neither_the_size_of_batches_nor_their_order_matters():
     before = model()
     parts = [rows_of(batch(7), 0, 1), rows_of(batch(7), 1, 5), rows_of(batch(7), 5, 7)]
-    whole, pieces = (adapted([before], some, 1, "cpu", flips=False)[0] for some in ([batch(7)], parts))
-    first, again = norms(whole)[0], norms(pieces)[0]  # what the first norm gets does not depend on any norm
-    torch.testing.assert_close(first.running_mean, again.running_mean)
-    torch.testing.assert_close(first.running_var, again.running_var)
+    whole, pieces, turned = (
+        adapted([before], lambda some=some: some, 0.5, "cpu", flips=False)[0]
+        for some in ([batch(7)], parts, parts[::-1])
+    )
+    for norm, *others in zip(norms(whole), norms(pieces), norms(turned), strict=True):
+        for other in others:
+            torch.testing.assert_close(norm.running_mean, other.running_mean, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(norm.running_var, other.running_var, rtol=1e-4, atol=1e-5)
 
 
 def test_flips_count_as_further_windows():
     before = model()
-    (flipped,) = adapted([before], [batch(2)], 1, "cpu", flips=True)
-    (one_by_one,) = adapted([before], views(batch(2), "cpu", flips=True), 1, "cpu", flips=False)
+    (flipped,) = adapted([before], lambda: [batch(2)], 1, "cpu", flips=True)
+    (one_by_one,) = adapted([before], lambda: views(batch(2), "cpu", flips=True), 1, "cpu", flips=False)
     for one, other in _both(flipped, one_by_one):
         torch.testing.assert_close(one.running_mean, other.running_mean)
         torch.testing.assert_close(one.running_var, other.running_var)
@@ -79,9 +83,9 @@ def test_flips_count_as_further_windows():
 def test_models_and_weights_stay_as_they_are_and_each_member_adapts_for_itself():
     members = [model(seed=0), model("wavenet_short", seed=1)]
     held = [{name: value.clone() for name, value in each.state_dict().items()} for each in members]
-    together = adapted(members, [batch(3)], 0.5, "cpu", flips=False)
+    together = adapted(members, lambda: [batch(3)], 0.5, "cpu", flips=False)
     for member, before, after in zip(members, held, together, strict=True):
-        (alone,) = adapted([member], [batch(3)], 0.5, "cpu", flips=False)
+        (alone,) = adapted([member], lambda: [batch(3)], 0.5, "cpu", flips=False)
         for name, value in member.state_dict().items():
             assert torch.equal(value, before[name]), name
             assert torch.equal(after.state_dict()[name], alone.state_dict()[name]), name
@@ -93,7 +97,7 @@ def test_models_without_batch_norms_are_refused():
     bare = model()
     bare.extractors["stft_short"].backbone = nn.Identity()
     with pytest.raises(UserError, match=r"adapt: want a model with batch norms, got none that has any; or adapt=0"):
-        adapted([bare], [batch(2)], 0.5, "cpu", flips=False)
+        adapted([bare], lambda: [batch(2)], 0.5, "cpu", flips=False)
 
 
 def _both(one: Model, other: Model) -> list[tuple[_BatchNorm, _BatchNorm]]:

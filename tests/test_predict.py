@@ -210,7 +210,7 @@ def test_models_adapt_to_the_windows_of_a_submission(
     predict(f"model={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
-    models = adapted(models, Windows(both, both.rows).loader(4), 0.5, "cpu", flips=False)
+    models = adapted(models, lambda: Windows(both, both.rows).loader(3), 0.5, "cpu", flips=False)
     rows = found.select("eeg_id").join(both.rows, on="eeg_id", maintain_order="left")
     want = probabilities(models, both, rows, 3, "cpu", flips=False)
     np.testing.assert_allclose(found.select(CLASSES), want, atol=1e-5)

@@ -18,10 +18,9 @@ from material import a_run
 from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.recording.recording import open_recording
 from hms.timeline import chart
 from hms.timeline.drawn import chosen_rows
-from hms.timeline.predicted import pairs_of, recorded_windows
+from hms.timeline.predicted import windows_of
 from hms.timeline.timeline import Timeline, burden, events
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
@@ -195,16 +194,31 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted
     assert f"out: cannot write to '{path}' (Not a directory)" in said
 
 
-def test_models_adapt_to_each_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
+def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[Path], say: Say, tmp_path: Path):
+    ward = tmp_path / "ward"
+    ward.mkdir()
     for name, eeg in (("a", noise(100, 200)), ("b", noise(150, 200) ** 2 / 30)):
-        write_edf(tmp_path / f"{name}.edf", eeg, SCALP, 200)
-    said = {}
-    for into, which, adapt in (("plain", "*", 0), ("together", "*", 0.5), ("alone", "b", 0.5)):
-        words = [f"recording={tmp_path}/{which}.edf", f"out={tmp_path / into}", f"adapt={adapt}", "windows=0"]
-        say(str(runs[0]), *words)
-        said[into] = pl.read_parquet(tmp_path / into / "b.parquet")
-    assert said["together"].equals(said["alone"])
-    assert not said["together"].equals(said["plain"])
+        write_edf(ward / f"{name}.edf", eeg, SCALP, 200)
+    (ward / "bad.edf").write_text("no EDF")
+    words = [str(runs[0]), f"recording={ward}", "windows=0"]
+    found = {}
+    for into, *more in (("plain",), ("adapted", "adapt=0.5"), ("shards", "adapt=0.5", "shards=3")):
+        for shard in range(3 if "shards=3" in more else 1):
+            _, said = say(
+                *words, f"out={tmp_path / into}", *more, f"shard={shard}", code=int(into != "shards" or shard == 2)
+            )
+        found[into] = [pl.read_parquet(tmp_path / into / f"{name}.parquet") for name in "ab"]
+    assert "bad.edf" in said
+    for plain, adapted, shards in zip(*found.values(), strict=True):
+        assert adapted.equals(shards)
+        assert not adapted.equals(plain)
+    assert "1 model(s) of 1 run(s), adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
+
+
+def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
+    _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "adapt=0.5", code=1)
+    assert "adapt: want recordings of several patients, got one, whose pattern it would take out; or adapt=0" in said
 
 
 def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
@@ -229,7 +243,7 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     assert "7 of 13 windows lie in gaps and have no prediction." in said
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
-    known = recorded_windows(open_recording(path, pairs_of([model]), None), [model], 10, 4)  # what models adapt to
+    known = windows_of([path], [model], None, 10, 4)  # what models adapt to
     assert [batch.label_id.tolist() for batch in known] == [[0, 1, 2], [10, 11], [12]]
 
 

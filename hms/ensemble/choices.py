@@ -23,5 +23,5 @@ class OfClasses(TypedDict, total=False):
     other: float
 
 
-MIXED = ("ensemble", "temperature", "odds", "adapt")
-"""Keys of conf/predictors.yaml that decide how runs become one prediction, in the order of `read_predictors`."""
+TOGETHER = ("ensemble", "temperature", "odds", "adapt")
+"""Keys of conf/predictors.yaml that decide what runs predict together; `hms.predictors.read_predictors` takes them."""

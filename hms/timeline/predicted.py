@@ -1,6 +1,7 @@
 """A recording, from its first window to its last, by models that share its windows."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,10 +9,11 @@ from jaxtyping import Float
 
 from hms.batch import Batch
 from hms.console import track
+from hms.errors import DataError, UserError
 from hms.inference import by_model
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.recording.recording import Recording
+from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
 from hms.timeline.timeline import Timeline, timeline_of
@@ -29,14 +31,22 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
     return dict.fromkeys((one, other) for one, _, other in pairs)
 
 
-def recorded_windows(recording: Recording, models: Sequence[Model], step_s: float, batch_size: int) -> Iterator[Batch]:
-    """The windows of which enough was recorded to say anything, in batches."""
-    pieces = stretches(recording, step_s, any(model.reads_spectrogram for model in models))
-    for piece in track(pieces, count_stretches(recording, step_s), f"adapt to {recording.path.name}"):
-        for batch in piece.batches(batch_size):
-            known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
-            if known.any():
-                yield Batch._make(None if part is None else part[known] for part in batch)
+def windows_of(
+    paths: Iterable[Path], models: Sequence[Model], unit: str | None, step_s: float, batch_size: int
+) -> Iterator[Batch]:
+    """The windows of several recordings of which enough was recorded; those that cannot be read are left out."""
+    reads = any(model.reads_spectrogram for model in models)
+    for path in paths:
+        try:
+            recording = open_recording(path, pairs_of(models), unit)
+            pieces = stretches(recording, step_s, reads)
+            for piece in track(pieces, count_stretches(recording, step_s), f"adapt to {path.name}"):
+                for batch in piece.batches(batch_size):
+                    known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
+                    if known.any():
+                        yield Batch._make(None if part is None else part[known] for part in batch)
+        except (DataError, UserError, OSError):
+            continue  # it is told where its own timeline is to be made
 
 
 def predicted(
