@@ -3,19 +3,15 @@
 A backbone maps one-channel images of any size to a map of features, and the map to one vector each.
 """
 
-import os
-import socket
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
+from hms.pretrained import hub_answers, weights_file
 
 
 @runtime_checkable
@@ -59,10 +55,10 @@ class TimmBackbone(nn.Module):
         from huggingface_hub import constants
 
         offline = constants.HF_HUB_OFFLINE
-        if pretrained and not weights and not _hub_answers():
+        if pretrained and not weights and not hub_answers():
             constants.HF_HUB_OFFLINE = True  # what is cached still loads; the rest fails now, not after minutes
 
-        overlay = {"file": str(_weights_file(weights, name))} if pretrained and weights else None
+        overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
         try:
             self.network: Any = timm.create_model(
                 name,
@@ -112,9 +108,11 @@ class TinyBackbone(nn.Module):
     The first layer cuts the image into 4x4 patches, because on a CPU the time goes where the image is large; it is
     followed by one residual block per further entry of `channels`, each halving the image. Features are averaged in
     `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so where says which side of the head.
+    A share `instance` of the channels, but for the last stage, has instance norms in place of batch norms, which take
+    out what makes one image brighter or richer in contrast than another (IBN-Net, Pan et al. 2018, arXiv 1807.09441).
     """
 
-    def __init__(self, channels: list[int], grid: list[int]):
+    def __init__(self, channels: list[int], grid: list[int], instance: float):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels: want at least two stages, got {channels}")
@@ -122,8 +120,12 @@ class TinyBackbone(nn.Module):
             raise ValueError(f"channels: want at least 1 in each stage, got {channels}")
         if len(grid) != 2 or min(grid) < 1:
             raise ValueError(f"grid: want rows and columns, got {grid}")
-        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), nn.BatchNorm2d(channels[0]), nn.ReLU())
-        self.blocks = nn.Sequential(*(_Residual(i, o) for i, o in pairwise(channels)))
+        if not 0 <= instance <= 1:
+            raise ValueError(f"instance: want a share, 0 to 1, got {instance}")
+        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), _norm(channels[0], instance), nn.ReLU())
+        shares = [instance] * (len(channels) - 2) + [0.0]
+        stages = zip(pairwise(channels), shares, strict=True)
+        self.blocks = nn.Sequential(*(_Residual(i, o, share) for (i, o), share in stages))
         self.cells = nn.AdaptiveAvgPool2d((grid[0], grid[1]))
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
 
@@ -142,11 +144,11 @@ class TinyBackbone(nn.Module):
 class _Residual(nn.Module):
     """Two 3x3 convolutions at half the resolution beside a 1x1 shortcut (He et al. 2016, arXiv 1512.03385)."""
 
-    def __init__(self, channels: int, out_channels: int):
+    def __init__(self, channels: int, out_channels: int, instance: float):
         super().__init__()
         self.convolutions = nn.Sequential(
             nn.Conv2d(channels, out_channels, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            _norm(out_channels, instance),
             nn.ReLU(),
             nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -159,23 +161,25 @@ class _Residual(nn.Module):
         return torch.relu(self.convolutions(x) + self.shortcut(x))
 
 
-def _hub_answers() -> bool:
-    """Whether the hub's name can be looked up; behind a proxy that says nothing, so it is taken to answer."""
-    if getproxies():
-        return True
-    try:
-        return bool(socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443))
-    except OSError:
-        return False
+class _InstanceBatchNorm(nn.Module):
+    """The first channels normalised image by image, the others over the batch."""
+
+    def __init__(self, by_image: int, by_batch: int):
+        super().__init__()
+        self.by_image, self.by_batch = _instance_norm(by_image), nn.BatchNorm2d(by_batch)
+        self.sizes = [by_image, by_batch]
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        some, others = torch.split(x, self.sizes, dim=1)
+        return torch.cat([self.by_image(some), self.by_batch(others)], dim=1)
 
 
-def _weights_file(weights: str, name: str) -> Path:
-    path = Path(weights)
-    if path.is_dir():
-        candidates = [path / f"{name}{ending}" for ending in (".safetensors", ".pth", ".bin")]
-        path = next((file for file in candidates if file.is_file()), candidates[0])
-    if not path.is_file():
-        raise UserError(
-            f"backbone.weights: want a file or a folder with weights of '{name}', got '{path}' (no such file)"
-        )
-    return path
+def _instance_norm(channels: int) -> nn.Module:
+    return nn.GroupNorm(channels, channels)  # the same as nn.InstanceNorm2d, which takes four times as long on a CPU
+
+
+def _norm(channels: int, instance: float) -> nn.Module:
+    by_image = round(channels * instance)
+    if by_image in (0, channels):
+        return _instance_norm(channels) if by_image else nn.BatchNorm2d(channels)
+    return _InstanceBatchNorm(by_image, channels - by_image)

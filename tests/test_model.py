@@ -26,7 +26,7 @@ from hms.spectrogram_images import SpectrogramImages
 def stft(**options) -> Stft:
     node = yaml.safe_load((ROOT / "conf/extractor/stft.yaml").read_text())["stft"]
     del node["_target_"]
-    return Stft(**{**node, "backbone": TinyBackbone([8, 16], [1, 1]), **options})
+    return Stft(**{**node, "backbone": TinyBackbone([8, 16], [1, 1], 0.0), **options})
 
 
 def preprocess(option: str = "original", **options) -> Preprocess:
@@ -44,7 +44,7 @@ def batch(rows: int = 3, samples: int = 2000) -> Batch:
 
 def extractors() -> dict[str, nn.Module]:
     """One of each kind, on a montage of two pairs."""
-    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1])
+    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1], 0.0)
     montage = Montage({"all": ["Fp1-F7", "O1-T3"]}, "listed")
     wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, None, 0.0, False)
     return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 10, 0.0, 8, 0.0)}
@@ -348,12 +348,34 @@ def test_an_unknown_timm_model_is_refused():
 
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
 def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
-    for backbone in (TinyBackbone([8, 16, 24], [2, 3]), timm_backbone()):
+    for backbone in (*(TinyBackbone([8, 16, 24], [2, 3], share) for share in (0.0, 0.5, 1.0)), timm_backbone()):
         found = backbone.features(torch.randn(2, 1, *size))
         assert found.shape[:2] == (2, backbone.map_features)
         assert backbone.pool(found).shape == (2, backbone.out_features)
         image = torch.randn(1, 1, *size)
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
+
+
+def test_instance_norms_do_not_see_how_bright_or_rich_in_contrast_an_image_is():
+    torch.manual_seed(0)
+    image = torch.randn(2, 1, 64, 80)
+    for share, blind in ((0.0, False), (0.5, False), (1.0, True)):
+        backbone = TinyBackbone([8, 16, 24], [2, 3], share).eval()
+        found, changed = backbone(image), backbone(3 * image + 7)
+        assert torch.allclose(found, changed, atol=1e-3) == blind
+
+
+def test_half_the_channels_are_normalised_as_instance_norm_does_the_others_as_batch_norm():
+    norm = TinyBackbone([8, 16], [1, 1], 0.5).stem[1]
+    image = torch.randn(3, 8, 9, 11)
+    halves = [nn.InstanceNorm2d(4)(image[:, :4]), nn.BatchNorm2d(4)(image[:, 4:])]
+    torch.testing.assert_close(norm(image), torch.cat(halves, dim=1), rtol=1e-4, atol=1e-5)
+    assert isinstance(TinyBackbone([8, 16], [1, 1], 0.5).blocks[0].convolutions[1], nn.BatchNorm2d)  # the last stage
+
+
+def test_a_share_of_instance_norms_is_refused_beyond_all():
+    with pytest.raises(ValueError, match=r"instance: want a share, 0 to 1, got 1\.5"):
+        TinyBackbone([8, 16], [1, 1], 1.5)
 
 
 def test_a_stem_keeps_the_rows_when_its_stride_says_so():
