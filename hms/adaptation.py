@@ -82,7 +82,9 @@ class _Met:
         self._met_var += weight * (var - self._met_var) + weight * (1 - weight) * shift**2
 
     def settle(self) -> float:
-        """Let the norm work by what it got; tell how much that changes, and begin anew."""
+        """Let the norm work by what it got, if anything; tell how much that changes, and begin anew."""
+        if not self._values:
+            return 0.0
         mean, var = (
             self._trained[0].lerp(self._met_mean, self._share),
             self._trained[1].lerp(self._met_var, self._share),

@@ -93,6 +93,14 @@ def test_models_and_weights_stay_as_they_are_and_each_member_adapts_for_itself()
         assert not after.training
 
 
+def test_without_windows_nothing_changes():
+    before = model()
+    (after,) = adapted([before], lambda: [], 0.5, "cpu", flips=False)
+    for one, other in _both(before, after):
+        assert torch.equal(one.running_mean, other.running_mean)
+        assert torch.equal(one.running_var, other.running_var)
+
+
 def test_models_without_batch_norms_are_refused():
     bare = model()
     bare.extractors["stft_short"].backbone = nn.Identity()
