@@ -68,7 +68,7 @@ class _Met:
         assert norm.running_var is not None
         self._mean, self._var = norm.running_mean, norm.running_var  # what the norm works by
         self._trained = self._mean.clone(), self._var.clone()
-        self._share = share
+        self._share, self._eps = share, norm.eps
         self._clear()
         self.hook = norm.register_forward_pre_hook(self)
 
@@ -89,7 +89,8 @@ class _Met:
             self._trained[0].lerp(self._met_mean, self._share),
             self._trained[1].lerp(self._met_var, self._share),
         )
-        change = torch.maximum((mean - self._mean).abs() / self._var.sqrt(), (var - self._var).abs() / self._var)
+        least = self._var + self._eps  # a channel that never changes has no variance
+        change = torch.maximum((mean - self._mean).abs() / least.sqrt(), (var - self._var).abs() / least)
         self._mean.copy_(mean)
         self._var.copy_(var)
         self._clear()

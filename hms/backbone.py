@@ -175,7 +175,7 @@ class _InstanceBatchNorm(nn.Module):
 
 
 def _instance_norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(channels, channels)  # the same as nn.InstanceNorm2d, which takes four times as long on a CPU
+    return nn.GroupNorm(channels, channels)  # as nn.InstanceNorm2d(affine=True), four times as fast on a CPU
 
 
 def _norm(channels: int, instance: float) -> nn.Module:

@@ -93,6 +93,16 @@ def test_models_and_weights_stay_as_they_are_and_each_member_adapts_for_itself()
         assert not after.training
 
 
+def test_a_channel_that_is_always_the_same_does_not_end_it_early():
+    before = model()
+    stem = before.extractors["stft_short"].backbone.stem[0]
+    stem.weight.data[0], stem.bias.data[0] = 0, 1
+    (after,) = adapted([before], lambda: [batch(3)], 1, "cpu", flips=False)
+    for norm, (mean, var) in zip(norms(after), met(after, batch(3)), strict=True):
+        torch.testing.assert_close(norm.running_mean, mean, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(norm.running_var, var, rtol=1e-2, atol=1e-3)
+
+
 def test_without_windows_nothing_changes():
     before = model()
     (after,) = adapted([before], lambda: [], 0.5, "cpu", flips=False)

@@ -216,9 +216,13 @@ def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[
 
 
 def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
-    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
-    _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "adapt=0.5", code=1)
-    assert "adapt: want recordings of several patients, got one, whose pattern it would take out; or adapt=0" in said
+    write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
+    (tmp_path / "bad.edf").write_text("no EDF")
+    for name in ("x", "*"):
+        words = [f"recording={tmp_path / name}.edf", f"out={tmp_path / 'out'}", "adapt=0.5"]
+        _, said = say(str(runs[0]), *words, code=1)
+        assert "adapt: want recordings of several patients, got 1 to read, whose pattern it would take out" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
@@ -243,8 +247,8 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     assert "7 of 13 windows lie in gaps and have no prediction." in said
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
-    known = windows_of([path], [model], None, 10, 4)  # what models adapt to
-    assert [batch.label_id.tolist() for batch in known] == [[0, 1, 2], [10, 11], [12]]
+    twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, 10, 4)
+    assert [batch.label_id.tolist() for batch in twice][:3] == [[0, 1, 2], [10, 11], [12]]  # what models adapt to
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,12 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
 def windows_of(
     paths: Iterable[Path], models: Sequence[Model], unit: str | None, step_s: float, batch_size: int
 ) -> Iterator[Batch]:
-    """The windows of several recordings of which enough was recorded; those that cannot be read are left out."""
+    """The windows of several recordings of which enough was recorded; those that cannot be read are left out.
+
+    Raises UserError, at the end, where fewer than two recordings gave any.
+    """
     reads = any(model.reads_spectrogram for model in models)
+    given = set()
     for path in paths:
         try:
             recording = open_recording(path, pairs_of(models), unit)
@@ -44,9 +48,15 @@ def windows_of(
                 for batch in piece.batches(batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
+                        given.add(path)
                         yield Batch._make(None if part is None else part[known] for part in batch)
         except (DataError, UserError, OSError):
             continue  # it is told where its own timeline is to be made
+    if len(given) < 2:
+        raise UserError(
+            f"adapt: want recordings of several patients, got {len(given) or 'none'} to read, whose pattern it would "
+            "take out; or adapt=0"
+        )
 
 
 def predicted(
