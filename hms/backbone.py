@@ -175,7 +175,7 @@ class _InstanceBatchNorm(nn.Module):
 
 
 def _instance_norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(channels, channels)  # as nn.InstanceNorm2d(affine=True), four times as fast on a CPU
+    return nn.GroupNorm(channels, channels)  # as nn.InstanceNorm2d(affine=True), faster on a CPU
 
 
 def _norm(channels: int, instance: float) -> nn.Module:

@@ -50,8 +50,8 @@ class Predictors(NamedTuple):
     @property
     def name(self) -> str:
         """In a word, how many models there are, and whether they are as they were trained."""
-        adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
-        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){adapted}"
+        how = f", adapted by {self.adapt:g}" if self.adapt else ""
+        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){how}"
 
 
 def read_predictors(

@@ -1,4 +1,4 @@
-"""submission.csv: a row of six probabilities for each test EEG, in the order of sample_submission.csv."""
+"""submission.csv: six probabilities for each test EEG, from its files, in the order of sample_submission.csv."""
 
 from collections.abc import Iterable
 from pathlib import Path
