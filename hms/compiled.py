@@ -1,8 +1,8 @@
 """Networks through torch.compile, which fuses what an operation makes with what the next one does to it.
 
-Only what a step's time goes into: the parts of the backbones and, on a GPU, the WaveNets, whose layers have a faster
-way of their own on a CPU. Weights keep their names, and a copy of a model is not compiled. Each part is compiled when
-it first runs, and again for another size of its image: on a CPU by a C++ compiler, for seconds to minutes.
+Only what a step's time goes into: the parts of the backbones; a WaveNet's layers have faster forms of their own.
+Weights keep their names, and a copy of a model is not compiled. Each part is compiled when it first runs, and again for
+another size of its image: on a CPU by a C++ compiler, for seconds to minutes.
 """
 
 import os
@@ -25,13 +25,11 @@ def compile_networks(model: Model, device: str) -> None:
     if device == "cpu" and not shutil.which(compiler):
         raise UserError(f"compile: wants a C++ compiler on a CPU, found no {compiler}; or compile=false")
     for extractor in model.extractors.values():
-        for part in _parts(extractor, device):
+        for part in _parts(extractor):
             part.compile()
 
 
-def _parts(extractor: Any, device: str) -> Iterator[nn.Module]:
+def _parts(extractor: Any) -> Iterator[nn.Module]:
     backbone = getattr(extractor, "backbone", nn.Module())
     network = getattr(backbone, "network", backbone)  # of timm
     yield from (part for part in network.children() if [*part.children()])  # a layer alone has nothing to be fused with
-    if device != "cpu":
-        yield from getattr(extractor, "networks", nn.ModuleDict()).values()

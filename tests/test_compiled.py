@@ -35,10 +35,6 @@ def test_parts_of_networks_are_compiled_and_neither_weights_nor_copies_know(node
     assert not compiled(deepcopy(model))
     save_model(tmp_path, model, {"model": node})
     assert not compiled(load_model(tmp_path))
-    compile_networks(model, "cuda")
-    assert compiled(model) == backbones | {
-        f"extractors.wavenet_short.networks.{group}" for group in model.extractors["wavenet_short"].networks
-    }
 
 
 def test_a_missing_compiler_is_told(node: dict, monkeypatch):

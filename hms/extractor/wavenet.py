@@ -20,7 +20,8 @@ from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
-from hms.wavenet_layer import GatedLayer, pointwise
+from hms.wavenet_layer import GatedLayer, faster_form
+from hms.wavenet_layer.anywhere import pointwise
 
 _APART = 2  # channels of each pair that are stacked at the end
 
@@ -32,8 +33,8 @@ class Wavenet(nn.Module):
     2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read.
     Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), for nothing else bounds
     what an artefact of 50 SD does to the layers. A pair's token is the mean of its channels over time.
-    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass, which on a CPU a
-    layer does by itself, the faster way.
+    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass, which most
+    devices have a faster form for (`hms.wavenet_layer`) that does so by itself.
     """
 
     reads_spectrogram = False
@@ -123,7 +124,7 @@ class _Block(nn.Module):
         start = x = pointwise(self.widen.weight[:, :, 0], self.widen.bias, x)
         total = start
         for layer in self.layers:
-            again = self.grad_checkpointing and self.training and x.device.type != "cpu"  # where it keeps little anyway
+            again = self.grad_checkpointing and self.training and faster_form(x) is None  # which keeps little anyway
             plus = start if self.improved else None
             x = checkpoint(layer, x, plus, use_reentrant=False) if again else layer(x, plus)
             if not self.improved:

@@ -1,9 +1,7 @@
-"""One gated layer of a WaveNet, which most of a WaveNet's time goes into.
+"""The gated layer on a CPU: a few sequences at a time go through all of it while they are in the core's cache.
 
-Source: van den Oord et al. 2016, arXiv 1609.03499; the third gate is the 15th-place solution's. All gates' dilated
-convolutions are one matrix product with three shifted copies of the signal, because convolutions of few channels are
-slow. On a CPU a few sequences at a time go through the whole layer while they are in its cache, and the backward pass
-computes their inside again instead of fetching it from memory: nothing but the layer's input is kept.
+Convolutions of few channels are slow there: all gates' are one matrix product with three shifted copies of the signal.
+The backward pass computes the inside again instead of fetching it from memory; nothing but the layer's input is kept.
 """
 
 from collections.abc import Iterator
@@ -11,68 +9,14 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
-from torch.nn import functional as F
 
 _AT_ONCE = 2**18  # numbers of a tensor that fits into a core's cache several times
 
 
-class GatedLayer(nn.Module):
-    """A dilated convolution for each of 2 or 3 gates, the product of the gates, a 1x1 convolution, `plus` something.
-
-    Gates are sigmoid, tanh and, as a third, mish. Where the dilation is beyond the signal's ends, only the middle tap
-    meets it; the others, which get zeros for gradients, stay in the weights for longer signals.
-    """
-
-    def __init__(self, channels: int, dilation: int, gates: int):
-        super().__init__()
-        self.dilation, self.gates = dilation, gates
-        self.dilated = nn.Conv1d(channels, gates * channels, 3, dilation=dilation)
-        self.mix = nn.Conv1d(channels, channels, 1)
-
-    def forward(
-        self, x: Float[Tensor, "sequence channel time"], plus: Float[Tensor, "sequence channel time"] | None
-    ) -> Float[Tensor, "sequence channel time"]:
-        reach, weight = self.dilation, self.dilated.weight
-        if reach < x.shape[-1]:
-            weight = weight.transpose(1, 2).flatten(1)
-        else:
-            reach, weight = 0, weight[:, :, 1]
-        if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            mix = self.mix.weight[:, :, 0]
-            made: Tensor = _InCache.apply(x, plus, weight, self.dilated.bias, mix, self.mix.bias, reach, self.gates)
-            return made
-        gated = _product(pointwise(weight, self.dilated.bias, _shifted(x, reach)), self.gates)
-        mixed = pointwise(self.mix.weight[:, :, 0], self.mix.bias, gated)
-        return mixed if plus is None else mixed + plus
-
-
-def pointwise(
-    weight: Float[Tensor, "out channel"], bias: Tensor | None, x: Float[Tensor, "sequence channel time"]
-) -> Float[Tensor, "sequence out time"]:
-    """A 1x1 convolution."""
-    assert bias is not None
-    return torch.baddbmm(bias[:, None], weight.expand(x.shape[0], -1, -1), x)
-
-
-def _shifted(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "sequence tap_channel time"]:
-    """What each tap of a dilated convolution meets; at reach 0, the one tap."""
-    if not reach:
-        return x
-    return torch.cat([F.pad(x[..., :-reach], (reach, 0)), x, F.pad(x[..., reach:], (0, reach))], dim=1)
-
-
-def _product(
-    convolved: Float[Tensor, "sequence gates_channel time"], gates: int
-) -> Float[Tensor, "sequence channel time"]:
-    open_by, value, *scale = convolved.chunk(gates, dim=1)
-    gated = torch.sigmoid(open_by) * torch.tanh(value)
-    return gated * F.mish(scale[0]) if scale else gated
-
-
-class _InCache(torch.autograd.Function):
-    """The layer, a few sequences at a time: as matrices of channels x (their samples one after another).
+class InCache(torch.autograd.Function):
+    """`anywhere.layer` on matrices of channels x (samples of some sequences one after another).
 
     Whatever is as large as these matrices is written over as soon as it is of no more use, to stay in the cache.
     """
@@ -131,7 +75,7 @@ def _parts(x: Float[Tensor, "sequence channel time"], gates: int) -> Iterator[sl
 
 
 def _columns(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "tap_channel column"]:
-    """The same as `_shifted`, as one matrix: the samples of all sequences are its columns."""
+    """The same as `anywhere.shifted`, as one matrix: the samples of all sequences are its columns."""
     x = x.transpose(0, 1)
     if not reach:
         return x.flatten(1)

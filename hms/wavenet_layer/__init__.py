@@ -1,0 +1,66 @@
+"""One gated layer of a WaveNet, which most of a WaveNet's time goes into.
+
+Source: van den Oord et al. 2016, arXiv 1609.03499; the third gate is the 15th-place solution's. `anywhere` says what it
+computes; a CPU and a GPU have faster forms of it, which keep nothing but the layer's input for the backward pass.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hms.wavenet_layer import anywhere
+from hms.wavenet_layer.in_cache import InCache
+
+_MOST_ON_CHIP = 32  # channels: of more, a kernel's tiles are larger than a thread's registers
+_TYPES_ON_CHIP = (torch.float16, torch.bfloat16, torch.float32)
+
+
+class GatedLayer(nn.Module):
+    """A dilated convolution for each of 2 or 3 gates, the product of the gates, a 1x1 convolution, `plus` something.
+
+    Gates are sigmoid, tanh and, as a third, mish. Where the dilation is beyond the signal's ends, only the middle tap
+    meets it; the others, which get zeros for gradients, stay in the weights for longer signals.
+    """
+
+    def __init__(self, channels: int, dilation: int, gates: int):
+        super().__init__()
+        self.dilation, self.gates = dilation, gates
+        self.dilated = nn.Conv1d(channels, gates * channels, 3, dilation=dilation)
+        self.mix = nn.Conv1d(channels, channels, 1)
+
+    def forward(
+        self, x: Float[Tensor, "sequence channel time"], plus: Float[Tensor, "sequence channel time"] | None
+    ) -> Float[Tensor, "sequence channel time"]:
+        reach, weight = self.dilation, self.dilated.weight
+        if reach < x.shape[-1]:
+            weight = weight.transpose(1, 2).flatten(1)
+        else:
+            reach, weight = 0, weight[:, :, 1]
+        form = faster_form(x)
+        layer: Callable[..., Tensor] = anywhere.layer if form is None else form.apply
+        mix, mix_bias = self.mix.weight[:, :, 0], self.mix.bias
+        return layer(x, plus, weight, self.dilated.bias, mix, mix_bias, reach, self.gates)
+
+
+def faster_form(x: Float[Tensor, "sequence channel time"]) -> type[torch.autograd.Function] | None:
+    """The form that keeps nothing but a layer's input, where there is one for `x`: on CPUs and GPUs since Ampere."""
+    if torch.compiler.is_compiling():
+        return None
+    if x.device.type == "cpu":
+        return InCache
+    if x.dtype in _TYPES_ON_CHIP and x.shape[1] <= _MOST_ON_CHIP and _runs_triton(x.device):
+        from hms.wavenet_layer.on_chip import OnChip  # Triton is there with a GPU alone
+
+        return OnChip
+    return None
+
+
+@cache
+def _runs_triton(device: torch.device) -> bool:
+    if device.type != "cuda" or torch.version.hip or not find_spec("triton"):
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -1,0 +1,142 @@
+"""The layer's faster forms give the numbers of the plain one, forward and backward.
+
+Kernels run on a GPU, or slowly in Triton's interpreter, which a process must be started for.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from hms.wavenet_layer import GatedLayer, anywhere, faster_form
+from hms.wavenet_layer.in_cache import InCache
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+LAYERS = [  # channels, samples, reach, gates, whether something is added
+    (4, 50, 1, 3, True),  # the first block's
+    (5, 140, 16, 2, True),
+    (24, 130, 70, 3, True),  # the last block's
+    (24, 70, 69, 2, False),  # an outer tap meets one sample
+    (32, 65, 0, 3, False),  # the reach is beyond the signal
+]
+
+
+def given_to(layer: tuple[int, int, int, int, bool]) -> tuple[list[Tensor | None], Tensor]:
+    """Arguments of a layer that want gradients, and the gradient of what it makes; three sequences."""
+    channels, samples, reach, gates, adds = layer
+    draw = torch.Generator().manual_seed(0)
+    taps = 3 if reach else 1
+    shapes = [(3, channels, samples)] * 2 + [(gates * channels, taps * channels), (gates * channels,)]
+    shapes += [(channels, channels), (channels,), (3, channels, samples)]
+    *given, above = (
+        torch.randn(shape, generator=draw) / (shape[1] ** 0.5 if len(shape) == 2 else 1) for shape in shapes
+    )
+    given = [given[0], given[1] if adds else None, *given[2:]]
+    return [None if one is None else one.requires_grad_() for one in given], above
+
+
+def made_by(form, layer: tuple[int, int, int, int, bool], dtype: torch.dtype, device: str) -> list[Tensor]:
+    """What a form makes of signals of `dtype`, and all gradients."""
+    given, above = given_to(layer)
+    moved = [None if one is None else one.to(device, dtype if place < 2 else None) for place, one in enumerate(given)]
+    made = form(*moved, *layer[2:4])
+    made.backward(above.to(device, dtype))
+    return [made.detach().cpu().float(), *(one.grad for one in given if one is not None)]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_in_cache(layer: tuple[int, int, int, int, bool]):
+    for ours, plain in zip(
+        *(made_by(form, layer, torch.float32, "cpu") for form in (InCache.apply, anywhere.layer)), strict=True
+    ):
+        torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu" and not INTERPRETED, reason="wants a GPU")
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-4), (torch.float16, 3e-3), (torch.bfloat16, 3e-2)])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_on_chip(layer: tuple[int, int, int, int, bool], dtype: torch.dtype, close: float):
+    if INTERPRETED and dtype == torch.bfloat16:
+        pytest.skip("Triton's interpreter multiplies the bits of bfloat16")
+    from hms.wavenet_layer.on_chip import OnChip
+
+    plain = made_by(anywhere.layer, layer, torch.float32, "cpu")
+    for ours, wanted in zip(made_by(OnChip.apply, layer, dtype, DEVICE), plain, strict=True):
+        torch.testing.assert_close(ours, wanted, atol=close * wanted.abs().max().item(), rtol=close)
+
+
+@pytest.mark.skipif(DEVICE == "cuda" or INTERPRETED, reason="the kernels are tested here as they are")
+def test_on_chip_by_the_interpreter():
+    pytest.importorskip("triton")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", __file__, "-k", "test_on_chip", "-o", "addopts=-q", "-p", "no:cacheprovider"],
+        env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert f"{2 * len(LAYERS)} passed" in told.stdout
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(
+    ("dtype", "name"), [(torch.float32, "fp32"), (torch.float16, "fp16"), (torch.bfloat16, "bf16")]
+)
+@pytest.mark.skipif(INTERPRETED, reason="wants Triton's compiler")
+def test_kernels_compile_for_a_gpu_and_spill_no_registers(
+    capability: int, dtype: torch.dtype, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    triton = pytest.importorskip("triton")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from hms.wavenet_layer import kernels
+    from hms.wavenet_layer.on_chip import compiled_for
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+    disassembler = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    x, weight = torch.empty(1, 24, 10, dtype=dtype), torch.empty(72, 72)
+    for kernel in (kernels.forward, kernels.inside, kernels.of_x):
+        _, options = compiled_for(x, weight, gates=3)
+        sizes = {one: options.pop(one) for one in kernel.arg_names if one in options}
+        types = {one: "i32" for one in kernel.arg_names} | dict.fromkeys(sizes, "constexpr")
+        for one in kernel.arg_names:
+            if one.endswith("_ptr"):
+                types[one] = "*fp32" if one.startswith(("weight", "bias", "mix")) else f"*{name}"
+        aligned = [one for one in kernel.arg_names if one.endswith("_ptr") or one == "samples"]
+        divisible = {(kernel.arg_names.index(one),): [["tt.divisibility", 16]] for one in aligned}
+        source = ASTSource(kernel, signature=types, constexprs=sizes, attrs=divisible)
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        (tmp_path / "kernel.cubin").write_bytes(compiled.asm["cubin"])
+        command = [disassembler, "--dump-resource-usage", tmp_path / "kernel.cubin"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert re.search(r" STACK:0 .* LOCAL:0 ", told), (kernel, told)
+        assert compiled.metadata.shared < 48 * 1024  # what every GPU gives a program
+
+
+def test_a_layer_takes_the_form_of_its_device():
+    layer, x = GatedLayer(4, 2, gates=3), torch.randn(2, 4, 20)
+    assert faster_form(x) is InCache
+    assert faster_form(x.to("meta")) is None
+    assert layer.to("meta")(x.to("meta"), None).shape == x.shape
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu", reason="wants a GPU")
+def test_a_gpu_keeps_no_more_of_a_layer_than_its_input():
+    from hms.wavenet_layer.on_chip import OnChip
+
+    x = torch.randn(8, 24, 10_000, device=DEVICE, requires_grad=True)
+    assert faster_form(x) is OnChip
+    assert faster_form(x.double()) is faster_form(x.expand(8, 24, 10_000).repeat(1, 2, 1)) is None
+    layer = GatedLayer(24, 4, gates=3).to(DEVICE)
+    before = torch.cuda.memory_allocated()
+    made = layer(x, None)
+    assert torch.cuda.memory_allocated() - before < 1.1 * made.nbytes
