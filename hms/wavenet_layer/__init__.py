@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hms.console import say
 from hms.wavenet_layer import anywhere
 from hms.wavenet_layer.in_cache import InCache
 
-_MOST_ON_CHIP = 32  # channels: of more, a kernel's tiles are larger than a thread's registers
+_MOST_ON_CHIP = 32  # channels: tiles of more do not fit into a program's registers
 _TYPES_ON_CHIP = (torch.float16, torch.bfloat16, torch.float32)
 
 
@@ -52,15 +53,22 @@ def faster_form(x: Float[Tensor, "sequence channel time"]) -> type[torch.autogra
         return None
     if x.device.type == "cpu":
         return InCache
-    if x.dtype in _TYPES_ON_CHIP and x.shape[1] <= _MOST_ON_CHIP and _runs_triton(x.device):
-        from hms.wavenet_layer.on_chip import OnChip  # Triton is there with a GPU alone
-
-        return OnChip
+    if x.device.type == "cuda" and x.dtype in _TYPES_ON_CHIP and x.shape[1] <= _MOST_ON_CHIP:
+        return _on_chip(x.device)
     return None
 
 
 @cache
-def _runs_triton(device: torch.device) -> bool:
-    if device.type != "cuda" or torch.version.hip or not find_spec("triton"):
-        return False
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+def _on_chip(device: torch.device) -> type[torch.autograd.Function] | None:
+    """The form by Triton, which compiles for the GPU that it finds, and for that wants a C compiler itself."""
+    if torch.version.hip or not find_spec("triton") or torch.cuda.get_device_capability(device) < (8, 0):
+        return None
+    from hms.wavenet_layer.on_chip import OnChip
+
+    x, weight = torch.zeros(1, 4, 16, device=device), torch.zeros(4, 4, device=device)
+    try:
+        OnChip.apply(x, None, weight.repeat(2, 1), x[0, 0, :8], weight, x[0, 0, :4], 0, 2)
+    except Exception as error:
+        say(f"Triton compiles nothing here (it wants a C compiler and Python's headers): WaveNets go slower\n{error}")
+        return None
+    return OnChip

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
+from torch.autograd.function import once_differentiable
 
 _AT_ONCE = 2**18  # numbers of a tensor that fits into a core's cache several times
 
@@ -49,6 +50,7 @@ class InCache(torch.autograd.Function):
 
     @staticmethod
     @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mix = ctx.saved_tensors
         of_x, of_weight, of_mix = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(mix)
