@@ -14,6 +14,10 @@ from torch import Tensor
 
 
 class _Averaging(WeightAveraging):
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._device = trainer.strategy.root_device  # the model is moved there only later
+        super().setup(trainer, pl_module, stage)
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.on_train_end(trainer, pl_module)  # which Lightning leaves out where all epochs were done before
 
@@ -28,17 +32,25 @@ class Ema(_Averaging):
     def __init__(self, decay: float):
         if not 0 <= decay < 1:
             raise ValueError(f"decay: want 0 up to 1, got {decay}")
-        super().__init__(avg_fn=partial(moving_average, decay))
+        super().__init__(multi_avg_fn=partial(moving_average, decay))
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         return step_idx is not None
 
 
-def moving_average(decay: float, average: Tensor, present: Tensor, steps: Tensor | int) -> Tensor:
-    """The next average after so many steps, of tensors of one shape; what does not change stays the same to the bit."""
-    steps = torch.as_tensor(steps)
-    kept = ((1 + steps) / (10 + steps)).clamp(max=decay)
-    return average + (1 - kept) * (present - average)  # buffers are averaged, too, filters among them
+def moving_average(decay: float, averages: list[Tensor], presents: list[Tensor], steps: Tensor) -> None:
+    """Make averages, tensors of one type, the next ones after so many steps; what does not change stays to the bit.
+
+    All tensors of a model in a few operations: on a GPU one for each tensor would take longer than the step.
+    """
+    share = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
+    if not averages[0].is_floating_point():  # how many batches a norm has seen
+        for average, present in zip(averages, presents, strict=True):
+            average.copy_(average + share * (present - average))
+        return
+    changes = torch._foreach_sub(presents, averages)
+    torch._foreach_mul_(changes, share)
+    torch._foreach_add_(averages, changes)  # buffers are averaged, too, filters among them
 
 
 class Swa(_Averaging):

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
+from hms.pool import cells
 from hms.pretrained import hub_answers, weights_file
 
 
@@ -94,7 +95,7 @@ class TimmBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        found: Tensor = self.network.forward_features(image)
+        found: Tensor = self.network.forward_features(_channels_last(image))
         return found
 
     def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
@@ -126,19 +127,26 @@ class TinyBackbone(nn.Module):
         shares = [instance] * (len(channels) - 2) + [0.0]
         stages = zip(pairwise(channels), shares, strict=True)
         self.blocks = nn.Sequential(*(_Residual(i, o, share) for (i, o), share in stages))
-        self.cells = nn.AdaptiveAvgPool2d((grid[0], grid[1]))
+        self.rows, self.columns = grid
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        found: Tensor = self.blocks(self.stem(image))
+        found: Tensor = self.blocks(self.stem(_channels_last(image)))
         return found
 
     def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        vector: Tensor = self.cells(found).flatten(1)
-        return vector
+        return cells(found, self.rows, self.columns).flatten(1)
+
+
+def _channels_last(image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
+    """The layout in which convolutions are fastest, and which all maps of an image then have.
+
+    `contiguous(memory_format=...)` changes nothing of an image of one channel, which has both layouts.
+    """
+    return image[:, 0].contiguous()[..., None].permute(0, 3, 1, 2)
 
 
 class _Residual(nn.Module):

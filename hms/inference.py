@@ -53,16 +53,17 @@ def by_model(
 
 def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
     """A batch as models see it on `device`: once, or with `flips` four times."""
-    on_device = batch._replace(
-        eeg=batch.eeg.to(device), spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device)
-    )
+    eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
+    if spectrogram is not None:
+        spectrogram = spectrogram.to(device, non_blocking=True)
+    on_device = batch._replace(eeg=eeg, spectrogram=spectrogram)
     return list(_flipped(on_device)) if flips else [on_device]
 
 
 def _flipped(batch: Batch) -> Iterator[Batch]:
-    for left_right, front_back in itertools.product((False, True), repeat=2):
-        marks = torch.tensor([left_right, front_back], device=batch.eeg.device).expand(len(batch.eeg), 2)
-        yield flip(batch, marks[:, 0], marks[:, 1])
+    no = torch.zeros(len(batch.eeg), dtype=torch.bool, device=batch.eeg.device)
+    for left_right, front_back in itertools.product((no, ~no), repeat=2):
+        yield flip(batch, left_right, front_back)
 
 
 def best_device(accelerator: str) -> str:

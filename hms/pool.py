@@ -1,11 +1,33 @@
-"""Pool the images of one window to one vector with learned attention.
+"""Pool a map to the means of its cells, and the images of one window to one vector with learned attention.
 
-Used by `extractor.spectrogram`: a pattern shows in some regions and differences only, so a mean hides it.
+Attention is used by `extractor.spectrogram`: a pattern shows in some regions and differences only, so a mean hides it.
 Source: Lin et al. 2017, arXiv 1703.03130, with one attention row; dropout on the weights from the 15th-place solution.
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def cells(
+    found: Float[Tensor, "batch channel height width"], rows: int, columns: int
+) -> Float[Tensor, "batch channel row column"]:
+    """Means of the cells of a grid, as `nn.AdaptiveAvgPool2d` cuts it: cells overlap where the grid does not divide.
+
+    That has a backward pass on a GPU which `trainer.deterministic=true` refuses; there they are matrix products.
+    """
+    if found.device.type == "cpu":
+        return F.adaptive_avg_pool2d(found, (rows, columns))
+    return _shares(found, 2, rows) @ found @ _shares(found, 3, columns).mT
+
+
+def _shares(found: Float[Tensor, "batch channel height width"], dim: int, cells: int) -> Float[Tensor, "cell size"]:
+    """How much each row or column of the map counts in the mean of each cell."""
+    size, cell = found.shape[dim], torch.arange(cells, device=found.device)[:, None]
+    at = torch.arange(size, device=found.device)
+    inside = (at >= cell * size // cells) & (at < ((cell + 1) * size + cells - 1) // cells)
+    return inside.to(found.dtype) / inside.sum(dim=1, keepdim=True).to(found.dtype)
 
 
 class AttentionPool(nn.Module):

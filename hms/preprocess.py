@@ -134,8 +134,15 @@ def _filled(eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch 
 
 def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
     """Robust SD (from the median absolute value) of the median pair; every fourth sample says as much as all."""
-    absolute = pairs[..., ::4].abs().median(dim=2).values
-    return (_MAD_TO_SD * absolute.median(dim=1).values).clamp(min=_QUIETEST_UV)[:, None, None]
+    absolute = _median(pairs[..., ::4].abs())
+    return (_MAD_TO_SD * _median(absolute)).clamp(min=_QUIETEST_UV)[:, None, None]
+
+
+def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
+    """The lower median, as torch.median, which on a GPU cannot be had with `trainer.deterministic=true`."""
+    if values.device.type == "cpu":
+        return values.median(dim=-1).values
+    return values.sort(dim=-1).values[..., (values.shape[-1] - 1) // 2]
 
 
 def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:

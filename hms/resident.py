@@ -5,7 +5,8 @@ fit, or the device is the CPU, for which the store's memory map is as near, batc
 next one while the present one is learned from.
 """
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Sequence
 
 import torch
 from torch.utils.data import Dataset, Sampler
@@ -26,7 +27,7 @@ class Resident(Dataset[Batch]):
     """All windows on a device, in the place of `Windows`: the same batches, to the bit."""
 
     def __init__(self, windows: Windows, device: str | torch.device):
-        self._whole = _joined([_moved(part, device) for part in _in_parts(windows)])
+        self._whole = _moved(windows, device)
 
     def __len__(self) -> int:
         return len(self._whole.label_id)
@@ -51,7 +52,8 @@ def nearest(windows: Windows, resident: Residence, accelerator: str, devices: ob
     """
     if resident is False or accelerator == "cpu" or devices != 1 or not torch.cuda.is_available():
         return windows
-    torch.cuda.empty_cache()  # what an earlier stage's windows took
+    gc.collect()  # Lightning's trainer of an earlier stage, a cycle, holds its windows
+    torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     if resident == "auto" and windows.nbytes > SHARE * free:
         say(
@@ -61,15 +63,16 @@ def nearest(windows: Windows, resident: Residence, accelerator: str, devices: ob
     return Resident(windows, "cuda")
 
 
-def _in_parts(windows: Windows) -> Iterator[Batch]:
-    """All windows, some at a time: the store is read only as far as they reach."""
+def _moved(windows: Windows, device: str | torch.device) -> Batch:
+    """All windows as one batch on a device, some at a time: the store is read only as far as they reach."""
+    first = windows[0]
+    whole = Batch._make(
+        None if part is None else torch.empty(len(windows), *part.shape[1:], dtype=part.dtype, device=device)
+        for part in first
+    )
     rows = range(len(windows))
-    return (windows.__getitems__(rows[first : first + _AT_ONCE]) for first in rows[::_AT_ONCE])
-
-
-def _moved(batch: Batch, device: str | torch.device) -> Batch:
-    return Batch._make(None if part is None else part.to(device) for part in batch)
-
-
-def _joined(batches: Sequence[Batch]) -> Batch:
-    return Batch._make(None if parts[0] is None else torch.cat(parts) for parts in zip(*batches, strict=True))
+    for at in range(0, len(windows), _AT_ONCE):
+        for there, part in zip(whole, windows.__getitems__(rows[at : at + _AT_ONCE]), strict=True):
+            if there is not None and part is not None:
+                there[at : at + _AT_ONCE] = part
+    return whole

@@ -60,8 +60,9 @@ def make(
     if folder is not None:
         callbacks.append(MetricsCsv(folder / "metrics.csv"))
         callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
+    benchmark = not node.get("deterministic")  # cuDNN times its algorithms for the one size that images have
     trainer: Trainer = build(
-        node,
+        {"benchmark": benchmark} | node,
         callbacks=callbacks,
         logger=loggers or False,
         default_root_dir=folder,

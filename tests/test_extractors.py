@@ -14,7 +14,7 @@ from hms.build import build
 from hms.config import CONF
 from hms.errors import ConfigError
 from hms.extractor.wavenet import Wavenet, stack
-from hms.pool import AttentionPool
+from hms.pool import AttentionPool, _shares
 
 SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
 STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -131,6 +131,16 @@ def test_checkpointing_changes_no_number(monkeypatch):
 def test_the_wavenet_refuses_what_it_cannot_do(options: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         wavenet(**options)
+
+
+@pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # of 4 x 3 cells: overlapping, whole, of one point
+def test_a_grid_of_cells_by_matrix_products_is_that_of_torch(size: tuple[int, int]):
+    found = torch.randn(2, 5, *size, requires_grad=True)
+    made = _shares(found, 2, 4) @ found @ _shares(found, 3, 3).mT
+    wanted = F.adaptive_avg_pool2d(found, (4, 3))
+    torch.testing.assert_close(made, wanted)
+    for one, other in zip(*(torch.autograd.grad(each.square().sum(), found) for each in (made, wanted)), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_equal_images_pool_to_that_image():

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from lightning import LightningModule, Trainer
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from omegaconf import OmegaConf
 
 from hms.augmentation.teacher_labels import TeacherLabels
@@ -324,6 +325,7 @@ class Still(Trainer):
     """A trainer that trains nothing and only says which epoch it is."""
 
     current_epoch = 0
+    strategy = SingleDeviceStrategy("cpu")
 
     def __init__(self):
         pass
@@ -351,10 +353,14 @@ def test_until_there_is_an_average_the_present_weights_are_validated_and_kept():
 
 
 def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
-    average = torch.zeros(2)
+    averages = [torch.zeros(2), torch.zeros(3, 1)]
     for step in range(1, 41):
-        average = moving_average(0.999, average, torch.ones(2), step)
-    assert average.min() > 0.99
+        moving_average(0.999, averages, [torch.ones(2), torch.ones(3, 1)], torch.tensor(step))
+    assert min(average.min() for average in averages) > 0.99
     same = torch.rand(1000)
-    assert torch.equal(moving_average(0.9, same, same, 5), same)
-    torch.testing.assert_close(moving_average(0.9, torch.zeros(2), torch.ones(2), 10**6), torch.full((2,), 0.1))
+    moving_average(0.9, kept := [same.clone()], [same], torch.tensor(5))
+    assert torch.equal(kept[0], same)
+    moving_average(0.9, late := [torch.zeros(2)], [torch.ones(2)], torch.tensor(10**6))
+    torch.testing.assert_close(late[0], torch.full((2,), 0.1))
+    moving_average(0.9, counted := [torch.tensor(10)], [torch.tensor(20)], torch.tensor(10**6))
+    assert counted == [torch.tensor(11)]

@@ -351,6 +351,7 @@ def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
     for backbone in (*(TinyBackbone([8, 16, 24], [2, 3], share) for share in (0.0, 0.5, 1.0)), timm_backbone()):
         found = backbone.features(torch.randn(2, 1, *size))
         assert found.shape[:2] == (2, backbone.map_features)
+        assert found.is_contiguous(memory_format=torch.channels_last)
         assert backbone.pool(found).shape == (2, backbone.out_features)
         image = torch.randn(1, 1, *size)
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))

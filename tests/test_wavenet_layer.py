@@ -79,7 +79,7 @@ def test_on_chip(dtype: torch.dtype, close: float):
 def test_on_chip_by_the_interpreter():
     pytest.importorskip("triton")
     told = subprocess.run(
-        [sys.executable, "-m", "pytest", __file__, "-k", "on_chip and not interpreter", "-o", "addopts=-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", __file__, "-k", "on_chip and not interpreter", "-o", "addopts=-q"],
         env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr

@@ -2,13 +2,12 @@
 
 from typing import Literal, Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
+from hms.pool import cells
 
 
 @runtime_checkable
@@ -38,6 +37,6 @@ def features_of_pairs(
 ) -> Features:
     """Features by one image in which the pairs lie from top to bottom: a token is the mean of the map over a pair's
     rows."""
-    found = backbone.features(image.contiguous(memory_format=torch.channels_last))
-    tokens = F.adaptive_avg_pool2d(found, (pairs, 1)).squeeze(3).transpose(1, 2)
+    found = backbone.features(image)
+    tokens = cells(found, pairs, 1).squeeze(3).transpose(1, 2)
     return Features(dropout(backbone.pool(found)), tokens)

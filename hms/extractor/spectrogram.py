@@ -6,7 +6,6 @@ pattern comes, goes and changes.
 
 from typing import Literal
 
-import torch
 from torch import nn
 
 from hms.backbone import Backbone
@@ -45,6 +44,5 @@ class Spectrogram(nn.Module):
         windows, images, rows = signals.images.shape[:3]
         aside = max(0, rows - self.rows) // 2
         each = signals.images[:, :, aside : rows - aside].flatten(0, 1).unsqueeze(1)
-        each = each.contiguous(memory_format=torch.channels_last)
         tokens = self.backbone.pool(self.backbone.features(each)).reshape(windows, images, -1)
         return Features(self.pool(self.dropout(tokens)), tokens)

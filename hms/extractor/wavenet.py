@@ -81,7 +81,7 @@ class Wavenet(nn.Module):
             pairs = self.limit * torch.tanh(pairs / self.limit)
         groups = torch.split(pairs, self.sizes, dim=1)
         found = torch.cat([network(pairs) for network, pairs in zip(self.networks.values(), groups, strict=True)], 1)
-        image = stack(found).contiguous(memory_format=torch.channels_last)
+        image = stack(found)
         return Features(self.dropout(self.backbone.pool(self.backbone.features(image))), found.mean(dim=3))
 
 
