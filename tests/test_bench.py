@@ -15,7 +15,7 @@ from hms.cost import Rates, step_s
 from hms.store import Store
 from hms.windows import Windows
 from scripts.bench import __main__ as bench
-from scripts.bench import measure
+from scripts.bench import gpu, measure
 from scripts.bench.measure import Figure, peak_mb, ratio
 from scripts.plain_reference import PlainWavenet, PlainWindows
 
@@ -76,3 +76,16 @@ def test_an_estimate_counts_what_is_computed_and_what_is_made():
     rates = Rates(multiply_adds=2e9, numbers=1e9)
     assert step_s(2e9, 0, rates) == pytest.approx(3 * 1.7)
     assert step_s(0, 1e9, rates) == pytest.approx(3 * 0.9)
+
+
+@pytest.mark.filterwarnings("ignore")  # the profiler's
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is measured here")
+def test_what_is_measured_on_a_gpu_runs(tmp_path: Path, monkeypatch):
+    small = ("experiment=smoke", "trainer=cpu", "data.root=x")
+    for name, value in {"LEARNED": 96, "STFT": small, "MEMBER": small, "compile_networks": lambda *_: None}.items():
+        monkeypatch.setattr(gpu, name, value)
+    found = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
+    assert [*found] == ["h_data_share", "h_gpu_busy", "h_fold_minutes", "h_compiled_step_ms", "h_member_fold_minutes"]
+    assert 0 < found["h_data_share"] < 1
+    assert 0.5 < found["h_gpu_busy"] < 1.1  # here the processor is the device
+    assert found["h_member_fold_minutes"] > found["h_fold_minutes"] > 0

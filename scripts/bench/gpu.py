@@ -1,52 +1,138 @@
-"""(h) On a GPU alone: what the data path takes of a step, how busy the GPU is, and a whole fold at real size."""
+"""(h) On a GPU alone: what data takes of a training step, how busy the GPU is, and a whole fold at real size.
 
-from collections.abc import Iterator
+Steps are those of Lightning's loop as `hms.train` runs it, from windows that lie on the GPU.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
+import polars as pl
 import torch
+from lightning import Callback
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import RandomSampler
 
-from hms.batch import Batch, Signals
+from hms import trainer
 from hms.build import build
+from hms.compiled import compile_networks
+from hms.fold import classifier
+from hms.guard import LossGuard
+from hms.inference import by_model
 from hms.module import Classifier
+from hms.resident import Resident
+from hms.windows import Windows
 from scripts.bench.measure import Figure, seconds
-from scripts.bench.setting import DEVICE, batch, config, signals_of
+from scripts.bench.setting import DEVICE, config, signals_of, store
 
-EEGS, EPOCHS, BATCH = 5_939, 14, 16
-OVERRIDES = ("experiment=original", "backbone=hgnetv2", "backbone.pretrained=false", "extractor=stft", "data.root=x")
+LEARNED, HELD_OUT = 4_751, 1_188
+"""EEGs with ten votes of four fifths of the competition's patients, and of the others."""
+
+LEARNED_FIRST = 2 * 8_920
+"""Windows of a member's first stage, two epochs of EEGs with fewer votes."""
+
+EPOCHS, BATCH = 14, 16
+MEMBER = ("experiment=member_1", "backbone.pretrained=false", "data.root=x")
+STFT = ("experiment=original", "backbone=hgnetv2", "extractor=stft", *MEMBER[1:])
 
 
-def on_gpu(folder: Path, steps: int) -> Iterator[Figure]:
-    """The STFT alone at full size, in half precision, from windows that lie on the GPU."""
-    settings = config(*OVERRIDES)
-    parts = [build(settings[part]) for part in ("weighting", "optimizer", "schedule")]
-    augmentations = {name: build(node) for name, node in settings["augmentation"].items()}
-    module = Classifier(build(settings["model"]), build(settings["loss"]), augmentations, *parts, seed=0).to(DEVICE)
-    optimizer = module.configure_optimizers()["optimizer"]
-    resident = batch(folder, EEGS)
+def on_gpu(folder: Path, steps: int, *overrides: str) -> Iterator[Figure]:
+    """The STFT alone at full size, as it is and compiled, and a member of three inputs."""
+    module, windows, settings = _training(folder, *STFT, *overrides)
+    step_s, busy = _steps(module, windows, settings, folder, steps)
+    data_s = _busy_s(lambda: [_data(module, windows) for _ in range(steps)]) / steps
+    yield Figure("h_data_share", data_s / (busy * step_s), "of the GPU's time in a step, for data", "<= 0.03")
+    yield Figure("h_gpu_busy", busy, "share of the time in which the GPU computes", ">= 0.95")
+    minutes = _fold_minutes(module, windows, step_s, EPOCHS * LEARNED)
+    yield Figure("h_fold_minutes", minutes, "minutes for a fold of 14 epochs, validated and predicted", "<= 3")
+    compile_networks(module.model, DEVICE)
+    step_s, _ = _steps(module, windows, settings, folder, steps)
+    yield Figure("h_compiled_step_ms", 1e3 * step_s, "ms of a step with compile=true")
+    module, windows, settings = _training(folder, *MEMBER, *overrides)
+    step_s, _ = _steps(module, windows, settings, folder, steps)
+    minutes = _fold_minutes(module, windows, step_s, LEARNED_FIRST + EPOCHS * LEARNED)
+    yield Figure("h_member_fold_minutes", minutes, "minutes for a member's fold of three inputs and two stages")
 
-    def data() -> Signals:
-        rows = torch.randint(EEGS, (BATCH,), device=DEVICE)
-        taken = Batch(*(None if part is None else part[rows] for part in resident))
-        return signals_of(module.model, augmentations.values(), taken)
 
-    def step() -> None:
-        signals = data()
-        with torch.autocast(DEVICE, torch.float16):
-            loss = module.loss(module.model.classify(signals), signals.target, signals.weight)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+class _Clock(Callback):
+    """Times some steps after the first ones, and tells how busy the device is in as many more."""
 
-    def many(work: object) -> float:
-        return seconds(lambda: [work() for _ in range(steps)]) / steps
+    def __init__(self, first: int, steps: int):
+        self.first, self.steps = first, steps
+        self.step_s = self.busy = 0.0
+        self._begun_s = 0.0
+        self._profile = _profile()
 
-    many(step)
-    step_s = many(step)
-    yield Figure("h_data_share", many(data) / step_s, "share of a step for its data", "<= 0.03")
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
-        whole_s = seconds(lambda: [step() for _ in range(steps)])
-    busy_s = sum(one.self_device_time_total for one in seen.key_averages()) / 1e6
-    yield Figure("h_gpu_busy", busy_s / whole_s, "share of the time in which the GPU computes", ">= 0.95")
-    minutes = EPOCHS * -(-EEGS // BATCH) * step_s / 60
-    yield Figure("h_fold_minutes", minutes, "minutes for 14 epochs of 5,939 EEGs", "<= 3")
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx == self.first:
+            self._begun_s = _now()
+        elif batch_idx == self.first + self.steps:
+            self.step_s = (_now() - self._begun_s) / self.steps
+            self._profile.start()
+            self._begun_s = _now()
+        elif batch_idx == self.first + 2 * self.steps:
+            whole_s = _now() - self._begun_s
+            self._profile.stop()
+            self.busy = _device_s(self._profile) / whole_s
+
+
+def _training(folder: Path, *overrides: str) -> tuple[Classifier, Resident, dict[str, Any]]:
+    """A member, windows at real size on the device, and the settings of both."""
+    settings = config(*overrides)
+    module = classifier(settings, settings, build(settings["model"]))
+    rows = store(folder).rows
+    many = pl.concat([rows] * (-(-LEARNED // len(rows)))).head(LEARNED)
+    return module, Resident(Windows(store(folder), many, module.model.reads_spectrogram), DEVICE), settings
+
+
+def _steps(
+    module: Classifier, windows: Resident, settings: dict[str, Any], folder: Path, steps: int
+) -> tuple[float, float]:
+    """Seconds of a training step, and the share of them in which the device computes."""
+    first = max(1, steps // 5)
+    clock = _Clock(first, steps)
+    node = settings["trainer"] | {"max_epochs": 1, "limit_train_batches": first + 2 * steps + 1}
+    loop = trainer.make(node, callbacks=[clock, LossGuard(folder / "not_finite.json")])
+    loop.fit(module, windows.loader(BATCH, RandomSampler(windows)))
+    module.to(DEVICE).train()
+    return clock.step_s, clock.busy
+
+
+def _data(module: Classifier, windows: Resident) -> None:
+    rows = torch.randint(len(windows), (BATCH,)).tolist()
+    with torch.no_grad():
+        signals_of(module.model, module.augmentations.values(), windows.__getitems__(rows))
+
+
+def _fold_minutes(module: Classifier, windows: Resident, step_s: float, learned: int) -> float:
+    """Of so many windows learned from, with a validation after each epoch and the four flips at the end."""
+    batches = [windows.__getitems__([*range(4 * BATCH)])]
+    by_model([module.model], batches, DEVICE, flips=False)
+    once_s = seconds(lambda: by_model([module.model], batches, DEVICE, flips=False)) / (4 * BATCH)
+    module.model.train()
+    return (step_s * learned / BATCH + once_s * HELD_OUT * (EPOCHS + 4)) / 60
+
+
+def _busy_s(work: Callable[[], object]) -> float:
+    """Seconds that the device computes in a work."""
+    work()
+    with _profile() as seen:
+        work()
+        _now()
+    return _device_s(seen)
+
+
+def _profile() -> profile:
+    return profile(activities=[ProfilerActivity.CUDA if DEVICE == "cuda" else ProfilerActivity.CPU])
+
+
+def _device_s(seen: profile) -> float:
+    time = "self_device_time_total" if DEVICE == "cuda" else "self_cpu_time_total"
+    return sum(getattr(one, time) for one in seen.key_averages() if not one.is_user_annotation) / 1e6
+
+
+def _now() -> float:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return perf_counter()
