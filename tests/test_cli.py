@@ -161,7 +161,7 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
 
 
 def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
-    sweep: tuple[Path, str], places: list[str], tmp_path: Path
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path, monkeypatch
 ):
     run, _ = sweep
     done = hms("ensemble", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3")
@@ -175,8 +175,7 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
         "rarer": [f"run={run}", "odds.other=0.5"],
         "adapted": [f"run={run}", "adapt=0.5"],
     }.items():
-        done = hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", *places[:3])
-        assert done.returncode == 0, done.stderr
+        here("evaluate", [*words, f"out={tmp_path / name}", "flips=false", *places[:3]], monkeypatch)
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
     calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
     np.testing.assert_allclose(said["ensemble"], calibration(said["run"]), atol=1e-9)
@@ -188,21 +187,23 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
 
 
 def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
-    sweep: tuple[Path, str], places: list[str], tmp_path: Path
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path, monkeypatch, capsys
 ):
     run, _ = sweep
     folds = [run / f"fold{fold}_seed0" for fold in (0, 1)]
     each = {}
     for name, words in {"matched": f"{run}/fold*", "both": f"[{folds[0]},{folds[1]}]"}.items():
-        done = hms("evaluate", f"run={words}", f"out={tmp_path / name}", "flips=false", *places[:3])
-        assert done.returncode == 0, done.stderr
+        here("evaluate", [f"run={words}", f"out={tmp_path / name}", "flips=false", *places[:3]], monkeypatch)
         each[name] = pl.read_parquet(tmp_path / name / "predictions.parquet")
     assert each["both"].equals(each["matched"])
     found = json.loads((tmp_path / "both" / "evaluation.json").read_text())
     assert found["members"] == [str(fold) for fold in folds]
     low, high = found["kl_interval"]
     assert low < found["kl"] < high
-    assert f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)" in done.stdout
+    assert (
+        f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)"
+        in capsys.readouterr().out
+    )
 
 
 def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(
@@ -341,12 +342,16 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
-def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> str:
-    """What a command that fails writes to stderr; in this process, because importing torch takes so long."""
-    module = importlib.import_module(f"hms.{command}")
+def here(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a command in this process, because importing torch takes so long."""
     monkeypatch.setattr(sys, "argv", [f"hms.{command}", *arguments])
+    importlib.import_module(f"hms.{command}").main()
+
+
+def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> str:
+    """What a command that fails writes to stderr."""
     with pytest.raises(SystemExit) as ended:
-        module.main()
+        here(command, arguments, monkeypatch)
     assert ended.value.code == 1
     printed = capsys.readouterr().err
     assert "Traceback" not in printed
