@@ -1,6 +1,6 @@
 """Networks through torch.compile, which fuses what an operation makes with what the next one does to it.
 
-Only what a step's time goes into: the parts of the backbones; a WaveNet's layers have faster forms of their own.
+Only the parts of the backbones. A WaveNet's layers have faster forms of their own on CPUs and GPUs since Ampere.
 Weights keep their names, and a copy of a model is not compiled. Each part is compiled when it first runs, and again for
 another size of its image: on a CPU by a C++ compiler, for seconds to minutes.
 """

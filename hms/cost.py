@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-SHORT_OF_PRODUCT = 1.7
-SHORT_OF_COPY = 0.9
+SHORT_OF_PRODUCT = 1.2
+SHORT_OF_COPY = 1.5
 """How many times as long multiply-adds, and numbers made, take within a network."""
 
 _STEP = 3  # times forward: a backward pass makes a gradient of what goes in, and one of the weights

@@ -80,7 +80,7 @@ class Classifier(LightningModule):
         logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
         kl = kl * (own * self.place.world / rows)
-        self.log("val_kl", kl, batch_size=rows, sync_dist=True)
+        self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # not in the progress bar, which waits for the device
 
     @property
     def place(self) -> Place:

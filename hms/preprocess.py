@@ -139,9 +139,11 @@ def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 
 
 
 def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
-    """The lower median, as torch.median, which on a GPU cannot be had with `trainer.deterministic=true`."""
-    if values.device.type == "cpu":
-        return values.median(dim=-1).values
+    """The lower median; torch's own cannot be had on a GPU with `trainer.deterministic=true`."""
+    return values.median(dim=-1).values if values.device.type == "cpu" else _median_by_sort(values)
+
+
+def _median_by_sort(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
     return values.sort(dim=-1).values[..., (values.shape[-1] - 1) // 2]
 
 

@@ -60,7 +60,7 @@ def make(
     if folder is not None:
         callbacks.append(MetricsCsv(folder / "metrics.csv"))
         callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
-    benchmark = not node.get("deterministic")  # cuDNN times its algorithms for the one size that images have
+    benchmark = not node.get("deterministic")  # cuDNN times its algorithms for each of the few sizes of images
     trainer: Trainer = build(
         {"benchmark": benchmark} | node,
         callbacks=callbacks,

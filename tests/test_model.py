@@ -19,7 +19,7 @@ from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
-from hms.preprocess import Preprocess
+from hms.preprocess import Preprocess, _median_by_sort
 from hms.spectrogram_images import SpectrogramImages
 
 
@@ -200,6 +200,12 @@ def test_a_compressed_scale_keeps_half_of_the_ratio_between_a_loud_window_and_a_
     given = Batch(noise, None, torch.full((2, 6), 1 / 6), torch.ones(2), torch.arange(2))
     quiet, loud = preprocess("clinical", scale="compressed")(given).pairs.std(dim=(1, 2))
     assert loud / quiet == pytest.approx(5.0, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [1, 8, 9])
+def test_a_median_by_sorting_is_that_of_torch(size: int):
+    values = torch.randn(3, 4, size)
+    assert torch.equal(_median_by_sort(values), values.median(dim=-1).values)
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():

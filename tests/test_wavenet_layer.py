@@ -23,6 +23,8 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 LAYERS = [  # channels, samples, reach, gates, whether something is added
     (4, 50, 1, 3, True),  # the first block's
+    (8, 70, 3, 3, True),
+    (12, 70, 5, 2, False),
     (5, 140, 16, 2, True),
     (24, 130, 70, 3, True),  # the last block's
     (24, 70, 69, 2, False),  # an outer tap meets one sample
@@ -75,6 +77,21 @@ def test_on_chip(dtype: torch.dtype, close: float):
             torch.testing.assert_close(ours, wanted, atol=close * wanted.abs().max().item(), rtol=close)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu" and not INTERPRETED, reason="wants a GPU")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of the interpreter
+@pytest.mark.parametrize("gates", [2, 3])
+def test_on_chip_a_sample_that_is_no_number_spoils_what_it_meets(gates: int):
+    from hms.wavenet_layer.on_chip import OnChip
+
+    given, _ = given_to((4, 40, 3, gates, False))
+    given[0].data[0, 1, 20] = torch.nan
+    plain = anywhere.layer(*given, 3, gates)
+    made = OnChip.apply(*(None if one is None else one.to(DEVICE) for one in given), 3, gates).cpu()
+    assert plain[0, :, 17:24:3].isnan().all()
+    torch.testing.assert_close(made.isnan(), plain.isnan())
+
+
 @pytest.mark.skipif(DEVICE == "cuda" or INTERPRETED, reason="the kernels are tested here as they are")
 def test_on_chip_by_the_interpreter():
     pytest.importorskip("triton")
@@ -83,7 +100,7 @@ def test_on_chip_by_the_interpreter():
         env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "2 passed, 1 skipped" in told.stdout
+    assert "4 passed, 1 skipped" in told.stdout
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [(80, "fp16"), (90, "fp32"), (90, "bf16")])
@@ -96,7 +113,7 @@ def test_kernels_compile_for_a_gpu_and_keep_to_their_registers(
     from hms.wavenet_layer.on_chip import compiled_for
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    for channels, taps in ((4, 3), (24, 3), (32, 1)):
+    for channels, taps in ((8, 3), (24, 3), (32, 1)):
         options = compiled_for(torch.empty(1, channels, 10), torch.empty(1, taps * channels)) | {"GATES": 3}
         for kernel in (kernels.forward, kernels.inside, kernels.of_x, kernels.of_weights):
             spilled, shared = spilled_and_shared(kernel, options, dtype, capability)

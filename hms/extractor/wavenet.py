@@ -33,8 +33,8 @@ class Wavenet(nn.Module):
     2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read.
     Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), for nothing else bounds
     what an artefact of 50 SD does to the layers. A pair's token is the mean of its channels over time.
-    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass, which most
-    devices have a faster form for (`hms.wavenet_layer`) that does so by itself.
+    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass; the faster forms
+    (`hms.wavenet_layer`), on CPUs and GPUs since Ampere, do so in any case.
     """
 
     reads_spectrogram = False

@@ -60,15 +60,18 @@ def faster_form(x: Float[Tensor, "sequence channel time"]) -> type[torch.autogra
 
 @cache
 def _on_chip(device: torch.device) -> type[torch.autograd.Function] | None:
-    """The form by Triton, which compiles for the GPU that it finds, and for that wants a C compiler itself."""
+    """The form by Triton, if its kernels can be compiled and run: they are tried once."""
     if torch.version.hip or not find_spec("triton") or torch.cuda.get_device_capability(device) < (8, 0):
         return None
     from hms.wavenet_layer.on_chip import OnChip
 
-    x, weight = torch.zeros(1, 4, 16, device=device), torch.zeros(4, 4, device=device)
+    most, gates = _MOST_ON_CHIP, 3
+    shapes = [(1, most, 64), (gates * most, 3 * most), (gates * most,), (most, most), (most,)]
     try:
-        OnChip.apply(x, None, weight.repeat(2, 1), x[0, 0, :8], weight, x[0, 0, :4], 0, 2)
+        with torch.enable_grad():
+            x, weight, bias, mix, mix_bias = (torch.zeros(one, device=device, requires_grad=True) for one in shapes)
+            OnChip.apply(x, None, weight, bias, mix, mix_bias, 1, gates).sum().backward()
     except Exception as error:
-        say(f"Triton compiles nothing here (it wants a C compiler and Python's headers): WaveNets go slower\n{error}")
+        say(f"WaveNets are slower: Triton, which wants a C compiler and Python's headers, runs no kernel here\n{error}")
         return None
     return OnChip
