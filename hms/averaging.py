@@ -17,6 +17,9 @@ class _Averaging(WeightAveraging):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._device = trainer.strategy.root_device  # the model is moved there only later
         super().setup(trainer, pl_module, stage)
+        average: Any = self._average_model
+        if average is not None:  # only in training; torch asks how many were averaged in each step
+            average.n_averaged = average.n_averaged.cpu()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.on_train_end(trainer, pl_module)  # which Lightning leaves out where all epochs were done before

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from hms import wavenet_layer
 from hms.wavenet_layer import GatedLayer, anywhere, faster_form
 from hms.wavenet_layer.in_cache import InCache
 
@@ -92,6 +93,24 @@ def test_on_chip_a_sample_that_is_no_number_spoils_what_it_meets(gates: int):
     torch.testing.assert_close(made.isnan(), plain.isnan())
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu" and not INTERPRETED, reason="wants a GPU")
+def test_on_chip_is_tried_once_also_where_nothing_is_learned(monkeypatch, capsys):
+    from hms.wavenet_layer import kernels
+    from hms.wavenet_layer.on_chip import OnChip
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    tried = wavenet_layer._on_chip.__wrapped__
+    with torch.inference_mode():
+        assert tried(torch.device(DEVICE)) is OnChip
+    monkeypatch.setattr(kernels, "of_x", None)
+    assert tried(torch.device(DEVICE)) is None
+    assert "WaveNets are slower: Triton, which wants a C compiler" in capsys.readouterr().err
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert tried(torch.device(DEVICE)) is None
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.skipif(DEVICE == "cuda" or INTERPRETED, reason="the kernels are tested here as they are")
 def test_on_chip_by_the_interpreter():
     pytest.importorskip("triton")
@@ -100,7 +119,7 @@ def test_on_chip_by_the_interpreter():
         env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "4 passed, 1 skipped" in told.stdout
+    assert "5 passed, 1 skipped" in told.stdout
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [(80, "fp16"), (90, "fp32"), (90, "bf16")])

@@ -68,7 +68,7 @@ def _on_chip(device: torch.device) -> type[torch.autograd.Function] | None:
     most, gates = _MOST_ON_CHIP, 3
     shapes = [(1, most, 64), (gates * most, 3 * most), (gates * most,), (most, most), (most,)]
     try:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             x, weight, bias, mix, mix_bias = (torch.zeros(one, device=device, requires_grad=True) for one in shapes)
             OnChip.apply(x, None, weight, bias, mix, mix_bias, 1, gates).sum().backward()
     except Exception as error:
