@@ -44,7 +44,7 @@ class Ema(_Averaging):
 def moving_average(decay: float, averages: list[Tensor], presents: list[Tensor], steps: Tensor) -> None:
     """Make averages, tensors of one type, the next ones after so many steps; what does not change stays to the bit.
 
-    All tensors of a model in a few operations: on a GPU one for each tensor would take longer than the step.
+    All tensors of a model in three operations: on a GPU each costs a launch, and a model has hundreds of tensors.
     """
     share = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
     if not averages[0].is_floating_point():  # how many batches a norm has seen

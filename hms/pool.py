@@ -22,11 +22,11 @@ def cells(
     return _shares(found, 2, rows) @ found @ _shares(found, 3, columns).mT
 
 
-def _shares(found: Float[Tensor, "batch channel height width"], dim: int, cells: int) -> Float[Tensor, "cell size"]:
-    """How much each row or column of the map counts in the mean of each cell."""
-    size, cell = found.shape[dim], torch.arange(cells, device=found.device)[:, None]
+def _shares(found: Float[Tensor, "batch channel height width"], dim: int, count: int) -> Float[Tensor, "cell size"]:
+    """How much each row or column of the map counts in the mean of each of `count` cells."""
+    size, cell = found.shape[dim], torch.arange(count, device=found.device)[:, None]
     at = torch.arange(size, device=found.device)
-    inside = (at >= cell * size // cells) & (at < ((cell + 1) * size + cells - 1) // cells)
+    inside = (at >= cell * size // count) & (at < ((cell + 1) * size + count - 1) // count)
     return inside.to(found.dtype) / inside.sum(dim=1, keepdim=True).to(found.dtype)
 
 

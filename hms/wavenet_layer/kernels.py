@@ -78,18 +78,18 @@ def of_x(
 ):  # fmt: skip
     """The gradient of the layer's input: each sample has met each tap of each gate."""
     sequence, time = tiles.place(tl.program_id(0), samples, BLOCK)
-    of_x = tl.zeros([BLOCK, WIDE], tl.float32)
+    made = tl.zeros([BLOCK, WIDE], tl.float32)
     for gate in tl.static_range(GATES):
         for tap in tl.static_range(TAPS):
-            met = time - (tap - TAPS // 2) * reach
-            offsets, there = tiles.tile(sequence * GATES + gate, met, samples, CHANNELS, WIDE)
+            at = time - (tap - TAPS // 2) * reach
+            offsets, there = tiles.tile(sequence * GATES + gate, at, samples, CHANNELS, WIDE)
             of_convolved = tl.load(of_convolved_ptr + offsets, mask=there, other=0.0)
             weight_at = weight_ptr + (gate * CHANNELS * TAPS + tap) * CHANNELS
             weights, there = tiles.matrix(weight_at, TAPS * CHANNELS, CHANNELS, CHANNELS, WIDE, WIDE)
             weight = tl.load(weights, mask=there, other=0.0).to(of_convolved.dtype)
-            of_x = tl.dot(of_convolved, weight, of_x, input_precision=PRECISION)
+            made = tl.dot(of_convolved, weight, made, input_precision=PRECISION)
     offsets, there = tiles.tile(sequence, time, samples, CHANNELS, WIDE)
-    tl.store(of_x_ptr + offsets, of_x, mask=there)
+    tl.store(of_x_ptr + offsets, made, mask=there)
 
 
 @triton.jit

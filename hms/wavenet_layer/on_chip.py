@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from hms.wavenet_layer import kernels
 
 _BLOCK, _WARPS = 64, 4
-"""Samples that a program makes, and its threads by the 32: what it works on then fits into its registers."""
+"""Samples that a program makes, and its threads by the 32: what it works on then all but fits into its registers."""
 
 _SUMS = 256  # programs that share out the samples which a gate's weights are summed over: some for each multiprocessor
 

@@ -52,11 +52,11 @@ def met(
     """What EACH taps from the `first` meet, (time, tap and channel); zeros beyond the signal's ends."""
     column = tl.arange(0, DEEP)[None, :]
     if EACH == 1:
-        met = time[:, None] + (first - TAPS // 2) * reach
+        at = time[:, None] + (first - TAPS // 2) * reach
     else:
-        met = time[:, None] + (first + column // CHANNELS - TAPS // 2) * reach
-    there = (column < EACH * CHANNELS) & (met >= 0) & (met < samples)
-    return tl.load(x_ptr + (sequence * CHANNELS + column % CHANNELS) * samples + met, mask=there, other=0.0)
+        at = time[:, None] + (first + column // CHANNELS - TAPS // 2) * reach
+    there = (column < EACH * CHANNELS) & (at >= 0) & (at < samples)
+    return tl.load(x_ptr + (sequence * CHANNELS + column % CHANNELS) * samples + at, mask=there, other=0.0)
 
 
 @triton.jit
