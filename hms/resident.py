@@ -37,7 +37,9 @@ class Resident(Dataset[Batch]):
 
     def __getitems__(self, items: Sequence[int]) -> Batch:
         """The batch of several rows."""
-        rows = torch.as_tensor(items, device=self._whole.eeg.device)
+        device = self._whole.eeg.device
+        # A copy from memory that is not pinned waits for everything that a GPU still has to do.
+        rows = torch.tensor(items, pin_memory=device.type == "cuda").to(device, non_blocking=True)
         return Batch._make(None if part is None else part[rows] for part in self._whole)
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:

@@ -60,9 +60,8 @@ def make(
     if folder is not None:
         callbacks.append(MetricsCsv(folder / "metrics.csv"))
         callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
-    benchmark = not node.get("deterministic")  # cuDNN times its algorithms for each of the few sizes of images
     trainer: Trainer = build(
-        {"benchmark": benchmark} | node,
+        node,
         callbacks=callbacks,
         logger=loggers or False,
         default_root_dir=folder,

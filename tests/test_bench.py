@@ -82,10 +82,13 @@ def test_an_estimate_counts_what_is_computed_and_what_is_made():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is measured here")
 def test_what_is_measured_on_a_gpu_runs(tmp_path: Path, monkeypatch):
     small = ("experiment=smoke", "trainer=cpu", "data.root=x")
-    for name, value in {"LEARNED": 96, "STFT": small, "MEMBER": small, "compile_networks": lambda *_: None}.items():
+    others = {"one": "trainer.precision=bf16-mixed", "compiled": "compile=true"}
+    changed = {"LEARNED": 96, "STFT": small, "MEMBER": small, "OTHERS": others, "compile_networks": lambda *_: None}
+    for name, value in changed.items():
         monkeypatch.setattr(gpu, name, value)
     found = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
-    assert [*found] == ["h_data_share", "h_gpu_busy", "h_fold_minutes", "h_compiled_step_ms", "h_member_fold_minutes"]
+    keys = ["step_ms", "data_share", "gpu_busy", "fold_minutes", "member_step_ms", "member_fold_minutes"]
+    assert [*found] == [f"h_{key}" for key in (*keys, "one_step_ms", "compiled_step_ms")]
     assert found["h_data_share"] < 1
     assert 0.5 < found["h_gpu_busy"] < 1.1  # here the processor is the device
     assert min(found.values()) > 0

@@ -28,7 +28,6 @@ from hms.model import Model
 from hms.runs import open_run, run_folder, say_what_changed
 from hms.store import Store
 from hms.subset import Subset
-from hms.trainer import make
 from hms.windows import OneRowPerEeg, Windows
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -365,19 +364,3 @@ def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
     torch.testing.assert_close(late[0], torch.full((2,), 0.1))
     moving_average(0.9, counted := [torch.tensor(10)], [torch.tensor(20)], torch.tensor(10**6))
     assert counted == [torch.tensor(11)]
-
-
-@pytest.mark.parametrize(
-    ("more", "timed"), [({}, True), ({"deterministic": True}, False), ({"benchmark": False}, False)]
-)
-def test_cudnn_times_its_algorithms_unless_that_is_refused(
-    config: dict, more: dict[str, bool], timed: bool, monkeypatch
-):
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    before = torch.backends.cudnn.benchmark
-    try:
-        make(config["trainer"] | more)
-        assert torch.backends.cudnn.benchmark == timed
-    finally:
-        torch.backends.cudnn.benchmark = before
-        torch.use_deterministic_algorithms(False)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 def layer(
     x: Float[Tensor, "sequence channel time"],
     plus: Float[Tensor, "sequence channel time"] | None,
-    weight: Float[Tensor, "gate_channel tap_channel"],
+    weight: Float[Tensor, "gate_channel channel tap"],
     bias: Float[Tensor, " gate_channel"],
     mix: Float[Tensor, "channel channel"],
     mix_bias: Float[Tensor, " channel"],
@@ -20,7 +20,7 @@ def layer(
     gates: int,
 ) -> Float[Tensor, "sequence channel time"]:
     """Taps `reach` samples apart, or at reach 0 one; 2 or 3 `gates`, whose channels lie one gate after another."""
-    gated = _product(pointwise(weight, bias, shifted(x, reach)), gates)
+    gated = _product(pointwise(flat(weight), bias, shifted(x, reach)), gates)
     mixed = pointwise(mix, mix_bias, gated)
     return mixed if plus is None else mixed + plus
 
@@ -31,6 +31,11 @@ def pointwise(
     """A 1x1 convolution."""
     assert bias is not None
     return torch.baddbmm(bias[:, None], weight.expand(x.shape[0], -1, -1), x)
+
+
+def flat(weight: Float[Tensor, "gate_channel channel tap"]) -> Float[Tensor, "gate_channel tap_channel"]:
+    """The matrix that meets `shifted`."""
+    return weight.transpose(1, 2).flatten(1)
 
 
 def shifted(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "sequence tap_channel time"]:

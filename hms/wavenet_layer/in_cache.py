@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 
+from hms.wavenet_layer.anywhere import flat
+
 _AT_ONCE = 2**18  # numbers of a tensor that fits into a core's cache several times
 
 
@@ -35,6 +37,7 @@ class InCache(torch.autograd.Function):
         reach: int,
         gates: int,
     ) -> Tensor:
+        weight = flat(weight)
         ctx.save_for_backward(x, weight, bias, mix)
         ctx.reach, ctx.gates, ctx.adds = reach, gates, plus is not None
         made = torch.empty_like(x)
@@ -68,6 +71,7 @@ class InCache(torch.autograd.Function):
                 _put_back(of_columns, of_x[part], ctx.reach)
             else:
                 _put(of_columns, of_x[part])
+        of_weight = of_weight.view(len(weight), -1, x.shape[1]).transpose(1, 2)
         return of_x, gradient if ctx.adds else None, of_weight, of_bias, of_mix, of_mix_bias, None, None
 
 

@@ -1,4 +1,8 @@
-"""Triton kernels of the gated layer (Tillet et al. 2019, doi 10.1145/3315508.3329973), of tiles as `tiles` has them."""
+"""Triton kernels of the gated layer (Tillet et al. 2019, doi 10.1145/3315508.3329973), of tiles as `tiles` has them.
+
+Signals have `rows`, the channels of one sequence after another. With ALIGNED `reach` is a multiple of 16 samples: then
+a thread fetches several of them at once.
+"""
 
 from typing import no_type_check
 
@@ -8,123 +12,150 @@ import triton.language as tl
 from hms.wavenet_layer import tiles
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "reach"])
 @no_type_check
 def forward(
-    x_ptr, plus_ptr, weight_ptr, bias_ptr, mix_ptr, mix_bias_ptr, made_ptr, samples, reach, GATES: tl.constexpr,
-    CHANNELS: tl.constexpr, TAPS: tl.constexpr, EACH: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
-    BLOCK: tl.constexpr, PRECISION: tl.constexpr,
+    x_ptr, plus_ptr, weight_ptr, bias_ptr, mix_ptr, mix_bias_ptr, made_ptr, rows, samples, reach,
+    ALIGNED: tl.constexpr, GATES: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PACK: tl.constexpr,
+    WIDE: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The layer's output."""
-    sequence, time = tiles.place(tl.program_id(0), samples, BLOCK)
-    open_by, value, given = tiles.convolved(
-        x_ptr, weight_ptr, bias_ptr, sequence, time, samples, reach,
-        GATES, CHANNELS, TAPS, EACH, WIDE, DEEP, BLOCK, PRECISION,
-    )  # fmt: skip
-    shut, down = tl.exp(-tiles.at_least(open_by, -40.0)), tl.exp(-2 * tiles.at_least(value, -20.0))
-    product = (1 - down) / ((1 + shut) * (1 + down))  # sigmoid and tanh by one division
+    pack, time = tiles.place(tl.program_id(0), samples, BLOCK)
+    before, x, after = tiles.all_met(x_ptr, pack, time, rows, samples, reach, ALIGNED, TAPS, PACK * CHANNELS, WIDE)
+    a, d, u, given = tiles.powers(
+        before, x, after, weight_ptr, bias_ptr, GATES, CHANNELS, TAPS, PACK, WIDE, BLOCK, PRECISION
+    )
+    product, under = 1 - d, (1 + a) * (1 + d)
     if GATES == 3:
-        up = tl.exp(-tiles.at_least(-given, -20.0))
-        product *= given * (up * (up + 2) / (up * (up + 2) + 2))  # mish: tanh(softplus(x)) by one exponential
-    mixes, there = tiles.matrix(mix_ptr, CHANNELS, CHANNELS, CHANNELS, WIDE, WIDE)
-    mix = tl.load(mixes, mask=there, other=0.0).to(x_ptr.dtype.element_ty)
-    made = tl.dot(product.to(mix.dtype), tl.trans(mix), input_precision=PRECISION)
-    made += tiles.bias(mix_bias_ptr, CHANNELS, WIDE)
-    offsets, there = tiles.tile(sequence, time, samples, CHANNELS, WIDE)
+        w = u * (u + 2)
+        product *= given * w
+        under *= w + 2
+    product = (product * tiles.inverse(under)).to(x.dtype)
+    mix = tiles.weights(mix_ptr, x, CHANNELS, 1, PACK, WIDE)
+    made = tl.dot(product, tl.trans(mix), input_precision=PRECISION)
+    made += tiles.bias(mix_bias_ptr, CHANNELS, PACK, WIDE)
+    offsets, there = tiles.tile(pack, time, rows, samples, PACK * CHANNELS, WIDE)
     if plus_ptr is not None:
         made += tl.load(plus_ptr + offsets, mask=there, other=0.0)
     tl.store(made_ptr + offsets, made, mask=there)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "reach"])
 @no_type_check
 def inside(
-    x_ptr, above_ptr, weight_ptr, bias_ptr, mix_ptr, product_ptr, of_convolved_ptr, samples, reach, GATES: tl.constexpr,
-    CHANNELS: tl.constexpr, TAPS: tl.constexpr, EACH: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
-    BLOCK: tl.constexpr, PRECISION: tl.constexpr,
+    x_ptr, above_ptr, weight_ptr, bias_ptr, mix_ptr, product_ptr, of_convolved_ptr, rows, samples, reach,
+    ALIGNED: tl.constexpr, GATES: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PACK: tl.constexpr,
+    WIDE: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gates' product, and the gradient of what was convolved for each gate."""
-    sequence, time = tiles.place(tl.program_id(0), samples, BLOCK)
-    open_by, value, given = tiles.convolved(
-        x_ptr, weight_ptr, bias_ptr, sequence, time, samples, reach,
-        GATES, CHANNELS, TAPS, EACH, WIDE, DEEP, BLOCK, PRECISION,
-    )  # fmt: skip
-    opened, tanh = tl.sigmoid(open_by), 2 * tl.sigmoid(2 * value) - 1
-    product = opened * tanh
-    offsets, there = tiles.tile(sequence, time, samples, CHANNELS, WIDE)
+    pack, time = tiles.place(tl.program_id(0), samples, BLOCK)
+    before, x, after = tiles.all_met(x_ptr, pack, time, rows, samples, reach, ALIGNED, TAPS, PACK * CHANNELS, WIDE)
+    a, d, u, given = tiles.powers(
+        before, x, after, weight_ptr, bias_ptr, GATES, CHANNELS, TAPS, PACK, WIDE, BLOCK, PRECISION
+    )
+    offsets, there = tiles.tile(pack, time, rows, samples, PACK * CHANNELS, WIDE)
+    of_gate = of_convolved_ptr + tiles.of_gate(pack, time, samples, GATES, CHANNELS, PACK, WIDE)
     above = tl.load(above_ptr + offsets, mask=there, other=0.0)
-    mixes, whole = tiles.matrix(mix_ptr, CHANNELS, CHANNELS, CHANNELS, WIDE, WIDE)
-    of_product = tl.dot(above, tl.load(mixes, mask=whole, other=0.0).to(above.dtype), input_precision=PRECISION)
-    of_gate_ptr = of_convolved_ptr + sequence * (GATES - 1) * CHANNELS * samples + offsets
+    mix = tiles.weights(mix_ptr, x, CHANNELS, 1, PACK, WIDE)
+    of_product = tl.dot(above, mix, input_precision=PRECISION)
+    w = u * (u + 2)
+    both = (1 + a) * (1 + d)
     if GATES == 3:
-        up = tl.exp(-tiles.at_least(-given, -20.0))
-        under = 1 / (up * (up + 2) + 2)
-        level = up * (up + 2) * under
-        slope = level + given * 4 * up * (1 + up) * under * under
-        tl.store(of_gate_ptr + 2 * CHANNELS * samples, of_product * product * slope, mask=there)
+        under = tiles.inverse(both * (w + 2))
+        of_mish, of_both = both * under, (w + 2) * under
+    else:
+        of_both = tiles.inverse(both)
+    opened, tanh = of_both * (1 + d), 2 * of_both * (1 + a) - 1
+    product = opened * tanh
+    if GATES == 3:
+        level = w * of_mish
+        slope = level + 4 * given * u * (1 + u) * of_mish * of_mish
+        tl.store(of_gate + 2 * CHANNELS * samples, of_product * product * slope, mask=there)
         of_product *= given * level
-        product *= given * level
-    tl.store(of_gate_ptr, of_product * tanh * opened * (1 - opened), mask=there)
-    tl.store(of_gate_ptr + CHANNELS * samples, of_product * opened * (1 - tanh * tanh), mask=there)
-    tl.store(product_ptr + offsets, product, mask=there)
+        tl.store(product_ptr + offsets, product * given * level, mask=there)
+    else:
+        tl.store(product_ptr + offsets, product, mask=there)
+    tl.store(of_gate, of_product * product * (1 - opened), mask=there)
+    tl.store(of_gate + CHANNELS * samples, of_product * opened * (1 - tanh * tanh), mask=there)
 
 
-@triton.jit
-@no_type_check
-def of_x(
-    of_convolved_ptr, weight_ptr, of_x_ptr, samples, reach, GATES: tl.constexpr,
-    CHANNELS: tl.constexpr, TAPS: tl.constexpr, EACH: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
-    BLOCK: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """The gradient of the layer's input: each sample has met each tap of each gate."""
-    sequence, time = tiles.place(tl.program_id(0), samples, BLOCK)
-    made = tl.zeros([BLOCK, WIDE], tl.float32)
-    for gate in tl.static_range(GATES):
-        for tap in tl.static_range(TAPS):
-            at = time - (tap - TAPS // 2) * reach
-            offsets, there = tiles.tile(sequence * GATES + gate, at, samples, CHANNELS, WIDE)
-            of_convolved = tl.load(of_convolved_ptr + offsets, mask=there, other=0.0)
-            weight_at = weight_ptr + (gate * CHANNELS * TAPS + tap) * CHANNELS
-            weights, there = tiles.matrix(weight_at, TAPS * CHANNELS, CHANNELS, CHANNELS, WIDE, WIDE)
-            weight = tl.load(weights, mask=there, other=0.0).to(of_convolved.dtype)
-            made = tl.dot(of_convolved, weight, made, input_precision=PRECISION)
-    offsets, there = tiles.tile(sequence, time, samples, CHANNELS, WIDE)
-    tl.store(of_x_ptr + offsets, made, mask=there)
-
-
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "reach"])
 @no_type_check
 def of_weights(
-    above_ptr, x_ptr, of_weight_ptr, of_bias_ptr, sequences, samples, reach, GATES: tl.constexpr,
-    CHANNELS: tl.constexpr, TAPS: tl.constexpr, EACH: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
-    BLOCK: tl.constexpr, PRECISION: tl.constexpr,
+    of_convolved_ptr, x_ptr, above_ptr, product_ptr, of_weights_ptr, rows, samples, reach,
+    ALIGNED: tl.constexpr, GATES: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr, PACK: tl.constexpr,
+    WIDE: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of one gate's weights and bias, from that of what they make: each program's part of the sum."""
-    gate, count = tl.program_id(1), sequences * tl.cdiv(samples, BLOCK)
-    of_first = tl.zeros([WIDE, DEEP], tl.float32)
-    of_second = tl.zeros([WIDE, DEEP], tl.float32)
-    of_third = tl.zeros([WIDE, DEEP], tl.float32)
-    of_bias = tl.zeros([WIDE], tl.float32)
-    for tile in range(tl.program_id(0), count, tl.num_programs(0)):
-        sequence, time = tiles.place(tile, samples, BLOCK)
-        offsets, there = tiles.tile(sequence * GATES + gate, time, samples, CHANNELS, WIDE)
-        above = tl.load(above_ptr + offsets, mask=there, other=0.0)
-        of_bias += tl.sum(above.to(tl.float32), axis=0)
+    """Each program's part of the gradients of all weights and biases: of each gate's, then of the mix."""
+    PACKED: tl.constexpr = PACK * CHANNELS
+    SIZE: tl.constexpr = CHANNELS * CHANNELS
+    zeros, zero = tl.zeros([WIDE, WIDE], tl.float32), tl.zeros([WIDE], tl.float32)
+    open_0, open_1, open_2, value_0, value_1, value_2 = zeros, zeros, zeros, zeros, zeros, zeros
+    given_0, given_1, given_2, of_mix = zeros, zeros, zeros, zeros
+    open_bias, value_bias, given_bias, of_mix_bias = zero, zero, zero, zero
+    count = tl.cdiv(rows, PACKED) * tl.cdiv(samples, BLOCK)
+    for tile in tl.range(tl.program_id(0), count, tl.num_programs(0), num_stages=1):
+        pack, time = tiles.place(tile, samples, BLOCK)
+        before, x, after = tiles.all_met(x_ptr, pack, time, rows, samples, reach, ALIGNED, TAPS, PACKED, WIDE)
+        offsets, there = tiles.tile(pack, time, rows, samples, PACKED, WIDE)
+        of_gate = of_convolved_ptr + tiles.of_gate(pack, time, samples, GATES, CHANNELS, PACK, WIDE)
+        above = tl.load(of_gate, mask=there, other=0.0)
+        open_bias += tl.sum(above.to(tl.float32), axis=0)
         above = tl.trans(above)
-        x = tiles.met(x_ptr, sequence, time, samples, reach, 0, CHANNELS, TAPS, EACH, DEEP)
-        of_first = tl.dot(above, x, of_first, input_precision=PRECISION)
-        if TAPS > EACH:
-            x = tiles.met(x_ptr, sequence, time, samples, reach, 1, CHANNELS, TAPS, EACH, DEEP)
-            of_second = tl.dot(above, x, of_second, input_precision=PRECISION)
-            x = tiles.met(x_ptr, sequence, time, samples, reach, 2, CHANNELS, TAPS, EACH, DEEP)
-            of_third = tl.dot(above, x, of_third, input_precision=PRECISION)
-    row = (tl.program_id(0) * GATES + gate) * CHANNELS
-    weights, there = tiles.matrix(
-        of_weight_ptr + row * TAPS * CHANNELS, TAPS * CHANNELS, CHANNELS, EACH * CHANNELS, WIDE, DEEP
-    )  # fmt: skip
-    tl.store(weights, of_first, mask=there)
-    if TAPS > EACH:
-        tl.store(weights + CHANNELS, of_second, mask=there)
-        tl.store(weights + 2 * CHANNELS, of_third, mask=there)
-    channel = tl.arange(0, WIDE)
-    tl.store(of_bias_ptr + row + channel, of_bias, mask=channel < CHANNELS)
+        if TAPS == 3:
+            open_0 = tl.dot(above, before, open_0, input_precision=PRECISION)
+            open_2 = tl.dot(above, after, open_2, input_precision=PRECISION)
+        open_1 = tl.dot(above, x, open_1, input_precision=PRECISION)
+        above = tl.load(of_gate + CHANNELS * samples, mask=there, other=0.0)
+        value_bias += tl.sum(above.to(tl.float32), axis=0)
+        above = tl.trans(above)
+        if TAPS == 3:
+            value_0 = tl.dot(above, before, value_0, input_precision=PRECISION)
+            value_2 = tl.dot(above, after, value_2, input_precision=PRECISION)
+        value_1 = tl.dot(above, x, value_1, input_precision=PRECISION)
+        if GATES == 3:
+            above = tl.load(of_gate + 2 * CHANNELS * samples, mask=there, other=0.0)
+            given_bias += tl.sum(above.to(tl.float32), axis=0)
+            above = tl.trans(above)
+            if TAPS == 3:
+                given_0 = tl.dot(above, before, given_0, input_precision=PRECISION)
+                given_2 = tl.dot(above, after, given_2, input_precision=PRECISION)
+            given_1 = tl.dot(above, x, given_1, input_precision=PRECISION)
+        above = tl.load(above_ptr + offsets, mask=there, other=0.0)
+        of_mix_bias += tl.sum(above.to(tl.float32), axis=0)
+        product = tl.load(product_ptr + offsets, mask=there, other=0.0)
+        of_mix = tl.dot(tl.trans(above), product, of_mix, input_precision=PRECISION)
+    part = of_weights_ptr + tl.program_id(0) * PACK * (GATES * (TAPS * SIZE + CHANNELS) + SIZE + CHANNELS)
+    bias = part + GATES * TAPS * SIZE
+    tiles.put(part, bias, open_0, open_1, open_2, open_bias, GATES, CHANNELS, TAPS, PACK, WIDE)
+    part += TAPS * SIZE
+    tiles.put(part, bias + CHANNELS, value_0, value_1, value_2, value_bias, GATES, CHANNELS, TAPS, PACK, WIDE)
+    if GATES == 3:
+        part += TAPS * SIZE
+        tiles.put(part, bias + 2 * CHANNELS, given_0, given_1, given_2, given_bias, GATES, CHANNELS, TAPS, PACK, WIDE)
+    part = bias + GATES * CHANNELS
+    tiles.put_one(part, of_mix, 1, GATES, CHANNELS, TAPS, PACK, WIDE)
+    tiles.put_bias(part + SIZE, of_mix_bias, GATES, CHANNELS, TAPS, PACK, WIDE)
+
+
+@triton.jit(do_not_specialize=["rows", "reach"])
+@no_type_check
+def of_x(
+    of_convolved_ptr, weight_ptr, of_x_ptr, rows, samples, reach, ALIGNED: tl.constexpr, GATES: tl.constexpr,
+    CHANNELS: tl.constexpr, TAPS: tl.constexpr, PACK: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    """The gradient of the layer's input: each sample has met each tap of each gate."""
+    pack, time = tiles.place(tl.program_id(0), samples, BLOCK)
+    made = tl.zeros([BLOCK, WIDE], tl.float32)
+    for tap in tl.range(TAPS, num_stages=1):  # not unrolled, which would take too many registers
+        at = time - (tap - TAPS // 2) * tiles.apart(reach, ALIGNED)
+        _, there = tiles.tile(pack, at, rows, samples, PACK * CHANNELS, WIDE)
+        of_gate = of_convolved_ptr + tiles.of_gate(pack, at, samples, GATES, CHANNELS, PACK, WIDE)
+        for gate in tl.static_range(GATES):
+            of_convolved = tl.load(of_gate + gate * CHANNELS * samples, mask=there, other=0.0)
+            weight_at = weight_ptr + gate * CHANNELS * CHANNELS * TAPS + tap
+            weight = tiles.weights(weight_at, of_convolved, CHANNELS, TAPS, PACK, WIDE)
+            made = tl.dot(of_convolved, weight, made, input_precision=PRECISION)
+    offsets, there = tiles.tile(pack, time, rows, samples, PACK * CHANNELS, WIDE)
+    tl.store(of_x_ptr + offsets, made, mask=there)

@@ -2,9 +2,10 @@
 
 One kernel reads the signal and writes the layer's output, and nothing but the layer's input is kept. Backward a second
 one computes the inside again and writes the gates' product and the gradient of what was convolved; a third one takes
-that back to the input, a fourth one to the weights.
+that back to the input, a fourth one to all weights.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -14,10 +15,19 @@ from torch.autograd.function import once_differentiable
 
 from hms.wavenet_layer import kernels
 
-_BLOCK, _WARPS = 64, 4
-"""Samples that a program makes, and its threads by the 32: what it works on then all but fits into its registers."""
+TILES = {
+    "forward": {16: (64, 2), 32: (64, 2)},
+    "inside": {16: (64, 2), 32: (32, 2)},
+    "of_x": {16: (64, 2), 32: (64, 2)},
+    "of_weights": {16: (64, 1), 32: (32, 2)},
+}
+"""Samples that a program of a kernel makes of tiles so wide, half of them in float32, and its threads by the 32.
 
-_SUMS = 256  # programs that share out the samples which a gate's weights are summed over: some for each multiprocessor
+All were the fastest, or near it, of those tried with fewer than 4 x 32 threads (EXPERIMENTS.md, "On a GPU"):
+with so many Triton 3.6 takes a Hopper's own products, whose results here were wrong (triton#11366).
+"""
+
+_SUMS = 1024  # programs that share out the samples which weights are summed over: some for each multiprocessor
 
 
 class OnChip(torch.autograd.Function):
@@ -39,65 +49,63 @@ class OnChip(torch.autograd.Function):
         ctx.save_for_backward(x, weight, bias, mix)
         ctx.reach, ctx.gates, ctx.adds = reach, gates, plus is not None
         made, added = torch.empty_like(x), None if plus is None else plus.contiguous()
-        options = compiled_for(x, weight)
         with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
-            kernels.forward[_tiles(x)](
-                x, added, weight, bias, mix, mix_bias, made, x.shape[2], reach, GATES=gates, **options
-            )  # fmt: skip
+            _run("forward", x, weight, ctx, (x, added, weight, bias, mix, mix_bias, made))
         return made
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mix = ctx.saved_tensors
-        above, samples = gradient.contiguous(), x.shape[2]
-        product, of_x = torch.empty_like(x), torch.empty_like(x)
-        of_convolved = x.new_empty(len(x), len(weight), samples)
-        options = compiled_for(x, weight)
+        above, product, of_x = gradient.contiguous(), torch.empty_like(x), torch.empty_like(x)
+        of_convolved = x.new_empty(len(x), len(weight), x.shape[2])
+        sizes = [weight.numel(), bias.numel(), mix.numel(), x.shape[1]]
+        options, programs = _compiled_for("of_weights", x, weight, ctx.reach, ctx.gates)
+        parts = x.new_empty(programs * options["PACK"], sum(sizes), dtype=torch.float32)
         with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
-            kernels.inside[_tiles(x)](
-                x, above, weight, bias, mix, product, of_convolved, samples, ctx.reach, GATES=ctx.gates, **options
-            )  # fmt: skip
-            kernels.of_x[_tiles(x)](of_convolved, weight, of_x, samples, ctx.reach, GATES=ctx.gates, **options)
-            of_weight, of_bias = _of_weights(of_convolved, x, weight, ctx.reach)
-            of_mix, of_mix_bias = _of_weights(above, product, mix, 0)
-        return of_x, gradient if ctx.adds else None, of_weight, of_bias, of_mix, of_mix_bias, None, None
+            _run("inside", x, weight, ctx, (x, above, weight, bias, mix, product, of_convolved))
+            _run("of_x", x, weight, ctx, (of_convolved, weight, of_x))
+            _run("of_weights", x, weight, ctx, (of_convolved, x, above, product, parts))
+        of_weight, of_bias, of_mix, of_mix_bias = parts.sum(dim=0).split(sizes)
+        made = of_weight.view_as(weight), of_bias, of_mix.view_as(mix), of_mix_bias
+        return of_x, gradient if ctx.adds else None, *made, None, None
 
 
-def compiled_for(x: Tensor, weight: Tensor) -> dict[str, Any]:
-    """What kernels are compiled for.
+def _run(name: str, x: Tensor, weight: Tensor, ctx: Any, tensors: tuple[Tensor | None, ...]) -> None:
+    """Start a kernel for a layer with such an input: a program for each tile, unless tiles are summed."""
+    sequences, channels, samples = x.shape
+    options, programs = _compiled_for(name, x, weight, ctx.reach, ctx.gates)
+    getattr(kernels, name)[(programs,)](*tensors, sequences * channels, samples, ctx.reach, **options)
 
-    Few channels go through one product with what all taps meet, more through one with each tap's. Products of float32
-    are as exact as torch's own are asked to be: three in TF32 make one.
-    """
-    channels = x.shape[1]
-    taps = weight.shape[1] // channels
-    each = taps if taps * channels <= 32 else 1
+
+def _compiled_for(name: str, x: Tensor, weight: Tensor, reach: int, gates: int) -> tuple[dict[str, Any], int]:
+    """What a kernel is compiled for, and how many programs it has."""
     precision = getattr(torch.backends.cuda.matmul, "fp32_precision", "ieee")  # torch 2.9
+    options = compiled_for(name, x.shape[1], weight.shape[2], gates, reach % 16 == 0, x.element_size(), precision)
+    tiles = triton.cdiv(len(x), options["PACK"]) * triton.cdiv(x.shape[2], options["BLOCK"])
+    return options, min(tiles, _SUMS) if name == "of_weights" else tiles
+
+
+@cache
+def compiled_for(
+    name: str, channels: int, taps: int, gates: int, aligned: bool, bytes_each: int, precision: str
+) -> dict[str, Any]:
+    """Constants of a kernel. Products of float32 are as exact as torch's own: unless "tf32" will do, by three of these.
+
+    A tile of 16 rows has as many sequences as fit into it: exponentials of empty rows would take as long.
+    """
+    pack = max(1, 16 // channels)
+    wide = max(16, triton.next_power_of_2(pack * channels))
+    block, warps = TILES[name][wide]
     return {
+        "ALIGNED": aligned,
+        "GATES": gates,
         "CHANNELS": channels,
         "TAPS": taps,
-        "EACH": each,
-        "WIDE": max(16, triton.next_power_of_2(channels)),
-        "DEEP": max(16, triton.next_power_of_2(each * channels)),
-        "BLOCK": _BLOCK,
+        "PACK": pack,
+        "WIDE": wide,
+        "BLOCK": block if bytes_each == 2 else block // 2,
         "PRECISION": "tf32" if precision == "tf32" else "tf32x3",
-        "num_warps": _WARPS,
+        "num_warps": warps,
         "enable_fp_fusion": True,  # the default of Triton up to 3.9, which warns that it will change
     }
-
-
-def _tiles(x: Tensor) -> tuple[int]:
-    return (len(x) * triton.cdiv(x.shape[2], _BLOCK),)
-
-
-def _of_weights(above: Tensor, x: Tensor, weight: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """Gradients of weights and bias: each program sums some tiles, in the same order every time."""
-    gates, programs = len(weight) // x.shape[1], min(_SUMS, *_tiles(x))
-    of_weight, of_bias = (
-        x.new_empty(programs, *size, dtype=torch.float32) for size in (weight.shape, weight.shape[:1])
-    )
-    kernels.of_weights[programs, gates](
-        above, x, of_weight, of_bias, len(x), x.shape[2], reach, GATES=gates, **compiled_for(x, weight)
-    )  # fmt: skip
-    return of_weight.sum(dim=0), of_bias.sum(dim=0)

@@ -36,7 +36,7 @@ def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
         "m": partial(cost.estimates, times=3),
         "s": partial(simulator.simulation, count=20),
     }
-    return works | ({"h": partial(gpu.on_gpu, steps=50)} if torch.cuda.is_available() else {})
+    return works | ({"h": partial(gpu.on_gpu, steps=25)} if torch.cuda.is_available() else {})
 
 
 def main(chosen: str) -> None:

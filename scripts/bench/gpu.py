@@ -6,7 +6,7 @@ Steps are those of Lightning's loop as `hms.train` runs it, from windows that li
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import torch
@@ -39,24 +39,48 @@ EPOCHS, EPOCHS_FIRST, BATCH = 14, 2, 16
 MEMBER = ("experiment=member_1", "backbone.pretrained=false", "data.root=x")
 STFT = ("experiment=original", "backbone=hgnetv2", "extractor=stft", *MEMBER[1:])
 
+OTHERS = {
+    "float16": "trainer.precision=16-mixed",
+    "bfloat16": "trainer.precision=bf16-mixed",
+    "compiled": "compile=true",
+    "checkpointed": "backbone.grad_checkpointing=true",
+    "float32": "trainer.precision=32-true",
+    "timed": "trainer.benchmark=true",
+}
+"""What a step may be made with instead."""
+
+
+class _Step(NamedTuple):
+    seconds: float
+    busy: float
+    """Share of them in which the device computes."""
+    peak_mb: float | None
+
 
 def on_gpu(folder: Path, steps: int, *overrides: str) -> Iterator[Figure]:
-    """The STFT alone at full size, as it is and compiled, and a member of three inputs."""
-    module, windows, settings = _training(folder, *STFT, *overrides)
-    step_s, busy = _steps(module, windows, settings, folder, steps)
+    """The STFT alone at full size, as it is by default and otherwise, and a member of three inputs."""
+    module, settings = _member(*STFT, *overrides)
+    windows = _resident(folder, module)
+    step = _measured(module, windows, settings, folder, steps)
+    yield Figure("h_step_ms", 1e3 * step.seconds, "ms of a step of 16 windows by the STFT", peak_mb=step.peak_mb)
     data_s = _busy_s(lambda: [_data(module, windows) for _ in range(steps)]) / steps
-    yield Figure("h_data_share", data_s / (busy * step_s), "of the GPU's time in a step, for data", "<= 0.03")
-    yield Figure("h_gpu_busy", busy, "share of the time in which the GPU computes", ">= 0.95")
-    minutes = _fold_minutes(module, folder, step_s, EPOCHS * LEARNED, EPOCHS, PREDICTED)
+    share = data_s / (step.busy * step.seconds)
+    yield Figure("h_data_share", share, "of the GPU's time in a step, for data", "<= 0.03")
+    yield Figure("h_gpu_busy", step.busy, "share of the time in which the GPU computes", ">= 0.95")
+    minutes = _fold_minutes(module, folder, step.seconds, EPOCHS * LEARNED, EPOCHS, PREDICTED)
     yield Figure("h_fold_minutes", minutes, "minutes for a fold of 14 epochs, validated and predicted", "<= 3")
-    compile_networks(module.model, DEVICE)
-    step_s, _ = _steps(module, windows, settings, folder, steps)
-    yield Figure("h_compiled_step_ms", 1e3 * step_s, "ms of a step with compile=true")
-    module, windows, settings = _training(folder, *MEMBER, *overrides)
-    step_s, _ = _steps(module, windows, settings, folder, steps)
+    whole, whole_settings = _member(*MEMBER, *overrides)
+    step = _measured(whole, _resident(folder, whole), whole_settings, folder, steps)
+    yield Figure("h_member_step_ms", 1e3 * step.seconds, "ms of a member's step, three inputs", peak_mb=step.peak_mb)
     learned, epochs = EPOCHS_FIRST * LEARNED_FIRST + EPOCHS * LEARNED, EPOCHS_FIRST + EPOCHS
-    minutes = _fold_minutes(module, folder, step_s, learned, epochs, PREDICTED + PREDICTED_FIRST)
+    minutes = _fold_minutes(whole, folder, step.seconds, learned, epochs, PREDICTED + PREDICTED_FIRST)
     yield Figure("h_member_fold_minutes", minutes, "minutes for a member's fold of three inputs and two stages")
+    for name, other in OTHERS.items():
+        module, settings = _member(*STFT, *overrides, other)
+        if settings["compile"]:
+            compile_networks(module.model, DEVICE)
+        step = _measured(module, windows, settings, folder, steps)
+        yield Figure(f"h_{name}_step_ms", 1e3 * step.seconds, f"ms of the STFT's with {other}", peak_mb=step.peak_mb)
 
 
 class _Clock(Callback):
@@ -81,26 +105,29 @@ class _Clock(Callback):
             self.busy = _device_s(self._profile) / whole_s
 
 
-def _training(folder: Path, *overrides: str) -> tuple[Classifier, Resident, dict[str, Any]]:
-    """A member, windows at real size on the device, and the settings of both."""
+def _member(*overrides: str) -> tuple[Classifier, dict[str, Any]]:
     settings = config(*overrides)
-    module = classifier(settings, settings, build(settings["model"]))
+    return classifier(settings, settings, build(settings["model"])), settings
+
+
+def _resident(folder: Path, module: Classifier) -> Resident:
+    """Windows at real size on the device."""
     rows = store(folder).rows
     many = pl.concat([rows] * (-(-LEARNED // len(rows)))).head(LEARNED)
-    return module, Resident(Windows(store(folder), many, module.model.reads_spectrogram), DEVICE), settings
+    return Resident(Windows(store(folder), many, module.model.reads_spectrogram), DEVICE)
 
 
-def _steps(
-    module: Classifier, windows: Resident, settings: dict[str, Any], folder: Path, steps: int
-) -> tuple[float, float]:
-    """Seconds of a training step, and the share of them in which the device computes."""
+def _measured(module: Classifier, windows: Resident, settings: dict[str, Any], folder: Path, steps: int) -> _Step:
     first = max(1, steps // 5)
     clock = _Clock(first, steps)
     node = settings["trainer"] | {"max_epochs": 1, "limit_train_batches": first + 2 * steps + 1}
     loop = trainer.make(node, callbacks=[clock, LossGuard(folder / "not_finite.json")])
+    if DEVICE == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     loop.fit(module, windows.loader(BATCH, RandomSampler(windows)))
     module.to(DEVICE).train()
-    return clock.step_s, clock.busy
+    peak_mb = torch.cuda.max_memory_allocated() / 2**20 if DEVICE == "cuda" else None
+    return _Step(clock.step_s, clock.busy, peak_mb)
 
 
 def _data(module: Classifier, windows: Resident) -> None:

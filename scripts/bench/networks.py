@@ -1,6 +1,7 @@
 """(c) What an extractor adds to its backbone. (d) What a whole step adds to its networks. (e) The WaveNet."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet
 
 ROWS = 2  # windows of a step
+DTYPE = torch.float32 if DEVICE == "cpu" else torch.float16
 INPUTS = "wavenet,stft_cosine,spectrogram"
 
 
@@ -57,12 +59,15 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
 
 
 def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """Forward and backward against the plain form, and against the floor of its operations and bytes."""
+    """Forward and backward against the plain form, and against the floor of its operations and bytes.
+
+    On a GPU in half precision and of a whole batch, as it is trained there.
+    """
     keep_freed()
-    model, signals = _model(folder, "extractor=wavenet", *overrides)
+    model, signals = _model(folder, "extractor=wavenet", *overrides, rows=ROWS if DEVICE == "cpu" else 16)
     ((network, group),) = _networks(model.extractors["wavenet"], signals)
     plain = PlainWavenet(network).to(DEVICE)
-    ours, theirs = _step(lambda: network(group)), _step(lambda: plain(group))
+    ours, theirs = (_step(partial(_mixed, one, group)) for one in (network, plain))
     ours_mb, theirs_mb = peak_mb(ours), peak_mb(theirs)
     wanted = ">= 1.5" if DEVICE == "cpu" else ">= 4"
     yield Figure(
@@ -87,10 +92,15 @@ def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
         yield Figure(f"e_wavenet_over_{key}", taken / floor_s, f"WaveNet / {what}")
 
 
-def _model(folder: Path, *overrides: str) -> tuple[Model, Signals]:
+def _model(folder: Path, *overrides: str, rows: int = ROWS) -> tuple[Model, Signals]:
     model: Model = build(config(*FULL, *overrides)["model"]).to(DEVICE).train()
     with torch.no_grad():
-        return model, model.preprocess(batch(folder, ROWS, model.reads_spectrogram))
+        return model, model.preprocess(batch(folder, rows, model.reads_spectrogram))
+
+
+def _mixed(network: nn.Module, group: Tensor) -> Tensor:
+    with torch.autocast(DEVICE, DTYPE, enabled=DEVICE == "cuda"):
+        return network(group)
 
 
 def _step(call: Callable[[], Tensor]) -> Callable[[], None]:
@@ -118,9 +128,9 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
     """Seconds for the multiply-adds of a step, at the rate of a large matrix product."""
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
-        plain(group).sum().backward()
+        _mixed(plain, group).float().sum().backward()
     side = 2048
-    one, other = (torch.randn(side, side, device=DEVICE) for _ in range(2))
+    one, other = (torch.randn(side, side, device=DEVICE, dtype=DTYPE) for _ in range(2))
     one @ other
     rate = 2 * side**3 / min(seconds(lambda: one @ other) for _ in range(3))
     return counted.get_total_flops() / rate
@@ -141,10 +151,10 @@ def _bytes_s(network: nn.Module, group: Tensor) -> float:
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, GatedLayer)]
     with torch.no_grad():
-        network(group)
+        _mixed(network, group)
     for hook in hooks:
         hook.remove()
-    long = torch.randn(2**26, device=DEVICE)
+    long = torch.randn(2**26, device=DEVICE, dtype=DTYPE)
     other = torch.empty_like(long)
     other.copy_(long)
     rate = 2 * len(long) / min(seconds(lambda: other.copy_(long)) for _ in range(3))
