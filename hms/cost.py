@@ -18,6 +18,9 @@ SHORT_OF_PRODUCT = 1.2
 SHORT_OF_COPY = 1.5
 """How many times as long multiply-adds, and numbers made, take within a network."""
 
+HALF = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+"""What `trainer.precision` computes in where it is half."""
+
 _STEP = 3  # times forward: a backward pass makes a gradient of what goes in, and one of the weights
 
 
@@ -26,7 +29,7 @@ class Rates(NamedTuple):
 
     multiply_adds: float
     numbers: float
-    """Copied, of 4 bytes."""
+    """Copied."""
 
 
 class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -43,10 +46,13 @@ class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
 
-def measured_rates(device: str) -> Rates:
-    """Of this machine, now, with as many threads as torch has here."""
-    side, length = 512, 2**22
-    one, long = torch.randn(side, side, device=device), torch.randn(length, device=device)
+def measured_rates(device: str, precision: str) -> Rates:
+    """Of this machine, now, with as many threads as torch has here; on a GPU, by works that fill it, in the
+    trainer's `precision`."""
+    side, length, dtype = 512, 2**22, torch.float32
+    if device == "cuda":
+        side, length, dtype = 8192, 2**27, HALF.get(precision, torch.float32)
+    one, long = (torch.randn(size, device=device, dtype=dtype) for size in ((side, side), (length,)))
     other = torch.empty_like(long)
     product_s = _best_s(lambda: one @ one, device)
     copy_s = _best_s(lambda: other.copy_(long), device)

@@ -17,7 +17,7 @@ from hms.build import build
 from hms.checkpoint import without_pretrained
 from hms.console import print_table
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
-from hms.cost import NumbersMade, measured_rates, step_s
+from hms.cost import HALF, NumbersMade, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.inference import best_device
 from hms.labels import CLASSES
@@ -35,11 +35,11 @@ class _Seen(NamedTuple):
     """Bytes for the backward pass."""
 
 
-def show(node: dict[str, Any], batch_size: int, accelerator: str) -> None:
+def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
     """Build the model that a config describes, send shapes without values through it, and print its stages.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
-    pass, in float32, to which weights, gradients and the optimizer's state are added.
+    pass, in float32. In half precision a step keeps half of it; weights, gradients and the optimizer's state are added.
     """
     model, meter = metered(node)
     stages = {**dict(_stages(model)), "all": model}
@@ -54,14 +54,17 @@ def show(node: dict[str, Any], batch_size: int, accelerator: str) -> None:
         numbers = (f"{parameters:,}", _magnitude(seen.multiply_adds), f"{_magnitude(seen.kept)}B" if seen.kept else "")
         table.add_row(label, seen.takes, seen.gives, *numbers)
     print_table(table, width=120)
+    precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
-    total = batch_size * meter.seen["all"].kept + state
+    total = batch_size * meter.seen["all"].kept / (2 if precision in HALF else 1) + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
     print(f"A training step of {batch_size} windows keeps about {_magnitude(total)}B, {whatever}.")
     print("At its peak a process may hold twice that: what libraries work in is not counted.")
-    window_s = step_s(*meter.computed, measured_rates(best_device(accelerator)))
+    device = best_device(accelerator)
+    window_s = step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
-    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, each to a factor of 1.5.")
+    factor = 1.5 if device == "cpu" else 2
+    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, each to a factor of {factor}.")
 
 
 def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:

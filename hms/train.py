@@ -78,7 +78,7 @@ def main(config: dict[str, Any]) -> float | None:
     if config["show"]:
         from hms.stages import show  # torch is slow to import; a mistake in the config should not wait for it
 
-        show(config["model"], config["batch_size"], config["trainer"]["accelerator"])
+        show(config["model"], config["batch_size"], config["trainer"])
         return None
     from hms.fit import fit
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, real
+from material import config
 from scipy.special import softmax
 
 from hms.augmentation.brain_flip import flip
@@ -23,6 +24,7 @@ from hms.ensemble.calibration import Calibration
 from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.stages import show
 from hms.store import Store
 from hms.subset import Subset
 from hms.tables import read_labels
@@ -340,6 +342,16 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, 
     assert rows["all"][3].strip().endswith(" G")  # multiply-adds
     assert re.search(r"It takes about \S+ s on this machine, 1,000 windows about \S+ min", out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_show_counts_half_of_the_memory_in_half_precision(capsys):
+    model, kept = config("extractor=stft")["model"], []
+    for precision in ("32-true", "bf16-mixed"):
+        show(model, 16, {"accelerator": "cpu", "precision": precision})
+        said = capsys.readouterr().out
+        total, state = re.search(r"keeps about (\S+) MB, (\S+) MB of it whatever the batch", said).groups()
+        kept.append(float(total) - float(state))
+    assert kept[0] / kept[1] == pytest.approx(2, rel=0.02)
 
 
 def here(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

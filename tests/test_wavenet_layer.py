@@ -24,6 +24,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 LAYERS = [  # channels, samples, reach, gates, whether something is added
+    (1, 40, 2, 3, True),
     (4, 50, 1, 3, True),  # the first block's
     (8, 70, 3, 3, True),
     (12, 70, 5, 2, False),
@@ -35,14 +36,14 @@ LAYERS = [  # channels, samples, reach, gates, whether something is added
 
 
 def given_to(layer: tuple[int, int, int, int, bool]) -> tuple[list[Tensor | None], Tensor]:
-    """Arguments of a layer that want gradients, and the gradient of what it makes; three sequences."""
+    """Arguments of a layer that want gradients, and the gradient of what it makes; five sequences."""
     channels, samples, reach, gates, adds = layer
     draw = torch.Generator().manual_seed(0)
     taps = 3 if reach else 1
-    shapes = [(3, channels, samples)] * 2 + [(gates * channels, channels, taps), (gates * channels,)]
-    shapes += [(channels, channels), (channels,), (3, channels, samples)]
+    shapes = [(5, channels, samples)] * 2 + [(gates * channels, channels, taps), (gates * channels,)]
+    shapes += [(channels, channels), (channels,), (5, channels, samples)]
     *given, above = (
-        torch.randn(shape, generator=draw) / (1 if shape[0] == 3 else prod(shape[1:]) ** 0.5) for shape in shapes
+        torch.randn(shape, generator=draw) / (1 if shape[0] == 5 else prod(shape[1:]) ** 0.5) for shape in shapes
     )
     given = [given[0], given[1] if adds else None, *given[2:]]
     return [None if one is None else one.requires_grad_() for one in given], above
@@ -68,11 +69,13 @@ def test_in_cache(layer: tuple[int, int, int, int, bool]):
 @pytest.mark.gpu
 @pytest.mark.skipif(DEVICE == "cpu" and not INTERPRETED, reason="wants a GPU")
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-4), (torch.float16, 3e-3), (torch.bfloat16, 3e-2)])
-def test_on_chip(dtype: torch.dtype, close: float):
+def test_on_chip(dtype: torch.dtype, close: float, monkeypatch: pytest.MonkeyPatch):
     if INTERPRETED and dtype == torch.bfloat16:
         pytest.skip("Triton's interpreter multiplies the bits of bfloat16")
+    from hms.wavenet_layer import on_chip
     from hms.wavenet_layer.on_chip import OnChip
 
+    monkeypatch.setattr(on_chip, "_SUMS", 2)  # each of them sums several tiles
     for layer in LAYERS:
         plain = made_by(anywhere.layer, layer, torch.float32, "cpu")
         for ours, wanted in zip(made_by(OnChip.apply, layer, dtype, DEVICE), plain, strict=True):
@@ -103,12 +106,12 @@ def test_on_chip_is_tried_once_also_where_nothing_is_learned(monkeypatch, capsys
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
     tried = wavenet_layer._on_chip.__wrapped__
     with torch.inference_mode():
-        assert tried(torch.device(DEVICE)) is OnChip
+        assert tried(torch.device(DEVICE), torch.float32) is OnChip
     monkeypatch.setattr(kernels, "of_x", None)
-    assert tried(torch.device(DEVICE)) is None
+    assert tried(torch.device(DEVICE), torch.float32) is None
     assert "WaveNets are slower: Triton, which wants a C compiler" in capsys.readouterr().err
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert tried(torch.device(DEVICE)) is None
+    assert tried(torch.device(DEVICE), torch.float32) is None
     assert not capsys.readouterr().err
 
 
@@ -125,7 +128,7 @@ def test_on_chip_by_the_interpreter():
 
 @pytest.mark.parametrize(("capability", "dtype"), [(80, "fp16"), (90, "fp32"), (90, "bf16")])
 @pytest.mark.skipif(INTERPRETED, reason="wants Triton's compiler")
-def test_kernels_compile_for_a_gpu_and_keep_to_their_registers(
+def test_kernels_compile_for_a_gpu_and_little_is_spilled(
     capability: int, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     pytest.importorskip("triton")
@@ -133,11 +136,13 @@ def test_kernels_compile_for_a_gpu_and_keep_to_their_registers(
     from hms.wavenet_layer.on_chip import TILES, compiled_for
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    bytes_each = 4 if dtype == "fp32" else 2
     for channels, taps in ((8, 3), (24, 3), (32, 1)):
         for name in TILES:
-            options = compiled_for(name, channels, taps, 3, True, 4 if dtype == "fp32" else 2, "ieee")
+            options = compiled_for(name, channels, taps, 3, True, bytes_each, "ieee")
             spilled, shared, code = compiled(getattr(kernels, name), options, dtype, capability)
-            assert spilled <= (400 if name == "of_weights" else 0), (name, channels)
+            most = 60 if name != "of_weights" else 130 if bytes_each == 2 else 700
+            assert spilled <= most, (name, channels)
             assert shared < 99 * 1024  # what RTX cards give a program
             assert "wgmma" not in code  # which are wrong by some versions of Triton
 

@@ -52,22 +52,22 @@ def faster_form(x: Float[Tensor, "sequence channel time"]) -> type[torch.autogra
     if x.device.type == "cpu":
         return InCache
     if x.device.type == "cuda" and x.dtype in _TYPES_ON_CHIP and x.shape[1] <= _MOST_ON_CHIP:
-        return _on_chip(x.device)
+        return _on_chip(x.device, x.dtype)
     return None
 
 
 @cache
-def _on_chip(device: torch.device) -> type[torch.autograd.Function] | None:
-    """The form by Triton, if its kernels can be compiled and run: they are tried once."""
+def _on_chip(device: torch.device, dtype: torch.dtype) -> type[torch.autograd.Function] | None:
+    """The form by Triton, if its kernels can be compiled and run: they are tried once, on a default's widest layer."""
     if torch.version.hip or not find_spec("triton") or torch.cuda.get_device_capability(device) < (8, 0):
         return None
     from hms.wavenet_layer.on_chip import OnChip
 
-    shapes = [(1, 4, 64), (12, 4, 3), (12,), (4, 4), (4,)]
+    shapes = [(1, 24, 64), (72, 24, 3), (72,), (24, 24), (24,)]
     try:
         with torch.inference_mode(False), torch.enable_grad():
             x, *weights = (torch.zeros(one, device=device, requires_grad=True) for one in shapes)
-            OnChip.apply(x.half(), x.half(), *weights, 1, 3).sum().backward()
+            OnChip.apply(x.to(dtype), x.to(dtype), *weights, 1, 3).sum().backward()
     except Exception as error:
         say(f"WaveNets are slower: Triton, which wants a C compiler and Python's headers, runs no kernel here\n{error}")
         return None

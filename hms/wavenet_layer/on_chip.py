@@ -23,8 +23,8 @@ TILES = {
 }
 """Samples that a program of a kernel makes of tiles so wide, half of them in float32, and its threads by the 32.
 
-All were the fastest, or near it, of those tried with fewer than 4 x 32 threads (EXPERIMENTS.md, "On a GPU"):
-with so many Triton 3.6 takes a Hopper's own products, whose results here were wrong (triton#11366).
+Of 16 rows the fastest of those tried, or near it, with fewer than 4 x 32 threads; of 32 rows by a count of what is
+issued (EXPERIMENTS.md, "On a GPU"). With more threads Triton takes a Hopper's own products, which were wrong there.
 """
 
 _SUMS = 1024  # programs that share out the samples which weights are summed over: some for each multiprocessor

@@ -42,6 +42,6 @@ def estimates(folder: Path, times: int, settings: dict[str, tuple[str, ...]] = S
 
         step()
         taken = min(seconds(step) for _ in range(times)) / ROWS
-        estimate = step_s(*meter.computed, measured_rates(DEVICE))
+        estimate = step_s(*meter.computed, measured_rates(DEVICE, "32-true"))
 
         yield Figure(f"m_{name}", taken / estimate, f"{name}: a step / its estimate", "0.67-1.5")

@@ -129,7 +129,7 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
         _mixed(plain, group).float().sum().backward()
-    side = 2048
+    side = 2048 if DEVICE == "cpu" else 8192
     one, other = (torch.randn(side, side, device=DEVICE, dtype=DTYPE) for _ in range(2))
     one @ other
     rate = 2 * side**3 / min(seconds(lambda: one @ other) for _ in range(3))
@@ -139,15 +139,16 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
 def _bytes_s(network: nn.Module, group: Tensor) -> float:
     """Seconds to move what no layer can do without, at the rate of a copy far larger than a cache.
 
-    Forward a layer reads its input and weights and writes its output; backward it reads the output's gradient, input
-    and weights, and writes the gradients of both.
+    Forward a layer reads its input, what is added and weights, and writes its output; backward it reads the output's
+    gradient, which is that of what was added, input and weights, and writes the gradients of both.
     """
     moved = 0
 
-    def count(layer: nn.Module, given: tuple[Tensor | None, ...], made: Tensor) -> None:
+    def count(layer: nn.Module, given: tuple[Tensor, Tensor | None], made: Tensor) -> None:
         nonlocal moved
+        x, plus = given
         weights = sum(one.numel() for one in layer.parameters())
-        moved += 2 * made.numel() + 3 * (weights + sum(one.numel() for one in given if one is not None))
+        moved += 2 * made.numel() + 3 * (weights + x.numel()) + (0 if plus is None else plus.numel())
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, GatedLayer)]
     with torch.no_grad():
