@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from lightning import LightningModule
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -100,6 +102,23 @@ class Classifier(LightningModule):
     def _rows(self, loader: Any, batch: Batch, index: int) -> int:
         """How many rows the batch has for all processes together."""
         return len(batch.label_id) if self.place == ALONE else loader.batch_sampler.rows(index)
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip as Lightning does, in mixed precision also for `optimizer.fused=true`.
+
+        Lightning refuses that, for a fused optimizer takes the loss's scale out of gradients by itself, after they are
+        clipped; but not where it is out already. A step from gradients that are no numbers, others wait for the device
+        to skip.
+        """
+        if not gradient_clip_val or not getattr(optimizer, "_step_supports_amp_scaling", False):
+            return super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        plugin: Any = self.trainer.precision_plugin
+        if (scaler := getattr(plugin, "scaler", None)) is not None:
+            scaler.unscale_(optimizer)
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
+        return Precision.clip_gradients(plugin, optimizer, gradient_clip_val, algorithm)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())

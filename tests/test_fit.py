@@ -11,16 +11,18 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from lightning import LightningModule, Trainer
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from omegaconf import OmegaConf
 
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.averaging import Swa, moving_average
+from hms.build import build
 from hms.checkpoint import load_model
 from hms.config import CONF
 from hms.errors import ConfigError, DataError, UserError
 from hms.fit import fit
-from hms.fold import Fold
+from hms.fold import Fold, classifier
 from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES
@@ -28,6 +30,7 @@ from hms.model import Model
 from hms.runs import open_run, run_folder, say_what_changed
 from hms.store import Store
 from hms.subset import Subset
+from hms.trainer import make
 from hms.windows import OneRowPerEeg, Windows
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -350,6 +353,28 @@ def test_until_there_is_an_average_the_present_weights_are_validated_and_kept():
     assert seen == [1, 2, 3, 4, 5, 6, 7, 7]  # an epoch is taken in after its validation
     swa.on_train_end(trainer, module)
     assert module.weight.item() == 7.5
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # where all steps are skipped
+@pytest.mark.parametrize(("scale", "skipped"), [(2.0**8, False), (2.0**120, True)])
+def test_a_fused_optimizer_learns_what_another_does_also_beside_a_scale_and_clipping(
+    config: dict, store: Store, scale: float, skipped: bool
+):
+    ends = []
+    for fused in (False, True):
+        torch.manual_seed(0)
+        optimizer = {"optimizer": config["optimizer"] | {"fused": fused}}
+        module = classifier(config, config | optimizer, build(config["model"]))
+        first = [weight.detach().clone() for weight in module.parameters()]
+        plugin = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale))
+        node = config["trainer"] | {"precision": None, "plugins": [plugin], "max_epochs": 1, "gradient_clip_val": 0.01}
+        windows = Windows(store, store.rows.head(12))
+        make(node).fit(module, windows.loader(4))
+        assert module.optimizers().optimizer.defaults["fused"] is fused
+        assert skipped == all(map(torch.equal, first, module.parameters()))
+        ends.append([*module.parameters()])
+    for one, other in zip(*ends, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
 def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():

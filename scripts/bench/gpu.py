@@ -41,6 +41,7 @@ STFT = ("experiment=original", "backbone=hgnetv2", "extractor=stft", *MEMBER[1:]
 
 OTHERS = {
     "bfloat16": "trainer.precision=bf16-mixed",
+    "fused": "+optimizer.fused=true",
     "compiled": "compile=true",
     "checkpointed": "backbone.grad_checkpointing=true",
     "float32": "trainer.precision=32-true",
