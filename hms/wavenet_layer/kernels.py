@@ -58,13 +58,12 @@ def inside(
     above = tl.load(above_ptr + offsets, mask=there, other=0.0)
     mix = tiles.weights(mix_ptr, x, CHANNELS, 1, PACK, WIDE)
     of_product = tl.dot(above, mix, input_precision=PRECISION)
-    w = u * (u + 2)
-    both = (1 + a) * (1 + d)
     if GATES == 3:
+        w, both = u * (u + 2), (1 + a) * (1 + d)
         under = tiles.inverse(both * (w + 2))
         of_mish, of_both = both * under, (w + 2) * under
     else:
-        of_both = tiles.inverse(both)
+        of_both = tiles.inverse((1 + a) * (1 + d))
     opened, tanh = of_both * (1 + d), 2 * of_both * (1 + a) - 1
     product = opened * tanh
     if GATES == 3:
@@ -99,28 +98,27 @@ def of_weights(
         before, x, after = tiles.all_met(x_ptr, pack, time, rows, samples, reach, ALIGNED, TAPS, PACKED, WIDE)
         offsets, there = tiles.tile(pack, time, rows, samples, PACKED, WIDE)
         of_gate = of_convolved_ptr + tiles.of_gate(pack, time, samples, GATES, CHANNELS, PACK, WIDE)
-        above = tl.load(of_gate, mask=there, other=0.0)
-        open_bias += tl.sum(above.to(tl.float32), axis=0)
-        above = tl.trans(above)
-        if TAPS == 3:
-            open_0 = tl.dot(above, before, open_0, input_precision=PRECISION)
-            open_2 = tl.dot(above, after, open_2, input_precision=PRECISION)
-        open_1 = tl.dot(above, x, open_1, input_precision=PRECISION)
-        above = tl.load(of_gate + CHANNELS * samples, mask=there, other=0.0)
-        value_bias += tl.sum(above.to(tl.float32), axis=0)
-        above = tl.trans(above)
-        if TAPS == 3:
-            value_0 = tl.dot(above, before, value_0, input_precision=PRECISION)
-            value_2 = tl.dot(above, after, value_2, input_precision=PRECISION)
-        value_1 = tl.dot(above, x, value_1, input_precision=PRECISION)
+        open_0, open_1, open_2, open_bias = tiles.summed(
+            of_gate, there, before, x, after, open_0, open_1, open_2, open_bias, TAPS, PRECISION
+        )
+        value_0, value_1, value_2, value_bias = tiles.summed(
+            of_gate + CHANNELS * samples,
+            there,
+            before,
+            x,
+            after,
+            value_0,
+            value_1,
+            value_2,
+            value_bias,
+            TAPS,
+            PRECISION,
+        )
         if GATES == 3:
-            above = tl.load(of_gate + 2 * CHANNELS * samples, mask=there, other=0.0)
-            given_bias += tl.sum(above.to(tl.float32), axis=0)
-            above = tl.trans(above)
-            if TAPS == 3:
-                given_0 = tl.dot(above, before, given_0, input_precision=PRECISION)
-                given_2 = tl.dot(above, after, given_2, input_precision=PRECISION)
-            given_1 = tl.dot(above, x, given_1, input_precision=PRECISION)
+            of_gate += 2 * CHANNELS * samples
+            given_0, given_1, given_2, given_bias = tiles.summed(
+                of_gate, there, before, x, after, given_0, given_1, given_2, given_bias, TAPS, PRECISION
+            )
         above = tl.load(above_ptr + offsets, mask=there, other=0.0)
         of_mix_bias += tl.sum(above.to(tl.float32), axis=0)
         product = tl.load(product_ptr + offsets, mask=there, other=0.0)

@@ -142,6 +142,22 @@ def inverse(positive):
 
 @triton.jit
 @no_type_check
+def summed(
+    above_ptr, there, before, x, after, first, second, third, of_bias, TAPS: tl.constexpr, PRECISION: tl.constexpr
+):
+    """The gradients of one gate's weights, tap by tap, and bias, with what a tile adds to them."""
+    above = tl.load(above_ptr, mask=there, other=0.0)
+    of_bias += tl.sum(above.to(tl.float32), axis=0)
+    above = tl.trans(above)
+    if TAPS == 3:
+        first = tl.dot(above, before, first, input_precision=PRECISION)
+        third = tl.dot(above, after, third, input_precision=PRECISION)
+    second = tl.dot(above, x, second, input_precision=PRECISION)
+    return first, second, third, of_bias
+
+
+@triton.jit
+@no_type_check
 def put(
     to, bias_to, first, second, third, of_bias, GATES: tl.constexpr, CHANNELS: tl.constexpr, TAPS: tl.constexpr,
     PACK: tl.constexpr, WIDE: tl.constexpr,
