@@ -141,7 +141,7 @@ def test_kernels_compile_for_a_gpu_and_little_is_spilled(
         for name in TILES:
             options = compiled_for(name, channels, taps, 3, True, bytes_each, "ieee")
             spilled, shared, code = compiled(getattr(kernels, name), options, dtype, capability)
-            most = 60 if name != "of_weights" else 130 if bytes_each == 2 else 700
+            most = 60 if name != "of_weights" else 200 if bytes_each == 2 else 800
             assert spilled <= most, (name, channels)
             assert shared < 99 * 1024  # what RTX cards give a program
             assert "wgmma" not in code  # which are wrong by some versions of Triton
