@@ -109,8 +109,8 @@ class Classifier(LightningModule):
         """Clip as Lightning does, in mixed precision also for `optimizer.fused=true`.
 
         Lightning refuses that, for a fused optimizer takes the loss's scale out of gradients by itself, after they are
-        clipped; but not where it is out already. A step from gradients that are no numbers, others wait for the device
-        to skip.
+        clipped, unless it was taken out before. Steps from gradients that are no numbers it skips on the device; others
+        wait for the device to learn of them.
         """
         if not gradient_clip_val or not getattr(optimizer, "_step_supports_amp_scaling", False):
             return super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)

@@ -58,13 +58,13 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
     total = batch_size * meter.seen["all"].kept / (2 if precision in HALF else 1) + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
-    print(f"A training step of {batch_size} windows keeps about {_magnitude(total)}B, {whatever}.")
+    print(f"A training step of {batch_size} windows in {precision} keeps about {_magnitude(total)}B, {whatever}.")
     print("At its peak a process may hold twice that: what libraries work in is not counted.")
     device = best_device(accelerator)
     window_s = step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
-    factor = 1.5 if device == "cpu" else 2
-    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, each to a factor of {factor}.")
+    how = "each to a factor of 1.5" if device == "cpu" and precision not in HALF else "roughly"
+    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, {how}.")
 
 
 def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
