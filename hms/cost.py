@@ -29,7 +29,7 @@ class Rates(NamedTuple):
 
     multiply_adds: float
     numbers: float
-    """Copied."""
+    """Copied, of 4 bytes each, or 2 in half precision."""
 
 
 class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -60,7 +60,7 @@ class OnChip(torch.autograd.Function):
         above, product, of_x = gradient.contiguous(), torch.empty_like(x), torch.empty_like(x)
         of_convolved = x.new_empty(len(x), len(weight), x.shape[2])
         sizes = [weight.numel(), bias.numel(), mix.numel(), x.shape[1]]
-        options, programs = _compiled_for("of_weights", x, weight, ctx.reach, ctx.gates)
+        options, programs = _plan("of_weights", x, weight, ctx.reach, ctx.gates)
         parts = x.new_empty(programs * options["PACK"], sum(sizes), dtype=torch.float32)
         with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
             _run("inside", x, weight, ctx, (x, above, weight, bias, mix, product, of_convolved))
@@ -74,11 +74,11 @@ class OnChip(torch.autograd.Function):
 def _run(name: str, x: Tensor, weight: Tensor, ctx: Any, tensors: tuple[Tensor | None, ...]) -> None:
     """Start a kernel for a layer with such an input: a program for each tile, unless tiles are summed."""
     sequences, channels, samples = x.shape
-    options, programs = _compiled_for(name, x, weight, ctx.reach, ctx.gates)
+    options, programs = _plan(name, x, weight, ctx.reach, ctx.gates)
     getattr(kernels, name)[(programs,)](*tensors, sequences * channels, samples, ctx.reach, **options)
 
 
-def _compiled_for(name: str, x: Tensor, weight: Tensor, reach: int, gates: int) -> tuple[dict[str, Any], int]:
+def _plan(name: str, x: Tensor, weight: Tensor, reach: int, gates: int) -> tuple[dict[str, Any], int]:
     """What a kernel is compiled for, and how many programs it has."""
     precision = getattr(torch.backends.cuda.matmul, "fp32_precision", "ieee")  # torch 2.9
     options = compiled_for(name, x.shape[1], weight.shape[2], gates, reach % 16 == 0, x.element_size(), precision)

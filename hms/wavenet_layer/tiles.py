@@ -119,8 +119,9 @@ def powers(
 ):  # fmt: skip
     """What gates are made of, (time, row) each: a = exp(-open), d = exp(-2 value), u = exp(given); and given.
 
-    The sigmoid is 1 / (1 + a), tanh (1 - d) / (1 + d), mish given w / (w + 2) for w = u (u + 2). All are bounded where
-    this changes the gate by less than 1e-8, so that no product of them is infinite; NaN stays.
+    The sigmoid is 1 / (1 + a), tanh (1 - d) / (1 + d), mish given w / (w + 2) for w = u (u + 2). All are bounded so
+    that no product of them is infinite, which changes sigmoid and tanh by less than 1e-8, mish by as little of itself;
+    NaN stays.
     """
     open_by = convolved(before, x, after, weight_ptr, bias_ptr, 0, CHANNELS, TAPS, PACK, WIDE, BLOCK, PRECISION)
     a = tl.exp2(tl.maximum(open_by, -25.0, propagate_nan=tl.PropagateNan.ALL) * -LOG2_E)
