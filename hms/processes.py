@@ -6,11 +6,12 @@ waits for another; `own` says how many count.
 """
 
 import logging
+import os
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import cycle, islice
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 
 from hms.errors import UserError
+from hms.interrupt import interruptible
 
 T = TypeVar("T")
 
@@ -107,15 +109,16 @@ def in_all(job: Callable[[T], float], given: T, count: int) -> float:
 
 
 def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, partial(_end_if_left, os.getppid()))
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    return job(given)
+    with interruptible([signal.SIGTERM], tell=False):
+        return job(given)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """Leave nothing half-written, and say nothing: who started this process does."""
-    sys.exit(128 + number)
+def _end_if_left(starter: int, number: int, frame: FrameType | None) -> None:
+    """A terminal sends SIGINT to all, and who started them ends them; where that one is gone, Linux sends it to us."""
+    if os.getppid() != starter:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def first_decides(decide: Callable[[], bool], place: Place) -> bool:

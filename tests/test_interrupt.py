@@ -10,7 +10,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +50,7 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
+def went_straight(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
     base = tmp_path_factory.mktemp("interrupted")
     here, made = base / "here", base / "made"
     data = [f"data.root={corpus}", "data.size=tiny"]
@@ -80,14 +82,26 @@ def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
     return place
 
 
+@pytest.fixture
+def place(went_straight: Place) -> Iterator[Place]:
+    """Where commands work, empty, and swept whatever becomes of the test."""
+    went_straight.here.mkdir()
+    yield went_straight
+    shutil.rmtree(went_straight.here)
+
+
 def go_straight(place: Place, command: str, log: Path) -> None:
     """Run a command that nobody kills, and note what it leaves."""
-    shutil.rmtree(place.here, ignore_errors=True)  # of a test that failed
-    place.here.mkdir()
+    emptied(place.here)
     assert run(place.words[command], log) == 0, log.read_text()
     changes, seconds = re.findall(r"(\d+) changes in (\S+) s", log.read_text())[-1]
     place.changes[command], place.seconds[command] = int(changes), float(seconds)
     place.straight[command] = contents(place.here)
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -113,7 +127,6 @@ def test_a_killed_training_of_any_kind_and_a_killed_timeline_go_on_to_the_same_b
     command: str, place: Place, tmp_path: Path
 ):
     go_straight(place, command, tmp_path / "log")
-    shutil.rmtree(place.here)
     want_same(command, KILLS, place, tmp_path)
 
 
@@ -127,14 +140,13 @@ def want_same(command: str, times: int, place: Place, tmp_path: Path) -> None:
     rng = random.Random(f"{command}{KILLS}")
     for number in range(times):
         log = tmp_path / f"log{number}"
-        place.here.mkdir()
+        emptied(place.here)
         ends = [drawn(rng, place.changes[command], place.seconds[command]) for _ in range(rng.choice([1, 1, 2]))]
         for end in ends:
             run(place.words[command], log, end)
         assert run(place.words[command], log) == 0, log.read_text()
         assert differing(contents(place.here), place.straight[command]) == [], f"killed {ends}"
         assert "Traceback" not in log.read_text()
-        shutil.rmtree(place.here)
 
 
 @pytest.mark.parametrize(("command", "number"), [("train", signal.SIGTERM), ("multirun", signal.SIGINT)])
@@ -142,7 +154,6 @@ def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
     command: str, number: int, place: Place, tmp_path: Path
 ):
     log = tmp_path / "log"
-    place.here.mkdir()
     assert run(place.words[command], log, Moment(place.changes["train"] // 2), by=number) == 128 + number
     said = log.read_text()
     assert said.splitlines()[-1] == (
@@ -153,7 +164,6 @@ def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
     assert not list(place.here.glob("runs/*/*/scores.json"))
     assert run(place.words[command], log) == 0, log.read_text()
     assert differing(contents(place.here), place.straight[command]) == []
-    shutil.rmtree(place.here)
 
 
 def test_a_signal_becomes_an_exception_that_no_job_survives():
@@ -186,6 +196,25 @@ with interruptible():
     assert subprocess.run(python("-c", stubborn), timeout=50).returncode == 128 + signal.SIGTERM
 
 
+def test_a_signal_that_comes_where_python_drops_exceptions_is_not_lost():
+    dropped = sys.unraisablehook
+    with pytest.raises(SystemExit) as ended:
+        _terminated_by_the_end_of_what_nobody_holds()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert sys.unraisablehook is dropped
+
+
+@interruptible()
+def _terminated_by_the_end_of_what_nobody_holds() -> None:
+    class Last:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    Last()
+    time.sleep(20)
+    pytest.fail("the signal was lost")
+
+
 def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
@@ -196,7 +225,6 @@ def test_an_ignored_signal_stays_ignored():
 
 
 def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path: Path):
-    place.here.mkdir()
     logs = [tmp_path / "one", tmp_path / "other"]
     both = [begun(place.words["train"], log) for log in logs]
     assert [ended(process, log) for process, log in zip(both, logs, strict=True)] == [0, 0]
@@ -204,7 +232,6 @@ def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path:
     assert sum("epoch 1/2" in one for one in said) == 1
     assert any("another process trains" in one or "is trained already" in one for one in said)
     assert differing(contents(place.here), place.straight["train"]) == []
-    shutil.rmtree(place.here)
 
 
 def of_two(place: Place, *words: str) -> list[str]:
@@ -222,7 +249,6 @@ def wait_for(text: str, log: Path) -> None:
 
 def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
     log = tmp_path / "log"
-    place.here.mkdir()
     process = begun(of_two(place, "epochs=500"), log)
     wait_for("epoch 1/500", log)
     below = children(process.pid)
@@ -234,13 +260,25 @@ def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp
     assert len(below) >= 2
     assert not [one for one in below if Path(f"/proc/{one}").exists()]
     assert not [path for path in place.here.rglob(".*") if path.is_file()]
-    shutil.rmtree(place.here)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that the one that started it is gone")
+def test_no_process_of_a_training_goes_on_where_the_one_that_started_them_is_killed(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    process = begun(of_two(place, "epochs=500"), log)
+    wait_for("epoch 1/500", log)
+    below = children(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    ended(process, log)
+    until_s = time.monotonic() + 60
+    while [one for one in below if Path(f"/proc/{one}").exists()]:
+        assert time.monotonic() < until_s, "trains on"
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
     log = tmp_path / "log"
-    place.here.mkdir()
     assert run(of_two(place, "optimizer.lr=1e30"), log) == 1
     said = log.read_text()
     (line,) = [line for line in said.splitlines() if "training ends" in line]
@@ -249,7 +287,6 @@ def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(p
     assert str(path) in line
     assert json.loads(path.read_text())["label_ids"]
     assert "Traceback" not in said
-    shutil.rmtree(place.here)
 
 
 @pytest.mark.parametrize(
@@ -264,13 +301,11 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
     command: str, largest_file: int, lacking: str, place: Place, tmp_path: Path
 ):
     log = tmp_path / "log"
-    place.here.mkdir()
     assert ended(begun(place.words[command], log, largest_file=largest_file), log) == 1
     assert re.search(lacking, log.read_text().splitlines()[-1]), log.read_text()
     assert "Traceback" not in log.read_text()
     left = [path.name for path in place.here.rglob("*") if path.is_file()]
     assert {*left} <= {"config.yaml", "provenance.json", "metrics.csv"}
-    shutil.rmtree(place.here)
 
 
 @pytest.mark.parametrize("command", ["simulate", "prepare", "train"])
