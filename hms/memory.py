@@ -9,10 +9,11 @@ import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's <malloc.h>
 _NEVER = 2**31 - 1
+_SIZES = (2**30, 2**25)  # kept up to; glibc before 2.35 takes no more than the second
 
 
 def keep_freed() -> None:
     """Do so from now on in this process, where its C library is glibc."""
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        library.mallopt(_MMAP_THRESHOLD, 2**30)
+        any(library.mallopt(_MMAP_THRESHOLD, size) for size in _SIZES)
         library.mallopt(_TRIM_THRESHOLD, _NEVER)
