@@ -136,7 +136,7 @@ def browser(profile: Path) -> Iterator[Page]:
 def take_picture(report: Path, path: Path) -> None:
     """Save the headline and a window of a report, one below the other, as a small PNG."""
     hide = "nav, main > section:not(#windows), .how, .facts, .regions { display: none } section { padding-top: 12px }"
-    with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as tab:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, browser(Path(profile)) as tab:
         tab.open(report, width=1120)
         tab.value(f"document.head.append(Object.assign(document.createElement('style'), {{textContent: `{hide}`}}))")
         height = tab.value("document.querySelector('main').getBoundingClientRect().bottom")

@@ -107,6 +107,15 @@ def test_weights_are_those_that_can_be_worked_out_by_hand():
     np.testing.assert_allclose(fit_weights(sure, target, row_weight, "linear"), [0.75, 0.25], atol=1e-5)
 
 
+@pytest.mark.parametrize("mixing", ["linear", "geometric"])
+@few
+@seeds
+def test_a_weight_is_of_use_or_0(mixing: str, seed: int):
+    found, target, row_weight = made(seed, members=8)
+    weights = fit_weights(found, target, row_weight, mixing)
+    assert not ((weights > 0) & (weights < 1e-6)).any()
+
+
 def test_members_that_are_never_right_do_no_harm():
     found, target, row_weight = made(0)
     wrong = np.zeros_like(found[:1])
@@ -199,7 +208,8 @@ def test_classes_that_are_not_named_share_the_rest_as_before():
 def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):
     found, _, _ = made(5)
     calibration = Calibration(0.9, np.array([0.1, -0.1, 0, 0, 0.2, -0.2]))
-    for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7)):
+    unseen = PriorShift(np.array([0.5, 0.5, 0, 0, 0, 0]), np.array([0.1, 0.9, 0, 0, 0, 0]), 0.7)
+    for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7), unseen):
         mixture = Mixture("geometric", np.array([0.1, 0.2, 0.3, 0.4]), calibration, prior)
         (tmp_path / "ensemble.json").write_text(json.dumps({"members": ["a", "b", "c", "d"], **mixture.as_json()}))
         members, again = read_ensemble(tmp_path / "ensemble.json")

@@ -170,6 +170,20 @@ def test_a_tone_stays_what_it_is_and_what_is_too_fast_is_gone(sfreq_hz: float):
     assert np.abs(made[1, inner]).max() < 1e-3
 
 
+@pytest.mark.parametrize("sfreq_hz", [199.97, 499.907, 249.97, 16384 / 3, 173.61])
+def test_a_rate_near_a_simple_one_does_not_drift(sfreq_hz: float):
+    day = round(86_400 * sfreq_hz)
+    at = round(80_000 * sfreq_hz)  # of a pulse
+
+    def pulse(first: int, last: int) -> np.ndarray:
+        return np.exp(-(((np.arange(first, last) - at) / sfreq_hz / 0.02) ** 2))[None]
+
+    resample = Resampler(pulse, day, sfreq_hz)
+    begin = 79_990 * 200
+    assert begin + resample(begin, begin + 20 * 200)[0].argmax() == pytest.approx(80_000 * 200, abs=20)
+    assert resample.samples == pytest.approx(86_400 * 200, abs=20)
+
+
 @pytest.mark.parametrize("sfreq_hz", [128, 256, 500])
 def test_pieces_are_the_whole(sfreq_hz: float):
     values = noise(20, sfreq_hz, channels=2)
@@ -251,7 +265,7 @@ def test_electrodes_that_hold_nothing_are_interpolated_and_too_many_refused(valu
         mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / f"{count}_raw.fif", verbose="error")
     recording = recorded(tmp_path / "2_raw.fif")
     assert recording.interpolated == ("Fp1", "F3")
-    assert recording.notes[0] == "Flat or missing from beginning to end, so not read: Fp1, F3."
+    assert recording.notes[0] == "Flat or missing wherever looked at, so not read: Fp1, F3."
     assert np.isfinite(recording.eeg(0, 4000)[:19]).all()
     with pytest.raises(
         DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
@@ -381,7 +395,7 @@ def test_numbers_beyond_a_kilovolt_are_missing_ones(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:at] + b"-9e250  " + path.read_bytes()[at + 8 :])
     recording = recorded(path)
     assert recording.interpolated == ("Fp1",)
-    assert "Flat or missing from beginning to end, so not read: Fp1." in recording.notes
+    assert "Flat or missing wherever looked at, so not read: Fp1." in recording.notes
 
 
 def test_a_flat_line_is_no_eeg(tmp_path: Path):
@@ -389,12 +403,37 @@ def test_a_flat_line_is_no_eeg(tmp_path: Path):
         recorded(write_edf(tmp_path / "x.edf", 0 * noise(20), SCALP))
 
 
-def test_a_faster_channel_beside_the_electrodes_changes_nothing(tmp_path: Path):
+def test_an_eeg_that_is_unplugged_for_most_of_its_time_is_read(tmp_path: Path):
+    values = np.hstack([noise(100, 200), 0 * noise(300, 200)])
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    assert recording.notes == []
+    np.testing.assert_allclose(recording.eeg(0, 20_000)[:19], values[:, :20_000], atol=0.1)
+
+
+def test_an_electrode_that_holds_something_for_a_while_is_no_flat_one(tmp_path: Path):
+    values = noise(600, 200)
+    there = np.zeros(values.shape[1], bool)
+    there[20 * 200 : 75 * 200] = True
+    values[3, ~there] = 0
+    assert recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200)).interpolated == ()
+
+
+def test_a_discontinuous_eeg_is_judged_by_what_was_recorded(tmp_path: Path):
+    values, starts_s = noise(300, 200), [start + second for start in (0, 90_000, 180_000) for second in range(100)]
+    values[:, : 10 * 200] = values[:, -10 * 200 :] = 0  # before it was plugged in, and after
+    path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    recording = recorded(path)
+    assert recording.interpolated == ()
+    np.testing.assert_allclose(recording.eeg(90_000 * 200, 90_010 * 200)[:19], values[:, 20_000:22_000], atol=0.1)
+
+
+@pytest.mark.parametrize("label", ["MIC", "P1", "M1", "EKG"])
+def test_a_faster_channel_beside_the_electrodes_changes_nothing(label: str, tmp_path: Path):
     values = noise(20, 250)
     path = tmp_path / "x.edf"
     write_edf(path, values, SCALP, 250)
     alone = recorded(path).eeg(0, 4000)
-    path.write_bytes(with_a_faster_channel(path.read_bytes(), "MIC"))
+    path.write_bytes(with_a_faster_channel(path.read_bytes(), label))
     recording = recorded(path)
     assert recording.source.sfreq_hz == 250
     np.testing.assert_array_equal(recording.eeg(0, 4000), alone)
@@ -583,6 +622,20 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     assert [*recording_files([str(tmp_path / "notes.txt"), "gone.edf"])] == ["notes", "gone"]
 
 
+@pytest.mark.parametrize("naming", ["neuromag", "bids"])
+def test_a_recording_in_several_files_is_one(naming: str, tmp_path: Path):
+    raw = mne.io.RawArray(noise(300, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    whole = tmp_path / "night_eeg.fif"
+    raw.save(whole, split_size="2MB", split_naming=naming, verbose="error")
+    assert len(list(tmp_path.iterdir())) > 2
+    (tmp_path / "other-1.fif").touch()
+    (tmp_path / "other.fif").touch()
+    first = whole if naming == "neuromag" else tmp_path / "night_split-01_eeg.fif"
+    found = recording_files(str(tmp_path))
+    assert [*found] == [first.stem, "other-1", "other"]
+    assert recorded(found[first.stem]).duration_s == 300
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -630,6 +683,16 @@ def test_windows_in_a_gap_are_marked(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
     (stretch,) = stretches(recorded(path), 10, False)
     assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
+
+
+def test_a_gap_of_hours_is_passed_over(tmp_path: Path):
+    starts_s = [*range(30), *range(40_000, 40_030)]
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    found = [*stretches(recorded(path), 10, with_spectrogram=False)]  # of what is missing nothing is computed
+    assert len(found) == 34
+    assert [one.recorded.sum() for one in (found[0], *found[-1:])] == [3, 3]
+    rows = np.concatenate([one.spectrogram for one in found], axis=1)
+    assert np.flatnonzero(np.isfinite(rows).all(axis=(0, 2))).tolist() == [*range(14), *range(20_000, 20_014)]
 
 
 def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_once(tmp_path: Path):

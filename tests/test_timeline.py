@@ -20,6 +20,7 @@ from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.timeline import chart
 from hms.timeline.drawn import chosen_rows
+from hms.timeline.page import page
 from hms.timeline.predicted import windows_of
 from hms.timeline.timeline import Timeline, burden, events
 
@@ -106,6 +107,15 @@ def test_the_time_axis_counts_from_midnight_or_from_the_start():
     assert [text for _, text in whole.ticks[:2]] == ["0:00", "2:00"]
     assert [zoom.name for zoom in closer] == ["6 h", "1 h"]
     assert closer[0].factor == 4
+
+
+def test_times_of_a_recording_of_more_than_a_day_tell_the_day():
+    shown = timeline({"seizure": [0.1] * 20_000}, start=datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC))
+    times = ["day 1 21:50:00", "day 1 22:50:00", "day 2 22:50:00"]
+    assert [chart.clock(at_s, shown) for at_s in (0, 3600, 90_000)] == times
+    (whole, *_) = chart.zooms(shown)
+    assert [text for _, text in whole.ticks[:4]] == ["day 2", "06:00", "12:00", "18:00"]
+    assert '<th scope="row">day 3 04:50</th>' in page(shown, [], "a model")
 
 
 # The command
@@ -349,5 +359,6 @@ def test_what_is_under_the_pointer_is_told(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("tell(1861)")
     assert chromium.value("document.getElementById('at').textContent") == "22:01:01"
+    assert chromium.value("data.days = true, time(90000)") == "day 2 22:30:00"
     told = chromium.value("[...document.querySelectorAll('[data-share]')].map((one) => parseInt(one.textContent))")
     assert sum(told) == pytest.approx(100, abs=3)

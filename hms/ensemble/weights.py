@@ -18,6 +18,9 @@ from hms.metric import CLIP
 _PICKS = 100
 """Members that greedy selection draws: weights in steps of 1 %."""
 
+_NOTHING = 1e-6
+"""A weight below it is one of 0, to which a fit comes only near; whoever predicts need not run that member."""
+
 Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarray, " member"]]]
 """From weights to the KL, less what no weights change, and its gradient."""
 
@@ -41,7 +44,7 @@ def fit_weights(
         constraints=scipy.optimize.LinearConstraint(np.ones(members), 1, 1),
         options={"ftol": 1e-13, "maxiter": 500},
     )
-    weights = np.clip(found.x, 0, None)
+    weights = np.where(found.x > _NOTHING, found.x, 0.0)
     return weights / weights.sum()
 
 

@@ -1,7 +1,8 @@
 """A recording of any clinic, length and rate: twenty electrodes in µV at 200 Hz, a piece at a time."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ _LOUDEST_UV = 5000.0
 """Bounds for the SD of the median electrode within 10 s: 12 raw clinical segments lie in 10-3,000 µV."""
 
 _LOOKS = 8  # places at which a recording's unit is doubted
+_MOST_LOOKS = 120  # at which a channel is sought that holds anything
 _LOOK_S = 10
 _PIECE = 60 * SFREQ_HZ  # samples derived at once: a file of many fast channels stays in little memory
 
@@ -76,16 +78,18 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
 
     def electrodes(first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         channels = source.read(first, last)
-        found = np.full((len(ELECTRODES), last - first), np.nan)
+        found, missing = np.full((len(ELECTRODES), last - first), np.nan), np.isnan(channels)
+        if missing.all():
+            return found
         found[known] = rows @ np.nan_to_num(channels)
-        if (missing := np.isnan(channels)).any():
+        if missing.any():
             found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
         return found
 
     _want_uv(path, source, electrodes, unit)
     notes = [*source.notes]
     if dead:
-        notes.append(f"Flat or missing from beginning to end, so not read: {', '.join(dead)}.")
+        notes.append(f"Flat or missing wherever looked at, so not read: {', '.join(dead)}.")
     if derived.interpolated:
         notes.append(f"Interpolated: {', '.join(derived.interpolated)}.")
     if derived.reconstructed:
@@ -99,7 +103,9 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
 def _without_dead(path: Path, source: Source) -> tuple[Source, list[str]]:
     """The source without the scalp's channels that hold nothing wherever one looks, and what these are called."""
     alive = np.array([lead == EKG for lead in source.leads])
-    for first, last in _looks(source):
+    for first, last in chain(_looks(source, _LOOKS), _looks(source, _MOST_LOOKS)):
+        if alive.all():
+            break
         seen = source.read(first, last)
         known = np.isfinite(seen)
         alive |= np.where(known, seen, -np.inf).max(axis=1) > np.where(known, seen, np.inf).min(axis=1)
@@ -111,11 +117,14 @@ def _without_dead(path: Path, source: Source) -> tuple[Source, list[str]]:
     return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), dead
 
 
-def _looks(source: Source) -> list[tuple[int, int]]:
-    """Samples of a few places of the recording, from and up to."""
-    size = min(round(_LOOK_S * source.sfreq_hz), source.samples)
-    places = np.linspace(0, source.samples - size, _LOOKS).astype(int).tolist() if size < source.samples else [0]
-    return [(first, first + size) for first in places]
+def _looks(source: Source, most: int) -> Iterator[tuple[int, int]]:
+    """Samples of a few places where something was recorded, from and up to; of a short recording all of them."""
+    size, ends = round(_LOOK_S * source.sfreq_hz), np.cumsum([span.length for span in source.spans])
+    places = np.linspace(0, max(0, ends[-1] - size), min(most, -(-ends[-1] // size))).astype(int)
+    for place, i in zip(places, np.searchsorted(ends, places, side="right"), strict=True):
+        span = source.spans[i]
+        after = max(0, min(place - ends[i] + span.length, span.length - size))
+        yield span.at + int(after), span.at + min(int(after) + size, span.length)
 
 
 def _want_uv(path: Path, source: Source, electrodes: Read, unit: str | None) -> None:
@@ -124,12 +133,13 @@ def _want_uv(path: Path, source: Source, electrodes: Read, unit: str | None) -> 
     Who names the unit may have an EEG that is hardly there, as after the heart has stopped.
     """
     spreads = []
-    for first, last in _looks(source):
+    for first, last in _looks(source, _LOOKS):
         scalp = electrodes(first, last)[: len(SCALP)]
         seen = scalp[np.isfinite(scalp).all(axis=1)]
         spreads += [np.median(seen.std(axis=1))] if len(seen) else []
-    spread_uv = float(np.median(spreads)) if spreads else 0.0
-    if spread_uv < 1e-9:
+    there = [spread for spread in spreads if spread > 1e-9]  # before it is plugged in, or after, lines are flat
+    spread_uv = float(np.median(there)) if there else 0.0
+    if not there:
         raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
     if (unit is None and spread_uv < _QUIETEST_UV) or spread_uv > _LOUDEST_UV:
         other = "mV or V" if spread_uv < _QUIETEST_UV else "nV, or uV given as mV or V"

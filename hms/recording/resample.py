@@ -14,7 +14,7 @@ from hms.electrodes import SFREQ_HZ
 
 _STOP_DB = 80.0
 _WIDTH = 0.2  # of the lower of both rates' halves: from 80 to 100 %
-_FINEST = 1000  # rates are as 1:1000 at most: the clock of a recorder is no better
+_DRIFT = 1e-6  # of time, 0.1 s a day: a rate is taken for a simple ratio that comes as near, as good a clock does
 
 Read = Callable[[int, int], Float[np.ndarray, "channel time"]]
 """Samples from the first up to the last of two numbers, at the rate of the file."""
@@ -27,7 +27,7 @@ class Resampler:
     """
 
     def __init__(self, read: Read, samples: int, sfreq_hz: float):
-        ratio = Fraction(SFREQ_HZ / sfreq_hz).limit_denominator(_FINEST)
+        ratio = _simplest(Fraction(SFREQ_HZ) / Fraction(sfreq_hz))
         self.up, self.down = ratio.numerator, ratio.denominator
         self.samples = -(-samples * self.up // self.down)
         """How many there are at 200 Hz."""
@@ -45,6 +45,8 @@ class Resampler:
         begin, end = first // self.up - self._margin, -(-last // self.up) + self._margin  # blocks
         wanted = self._within(begin * self.down, end * self.down)
         missing = np.isnan(wanted)
+        if missing.all():
+            return np.full((len(wanted), last - first), np.nan)
         bridged = _bridged(wanted, missing)
         made = signal.resample_poly(bridged, self.up, self.down, 1, self._taps)  # type: ignore[call-overload]
         nearest = np.minimum(np.arange(made.shape[1]) * self.down // self.up, wanted.shape[1] - 1)
@@ -54,6 +56,11 @@ class Resampler:
     def _within(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
         inside = self._read(max(first, 0), min(last, self._stored)) - self._level
         return np.pad(inside, ((0, 0), (max(0, -first), max(0, last - self._stored))), mode="edge")
+
+
+def _simplest(ratio: Fraction) -> Fraction:
+    finer = (ratio.limit_denominator(2**bits) for bits in range(1, 40))
+    return next(one for one in finer if abs(one / ratio - 1) < _DRIFT)
 
 
 def _bridged(values: Float[np.ndarray, "channel time"], missing: np.ndarray) -> Float[np.ndarray, "channel time"]:

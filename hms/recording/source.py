@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.files import read_eeg
 from hms.recording.channels import UNITS_UV, Channel, chosen, unit_of
@@ -35,26 +35,30 @@ _NO_MATTER = ("not unique", "filters", "cutoff", "naming conventions")
 """Words of warnings about what is not used here, or told otherwise."""
 
 
+class Span(NamedTuple):
+    """Samples without a gap: where in time, where among those that are stored, how many."""
+
+    at: int
+    stored_at: int
+    length: int
+
+
 class Source(NamedTuple):
     """Channels that can be read, each the difference that its lead says."""
 
     leads: list[Lead]
     sfreq_hz: float
-    samples: int
-    """From the first to the last, gaps included."""
+    spans: list[Span]
     start: datetime | None
     notes: list[str]
     """What to know about the file, a sentence each."""
     read: Callable[[int, int], Float[np.ndarray, "channel time"]]
     """µV of the samples from the first up to the last of two numbers within the recording."""
 
-
-class _Span(NamedTuple):
-    """Samples without a gap: where in time, where among those that are stored, how many."""
-
-    at: int
-    stored_at: int
-    length: int
+    @property
+    def samples(self) -> int:
+        """From the first to the last, gaps included."""
+        return self.spans[-1].at + self.spans[-1].length
 
 
 def open_source(path: Path, unit: str | None) -> Source:
@@ -67,7 +71,7 @@ def open_source(path: Path, unit: str | None) -> Source:
     if path.suffix == ".parquet":
         eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
         leads = [EKG if name == EKG.anode else Lead(name, "") for name in ELECTRODES]
-        return Source(leads, SFREQ_HZ, eeg.shape[1], None, [], lambda first, last: eeg[:, first:last])
+        return Source(leads, SFREQ_HZ, [Span(0, 0, eeg.shape[1])], None, [], lambda first, last: eeg[:, first:last])
     try:
         header = read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
     except OSError as error:
@@ -98,7 +102,7 @@ def open_source(path: Path, unit: str | None) -> Source:
     return Source(
         [one.lead for one in channels],
         float(raw.info["sfreq"]),
-        spans[-1].at + spans[-1].length,
+        spans,
         raw.info["meas_date"],
         [*notes, *of_labels, *of_units, *of_spans],
         read,
@@ -130,9 +134,9 @@ def _opened(path: Path, header: Header | None) -> tuple[Any, list[str]]:
 
 
 def _worth_opening(path: Path, header: Header) -> list[str]:
-    """Labels of the channels with a meaning; EKG only at the rate of the electrodes."""
+    """Labels of the channels with a meaning; others than the scalp's only at the rate of those."""
     leads = {i: lead for i, label in enumerate(header.labels) if (lead := lead_of(label))}
-    rates = {header.sfreq_hz(i) for i, lead in leads.items() if lead != EKG}
+    rates = {header.sfreq_hz(i) for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
     if not rates:
         raise DataError(_no_eeg(path, header.labels))
     if len(rates) > 1:
@@ -179,19 +183,19 @@ def _to_uv(
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its numbers are taken as µV."]
 
 
-def _spans(path: Path, header: Header | None, raw: Any) -> tuple[list[_Span], list[str]]:
+def _spans(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], list[str]]:
     """Where there are samples: by the times of an EDF+ file's records, or but for the pauses that MNE noted."""
     rate, count = float(raw.info["sfreq"]), int(raw.n_times)
     starts_s = None if header is None else record_starts_s(path, header)
     if header is not None and starts_s is not None:
         of_record = round(header.record_s * rate)
         firsts = [0, *(np.flatnonzero(np.diff(starts_s) > header.record_s + 1 / rate) + 1).tolist(), header.records]
-        spans = [_Span(round(starts_s[a] * rate), a * of_record, (b - a) * of_record) for a, b in pairwise(firsts)]
+        spans = [Span(round(starts_s[a] * rate), a * of_record, (b - a) * of_record) for a, b in pairwise(firsts)]
     else:
         pauses = [one for one in raw.annotations if one["description"].upper() == "BAD_ACQ_SKIP"]
         begins = [0, *(round((one["onset"] - raw.first_time + one["duration"]) * rate) for one in pauses)]
         ends = [*(round((one["onset"] - raw.first_time) * rate) for one in pauses), count]
-        spans = [_Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
+        spans = [Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
     missing_s = (spans[-1].at + spans[-1].length - sum(span.length for span in spans)) / rate
     return spans, [f"The recording has {len(spans) - 1} gap(s) of {missing_s:g} s in all."] if missing_s else []
 

@@ -122,8 +122,9 @@ def regional_rows(
         settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
         until = min(recording.samples, (end * STEP_S + WINDOW_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
-        rows = regional_spectrogram(part.T)
-        found[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
+        if np.isfinite(part).any():  # a gap may last for days
+            rows = regional_spectrogram(part.T)
+            found[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return found
 
 

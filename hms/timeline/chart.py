@@ -14,7 +14,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.report import regions
 from hms.spectrogram_recipe import STEP_S
-from hms.timeline.timeline import Timeline
+from hms.timeline.timeline import DAY_S, Timeline
 
 HEIGHT = 500
 """Units from probability 0 to 1."""
@@ -95,12 +95,23 @@ def zooms(timeline: Timeline) -> list[Zoom]:
     return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _span_name(s)) for s in spans_s)]
 
 
-def clock(seconds: float, start: datetime | None) -> str:
-    """A second of the recording as the time of day, or as the time since its start where that is not known."""
-    if start is not None:
-        return f"{start + timedelta(seconds=seconds):%H:%M:%S}"
+def clock(seconds: float, timeline: Timeline) -> str:
+    """A second of the recording as the time of day, with the day if it has more than one; without a start `length`."""
+    if timeline.start is None:
+        return length(seconds)
+    time = f"{timeline.start + timedelta(seconds=seconds):%H:%M:%S}"
+    return f"day {_day(seconds, timeline.start)} {time}" if timeline.duration_s > DAY_S else time
+
+
+def length(seconds: float) -> str:
+    """In hours, minutes and seconds."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def _day(seconds: float, start: datetime) -> int:
+    """The day of the recording, from 1, in which a second of it lies."""
+    return ((start + timedelta(seconds=seconds)).date() - start.date()).days + 1
 
 
 def _zoom(timeline: Timeline, span_s: float, name: str) -> Zoom:
@@ -112,9 +123,13 @@ def _ticks(timeline: Timeline, apart_s: int) -> Iterator[tuple[float, str]]:
     start = timeline.start
     since_midnight_s = 0.0 if start is None else start.hour * 3600 + start.minute * 60 + start.second
     first_s = -since_midnight_s % apart_s
-    for second in np.arange(first_s, timeline.duration_s, apart_s):
-        text = clock(float(second), start)
-        yield 100 * float(second) / timeline.duration_s, text[:-3] if apart_s % 60 == 0 else text
+    for second in np.arange(first_s, timeline.duration_s, apart_s).tolist():
+        text = clock(second, timeline).rpartition(" ")[2]
+        if start is not None and timeline.duration_s > DAY_S and text == "00:00:00":
+            text = f"day {_day(second, start)}"
+        elif apart_s % 60 == 0:
+            text = text[:-3]
+        yield 100 * second / timeline.duration_s, text
 
 
 def _span_name(span_s: int) -> str:

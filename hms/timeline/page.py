@@ -7,7 +7,7 @@ import numpy as np
 from hms.report.document import document
 from hms.timeline import chart
 from hms.timeline.drawn import Drawn
-from hms.timeline.timeline import HOUR_S, Timeline, burden, events
+from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, burden, events
 
 _MOST_EVENTS = 100
 
@@ -25,19 +25,19 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
         timeline=timeline,
         name=timeline.path.name,
         models=models,
-        long=chart.clock(timeline.duration_s, None),
+        long=chart.length(timeline.duration_s),
         areas=chart.areas(timeline),
         height=chart.HEIGHT,
         pictures=pictures,
         shades=shades,
         zooms=chart.zooms(timeline),
         events=list(found.iter_rows(named=True)),
-        listed=[{**one, "at": chart.clock(one["onset_s"], timeline.start)} for one in listed.iter_rows(named=True)],
+        listed=[{**one, "at": chart.clock(one["onset_s"], timeline)} for one in listed.iter_rows(named=True)],
         patterns=len(patterns),
         minutes=minutes,
         total=minutes.sum(axis=0),
-        hours=[chart.clock(hour * HOUR_S, timeline.start)[:-3] for hour in range(len(minutes))],
-        drawn=[(one, chart.clock(one.onset_s, timeline.start)) for one in drawn],
+        hours=[chart.clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(minutes))],
+        drawn=[(one, chart.clock(one.onset_s, timeline)) for one in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),
         data=_data(timeline, drawn),
     )
@@ -50,6 +50,7 @@ def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
     return {
         "duration": timeline.duration_s,
         "start": None if start is None else start.hour * 3600 + start.minute * 60 + start.second,
+        "days": timeline.duration_s > DAY_S,
         "edges": edges_s.tolist(),
         "shares": [[None if np.isnan(one) else round(100 * one) for one in row] for row in shares.tolist()],
         "drawn": [one.onset_s for one in drawn],

@@ -69,7 +69,7 @@ def predicted(
     flips: bool,
     threshold: float,
 ) -> Timeline:
-    """What the models say, every `step_s`; read once, in pieces, so that its length costs time and no memory."""
+    """What the models say, every `step_s`; read once, in pieces: of its length the spectrogram is kept, 70 MB a day."""
     reads = any(model.reads_spectrogram for model in models)
     onsets_s, found, spectrogram = [], [], []
     pieces = stretches(recording, step_s, reads)

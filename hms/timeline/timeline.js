@@ -9,7 +9,8 @@ let current = 0;
 function time(second) {
   const whole = Math.floor(second + (data.start ?? 0));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60].map((one) => String(one).padStart(2, "0"));
-  return `${data.start === null ? Number(h) : String(h % 24).padStart(2, "0")}:${m}:${s}`;
+  if (data.start === null) return `${Number(h)}:${m}:${s}`;
+  return `${data.days ? `day ${1 + Math.floor(h / 24)} ` : ""}${String(h % 24).padStart(2, "0")}:${m}:${s}`;
 }
 function tell(second) {
   let [low, high] = [0, data.edges.length - 1];

@@ -14,7 +14,7 @@ from hms.labels import CLASSES
 from hms.recording.recording import Recording
 from hms.recording.windows import CENTRE_S
 
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
 
 
 class Timeline(NamedTuple):
