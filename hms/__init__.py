@@ -2,7 +2,7 @@
 
 The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
 
-    errors console interrupt memory                what a mistake says, how progress is shown, how a signal ends it
+    errors console interrupt memory constant       what a mistake says, how progress is shown, how a signal ends it
     labels electrodes batch                        names, order, shapes and units of all that travels
     montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
     files atomic shards tables corpus stream       a folder in the competition's layout, read and checked, in parts

@@ -10,19 +10,40 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
 class _Averaging(WeightAveraging):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._device = trainer.strategy.root_device  # the model is moved there only later
-        super().setup(trainer, pl_module, stage)
-        average: Any = self._average_model
-        if average is not None:  # only in training; torch asks how many were averaged in each step
-            average.n_averaged = average.n_averaged.cpu()
+        if stage == "fit":
+            self._average_model = _Average(pl_module, self._device, use_buffers=self._use_buffers, **self._kwargs)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.on_train_end(trainer, pl_module)  # which Lightning leaves out where all epochs were done before
+
+
+class _Average(AveragedModel):
+    """Torch's, with how many were averaged on the CPU: it asks in each step, and that must not wait for the device."""
+
+    def __init__(self, model: nn.Module, device: torch.device, **options: Any):
+        super().__init__(model, device, **options)
+        self.n_averaged = torch.tensor(0)
+
+    def update_parameters(self, model: nn.Module) -> None:
+        if self.multi_avg_fn is None or self.n_averaged == 0:
+            super().update_parameters(model)
+            return
+        pairs = [*zip(_tensors(self.module), _tensors(model), strict=True)]
+        for dtype in {average.dtype for average, _ in pairs}:
+            averages, presents = map(list, zip(*(pair for pair in pairs if pair[0].dtype == dtype), strict=True))
+            self.multi_avg_fn(averages, presents, self.n_averaged)  # torch would copy the number to the device
+        self.n_averaged += 1
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [tensor.detach() for tensor in (*model.parameters(), *model.buffers())]
 
 
 class Ema(_Averaging):
@@ -44,12 +65,14 @@ class Ema(_Averaging):
 def moving_average(decay: float, averages: list[Tensor], presents: list[Tensor], steps: Tensor) -> None:
     """Make averages, tensors of one type, the next ones after so many steps; what does not change stays to the bit.
 
-    All tensors of a model in three operations: on a GPU each costs a launch, and a model has hundreds of tensors.
+    All tensors of a model in a few operations: on a GPU each costs a launch, and a model has hundreds of tensors.
     """
-    share = 1 - ((1 + steps) / (10 + steps)).clamp(max=decay)
+    share = (1 - ((1 + steps) / (10 + steps)).clamp(max=decay)).item()
     if not averages[0].is_floating_point():  # how many batches a norm has seen
-        for average, present in zip(averages, presents, strict=True):
-            average.copy_(average + share * (present - average))
+        average, present = (torch.cat([one.flatten() for one in each]) for each in (averages, presents))
+        moved = (average + share * (present - average)).to(average.dtype)
+        parts = torch.split(moved, [one.numel() for one in averages])
+        torch._foreach_copy_(averages, [part.view_as(one) for part, one in zip(parts, averages, strict=True)])
         return
     changes = torch._foreach_sub(presents, averages)
     torch._foreach_mul_(changes, share)

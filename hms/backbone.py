@@ -14,6 +14,9 @@ from hms.errors import UserError, first_line
 from hms.pool import cells
 from hms.pretrained import hub_answers, weights_file
 
+_LAYOUT = torch.channels_last
+"""Of weights, which otherwise each step would bring into that of the maps, and their gradients back."""
+
 
 @runtime_checkable
 class Backbone(Protocol):
@@ -89,7 +92,7 @@ class TimmBackbone(nn.Module):
                 self.map_features, self.out_features = found.shape[1], self.pool(found).shape[1]
         except AssertionError as error:  # timm's way to say that it has no checkpointing, or wants one image size
             raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
-        self.network.train()
+        self.network.train().to(memory_format=_LAYOUT)
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))
@@ -129,6 +132,7 @@ class TinyBackbone(nn.Module):
         self.blocks = nn.Sequential(*(_Residual(i, o, share) for (i, o), share in stages))
         self.rows, self.columns = grid
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
+        self.to(memory_format=_LAYOUT)
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))

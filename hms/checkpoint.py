@@ -1,5 +1,6 @@
 """model.ckpt, or a bundle: plain config and weights, from which alone a model is rebuilt, wherever `conf/` is."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ def write_checkpoint(path: Path, held: dict[str, Any]) -> None:
 
 def save_weights(path: Path, model: Model) -> None:
     """Write weights as a member of a bundle has them; the file's metadata name those that are others, too."""
+    written = deepcopy(model).to(memory_format=torch.contiguous_format)  # it takes no shared weights in another layout
     try:
-        safetensors.torch.save_model(model, str(path))
+        safetensors.torch.save_model(written, str(path))
     except SafetensorError as error:
         raise OSError(first_line(error)) from None
 

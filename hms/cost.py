@@ -5,7 +5,8 @@ short of it, plus that of every number an operation makes at the rate of a copy.
 a fraction of a second; the two factors below were fitted to steps on a CPU (EXPERIMENTS.md, "Before a run").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -17,9 +18,6 @@ from torch.utils._pytree import tree_leaves
 SHORT_OF_PRODUCT = 1.2
 SHORT_OF_COPY = 1.5
 """How many times as long multiply-adds, and numbers made, take within a network."""
-
-HALF = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
-"""What `trainer.precision` computes in where it is half."""
 
 _STEP = 3  # times forward: a backward pass makes a gradient of what goes in, and one of the weights
 
@@ -46,15 +44,21 @@ class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
 
-def measured_rates(device: str, precision: str) -> Rates:
+def half(precision: str | int) -> torch.dtype | None:
+    """What `trainer.precision` computes in where it is half, by any of Lightning's names."""
+    return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
+
+
+def measured_rates(device: str, precision: str | int) -> Rates:
     """Of this machine, now, with as many threads as torch has here; on a GPU, by works that fill it, in the
     trainer's `precision`."""
     side, length, dtype = 512, 2**22, torch.float32
     if device != "cpu":
-        side, length, dtype = 4096, 2**26, HALF.get(precision, torch.float32)
+        side, length, dtype = 4096, 2**26, half(precision) or torch.float32
     one, long = (torch.randn(size, device=device, dtype=dtype) for size in ((side, side), (length,)))
     other = torch.empty_like(long)
-    product_s = _best_s(lambda: one @ one, device)
+    with _rounded_as_convolutions() if device != "cpu" else nullcontext():
+        product_s = _best_s(lambda: one @ one, device)
     copy_s = _best_s(lambda: other.copy_(long), device)
     return Rates(side**3 / product_s, length / copy_s)
 
@@ -64,6 +68,17 @@ def step_s(multiply_adds: float, numbers: float, rates: Rates) -> float:
     products_s = SHORT_OF_PRODUCT * multiply_adds / rates.multiply_adds
     copies_s = SHORT_OF_COPY * numbers / rates.numbers
     return _STEP * (products_s + copies_s)
+
+
+@contextmanager
+def _rounded_as_convolutions() -> Iterator[None]:
+    """Let cuBLAS take TF32 for float32 where cuDNN does: convolutions are the most of what a network computes."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def _best_s(work: Callable[[], object], device: str) -> float:

@@ -12,9 +12,8 @@ from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.utils._pytree import tree_map
 
-from hms.batch import Batch, Signals
+from hms.batch import Batch, Logits, Signals
 from hms.model import Model
 from hms.processes import ALONE, Place, part_of, whole_of
 
@@ -58,18 +57,19 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
         """The batch's loss, and that of 1/6 for each class, which every training should soon be below."""
-        # The step alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
-        torch.manual_seed((self.seed << 32) + self.global_step)
+        # Its number alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
+        number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # of the step, unless gradients are accumulated
+        torch.manual_seed((self.seed << 32) + number)
         place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         batch = self.augment(batch, "electrodes", rows)
         signals = self.augment(self.model.preprocess(batch), "signals", rows)
         if place.rank > 0:  # the augmentations of all processes draw the same, dropout must not
-            torch.manual_seed(int(np.random.SeedSequence((self.seed, self.global_step, *place)).generate_state(1)[0]))
+            torch.manual_seed(int(np.random.SeedSequence((self.seed, number, *place)).generate_state(1)[0]))
         own = place.own(rows)
         signals = _first(signals, max(1, own))
         logits = self.model.classify(signals)
-        uniform = tree_map(torch.zeros_like, logits)
+        uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would say the same, and it is a mean over all
         share = own * place.world / rows  # so that the mean over processes is the mean over rows
         loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
         uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hms.constant import constant
+
 
 def cells(
     found: Float[Tensor, "batch channel height width"], rows: int, columns: int
@@ -19,15 +21,19 @@ def cells(
     """
     if found.device.type == "cpu":
         return F.adaptive_avg_pool2d(found, (rows, columns))
-    return _shares(found, 2, rows) @ found @ _shares(found, 3, columns).mT
+    by_row, by_column = (
+        _shares(size, count, found.dtype, found.device)
+        for size, count in zip(found.shape[2:], (rows, columns), strict=True)
+    )
+    return by_row @ found @ by_column.mT
 
 
-def _shares(found: Float[Tensor, "batch channel height width"], dim: int, count: int) -> Float[Tensor, "cell size"]:
-    """How much each row or column of the map counts in the mean of each of `count` cells."""
-    size, cell = found.shape[dim], torch.arange(count, device=found.device)[:, None]
-    at = torch.arange(size, device=found.device)
+@constant
+def _shares(size: int, count: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "cell size"]:
+    """How much each of `size` rows or columns of a map counts in the mean of each of `count` cells."""
+    cell, at = torch.arange(count, device=device)[:, None], torch.arange(size, device=device)
     inside = (at >= cell * size // count) & (at < ((cell + 1) * size + count - 1) // count)
-    return inside.to(found.dtype) / inside.sum(dim=1, keepdim=True).to(found.dtype)
+    return inside.to(dtype) / inside.sum(dim=1, keepdim=True).to(dtype)
 
 
 class AttentionPool(nn.Module):

@@ -17,8 +17,9 @@ from hms.build import build
 from hms.checkpoint import without_pretrained
 from hms.console import print_table
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
-from hms.cost import HALF, NumbersMade, measured_rates, step_s
+from hms.cost import NumbersMade, half, measured_rates, step_s
 from hms.electrodes import ELECTRODES
+from hms.extractor.wavenet import Wavenet
 from hms.inference import best_device
 from hms.labels import CLASSES
 from hms.model import Model
@@ -39,7 +40,8 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     """Build the model that a config describes, send shapes without values through it, and print its stages.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
-    pass, in float32. In half precision a step keeps half of it; weights, gradients and the optimizer's state are added.
+    pass, in float32. In half precision a step keeps half of it, but for WaveNets on a CPU; weights, gradients and the
+    optimizer's state are added.
     """
     model, meter = metered(node)
     stages = {**dict(_stages(model)), "all": model}
@@ -56,14 +58,16 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     print_table(table, width=120)
     precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
-    total = batch_size * meter.seen["all"].kept / (2 if precision in HALF else 1) + state
+    device, kept = best_device(accelerator), meter.seen["all"].kept
+    if half(precision):
+        kept = (kept + (_kept_by_wavenets(model, meter) if device == "cpu" else 0)) / 2
+    total = batch_size * kept + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
     print(f"A training step of {batch_size} windows in {precision} keeps about {_magnitude(total)}B, {whatever}.")
     print("At its peak a process may hold twice that: what libraries work in is not counted.")
-    device = best_device(accelerator)
     window_s = step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
-    how = "each to a factor of 1.5" if device == "cpu" and precision not in HALF else "roughly"
+    how = "each to a factor of 1.5" if device == "cpu" and not half(precision) else "roughly"
     print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, {how}.")
 
 
@@ -126,6 +130,12 @@ def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
         for part, module in extractor.named_children():
             yield f"extractors.{name}.{part}", module
     yield "fusion", model.fusion
+
+
+def _kept_by_wavenets(model: Model, meter: Meter) -> float:
+    """What they keep beside their image networks: on a CPU in float32, whatever a training's precision."""
+    names = [f"extractors.{name}" for name, one in model.extractors.items() if isinstance(one, Wavenet)]
+    return sum(meter.seen[name].kept - meter.seen[f"{name}.backbone"].kept for name in names)
 
 
 def _windows(with_spectrogram: bool) -> Batch:

@@ -13,6 +13,7 @@ from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hms.batch import Batch, Signals
 from hms.build import build
@@ -105,6 +106,19 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
         save_model(into, build(node), {"model": node})
         (into / "scores.json").write_text("{}")
     return run
+
+
+class Launches(TorchDispatchMode):
+    """Names operations, each of which is a launch or more on a GPU; views of others and empty tensors aside."""
+
+    def __init__(self):
+        super().__init__()
+        self.made: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not func.is_view and not str(func).startswith(("aten.empty", "aten.new_empty", "aten.detach")):
+            self.made.append(str(func))
+        return func(*args, **(kwargs or {}))
 
 
 def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
-from material import teacher
+from material import Launches, teacher
 from omegaconf import OmegaConf
 
 from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask
@@ -46,6 +46,18 @@ def signals(images: bool = True, size: int = 8) -> Signals:
 def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
     for field, before, after in zip(one._fields, one, other, strict=True):
         assert before is after is None or torch.equal(before, after), field
+
+
+def test_what_depends_on_sizes_alone_is_made_once():
+    changes = (Noise(1.0, 15), SpectrogramMask(**MASK), CropCat(0.5, 0.5), CutMix(0.5, 1.0), EdgeDropout(0.5, 0.5))
+    for change, given in [*((each, signals()) for each in changes), (BrainFlip(0.5, 0.5), batch())]:
+        with torch.inference_mode():
+            torch.manual_seed(1)
+            first = change(given)
+        with Launches() as counted:
+            torch.manual_seed(1)
+            assert_equal(first, change(given))
+        assert not [name for name in counted.made if name.startswith("aten.arange")], change
 
 
 # Flips and scale

@@ -11,7 +11,7 @@ import torch
 from material import config
 
 from hms.build import build
-from hms.cost import Rates, step_s
+from hms.cost import Rates, _rounded_as_convolutions, step_s
 from hms.store import Store
 from hms.windows import Windows
 from scripts.bench import __main__ as bench
@@ -78,7 +78,17 @@ def test_an_estimate_counts_what_is_computed_and_what_is_made():
     assert step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
 
 
-@pytest.mark.parametrize("overrides", [gpu.STFT, gpu.MEMBER, *((*gpu.STFT, one) for one in gpu.OTHERS.values())])
+def test_a_product_is_timed_as_convolutions_are_rounded():
+    flags = torch.backends.cuda.matmul
+    before = flags.allow_tf32
+    with _rounded_as_convolutions():
+        assert flags.allow_tf32 is torch.backends.cudnn.allow_tf32 is True
+    assert flags.allow_tf32 is before is False
+
+
+@pytest.mark.parametrize(
+    "overrides", [gpu.STFT, gpu.MEMBER, *((*gpu.STFT, *one.split()) for one in gpu.OTHERS.values())]
+)
 def test_what_is_measured_on_a_gpu_is_a_config(overrides: tuple[str, ...]):
     assert setting.config(*overrides)["trainer"]["accelerator"] == "gpu"
 
@@ -87,13 +97,14 @@ def test_what_is_measured_on_a_gpu_is_a_config(overrides: tuple[str, ...]):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is measured here")
 def test_what_is_measured_on_a_gpu_runs(tmp_path: Path, monkeypatch):
     small = ("experiment=smoke", "trainer=cpu", "data.root=x")
-    others = {"one": "trainer.precision=bf16-mixed", "compiled": "compile=true"}
+    others = {"both": "trainer.precision=bf16-mixed +optimizer.fused=true", "compiled": "compile=true"}
     changed = {"LEARNED": 96, "STFT": small, "MEMBER": small, "OTHERS": others, "compile_networks": lambda *_: None}
     for name, value in changed.items():
         monkeypatch.setattr(gpu, name, value)
     found = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
-    keys = ["step_ms", "data_share", "gpu_busy", "fold_minutes", "member_step_ms", "member_fold_minutes"]
-    assert [*found] == [f"h_{key}" for key in (*keys, "one_step_ms", "compiled_step_ms")]
+    keys = ["step_ms", "data_share", "gpu_busy", "fold_minutes", "member_step_ms", "member_busy", "member_fold_minutes"]
+    keys += ["both_step_ms", "both_busy", "compiled_step_ms", "compiled_busy"]
+    assert [*found] == [f"h_{key}" for key in keys]
     assert found["h_data_share"] < 1
     assert 0.5 < found["h_gpu_busy"] < 3  # here the processor is the device, and slower while it is watched
     assert min(found.values()) > 0

@@ -5,6 +5,7 @@ import functools
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from material import Launches
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
@@ -14,7 +15,7 @@ from hms.build import build
 from hms.config import CONF
 from hms.errors import ConfigError
 from hms.extractor.wavenet import Wavenet, stack
-from hms.pool import AttentionPool, _shares
+from hms.pool import AttentionPool, _shares, cells
 
 SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
 STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -136,11 +137,22 @@ def test_the_wavenet_refuses_what_it_cannot_do(options: dict, message: str):
 @pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # of 4 x 3 cells: overlapping, whole, of one point
 def test_a_grid_of_cells_by_matrix_products_is_that_of_torch(size: tuple[int, int]):
     found = torch.randn(2, 5, *size, requires_grad=True)
-    made = _shares(found, 2, 4) @ found @ _shares(found, 3, 3).mT
+    by_row, by_column = (_shares(*each, found.dtype, found.device) for each in zip(size, (4, 3), strict=True))
+    made = by_row @ found @ by_column.mT
     wanted = F.adaptive_avg_pool2d(found, (4, 3))
     torch.testing.assert_close(made, wanted)
     for one, other in zip(*(torch.autograd.grad(each.square().sum(), found) for each in (made, wanted)), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_what_counts_in_a_cell_is_made_once_and_a_prediction_leaves_it_fit_for_training():
+    with torch.inference_mode():
+        cells(torch.randn(1, 5, 6, 11, device="meta"), 5, 3)  # no CPU, which has a form of its own
+    with Launches() as counted:
+        cells(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
+    assert len(counted.made) < 12, counted.made
+    shares = _shares(6, 4, torch.float32, torch.device("cpu"))
+    assert shares is _shares(6, 4, torch.float32, torch.device("cpu"))
 
 
 def test_equal_images_pool_to_that_image():

@@ -363,6 +363,21 @@ def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
 
 
+def test_weights_lie_as_the_maps_do_and_nothing_is_brought_into_another_layout():
+    for backbone in (TinyBackbone([8, 16, 24], [2, 3], 0.5), timm_backbone()):
+        backbone(torch.randn(2, 1, 64, 64)).square().sum().backward()
+        for weight in (one for one in backbone.parameters() if one.ndim == 4):
+            assert weight.is_contiguous(memory_format=torch.channels_last)
+            assert weight.grad.stride() == weight.stride()
+        as_before = {
+            name: value.clone(memory_format=torch.contiguous_format) for name, value in backbone.state_dict().items()
+        }
+        backbone.load_state_dict(as_before)
+        assert all(
+            one.is_contiguous(memory_format=torch.channels_last) for one in backbone.parameters() if one.ndim == 4
+        )
+
+
 def test_instance_norms_do_not_see_how_bright_or_rich_in_contrast_an_image_is():
     torch.manual_seed(0)
     image = torch.randn(2, 1, 64, 80)

@@ -4,14 +4,13 @@ Most patterns mean the same on either side, and the model should think so too. S
 left-right flip also exchanges the regions of the spectrogram, which the original meant to do but did not.
 """
 
-from functools import cache
-
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import places, want_probability
 from hms.batch import Batch
+from hms.constant import constant
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
 
@@ -33,11 +32,11 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     """Flip the windows that are marked; flipping twice changes nothing."""
     # Both flips only move channels, so each window's own order of them does both together.
     device = batch.eeg.device
-    same = torch.arange(batch.eeg.shape[1], device=device)
+    same = places(batch.eeg.shape[1], device)
     mirrored = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
     turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
     order = mirrored.gather(1, turned)
-    eeg = batch.eeg[torch.arange(len(batch.eeg), device=device)[:, None], order]
+    eeg = batch.eeg[places(len(batch.eeg), device)[:, None], order]
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
     # LL RL, LP RP: left and right change places; front to back every region stays.
@@ -46,7 +45,7 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
 
 
-@cache
+@constant
 def _partners(index: tuple[int, ...], device: torch.device) -> Int[Tensor, " electrode"]:
-    """Made once for each device: a copy from the CPU waits for everything that a GPU still has to do."""
+    """Made once: a copy from the CPU waits for everything that a GPU still has to do."""
     return torch.tensor(index, device=device)

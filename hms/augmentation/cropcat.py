@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hms.augmentation.mixing import draw_partner, mix, want_probability
 from hms.batch import Signals
+from hms.constant import constant
 
 
 class CropCat:
@@ -38,7 +39,14 @@ def cut(
     """Cut the windows that are marked, in quarters or else in halves."""
 
     def taken(time: int) -> Bool[Tensor, "batch time"]:
-        quarter = 4 * torch.arange(time, device=marked.device) // time
-        return marked[:, None] & torch.where(quarters[:, None], quarter % 2 == 1, quarter >= 2)
+        quartered, halved = _cuts(time, marked.device)
+        return marked[:, None] & torch.where(quarters[:, None], quartered, halved)
 
     return mix(signals, partner, 0.5 * marked, taken)
+
+
+@constant
+def _cuts(time: int, device: torch.device) -> tuple[Bool[Tensor, " time"], Bool[Tensor, " time"]]:
+    """Where the second and fourth quarter lie, and the second half."""
+    quarter = 4 * torch.arange(time, device=device) // time
+    return quarter % 2 == 1, quarter >= 2

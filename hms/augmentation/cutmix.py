@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, mix, want_alpha, want_probability
+from hms.augmentation.mixing import draw_partner, draw_share, mix, places, want_alpha, want_probability
 from hms.batch import Signals
 
 
@@ -35,7 +35,7 @@ def replace_span(
     """Take the span from `start` to `start + share`, fractions of the window, from the partner."""
 
     def taken(time: int) -> Bool[Tensor, "batch time"]:
-        at = (torch.arange(time, device=share.device) + 0.5) / time
+        at = (places(time, share.device) + 0.5) / time
         return (at >= start[:, None]) & (at < (start + share)[:, None])
 
     return mix(signals, partner, share, taken)

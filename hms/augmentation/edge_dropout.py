@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import places, want_probability
 from hms.batch import Signals
 
 
@@ -38,5 +38,5 @@ def drop_edges(
 ) -> Float[Tensor, "batch image time frequency"]:
     """Set the outer `amount` of the rows, half of it at either end, to 0."""
     time = images.shape[2]
-    from_centre = (2 * torch.arange(time, device=images.device) + 1 - time).abs() / time  # 0 in the centre, ends near 1
+    from_centre = (2 * places(time, images.device) + 1 - time).abs() / time  # 0 in the centre, ends near 1
     return images.masked_fill((from_centre > 1 - amount[:, None])[:, None, :, None], 0)

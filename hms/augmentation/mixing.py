@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Gamma
 
 from hms.batch import Signals
+from hms.constant import constant
 
 
 def want_probability(**options: float) -> None:
@@ -22,7 +23,13 @@ def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
     its own partner (unless it is alone) and each is the partner of one."""
     size, device = len(signals.pairs), signals.pairs.device
     step = torch.randint(1, max(size, 2), (1,), device=device)
-    return (torch.arange(size, device=device) + step) % size
+    return (places(size, device) + step) % size
+
+
+@constant
+def places(count: int, device: torch.device) -> Int[Tensor, " place"]:
+    """0 up to `count`."""
+    return torch.arange(count, device=device)
 
 
 def want_alpha(alpha: float) -> None:

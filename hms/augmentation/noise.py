@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.batch import Signals
+from hms.constant import constant
 from hms.electrodes import SFREQ_HZ
 
 
@@ -35,10 +36,12 @@ class Noise:
         apart = -(-time // 4)
         stream = torch.randn(each, time + (batch - 1) * apart, dtype=pairs.dtype, device=pairs.device)
         noise = stream.unfold(1, time, apart).transpose(0, 1)
-        return signals._replace(pairs=torch.addcmul(pairs, noise, self.sd(pairs).to(pairs.dtype)))
+        sd = _sd(time, self.sigma, self.width_s, pairs.dtype, pairs.device)
+        return signals._replace(pairs=torch.addcmul(pairs, noise, sd))
 
-    def sd(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, " time"]:
-        time = pairs.shape[-1]
-        t_s = (torch.arange(time, device=pairs.device) - time / 2) / SFREQ_HZ
-        g = 1 - torch.exp(-(t_s**2) / (2 * self.width_s**2))
-        return self.sigma * (1 / 9 + g**2).sqrt()
+
+@constant
+def _sd(time: int, sigma: float, width_s: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, " time"]:
+    t_s = (torch.arange(time, device=device) - time / 2) / SFREQ_HZ
+    g = 1 - torch.exp(-(t_s**2) / (2 * width_s**2))
+    return (sigma * (1 / 9 + g**2).sqrt()).to(dtype)

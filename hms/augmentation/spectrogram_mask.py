@@ -7,11 +7,12 @@ motion blur or a median of three points; a stretched image keeps its centre to t
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import places, want_probability
 from hms.batch import Signals
+from hms.constant import constant
 
 Images = Float[Tensor, "batch image time frequency"]
 
@@ -67,7 +68,7 @@ class SpectrogramMask:
         return signals._replace(images=drop_frequencies(images, count))
 
     def _in_holes(self, images: Images, count: Float[Tensor, " batch"]) -> Bool[Tensor, "batch time frequency"]:
-        used = torch.arange(self.holes, device=images.device) < count[:, None]
+        used = places(self.holes, images.device) < count[:, None]
         rows, columns = _spans(used, images.shape[2], self.hole_rows), _spans(used, images.shape[3], self.hole_columns)
         return (rows[:, :, :, None] & columns[:, :, None, :]).any(dim=1)
 
@@ -77,28 +78,33 @@ def _spans(used: Bool[Tensor, "batch hole"], size: int, longest: int) -> Bool[Te
     draw = torch.rand(2, *used.shape, 1, device=used.device)
     length = 1 + (longest * draw[0]).floor()
     start = ((size + 1 - length) * draw[1]).floor()
-    at = torch.arange(size, device=used.device)
+    at = places(size, used.device)
     return used[..., None] & (at >= start) & (at < start + length)
 
 
 def blur(images: Images, sd: Float[Tensor, " batch"], largest: float) -> Images:
     """Mean of neighbouring rows weighted by a Gaussian of `sd` rows, at most `largest`; 0 leaves a window as it is."""
-    reach, last = math.ceil(2 * largest), images.shape[2] - 1
-    offset = torch.arange(-reach, reach + 1, device=images.device)
+    reach, time = math.ceil(2 * largest), images.shape[2]
+    offset = places(2 * reach + 1, images.device) - reach
     kernel = torch.exp(-((offset / sd[:, None].clamp(min=1e-3)) ** 2) / 2)  # of no width: 1 for the row itself, else 0
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).to(images.dtype)
-    row = torch.arange(images.shape[2], device=images.device)
     blurred = torch.zeros_like(images)
     for k in range(2 * reach + 1):
-        blurred = blurred + kernel[:, k, None, None, None] * images[:, :, (row + k - reach).clamp(0, last)]
+        blurred = blurred + kernel[:, k, None, None, None] * images[:, :, _beside(time, k - reach, images.device)]
     return blurred
+
+
+@constant
+def _beside(time: int, aside: int, device: torch.device) -> Int[Tensor, " time"]:
+    """The row that lies so many rows after each, or the first or last."""
+    return (torch.arange(time, device=device) + aside).clamp(0, time - 1)
 
 
 def resample(images: Images, length: Float[Tensor, " batch"]) -> Images:
     """Make the images `length` times as long about their centre by linear interpolation; what then lacks is 0."""
     time = images.shape[2]
     centre = (time - 1) / 2
-    source = (torch.arange(time, device=images.device) - centre) / length[:, None] + centre  # batch time
+    source = (places(time, images.device) - centre) / length[:, None] + centre  # batch time
     lacks = (source < -0.5) | (source > time - 0.5)
     source = source.clamp(0, time - 1)
     before = source.floor()

@@ -40,8 +40,9 @@ MEMBER = ("experiment=member_1", "backbone.pretrained=false", "data.root=x")
 STFT = ("experiment=original", "backbone=hgnetv2", "extractor=stft", *MEMBER[1:])
 
 OTHERS = {
-    "bfloat16": "trainer.precision=bf16-mixed",
     "fused": "+optimizer.fused=true",
+    "bfloat16": "trainer.precision=bf16-mixed",
+    "bfloat16_fused": "trainer.precision=bf16-mixed +optimizer.fused=true",
     "compiled": "compile=true",
     "checkpointed": "backbone.grad_checkpointing=true",
     "float32": "trainer.precision=32-true",
@@ -72,15 +73,17 @@ def on_gpu(folder: Path, steps: int, *overrides: str) -> Iterator[Figure]:
     whole, whole_settings = _member(*MEMBER, *overrides)
     step = _measured(whole, _resident(folder, whole), whole_settings, folder, steps)
     yield Figure("h_member_step_ms", 1e3 * step.seconds, "ms of a member's step, three inputs", peak_mb=step.peak_mb)
+    yield Figure("h_member_busy", step.busy, "share of the time in which the GPU computes, in a member's step")
     learned, epochs = EPOCHS_FIRST * LEARNED_FIRST + EPOCHS * LEARNED, EPOCHS_FIRST + EPOCHS
     minutes = _fold_minutes(whole, folder, step.seconds, learned, epochs, PREDICTED + PREDICTED_FIRST)
     yield Figure("h_member_fold_minutes", minutes, "minutes for a member's fold of three inputs and two stages")
     for name, other in OTHERS.items():
-        module, settings = _member(*STFT, *overrides, other)
+        module, settings = _member(*STFT, *overrides, *other.split())
         if settings["compile"]:
             compile_networks(module.model, DEVICE)
         step = _measured(module, windows, settings, folder, steps)
         yield Figure(f"h_{name}_step_ms", 1e3 * step.seconds, f"ms of the STFT's with {other}", peak_mb=step.peak_mb)
+        yield Figure(f"h_{name}_busy", step.busy, f"share of the time in which the GPU computes, with {other}")
 
 
 class _Clock(Callback):

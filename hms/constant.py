@@ -1,0 +1,27 @@
+"""Tensors that depend on sizes alone, made once for each device: made anew in each step, each operation would cost a
+GPU a launch."""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def constant(make: Callable[P, T]) -> Callable[P, T]:
+    """Call `make` once for the same arguments; nobody may edit what it gives.
+
+    What is made while a model predicts serves a training, too, so it must not be an inference tensor.
+    """
+    kept: Any = cache(torch.inference_mode(False)(make))
+
+    @wraps(make)
+    def made(*args: P.args, **named: P.kwargs) -> T:
+        call = make if torch.compiler.is_compiling() else kept  # a compiler makes constants of its own
+        found: T = call(*args, **named)
+        return found
+
+    return made
