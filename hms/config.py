@@ -79,7 +79,11 @@ def entry_point(
             finally:
                 sys.argv = typed
                 if compares and after_sweep:
-                    after_sweep([_plain(config) for config in line.jobs()])
+                    try:
+                        after_sweep([_plain(config) for config in line.jobs()])
+                    except UserError as error:
+                        print(_said(error), file=sys.stderr)
+                        sys.exit(1)
 
         return main
 

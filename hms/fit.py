@@ -80,6 +80,8 @@ def _model(config: dict[str, Any]) -> tuple[Model, Trainer]:
             raise UserError(f"{name}: want {least} or more (below 2^32), got {config[name]}")
     if config["fold"] != "all" and not 0 <= config["fold"] < config["folds"]:
         raise UserError(f"fold: want 0 to {config['folds'] - 1} (folds={config['folds']}) or all, got {config['fold']}")
+    if config["live"] and config["fold"] not in (0, "all"):
+        raise UserError(f"fold: want 0 or all with live, which learns from no fold, got {config['fold']}; vary seed")
     if config["live"] and config["pretrain"]:
         raise UserError("pretrain: want none with live, whose windows have no subset; got both")
     if config["live"] and "teacher_labels" in config["augmentation"]:

@@ -79,9 +79,18 @@ class Fold(NamedTuple):
             windows += [build(stage["subset"]).training(self.held_out) for stage in self.stages]
         return self.held_out.filter(_among(pl.concat(windows)))
 
+    @property
+    def earlier_s(self) -> float:
+        """What the epochs took, of both stages, after which an interrupted attempt is gone on with."""
+        states = [path for path in (self.run / "pretrain/last.ckpt", self.run / "last.ckpt") if path.is_file()]
+        return sum(float(pl.read_csv(path.with_name("metrics.csv"))["seconds"].sum()) for path in states)
+
     def finish(self, truth: pl.DataFrame | None) -> None:
-        """Train, predict, and write all that a finished run has, its scores last."""
-        began_s = time.monotonic()
+        """Train, predict, and write all that a finished run has, its scores last.
+
+        Their `seconds` are this attempt's, and those of the epochs that earlier ones left.
+        """
+        began_s = time.monotonic() - self.earlier_s
         device, diverged = self.train()
         found = self.predict(device)
         if self.place.rank > 0:

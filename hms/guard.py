@@ -7,7 +7,7 @@ an epoch is kept, so that no training goes on from weights that are none.
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ from hms.atomic import replacing
 from hms.batch import Batch
 from hms.console import say
 from hms.errors import UserError
+from hms.processes import Place, gathered
 
 _EVERY = 50
 """Steps between two looks at a device's losses."""
@@ -62,7 +63,7 @@ class LossGuard(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._look(trainer)
         if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
-            self._end(trainer, len(self._steps) - 1, "a weight that is no number")
+            self._end(trainer, (len(self._steps) - 1, "a weight that is no number"))  # all processes have the same
         # Lightning gives the loss divided by the batches whose gradients it adds up.
         own = torch.stack(
             [torch.stack([step.loss * trainer.accumulate_grad_batches, step.uniform_loss]) for step in self._steps]
@@ -87,13 +88,28 @@ class LossGuard(Callback):
         losses = torch.stack([step.loss for step in new]).tolist() if new else []
         bad = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), None)
         if not trainer.strategy.reduce_boolean_decision(bad is None):  # all processes end together
-            if bad is None:
-                raise UserError("training ends: another process met a loss that is no number")
-            self._end(trainer, self._seen + bad, f"a loss of {losses[bad]}")
+            self._end(trainer, None if bad is None else (self._seen + bad, f"a loss of {losses[bad]}"))
         self._seen = len(self._steps)
 
-    def _end(self, trainer: Trainer, which: int, what: str) -> None:
-        """Raise UserError, with the batch in a file, and the one before, whose gradient may have done it."""
+    def _end(self, trainer: Trainer, found: tuple[int, str] | None) -> NoReturn:
+        """Raise UserError in all processes, with what the first that `found` something, in which step, says of it."""
+        place = Place(trainer.global_rank, trainer.world_size)
+        said = gathered(found and self._said(trainer, *found), place)
+        first = next(rank for rank, text in enumerate(said) if text)
+        if found and place.rank == first:
+            self._write(trainer, *found)
+        trainer.strategy.barrier()  # the first process to end has the others ended
+        raise UserError(said[first])
+
+    def _said(self, trainer: Trainer, which: int, what: str) -> str:
+        return (
+            f"training ends: {what} at step {self._steps[which].number} (epoch {trainer.current_epoch + 1}, "
+            f"{_in_words(self._how)}); the label ids of its batch are in {self.path}; try a smaller optimizer.lr, or "
+            "trainer.precision=32-true"
+        )
+
+    def _write(self, trainer: Trainer, which: int, what: str) -> None:
+        """Note the batch, and the one before, whose gradient may have done it."""
         step, *before = self._steps[which::-1]
         about = {
             "found": what,
@@ -106,10 +122,6 @@ class LossGuard(Callback):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:
             temporary.write_text(json.dumps(about, indent=1))
-        raise UserError(
-            f"training ends: {what} at step {step.number} (epoch {trainer.current_epoch + 1}, {_in_words(self._how)}); "
-            f"the label ids of its batch are in {self.path}; try a smaller optimizer.lr, or trainer.precision=32-true"
-        )
 
 
 def _in_words(how: dict[str, Any]) -> str:

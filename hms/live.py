@@ -5,6 +5,7 @@ from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, and th
 reads their spectrogram.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import accumulate
@@ -32,8 +33,8 @@ class SimulatedWindows:
 
     `kinds` says what share of them is meant as each class; weak patterns still end as "other". A share `plain` of them
     has a background without rhythms, the rest any. `target` is the share of a panel's votes, or the expected one of all
-    experts, which lacks the noise of a finite panel. `workers` processes render: null for one per core, 0 for none
-    beside the training itself.
+    experts, which lacks the noise of a finite panel. `workers` processes render for each that trains: null shares
+    out this machine's cores among those, 0 is for none beside the training itself.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class SimulatedWindows:
         """Endlessly many windows, epoch by epoch, in batches, of each the rows of one process."""
         rendered = Rendered(seed, self.kinds, self.plain, self.target, with_spectrogram)
         order = Numbers(self.windows)
-        workers = cores() if self.workers is None else self.workers
+        # torch's launchers say how many processes share this machine's cores; Slurm gives each cores of its own.
+        sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        workers = max(1, cores() // sharing) if self.workers is None else self.workers
         return _Loader(
             rendered,
             batch_sampler=Batches(order, batch_size, place),

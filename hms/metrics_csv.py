@@ -21,13 +21,19 @@ class MetricsCsv(Callback):
         self.path = path
         self.rows: list[dict[str, float]] = []
         self._began_s = self._rate = 0.0
+        self._validated = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._began_s = time.monotonic()
+        self._began_s, self._validated = time.monotonic(), False
         self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if not self._validated:  # Lightning still has those of an earlier epoch
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
         seconds = round(time.monotonic() - self._began_s, 2)
         self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": self._rate, "seconds": seconds})
         if not trainer.is_global_zero:

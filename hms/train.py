@@ -55,7 +55,7 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
     from hms.build import build
     from hms.console import say
     from hms.corpus import fingerprint
-    from hms.errors import DataError
+    from hms.errors import UserError
     from hms.results import compare, show
     from hms.runs import is_finished, run_folder
 
@@ -63,7 +63,7 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
         return
     folders = []
     for config in configs:
-        with suppress(DataError):  # without its corpus a job has no folder; it has said what is wrong
+        with suppress(UserError):  # without its corpus a job has no folder; it has said what is wrong
             folders.append(run_folder(config, fingerprint(build(config["data"]).root)))
     if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
         show(compare(finished))

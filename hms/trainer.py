@@ -23,6 +23,9 @@ from hms.memory import keep_freed
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
 
+_PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "32", "16", "bf16")
+"""In which weights are float32, as the loss and its targets are; the last three are other names of the first."""
+
 
 def train(
     module: Classifier,
@@ -60,21 +63,31 @@ def make(
     if folder is not None:
         callbacks.append(MetricsCsv(folder / "metrics.csv"))
         callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
-    trainer: Trainer = build(
-        node,
-        callbacks=callbacks,
-        logger=loggers or False,
-        default_root_dir=folder,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,  # hms.processes.Batches deals the rows
-        enable_model_summary=False,
-        enable_progress_bar=bar,
-        enable_checkpointing=folder is not None,
-    )
+    ours: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers or False,
+        "default_root_dir": folder,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,  # hms.processes.Batches deals the rows
+        "enable_model_summary": False,
+        "enable_progress_bar": bar,
+        "enable_checkpointing": folder is not None,
+    }
+    _want_choices(node, ours)
+    trainer: Trainer = build(node, **ours)
     trainer.strategy.checkpoint_io = _WholeCheckpoints()
     # Lightning's handler waits for all processes, wherever each is; hms.interrupt and hms.processes have their own.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
+
+
+def _want_choices(node: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Raise UserError for a key that would be passed over, and for a precision in which no step can be made."""
+    if taken := [key for key in node if key in ours]:
+        raise UserError(f"trainer.{taken[0]}: set by hms itself; leave it out")
+    precision = node.get("precision")
+    if precision is not None and str(precision) not in _PRECISIONS:
+        raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
 
 
 def further(trainer: Trainer) -> int:

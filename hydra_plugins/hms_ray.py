@@ -5,6 +5,8 @@ cloudpickle; this is for a cluster that is there, or one that lives on this mach
 """
 
 import os
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,11 +58,14 @@ class RayLauncher(Launcher):
         except ImportError:
             raise CompactHydraException("launcher: ray is not installed: pip install 'hms[ray]'") from None
         setup_globals()
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(self.address, include_dashboard=False, logging_level="warning")
         except (ConnectionError, RuntimeError, ValueError) as error:
             said = str(error).strip().partition("\n")[0]
             raise CompactHydraException(f"hydra.launcher.address={self.address}: {said}") from None
+        finally:
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would end this process alone, with code 15
         try:
             task = ray.remote(**self._resources(ray.nodes()), max_retries=self.max_retries)(_run)
             state = Singleton.get_state()
@@ -102,6 +107,8 @@ def _run(folder: str, context: HydraContext, config: DictConfig, task: TaskFunct
 def _result(ray: Any, job: Any) -> JobReturn:
     """What a job returned; a job that is lost for good is one that failed, and the others go on."""
     try:
+        while not ray.wait([job], timeout=0)[0]:
+            time.sleep(0.1)  # within its own waiting Ray drops what a signal raises
         found: JobReturn = ray.get(job)
     except ray.exceptions.RayError as error:
         lost = CompactHydraException(f"a job was lost: {str(error).strip().splitlines()[0]}")

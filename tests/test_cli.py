@@ -281,6 +281,23 @@ def test_a_sweep_without_its_corpus_says_what_is_wrong_and_no_more(
     assert said.endswith("2 of 2 jobs did not finish\n")
 
 
+def test_a_sweep_whose_corpus_cannot_be_is_told_so(places: list[str], tmp_path: Path, monkeypatch, capsys):
+    words = ["-m", "fold=0,1", "data.seed=-1", f"runs={tmp_path}", f"hydra.sweep.dir={tmp_path}"]
+    said = said_by("train", words, monkeypatch, capsys)
+    assert "SimulatedFolder: seed: want at least 0, got -1" in said
+    assert said.endswith("2 of 2 jobs did not finish\n")
+
+
+def test_a_sweep_beside_a_fold_that_cannot_be_read_ends_in_a_line(
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path, monkeypatch, capsys
+):
+    shutil.copytree(sweep[0], tmp_path / sweep[0].name)
+    spoilt = tmp_path / sweep[0].name / "fold0_seed0/oof.parquet"
+    spoilt.write_text("no table")
+    said = said_by("train", ["-m", "experiment=smoke", "fold=1", *places[:3], f"runs={tmp_path}"], monkeypatch, capsys)
+    assert said.splitlines()[-1].startswith(f"{spoilt}: ")
+
+
 def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(places: list[str], tmp_path: Path):
     words = ["experiment=smoke", "epochs=1", "flips=false", "extractor=[stft_short],[stft_short,raw_image]", "fold=9,0"]
     done = hms("train", "-m", *words, *places[:3], f"runs={tmp_path}")
@@ -346,12 +363,24 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path, monkeypatch, 
 
 def test_show_counts_half_of_the_memory_in_half_precision(capsys):
     model, kept = config("extractor=stft")["model"], []
-    for precision in ("32-true", "bf16-mixed"):
-        show(model, 16, {"accelerator": "cpu", "precision": precision})
-        said = capsys.readouterr().out
-        total, state = re.search(r"keeps about (\S+) MB, (\S+) MB of it whatever the batch", said).groups()
-        kept.append(float(total) - float(state))
+    for precision in ("32-true", "bf16-mixed", "bf16", 16, 32):  # Lightning has several names for one
+        kept.append(kept_by(model, precision, capsys))
     assert kept[0] / kept[1] == pytest.approx(2, rel=0.02)
+    assert kept[1:] == [*kept[1:2] * 3, kept[0]]
+
+
+def kept_by(model: dict, precision: str | int, capsys: pytest.CaptureFixture) -> float:
+    """What a step keeps of its batch, in MB, as `show` says it."""
+    show(model, 16, {"accelerator": "cpu", "precision": precision})
+    said = capsys.readouterr().out
+    assert ("each to a factor of 1.5" in said) == (precision in ("32-true", 32))
+    total, state = (float(n) * 1000 ** (unit == "G") for n, unit in re.findall(r"(\S+) ([GM])B(?=,| of it)", said))
+    return total - state
+
+
+def test_show_counts_all_of_a_wavenet_on_a_cpu_which_keeps_it_in_single_precision(capsys):
+    kept = [kept_by(config("extractor=wavenet")["model"], one, capsys) for one in ("32-true", "bf16-mixed")]
+    assert kept[0] / kept[1] < 1.3
 
 
 def here(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,12 +406,21 @@ def said_by(command: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch,
         (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99"),
         (["subset.min_votes=29"], "subset: no row for training in fold 0"),
         (
+            ["live=simulated", "fold=1"],
+            "fold: want 0 or all with live, which learns from no fold, got 1; vary seed",
+        ),
+        (
             ["live=simulated", "pretrain=low_votes"],
             "pretrain: want none with live, whose windows have no subset; got both",
         ),
         (
             ["live=simulated", "augmentation=teacher_labels", "augmentation.teacher_labels.runs=[x]"],
             "augmentation: no teacher has seen the windows of live; leave teacher_labels out",
+        ),
+        (["trainer.callbacks=[]"], "trainer.callbacks: set by hms itself; leave it out"),
+        (
+            ["trainer.precision=64-true"],
+            "trainer.precision: want 32-true, 16-mixed or bf16-mixed, got 64-true",
         ),
         (["extractor.stft.hop_length=0"], "hms.extractor.stft.Stft: hop_length: want at least 1, got 0"),
         (["backbone=hgnetv2", "backbone.weights=nowhere"], "backbone.weights: want a file or a folder with weights of"),

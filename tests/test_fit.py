@@ -10,13 +10,16 @@ import polars as pl
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from lightning import LightningModule, Trainer
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from material import Launches
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from hms.augmentation.teacher_labels import TeacherLabels
-from hms.averaging import Swa, moving_average
+from hms.averaging import Ema, Swa, moving_average
+from hms.batch import Batch
 from hms.build import build
 from hms.checkpoint import load_model
 from hms.config import CONF
@@ -209,7 +212,8 @@ def test_a_finished_job_leaves_no_model_in_memory(config: dict):
 
 
 def interrupted_and_straight(config: dict, tmp_path: Path, monkeypatch, at: list[int]) -> tuple[Path, Path]:
-    """Folders of the same training, once with a power cut before each of the epochs `at` (counted over all stages)."""
+    """Folders of the same training, once with a power cut before each of the epochs `at` (counted over all stages), and
+    1000 s noted for each epoch before it."""
     config["runs"] = str(tmp_path / "straight")
     fit(config)
     begin, begun = OneRowPerEeg.set_epoch, []
@@ -225,6 +229,8 @@ def interrupted_and_straight(config: dict, tmp_path: Path, monkeypatch, at: list
     for _ in at:
         with pytest.raises(RuntimeError, match="power cut"):
             fit(config)
+        for curve in (tmp_path / "interrupted").rglob("metrics.csv"):
+            pl.read_csv(curve).with_columns(seconds=1000.0).write_csv(curve)
     fit(config)
     return only_fold(tmp_path / "straight"), only_fold(tmp_path / "interrupted")
 
@@ -251,6 +257,19 @@ def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Pa
     curves = [pl.read_csv(run / "pretrain/metrics.csv") for run in (straight, resumed)]
     assert curves[0]["learning_rate"].to_list() == [1e-5, 1e-5]
     assert curves[0].drop("seconds").equals(curves[1].drop("seconds"))
+    took = [json.loads((run / "scores.json").read_text())["seconds"] for run in (straight, resumed)]
+    assert took[0] < 1000
+    assert 3000 < took[1] < 4000  # two epochs of the first stage, one of the second
+
+
+def test_an_epoch_without_validation_has_none(config: dict, tmp_path: Path, monkeypatch, capsys):
+    seldom = chosen(config, "++trainer.check_val_every_n_epoch=2", "epochs=3", "flips=false")
+    straight, resumed = interrupted_and_straight(seldom, tmp_path, monkeypatch, at=[3])
+    said = capsys.readouterr().err
+    assert [f"epoch {epoch}/3  train_loss" in said for epoch in (1, 2, 3)] == [True] * 3
+    assert said.count("val_kl") == said.count("epoch 2/3") == 2
+    for run in (straight, resumed):
+        assert pl.read_csv(run / "metrics.csv")["val_kl"].is_null().to_list() == [True, False, True]
 
 
 def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(config: dict, tmp_path: Path, store):
@@ -324,6 +343,23 @@ def test_averaging_takes_in_at_least_the_last_epoch():
         Swa(8, 0)
 
 
+def test_what_hms_sets_itself_is_no_choice(config: dict):
+    keys = "callbacks logger default_root_dir num_sanity_val_steps use_distributed_sampler enable_model_summary"
+    for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing"]:
+        with pytest.raises(UserError, match=rf"^trainer\.{key}: set by hms itself; leave it out$"):
+            make(config["trainer"] | {key: None})
+
+
+@pytest.mark.filterwarnings("ignore:.*supported for historical reasons")
+def test_weights_are_of_32_bits(config: dict):
+    for precision, same in {"32": "32-true", 32: "32-true", None: "32-true", "bf16": "bf16-mixed"}.items():
+        assert make(config["trainer"] | {"precision": precision}).precision == same
+    for precision in ("bf16-true", "16-true", "64-true", 64, "transformer-engine", "fp8"):
+        said = rf"^trainer\.precision: want 32-true, 16-mixed or bf16-mixed, got {precision}$"
+        with pytest.raises(UserError, match=said):
+            make(config["trainer"] | {"precision": precision})
+
+
 class Still(Trainer):
     """A trainer that trains nothing and only says which epoch it is."""
 
@@ -377,6 +413,46 @@ def test_a_fused_optimizer_learns_what_another_does_also_beside_a_scale_and_clip
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
+class Seeds(torch.nn.Module):
+    """An augmentation that changes nothing and notes what its batch's random numbers come from."""
+
+    stage = "electrodes"
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, batch: Batch) -> Batch:
+        self.seen.append(torch.initial_seed())
+        return batch
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_each_batch_draws_its_own_also_where_gradients_are_accumulated(config: dict, store: Store, together: int):
+    module = classifier(config, config, build(config["model"]))
+    module.augmentations = {"seeds": Seeds()}
+    node = config["trainer"] | {"max_epochs": 2, "accumulate_grad_batches": together}
+    make(node).fit(module, Windows(store, store.rows.head(12)).loader(4))  # of three batches the last is alone
+    assert module.augmentations["seeds"].seen == [(config["seed"] << 32) + number for number in range(6)]
+
+
+def test_the_loss_of_a_uniform_prediction_is_computed_once_whatever_heads_there_are(config: dict, store: Store):
+    two = chosen(config, "extractor=[stft_short,raw_image]")
+    module = classifier(two, two, build(two["model"]))
+    given, found = next(iter(Windows(store, store.rows.head(4)).loader(4))), {}
+
+    class Step(Callback):
+        def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: dict, *_: object) -> None:
+            found.update(outputs)
+
+    with Launches() as counted:
+        make(two["trainer"] | {"max_epochs": 1}, callbacks=[Step()]).fit(module, DataLoader([given], batch_size=None))
+    weight = module.weighting(given.weight, 0)
+    wanted = weight * (given.target * (6 * given.target).clamp(min=1e-9).log()).sum(dim=1)
+    torch.testing.assert_close(found["uniform_loss"], wanted.mean())
+    assert counted.made.count("aten._log_softmax.default") == 3 + 1
+
+
 def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
     averages = [torch.zeros(2), torch.zeros(3, 1)]
     for step in range(1, 41):
@@ -387,5 +463,18 @@ def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
     assert torch.equal(kept[0], same)
     moving_average(0.9, late := [torch.zeros(2)], [torch.ones(2)], torch.tensor(10**6))
     torch.testing.assert_close(late[0], torch.full((2,), 0.1))
-    moving_average(0.9, counted := [torch.tensor(10)], [torch.tensor(20)], torch.tensor(10**6))
-    assert counted == [torch.tensor(11)]
+    with Launches() as launches:
+        counted, seen = [torch.tensor(10), torch.tensor([[0, 1]]), *torch.arange(80)], torch.tensor(20)
+        moving_average(0.9, counted, [seen, torch.tensor([[10, -9]]), *[seen] * 80], torch.tensor(10**6))
+    assert [one.tolist() for one in counted[:4]] == [11, [[1, 0]], 2, 2]
+    assert len(launches.made) < 30
+
+
+def test_an_average_takes_in_a_step_without_waiting_for_the_device():
+    module, ema, trainer = LightningModule(), Ema(0.5), Still()
+    module.weight, module.count = torch.nn.Parameter(torch.zeros(3)), torch.nn.Buffer(torch.tensor(4))
+    trainer.strategy = SingleDeviceStrategy("meta")  # which has no numbers to wait for
+    ema.setup(trainer, module.to("meta"), "fit")
+    for step in range(3):
+        ema._average_model.update_parameters(module)
+        assert ema._average_model.n_averaged == step + 1

@@ -2,14 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import torch
+from lightning import LightningModule
+from material import batch
 from test_fit import composed, only_fold, same_weights
+from torch.utils.data import DataLoader
 
+from hms import trainer
+from hms.batch import Batch
 from hms.errors import UserError
 from hms.fit import fit
+from hms.guard import LossGuard
+from hms.processes import in_all
 from hms.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -34,6 +42,40 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_its_batch(corpus: 
     assert len(about["label_ids_before"]) == 16
     assert {*about["label_ids_before"]} <= known - {*about["label_ids"]}
     assert not (file.parent / "last.ckpt").exists()  # no epoch's state was kept
+
+
+class BadInOne(LightningModule):
+    """A training whose second loss is no number in the second process alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Any]:
+        bad = self.global_rank == 1 and index == 1
+        return {"loss": self.weight * (torch.nan if bad else 1), "uniform_loss": torch.ones(())}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def train_badly(folder: Path) -> float:
+    """Train in as many processes as there are; each writes what it ends with."""
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp", "max_epochs": 1}
+    made = trainer.make(node, callbacks=[LossGuard(folder / "not_finite.json")])
+    rows = [batch()._replace(label_id=torch.tensor([step, made.global_rank])) for step in range(3)]
+    with pytest.raises(UserError) as ended:
+        made.fit(BadInOne(), DataLoader(rows, batch_size=None))
+    (folder / f"said{made.global_rank}").write_text(str(ended.value))
+    return 0.0
+
+
+def test_all_processes_tell_what_the_one_with_the_bad_loss_found(tmp_path: Path):
+    in_all(train_badly, tmp_path, 2)
+    said = {(tmp_path / f"said{rank}").read_text() for rank in (0, 1)}
+    assert len(said) == 1
+    assert said.pop().startswith("training ends: a loss of nan at step 2 (epoch 1, learning rate 0.1, ")
+    assert json.loads((tmp_path / "not_finite.json").read_text())["label_ids"] == [1, 1]
 
 
 def test_a_training_that_diverges_says_so_once_and_notes_the_epochs(corpus: Path, tmp_path: Path, capsys):

@@ -22,6 +22,7 @@ from hms.runs import learned_from_corpus, run_folder
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
+from hms.simulate.workers import cores
 from hms.spectrogram_recipe import regional_spectrogram
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -58,6 +59,17 @@ def test_every_epoch_has_windows_of_its_own():
     (second,) = loader
     assert equal(first, rendered().__getitems__([0, 1]))
     assert equal(second, rendered().__getitems__([2, 3]))
+
+
+def test_processes_that_train_on_one_machine_share_out_its_cores(monkeypatch: pytest.MonkeyPatch):
+    def workers(given: int | None) -> int:
+        return SimulatedWindows(2, EVEN, 0.0, "votes", given).loader(2, 0, with_spectrogram=False).num_workers
+
+    assert workers(None) == cores()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(cores()))
+    assert [workers(given) for given in (None, 0, 2)] == [1, 0, 2]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(2 * cores()))
+    assert workers(None) == 1
 
 
 def test_a_target_is_of_votes_or_what_all_experts_are_expected_to_say():

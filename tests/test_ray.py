@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from conftest import python
+from slurm_cluster import wait_for
 
 pytestmark = [
     pytest.mark.ray,
@@ -15,11 +17,17 @@ pytestmark = [
 ]
 
 
-def train(corpus: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:
+PATIENT = os.environ | {"RAY_raylet_start_wait_time_s": "300"}
+"""The machine may be busy."""
+
+
+def command(corpus: Path, out: Path, *words: str) -> list[str]:
     places = [f"data.root={corpus}", "data.size=tiny", f"stores={out}/stores", f"runs={out}", f"hydra.sweep.dir={out}"]
-    command = python("-m", "hms.train", "-m", "experiment=smoke", "epochs=1", "launcher=ray", *places, *words)
-    patient = os.environ | {"RAY_raylet_start_wait_time_s": "300"}  # the machine may be busy
-    return subprocess.run(command, env=patient, capture_output=True, text=True, check=False)
+    return python("-m", "hms.train", "-m", "experiment=smoke", "epochs=1", "launcher=ray", *places, *words)
+
+
+def train(corpus: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(corpus, out, *words), env=PATIENT, capture_output=True, text=True, check=False)
 
 
 def test_a_sweep_leaves_its_folds_and_names_the_job_that_failed(corpus: Path, tmp_path: Path):
@@ -40,3 +48,19 @@ def test_a_job_that_no_node_has_room_for_is_refused_at_once(corpus: Path, tmp_pa
     assert "hydra.launcher.num_cpus: want at most " in done.stderr, done.stderr
     assert "(no node has more), got 4096" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_signal_ends_a_sweep_as_a_whole_in_one_line(corpus: Path, tmp_path: Path):
+    words = [*command(corpus, tmp_path, "fold=0,1"), "epochs=500"]
+    with (tmp_path / "log").open("w") as log:
+        sweep = subprocess.Popen(words, env=PATIENT, stdout=log, stderr=log)
+        try:
+            wait_for(lambda: [*tmp_path.glob("smoke-*/*/last.ckpt")], "an epoch", seconds=300)
+            sweep.send_signal(signal.SIGTERM)
+            code = sweep.wait(60)
+        finally:
+            sweep.kill()
+    said = (tmp_path / "log").read_text()
+    assert code == 128 + signal.SIGTERM, said
+    assert "interrupted by SIGTERM: the same command again goes on from here" in said
+    assert "did not finish" not in said

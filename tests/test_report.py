@@ -25,6 +25,7 @@ from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.report import head, regions, summary, traces
 from hms.report.__main__ import main
+from hms.report.figures import curves
 from hms.report.looks import looks_of
 from hms.report.page import page
 from hms.report.subject import learning_curves, of_ensemble, of_run
@@ -269,6 +270,12 @@ def test_a_table_of_epochs_without_epochs_is_named(tmp_path: Path):
     (tmp_path / "metrics.csv").write_text("val_kl\n1\n")
     with pytest.raises(DataError, match=r'metrics.csv: no table of epochs \(.*"epoch" not found'):
         learning_curves([tmp_path])
+
+
+def test_a_curve_leaves_out_epochs_that_were_not_validated():
+    table = pl.DataFrame({"epoch": [0, 1, 2, 3], "val_kl": [None, 1.5, None, 1.2]})
+    (line,) = curves({"fold0_seed0": table}, "val_kl").data
+    assert ([*line.x], [*line.y]) == ([2, 4], [1.5, 1.2])
 
 
 def test_an_interval_is_over_patients_not_rows():

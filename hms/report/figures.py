@@ -109,6 +109,7 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
     for i, (name, table) in enumerate(tables.items()):
         if column not in table.columns:
             continue
+        table = table.drop_nulls(column)  # an epoch without validation
         figure.add_scatter(
             x=table["epoch"] + 1,
             y=table[column],
