@@ -81,7 +81,7 @@ def entry_point(
                 if compares and after_sweep:
                     try:
                         after_sweep([_plain(config) for config in line.jobs()])
-                    except UserError as error:
+                    except (UserError, OSError) as error:
                         print(_said(error), file=sys.stderr)
                         sys.exit(1)
 

@@ -2,7 +2,7 @@
 GPU a launch."""
 
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -16,12 +16,5 @@ def constant(make: Callable[P, T]) -> Callable[P, T]:
 
     What is made while a model predicts serves a training, too, so it must not be an inference tensor.
     """
-    kept: Any = cache(torch.inference_mode(False)(make))
-
-    @wraps(make)
-    def made(*args: P.args, **named: P.kwargs) -> T:
-        call = make if torch.compiler.is_compiling() else kept  # a compiler makes constants of its own
-        found: T = call(*args, **named)
-        return found
-
+    made: Any = cache(torch.inference_mode(False)(make))
     return made

@@ -80,18 +80,18 @@ class Fold(NamedTuple):
         return self.held_out.filter(_among(pl.concat(windows)))
 
     @property
-    def earlier_s(self) -> float:
-        """What the epochs took, of both stages, after which an interrupted attempt is gone on with."""
-        states = [path for path in (self.run / "pretrain/last.ckpt", self.run / "last.ckpt") if path.is_file()]
-        return sum(float(pl.read_csv(path.with_name("metrics.csv"))["seconds"].sum()) for path in states)
+    def trained_s(self) -> float:
+        """What the epochs of all stages took."""
+        curves = [path for path in (self.run / "pretrain/metrics.csv", self.run / "metrics.csv") if path.is_file()]
+        return sum(float(pl.read_csv(path)["seconds"].sum()) for path in curves)
 
     def finish(self, truth: pl.DataFrame | None) -> None:
         """Train, predict, and write all that a finished run has, its scores last.
 
-        Their `seconds` are this attempt's, and those of the epochs that earlier ones left.
+        Their `seconds` are those of all epochs, an interrupted attempt's, too, and of what comes after them.
         """
-        began_s = time.monotonic() - self.earlier_s
         device, diverged = self.train()
+        began_s = time.monotonic() - self.trained_s
         found = self.predict(device)
         if self.place.rank > 0:
             return

@@ -231,6 +231,12 @@ def interrupted_and_straight(config: dict, tmp_path: Path, monkeypatch, at: list
             fit(config)
         for curve in (tmp_path / "interrupted").rglob("metrics.csv"):
             pl.read_csv(curve).with_columns(seconds=1000.0).write_csv(curve)
+        for state in (tmp_path / "interrupted").rglob("last.ckpt"):
+            held = torch.load(state, weights_only=False)
+            held["callbacks"]["MetricsCsv"]["rows"] = [
+                row | {"seconds": 1000.0} for row in held["callbacks"]["MetricsCsv"]["rows"]
+            ]
+            torch.save(held, state)
     fit(config)
     return only_fold(tmp_path / "straight"), only_fold(tmp_path / "interrupted")
 

@@ -271,9 +271,21 @@ def test_no_process_of_a_training_goes_on_where_the_one_that_started_them_is_kil
     os.kill(process.pid, signal.SIGKILL)
     ended(process, log)
     until_s = time.monotonic() + 60
-    while [one for one in below if Path(f"/proc/{one}").exists()]:
-        assert time.monotonic() < until_s, "trains on"
-        time.sleep(0.1)
+    try:
+        while left := [one for one in below if is_at_work(one)]:
+            assert time.monotonic() < until_s, "trains on"
+            time.sleep(0.1)
+    finally:
+        for one in left:
+            os.kill(one, signal.SIGKILL)
+
+
+def is_at_work(process: int) -> bool:
+    """Whether it is there, and not only its number, of which nobody took notice yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.slow

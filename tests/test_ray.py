@@ -57,7 +57,7 @@ def test_a_signal_ends_a_sweep_as_a_whole_in_one_line(corpus: Path, tmp_path: Pa
         try:
             wait_for(lambda: [*tmp_path.glob("smoke-*/*/last.ckpt")], "an epoch", seconds=300)
             sweep.send_signal(signal.SIGTERM)
-            code = sweep.wait(60)
+            code = sweep.wait(300)
         finally:
             sweep.kill()
     said = (tmp_path / "log").read_text()

@@ -1,6 +1,7 @@
 """Any recording in: labels, references, units, rates, gaps, and what cannot be used, each in one clear line."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -410,11 +411,12 @@ def test_an_eeg_that_is_unplugged_for_most_of_its_time_is_read(tmp_path: Path):
     np.testing.assert_allclose(recording.eeg(0, 20_000)[:19], values[:, :20_000], atol=0.1)
 
 
-def test_an_electrode_that_holds_something_for_a_while_is_no_flat_one(tmp_path: Path):
+@pytest.mark.parametrize("electrodes", [[3], range(19)])
+def test_what_holds_something_for_a_while_is_not_flat(electrodes: Sequence[int], tmp_path: Path):
     values = noise(600, 200)
     there = np.zeros(values.shape[1], bool)
     there[20 * 200 : 75 * 200] = True
-    values[3, ~there] = 0
+    values[np.ix_(electrodes, ~there)] = 0
     assert recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200)).interpolated == ()
 
 

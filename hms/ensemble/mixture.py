@@ -94,11 +94,11 @@ def _want_mixture(path: Path, mixture: Mixture) -> None:
     if not 0 < temperature < np.inf or not np.isfinite(bias).all():
         raise DataError(f"{path}: calibration: want a temperature above 0 and finite biases, got {mixture.calibration}")
     if prior and not (_are_shares(prior.source) and _are_shares(prior.target) and np.isfinite(prior.strength)):
-        raise DataError(f"{path}: prior: want shares of 0 to 1 and a finite strength, got {prior}")
+        raise DataError(f"{path}: prior: want shares from 0 that sum to 1 and a finite strength, got {prior}")
 
 
 def _are_shares(values: Float[np.ndarray, " label"]) -> bool:
-    return bool((values >= 0).all() and (values <= 1).all())
+    return bool((values >= 0).all() and abs(values.sum() - 1) < 1e-6)
 
 
 def member_folder(folder: Path, name: str) -> Path | None:

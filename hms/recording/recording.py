@@ -132,18 +132,21 @@ def _want_uv(path: Path, source: Source, electrodes: Read, unit: str | None) -> 
 
     Who names the unit may have an EEG that is hardly there, as after the heart has stopped.
     """
-    spreads = []
-    for first, last in _looks(source, _LOOKS):
-        scalp = electrodes(first, last)[: len(SCALP)]
-        seen = scalp[np.isfinite(scalp).all(axis=1)]
-        spreads += [np.median(seen.std(axis=1))] if len(seen) else []
-    there = [spread for spread in spreads if spread > 1e-9]  # before it is plugged in, or after, lines are flat
-    spread_uv = float(np.median(there)) if there else 0.0
+    there = _spreads_uv(source, electrodes, _LOOKS) or _spreads_uv(source, electrodes, _MOST_LOOKS)
     if not there:
         raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
+    spread_uv = float(np.median(there))
     if (unit is None and spread_uv < _QUIETEST_UV) or spread_uv > _LOUDEST_UV:
         other = "mV or V" if spread_uv < _QUIETEST_UV else "nV, or uV given as mV or V"
         raise DataError(
             f"{path}: want an EEG in µV, got values with a median SD of {spread_uv:.2g} µV: {other}? "
             f"Say which (unit={', unit='.join(UNITS_UV)})"
         )
+
+
+def _spreads_uv(source: Source, electrodes: Read, most: int) -> list[float]:
+    """The SD of the median electrode at several places; lines are flat before it is plugged in, and after."""
+    scalps = (electrodes(first, last)[: len(SCALP)] for first, last in _looks(source, most))
+    seen = (scalp[np.isfinite(scalp).all(axis=1)] for scalp in scalps)
+    spreads = [float(np.median(one.std(axis=1))) for one in seen if len(one)]
+    return [spread_uv for spread_uv in spreads if spread_uv > 1e-9]
