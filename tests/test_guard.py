@@ -70,6 +70,7 @@ def train_badly(folder: Path) -> float:
     return 0.0
 
 
+@pytest.mark.slow
 def test_all_processes_tell_what_the_one_with_the_bad_loss_found(tmp_path: Path):
     in_all(train_badly, tmp_path, 2)
     said = {(tmp_path / f"said{rank}").read_text() for rank in (0, 1)}
