@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -247,11 +248,16 @@ def wait_for(text: str, log: Path) -> None:
         time.sleep(0.05)
 
 
-def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
-    log = tmp_path / "log"
+def begun_by_two(place: Place, log: Path) -> tuple[BaseProcess, list[int]]:
+    """A long training in two processes after its first epoch, and all processes below it."""
     process = begun(of_two(place, "epochs=500"), log)
     wait_for("epoch 1/500", log)
-    below = children(process.pid)
+    return process, children(process.pid)
+
+
+def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+    log = tmp_path / "log"
+    process, below = begun_by_two(place, log)
     os.kill(process.pid, signal.SIGTERM)
     assert ended(process, log) == 128 + signal.SIGTERM
     said = log.read_text()
@@ -265,9 +271,7 @@ def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that the one that started it is gone")
 def test_no_process_of_a_training_goes_on_where_the_one_that_started_them_is_killed(place: Place, tmp_path: Path):
     log = tmp_path / "log"
-    process = begun(of_two(place, "epochs=500"), log)
-    wait_for("epoch 1/500", log)
-    below = children(process.pid)
+    process, below = begun_by_two(place, log)
     os.kill(process.pid, signal.SIGKILL)
     ended(process, log)
     until_s = time.monotonic() + 60
