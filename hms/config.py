@@ -98,7 +98,7 @@ def _run_by_name(module: str, command: list[str], config: DictConfig) -> float |
 
 def _said(error: UserError | OSError) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     return str(error)
 
 
