@@ -19,7 +19,7 @@ from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
-from hms.preprocess import Preprocess, _median_by_sort
+from hms.preprocess import Preprocess, _median
 from hms.spectrogram_images import SpectrogramImages
 
 
@@ -203,9 +203,10 @@ def test_a_compressed_scale_keeps_half_of_the_ratio_between_a_loud_window_and_a_
 
 
 @pytest.mark.parametrize("size", [1, 8, 9])
-def test_a_median_by_sorting_is_that_of_torch(size: int):
+def test_a_median_by_numpy_and_one_by_sorting_are_that_of_torch(size: int):
     values = torch.randn(3, 4, size)
-    assert torch.equal(_median_by_sort(values), values.median(dim=-1).values)
+    assert torch.equal(_median(values), values.median(dim=-1).values)
+    assert torch.equal(_median(values.requires_grad_()), values.median(dim=-1).values)
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -63,7 +62,6 @@ def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
                 output_names=["probabilities"],
                 dynamic_shapes=shapes,
                 dynamo=True,
-                custom_translation_table={torch.ops.aten.median.dim: _median},
                 verbose=False,
             )
     except Exception as error:
@@ -127,18 +125,6 @@ class _Convolution(ZeroPhase):
         blocks = padded.reshape(-1, padded.shape[-1] // _BLOCK, _BLOCK).transpose(1, 2)  # batch x pair, sample, block
         around = torch.cat([blocks[..., -self.aside :], blocks, blocks[..., : self.aside]], dim=2)
         return F.conv1d(around, self.weight).transpose(1, 2).reshape(padded.shape)
-
-
-def _median(x: Any, dim: int, keepdim: bool = False) -> tuple[Any, Any]:
-    """torch's, of which of two in the middle the lower is taken, in operators of ONNX."""
-    from onnxscript import opset18
-
-    op: Any = opset18
-    middle, at = (x.shape[dim] - 1) // 2, op.Constant(value_ints=[dim])
-    values, places = op.TopK(x, op.Constant(value_ints=[middle + 1]), axis=dim, largest=0)
-    here, end = op.Constant(value_ints=[middle]), op.Constant(value_ints=[middle + 1])
-    values, places = op.Slice(values, here, end, at), op.Slice(places, here, end, at)
-    return (values, places) if keepdim else (op.Squeeze(values, at), op.Squeeze(places, at))
 
 
 @contextmanager
