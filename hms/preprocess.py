@@ -141,7 +141,7 @@ def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 
 def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
     """The lower median; torch's own takes several times as long on a CPU, and is not deterministic on a GPU."""
     middle = (values.shape[-1] - 1) // 2
-    if values.device.type != "cpu" or values.requires_grad or torch.compiler.is_compiling():
+    if values.device.type != "cpu" or values.requires_grad or type(values) is not Tensor:  # NumPy takes none of these
         return values.sort(dim=-1).values[..., middle]
     return torch.from_numpy(np.partition(values.numpy(), middle)[..., middle])
 
