@@ -16,8 +16,7 @@ The modules in an order to read them; each imports only those before it, which t
     loss metrics_csv weighting                     what is minimised, which rows count more
     module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
-    source signature misfit check overrides config build
-                                                   from words and YAML files to objects, or to mistakes
+    config                                         from words and YAML files to objects, or to mistakes
     bundle checkpoint trainer versions runs        the folder of one trained fold and what is in it
     ensemble inference adaptation predictors submission
                                                    trained models on windows, alone and together

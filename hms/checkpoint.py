@@ -10,12 +10,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hms.atomic import replacing
-from hms.build import build, refuse_foreign_targets
 from hms.bundle import is_member, model_node
-from hms.check import mistakes_in_node
+from hms.config.build import build, refuse_foreign_targets
+from hms.config.check import mistakes_in_node
+from hms.config.signature import OURS
 from hms.errors import ConfigError, DataError, first_line
 from hms.model import Model
-from hms.signature import OURS
 
 
 def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:

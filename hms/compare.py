@@ -7,7 +7,7 @@ difference is called one only where it would be one with other patients.
 from pathlib import Path
 from typing import Any, TypedDict
 
-from hms.config import entry_point
+from hms.config.command import entry_point
 
 
 class Compare(TypedDict):

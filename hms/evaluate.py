@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hms.build import build
-from hms.config import entry_point
+from hms.config.build import build
+from hms.config.command import entry_point
 from hms.ensemble.choices import TOGETHER, OfClasses
 from hms.errors import DataError, UserError
 from hms.prepare import Corpus

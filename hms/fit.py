@@ -12,8 +12,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms import trainer
 from hms.atomic import locked
-from hms.build import build
 from hms.compiled import compile_networks
+from hms.config.build import build
 from hms.console import say
 from hms.errors import UserError, first_line
 from hms.fold import Fold, classifier

@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader
 from hms import trainer
 from hms.atomic import replacing
 from hms.batch import Batch
-from hms.build import build
 from hms.checkpoint import save_model, write_checkpoint
+from hms.config.build import build
 from hms.errors import UserError
 from hms.guard import LossGuard
 from hms.inference import probabilities

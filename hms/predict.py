@@ -10,12 +10,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hms.build import build
-from hms.config import entry_point
+from hms.config.build import build
+from hms.config.command import entry_point
+from hms.config.signature import Node
 from hms.ensemble.choices import TOGETHER, OfClasses
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
-from hms.signature import Node
 
 if TYPE_CHECKING:
     from hms.model import Model

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from hms.build import build
-from hms.config import entry_point
+from hms.config.build import build
+from hms.config.command import entry_point
+from hms.config.signature import Node
 from hms.shards import Sharded, shard_of
-from hms.signature import Node
 
 
 class Corpus(TypedDict):

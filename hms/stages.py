@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hms.backbone import Backbone
 from hms.batch import Batch
-from hms.build import build
 from hms.checkpoint import without_pretrained
+from hms.config.build import build
 from hms.console import print_table
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.cost import NumbersMade, half, measured_rates, step_s

@@ -3,9 +3,9 @@
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
-from hms.config import entry_point
+from hms.config.command import entry_point
+from hms.config.signature import Node
 from hms.prepare import Corpus
-from hms.signature import Node
 
 
 class Pretrain(TypedDict, total=False):
@@ -52,7 +52,7 @@ class Train(Corpus):
 
 def compare_all(configs: list[dict[str, Any]]) -> None:
     """Print what the runs of a sweep scored, beside what differs between them, and name those that did not finish."""
-    from hms.build import build
+    from hms.config.build import build
     from hms.console import say
     from hms.corpus import fingerprint
     from hms.errors import UserError

@@ -15,8 +15,8 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from hms.batch import Batch
-from hms.build import build
 from hms.checkpoint import write_checkpoint
+from hms.config.build import build
 from hms.console import say
 from hms.errors import UserError
 from hms.memory import keep_freed

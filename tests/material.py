@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hms.batch import Batch, Signals
-from hms.build import build
 from hms.bundle import SUMS
-from hms.check import mistakes
 from hms.checkpoint import save_model
+from hms.config.build import build
+from hms.config.check import mistakes
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, VOTE_COLUMNS

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hms.adaptation import adapted
-from hms.build import build
+from hms.config.build import build
 from hms.errors import UserError
 from hms.inference import by_model, views
 from hms.model import Model

@@ -10,7 +10,7 @@ import pytest
 import torch
 from material import config
 
-from hms.build import build
+from hms.config.build import build
 from hms.cost import Rates, _rounded_as_convolutions, step_s
 from hms.store import Store
 from hms.windows import Windows

@@ -24,9 +24,9 @@ from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
 
 import hms
-from hms.build import build
 from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.checkpoint import load_model, save_model, save_weights
+from hms.config.build import build
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.inference import by_model
@@ -320,7 +320,7 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(f"{loader}checkpoint_path: {tmp_path / 'evil.pt'}\n")
     for node, message in (
-        ({"_target_": "hms.build.build", "node": read}, "want a class, got 'hms.build.build'"),
+        ({"_target_": "hms.config.build.build", "node": read}, "want a class, got 'hms.config.build.build'"),
         ({"_target_": "hms.fusion.Concat", "extractors": [backbone]}, "want each argument by its name, got '_args_'"),
         ({"_target_": "hms.model.Model", "preprocess": "${oc.env:HOME}"}, "want plain values, got"),
     ):

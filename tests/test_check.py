@@ -9,12 +9,12 @@ from conftest import python
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hms.check import check
-from hms.config import CONF
+from hms.config.check import check
+from hms.config.command import CONF
+from hms.config.signature import signature
 from hms.errors import ConfigError
 from hms.evaluate import Evaluate
 from hms.prepare import Prepare
-from hms.signature import signature
 from hms.simulate.__main__ import Simulate
 from hms.train import Train
 
@@ -191,7 +191,7 @@ def test_a_target_that_does_not_parse_is_named(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/__init__.py").write_text("class Loss:\n    def\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("hms.signature.ALLOWED", ("broken.",))
+    monkeypatch.setattr("hms.config.signature.ALLOWED", ("broken.",))
     with pytest.raises(ConfigError, match=r"broken/__init__\.py, line 2: invalid syntax"):
         signature("broken.Loss")
 
@@ -205,7 +205,7 @@ def test_annotations_bases_and_defaults_are_followed(tmp_path: Path, monkeypatch
         "def made(x, /, y: str = ''): ...\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("hms.signature.ALLOWED", ("hmsish.",))
+    monkeypatch.setattr("hms.config.signature.ALLOWED", ("hmsish.",))
     found = signature("hmsish.Renamed")
     assert found.types == {"a": int, "b": float | None, "c": bool}
     assert (found.needed, found.takes_more) == (["a"], True)

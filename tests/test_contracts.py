@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from hms.backbone import Backbone
 from hms.batch import Batch, Features, Signals
-from hms.build import build
+from hms.config.build import build
 from hms.corpus import Folder
 from hms.extractor import Extractor
 from hms.labels import CLASSES

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from hms.backbone import TinyBackbone
 from hms.batch import Signals
-from hms.build import build
-from hms.config import CONF
+from hms.config.build import build
+from hms.config.command import CONF
 from hms.errors import ConfigError
 from hms.extractor.wavenet import Wavenet, stack
 from hms.pool import AttentionPool, _shares, cells

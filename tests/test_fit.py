@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.averaging import Ema, Swa, moving_average
 from hms.batch import Batch
-from hms.build import build
 from hms.checkpoint import load_model
-from hms.config import CONF
+from hms.config.build import build
+from hms.config.command import CONF
 from hms.errors import ConfigError, DataError, UserError
 from hms.fit import fit
 from hms.fold import Fold, classifier

@@ -19,16 +19,16 @@ from omegaconf import OmegaConf
 from spoiling import no_infinity, spoilt, times, want_an_answer
 
 import hms
-from hms.build import build
 from hms.bundle import new_bundle
-from hms.check import mistakes
 from hms.checkpoint import load_model, save_model, save_weights
+from hms.config.build import build
+from hms.config.check import mistakes
+from hms.config.command_line import CommandLine
 from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import UserError
 from hms.files import read_eeg, read_json, read_spectrogram
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.overrides import CommandLine
 from hms.runs import read_config
 from hms.scores import TABLE, predictions, read_predictions
 from hms.tables import read_labels, read_submission, read_test

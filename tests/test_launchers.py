@@ -10,8 +10,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import CompactHydraException
 from test_structure import options
 
-from hms.config import CONF
-from hms.overrides import CommandLine
+from hms.config.command import CONF
+from hms.config.command_line import CommandLine
 from hydra_plugins.hms_ray import RayLauncher
 
 NODES = [{"Resources": {"CPU": 4.0, "GPU": 2.0}}, {"Resources": {"CPU": 8.0}}]

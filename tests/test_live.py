@@ -11,9 +11,9 @@ from material import config, equal
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from hms.build import build
 from hms.checkpoint import load_model
-from hms.config import CONF
+from hms.config.build import build
+from hms.config.command import CONF
 from hms.electrodes import ELECTRODES
 from hms.fit import fit
 from hms.labels import CLASSES, vote_weight

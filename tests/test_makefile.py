@@ -10,9 +10,9 @@ from conftest import ROOT
 from material import config
 from omegaconf import OmegaConf
 
-from hms.check import mistakes
-from hms.config import CONF
-from hms.overrides import CommandLine
+from hms.config.check import mistakes
+from hms.config.command import CONF
+from hms.config.command_line import CommandLine
 from hms.prepare import Prepare
 from hms.runs import run_folder
 from hms.train import Train

@@ -10,7 +10,7 @@ from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
 from hms.batch import Batch, Signals
-from hms.build import build
+from hms.config.build import build
 from hms.errors import ConfigError, UserError
 from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.stft import Stft, restack

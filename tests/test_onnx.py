@@ -13,8 +13,8 @@ from test_bundle import a_run, command
 
 import hms
 from hms.batch import Batch
-from hms.build import build
 from hms.checkpoint import save_model
+from hms.config.build import build
 from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import UserError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hms.config import CONF
-from hms.overrides import CommandLine
+from hms.config.command import CONF
+from hms.config.command_line import CommandLine
 
 
 def line(*words: str) -> CommandLine:

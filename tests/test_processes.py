@@ -17,7 +17,7 @@ from torch import nn
 
 from hms import trainer
 from hms.batch import Features, Signals
-from hms.build import build
+from hms.config.build import build
 from hms.errors import UserError
 from hms.fit import fit
 from hms.model import Model

@@ -19,9 +19,9 @@ import pytest
 from conftest import ROOT, python
 from test_bundle import a_run, command
 
-from hms.check import mistakes
-from hms.config import CONF
-from hms.overrides import CommandLine
+from hms.config.check import mistakes
+from hms.config.command import CONF
+from hms.config.command_line import CommandLine
 
 README = (ROOT / "README.md").read_text()
 OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]

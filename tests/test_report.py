@@ -17,8 +17,8 @@ from browser import Page
 from material import config, quick
 from PIL import Image
 
-from hms.build import build
 from hms.checkpoint import save_model
+from hms.config.build import build
 from hms.electrodes import ELECTRODES
 from hms.ensemble.mixture import member_folder
 from hms.errors import DataError

@@ -23,7 +23,7 @@ import json
 from pathlib import Path
 from typing import Any, TypedDict
 
-from hms.config import entry_point
+from hms.config.command import entry_point
 from hms.ensemble.choices import Calibrate, Mixing, OfClasses, Weigh
 
 

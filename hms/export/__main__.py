@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
-from hms.config import entry_point
+from hms.config.command import entry_point
 from hms.errors import UserError
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, TypedDict
 
-from hms.config import entry_point
+from hms.config.command import entry_point
 from hms.errors import UserError
 
 

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from hms.build import build
 from hms.checkpoint import load_model
+from hms.config.build import build
+from hms.config.signature import OURS
 from hms.corpus import fingerprint
 from hms.ensemble.mixture import member_folder
 from hms.errors import DataError, first_line
 from hms.model import Model
 from hms.runs import corpus_of, read_config, scored_folds
 from hms.scores import read_predictions, read_truth
-from hms.signature import OURS
 from hms.store import Store, prepared
 
 

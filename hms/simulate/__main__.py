@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from hms.build import build
-from hms.config import entry_point
+from hms.config.build import build
+from hms.config.command import entry_point
+from hms.config.signature import Node
 from hms.errors import UserError
 from hms.shards import Sharded, shard_of
-from hms.signature import Node
 
 
 class Simulate(Sharded):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from hms.build import build
+from hms.config.build import build
 from hms.cost import measured_rates, step_s
 from hms.memory import keep_freed
 from hms.stages import metered

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch.utils.data import DataLoader
 
-from hms.build import build
+from hms.config.build import build
 from hms.memory import keep_freed
 from hms.store import build_store
 from hms.windows import Windows

@@ -15,8 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import RandomSampler
 
 from hms import trainer
-from hms.build import build
 from hms.compiled import compile_networks
+from hms.config.build import build
 from hms.fold import classifier
 from hms.guard import LossGuard
 from hms.inference import by_model

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hms.batch import Signals
-from hms.build import build
+from hms.config.build import build
 from hms.memory import keep_freed
 from hms.model import Model
 from hms.wavenet_layer import GatedLayer

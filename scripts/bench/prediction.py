@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from hms.build import build
+from hms.config.build import build
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.inference import by_model
 from hms.recording.recording import open_recording

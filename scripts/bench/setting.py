@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.batch import Batch, Signals
-from hms.build import build
-from hms.config import CONF
+from hms.config.build import build
+from hms.config.command import CONF
 from hms.model import Model
 from hms.module import Augmentation
 from hms.store import Store, build_store

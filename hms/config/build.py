@@ -6,17 +6,17 @@ from typing import Any
 import hydra
 from hydra.errors import InstantiationException
 
+from hms.config.signature import signature, want_allowed
+from hms.config.source import find
 from hms.errors import ConfigError, UserError
-from hms.signature import signature, want_allowed
-from hms.source import find
 
 
 def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
     """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
-    Every `_target_` must start with one of `allowed` (`hms.signature.ALLOWED` unless given). Where it is given, a
-    stranger may have written the node: of hms it then names classes alone, for `hms.build.build` would build anything.
+    Every `_target_` must start with one of `allowed` (`signature.ALLOWED` unless given). Where it is given, a stranger
+    may have written the node: of hms it then names classes alone, for this very function would build anything.
 
-    Raises ConfigError for a target that no config may name (`hms.signature`) and for a value its constructor refuses.
+    Raises ConfigError for a target that no config may name and for a value its constructor refuses.
     """
     refuse_foreign_targets(node, allowed)
     try:

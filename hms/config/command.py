@@ -1,7 +1,4 @@
-"""Where the YAML files are, and how a command line becomes a config: the one place that sets Hydra up.
-
-Nothing here imports torch, so `--help` and mistakes answer at once.
-"""
+"""Where the YAML files are, and how a command line becomes a config: the one place that sets Hydra up."""
 
 import functools
 import importlib
@@ -16,12 +13,12 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hms.check import check, mistakes
+from hms.config.check import check, mistakes
+from hms.config.command_line import CommandLine
 from hms.errors import UserError
 from hms.interrupt import Interrupted, interruptible
-from hms.overrides import CommandLine
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")
 """The YAML files: inside the package in a wheel, beside it in a checkout."""
 

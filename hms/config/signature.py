@@ -11,8 +11,8 @@ from functools import cache, reduce
 from operator import or_
 from typing import Any, Literal, NamedTuple
 
+from hms.config.source import absolute, find
 from hms.errors import ConfigError
-from hms.source import absolute, find
 
 OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
 """Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, which no file can."""

@@ -4,8 +4,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
+from hms.config.signature import Node
 from hms.errors import nearest
-from hms.signature import Node
 
 UNREAD = object()
 """In place of a value that could not be read; the line that says so is enough."""

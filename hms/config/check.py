@@ -1,6 +1,6 @@
 """Find every mistake in a composed config at once, before anything is imported that could build it.
 
-A `_target_` has its signature for a schema (`hms.signature`), an entry point the TypedDict beside its job.
+A `_target_` has its signature for a schema (`signature`), an entry point the TypedDict beside its job.
 """
 
 import re
@@ -9,9 +9,9 @@ from typing import Any, get_type_hints, is_typeddict
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
+from hms.config.misfit import UNREAD, complaint, items, join, misfits
+from hms.config.signature import OURS, Signature, signature
 from hms.errors import ConfigError, nearest
-from hms.misfit import UNREAD, complaint, items, join, misfits
-from hms.signature import OURS, Signature, signature
 
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 

@@ -1,7 +1,7 @@
 """The words of a command line as the configs of its jobs.
 
 Hydra stops at the first mistake, and wants a `+` before a key that no YAML has. Here a signature says which keys there
-are (`hms.check`), so no key needs a `+`, and the mistakes of all jobs of a sweep come at once, before the first starts.
+are (`check`), so no key needs a `+`, and the mistakes of all jobs of a sweep come at once, before the first starts.
 """
 
 import itertools
