@@ -4,7 +4,9 @@ The modules in an order to read them; each imports only those before it, which t
 
     errors console interrupt memory constant       what a mistake says, how progress is shown, how a signal ends it
     labels electrodes batch                        names, order, shapes and units of all that travels
-    montage spectrogram_recipe spectrogram_images  pairs of electrodes; ten minutes as regional spectrograms
+    montage spectrogram_recipe timing spectrogram_images
+                                                   pairs of electrodes; ten minutes as regional spectrograms; how long
+                                                   a window is
     files atomic shards tables corpus stream       a folder in the competition's layout, read and checked, in parts
     processes                                      which rows of a batch each process gets, where several train
     store windows resident subset folds            its one memory-mapped file; which rows, which patients

@@ -11,13 +11,13 @@ from torch import Tensor
 from hms.batch import Batch
 from hms.bundle import members
 from hms.checkpoint import load_model
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import want_microvolts
 from hms.inference import best_device, by_model
 from hms.labels import CLASSES
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class BundledModel:
@@ -42,11 +42,11 @@ class BundledModel:
         (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
         Raises DataError for other shapes, infinite values, and values that are not in µV.
         """
-        eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_WINDOW), f"{EEG_WINDOW // SFREQ_HZ} s at {SFREQ_HZ} Hz")
+        eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
         want_microvolts("eeg_uv", eeg.transpose(1, 2).flatten(0, 1).numpy())
         power = None
         if self.reads_spectrogram:
-            shape = (len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
+            shape = (len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ))
             power = _array("spectrogram", spectrogram, shape, "as hms.spectrogram_recipe computes it")
             if len(power) != len(eeg):
                 raise DataError(f"spectrogram: want one for each of {len(eeg)} windows, got {len(power)}")

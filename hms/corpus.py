@@ -19,15 +19,9 @@ from jaxtyping import Float, Float16
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
 from hms.files import read_eeg, read_spectrogram
-from hms.spectrogram_recipe import STEP_S, regional_spectrogram
+from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
+from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
-EEG_WINDOW = 50 * SFREQ_HZ
-"""Samples in the EEG window of a row; experts labelled its central 10 s."""
-
-SPECTROGRAM_WINDOW = 600 // STEP_S
-"""Rows in the spectrogram window of a row; it shares its centre with the EEG window."""
-
-_EEG_STARTS_S = 275  # second of the spectrogram window at which the EEG window begins
 _CHUNK = 32  # spectrograms read ahead: enough for the threads, little memory
 _LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel gets there
 
@@ -150,21 +144,21 @@ class _Reader(NamedTuple):
         path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
         try:
             eeg = read_eeg(path)
-            self._check_reach(path, rows, "eeg_label_offset_seconds", 50, len(eeg) / SFREQ_HZ)
+            self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
                 return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0)
             offsets_s = rows["spectrogram_label_offset_seconds"]
-            self._check_reach(of_spectrogram, rows, offsets_s.name, 600, len(shared) * STEP_S)
+            self._check_reach(of_spectrogram, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
-        return Recording(eeg_id, as_stored(eeg), as_stored(shared[first : last + SPECTROGRAM_WINDOW]), first * STEP_S)
+        return Recording(eeg_id, as_stored(eeg), as_stored(shared[first : last + SPECTROGRAM_ROWS]), first * STEP_S)
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset points between two rows and uses the earlier one.
         line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
-        end_s = start_s // STEP_S * STEP_S + window_s if window_s == 600 else start_s + window_s
+        end_s = start_s // STEP_S * STEP_S + window_s if window_s == SPECTROGRAM_S else start_s + window_s
         if end_s > duration_s:
             raise DataError(
                 f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
@@ -181,8 +175,8 @@ def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "ti
 
 def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:
     known = regional_spectrogram(eeg).transpose(1, 0, 2)
-    before = (_EEG_STARTS_S + 2) // STEP_S  # the first known row is centred 2 s into the EEG
-    rows = SPECTROGRAM_WINDOW + (len(eeg) - EEG_WINDOW) // (STEP_S * SFREQ_HZ)
+    before = (LEAD_S + TAPER_S // 2) // STEP_S  # of the rows, by their centres, the first that is known
+    rows = SPECTROGRAM_ROWS + (len(eeg) - EEG_SAMPLES) // (STEP_S * SFREQ_HZ)
     spectrogram = np.full((rows, *known.shape[1:]), np.nan, np.float32)
     spectrogram[before : before + len(known)] = known
     return spectrogram

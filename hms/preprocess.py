@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Batch, Signals
-from hms.corpus import EEG_WINDOW
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.montage import Montage
 from hms.spectrogram_images import SpectrogramImages
+from hms.timing import EEG_SAMPLES
 
 _NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many as its registers hold numbers
@@ -165,7 +165,7 @@ def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 b
 
 def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:
     """Of the filters run forwards and backwards, at the frequencies of a padded window's transform."""
-    hz = np.fft.rfftfreq(EEG_WINDOW + 2 * _PADDING, 1 / SFREQ_HZ)
+    hz = np.fft.rfftfreq(EEG_SAMPLES + 2 * _PADDING, 1 / SFREQ_HZ)
     gain = np.ones_like(hz)
     if highpass_hz:
         sos = signal.butter(2, highpass_hz, "highpass", fs=SFREQ_HZ, output="sos")

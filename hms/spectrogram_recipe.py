@@ -21,8 +21,9 @@ REGIONS = {
 }
 """Left/right lateral (temporal) and parasagittal chains, in the order of the files."""
 
-WINDOW_S = 4
-STEP_S = 2
+TAPER_S, STEP_S = 4, 2
+"""How long a taper is, and how far apart: a row of the spectrogram is of so much EEG."""
+
 _TAPERS = 3
 BIN_HZ = SFREQ_HZ / 1024
 FREQUENCIES_HZ = np.arange(3, 103) * BIN_HZ
@@ -31,7 +32,8 @@ FREQUENCIES_HZ = np.arange(3, 103) * BIN_HZ
 COLUMNS = tuple(f"{region}_{np.floor(100 * hz + 0.5) / 100:g}" for region in REGIONS for hz in FREQUENCIES_HZ)
 """Names of the 400 power columns of a spectrogram file, region by region: LL_0.59 ... RP_19.92."""
 
-_PAIR_INDEX = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
+PAIRS = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
+"""(16, 2) indices of the electrodes of the longitudinal double banana, region by region (LL RL LP RP)."""
 
 
 def regional_spectrogram(
@@ -43,10 +45,10 @@ def regional_spectrogram(
     sample gives a NaN row for its region. A rate below 200 Hz gives the same bins as long as it is above 40 Hz.
     Raises ValueError for a recording shorter than one window.
     """
-    size, step = round(WINDOW_S * sfreq_hz), round(STEP_S * sfreq_hz)
+    size, step = round(TAPER_S * sfreq_hz), round(STEP_S * sfreq_hz)
     if len(eeg) < size:
-        raise ValueError(f"eeg: want at least {WINDOW_S} s, got {len(eeg) / sfreq_hz:g} s")
-    pairs = (eeg[:, _PAIR_INDEX[:, 0]] - eeg[:, _PAIR_INDEX[:, 1]]).T
+        raise ValueError(f"eeg: want at least {TAPER_S} s, got {len(eeg) / sfreq_hz:g} s")
+    pairs = (eeg[:, PAIRS[:, 0]] - eeg[:, PAIRS[:, 1]]).T
     missing = np.isnan(pairs)
     top_hz = min(40.0, 0.49 * sfreq_hz)
     sos = scipy.signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")

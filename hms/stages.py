@@ -16,7 +16,6 @@ from hms.batch import Batch
 from hms.checkpoint import without_pretrained
 from hms.config.build import build
 from hms.console import print_table
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.cost import NumbersMade, half, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.extractor.wavenet import Wavenet
@@ -24,6 +23,7 @@ from hms.inference import best_device
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _WINDOWS = 2  # one alone has no statistics for a batch norm
 
@@ -139,9 +139,9 @@ def _kept_by_wavenets(model: Model, meter: Meter) -> float:
 
 
 def _windows(with_spectrogram: bool) -> Batch:
-    shape = (_WINDOWS, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ))
+    shape = (_WINDOWS, len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ))
     return Batch(
-        eeg=torch.empty(_WINDOWS, len(ELECTRODES), EEG_WINDOW),
+        eeg=torch.empty(_WINDOWS, len(ELECTRODES), EEG_SAMPLES),
         spectrogram=torch.empty(shape) if with_spectrogram else None,
         target=torch.empty(_WINDOWS, len(CLASSES)),
         weight=torch.empty(_WINDOWS),

@@ -14,9 +14,10 @@ import torch
 
 from hms.batch import Batch
 from hms.console import track
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, BadFile, Recording, recordings
+from hms.corpus import BadFile, Recording, recordings
 from hms.errors import DataError
 from hms.labels import CLASSES
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[BadFile]:
@@ -56,8 +57,8 @@ def _want_good(found: Recording | BadFile) -> Recording:
 
 
 def _batch(some: list[Recording], with_spectrogram: bool) -> Batch:
-    eeg = np.stack([one.eeg[:EEG_WINDOW] for one in some])
-    power = np.stack([one.spectrogram[:SPECTROGRAM_WINDOW] for one in some]) if with_spectrogram else None
+    eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in some])
+    power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in some]) if with_spectrogram else None
     return Batch(
         torch.from_numpy(eeg).transpose(1, 2),
         None if power is None else torch.from_numpy(power).transpose(1, 2),

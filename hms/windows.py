@@ -14,10 +14,10 @@ from jaxtyping import Float16
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
 from hms.processes import ALONE, Batches, Place
 from hms.store import Store
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class Windows(Dataset[Batch]):
@@ -26,9 +26,9 @@ class Windows(Dataset[Batch]):
     def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
         self.rows = rows
         self._eeg_start = rows["eeg_start"].to_numpy()
-        self._eeg = _sliding(store.eeg, EEG_WINDOW)
+        self._eeg = _sliding(store.eeg, EEG_SAMPLES)
         self._spectrogram_start = rows["spectrogram_start"].to_numpy()
-        self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_WINDOW) if with_spectrogram else None
+        self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_ROWS) if with_spectrogram else None
         votes = rows.select(VOTE_COLUMNS).to_numpy()
         self._target = torch.from_numpy(target_of(votes).astype(np.float32))
         self._label_id = torch.from_numpy(rows["label_id"].to_numpy().copy())

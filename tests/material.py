@@ -20,12 +20,12 @@ from hms.bundle import SUMS
 from hms.checkpoint import save_model
 from hms.config.build import build
 from hms.config.check import mistakes
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.preprocess import Preprocess
 from hms.scores import predictions
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 from hms.train import Train
 
 CONF = ROOT / "conf"
@@ -60,8 +60,8 @@ def quick(node: Any) -> Any:
 def batch(rows: int = 2, missing: bool = False) -> Batch:
     """Noise at the size of EEG, and positive powers; `missing` in the last window but one, silence in the last."""
     draw = torch.Generator().manual_seed(0)
-    eeg = 30 * torch.randn(rows, len(ELECTRODES), EEG_WINDOW, generator=draw)
-    power = torch.rand(rows, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ), generator=draw)
+    eeg = 30 * torch.randn(rows, len(ELECTRODES), EEG_SAMPLES, generator=draw)
+    power = torch.rand(rows, len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ), generator=draw)
     if missing:
         eeg[-2:], power[-2:] = (torch.tensor([torch.nan, 0]).reshape(2, *[1] * n) for n in (2, 3))
     target = torch.rand(rows, len(CLASSES), generator=draw).softmax(dim=1)

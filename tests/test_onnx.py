@@ -15,13 +15,13 @@ import hms
 from hms.batch import Batch
 from hms.checkpoint import save_model
 from hms.config.build import build
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import UserError
 from hms.export.onnx import _Convolution, write_onnx
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")
 WORDS = {
@@ -38,10 +38,10 @@ WORDS = {
 def given(windows: int) -> dict[str, np.ndarray]:
     """Noise; mains of 3 mV on an offset; windows in which electrodes, seconds or all is missing; silence."""
     draw = np.random.default_rng(1)
-    eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_WINDOW))
-    eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_WINDOW))
+    eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_SAMPLES))
+    eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_SAMPLES))
     eeg[2, 3:6], eeg[2, :, 700:2600], eeg[3], eeg[4] = np.nan, np.nan, np.nan, 0
-    power = draw.lognormal(size=(6, 4, SPECTROGRAM_WINDOW, 100))
+    power = draw.lognormal(size=(6, 4, SPECTROGRAM_ROWS, 100))
     power[2, :, :50], power[3], power[4] = np.nan, np.nan, 0
     return {"eeg_uv": eeg[:windows].astype("float32"), "spectrogram": power[:windows].astype("float32")}
 

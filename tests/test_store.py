@@ -8,9 +8,10 @@ import pytest
 import torch
 from conftest import real
 
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, fingerprint
+from hms.corpus import fingerprint
 from hms.errors import DataError
 from hms.store import Store, build_store, open_store, prepared
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 from hms.windows import OneRowPerEeg, Windows
 
 
@@ -34,7 +35,7 @@ def test_a_window_is_the_50_seconds_of_the_file_that_its_row_names(store: Store,
         index = store.rows["label_id"].to_list().index(row["label_id"])
         batch = windows[index]
         start = int(row["eeg_label_offset_seconds"] * 200)
-        np.testing.assert_array_equal(batch.eeg[0].T, file[start : start + EEG_WINDOW].astype(np.float16))
+        np.testing.assert_array_equal(batch.eeg[0].T, file[start : start + EEG_SAMPLES].astype(np.float16))
 
 
 def test_a_store_is_read_in_long_stretches_without_writing_or_locking(store: Store, monkeypatch: pytest.MonkeyPatch):
@@ -53,7 +54,7 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
     for index in (0, len(store.rows) // 2, len(store.rows) - 1):
         row = store.rows.row(index, named=True)
         file = pl.read_parquet(corpus / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
-        inside = file.filter(pl.col("time") >= row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_WINDOW]
+        inside = file.filter(pl.col("time") >= row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_ROWS]
         power = inside.drop("time").to_numpy().reshape(-1, 4, 100).transpose(1, 0, 2)
         power = np.minimum(power, np.finfo(np.float16).max)  # the store holds no more
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)

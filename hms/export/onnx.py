@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Batch
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.inference import by_model
@@ -28,6 +27,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _TOLERANCE = 1e-4  # of a probability
@@ -143,10 +143,10 @@ def _exporting() -> Iterator[None]:
 def _windows(with_spectrogram: bool) -> dict[str, Tensor]:
     """Three windows by the names of the inputs: noise at the size of EEG, with mains and an offset, with gaps."""
     draw = torch.Generator().manual_seed(0)
-    eeg = 30 * torch.randn(3, len(ELECTRODES), EEG_WINDOW, generator=draw)
-    eeg[1] += 200 + 3000 * torch.sin(2 * torch.pi * 50 / SFREQ_HZ * torch.arange(EEG_WINDOW))
+    eeg = 30 * torch.randn(3, len(ELECTRODES), EEG_SAMPLES, generator=draw)
+    eeg[1] += 200 + 3000 * torch.sin(2 * torch.pi * 50 / SFREQ_HZ * torch.arange(EEG_SAMPLES))
     eeg[2, :4], eeg[2, :, :2000] = torch.nan, torch.nan
-    power = torch.rand(3, len(REGIONS), SPECTROGRAM_WINDOW, len(FREQUENCIES_HZ), generator=draw).exp()
+    power = torch.rand(3, len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ), generator=draw).exp()
     power[2, :, :100] = torch.nan
     return {"eeg_uv": eeg} | ({"spectrogram": power} if with_spectrogram else {})
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central, features_of_pairs
 from hms.extractor.stft import restack
+from hms.timing import EEG_SAMPLES
 
 
 class Multitaper(nn.Module):
@@ -43,7 +43,7 @@ class Multitaper(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        if not 0 < window_s < span_s <= EEG_WINDOW / SFREQ_HZ:
+        if not 0 < window_s < span_s <= EEG_SAMPLES / SFREQ_HZ:
             raise ValueError(f"window_s, span_s: want 0 < window_s < span_s <= 50, got {window_s}, {span_s}")
         if not 1 / SFREQ_HZ <= step_s <= window_s:
             raise ValueError(f"step_s: want {1 / SFREQ_HZ:g} up to window_s = {window_s}, got {step_s}")

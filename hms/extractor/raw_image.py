@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central, features_of_pairs
+from hms.timing import EEG_SAMPLES
 
 
 class RawImage(nn.Module):
@@ -38,8 +38,8 @@ class RawImage(nn.Module):
         self, backbone: Backbone, span_s: float, every: int, rows: int, height: int, limit: float, dropout: float
     ):
         super().__init__()
-        if not 0 < span_s <= EEG_WINDOW / SFREQ_HZ:
-            raise ValueError(f"span_s: want more than 0 up to {EEG_WINDOW / SFREQ_HZ:g}, got {span_s}")
+        if not 0 < span_s <= EEG_SAMPLES / SFREQ_HZ:
+            raise ValueError(f"span_s: want more than 0 up to {EEG_SAMPLES / SFREQ_HZ:g}, got {span_s}")
         if min(every, rows, height) < 1:
             raise ValueError(f"every, rows, height: want at least 1, got {every}, {rows}, {height}")
         if span_s * SFREQ_HZ < 8 * every * rows:

@@ -10,9 +10,9 @@ from torch import nn
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.corpus import SPECTROGRAM_WINDOW
 from hms.pool import AttentionPool
 from hms.spectrogram_recipe import STEP_S
+from hms.timing import SPECTROGRAM_ROWS
 
 
 class Spectrogram(nn.Module):
@@ -31,7 +31,7 @@ class Spectrogram(nn.Module):
     ):
         super().__init__()
         self.rows = round(span_min * 60 / STEP_S)
-        if not 1 <= self.rows <= SPECTROGRAM_WINDOW:
+        if not 1 <= self.rows <= SPECTROGRAM_ROWS:
             raise ValueError(f"span_min: want more than 0 up to 10, got {span_min}")
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central, features_of_pairs
+from hms.timing import EEG_SAMPLES
 
 
 class Stft(nn.Module):
@@ -55,7 +55,7 @@ class Stft(nn.Module):
             raise ValueError(f"hop_length: want at least 1, got {hop_length}")
         if not 0 < fmax_hz <= SFREQ_HZ / 2:
             raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
-        if not n_fft / SFREQ_HZ < span_s <= EEG_WINDOW / SFREQ_HZ:
+        if not n_fft / SFREQ_HZ < span_s <= EEG_SAMPLES / SFREQ_HZ:
             raise ValueError(f"span_s: want more than n_fft's {n_fft / SFREQ_HZ:g} s up to 50, got {span_s}")
         self.span = round(span_s * SFREQ_HZ)
         self.transform = STFT(

@@ -16,10 +16,10 @@ from torch.utils.checkpoint import checkpoint
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.corpus import EEG_WINDOW
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
+from hms.timing import EEG_SAMPLES
 from hms.wavenet_layer import GatedLayer, faster_form
 from hms.wavenet_layer.anywhere import pointwise
 
@@ -59,7 +59,7 @@ class Wavenet(nn.Module):
             raise ValueError(f"blocks, layers: want at least 1, got {blocks}, {layers}")
         if channels <= _APART:
             raise ValueError(f"channels: want at least {_APART + 1}, got {channels}")
-        if not 1 <= stride <= span_s * SFREQ_HZ <= EEG_WINDOW:
+        if not 1 <= stride <= span_s * SFREQ_HZ <= EEG_SAMPLES:
             raise ValueError(f"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got {stride}, {span_s}")
         if limit is not None and limit <= 0:
             raise ValueError(f"limit: want more than 0, or null, got {limit}")

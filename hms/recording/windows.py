@@ -13,17 +13,12 @@ import torch
 from jaxtyping import Bool, Float
 
 from hms.batch import Batch
-from hms.corpus import EEG_WINDOW, SPECTROGRAM_WINDOW, as_stored
+from hms.corpus import as_stored
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.labels import CLASSES
 from hms.recording.recording import Recording
-from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, WINDOW_S, regional_spectrogram
-
-CENTRE_S = 10
-"""What the experts labelled of a window, and a prediction is about."""
-
-BEFORE_S = 20
-"""Of a window, before its centre."""
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
+from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _STRETCH_S = 1200
 _SETTLE_S = 30  # after which the band-pass of the spectrogram has forgotten where a piece began
@@ -65,12 +60,12 @@ class Stretch(NamedTuple):
     def window(self, onset_s: float) -> Float[np.ndarray, "electrode time"]:
         """The EEG of the window with this centre."""
         begin = round((onset_s - self.onsets_s[0]) * SFREQ_HZ)
-        return self.eeg[:, begin : begin + EEG_WINDOW]
+        return self.eeg[:, begin : begin + EEG_SAMPLES]
 
     def _ten_minutes(self, onset_s: float) -> Float[np.ndarray, "region row frequency"]:
         assert self.for_models is not None
         begin = _first_row(onset_s) - _first_row(self.onsets_s[0])
-        return self.for_models[:, begin : begin + SPECTROGRAM_WINDOW]
+        return self.for_models[:, begin : begin + SPECTROGRAM_ROWS]
 
 
 def count_windows(recording: Recording, step_s: float) -> int:
@@ -89,12 +84,12 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
     for first in range(0, count, each):
         onsets_s = float(step_s) * np.arange(first, min(first + each, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)
-        end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_WINDOW
+        end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
         last = first + each >= count
         own = int(onsets_s[0]) // STEP_S, _count_rows(recording) if last else int(step_s * (first + each)) // STEP_S
-        wide = min(own[0], _first_row(onsets_s[0])), max(own[1], _first_row(onsets_s[-1]) + SPECTROGRAM_WINDOW)
+        wide = min(own[0], _first_row(onsets_s[0])), max(own[1], _first_row(onsets_s[-1]) + SPECTROGRAM_ROWS)
         rows = wide if with_spectrogram else own
-        settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + WINDOW_S + _SETTLE_S)
+        settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + TAPER_S + _SETTLE_S)
         start = min(begin, settling[0])
         eeg = recording.eeg(start, max(end, settling[1]))  # once: reading costs as much as predicting
         power = regional_rows(recording, eeg, start, *rows)
@@ -120,7 +115,7 @@ def regional_rows(
     begin, end = max(first, 0), min(last, _count_rows(recording))
     if begin < end:
         settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
-        until = min(recording.samples, (end * STEP_S + WINDOW_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
+        until = min(recording.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
             rows = regional_spectrogram(part.T)
@@ -151,14 +146,14 @@ def _recorded(recording: Recording, onset_s: float, after_s: float, eeg: Float[n
 
 def _count_rows(recording: Recording) -> int:
     """Of its regional spectrogram."""
-    return max(0, (recording.samples - (WINDOW_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
+    return max(0, (recording.samples - (TAPER_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
 
 
 def _first_row(onset_s: float) -> int:
     """Of the recording's regional spectrogram, the first that belongs to the window with this centre."""
-    ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_WINDOW * STEP_S / 2
+    ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_S / 2
     centred_s = ten_minutes_s + STEP_S / 2  # as the competition's files are; row j of a recording is at 2 + 2j s
-    return int((centred_s - WINDOW_S / 2) // STEP_S)
+    return int((centred_s - TAPER_S / 2) // STEP_S)
 
 
 def _per_stretch(step_s: float) -> int:

@@ -12,6 +12,7 @@ from scipy import signal
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.spectrogram_recipe import REGIONS
+from hms.timing import BEFORE_S, CENTRE_S
 
 CHAINS = {
     "left temporal": REGIONS["LL"],
@@ -29,7 +30,7 @@ SENSITIVITIES_UV = (30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 _STEPS = 64  # a row is as many steps high: half a pixel each, so that a path is short text
 _REACH = 2.0  # rows that a trace may swing to either side before it is cut off
 _BUCKET = 10  # samples outside the central 10 s of which the least and the greatest are drawn
-_CENTRE = slice(20 * SFREQ_HZ, 30 * SFREQ_HZ)
+_CENTRE = slice(BEFORE_S * SFREQ_HZ, (BEFORE_S + CENTRE_S) * SFREQ_HZ)
 
 
 class Trace(NamedTuple):

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
-from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, Span, alternate, gate
 from hms.simulate.noise import coloured
+from hms.spectrogram_recipe import PAIRS
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Equipment:
     ) -> Float[np.ndarray, "20 time"]:
         """What the file holds of an EEG with 20 channels. The spectrogram's filter removes mains: it can do without."""
         if self.bridged_pair >= 0:
-            both = geometry.PAIRS[self.bridged_pair]
+            both = PAIRS[self.bridged_pair]
             eeg = eeg.copy()
             eeg[both] = eeg[both].mean(axis=0)
         recorded = eeg + self.offset_uv[:, None]
@@ -85,7 +85,7 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
     bad = int(rng.integers(len(SCALP))) if rng.random() < 0.12 else -1
     dead = int(rng.integers(channels)) if rng.random() < 0.02 else -1
     # Gel that runs from one electrode to the next makes both record their mean.
-    bridged = int(rng.integers(len(geometry.PAIRS))) if rng.random() < 0.04 else -1
+    bridged = int(rng.integers(len(PAIRS))) if rng.random() < 0.04 else -1
     missing = np.zeros((0, 2))
     if rng.random() < 0.03:  # amplifier unplugged for care: 0.1-26 s
         start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))

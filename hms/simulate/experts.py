@@ -15,7 +15,8 @@ from jaxtyping import Float, Int
 from scipy.special import expit
 
 from hms.labels import CLASSES
-from hms.simulate.findings import LABEL_S, Findings
+from hms.simulate.findings import Findings
+from hms.timing import CENTRE_S
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def draw_panel(rng: np.random.Generator, pool_size: int, votes: int) -> Panel:
 
 def answer_probability(findings: Findings, pool: Float[np.ndarray, "expert 4"]) -> Float[np.ndarray, "expert 4"]:
     """Chance that each expert says yes to each question."""
-    lasting = findings.cycles / (LABEL_S * findings.frequency_hz)
+    lasting = findings.cycles / (CENTRE_S * findings.frequency_hz)
     seen = np.array(
         [
             findings.conspicuity,

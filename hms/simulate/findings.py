@@ -15,9 +15,7 @@ from hms.simulate import geometry
 from hms.simulate.clock import Clock
 from hms.simulate.noise import SLOW_HZ
 from hms.simulate.patterns import Pattern
-
-LABEL_S = 10.0
-"""Experts labelled the central ten seconds of a window."""
+from hms.timing import CENTRE_S, EEG_S
 
 _ASIDE = np.log(2.0)  # what stands beside the central seconds counts as if half as large
 
@@ -49,7 +47,7 @@ def measure(
     window and judge by its central ten seconds, unless the pattern fills half of those ten in which it is largest and
     stands out there twice as much.
     """
-    central = Clock(centre_s - LABEL_S / 2, round(LABEL_S * SLOW_HZ), SLOW_HZ)
+    central = Clock(centre_s - CENTRE_S / 2, round(CENTRE_S * SLOW_HZ), SLOW_HZ)
     seen = [_of_background(_pairs(rest, rest_clock, central))]
     if pattern is not None:
         for away_s in {0.0, _strongest(pattern, centre_s)}:
@@ -63,13 +61,13 @@ def measure(
 
 def _strongest(pattern: Pattern, centre_s: float) -> float:
     """How far from the centre those ten of the fifty seconds are in which the pattern is largest."""
-    times_s = centre_s + np.arange(-25.0, 25.0, 0.5) + 0.25
+    times_s = centre_s + np.arange(-EEG_S / 2, EEG_S / 2, 0.5) + 0.25
     size = pattern.active.at(times_s) * np.exp(pattern.log_size.at(times_s))
-    return LABEL_S * (int(size.reshape(5, 20).mean(axis=1).argmax()) - 2)
+    return CENTRE_S * (int(size.reshape(5, 20).mean(axis=1).argmax()) - 2)
 
 
 def _pairs(rest: Float[np.ndarray, "19 slow_time"], rest_clock: Clock, clock: Clock) -> Float[np.ndarray, "16 time"]:
-    return geometry.bipolar(rest[:, rest_clock.part(clock.start_s, LABEL_S)])
+    return geometry.bipolar(rest[:, rest_clock.part(clock.start_s, CENTRE_S)])
 
 
 def _of_pattern(
@@ -80,7 +78,7 @@ def _of_pattern(
     frequency_hz = float(np.nanmean(speed_hz[on]))
     return Findings(
         log_contrast=_log_contrast(pairs, rest_uv),
-        cycles=frequency_hz * LABEL_S * float(on.mean()),
+        cycles=frequency_hz * CENTRE_S * float(on.mean()),
         frequency_hz=frequency_hz,
         evolution=_evolution(pattern, centre_s),
         peakedness=_peakedness(geometry.bipolar(pattern.even().render(clock))[:, on]),
@@ -105,7 +103,7 @@ def _of_background(pairs: Float[np.ndarray, "16 slow_time"]) -> Findings:
     size_uv = float(np.sqrt(2 * excess) * np.sort(rhythm.std(axis=1))[-4:].mean())
     return Findings(
         log_contrast=float(np.log(max(size_uv, 0.1) / max(geometry.robust_sd(pairs - rhythm), 1.0))),
-        cycles=float(hz[peak]) * LABEL_S,
+        cycles=float(hz[peak]) * CENTRE_S,
         frequency_hz=float(hz[peak]),
         evolution=0.0,
         peakedness=0.35,
@@ -130,7 +128,7 @@ def _laterality(pairs: Float[np.ndarray, "16 time"]) -> float:
 
 
 def _evolution(pattern: Pattern, centre_s: float) -> float:
-    times_s = centre_s + np.arange(-25.0, 25.1, 0.5)
+    times_s = centre_s + np.arange(-EEG_S / 2, EEG_S / 2 + 0.1, 0.5)
     times_s = times_s[pattern.active.at(times_s) > 0.5]
     if len(times_s) < 12:  # ACNS: evolution wants at least two changes, which six seconds do not hold
         return 0.0
@@ -146,9 +144,9 @@ def irregularity_of(pattern: Pattern, clock: Clock) -> float:
     if pattern.periodic_share > 0.5:
         events_s = pattern.discharges_s
     else:
-        first, last = pattern.cycles.at(np.array([clock.start_s - 1, clock.start_s + LABEL_S + 1]))
+        first, last = pattern.cycles.at(np.array([clock.start_s - 1, clock.start_s + CENTRE_S + 1]))
         events_s = np.interp(np.arange(np.ceil(first), last), pattern.cycles.values, pattern.cycles.knots_s)
-    events_s = events_s[np.abs(events_s - clock.start_s - LABEL_S / 2) < LABEL_S / 2 + 1]
+    events_s = events_s[np.abs(events_s - clock.start_s - CENTRE_S / 2) < CENTRE_S / 2 + 1]
     if len(events_s) < 4:
         return 0.0
     lengths = np.maximum(np.diff(events_s), 0.05)

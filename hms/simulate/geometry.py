@@ -7,11 +7,8 @@ so neighbours (0.62 apart) share much of a field; the widths are those that gave
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import ELECTRODES, POSITIONS, SCALP
-from hms.spectrogram_recipe import REGIONS
-
-PAIRS = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in REGIONS.values() for pair in pairs])
-"""(16, 2) indices of the electrodes of the longitudinal double banana, region by region (LL RL LP RP)."""
+from hms.electrodes import POSITIONS, SCALP
+from hms.spectrogram_recipe import PAIRS, REGIONS
 
 LEFT_PAIRS = np.array([region.startswith("L") for region, pairs in REGIONS.items() for _ in pairs])
 """(16,) whether a pair of the double banana lies over the left hemisphere; the others lie over the right."""

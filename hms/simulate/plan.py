@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtri
 
 from hms.simulate.kinds import Kind
+from hms.timing import EEG_S
 
 Group = Literal["high", "low", "test"]
 
@@ -64,7 +65,7 @@ class EegPlan(NamedTuple):
     @property
     def duration_s(self) -> int:
         """Length of the file."""
-        return self.offsets_s[-1] + 50
+        return self.offsets_s[-1] + EEG_S
 
 
 class RecordingPlan(NamedTuple):

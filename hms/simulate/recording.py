@@ -24,9 +24,9 @@ from hms.simulate.mimics import draw_mimic
 from hms.simulate.noise import SLOW_HZ, interpolate
 from hms.simulate.patterns import Pattern
 from hms.simulate.plan import EegPlan, RecordingPlan, stream
-from hms.spectrogram_recipe import COLUMNS, STEP_S, WINDOW_S, regional_spectrogram
+from hms.spectrogram_recipe import COLUMNS, STEP_S, TAPER_S, regional_spectrogram
+from hms.timing import EEG_S, LEAD_S, SPECTROGRAM_S
 
-EEG_LEADS_S = 275
 """Second of the ten-minute window at which the fifty-second window starts: both share their centre."""
 
 _AROUND_S = 6
@@ -45,7 +45,7 @@ class Recording:
     def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None, plain: bool = False):
         self.plan = plan
         self.seed = seed
-        self.duration_s = 600 + plan.last_offset_s
+        self.duration_s = SPECTROGRAM_S + plan.last_offset_s
         over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
         part = only or over
         self.slow_clock = Clock(part.start_s, round((part.end_s - part.start_s) * SLOW_HZ), SLOW_HZ)
@@ -68,7 +68,7 @@ class Recording:
 
     def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
         """A pattern of the planned kind; in most "other" recordings one that should not convince, in the rest none."""
-        centres_s = np.array([EEG_LEADS_S + eeg.start_s + eeg.judged_s[0] + 25.0 for eeg in self.plan.eegs])
+        centres_s = np.array([LEAD_S + eeg.start_s + eeg.judged_s[0] + EEG_S / 2 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
             return draw_mimic(rng, over, centres_s, self.brain.amplitude_uv)
         # Real peaks over background: rhythmic delta 3.8, all others 4.6. A seizure has voltages of its own, however
@@ -100,7 +100,7 @@ class Recording:
     def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:
         """The EEG file's samples (µV, rounded to 0.01 as in the real files; NaN where missing)."""
         eeg = self.plan.eegs[number]
-        clock = Clock(float(EEG_LEADS_S + eeg.start_s), eeg.duration_s * SFREQ_HZ, SFREQ_HZ)
+        clock = Clock(float(LEAD_S + eeg.start_s), eeg.duration_s * SFREQ_HZ, SFREQ_HZ)
         rng = self.stream("fast", number)
         channels = np.empty((len(ELECTRODES), clock.samples), np.float32)
         channels[:-1] = interpolate(self._slow_noise, self.slow_clock, clock)
@@ -136,7 +136,7 @@ class Recording:
 
 def first_inner_row(eeg: EegPlan) -> int:
     """Row of the spectrogram whose window starts with the EEG file; row j is centred at 1 + 2j s."""
-    return (EEG_LEADS_S + eeg.start_s + WINDOW_S // 2 - 1) // STEP_S
+    return (LEAD_S + eeg.start_s + TAPER_S // 2 - 1) // STEP_S
 
 
 def write_eeg(path: Path, eeg: Float[np.ndarray, "time 20"]) -> None:

@@ -9,7 +9,8 @@ from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
 from hms.simulate.experts import Panel, draw_panel, draw_pool, truth, vote
 from hms.simulate.findings import Findings
 from hms.simulate.plan import EegPlan
-from hms.simulate.recording import EEG_LEADS_S, Recording
+from hms.simulate.recording import Recording
+from hms.timing import EEG_S, LEAD_S
 
 
 def label_rows(recording: Recording) -> list[dict[str, Any]]:
@@ -22,7 +23,7 @@ def label_rows(recording: Recording) -> list[dict[str, Any]]:
     for number, eeg in enumerate(recording.plan.eegs):
         panel = draw_panel(recording.stream("votes", number), len(pool), max(eeg.votes))
         seen = {
-            judged_s: recording.findings(EEG_LEADS_S + eeg.start_s + judged_s + 25.0) for judged_s in {*eeg.judged_s}
+            judged_s: recording.findings(LEAD_S + eeg.start_s + judged_s + EEG_S / 2) for judged_s in {*eeg.judged_s}
         }
         for sub_id, (offset_s, judged_s) in enumerate(zip(eeg.offsets_s, eeg.judged_s, strict=True)):
             rows.append(

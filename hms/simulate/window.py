@@ -8,8 +8,9 @@ from jaxtyping import Float
 from hms.simulate.clock import Span
 from hms.simulate.kinds import Kind
 from hms.simulate.plan import lone_window
-from hms.simulate.recording import EEG_LEADS_S, Recording
+from hms.simulate.recording import Recording
 from hms.simulate.rows import label_rows
+from hms.timing import EEG_S, LEAD_S
 
 _AROUND_S = 6.0  # the interpolation of the slow band fades in and out outside the window
 
@@ -30,7 +31,7 @@ def render_window(
 ) -> Window:
     """A window of a patient and with experts that no other window has, meant as `kind`; `plain`: see draw_brain."""
     plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
-    only = None if with_spectrogram else Span(EEG_LEADS_S - _AROUND_S, EEG_LEADS_S + 50.0 + _AROUND_S)
+    only = None if with_spectrogram else Span(LEAD_S - _AROUND_S, LEAD_S + EEG_S + _AROUND_S)
     recording = Recording(plan, seed, only, plain)
     eeg = recording.eeg(0)
     (row,) = label_rows(recording)

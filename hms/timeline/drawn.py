@@ -7,11 +7,9 @@ import polars as pl
 from hms.electrodes import SFREQ_HZ
 from hms.labels import CLASSES
 from hms.recording.recording import Recording
-from hms.recording.windows import BEFORE_S
 from hms.report import traces
 from hms.timeline.timeline import HOUR_S, Timeline
-
-_SAMPLES = 50 * SFREQ_HZ
+from hms.timing import BEFORE_S, EEG_SAMPLES
 
 
 class Drawn(NamedTuple):
@@ -50,4 +48,4 @@ def chosen_rows(table: pl.DataFrame, most: int) -> pl.DataFrame:
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:
     first = round((onset_s - BEFORE_S) * SFREQ_HZ)
-    return traces.draw(recording.eeg(first, first + _SAMPLES))
+    return traces.draw(recording.eeg(first, first + EEG_SAMPLES))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from hms.labels import CLASSES
 from hms.recording.recording import Recording
-from hms.recording.windows import CENTRE_S
+from hms.timing import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
 
