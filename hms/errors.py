@@ -18,9 +18,15 @@ class DataError(UserError):
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """A hint at the known word that is most like `word`, if one is."""
+    found = nearest_word(word, known)
+    return f"; did you mean '{found}'?" if found else ""
+
+
+def nearest_word(word: object, known: Iterable[str]) -> str | None:
+    """The known word that is most like `word`, if one is."""
     spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
     close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
-    return f"; did you mean '{spelling[close[0]]}'?" if close else ""
+    return spelling[close[0]] if close else None
 
 
 def first_line(error: BaseException) -> str:

@@ -21,7 +21,26 @@ def line(*words: str) -> CommandLine:
         ("extractor=[stft,sftf]", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
         ("extractor=null", "extractor: want one of {}, got 'null'"),
         ("-m extractor=stft,sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
-        ("extractor=stft,stft_cosine", "extractor=stft,stft_cosine: want one value, or -m to try them all"),
+        ("extractor=[]", "extractor: want at least one of {}"),
+        ("~extractor", "~extractor: want at least one of {}"),
+        ("augmentation=none", "augmentation: want augmentation=[] for none"),
+        ("~augmentation", "~augmentation: want augmentation=[] for none"),
+        ("backbone=tiny,hgnetv2", "backbone=tiny,hgnetv2: want one value, or -m to try them all"),
+        (
+            "extractor=stft,stft_cosine",
+            "extractor=stft,stft_cosine: want extractor=[stft,stft_cosine] for all at once, or -m to try them all",
+        ),
+        ("extractor@x=stft", "extractor@x=stft: want extractor=..., without @x"),
+        ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): no value; want one of {}"),
+        ("-m fold=range(5,0)", "fold=range(5,0): no value"),
+        ("launcher.n_jobs=3 launcher=joblib", "launcher.n_jobs: want hydra.launcher.n_jobs"),
+        (
+            "launcher=joblib hydra.launcher.n_job=3",
+            "hydra.launcher.n_job: hydra.launcher has no 'n_job'; did you mean 'n_j",
+        ),
+        ("launcher=joblib hydra.launcher.n_jobs=x", "hydra.launcher.n_jobs: Value 'x' of type 'str' could not be conv"),
+        ("--epochs=3", "--epochs=3: no such flag; want epochs=<value>"),
+        ("--multrun", "--multrun: no such flag; did you mean '--multirun'?"),
         ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, got 'bsic'"),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
@@ -37,6 +56,39 @@ def test_what_cannot_be_composed_has_its_line(words: str, problem: str):
     (found,) = given.problems
     offered = ", ".join(sorted(path.stem for path in (CONF / "extractor").glob("*.yaml")))
     assert found.startswith(problem.format(offered))
+
+
+def test_the_rest_is_checked_with_the_option_that_was_meant():
+    given = line("extractor=wavnet", "extractor.wavenet.blocks=8", "-m", "augmentation=[brain_flop,noise],[nois]")
+    first, second = given.samples()
+    assert first.extractor.wavenet.blocks == 8
+    assert [[*config.augmentation] for config in (first, second)] == [["brain_flip", "noise"], ["noise"]]
+    assert [problem.rpartition(";")[2] for problem in given.problems] == [
+        f" did you mean '{name}'?" for name in ("wavenet", "brain_flip", "noise")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("epochs: 3\n", "experiment: want '# @package _global_' as the first line of its YAML"),
+        (
+            "defaults: [override /subset: pretrain]\n",
+            "experiment: want '# @package _global_' as the first line of its YAML",
+        ),
+        (
+            "# @package _global_\ndefaults: [override /montag: pairs24]\n",
+            "experiment=mine: no group 'montag'; did you mean 'montage'?",
+        ),
+    ],
+)
+def test_a_slip_in_an_experiment_of_ones_own_is_told(text: str, problem: str, tmp_path: Path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text(text)
+    given = line("--config-dir", str(tmp_path), "experiment=mine")
+    (config,) = given.samples()
+    assert given.problems == [problem]
+    assert "experiment" not in config
 
 
 def test_a_key_needs_no_plus_and_a_group_stays_a_group():

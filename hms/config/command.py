@@ -58,11 +58,10 @@ def entry_point(
         def main() -> None:
             typed = sys.argv
             line = CommandLine(name, CONF, typed[1:], positional)
-            if line.runs:
-                found = [mistake for config in line.samples() for mistake in mistakes(config, name, schema)]
-                if lines := [*dict.fromkeys([*line.problems, *found])]:
-                    print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
-                    sys.exit(1)
+            found = [one for config in line.samples() for one in mistakes(config, name, schema)] if line.runs else []
+            if not line.completes and (lines := [*dict.fromkeys([*line.problems, *found])]):
+                print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
+                sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
             compares = line.runs and line.sweeps
             module = getattr(sys.modules[job.__module__].__spec__, "name", job.__module__)  # and not __main__

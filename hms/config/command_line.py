@@ -7,7 +7,7 @@ are (`check`), so no key needs a `+`, and the mistakes of all jobs of a sweep co
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
+from hms.config.options import Options
+from hms.config.refusal import NO_PACKAGE, in_one_line, refusal
 from hms.errors import nearest
 
 
@@ -31,7 +33,8 @@ class CommandLine:
     """
 
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
-        self._given = get_args_parser().parse_intermixed_args(words)
+        parser = get_args_parser()
+        self._given, unknown = parser.parse_known_intermixed_args(words)
         self._flags = [word for word in words if word not in self._given.overrides]
         if positional:
             self._given.overrides = _gathered(self._given.overrides, positional)
@@ -43,8 +46,15 @@ class CommandLine:
         if self._given.config_dir:
             self._look_into(Path(self._given.config_dir))
         with self._composer():
-            self._loader = GlobalHydra.instance().config_loader()
-        self._parser = OverridesParser.create(self._loader)
+            loader = GlobalHydra.instance().config_loader()
+        places = [*self._place, *(word for word in self._given.overrides if word.startswith("hydra.searchpath="))]
+        self._options = Options(loader, self._conf, self._name, places)
+        flags = parser._option_string_actions
+        for flag in unknown:
+            key = flag.strip("-").partition("=")[0]
+            near = f"; want {key}=<value>" if key in self._options.keys else nearest(flag, flags)
+            self._add(f"{flag}: no such flag{near}")
+        self._parser = OverridesParser.create(loader)
         self._values = [values for word in self._given.overrides if (values := self._read(word))]
 
     @property
@@ -54,9 +64,14 @@ class CommandLine:
         return not any(getattr(self._given, name) for name in shows)
 
     @property
+    def completes(self) -> bool:
+        """Whether a shell asks how a word may go on."""
+        return bool(self._given.shell_completion)
+
+    @property
     def for_hydra(self) -> list[str]:
         """The same words in a form in which Hydra takes any key, and any order."""
-        if self._given.shell_completion:
+        if self.completes:
             return [*self._flags, *self._given.overrides]
         overrides = [(word, self._parsed(word)) for word in self._given.overrides]
         return [*self._flags, *(self._forced(override) if override else word for word, override in overrides)]
@@ -84,25 +99,27 @@ class CommandLine:
     def _compose(self, words: list[str]) -> DictConfig | None:
         """The config, if need be without the one word that Hydra cannot use; None where more is wrong."""
         try:
-            return compose(self._name, [*words, *self._place])
+            return self._checked(compose(self._name, [*words, *self._place]))
         except Exception as error:  # Hydra's, OmegaConf's, the YAML parser's, and ValueError of any of them
             for word in words:
+                others = [*(other for other in words if other != word), *self._place]
                 try:
-                    config = compose(self._name, [*(other for other in words if other != word), *self._place])
+                    config = compose(self._name, others)
                 except Exception:
                     continue
-                self._add(self._complaint(word, error))
-                return config
-            self._add(_in_one_line(error))
+                rest = partial(compose, self._name, others, return_hydra_config=True)
+                self._add(refusal(word, self._parsed(word), error, self._options, rest))
+                return self._checked(config)
+            self._add(in_one_line(error))
             return None
 
-    def _complaint(self, word: str, error: Exception) -> str:
-        override = self._parsed(word)
-        if override and "No match in the defaults list" in str(error):
-            return f"{override.key_or_group}: {self._name} takes no '{override.key_or_group}'"
-        if override and override.key_or_group == "launcher" and "hydra/launcher" in str(error):
-            return f"launcher: what {override.value()} wants is not installed: pip install 'hms[slurm]'"
-        return f"{word}: {_in_one_line(error)}"
+    def _checked(self, config: DictConfig) -> DictConfig:
+        """The config without what stands under `experiment`: such a YAML sets keys of the command itself."""
+        if "experiment" in config and self._options.of("experiment"):
+            self._add(NO_PACKAGE)
+            with open_dict(config):
+                config.pop("experiment")
+        return config
 
     def _read(self, word: str) -> list[str]:
         """The overrides of a word, one for each value that can be composed."""
@@ -114,16 +131,32 @@ class CommandLine:
                 said += f"; one with spaces, = or brackets wants quotes of its own: \"{key}='{value}'\""
             self._add(said)
             return []
+        key = override.key_or_group
+        if key.startswith("launcher.") and self._options.of("launcher"):
+            self._add(f"{key}: want hydra.{key}")
+            return []
         if not override.is_sweep_override():
             values = [word]
         elif not self.sweeps:
-            self._add(f"{word}: want one value, or -m to try them all")
+            names = word.partition("=")[2]
+            several = f"{key}=[{names}] for all at once" if key in self._options.lists else "one value"
+            self._add(f"{word}: want {several}, or -m to try them all")
             return []
         elif not override.is_discrete_sweep():  # for a sweeper that draws values as it goes
             return []
         else:
             values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-        return [self._forced(self._parser.parse_override(value)) for value in values if self._is_offered(value)]
+            if not values:
+                offered = self._options.of(key)
+                self._add(f"{word}: no value" + (f"; want one of {', '.join(offered)}" if offered else ""))
+        mended = filter(None, map(self._mended, values))
+        return [self._forced(self._parser.parse_override(value)) for value in mended]
+
+    def _mended(self, word: str) -> str | None:
+        mended, lines = self._options.mended(self._parser.parse_override(word))
+        for line in lines:
+            self._add(line)
+        return mended
 
     def _parsed(self, word: str) -> Override | None:
         try:
@@ -131,31 +164,13 @@ class CommandLine:
         except HydraException:
             return None
 
-    def _is_offered(self, word: str) -> bool:
-        """Whether every option that the word chooses exists; any word that chooses none is."""
-        override = self._parser.parse_override(word)
-        group, value = override.key_or_group, override.value()
-        offered = self._options(group)
-        if not offered or override.is_delete():
-            return True
-        choices = value if isinstance(value, list) else [value]
-        wrong = [choice for choice in choices if "/" not in str(choice) and str(choice) not in offered]
-        for choice in wrong:
-            self._add(f"{group}: want one of {', '.join(offered)}, got '{_word(choice)}'{nearest(choice, offered)}")
-        return not wrong
-
     def _forced(self, override: Override) -> str:
         """The override so that it sets its key whether a YAML has it or not; groups and Hydra's own keys stay."""
         key = override.key_or_group
         free = override.type in (OverrideType.CHANGE, OverrideType.ADD) and not override.package
-        if not free or key.startswith("hydra") or self._options(key):
+        if not free or key.startswith("hydra") or self._options.of(key):
             return str(override.input_line)
         return f"++{str(override.input_line).removeprefix('+')}"
-
-    @cache  # noqa: B019 -- one instance per process
-    def _options(self, group: str) -> list[str]:
-        places = [*self._place, *(word for word in self._given.overrides if word.startswith("hydra.searchpath="))]
-        return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=places))
 
     def _look_into(self, folder: Path) -> None:
         """Take the YAML files of a user's folder for options, too."""
@@ -177,11 +192,3 @@ def _gathered(words: list[str], key: str) -> list[str]:
     names = [word for word in words if "=" not in word]
     quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
     return [*(word for word in words if "=" in word), *([f"{key}=[{quoted}]"] if names else [])]
-
-
-def _word(value: object) -> str:
-    return "null" if value is None else str(value)
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
