@@ -75,17 +75,6 @@ def _is_left(fold: Fold, made: Trainer, place: Place, held: ExitStack) -> bool:
 
 def _model(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows in which of how many processes this is."""
-    for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1)):
-        if not least <= config[name] < 2**32:
-            raise UserError(f"{name}: want {least} or more (below 2^32), got {config[name]}")
-    if config["fold"] != "all" and not 0 <= config["fold"] < config["folds"]:
-        raise UserError(f"fold: want 0 to {config['folds'] - 1} (folds={config['folds']}) or all, got {config['fold']}")
-    if config["live"] and config["fold"] not in (0, "all"):
-        raise UserError(f"fold: want 0 or all with live, which learns from no fold, got {config['fold']}; vary seed")
-    if config["live"] and config["pretrain"]:
-        raise UserError("pretrain: want none with live, whose windows have no subset; got both")
-    if config["live"] and "teacher_labels" in config["augmentation"]:
-        raise UserError("augmentation: no teacher has seen the windows of live; leave teacher_labels out")
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the run; here only to hear what they refuse

@@ -1,5 +1,6 @@
 """`python -m hms.train`: train one fold of one member; with `-m` a sweep of them."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
@@ -50,6 +51,22 @@ class Train(Corpus):
     compile: bool
 
 
+def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
+    """A line for each value that is out of its range, or does not go with another."""
+    for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1), ("folds", 2)):
+        if not least <= config[name] < 2**32:
+            yield f"{name}: want {least} or more (below 2^32), got {config[name]}"
+    fold, folds = config["fold"], config["folds"]
+    if fold != "all" and not 0 <= fold < folds:
+        yield f"fold: want 0 to {folds - 1} (folds={folds}) or all, got {fold}"
+    elif config["live"] and fold not in (0, "all"):
+        yield f"fold: want 0 or all with live, which learns from no fold, got {fold}; vary seed"
+    if config["live"] and config["pretrain"]:
+        yield "pretrain: want none with live, whose windows have no subset; got both"
+    if config["live"] and "teacher_labels" in config["augmentation"]:
+        yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+
+
 def compare_all(configs: list[dict[str, Any]]) -> None:
     """Print what the runs of a sweep scored, beside what differs between them, and name those that did not finish."""
     from hms.config.build import build
@@ -72,7 +89,7 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
         say("\n".join([f"{lost} of {len(configs)} jobs did not finish{':' if missing else ''}", *missing]))
 
 
-@entry_point("train", Train, after_sweep=compare_all)
+@entry_point("train", Train, mistakes_in_values=mistakes_in_values, after_sweep=compare_all)
 def main(config: dict[str, Any]) -> float | None:
     """Give the fold's out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:

@@ -9,7 +9,7 @@ from conftest import python
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hms.config.check import check
+from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.signature import signature
 from hms.errors import ConfigError
@@ -22,14 +22,10 @@ SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate":
 
 
 def complaint(name: str, *overrides: str) -> str:
-    """What the check says about a command line, without the first line; empty when it has nothing to say."""
+    """What the check says about a command line; empty when it has nothing to say."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(name, overrides=list(overrides))
-    try:
-        check(config, name, SCHEMAS[name])
-    except ConfigError as error:
-        return str(error).partition("\n")[2]
-    return ""
+    return "\n".join(f"  {line}" for line in mistakes(config, name, SCHEMAS[name]))
 
 
 def options(group: str) -> list[str]:

@@ -171,3 +171,13 @@ def test_a_yaml_that_does_not_parse_is_told_in_one_line(monkeypatch, capsys, tmp
 
 def test_shell_completion_keeps_hydras_own_words():
     assert line("-sc", "install=bash").for_hydra == ["-sc", "install=bash"]
+
+
+def test_values_out_of_range_are_told_together_before_any_job(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "-m", "fold=0,9", "epochs=0", "batch_size=-1")
+    assert said.splitlines() == [
+        "3 problem(s) in the config:",
+        "  batch_size: want 1 or more (below 2^32), got -1",
+        "  epochs: want 1 or more (below 2^32), got 0",
+        "  fold: want 0 to 4 (folds=5) or all, got 9",
+    ]

@@ -16,12 +16,6 @@ from hms.errors import ConfigError, nearest
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 
 
-def check(config: DictConfig, name: str, schema: type) -> None:
-    """Raise ConfigError with a line for each mistake in the config of the entry point `name`."""
-    if lines := mistakes(config, name, schema):
-        raise ConfigError("\n".join([f"{len(lines)} problem(s) in the config:", *(f"  {line}" for line in lines)]))
-
-
 def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
     """A line for each mistake in the config of the entry point `name`, which has the keys and types of `schema`."""
     problems = _Problems()

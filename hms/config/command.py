@@ -3,7 +3,7 @@
 import functools
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hms.config.check import check, mistakes
+from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
-from hms.errors import UserError
+from hms.errors import ConfigError, UserError
 from hms.interrupt import Interrupted, interruptible
 
 _PACKAGE = Path(__file__).parents[1]
@@ -29,21 +29,28 @@ def entry_point(
     name: str,
     schema: type,
     positional: str | None = None,
+    mistakes_in_values: Callable[[Config], Iterable[str]] | None = None,
     after_sweep: Callable[[list[Config]], None] | None = None,
 ) -> Callable[[Callable[[Config], float | None]], Callable[[], None]]:
     """Make a function of a resolved, plain config the command that reads `conf/<name>.yaml`.
 
-    `schema`, a TypedDict, says which keys it has, of what types; no job starts while any has a mistake in its config.
+    `schema`, a TypedDict, says which keys it has, of what types, and `mistakes_in_values` what is wrong in a config of
+    these types; no job starts while any has a mistake in its config.
     A UserError, or the operating system's refusal, ends the command with its text alone; in a sweep it is raised, so
     that the other jobs run. A signal ends a whole sweep.
     Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, failed ones included.
     """
 
+    def all_mistakes(config: DictConfig) -> list[str]:
+        found = mistakes(config, name, schema)
+        return found or [*(mistakes_in_values(_plain(config)) if mistakes_in_values else ())]
+
     def decorate(job: Callable[[Config], float | None]) -> Callable[[], None]:
         @functools.wraps(job)
         def run(config: DictConfig) -> float | None:
             try:
-                check(config, name, schema)  # again: a sweeper may have put values together that were not seen before
+                if lines := all_mistakes(config):  # a sweeper may have put values together that were not seen before
+                    raise ConfigError(_listed(lines))
                 return job(_plain(config))
             except (UserError, OSError) as error:
                 if isinstance(error, OSError) and error.errno is None:  # of a library, and not of this machine
@@ -58,9 +65,9 @@ def entry_point(
         def main() -> None:
             typed = sys.argv
             line = CommandLine(name, CONF, typed[1:], positional)
-            found = [one for config in line.samples() for one in mistakes(config, name, schema)] if line.runs else []
+            found = [one for config in line.samples() for one in all_mistakes(config)] if line.runs else []
             if not line.completes and (lines := [*dict.fromkeys([*line.problems, *found])]):
-                print(f"{len(lines)} problem(s) in the config:", *lines, sep="\n  ", file=sys.stderr)
+                print(_listed(lines), file=sys.stderr)
                 sys.exit(1)
             sys.argv = [typed[0], *line.for_hydra]
             compares = line.runs and line.sweeps
@@ -90,6 +97,10 @@ def _run_by_name(module: str, command: list[str], config: DictConfig) -> float |
     """Run one job of a command: a launcher can send a module's name to another process, and no function of __main__."""
     sys.argv = command
     return importlib.import_module(module).main.__wrapped__(config)
+
+
+def _listed(lines: list[str]) -> str:
+    return "\n  ".join([f"{len(lines)} problem(s) in the config:", *lines])
 
 
 def _said(error: UserError | OSError) -> str:
