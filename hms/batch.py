@@ -3,10 +3,14 @@
 All are named tuples, never edited in place: a step returns `batch._replace(...)`.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from hms.labels import CLASSES
 
 
 class Batch(NamedTuple):
@@ -51,3 +55,22 @@ class Logits(NamedTuple):
     """From all extractors together: the prediction."""
     by_extractor: dict[str, Float[Tensor, "batch label"]]
     """From each extractor alone, by its auxiliary head: for the loss; empty where a model has no such heads."""
+
+
+T = TypeVar("T", Batch, Signals)
+
+
+def mapped(batch: T, change: Callable[[Tensor], Tensor]) -> T:
+    """The batch with each of its tensors changed; what it has not, it still has not."""
+    changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
+    return type(batch)(*changed)
+
+
+def unlabelled(
+    eeg: Float[Tensor, "batch electrode time"],
+    spectrogram: Float[Tensor, "batch region row frequency"] | None,
+    label_id: Int[Tensor, " batch"],
+) -> Batch:
+    """Windows that no expert has voted on: to predict, and not to learn from."""
+    target = eeg.new_full((len(eeg), len(CLASSES)), torch.nan, dtype=torch.float32)
+    return Batch(eeg, spectrogram, target, target[:, 0], label_id)

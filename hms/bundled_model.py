@@ -1,5 +1,6 @@
 """What `hms.load` gives: the models of a bundle, which predict together as one."""
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.batch import Batch
+from hms.batch import mapped, unlabelled
 from hms.bundle import members
 from hms.checkpoint import load_model
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import want_microvolts
 from hms.inference import best_device, by_model
-from hms.labels import CLASSES
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
@@ -50,12 +50,9 @@ class BundledModel:
             power = _array("spectrogram", spectrogram, shape, "as hms.spectrogram_recipe computes it")
             if len(power) != len(eeg):
                 raise DataError(f"spectrogram: want one for each of {len(eeg)} windows, got {len(power)}")
-        nobody, ids = torch.full((len(eeg), len(CLASSES)), torch.nan), torch.arange(len(eeg))  # has voted
+        whole = unlabelled(eeg, power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
-        batches = (
-            Batch(eeg[part], None if power is None else power[part], nobody[part], nobody[part, 0], ids[part])
-            for part in parts
-        )
+        batches = (mapped(whole, itemgetter(part)) for part in parts)
         _, found = by_model(self.models, batches, self.device, flips)
         return found.mean(axis=0)
 

@@ -1,7 +1,7 @@
 """How a model learns: Lightning's view of model, augmentations, loss and optimizer."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from hms.batch import Batch, Logits, Signals
+from hms.batch import Batch, Logits, T, mapped
 from hms.model import Model
 from hms.processes import ALONE, Place, part_of, whole_of
-
-T = TypeVar("T", Batch, Signals)
 
 
 @runtime_checkable
@@ -67,7 +65,7 @@ class Classifier(LightningModule):
         if place.rank > 0:  # the augmentations of all processes draw the same, dropout must not
             torch.manual_seed(int(np.random.SeedSequence((self.seed, number, *place)).generate_state(1)[0]))
         own = place.own(rows)
-        signals = _first(signals, max(1, own))
+        signals = mapped(signals, lambda tensor: tensor[: max(1, own)])
         logits = self.model.classify(signals)
         uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would say the same, and it is a mean over all
         share = own * place.world / rows  # so that the mean over processes is the mean over rows
@@ -96,8 +94,8 @@ class Classifier(LightningModule):
             return batch
         if self.place == ALONE:
             return _changed(batch, chosen)
-        whole = _changed(_each(batch, lambda part: whole_of(part, self.place, rows)), chosen)
-        return _each(whole, lambda tensor: part_of(tensor, self.place))
+        whole = _changed(mapped(batch, lambda part: whole_of(part, self.place, rows)), chosen)
+        return mapped(whole, lambda tensor: part_of(tensor, self.place))
 
     def _rows(self, loader: Any, batch: Batch, index: int) -> int:
         """How many rows the batch has for all processes together."""
@@ -129,13 +127,3 @@ def _changed(batch: T, augmentations: Iterable[Augmentation]) -> T:
     for augmentation in augmentations:
         batch = augmentation(batch)
     return batch
-
-
-def _each(batch: T, change: Callable[[Tensor], Tensor]) -> T:
-    """The batch with each of its tensors changed."""
-    changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
-    return type(batch)(*changed)
-
-
-def _first(batch: T, rows: int) -> T:
-    return _each(batch, lambda tensor: tensor[:rows])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from hms.batch import Batch
+from hms.batch import Batch, mapped
 from hms.console import say
 from hms.corpus import Residence
 from hms.processes import ALONE, Batches, Place
@@ -40,7 +40,7 @@ class Resident(Dataset[Batch]):
         device = self._whole.eeg.device
         # A copy from memory that is not pinned waits for everything that a GPU still has to do.
         rows = torch.tensor(items, pin_memory=device.type == "cuda").to(device, non_blocking=True)
-        return Batch._make(None if part is None else part[rows] for part in self._whole)
+        return mapped(self._whole, lambda part: part[rows])
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:
         """Batches in the sampler's order (without one: in the order of the rows), of each the rows of one process."""
@@ -68,10 +68,7 @@ def nearest(windows: Windows, resident: Residence, accelerator: str, devices: ob
 def _moved(windows: Windows, device: str | torch.device) -> Batch:
     """All windows as one batch on a device, some at a time: the store is read only as far as they reach."""
     first = windows[0]
-    whole = Batch._make(
-        None if part is None else torch.empty(len(windows), *part.shape[1:], dtype=part.dtype, device=device)
-        for part in first
-    )
+    whole = mapped(first, lambda part: torch.empty(len(windows), *part.shape[1:], dtype=part.dtype, device=device))
     rows = range(len(windows))
     for at in range(0, len(windows), _AT_ONCE):
         for there, part in zip(whole, windows.__getitems__(rows[at : at + _AT_ONCE]), strict=True):

@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from hms.batch import Batch
+from hms.batch import Batch, unlabelled
 from hms.console import track
 from hms.corpus import BadFile, Recording, recordings
 from hms.errors import DataError
-from hms.labels import CLASSES
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
@@ -59,10 +58,8 @@ def _want_good(found: Recording | BadFile) -> Recording:
 def _batch(some: list[Recording], with_spectrogram: bool) -> Batch:
     eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in some])
     power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in some]) if with_spectrogram else None
-    return Batch(
+    return unlabelled(
         torch.from_numpy(eeg).transpose(1, 2),
         None if power is None else torch.from_numpy(power).transpose(1, 2),
-        torch.full((len(some), len(CLASSES)), torch.nan),
-        torch.full((len(some),), torch.nan),
         torch.tensor([one.eeg_id for one in some]),
     )

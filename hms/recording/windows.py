@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from hms.batch import Batch
+from hms.batch import Batch, unlabelled
 from hms.corpus import as_stored
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
-from hms.labels import CLASSES
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
@@ -49,11 +48,9 @@ class Stretch(NamedTuple):
             some = self.onsets_s[start : start + batch_size]
             eeg = np.stack([as_stored(levelled(self.window(onset_s))) for onset_s in some])
             power = None if self.for_models is None else np.stack([as_stored(self._ten_minutes(t)) for t in some])
-            yield Batch(
+            yield unlabelled(
                 torch.from_numpy(eeg),
                 None if power is None else torch.from_numpy(power),
-                torch.full((len(some), len(CLASSES)), torch.nan),
-                torch.full((len(some),), torch.nan),
                 torch.arange(len(some)) + self.first + start,
             )
 
