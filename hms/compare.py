@@ -1,7 +1,7 @@
 """`python -m hms.compare runs/*`: what differs between runs, and what each scored, best first.
 
-Out-of-fold predictions of two runs for the same rows are compared on the same draws of a bootstrap over patients, so a
-difference is called one only where it would be one with other patients.
+Out-of-fold predictions of two runs for the same rows are compared on the same draws of a bootstrap over patients: the
+interval tells what the difference might be with other patients.
 """
 
 from pathlib import Path

@@ -33,14 +33,13 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
     from hms.atomic import replacing
-    from hms.bootstrap import bootstrap_means, interval
+    from hms.bootstrap import mean_interval
     from hms.console import say, track
     from hms.inference import best_device, by_model
-    from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-    from hms.metric import kl_divergence
+    from hms.labels import VOTE_COLUMNS
     from hms.predictors import read_predictors
     from hms.runs import corpora_of
-    from hms.scores import predictions, read_truth, score, show
+    from hms.scores import predictions, read_truth, score, scored, show
     from hms.store import prepared
     from hms.windows import Windows
 
@@ -66,10 +65,9 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     _, found = by_model(models, track(loader, len(loader), "predict"), device, config["flips"])
     table = predictions(rows, None, predictors.mix(found))
     scores = score(table, read_truth(folder.root))
-    kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
-    means = bootstrap_means(kl[None], table["patient_id"].to_numpy(), config["draws"], config["seed"])
-    low, high = interval(means)[0].tolist()
-    scores |= {"kl_interval": [low, high], "members": [str(fold) for fold in folds]}
+    kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
+    ends = mean_interval(kl, patients, config["draws"], config["seed"])
+    scores |= {"kl_interval": ends, "members": [str(fold) for fold in folds]}
     scores |= {name: config[name] for name in (*TOGETHER, "flips")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
@@ -79,7 +77,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         about.write_text(json.dumps(scores, indent=1))
     title = f"{', '.join(map(str, runs))} on {folder.root}: KL, all and by the class that leads the votes"
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
-    print(f"KL {scores['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)")
+    if ends is not None:
+        print(f"KL {scores['kl']:.3f}; had other patients been recorded, {ends[0]:.3f} to {ends[1]:.3f} (95 %)")
     if store.fingerprint in corpora:
         print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")

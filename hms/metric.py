@@ -32,6 +32,10 @@ def uniform_kl(target: Float[np.ndarray, "row label"]) -> float:
     return float(kl_divergence(target, np.full_like(target, 1 / len(CLASSES))).mean())
 
 
-def gap_closed(kl: float, prior: float, oracle: float) -> float:
-    """Share of the way from the constant prior (0) to the oracle (1) that a KL has come."""
-    return (prior - kl) / (prior - oracle)
+def gap_closed(kl: float, prior: float, oracle: float) -> float | None:
+    """Share of the way from the constant prior (0) to the oracle (1) that a KL has come.
+
+    None where there is no such way: the prior knows the votes of these very rows, and of few rows that is more than the
+    true probabilities tell.
+    """
+    return (prior - kl) / (prior - oracle) if prior > oracle else None

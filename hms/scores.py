@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hms.console import print_table
 from hms.errors import DataError, UserError, first_line
-from hms.files import check_columns, read_table
+from hms.files import check_columns, read_json, read_table
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 
@@ -21,7 +21,7 @@ TABLE = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES)
 """Columns of a table of predictions, in order; `fold` may be null."""
 
 Scores = dict[str, Any]
-"""kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed. KL in nats."""
+"""kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed (or None). KL in nats."""
 
 
 def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
@@ -68,19 +68,58 @@ def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     return table
 
 
-def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
-    """Score a table of predictions; `truth` has `label_id` and the experts' true probabilities.
+def scored(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> pl.DataFrame:
+    """A table of predictions with a row per window, in the order of their first, and what each scored.
 
-    A class's KL is the mean over the rows whose votes it leads (the first such class in a tie).
+    A window that several seeds predicted counts once: `kl`, and `right` (1 where the class of the largest probability
+    leads the votes), are means over its seeds, what one model scores; so are the probabilities, and `said` is the class
+    number of the largest mean. All else is the same in each, or the first's. `leading` is the class number that leads
+    the votes (the first in a tie), `votes` their number; `prior` and `oracle` are the KL of the mean of all votes and
+    of the true probabilities, null where these are not known. Raises DataError for a truth that lacks a row.
     """
-    target = target_of(table.select(VOTE_COLUMNS).to_numpy())
-    prediction = table.select(CLASSES).to_numpy()
-    kl = kl_divergence(target, prediction)
+    target, prediction = _target(table), table.select(CLASSES).to_numpy()
     leading = target.argmax(axis=1)
+    of_seeds = table.with_columns(
+        kl=pl.Series(kl_divergence(target, prediction)),
+        right=pl.Series((prediction.argmax(axis=1) == leading).astype(float)),
+        leading=pl.Series(leading),
+        votes=pl.sum_horizontal(VOTE_COLUMNS),
+    )
+    means = ("kl", "right", *CLASSES)
+    rows = of_seeds.group_by("label_id", maintain_order=True).agg(pl.exclude(means).first(), pl.col(means).mean())
+    target = _target(rows)
+    return rows.with_columns(
+        said=pl.Series(rows.select(CLASSES).to_numpy().argmax(axis=1)),
+        prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
+        oracle=pl.lit(None, pl.Float64) if truth is None else pl.Series(kl_divergence(target, truth_of(rows, truth))),
+    )
+
+
+def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
+    """What the rows of `scored` have in the mean; a class's KL is that of the rows whose votes it leads."""
+    return _mean(scored(table, truth))
+
+
+def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
+    """What finished folds score together on patients they had not seen, and their `scored` rows.
+
+    Oracle and gap closed are there where each fold's scores.json has an oracle.
+    """
+    rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
+    # Seeds of a fold have the same rows, and so the same oracle.
+    marks = {fold.name.partition("_")[0]: read_json(fold / "scores.json", "kl", "rows") for fold in folds}.values()
+    if all("oracle" in one for one in marks):
+        oracle = sum(one["oracle"] * one["rows"] for one in marks) / sum(one["rows"] for one in marks)
+        rows = rows.with_columns(oracle=pl.lit(oracle))
+    return _mean(rows), rows
+
+
+def _mean(rows: pl.DataFrame) -> Scores:
+    target, kl, leading = _target(rows), rows["kl"].to_numpy(), rows["leading"].to_numpy()
     scores: Scores = {
         "kl": float(kl.mean()),
-        "top1": float((prediction.argmax(axis=1) == leading).mean()),
-        "rows": len(table),
+        "top1": float(rows["right"].to_numpy().mean()),
+        "rows": len(rows),
         "uniform": uniform_kl(target),
         "prior": prior_kl(target),
         "per_class": {
@@ -88,10 +127,14 @@ def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
             for i, name in enumerate(CLASSES)
         },
     }
-    if truth is not None:
-        scores["oracle"] = float(kl_divergence(target, truth_of(table, truth)).mean())
+    if not rows["oracle"].has_nulls():
+        scores["oracle"] = float(rows["oracle"].to_numpy().mean())
         scores["gap_closed"] = gap_closed(scores["kl"], scores["prior"], scores["oracle"])
     return scores
+
+
+def _target(table: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+    return target_of(table.select(VOTE_COLUMNS).to_numpy())
 
 
 def read_truth(root: Path) -> pl.DataFrame | None:
@@ -113,6 +156,11 @@ def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row
     return known.select(CLASSES).to_numpy()
 
 
+def percent(share: float | None) -> str:
+    """A share as text, a dash where there is none."""
+    return "-" if share is None else f"{share:.0%}"
+
+
 def show(rows: dict[str, Scores], title: str) -> None:
     """Print one line per entry: KL, KL by leading class, and the marks to read it by."""
     table = Table(title=title, title_justify="left", caption_justify="left")
@@ -125,6 +173,6 @@ def show(rows: dict[str, Scores], title: str) -> None:
         marks = [scores["uniform"], scores["prior"], *([scores["oracle"]] if known else [])]
         cells = [f"{scores['kl']:.3f}", *("-" if kl is None else f"{kl:.3f}" for kl in by_class)]
         cells += [f"{scores['top1']:.0%}", *(f"{mark:.3f}" for mark in marks)]
-        cells += [f"{scores['gap_closed']:.0%}"] if known else []
+        cells += [percent(scores["gap_closed"])] if known else []
         table.add_row(name, f"{scores['rows']:,}", *cells)
     print_table(table, width=160)

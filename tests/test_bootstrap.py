@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hms.bootstrap import bootstrap_means, interval, told
+from hms.bootstrap import bootstrap_means, format_difference, format_interval, interval, mean_interval
 
 RANDOM = np.random.default_rng(0)
 VALUES, PATIENTS = RANDOM.normal(1, 2, (2, 400)), np.arange(400)
@@ -39,6 +39,15 @@ def test_no_draws_are_refused():
         bootstrap_means(VALUES, PATIENTS, 0, 0)
 
 
-def test_a_difference_is_called_one_only_when_its_interval_leaves_0_out():
-    assert told(0.01, [-0.001, 0.02], "best", 3) == "= best"
-    assert told(-0.01, [-0.02, -0.001], "best", 3) == "-0.010 (-0.020 to -0.001)"
+def test_one_patient_tells_nothing_of_others():
+    assert mean_interval(VALUES[0], np.zeros(400, int), 100, 0) is None
+    assert mean_interval(VALUES[0], PATIENTS // 200, 100, 0) is not None
+    with pytest.raises(ValueError, match="draws: want at least 1, got 0"):
+        mean_interval(VALUES[0], np.zeros(400, int), 0, 0)
+
+
+def test_a_difference_is_told_with_its_interval_whether_or_not_that_holds_0():
+    assert format_difference(0.3, [-0.01, 0.6], 2) == "+0.30 (-0.01 to +0.60)"
+    assert format_difference(-0.01, [-0.02, -0.001], 3) == "-0.010 (-0.020 to -0.001)"
+    assert format_difference(0.3, None, 2) == "+0.30 (-)"
+    assert (format_interval([0.25, 0.5], 3), format_interval(None, 3)) == ("0.250-0.500", "-")

@@ -129,6 +129,21 @@ def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, co
     assert corpora_of(run) == corpora_of(whole) == {"0123456789abcdef"}
 
 
+def test_evaluate_tells_no_interval_of_one_patient(whole: Path, corpus: Path, tmp_path: Path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    for part in ("train_eegs", "train_spectrograms"):
+        (folder / part).symlink_to(corpus / part)
+    pl.read_csv(corpus / "train.csv").filter(pl.col("patient_id") == pl.col("patient_id").first()).write_csv(
+        folder / "train.csv"
+    )
+    words = (f"run={whole}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", "accelerator=cpu", "flips=false")
+    printed = command("evaluate", *words, "data=competition", f"data.root={folder}")
+    assert json.loads((tmp_path / "out/evaluation.json").read_text())["kl_interval"] is None
+    assert "top-1" in printed
+    assert "had other patients been recorded" not in printed
+
+
 def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_path: Path):
     spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
     script = importlib.util.module_from_spec(spec)
@@ -393,6 +408,8 @@ def test_the_card_tells_an_evaluation_elsewhere_and_when_nobody_was_left_out(tmp
     for other, told in (({}, True), ({"members": []}, False), ({"corpus": "0123456789abcdef"}, False)):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
         assert (said in card(run, folds, False)) == told
+    path.write_text(json.dumps(found | {"kl_interval": None, "members": [str(folds[0])]}))
+    assert "has KL **0.500**.\n" in card(run, folds, False), "of one patient there is no interval"
     shutil.copytree(folds[0], run / "fold0_seed1")
     assert "40 windows of 4 patients" in card(run, finished_folds(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()

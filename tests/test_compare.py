@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import yaml
 from hms.compare import main
 from hms.differences import differences
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.results import Result, compare, show
+from hms.results import Result, compare, show, write_csv
 
 STFT = {"_target_": "hms.extractor.stft.Stft", "n_fft": 64, "dropout": 0.5}
 
@@ -76,9 +77,9 @@ def runs(tmp_path: Path) -> list[Path]:
 def test_kl_is_that_of_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
     assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
-    assert last.run.kl == pytest.approx({0: 0.6, 1: 0.7})
+    assert last.run.of_seeds == pytest.approx([0.6, 0.7])
     assert (last.run.folds, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
-    assert last.run.losses["kl"].mean() == pytest.approx(0.65)
+    assert (last.run.kl, last.run.losses["kl"].mean()) == pytest.approx((0.65, 0.65))
     assert last.interval[0] < 0.65 < last.interval[1]
 
 
@@ -90,7 +91,43 @@ def test_runs_are_told_apart_on_the_rows_that_both_have(runs: list[Path]):
     assert 0 < last.difference_interval[0] < 0.03 < last.difference_interval[1] < 0.05
 
 
-def test_a_difference_that_other_patients_might_turn_round_is_none(tmp_path: Path, capsys):
+def test_a_fold_that_a_seed_lacks_moves_neither_mean_nor_interval_nor_spread(tmp_path: Path, capsys):
+    """Fold 1 is harder and fold 0 the same for each seed, so that the mean of the seeds' own means would flatter."""
+    for fold, seed in ((0, 0), (0, 1), (1, 0)):
+        finished(tmp_path / "a", fold, seed, 0.4 if fold else 0.1, 10, epochs=8)
+    finished(tmp_path / "b", 0, 0, 0.1, 10, epochs=9)
+    finished(tmp_path / "b", 1, 0, 0.35, 10, epochs=9)
+    finished(tmp_path / "c", 0, 0, 0.3, 10, epochs=7)
+    finished(tmp_path / "c", 1, 1, 0.3, 10, epochs=7)
+    best, last, no_common = compare([tmp_path / name for name in "acb"])
+    assert [one.run.folder.name for one in (best, last, no_common)] == ["b", "a", "c"]
+    assert last.run.kl == pytest.approx(0.25)
+    assert last.interval[0] < 0.25 < last.interval[1]
+    assert last.difference == pytest.approx(0.025)
+    assert (last.run.sd, no_common.run.sd) == (0, None)
+    show([best, last, no_common])
+    a, c = tmp_path / "a", tmp_path / "c"
+    lacking = f"Seeds lack folds: {a} (fold1_seed1), {c} (fold0_seed1, fold1_seed0). KL is of all windows, +- of the "
+    printed = capsys.readouterr().out
+    assert lacking + "folds that all seeds have." in printed
+    assert "The best was chosen on these very rows" in printed
+
+
+def test_runs_of_one_patient_have_no_interval(tmp_path: Path, capsys):
+    runs = [finished(tmp_path / str(i), 0, 0, 0.4 + i, 2) for i in range(2)]
+    for run in runs:
+        path = run / "fold0_seed0/oof.parquet"
+        pl.read_parquet(path).filter(patient_id=0).write_parquet(path)
+    results = compare(runs)
+    assert [(one.interval, one.difference_interval) for one in results] == [(None, None)] * 2
+    show(results)
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert [cell.strip() for cell in rows[1][4:7]] == ["0.700", "-", "+0.500 (-)"]
+    write_csv(results, tmp_path / "table.csv")
+    assert pl.read_csv(tmp_path / "table.csv")["kl_low"].to_list() == [None, None]
+
+
+def test_a_difference_that_other_patients_might_turn_round_is_told_with_its_interval(tmp_path: Path, capsys):
     one = finished(tmp_path / "one", 0, 0, 0.40, 10)
     other = finished(tmp_path / "other", 0, 0, 0.41, 10)
     table = pl.read_parquet(other / "fold0_seed0/oof.parquet")
@@ -102,7 +139,9 @@ def test_a_difference_that_other_patients_might_turn_round_is_none(tmp_path: Pat
     results = compare([one, other])
     assert results[1].difference_interval[0] < 0 < results[1].difference_interval[1]
     show(results)
-    assert " = best " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert re.search(r"│ +[+-]0\.0\d\d \(-0\.\d{3} to \+0\.\d{3}\) │", printed)
+    assert "= best" not in printed
 
 
 def test_runs_of_other_corpora_are_not_told_apart(tmp_path: Path, capsys):

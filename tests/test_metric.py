@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
-from hms.scores import predictions, score, show
+from hms.scores import predictions, score, scored, show
 
 counts = arrays(np.int64, (5, 6), elements=st.integers(0, 20)).map(lambda votes: votes + np.eye(6, dtype=int)[:5])
 
@@ -32,6 +34,11 @@ def test_marks_of_a_balanced_and_certain_panel():
     assert uniform_kl(target) == pytest.approx(np.log(6))
     assert prior_kl(target) == pytest.approx(np.log(6))
     assert gap_closed(0.6, prior=1.0, oracle=0.2) == pytest.approx(0.5)
+
+
+def test_there_is_no_gap_to_close_where_the_prior_is_no_worse_than_the_truth():
+    assert gap_closed(0.6, prior=0.2, oracle=0.2) is None
+    assert gap_closed(0.1, prior=0.0, oracle=0.06) is None  # one row, whose votes the prior knows
 
 
 def test_scores_of_a_table_and_what_is_printed_of_them(capsys: pytest.CaptureFixture):
@@ -58,3 +65,25 @@ def test_scores_of_a_table_and_what_is_printed_of_them(capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     for word in ("title of the table", "fold 3", "1.792", "67%", "uniform", "prior", "oracle", "gap closed"):
         assert word in printed
+    show({"a row": score(table[:1], truth)}, "no gap")
+    assert re.search(r"a row .* 1\.792 .* - │$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_window_that_several_seeds_predicted_counts_once():
+    rows = pl.DataFrame({"label_id": [7, 8, 9], "eeg_id": [1, 2, 3], "patient_id": [1, 1, 2]})
+    rows = rows.with_columns(pl.lit(2 * (name == "lpd_vote")).alias(name) for name in VOTE_COLUMNS)
+    sure, unsure = np.eye(6)[[1] * 3] * 0.94 + 0.01, np.tile([0.5, 0.3, 0.05, 0.05, 0.05, 0.05], (3, 1))
+    one, other = (
+        predictions(rows, 0, sure),
+        predictions(rows[:2], 0, unsure[:2]),
+    )  # a fold is lacking
+    both = scored(pl.concat([one, other]))
+    assert both["label_id"].to_list() == [7, 8, 9]
+    mean = -(np.log(0.95) + np.log(0.3)) / 2
+    np.testing.assert_allclose(both["kl"], [mean, mean, -np.log(0.95)])
+    assert both["right"].to_list() == [0.5, 0.5, 1.0]
+    np.testing.assert_allclose(both["lpd"], [0.625, 0.625, 0.95])
+    assert both["said"].to_list() == [1, 1, 1]
+    found = score(pl.concat([one, other]))
+    assert (found["rows"], found["kl"]) == (3, pytest.approx((2 * mean - np.log(0.95)) / 3))
+    assert (found["top1"], found["prior"]) == (pytest.approx(2 / 3), score(one)["prior"])

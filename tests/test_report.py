@@ -25,11 +25,11 @@ from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.report import head, regions, summary, traces
 from hms.report.__main__ import main
-from hms.report.figures import curves
+from hms.report.figures import curves, dots
 from hms.report.looks import looks_of
 from hms.report.page import page
 from hms.report.subject import learning_curves, of_ensemble, of_run
-from hms.scores import predictions, score
+from hms.scores import predictions, score, scored
 from hms.store import Store
 from hms.windows import Windows
 
@@ -248,7 +248,7 @@ SURE = [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]
 
 def test_groups_split_the_rows_and_share_one_prior():
     table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
-    rows = summary.scored(table, None)
+    rows = scored(table, None)
     whole = summary.headline(rows)
     assert whole.all.prior == pytest.approx(score(table)["prior"])
     assert (whole.all.kl, whole.top1, whole.gap_closed) == (pytest.approx(score(table)["kl"]), 0.5, None)
@@ -259,11 +259,30 @@ def test_groups_split_the_rows_and_share_one_prior():
 
 
 def test_a_truth_that_lacks_a_row_is_refused():
-    table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
+    table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], [*SURE[1::-1], *SURE[2:]]))
     truth = table.select("label_id", *CLASSES)
-    assert summary.headline(summary.scored(table, truth)).gap_closed == pytest.approx(1)
+    assert summary.headline(scored(table, truth)).gap_closed == pytest.approx(1)
     with pytest.raises(DataError, match=r"truth.parquet: want every label_id that was predicted, got only some"):
-        summary.scored(table, truth[:1])
+        scored(table, truth[:1])
+
+
+def test_several_seeds_are_one_row_each_window_on_the_page(run: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(run / "fold0_seed0", tmp_path / "run/fold0_seed0")).parent
+    shutil.copytree(copy / "fold0_seed0", copy / "fold0_seed1")
+    subject = of_run(copy, tmp_path)._replace(store=None, truth=None, missing="gone.")
+    assert (subject.about["folds"], subject.about["seeds"]) == ("1, of 5", "2")
+    alone = subject._replace(table=subject.table[: len(subject.table) // 2])
+    both, one = page(subject, 0, "cpu"), page(alone, 0, "cpu")
+    assert "Windows were predicted by several seeds" in both
+    assert f"<dt>windows</dt><dd>{len(alone.table)}</dd>" in both
+    assert re.findall("<strong>.*</strong>", both) == re.findall("<strong>.*</strong>", one)
+
+
+def test_a_page_of_one_patient_names_no_interval_and_no_gap(run: Path, tmp_path: Path):
+    subject = of_run(run, tmp_path)._replace(store=None, missing="gone.")
+    table = subject.table[:1]
+    text = page(subject._replace(table=table, truth=table.select("label_id", *CLASSES)), 0, "cpu")
+    assert "had other patients been drawn" not in text
 
 
 def test_a_table_of_epochs_without_epochs_is_named(tmp_path: Path):
@@ -280,13 +299,17 @@ def test_a_curve_leaves_out_epochs_that_were_not_validated():
 
 def test_an_interval_is_over_patients_not_rows():
     both = [([1, 0, 0, 0, 0, 0], SURE), ([0, 1, 0, 0, 0, 0], SURE)] * 20
-    one, many = (summary.group("", summary.scored(rows_of(*both, patients=p), None)) for p in ([7] * 40, None))
-    assert one.low == one.high == pytest.approx(one.kl)
-    assert many.low < many.kl < many.high
+    one, many = (summary.group("", scored(rows_of(*both, patients=p), None)) for p in ([7] * 40, None))
+    assert one.ends is None, "of one patient nothing is known about others"
+    assert many.ends[0] < many.kl < many.ends[1]
+    drawn = dots([one, many], many, 1.0).data[-1]
+    assert (drawn.error_x.array[0], drawn.error_x.arrayminus[0]) == (None, None)
+    assert drawn.error_x.array[1] == pytest.approx(many.ends[1] - many.kl)
+    assert "(" not in drawn.hovertemplate[0]
 
 
 def test_reliability_and_confusion_count_what_was_said():
-    rows = summary.scored(rows_of(([4, 0, 0, 0, 0, 0], SURE), ([2, 2, 0, 0, 0, 0], SURE)), None)
+    rows = scored(rows_of(([4, 0, 0, 0, 0, 0], SURE), ([2, 2, 0, 0, 0, 0], SURE)), None)
     first, second, *_ = summary.reliability(rows)
     assert (first.predicted, first.voted, first.rows) == ([0.9], [0.75], [2])
     assert first.error == pytest.approx(0.15)
@@ -299,7 +322,7 @@ def test_reliability_and_confusion_count_what_was_said():
 
 def test_the_windows_are_of_different_patients_and_classes():
     votes = [([0, 9, 0, 0, 0, 0], SURE), ([0, 9, 0, 0, 0, 0], SURE), ([1, 8, 0, 0, 0, 0], SURE), ([9] + [0] * 5, SURE)]
-    rows = summary.scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)
+    rows = scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)
     assert summary.most_wrong(rows, 2)["label_id"].to_list() == [0, 2]
     assert summary.most_right(rows, 2)["label_id"].to_list() == [3, 2]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from hms.bootstrap import told
+from hms.bootstrap import format_difference, format_interval
 from hms.console import print_table
 
 
@@ -33,13 +33,13 @@ def _scores(held: dict[str, Any], names: list[str]) -> Table:
     of_folds = np.array(held["weights_of_folds"])
     for i, name in enumerate(names):
         weights = [f"{held['weights'][i]:.3f}", f"{of_folds[:, i].min():.3f}-{of_folds[:, i].max():.3f}"]
-        against = told(kl["members"][i] - kl["mean"], apart["members"][i], "the mean", digits=4)
-        table.add_row(name, *weights, f"{kl['members'][i]:.4f}", _range(ends["members"][i]), against)
+        against = format_difference(kl["members"][i] - kl["mean"], apart["members"][i], digits=4)
+        table.add_row(name, *weights, f"{kl['members'][i]:.4f}", format_interval(ends["members"][i], digits=4), against)
     table.add_section()
-    table.add_row("mean of all", "", "", f"{kl['mean']:.4f}", _range(ends["mean"]), "")
+    table.add_row("mean of all", "", "", f"{kl['mean']:.4f}", format_interval(ends["mean"], digits=4), "")
     for name, key in (("mixture", "uncalibrated"), ("mixture, calibrated", "nested")):
-        against = told(kl[key] - kl["mean"], apart[key], "the mean", digits=4)
-        table.add_row(name, "", "", f"{kl[key]:.4f}", _range(ends[key]), against)
+        against = format_difference(kl[key] - kl["mean"], apart[key], digits=4)
+        table.add_row(name, "", "", f"{kl[key]:.4f}", format_interval(ends[key], digits=4), against)
     table.add_row("the same where it was fitted", "", "", f"{kl['fitted']:.4f}", "", "")
     return table
 
@@ -63,14 +63,10 @@ def _prior(held: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {prior['source'][name]:.3f} -> {share:.3f}" for name, share in prior["target"].items())
     return (
         f"Prior shift of strength {prior['strength']:.2f}: {shares}\n"
-        f"  KL on the rows weighted to have that prior (worth {effect['effective_rows']:,.0f} rows): "
-        f"{effect['before']:.4f} before the shift, {effect['after']:.4f} after\n"
+        f"  KL of half of the votes, rows weighted by the other half to have that prior (worth "
+        f"{effect['effective_rows']:,.0f} rows): {effect['before']:.4f} before the shift, {effect['after']:.4f} after\n"
         f"  KL on the rows as they are: {held['kl']['nested']:.4f} before, {effect['unweighted']:.4f} after"
     )
-
-
-def _range(ends: list[float]) -> str:
-    return f"{ends[0]:.4f}-{ends[1]:.4f}"
 
 
 def _short(names: list[str]) -> list[str]:

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import polars as pl
 
-from hms.bootstrap import bootstrap_means, interval
+from hms.bootstrap import mean_interval
 from hms.bundle import FORMAT
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.files import read_json
-from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import kl_divergence, prior_kl, uniform_kl
+from hms.labels import CLASSES
 from hms.runs import provenance, read_config
-from hms.scores import read_predictions
+from hms.scores import score_folds
 
 _DRAWS = 10_000
 """Of the bootstrap over patients."""
@@ -79,28 +76,16 @@ def _simulated(config: dict[str, Any]) -> bool:
 
 
 def _scored(folds: list[Path]) -> dict[str, Any] | None:
-    """What the folds scored on patients they had not seen; a window that several seeds predicted counts once."""
+    """What the folds scored on patients they had not seen."""
     held_out = [fold for fold in folds if (fold / "oof.parquet").is_file()]
     if not held_out:
         return None
-    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in held_out)
-    kl = kl_divergence(target_of(table.select(VOTE_COLUMNS).to_numpy()), table.select(CLASSES).to_numpy())
-    rows = table.with_columns(kl=pl.Series(kl)).group_by("label_id", maintain_order=True)
-    one = rows.agg(pl.col("kl").mean(), pl.col("patient_id", *VOTE_COLUMNS).first())
-    target = target_of(one.select(VOTE_COLUMNS).to_numpy())
-    by_class = one.with_columns(leads=target.argmax(axis=1))
-    means = bootstrap_means(one["kl"].to_numpy()[None], one["patient_id"].to_numpy(), _DRAWS, seed=0)
-    each = [read_json(fold / "scores.json", "kl", "rows") for fold in held_out]
-    known = all("oracle" in score for score in each)
+    scores, rows = score_folds(held_out)
     return {
-        "rows": len(one),
-        "patients": one["patient_id"].n_unique(),
-        "kl": one["kl"].mean(),
-        "interval": interval(means)[0].tolist(),
-        "uniform": uniform_kl(target),
-        "prior": prior_kl(target),
-        "oracle": sum(score["oracle"] * score["rows"] for score in each) / len(table) if known else None,
-        "per_class": {name: by_class.filter(leads=i)["kl"] for i, name in enumerate(CLASSES)},
+        "oracle": None,
+        "patients": rows["patient_id"].n_unique(),
+        "interval": mean_interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy(), _DRAWS, seed=0),
+        **scores,
     }
 
 

@@ -37,17 +37,18 @@ def ruler(head: Headline) -> go.Figure:
     figure.add_scatter(
         x=[found.kl],
         y=[0],
-        error_x=whisker([(found.kl, found.low, found.high)]),
+        error_x=whisker([found.kl], [found.ends]),
         mode="markers",
         marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
-        hovertemplate=f"this {found.kl:.3f} ({found.low:.3f}–{found.high:.3f})<extra></extra>",
+        hovertemplate=f"this {found.kl:.3f}{between(found.ends, '.3f')}<extra></extra>",
     )
     for name, value in marks.items():
         _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34)
     _label(figure, found.kl, f"<b>{found.kl:.3f}</b>", "model", 32)
     figure.update_yaxes(visible=False, range=[-1, 1])
     figure.update_layout(margin={"b": 8})
-    figure.update_xaxes(visible=False, range=[min(start, found.low) - 0.07, max(head.uniform, found.high) + 0.07])
+    low, high = found.ends or (found.kl, found.kl)
+    figure.update_xaxes(visible=False, range=[min(start, low) - 0.07, max(head.uniform, high) + 0.07])
     return figure
 
 
@@ -63,12 +64,12 @@ def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
     figure.add_scatter(
         x=[part.kl for part in groups],
         y=lines,
-        error_x=whisker([(part.kl, part.low, part.high) for part in groups]),
+        error_x=whisker([part.kl for part in groups], [part.ends for part in groups]),
         mode="markers",
         name="KL",
         marker={"color": light("model"), "size": 10},
         hovertemplate=[
-            f"{_shown(part)}: {part.kl:.3f} ({part.low:.3f}–{part.high:.3f})<br>"
+            f"{_shown(part)}: {part.kl:.3f}{between(part.ends, '.3f')}<br>"
             f"{part.rows:,} windows of {part.patients:,} patients<extra></extra>"
             for part in groups
         ],
@@ -88,12 +89,11 @@ def calibration(found: Reliability) -> go.Figure:
         y=found.voted,
         mode="lines+markers",
         line={"color": colour, "width": 2},
-        error_y=whisker([(v, *ends) for v, ends in zip(found.voted, found.ends, strict=True)])
-        | {"color": colour, "thickness": 1},
+        error_y=whisker([*found.voted], found.ends) | {"color": colour, "thickness": 1},
         marker={"color": colour, "size": 4 + 18 * np.sqrt(found.rows / found.rows.sum())},
         hovertemplate=[
-            f"predicted {p:.0%}, voted {v:.0%} ({low:.0%}–{high:.0%})<br>{n:,} windows<extra></extra>"
-            for p, v, (low, high), n in zip(found.predicted, found.voted, found.ends, found.rows, strict=True)
+            f"predicted {p:.0%}, voted {v:.0%}{between(ends, '.0%')}<br>{n:,} windows<extra></extra>"
+            for p, v, ends, n in zip(found.predicted, found.voted, found.ends, found.rows, strict=True)
         ],
     )
     axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
@@ -181,13 +181,18 @@ def _points(lines: list[str], values: list[float | None], name: str, symbol: str
     }
 
 
-def whisker(points: list[tuple[float, float, float]]) -> dict[str, Any]:
-    """Error bars of points, each with its low and high end."""
+def between(ends: list[float] | None, digits: str) -> str:
+    """An interval in brackets, nothing where there is none; `digits` is a format such as .3f."""
+    return "" if ends is None else f" ({ends[0]:{digits}}–{ends[1]:{digits}})"
+
+
+def whisker(points: list[float], ends: list[list[float] | None]) -> dict[str, Any]:
+    """Error bars of points, each from its lower to its upper end; none where there is no interval."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [high - point for point, _, high in points],
-        "arrayminus": [point - low for point, low, _ in points],
+        "array": [end and end[1] - point for point, end in zip(points, ends, strict=True)],
+        "arrayminus": [end and point - end[0] for point, end in zip(points, ends, strict=True)],
         "color": light("model"),
         "thickness": 2,
         "width": 0,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from hms.report.figures import bare, plain, whisker
+from hms.report.figures import bare, between, plain, whisker
 from hms.report.palette import light
 
 _ROW = 34  # pixels
@@ -17,8 +17,7 @@ class Member(NamedTuple):
 
     name: str
     kl: float
-    low: float
-    high: float
+    ends: list[float]
     weight: float | None
     """None of the mean and the ensemble."""
     number: int | None
@@ -31,8 +30,7 @@ def members_of(ensemble: dict[str, Any]) -> list[Member]:
     """The ensemble, the plain mean, then its members as they count."""
     whole = []
     for name, key in (("ensemble", "nested"), ("plain mean", "mean")):
-        low, high = ensemble["interval"][key]
-        whole.append(Member(name, ensemble["kl"][key], low, high, None, None, []))
+        whole.append(Member(name, ensemble["kl"][key], ensemble["interval"][key], None, None, []))
     return [*whole, *sorted(_members(ensemble), key=lambda one: -(one.weight or 0))]
 
 
@@ -43,10 +41,12 @@ def scores(members: list[Member]) -> go.Figure:
     figure.add_scatter(
         x=[one.kl for one in members],
         y=_lines(members),
-        error_x=whisker([(one.kl, one.low, one.high) for one in members]),
+        error_x=whisker([one.kl for one in members], [one.ends for one in members]),
         mode="markers",
         marker={"color": light("model"), "size": 10},
-        hovertemplate=[f"{plain(m.name)}<br>{m.kl:.4f} ({m.low:.4f}–{m.high:.4f})<extra></extra>" for m in members],
+        hovertemplate=[
+            f"{plain(one.name)}<br>{one.kl:.4f}{between(one.ends, '.4f')}<extra></extra>" for one in members
+        ],
     )
     figure.update_xaxes(title="KL, nats", showgrid=False)
     return _named(figure)
@@ -79,8 +79,8 @@ def weights(members: list[Member]) -> go.Figure:
 def _members(ensemble: dict[str, Any]) -> Iterator[Member]:
     folds = ensemble["weights_of_folds"]
     for i, name in enumerate(ensemble["members"]):
-        kl, (low, high) = ensemble["kl"]["members"][i], ensemble["interval"]["members"][i]
-        yield Member(name, kl, low, high, ensemble["weights"][i], i + 1, [fold[i] for fold in folds])
+        kl, ends = ensemble["kl"]["members"][i], ensemble["interval"]["members"][i]
+        yield Member(name, kl, ends, ensemble["weights"][i], i + 1, [fold[i] for fold in folds])
 
 
 def _lines(members: list[Member]) -> list[str]:

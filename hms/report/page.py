@@ -11,6 +11,7 @@ from hms.report.members import members_of, scores, weights
 from hms.report.palette import in_the_dark
 from hms.report.subject import Subject, learning_curves
 from hms.report.windows import views
+from hms.scores import scored
 
 CURVES = {"val_kl": "validation KL", "train_loss": "training loss"}
 """Columns of metrics.csv that are drawn, and what they are."""
@@ -18,7 +19,7 @@ CURVES = {"val_kl": "validation KL", "train_loss": "training loss"}
 
 def page(subject: Subject, windows: int, device: str) -> str:
     """The page about a subject, with this many of the most wrong and as many of the most right windows."""
-    rows = summary.scored(subject.table, subject.truth)
+    rows = scored(subject.table, subject.truth)
     whole = summary.headline(rows)
     parts = {
         "fold": ("By fold", summary.by_fold(rows)),
@@ -28,7 +29,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
     calibrated = summary.reliability(rows)
     curves = learning_curves(subject.folds)
     charts = {"ruler": figures.ruler(whole)}
-    top = 1.05 * max(max(one.high, one.prior) for _, groups in parts.values() for one in groups)
+    top = 1.05 * max(max(one.prior, one.kl, *(one.ends or ())) for _, groups in parts.values() for one in groups)
     charts |= {key: figures.dots(groups, whole.all, top) for key, (_, groups) in parts.items()}
     charts |= {f"reliability-{one.name}": figures.calibration(one) for one in calibrated}
     charts |= {name: figures.curves(curves, name) for name in CURVES if curves}
@@ -49,6 +50,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         about=subject.about,
         head=whole,
         known=whole.all.oracle is not None,
+        several_seeds=len(rows) < len(subject.table),
         members=members,
         ensemble=subject.ensemble,
         parts=[(key, title, groups) for key, (title, groups) in parts.items()],

@@ -28,7 +28,8 @@ class Subject(NamedTuple):
     about: dict[str, str]
     """What the first lines of the page say of it, by label."""
     table: pl.DataFrame
-    """Out-of-fold predictions, as in oof.parquet; `folder` names the fold that made each row, null for an ensemble."""
+    """Out-of-fold predictions, as in oof.parquet, of all seeds; `folder` names the fold that made each row, null for an
+    ensemble."""
     folds: list[Path]
     """Folders of the finished folds, for learning curves and models."""
     truth: pl.DataFrame | None
@@ -47,12 +48,14 @@ def of_run(run: Path, stores: Path) -> Subject:
     parts = [read_predictions(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
+    numbers, seeds = ({fold.name.partition("_")[part] for fold in folds} for part in (0, 2))
     about = {
         "extractors": " + ".join(config["extractor"]),
         "trained on": Path(config["data"]["root"]).name,
-        "folds": f"{len(folds)}, of {config['folds']}" if run != folds[0] else folds[0].name,
+        "folds": f"{len(numbers)}, of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }
+    about |= {"seeds": str(len(seeds))} if len(seeds) > 1 else {}
     *_, parent, name = run.resolve().parts
     name = f"{parent}/{name}" if run == folds[0] else name
     return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None)

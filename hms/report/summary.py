@@ -1,4 +1,7 @@
-"""What the page says in numbers: KL by group with its interval, reliability, confusion, and the windows to look at."""
+"""What the page says in numbers: KL by group with its interval, reliability, confusion, and the windows to look at.
+
+All of it is of the rows that `hms.scores.scored` gives, one for each window.
+"""
 
 from typing import NamedTuple
 
@@ -6,10 +9,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from hms.bootstrap import bootstrap_means, interval
+from hms.bootstrap import mean_interval
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import gap_closed, kl_divergence, uniform_kl
-from hms.scores import truth_of
+from hms.metric import gap_closed, uniform_kl
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Numbers of votes, from and to."""
@@ -28,8 +30,8 @@ class Group(NamedTuple):
     rows: int
     patients: int
     kl: float
-    low: float
-    high: float
+    ends: list[float] | None
+    """None for fewer than two patients."""
     prior: float
     """KL of the mean of all votes, not of these rows' alone: that would know what they have in common."""
     oracle: float | None
@@ -51,47 +53,26 @@ class Reliability(NamedTuple):
     predicted: Float[np.ndarray, " bin"]
     voted: Float[np.ndarray, " bin"]
     """Mean share of the votes."""
-    ends: Float[np.ndarray, "bin 2"]
-    """Its 95 % patient-bootstrap interval."""
+    ends: list[list[float] | None]
+    """Its 95 % patient-bootstrap interval; None for fewer than two patients."""
     rows: Int[np.ndarray, " bin"]
     error: float
     """Expected calibration error: the mean distance between the two, weighted by rows."""
 
 
-def scored(table: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
-    """A table of predictions with `kl`, `leading` and `said` (class numbers of votes and prediction), `votes`, and
-    `prior` and `oracle`, the KL of the mean of all votes and of the true probabilities, null where these are not known.
-
-    Raises DataError for a truth that lacks a row.
-    """
-    votes, prediction = table.select(VOTE_COLUMNS).to_numpy(), table.select(CLASSES).to_numpy()
-    target = target_of(votes)
-    oracle = None
-    if truth is not None:
-        oracle = pl.Series(kl_divergence(target, truth_of(table, truth)))
-    return table.with_columns(
-        kl=pl.Series(kl_divergence(target, prediction)),
-        prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
-        leading=pl.Series(target.argmax(axis=1)),
-        said=pl.Series(prediction.argmax(axis=1)),
-        votes=pl.Series(votes.sum(axis=1)),
-        oracle=pl.lit(None, pl.Float64) if oracle is None else oracle,
-    )
-
-
 def headline(rows: pl.DataFrame) -> Headline:
     """Of everything that was predicted."""
     whole = group("all", rows)
-    top1 = float((rows["leading"] == rows["said"]).mean())  # type: ignore[arg-type]
+    top1 = float(rows["right"].mean())  # type: ignore[arg-type]
     gap = None if whole.oracle is None else gap_closed(whole.kl, whole.prior, whole.oracle)
     return Headline(whole, top1, uniform_kl(target_of(rows.select(VOTE_COLUMNS).to_numpy())), gap)
 
 
 def group(name: str, rows: pl.DataFrame) -> Group:
     """The mean over some scored rows."""
-    low, high = _interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy())
+    ends = mean_interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy(), DRAWS, seed=0)
     mean = {column: rows[column].mean() for column in ("kl", "prior", "oracle")}
-    return Group(name, len(rows), rows["patient_id"].n_unique(), low=low, high=high, **mean)  # type: ignore[arg-type]
+    return Group(name, len(rows), rows["patient_id"].n_unique(), ends=ends, **mean)  # type: ignore[arg-type]
 
 
 def by_fold(rows: pl.DataFrame) -> list[Group]:
@@ -158,12 +139,7 @@ def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]
         name=name,
         predicted=means[:, 0],
         voted=means[:, 1],
-        ends=np.array([_interval(voted[those], patients[those]) for those in bins]),
+        ends=[mean_interval(voted[those], patients[those], DRAWS, seed=0) for those in bins],
         rows=means[:, 2].astype(int),
         error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
     )
-
-
-def _interval(values: Float[np.ndarray, " row"], patients: Int[np.ndarray, " row"]) -> tuple[float, float]:
-    low, high = interval(bootstrap_means(values[None], patients, DRAWS, seed=0))[0].tolist()
-    return low, high

@@ -74,7 +74,7 @@ def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:
 
 
 def _looks(subject: Subject, folders: list[str | None], batches: list[Batch], device: str) -> Iterator[Looks | None]:
-    """Of each window by the model of its fold; none for an ensemble."""
+    """Of each window by the model of its fold, the first of several seeds; none for an ensemble."""
     models = {name: model_of(subject, name).to(device) for name in {*folders} if name is not None}
     for folder, batch in track(zip(folders, batches, strict=True), len(batches), "look"):
         if folder is None:
