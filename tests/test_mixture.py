@@ -15,6 +15,7 @@ from hms.ensemble.calibration import (
     fit_calibration,
     fit_strength,
     full_prior,
+    halves,
     weights_of_prior,
 )
 from hms.ensemble.mixture import Mixture, mix, read_ensemble
@@ -178,17 +179,51 @@ def test_a_prior_shift_gives_the_other_population_its_shares():
 def test_weighted_rows_have_the_prior():
     _, target, _ = made(4, rows=500)
     prior = full_prior({"seizure": 0.02}, target.mean(axis=0))
-    weights = weights_of_prior(target, prior)
+    weights = weights_of_prior(target, target, prior)
     np.testing.assert_allclose(weights @ target / 500, prior, atol=1e-4)
     assert weights.min() > 0
     assert weights.mean() == pytest.approx(1)
-    np.testing.assert_allclose(weights_of_prior(target, target.mean(axis=0)), 1, atol=1e-3)
+    np.testing.assert_allclose(weights_of_prior(target, target, target.mean(axis=0)), 1, atol=1e-3)
+
+
+SOURCE = np.array([0.06, 0.18, 0.12, 0.08, 0.09, 0.47])
+
+
+def strength_of(votes: np.ndarray, probabilities: np.ndarray, share: float) -> float:
+    """What is fitted where seizures are to have this share."""
+    shift = PriorShift(SOURCE, full_prior({"seizure": share}, SOURCE), 1.0)
+    known, half = halves(votes, 0)
+    return fit_strength(
+        shift, np.tile(probabilities, (2, 1)), half, weights_of_prior(known, half, shift.target)
+    ).strength
+
+
+@pytest.mark.parametrize("panel", [12, 3])
+def test_a_model_that_knows_the_truth_needs_no_shift_and_one_of_classes_needs_all_of_it(panel: int):
+    draw = np.random.default_rng(1)
+    truth = draw.dirichlet(3 * SOURCE, 6000)
+    assert strength_of(draw.multinomial(panel, truth), truth, 0.2) < 0.05
+    label = np.repeat(np.arange(6), (6000 * SOURCE).round().astype(int))  # every panel of one mind
+    seen = 1.5 * np.eye(6)[label] + draw.normal(size=(len(label), 6))
+    posterior = softmax(np.log(SOURCE) + 1.5 * seen, axis=1)
+    assert strength_of(panel * np.eye(6, dtype=int)[label], posterior, 0.2) > 0.85
+
+
+def test_halves_hold_each_vote_once():
+    votes = np.random.default_rng(0).multinomial(7, SOURCE, 50)
+    one, other = halves(votes, 0)
+    np.testing.assert_allclose(3 * one[:50] + 4 * other[:50], votes)
+    np.testing.assert_array_equal(one[50:], other[:50])
+    assert (halves(votes, 1)[0] != one).any()
+    with pytest.raises(ValueError, match="min_votes: want 2 or more for a prior, whose fit halves the votes, got rows"):
+        halves(np.eye(6, dtype=int), 0)
 
 
 def test_a_prior_that_no_weights_have_is_refused():
     target = np.tile(np.eye(6)[:2], (5, 1))
-    with pytest.raises(ValueError, match="prior: no weights of the rows give it; seldom or never voted for: gpd lrda"):
-        weights_of_prior(target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
+    message = r"prior: no weights of the rows give it, the nearest 0\.\d.* 0; seldom or never voted for: gpd lrda"
+    with pytest.raises(ValueError, match=message):
+        weights_of_prior(target, target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
 
 
 def test_classes_that_are_not_named_share_the_rest_as_before():
@@ -199,10 +234,17 @@ def test_classes_that_are_not_named_share_the_rest_as_before():
     for wrong, message in (
         ({"seizure": 2.0}, "prior.seizure: want a share between 0 and 1, got 2"),
         ({"lpd": 0.7, "gpd": 0.5}, "prior: want less than 1 for the named classes together, got 1.2"),
-        ({**whole, "lpd": 0.4}, "prior: want 1 for all classes together, got 1.2"),
+        ({**whole, "lpd": 0.4}, "prior: want 1 for all classes with votes together, got 1.2"),
     ):
         with pytest.raises(ValueError, match=message):
             full_prior(wrong, source)
+
+
+def test_classes_without_votes_get_no_share():
+    source = np.array([0.4, 0.6, 0, 0, 0, 0])
+    np.testing.assert_allclose(full_prior({"seizure": 0.3, "lpd": 0.7}, source), [0.3, 0.7, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"prior: want 1 for all classes with votes together, got 0\.5"):
+        full_prior({"seizure": 0.3, "lpd": 0.2}, source)
 
 
 def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):

@@ -12,7 +12,8 @@ in `hms.ensemble.mixture`. Beside them it holds, KL in nats, lists in the order 
     weights_of_folds  a list of weights for each patient fold
     optimality_gap    the most by which other weights of the same mixing could lower the KL that was minimised
     prior_effect      null, or what the prior shift does to `nested`: on the rows weighted to have that prior (`before`,
-                      `after`, `effective_rows`) and on the rows as they are (`unweighted`)
+                      `after`, `effective_rows`; weighted by half of each panel's votes and scored by the other) and on
+                      the rows as they are (`unweighted`)
     rows, patients    how many; and the settings min_votes calibrate weigh folds seed draws
 
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is that of the nesting.
@@ -61,7 +62,8 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     runs = scored_runs(config["runs"]) if config["runs"] else []
     labels = None if config["labels"] is None else Path(config["labels"])
     members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
-    votes = members.rows.select(VOTE_COLUMNS).to_numpy().sum(axis=1).astype(float)
+    panels = members.rows.select(VOTE_COLUMNS).to_numpy()
+    votes = panels.sum(axis=1).astype(float)
     fitting = Fitting(
         members.probabilities,
         members.target,
@@ -76,7 +78,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         mixture = fitting.fit()
         scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
         if config["prior"]:
-            shift, effect = prior_effect(config["prior"], fitting, nested)
+            shift, effect = prior_effect(config["prior"], panels, nested, config["seed"])
             mixture = mixture._replace(prior=shift)
     except ValueError as error:
         raise UserError(str(error)) from None

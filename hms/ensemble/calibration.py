@@ -7,17 +7,19 @@ convex, so that the fit is exact. Changed: biases are held near 0, because they 
 A prior shift moves probabilities from a population with one share of each class to another (Saerens et al. 2002,
 *Neural Computation* 14, 21-41): p -> p * (target / source) ^ strength, normalised. A strength of 1 is theirs, right
 where every window is of one class that looks the same in both populations. Changed: where panels are divided, shares of
-votes move less than classes do, so the strength is fitted.
+votes move less than classes do, so the strength is fitted, to rows that are weighted by one half of each panel's votes
+and scored by the other: weighted by the votes that are scored, chance would choose rows whose votes lie where a shift
+leads, and a model that knows the truth would seem to need one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.ensemble.choices import Calibrate
-from hms.labels import CLASSES
+from hms.labels import CLASSES, target_of
 from hms.metric import CLIP, kl_divergence
 
 BIAS_SD = 0.1
@@ -88,6 +90,21 @@ def fit_calibration(
     return Calibration(float(1 / found.x[0]), found.x[1:])
 
 
+def halves(
+    votes: Int[np.ndarray, "row label"], seed: int
+) -> tuple[Float[np.ndarray, "twice label"], Float[np.ndarray, "twice label"]]:
+    """Shares of the votes in one half of each panel, drawn at random, and in the other: all rows, then the reverse.
+
+    Raises ValueError for a row of one vote.
+    """
+    if votes.sum(axis=1).min() < 2:
+        raise ValueError("min_votes: want 2 or more for a prior, whose fit halves the votes, got rows of 1")
+    draw = np.random.default_rng(seed)
+    one = np.stack([draw.multivariate_hypergeometric(panel, panel.sum() // 2) for panel in votes])
+    both = target_of(one), target_of(votes - one)
+    return np.concatenate(both), np.concatenate(both[::-1])
+
+
 def fit_strength(
     shift: PriorShift,
     probabilities: Float[np.ndarray, "row label"],
@@ -105,25 +122,30 @@ def fit_strength(
 
 
 def weights_of_prior(
-    target: Float[np.ndarray, "row label"], prior: Float[np.ndarray, " label"]
+    known: Float[np.ndarray, "row label"], target: Float[np.ndarray, "row label"], prior: Float[np.ndarray, " label"]
 ) -> Float[np.ndarray, " row"]:
-    """Weights of mean 1 under which the mean target of the rows is `prior`, as even as such weights can be.
+    """Weights of mean 1 by what is known of the rows, under which the mean of their target is `prior`.
 
-    They are exp(a number per class times its share of the row's votes), so none is negative. Raises ValueError where
-    no weights do it: a class that nobody voted for cannot be had.
+    They are exp(a number per class times its share in `known`), so none is negative. Raises ValueError where no such
+    weights do it: a class that nobody voted for cannot be had, nor one be rarer than where half a panel has no vote
+    for it.
     """
 
-    def objective(x: Float[np.ndarray, " label"]) -> tuple[float, Float[np.ndarray, " label"]]:
-        tilt = target @ x
-        total = scipy.special.logsumexp(tilt)
-        return float(total - x @ prior), target.T @ np.exp(tilt - total) - prior
+    def excess(x: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
+        return scipy.special.softmax(known @ x) @ target - prior
 
-    found = scipy.optimize.minimize(objective, np.zeros(len(prior)), jac=True, method="BFGS", options={"gtol": 1e-7})
-    weights = len(target) * scipy.special.softmax(target @ found.x)
-    if np.abs(weights @ target / len(target) - prior).max() > 1e-4:
+    def slope(x: Float[np.ndarray, " label"]) -> Float[np.ndarray, "label label"]:
+        share = scipy.special.softmax(known @ x)
+        return (share[:, None] * target).T @ (known - share @ known)
+
+    found = scipy.optimize.least_squares(excess, np.zeros(len(prior)), slope)
+    if not np.abs(found.fun).max() < 1e-4:
         rare = " ".join(name for name, most in zip(CLASSES, target.max(axis=0), strict=True) if most < 0.5)
-        raise ValueError(f"prior: no weights of the rows give it; seldom or never voted for: {rare or 'none'}")
-    return weights
+        got = " ".join(f"{share:.3g}" for share in found.fun + prior)
+        raise ValueError(
+            f"prior: no weights of the rows give it, the nearest {got}; seldom or never voted for: {rare or 'none'}"
+        )
+    return len(known) * scipy.special.softmax(known @ found.x)
 
 
 def full_prior(given: dict[str, float], source: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
@@ -134,10 +156,10 @@ def full_prior(given: dict[str, float], source: Float[np.ndarray, " label"]) -> 
     for name, share in given.items():
         if not 0 < share < 1:
             raise ValueError(f"prior.{name}: want a share between 0 and 1, got {share}")
-    others = np.array([name not in given for name in CLASSES])
+    others = np.array([name not in given for name in CLASSES]) & (source > 0)
     rest = 1 - sum(given.values())
     if (rest <= 0) if others.any() else abs(rest) > 1e-3:
-        wish = "less than 1 for the named classes together" if others.any() else "1 for all classes together"
+        wish = "less than 1 for the named classes together" if others.any() else "1 for all classes with votes together"
         raise ValueError(f"prior: want {wish}, got {sum(given.values()):g}")
     shares = np.array([given.get(name, 0.0) for name in CLASSES])
     shares[others] = rest * source[others] / source[others].sum()

@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.bootstrap import bootstrap_means, interval
-from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, weights_of_prior
+from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, halves, weights_of_prior
 from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
+from hms.labels import target_of
 from hms.metric import kl_divergence
 
 
@@ -42,26 +43,31 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
     }
 
 
-def prior_effect(given: dict[str, float], fitting: Fitting, nested: Nested) -> tuple[PriorShift, dict[str, Any]]:
+def prior_effect(
+    given: dict[str, float], votes: Int[np.ndarray, "row label"], nested: Nested, seed: int
+) -> tuple[PriorShift, dict[str, Any]]:
     """The shift from the rows' mean target to a prior of which some classes are `given`, and what it does to the KL.
 
-    Its strength is fitted and scored on different patients, too. Raises ValueError for a prior that cannot be, or that
-    no weights of the rows have.
+    Rows are weighted by half of their votes, which the seed draws, and scored by the other half, then the reverse. The
+    strength is fitted and scored on different patients, too. Raises ValueError for a prior that cannot be, or that no
+    weights of the rows have, and for a row of one vote.
     """
-    target, found = fitting.target, nested.calibrated
+    target = target_of(votes)
     source = target.mean(axis=0)
     shift = PriorShift(source, full_prior(given, source), strength=1.0)
-    weights = weights_of_prior(target, shift.target)
+    known, half = halves(votes, seed)
+    weights = weights_of_prior(known, half, shift.target)
+    found, fold = np.tile(nested.calibrated, (2, 1)), np.tile(nested.fold, 2)
     shifted = np.empty_like(found)
-    for fold in np.unique(nested.fold):
-        rows, others = nested.fold == fold, nested.fold != fold
-        shifted[rows] = fit_strength(shift, found[others], target[others], weights[others])(found[rows])
-    before, after = kl_divergence(target, found), kl_divergence(target, shifted)
-    return fit_strength(shift, found, target, weights), {
-        "before": float(np.average(before, weights=weights)),
-        "after": float(np.average(after, weights=weights)),
-        "effective_rows": float(weights.sum() ** 2 / (weights**2).sum()),
-        "unweighted": float(after.mean()),
+    for held_out in np.unique(fold):
+        rows, others = fold == held_out, fold != held_out
+        shifted[rows] = fit_strength(shift, found[others], half[others], weights[others])(found[rows])
+    of_rows = weights.reshape(2, -1).sum(axis=0)
+    return fit_strength(shift, found, half, weights), {
+        "before": float(np.average(kl_divergence(half, found), weights=weights)),
+        "after": float(np.average(kl_divergence(half, shifted), weights=weights)),
+        "effective_rows": float(of_rows.sum() ** 2 / (of_rows**2).sum()),
+        "unweighted": float(kl_divergence(target, shifted[: len(target)]).mean()),
     }
 
 
