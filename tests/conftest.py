@@ -1,6 +1,7 @@
 """Shared by all tests: a tiny simulated corpus and its store, and the real material that some machines have."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from hms.store import Store, build_store
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the processes below compiles Lightning and SciPy anew
 
 Say = Callable[..., tuple[str, str]]
 

@@ -76,6 +76,7 @@ def _command(words: list[str], log: str, end: Moment | None, by: int, largest_fi
     if largest_file:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    sys.dont_write_bytecode = True  # of what is imported late: it would count as changes of files
     count = 0
 
     def watch(event: str, args: tuple[Any, ...]) -> None:

@@ -39,9 +39,12 @@ from hms.windows import OneRowPerEeg, Windows
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
 
+SMALL = ("extractor=stft_short", "flips=false")
+
+
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
     overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}"]
-    overrides += [f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu", *more]
+    overrides += [f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu", *SMALL, *more]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_container(compose("train", overrides), resolve=True)
 
@@ -91,7 +94,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
 def test_a_run_that_was_interrupted_after_its_last_epoch_has_the_averaged_weights(
     averaging: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    config, predict = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2", "flips=false"), Fold.predict
+    config, predict = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2"), Fold.predict
     fit(config)
     straight = only_fold(tmp_path / "runs")
 
@@ -112,7 +115,7 @@ def test_a_run_that_was_interrupted_after_its_last_epoch_has_the_averaged_weight
 
 def test_a_model_of_all_inputs_is_trained_and_rebuilt_from_its_checkpoint(corpus: Path, tmp_path: Path, store: Store):
     small = [f"extractor.wavenet.{value}" for value in ("blocks=2", "channels=4", "layers=3", "span_s=10")]
-    fit(composed(corpus, tmp_path, "epochs=1", "extractor=[wavenet,stft,spectrogram]", *small))
+    fit(composed(corpus, tmp_path, "epochs=1", "extractor=[wavenet,stft,spectrogram]", "flips=true", *small))
     run = only_fold(tmp_path / "runs")
     model = load_model(run)
     assert list(model.heads) == ["wavenet", "stft", "spectrogram"]
@@ -251,7 +254,7 @@ def chosen(config: dict, *overrides: str) -> dict:
     given = [f"{key}={config[key]}" for key in ("stores", "runs")]
     given += [f"data.root={config['data']['root']}", "data.size=tiny", "trainer.accelerator=cpu"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", ["experiment=smoke", *given, *overrides]), resolve=True)
+        return OmegaConf.to_container(compose("train", ["experiment=smoke", *given, *SMALL, *overrides]), resolve=True)
 
 
 def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Path, monkeypatch):
@@ -269,7 +272,7 @@ def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Pa
 
 
 def test_an_epoch_without_validation_has_none(config: dict, tmp_path: Path, monkeypatch, capsys):
-    seldom = chosen(config, "++trainer.check_val_every_n_epoch=2", "epochs=3", "flips=false")
+    seldom = chosen(config, "++trainer.check_val_every_n_epoch=2", "epochs=3")
     straight, resumed = interrupted_and_straight(seldom, tmp_path, monkeypatch, at=[3])
     said = capsys.readouterr().err
     assert [f"epoch {epoch}/3  train_loss" in said for epoch in (1, 2, 3)] == [True] * 3

@@ -1,0 +1,21 @@
+"""What several processes do together in tests; apart from these, for each process imports the module of its job."""
+
+from pathlib import Path
+
+import torch
+
+from hms.errors import UserError
+from hms.processes import Place, first_decides
+
+
+def decide_together(folder: Path) -> float:
+    """Let the first of all processes decide, then refuse to."""
+    torch.distributed.init_process_group("gloo")
+    place = Place(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    if first_decides(lambda: place.rank == 0, place):
+        (folder / f"knows{place.rank}").touch()
+
+    def refuse() -> bool:
+        raise UserError(f"process {place.rank}: nowhere to write to")
+
+    return first_decides(refuse, place)
