@@ -147,6 +147,7 @@ def test_what_is_added_trains(added: tuple[Path, list[Path]], corpus: Path):
     folder, files = added
     (command,) = [line for line in blocks(OWN, "bash")[-1].splitlines() if "hms.train" in line]
     places = [f"data.root={corpus}", "stores=stores", "runs=runs", "experiment=smoke", "data.size=tiny", "epochs=1"]
+    places += ["flips=false", "extractor.stft.hop_length=400"]
     done = in_copy(folder, *shlex.split(command)[1:], *places)
     assert done.returncode == 0, done.stderr
     (config,) = folder.glob("runs/smoke-*/fold0_seed0/config.yaml")

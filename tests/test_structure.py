@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache, reduce
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
+from itertools import zip_longest
 from operator import getitem
 from pathlib import Path
 from typing import Any
@@ -149,12 +150,13 @@ def composed(*overrides: str) -> dict[str, Any]:
         return OmegaConf.to_container(compose("train", list(overrides)))  # type: ignore[return-value]
 
 
-def everything() -> Iterator[str]:
-    """Overrides that together compose every option of every group."""
+def everything() -> Iterator[tuple[str, ...]]:
+    """Overrides that together compose every option of every group; an experiment alone, for it chooses of others."""
     chosen = {group for entry in content(CONF / "train.yaml")["defaults"] if isinstance(entry, dict) for group in entry}
-    for group in GROUPS:
-        if group in chosen:
-            yield from (f"{group}={option}" for option in options(group))
+    each = {group: [f"{group}={option}" for option in options(group)] for group in GROUPS if group in chosen}
+    alone = each.pop("experiment")
+    yield from (tuple(filter(None, one_of_each)) for one_of_each in zip_longest(*each.values()))
+    yield from zip(alone)
 
 
 def want_none(problems: Iterable[str]) -> None:
@@ -299,7 +301,7 @@ def test_a_yaml_says_in_its_first_line_where_its_code_is(path: Path):
 
 
 def test_a_yaml_gives_every_argument_and_no_argument_has_a_default():
-    want_none(sorted({problem for override in everything() for problem in unequal(composed(override))}))
+    want_none(sorted({problem for overrides in everything() for problem in unequal(composed(*overrides))}))
 
 
 def unequal(config: dict[str, Any]) -> Iterator[str]:
@@ -398,8 +400,8 @@ def test_what_a_user_may_override_has_a_key_not_a_number():
 
 
 def test_what_several_may_be_chosen_of_is_a_mapping():
-    for override in everything():
-        config = composed(override)
+    for overrides in everything():
+        config = composed(*overrides)
         places = {group: config[group] for group in ("extractor", "augmentation", "logger")}
         for place, value in {**places, "montage.groups": config["montage"]["groups"]}.items():
-            assert isinstance(value, dict), f"{override}: want {place} to be a mapping of names, got {value}"
+            assert isinstance(value, dict), f"{overrides}: want {place} to be a mapping of names, got {value}"
