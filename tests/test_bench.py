@@ -96,7 +96,7 @@ def test_what_is_measured_on_a_gpu_is_a_config(overrides: tuple[str, ...]):
 @pytest.mark.filterwarnings("ignore")  # the profiler's
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is measured here")
 def test_what_is_measured_on_a_gpu_runs(tmp_path: Path, monkeypatch):
-    small = ("experiment=smoke", "trainer=cpu", "data.root=x")
+    small = ("experiment=smoke", "extractor=stft_short", "trainer=cpu", "data.root=x")
     others = {"both": "trainer.precision=bf16-mixed +optimizer.fused=true", "compiled": "compile=true"}
     changed = {"LEARNED": 96, "STFT": small, "MEMBER": small, "OTHERS": others, "compile_networks": lambda *_: None}
     for name, value in changed.items():

@@ -171,7 +171,7 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     (line,) = pl.read_csv(tmp_path / "table.csv").to_dicts()
     assert line["parameters"] == sum(one.numel() for one in load_model(run / "fold0_seed0").parameters())
     assert line["megabytes"] * 1e6 == (run / "fold0_seed0" / "model.ckpt").stat().st_size
-    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3")
+    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3", "draws=50")
     held = json.loads((tmp_path / "out" / "ensemble.json").read_text())
     assert held["kl"]["members"] == [pytest.approx(line["kl"])]
     table = pl.read_parquet(tmp_path / "out" / "oof.parquet")
@@ -182,7 +182,7 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
     run, _ = sweep
-    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3")
+    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3", "draws=50")
     fitted = json.loads((tmp_path / "mixed" / "ensemble.json").read_text())["calibration"]
     said = {}
     for name, words in {
@@ -192,7 +192,7 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
         "rarer": [f"run={run}", "odds.other=0.5"],
         "adapted": [f"run={run}", "adapt=0.5"],
     }.items():
-        hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", *places[:3])
+        hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", "min_votes=10", "draws=50", *places[:3])
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
     calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
     np.testing.assert_allclose(said["ensemble"], calibration(said["run"]), atol=1e-9)

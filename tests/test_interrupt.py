@@ -4,6 +4,7 @@
 """
 
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -23,9 +24,11 @@ import pytest
 from conftest import python
 from edf_files import write_edf
 from interruption import Moment, begun, children, drawn, ended, run
+from together import work_on
 
 from hms.electrodes import SCALP
 from hms.interrupt import interruptible
+from hms.processes import in_all
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
 TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
@@ -268,20 +271,42 @@ def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp
     assert not [path for path in place.here.rglob(".*") if path.is_file()]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that the one that started it is gone")
-def test_no_process_of_a_training_goes_on_where_the_one_that_started_them_is_killed(place: Place, tmp_path: Path):
-    log = tmp_path / "log"
-    process, below = begun_by_two(place, log)
+ONLY_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process that the one that started it is gone"
+)
+
+
+def want_killed_with(process: BaseProcess, below: list[int]) -> None:
+    """Kill the process that started those below it, which have to end, too."""
     os.kill(process.pid, signal.SIGKILL)
-    ended(process, log)
+    process.join()
     until_s = time.monotonic() + 60
     try:
         while left := [one for one in below if is_at_work(one)]:
-            assert time.monotonic() < until_s, "trains on"
+            assert time.monotonic() < until_s, "goes on"
             time.sleep(0.1)
     finally:
         for one in left:
             os.kill(one, signal.SIGKILL)
+
+
+@ONLY_LINUX
+def test_no_process_goes_on_where_the_one_that_started_them_is_killed(tmp_path: Path):
+    process = multiprocessing.get_context("forkserver").Process(target=in_all, args=(work_on, tmp_path, 2))
+    process.start()
+    until_s = time.monotonic() + 200
+    while len([*tmp_path.iterdir()]) < 2:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    below = children(process.pid)
+    assert {int(path.name) for path in tmp_path.iterdir()} <= {*below}
+    want_killed_with(process, below)
+
+
+@pytest.mark.slow
+@ONLY_LINUX
+def test_no_process_of_a_training_goes_on_either(place: Place, tmp_path: Path):
+    want_killed_with(*begun_by_two(place, tmp_path / "log"))
 
 
 def is_at_work(process: int) -> bool:

@@ -113,7 +113,7 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
 
 
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
-    overrides = ["experiment=smoke", "live=simulated", "live.simulated.windows=12", "live.simulated.workers=0"]
+    overrides = ["experiment=smoke", "live=simulated", "live.simulated.windows=4", "live.simulated.workers=0"]
     overrides += [f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}", "trainer=cpu"]
     overrides += ["extractor=stft_short", "flips=false", *more]
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -162,7 +162,7 @@ def test_nothing_is_learned_from_the_corpus_so_all_of_its_patients_are_scored(co
     assert not learned_from_corpus(run)
     again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
     assert run_folder(again, store.fingerprint) == run
-    more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=13")
+    more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=5")
     assert run_folder(more, store.fingerprint).parent != run.parent
 
 

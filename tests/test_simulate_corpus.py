@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -30,10 +31,25 @@ TRAIN_COLUMNS = (
 )
 
 
+FEW = {"patients": 6, "high_eegs": 6, "low_eegs": 4}
+"""Of which corpora are made anew, in place of those of the size tiny."""
+
+
+@pytest.fixture
+def tiny(corpus: Path) -> Path:
+    return corpus
+
+
+@pytest.fixture
+def of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "tiny", SIZES["tiny"]._replace(**FEW))
+
+
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("corpus") / "tiny"
-    SimulatedFolder(str(root), "tiny", workers=1).make()
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corpus") / "few"
+    with mock.patch.dict(SIZES, tiny=SIZES["tiny"]._replace(**FEW)):
+        SimulatedFolder(str(root), "tiny", workers=1).make()
     return root
 
 
@@ -42,23 +58,24 @@ def digest(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-MAKE = """
+MAKE = f"""
 import sys
-from hms.simulate.corpus import SimulatedFolder
+from hms.simulate.corpus import SIZES, SimulatedFolder
 if __name__ == "__main__":
+    SIZES["tiny"] = SIZES["tiny"]._replace(**{FEW})
     SimulatedFolder(sys.argv[1], "tiny", workers=1).make()
 """
 
 
-def test_two_processes_that_want_one_corpus_make_it_once(tiny: Path, tmp_path: Path):
+def test_two_processes_that_want_one_corpus_make_it_once(few: Path, tmp_path: Path):
     root = tmp_path / "new" / "tiny"
     command = [sys.executable, "-c", MAKE, str(root)]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate()[1] for process in both)
     assert [process.returncode for process in both] == [0, 0], said
     assert said[0] in ("", f"another process simulates {root}: waiting for it\n")  # or it came when all was done
-    assert re.fullmatch(rf"simulated 26 EEGs in {root} \(\d+ s\)\n", said[1])
-    assert digest(root) == digest(tiny)
+    assert re.fullmatch(rf"simulated 12 EEGs in {root} \(\d+ s\)\n", said[1])
+    assert digest(root) == digest(few)
 
 
 def test_who_waits_for_a_lock_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -179,9 +196,9 @@ def test_inner_rows_of_a_spectrogram_are_the_recipe_on_the_eeg_file(tiny):
             np.testing.assert_array_equal(inner, power.transpose(1, 0, 2).reshape(len(inner), 400))
 
 
-def test_two_workers_write_the_same_bytes_as_none(tiny, tmp_path):
+def test_two_workers_write_the_same_bytes_as_none(few, of_few, tmp_path):
     SimulatedFolder(str(tmp_path / "again"), "tiny", workers=2).make()
-    assert digest(tmp_path / "again") == digest(tiny)
+    assert digest(tmp_path / "again") == digest(few)
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path):
@@ -199,10 +216,9 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path):
         time.sleep(0.05)
 
 
-def test_a_killed_run_continues_to_the_same_bytes(tiny, tmp_path):
+def test_a_killed_run_continues_to_the_same_bytes(few, of_few, tmp_path):
     root = tmp_path / "half"
-    code = f"from hms.simulate.corpus import SimulatedFolder; SimulatedFolder({str(root)!r}, 'tiny', workers=1).make()"
-    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    run = subprocess.Popen([sys.executable, "-c", MAKE, str(root)], stderr=subprocess.DEVNULL)
     while run.poll() is None and len(list(root.glob("train_spectrograms/*.parquet"))) < 5:
         time.sleep(0.02)
     run.kill()
@@ -214,7 +230,7 @@ def test_a_killed_run_continues_to_the_same_bytes(tiny, tmp_path):
     SimulatedFolder(str(root), "tiny", workers=1).make()
     redone = sum(path.stat().st_mtime_ns != before for path, before in made.items())
     assert redone <= len(made) - len(done)
-    assert digest(root) == digest(tiny)
+    assert digest(root) == digest(few)
 
 
 def test_a_complete_folder_is_left_alone(tiny, capsys):
