@@ -20,9 +20,10 @@ from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.timeline import chart
 from hms.timeline.drawn import chosen_rows
+from hms.timeline.files import write_timeline
 from hms.timeline.page import page
 from hms.timeline.predicted import windows_of
-from hms.timeline.timeline import Timeline, burden, events
+from hms.timeline.timeline import Timeline, burden, events, own_s, predicted_minutes
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
 """The name of a file that would do something on a page that does not escape it."""
@@ -48,7 +49,7 @@ def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: d
     onsets_s = float(step_s) * np.arange(rows)
     table = pl.DataFrame({"onset_s": onsets_s, "duration_s": np.full(rows, 10.0), **columns, "other": rest})
     power = np.full((4, 5 * rows, 100), 1.0, np.float32)
-    return Timeline(Path(f"{EVIL}.edf"), start, step_s * rows, 256.0, table, power, 0.5, (), [])
+    return Timeline(Path(f"{EVIL}.edf"), start, step_s * (rows - 1) + max(step_s, 10), 256.0, table, power, 0.5, (), [])
 
 
 # Events and burden
@@ -58,9 +59,18 @@ def test_windows_that_touch_are_one_event():
     found = events(timeline({"seizure": [0.6, 0.7, 0.1, 0.5, None, 0.9], "lpd": [0.2, 0.1, 0.8, 0.2, None, 0.0]}))
     told = found.filter(pl.col("label") != "other").rows()
     assert told == [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 30, 10, 0.5), ("seizure", 50, 10, 0.9)]
-    assert events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=5)).row(0) == ("seizure", 0, 15, 0.7)
+    assert events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=5)).row(0) == ("seizure", 0, 12.5, 0.7)
     apart = events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=20))
     assert apart.filter(label="seizure")["duration_s"].to_list() == [10, 10]
+
+
+def test_windows_that_overlap_are_one_event_unless_a_gap_parts_them():
+    shares = [0.1, 0.6, 0.1, 0.1, 0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8]  # centres from 2, 8 and 20 s
+    told = [("seizure", 6, 8, 0.7), ("seizure", 24, 6, 0.8)]
+    assert events(timeline({"seizure": shares}, step_s=2)).filter(label="seizure").rows() == told
+    shares[3] = None
+    told[:1] = [("seizure", 6, 2, 0.6), ("seizure", 12, 2, 0.7)]
+    assert events(timeline({"seizure": shares}, step_s=2)).filter(label="seizure").rows() == told
 
 
 def test_burden_is_minutes_of_each_hour():
@@ -68,6 +78,44 @@ def test_burden_is_minutes_of_each_hour():
     assert found.shape == (2, 6)
     np.testing.assert_allclose(found[:, CLASSES.index("gpd")], [0.5, 0.5])
     np.testing.assert_allclose(found.sum(axis=1), [60, (463 - 360) / 6])
+
+
+@pytest.mark.parametrize("step_s", [1, 2, 3.7, 5, 7, 10, 13, 30, 4000])
+def test_no_second_counts_twice_whatever_the_step(step_s: float):
+    rng = np.random.default_rng(int(step_s))
+    shares = rng.choice([0.0, 0.2, 0.6, 1.0, None], size=max(2, int(9000 / step_s)))
+    shown = timeline({"seizure": shares.tolist()}, step_s)
+    begins_s, ends_s = own_s(shown)
+    assert (begins_s < ends_s).all()
+    assert (ends_s[:-1] <= begins_s[1:]).all()
+    assert (ends_s - begins_s).max() <= 10
+    found, predicted = burden(shown), predicted_minutes(shown)
+    assert predicted.max() <= 60 + 1e-9
+    np.testing.assert_allclose(found.sum(axis=1), predicted, atol=1e-9)  # seizure or other leads each window by 0.5
+    known = shown.table["other"].is_not_null().to_numpy()
+    np.testing.assert_allclose(60 * predicted.sum(), (ends_s - begins_s)[known].sum())
+    assert 60 * found.sum() == pytest.approx(len(shares) * min(step_s, 10) * known.mean(), abs=20)
+    claimed = events(shown).filter(label="seizure")
+    assert claimed["duration_s"].sum() >= 60 * found[:, 0].sum() - 1e-6
+    assert (claimed["onset_s"] + claimed["duration_s"] <= claimed["onset_s"].shift(-1, fill_value=1e9) + 1e-9).all()
+
+
+def test_windows_that_overlap_share_their_time_out():
+    one_of_six = burden(timeline({"seizure": [1.0, 0, 0, 0, 0, 0] * 240}, step_s=5))
+    assert one_of_six[:2, 0] == pytest.approx([10, 10], abs=0.1)
+    in_turn = timeline({"seizure": [1.0, 0.0] * 900, "lpd": [0.0, 1.0] * 900}, step_s=2)
+    assert burden(in_turn)[0, :2] == pytest.approx([30, 30], abs=0.1)
+
+
+def test_a_summary_and_a_page_tell_what_was_not_predicted(tmp_path: Path):
+    shown = timeline({"seizure": [0.9] * 90 + [0.1] * 90 + [None] * 540})
+    write_timeline(tmp_path, "x", shown, text := page(shown, [], "a model"), edf=False)
+    told = json.loads((tmp_path / "x.json").read_text())
+    assert (told["minutes_predicted"], told["minutes_predicted_of_each_hour"]) == (30, [30, 0])
+    assert told["minutes_above_threshold"]["seizure"] == 15
+    assert "50.0 % of what was predicted" in text
+    assert text.count("<td class=muted>nothing</td>") == 1
+    assert "nothing was predicted" in page(timeline({"seizure": [None] * 9}), [], "a model")
 
 
 # What is drawn
@@ -91,6 +139,11 @@ def test_areas_stack_to_one_and_are_empty_where_nothing_is_known():
     assert found["seizure"] == "M0 500v-100h10v100H20V500z"
     assert found["lpd"] == "M0 500v-300h10v300H20V500z"
     assert found["other"] == "M0 500v-500h10v500H20V500z"
+
+
+def test_a_window_is_drawn_where_it_is_the_nearest():
+    edges_s, _ = chart.steps(timeline({"seizure": [0.2, 0.4, 0.6]}, step_s=5))
+    assert edges_s.tolist() == [0, 7.5, 12.5, 20]
 
 
 def test_many_windows_are_drawn_by_their_means():
@@ -167,11 +220,14 @@ def test_a_bad_recording_among_several_is_told_at_the_end(runs: list[Path], say:
         write_edf(tmp_path / f"in/{name}.edf", noise(30, 100), SCALP, 100)
     (tmp_path / "in/b.edf").write_text("no EDF")
     out = tmp_path / "out"
-    printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", code=1)
+    printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", "step_s=15", code=1)
     assert [line.partition(":")[0] for line in printed.splitlines()] == [f"{out}/a.html", f"{out}/c.html"]
     bad = f"{tmp_path}/in/b.edf: no EDF or BDF file (it begins with 'no EDF')"
     assert said.endswith(f"1 of 3 recording(s) have no timeline:\n  {bad}\n")
     assert "The recording has 30 s; a window has 50 s, so all of them are padded with missing samples." in said
+    assert (
+        "Windows are 15 s apart and each is about 10 s; nothing is said of what lies between.\n  0.3 of 0.5 min" in said
+    )
 
 
 def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list[Path], say: Say, tmp_path: Path):
@@ -254,7 +310,9 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
     _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "windows=1")
-    assert "7 of 13 windows lie in gaps and have no prediction." in said
+    assert (
+        "7 of 13 windows lie in gaps and have no prediction.\n  1.0 of 2.2 min have a prediction; percentages" in said
+    )
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
     twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, 10, 4)

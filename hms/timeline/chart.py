@@ -14,7 +14,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.report import regions
 from hms.spectrogram_recipe import STEP_S
-from hms.timeline.timeline import DAY_S, Timeline
+from hms.timeline.timeline import DAY_S, Timeline, edges_s
 
 HEIGHT = 500
 """Units from probability 0 to 1."""
@@ -62,14 +62,14 @@ def areas(timeline: Timeline) -> list[Area]:
 
 
 def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
-    """Where each window's part of the axis begins and the last ends, and its probabilities; of very many the means."""
-    onsets_s = timeline.table["onset_s"].to_numpy()
+    """Where what is nearest to each window begins and the last ends, and its probabilities; of very many the means."""
+    edges = edges_s(timeline)
     shares = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
     if (each := -(-len(shares) // _MOST_STEPS)) > 1:
         firsts = np.arange(0, len(shares), each)
         shares = np.add.reduceat(shares, firsts) / np.diff([*firsts, len(shares)])[:, None]
-        onsets_s = onsets_s[firsts]
-    return np.append(onsets_s, timeline.duration_s), shares
+        edges = edges[[*firsts, -1]]
+    return edges, shares
 
 
 def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:

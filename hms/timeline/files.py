@@ -9,7 +9,7 @@ import polars as pl
 
 from hms.atomic import locked, scratch_folder
 from hms.labels import CLASSES
-from hms.timeline.timeline import Timeline, burden, events
+from hms.timeline.timeline import Timeline, burden, edges_s, events, predicted_minutes
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What comes after the stem of a timeline's files."""
@@ -18,7 +18,8 @@ SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
 
-    The JSON says what a table has no room for: file, start, rate, interpolated electrodes, notes, threshold, burden.
+    The JSON says what a table has no room for: file, start, rate, interpolated electrodes, notes, threshold,
+    how much was predicted, burden.
     """
     folder.mkdir(parents=True, exist_ok=True)
     whole = folder / stem
@@ -36,7 +37,7 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
 
 
 def _summary(timeline: Timeline) -> dict[str, Any]:
-    minutes = burden(timeline)
+    minutes, predicted = burden(timeline), predicted_minutes(timeline)
     return {
         "file": str(timeline.path),
         "start": None if timeline.start is None else timeline.start.isoformat(),
@@ -46,6 +47,8 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
         "notes": timeline.notes,
         "threshold": timeline.threshold,
         "windows": len(timeline.table),
+        "minutes_predicted": round(float(predicted.sum()), 3),
+        "minutes_predicted_of_each_hour": predicted.round(3).tolist(),
         "minutes_above_threshold": dict(zip(CLASSES, minutes.sum(axis=0).round(3).tolist(), strict=True)),
         "minutes_of_each_hour": {
             name: column.round(3).tolist() for name, column in zip(CLASSES, minutes.T, strict=True)
@@ -62,11 +65,11 @@ def _annotations(timeline: Timeline) -> Any:
 
 
 def _write_edf(path: Path, timeline: Timeline) -> None:
-    """EDF+ for any viewer: the six probabilities as signals of 1 Hz, the events as annotations."""
+    """EDF+ for any viewer: the six probabilities of the nearest window, as signals of 1 Hz, and the events."""
     import mne
 
     seconds = np.arange(int(np.ceil(timeline.duration_s)))
-    row = np.searchsorted(timeline.table["onset_s"].to_numpy(), seconds, side="right") - 1
+    row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
     share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
     raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
     if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # EDF knows no others

@@ -7,7 +7,7 @@ import numpy as np
 from hms.report.document import document
 from hms.timeline import chart
 from hms.timeline.drawn import Drawn
-from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, burden, events
+from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, burden, events, predicted_minutes
 
 _MOST_EVENTS = 100
 
@@ -17,7 +17,7 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
     found = events(timeline)
     patterns = found.filter(found["label"] != "other")
     listed = patterns.top_k(_MOST_EVENTS, by="probability").sort("onset_s")
-    minutes = burden(timeline)
+    minutes, predicted = burden(timeline), predicted_minutes(timeline)
     pictures, shades = chart.pictures(timeline)
     return document(
         "hms.timeline",
@@ -36,6 +36,8 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
         patterns=len(patterns),
         minutes=minutes,
         total=minutes.sum(axis=0),
+        predicted=predicted,
+        predicted_long=chart.length(60 * predicted.sum()),
         hours=[chart.clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(minutes))],
         drawn=[(one, chart.clock(one.onset_s, timeline)) for one in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),

@@ -31,7 +31,8 @@ function show(chosen, focus) {
   cursor.style.width = `${5000 / data.duration}%`;
   strip.setAttribute("aria-valuenow", Math.round(onset));
   strip.setAttribute("aria-valuetext", windows[current].querySelector("h3").textContent);
-  tell(onset);
+  tell(onset + 5);
+  clock.textContent = time(onset);
   const box = windows[current].querySelector(".scroll"); // on a small screen: what the prediction is about
   box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
   if (focus) document.getElementById("eeg").scrollIntoView();
@@ -59,7 +60,7 @@ strip.addEventListener("keydown", (event) => {
 });
 document.getElementById("back")?.addEventListener("click", () => show(current - 1, false));
 document.getElementById("on")?.addEventListener("click", () => show(current + 1, false));
-for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => show(nearest(Number(button.dataset.at) + 5), true));
+for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => show(nearest(Number(button.dataset.at)), true));
 
 for (const button of document.querySelectorAll("[data-zoom]"))
   button.addEventListener("click", () => {
