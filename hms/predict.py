@@ -156,13 +156,14 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
 
 
 def _digest(config: dict[str, Any], predictors: "Predictors", root: Path) -> str:
-    """What decides a submission, so that shards of two are never mixed: settings, models, and the files to predict."""
+    """What decides a submission, so that shards of two never mix: settings, models, their weights, files to predict."""
     told = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
     read = [fold if fold.is_file() else fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
-    read += [Path(config["ensemble"] or ".") / "ensemble.json", root / "test.csv"]
+    read.append(root / "test.csv")
     read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
     found = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]
-    return hashlib.blake2b(json.dumps([told, found], sort_keys=True).encode(), digest_size=4).hexdigest()
+    decides = json.dumps([told, predictors.mixture.as_json(), found], sort_keys=True)
+    return hashlib.blake2b(decides.encode(), digest_size=4).hexdigest()
 
 
 def _want_ranges(config: dict[str, Any]) -> None:

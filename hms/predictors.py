@@ -11,7 +11,7 @@ from hms.adaptation import adapted
 from hms.batch import Batch
 from hms.checkpoint import load_model
 from hms.ensemble.calibration import Calibration
-from hms.ensemble.mixture import Mixture, member_folder, read_ensemble
+from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.model import Model
@@ -78,7 +78,7 @@ def read_predictors(
             raise UserError(f"odds.{name}: want more than 0, got {times:g}")
     if not 0 <= adapt <= 1:
         raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
-    found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(Path(ensemble or ""))
+    found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(ensemble or "")
     calibration = found.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
     if temperature is not None:
@@ -92,8 +92,8 @@ def _mean_of(runs: list[Path]) -> Predictors:
     return Predictors({run: finished_folds(run) for run in runs}, mean, 0)
 
 
-def _of_ensemble(path: Path) -> Predictors:
-    folder = path.parent if path.suffix == ".json" else path
+def _of_ensemble(given: str) -> Predictors:
+    folder = ensemble_folder(given)
     names, mixture = read_ensemble(folder / "ensemble.json")
     used = np.flatnonzero(mixture.weights)
     runs = [member_folder(folder, names[i]) for i in used]

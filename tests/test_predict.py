@@ -23,6 +23,7 @@ from hms.errors import DataError, UserError
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.metric import kl_divergence
+from hms.predict import _digest
 from hms.predictors import read_predictors
 from hms.store import Store, build_store
 from hms.submission import check_submission, write_submission
@@ -228,6 +229,16 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
     assert not (tmp_path / "submission.csv").exists()
     predict(*words, "shard=0", "shards=2")
     assert (tmp_path / "submission.csv").read_bytes() == whole
+
+
+def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs: list[Path], tmp_path: Path):
+    digests = []
+    for weights in ([0.5, 0.5], [0.4, 0.6]):
+        an_ensemble(tmp_path, [str(run) for run in runs], weights)
+        for ensemble in (tmp_path, tmp_path / "ensemble.json"):
+            predictors = read_predictors("model", None, str(ensemble), None, {}, 0)
+            digests.append(_digest({"batch_size": 32}, predictors, folder))
+    assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
 def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):

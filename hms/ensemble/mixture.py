@@ -101,6 +101,12 @@ def _are_shares(values: Float[np.ndarray, " label"]) -> bool:
     return bool((values >= 0).all() and abs(values.sum() - 1) < 1e-6)
 
 
+def ensemble_folder(given: str | Path) -> Path:
+    """Where an ensemble lies that was given by its folder, or by the ensemble.json in it."""
+    path = Path(given)
+    return path.parent if path.suffix == ".json" else path
+
+
 def member_folder(folder: Path, name: str) -> Path | None:
     """Where a member that is a run lies: beside the ensemble.json in `folder`, or else where its name leads."""
     return next(filter(Path.is_dir, (folder / name, Path(name))), None)

@@ -10,7 +10,7 @@ from hms.checkpoint import load_model
 from hms.config.build import build
 from hms.config.signature import OURS
 from hms.corpus import fingerprint
-from hms.ensemble.mixture import member_folder
+from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import DataError, first_line
 from hms.model import Model
 from hms.runs import corpus_of, read_config, scored_folds
@@ -63,7 +63,7 @@ def of_run(run: Path, stores: Path) -> Subject:
 
 def of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, by its folder or the ensemble.json in it. Raises DataError where there is none."""
-    folder = path.parent if path.suffix == ".json" else path
+    folder = ensemble_folder(path)
     held = _ensemble(folder / "ensemble.json")
     table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     found = [member_folder(folder, name) for name in held["members"]]
