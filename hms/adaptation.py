@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hms.batch import Batch
+from hms.ensemble.choices import Precision
 from hms.errors import UserError
-from hms.inference import views
+from hms.inference import mixed, views
 from hms.model import Model
 
 _SETTLED = 1e-3  # of a standard deviation, or of a variance
@@ -30,6 +31,7 @@ def adapted(
     share: float,
     device: str | torch.device,
     flips: bool,
+    precision: Precision = "32-true",
 ) -> list[Model]:
     """Copies of the models; `share` of their batch norms' statistics is that of what they get, the rest the training's.
 
@@ -47,7 +49,8 @@ def adapted(
             for batch in windows():
                 for view in views(batch, device, flips):
                     for model, _ in unsettled:
-                        model(view)
+                        with mixed(device, precision):
+                            model(view)
             unsettled = [
                 (model, norms)
                 for model, norms in unsettled

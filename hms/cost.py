@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from hms.inference import half
+
 SHORT_OF_PRODUCT = 1.2
 SHORT_OF_COPY = 1.5
 """How many times as long multiply-adds, and numbers made, take within a network."""
@@ -42,11 +44,6 @@ class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not func.is_view:
             self.count += sum(one.numel() for one in tree_leaves(made) if isinstance(one, Tensor))
         return made
-
-
-def half(precision: str | int) -> torch.dtype | None:
-    """What `trainer.precision` computes in where it is half, by any of Lightning's names."""
-    return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
 
 
 def measured_rates(device: str, precision: str | int) -> Rates:

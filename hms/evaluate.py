@@ -6,7 +6,7 @@ from typing import Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.ensemble.choices import TOGETHER, OfClasses
+from hms.ensemble.choices import TOGETHER, OfClasses, Precision
 from hms.errors import DataError, UserError
 from hms.prepare import Corpus
 
@@ -24,6 +24,7 @@ class Evaluate(Corpus):
     batch_size: int
     accelerator: str
     flips: bool
+    precision: Precision
     seed: int
     draws: int
 
@@ -61,14 +62,15 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(config["batch_size"])
-    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), device, config["flips"])
-    _, found = by_model(models, track(loader, len(loader), "predict"), device, config["flips"])
+    how = {"device": device, "flips": config["flips"], "precision": config["precision"]}
+    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), **how)
+    _, found = by_model(models, track(loader, len(loader), "predict"), **how)
     table = predictions(rows, None, predictors.mix(found))
     scores = score(table, read_truth(folder.root))
     kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
     ends = mean_interval(kl, patients, config["draws"], config["seed"])
     scores |= {"kl_interval": ends, "members": [str(fold) for fold in folds]}
-    scores |= {name: config[name] for name in (*TOGETHER, "flips")}
+    scores |= {name: config[name] for name in (*TOGETHER, "flips", "precision")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)

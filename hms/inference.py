@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
 from hms.console import track
+from hms.ensemble.choices import Precision
 from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.memory import keep_freed
@@ -33,11 +34,16 @@ def probabilities(
 
 
 def by_model(
-    models: Iterable[Model], batches: Iterable[Batch], device: str | torch.device, flips: bool
+    models: Iterable[Model],
+    batches: Iterable[Batch],
+    device: str | torch.device,
+    flips: bool,
+    precision: Precision = "32-true",
 ) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
     """The `label_id` of each row of the batches, and what each model says of it.
 
     With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
+    Models compute in `precision`; what comes out is float64.
     """
     keep_freed()
     members = [model.eval().to(device) for model in models]
@@ -45,10 +51,22 @@ def by_model(
     with torch.inference_mode():
         for batch in batches:
             seen = views(batch, device, flips)
-            logits = torch.stack([torch.stack([model(view) for view in seen]) for model in members])
+            with mixed(device, precision):
+                logits = torch.stack([torch.stack([model(view) for view in seen]) for model in members])
             found.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # on the CPU: Apple's GPUs have no doubles
             ids.append(batch.label_id)
     return torch.cat(ids).numpy(), torch.cat(found, dim=1).numpy()
+
+
+def mixed(device: str | torch.device, precision: Precision) -> torch.autocast:
+    """Within it a model computes in `precision`, as Lightning's trainer would let it."""
+    dtype = half(precision)
+    return torch.autocast(torch.device(device).type, dtype, enabled=dtype is not None)
+
+
+def half(precision: str | int) -> torch.dtype | None:
+    """What a precision computes in where that is half, by any of Lightning's names."""
+    return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
 
 
 def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:

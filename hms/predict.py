@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.signature import Node
-from hms.ensemble.choices import TOGETHER, OfClasses
+from hms.ensemble.choices import TOGETHER, OfClasses, Precision
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
 
@@ -42,6 +42,7 @@ class Predict(Sharded):
     batch_size: int
     accelerator: str
     flips: bool
+    precision: Precision
 
 
 def predict(config: dict[str, Any]) -> None:
@@ -59,13 +60,12 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     """Write the submission to `config["out"]`, or a shard of it."""
     import polars as pl
 
-    from hms.inference import best_device
     from hms.labels import CLASSES
     from hms.stream import reading_order
     from hms.submission import predict_rows, wanted, write_submission
     from hms.tables import read_test
 
-    device = best_device(config["accelerator"])
+    how = _how(config)
     folder = build(config["data"])
     folder.make()
     rows = reading_order(read_test(folder.root / "test.csv"))
@@ -76,8 +76,8 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
         firsts = shard.part(range(0, len(rows), size))  # whole batches: the same bits as without shards
         own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
         checked = rows if predictors.adapt else own  # shards adapt to the same windows, not each to its own
-        asked = (size, config["on_bad"] == "skip", device, config["flips"])
-        predict_rows(predictors, folder.root, own, checked, *asked).write_parquet(into / "predicted.parquet")
+        table = predict_rows(predictors, folder.root, own, checked, size, skip_bad=config["on_bad"] == "skip", **how)
+        table.write_parquet(into / "predicted.parquet")
 
     def merge(parts: list[Path]) -> None:
         table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
@@ -93,7 +93,6 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
     """Write the timeline of each recording into the folder `config["out"]`; one that is bad does not end the others."""
-    from hms.inference import best_device
     from hms.recording.found import recording_files
     from hms.timeline.predicted import windows_of
 
@@ -103,14 +102,14 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
     _want_out(folder, files)
     if not files:
         return  # more shards than recordings
-    device = best_device(config["accelerator"])
-    models = predictors.load()
-    asked = (config["unit"], config["step_s"], config["batch_size"])
-    models = predictors.adapted(models, lambda: windows_of(every.values(), models, *asked), device, config["flips"])
+    how = _how(config)
+    trained = predictors.load()
+    asked = {key: config[key] for key in ("unit", "step_s", "batch_size")}
+    models = predictors.adapted(trained, lambda: windows_of(every.values(), trained, **asked), **how)
     bad = []
     for name, path in files.items():
         try:
-            _timeline(config, folder / name, path, models, predictors, device)
+            _timeline(config, folder / name, path, models, predictors, how)
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
     if bad:
@@ -118,7 +117,7 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
 
 
 def _timeline(
-    config: dict[str, Any], out: Path, path: Path, models: "list[Model]", predictors: "Predictors", device: str
+    config: dict[str, Any], out: Path, path: Path, models: "list[Model]", predictors: "Predictors", how: dict[str, Any]
 ) -> None:
     from hms.console import say
     from hms.recording.recording import open_recording
@@ -128,14 +127,21 @@ def _timeline(
     from hms.timeline.predicted import pairs_of, predicted
 
     recording = open_recording(path, pairs_of(models), config["unit"])
-    asked = (config["step_s"], config["batch_size"], device, config["flips"], config["threshold"])
-    timeline = predicted(recording, models, predictors.mix, *asked)
+    asked = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
+    timeline = predicted(recording, models, predictors.mix, **asked, **how)
     say("\n  ".join([f"{path}:", *timeline.notes]))
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
     windows = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
     print(f"{out}.html: {windows}, by {predictors.name}")
+
+
+def _how(config: dict[str, Any]) -> dict[str, Any]:
+    """How models compute, as whatever calls them takes it."""
+    from hms.inference import best_device
+
+    return {"device": best_device(config["accelerator"]), "flips": config["flips"], "precision": config["precision"]}
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:

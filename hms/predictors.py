@@ -11,6 +11,7 @@ from hms.adaptation import adapted
 from hms.batch import Batch
 from hms.checkpoint import load_model
 from hms.ensemble.calibration import Calibration
+from hms.ensemble.choices import Precision
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import UserError
 from hms.labels import CLASSES
@@ -33,16 +34,23 @@ class Predictors(NamedTuple):
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
     def adapted(
-        self, models: list[Model], windows: Callable[[], Iterable[Batch]], device: str, flips: bool
+        self,
+        models: list[Model],
+        windows: Callable[[], Iterable[Batch]],
+        device: str,
+        flips: bool,
+        precision: Precision,
     ) -> list[Model]:
         """Those models; with `adapt` copies, fitted to the windows, which are asked for in that case only."""
-        return adapted(models, windows, self.adapt, device, flips) if self.adapt else models
+        return adapted(models, windows, self.adapt, device, flips, precision) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
         """One prediction from those of all folds, run after run. Raises UserError for a model that predicts NaN."""
         for fold, found in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
             if not np.isfinite(found).all():
-                raise UserError(f"{fold}: the model predicts NaN; its training diverged")
+                raise UserError(
+                    f"{fold}: the model predicts NaN; its training diverged, or precision=16-mixed cannot hold it"
+                )
         ends = np.cumsum([len(folds) for folds in self.folds.values()])
         by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
         return self.mixture(np.stack(by_run))

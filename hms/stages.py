@@ -16,10 +16,10 @@ from hms.batch import Batch
 from hms.checkpoint import without_pretrained
 from hms.config.build import build
 from hms.console import print_table
-from hms.cost import NumbersMade, half, measured_rates, step_s
+from hms.cost import NumbersMade, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.extractor.wavenet import Wavenet
-from hms.inference import best_device
+from hms.inference import best_device, half
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS

@@ -10,6 +10,7 @@ from hms.atomic import replacing
 from hms.batch import Batch
 from hms.console import say
 from hms.corpus import bad_file_table
+from hms.ensemble.choices import Precision
 from hms.errors import DataError
 from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -47,6 +48,7 @@ def predict_rows(
     skip_bad: bool,
     device: str,
     flips: bool,
+    precision: Precision,
 ) -> pl.DataFrame:
     """The `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
@@ -68,8 +70,8 @@ def predict_rows(
     def windows(of: pl.DataFrame, purpose: str) -> Iterable[Batch]:
         return batches(root, of, batch_size, with_spectrogram, lost, purpose)
 
-    models = predictors.adapted(models, lambda: windows(checked, "adapt"), device, flips)
-    eeg_ids, found = by_model(models, windows(rows, "predict"), device, flips)
+    models = predictors.adapted(models, lambda: windows(checked, "adapt"), device, flips, precision)
+    eeg_ids, found = by_model(models, windows(rows, "predict"), device, flips, precision)
     known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
 

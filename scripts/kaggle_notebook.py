@@ -2,7 +2,7 @@
 
     !python /kaggle/input/<the folder that `make kaggle` built, as a dataset>/kaggle_notebook.py
 
-and submission.csv is where Kaggle looks for it. More words go to hms.predict: batch_size=8, data.root=/elsewhere.
+and submission.csv is where Kaggle looks for it. More words go to hms.predict: batch_size=8, precision=16-mixed.
 """
 
 import subprocess

@@ -191,6 +191,7 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
         "softer": [f"run={run}", "temperature=2"],
         "rarer": [f"run={run}", "odds.other=0.5"],
         "adapted": [f"run={run}", "adapt=0.5"],
+        "rounded": [f"run={run}", "precision=bf16-mixed"],
     }.items():
         hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", "min_votes=10", "draws=50", *places[:3])
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
@@ -201,6 +202,8 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
     np.testing.assert_allclose(said["rarer"], rarer / rarer.sum(axis=1, keepdims=True), atol=1e-9)
     assert 1e-4 < np.abs(said["adapted"] - said["run"]).max() < 0.5
     assert json.loads((tmp_path / "adapted" / "evaluation.json").read_text())["adapt"] == 0.5
+    assert 0 < np.abs(said["rounded"] - said["run"]).max() < 0.02
+    assert json.loads((tmp_path / "rounded" / "evaluation.json").read_text())["precision"] == "bf16-mixed"
 
 
 def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(

@@ -144,6 +144,14 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
         np.testing.assert_allclose(found.select(CLASSES), mixed / mixed.sum(axis=1, keepdims=True), atol=1e-6)
 
 
+def test_half_precision_predicts_nearly_the_same(
+    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+):
+    predict(f"model={runs[1]}", "precision=bf16-mixed", *of(folder))
+    found = read(tmp_path / "submission.csv")
+    assert 0 < np.abs(found.select(CLASSES).to_numpy() - expected(both, found, runs[1])).max() < 0.02
+
+
 def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     predict(f"model={runs[1]}", *of(folder))
     whole = (tmp_path / "submission.csv").read_bytes()
@@ -231,6 +239,12 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
+def test_a_model_that_predicts_nan_is_named_with_what_may_be_the_reason(runs: list[Path]):
+    told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed cannot"
+    with pytest.raises(UserError, match=re.escape(told)):
+        read_predictors("model", str(runs[1]), None, None, {}, 0).mix(np.full((1, 2, 6), np.nan))
+
+
 def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs: list[Path], tmp_path: Path):
     digests = []
     for weights in ([0.5, 0.5], [0.4, 0.6]):
@@ -286,6 +300,7 @@ def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], p
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
         ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
+        ([run, "precision=16"], "precision: want '32-true', '16-mixed' or 'bf16-mixed', got 16"),
         ([run, "accelerator=tpu"], "accelerator: want cpu or auto"),
         ([run, f"data.root={tmp_path / 'x'}"], f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}'"),
         ([run, f"data.root={tmp_path}"], f"{tmp_path / 'test.csv'}: {no_test}"),

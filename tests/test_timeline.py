@@ -18,11 +18,12 @@ from material import a_run
 from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.recording.recording import open_recording
 from hms.timeline import chart
 from hms.timeline.drawn import chosen_rows
 from hms.timeline.files import write_timeline
 from hms.timeline.page import page
-from hms.timeline.predicted import windows_of
+from hms.timeline.predicted import pairs_of, predicted, windows_of
 from hms.timeline.timeline import Timeline, burden, events, own_s, predicted_minutes
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
@@ -306,6 +307,18 @@ def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], s
     assert [name for name in whole.keys() | parts.keys() if whole.get(name) != parts.get(name)] == []
 
 
+def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: list[Path], tmp_path: Path):
+    path, models = write_edf(tmp_path / "x.edf", noise(40, 100), SCALP, 100), [load_model(runs[1] / "fold0_seed0")]
+    opened = open_recording(path, pairs_of(models), None)
+    how = {"step_s": 10, "batch_size": 4, "device": "cpu", "flips": False, "threshold": 0.5}
+    exact, rounded = (
+        predicted(opened, models, lambda found: found[0], precision=precision, **how).table.select(CLASSES).to_numpy()
+        for precision in ("32-true", "bf16-mixed")
+    )
+    assert 0 < np.abs(rounded - exact).max() < 0.02
+    np.testing.assert_allclose(rounded.sum(axis=1), 1, rtol=1e-12)  # the softmax is not rounded
+
+
 def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_path: Path):
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
@@ -366,6 +379,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
         "recording": str(path),
         "out": str(folder),
         "unit": None,
+        "precision": "32-true",
     }
     with warnings.catch_warnings():
         predict({**given, **words, "edf": False, "on_bad": "raise", "data": {}, "shard": 0, "shards": 1})

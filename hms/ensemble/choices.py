@@ -1,4 +1,4 @@
-"""What can be chosen of an ensemble; apart from the code that does it, so that `--help` waits for no library."""
+"""What can be chosen of an ensemble or a prediction; apart from what does it, so that `--help` waits for no library."""
 
 from typing import Literal, TypedDict
 
@@ -10,6 +10,9 @@ Calibrate = Literal["none", "temperature", "bias", "temperature_bias"]
 
 Weigh = Literal["equal", "votes"]
 """Whether a row counts once in a fit, or as often as it has votes."""
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+"""What models predict in, by Lightning's names: float32, or where it is enough float16 or bfloat16."""
 
 
 class OfClasses(TypedDict, total=False):

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from hms.batch import Batch
 from hms.console import track
+from hms.ensemble.choices import Precision
 from hms.errors import DataError, UserError
 from hms.inference import by_model
 from hms.labels import CLASSES
@@ -67,6 +68,7 @@ def predicted(
     batch_size: int,
     device: str,
     flips: bool,
+    precision: Precision,
     threshold: float,
 ) -> Timeline:
     """What the models say, every `step_s`; read once, in pieces: of its length the spectrogram is kept, 70 MB a day."""
@@ -76,7 +78,7 @@ def predicted(
     for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
         shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)
         if piece.recorded.any():
-            _, by_fold = by_model(models, piece.batches(batch_size), device, flips)
+            _, by_fold = by_model(models, piece.batches(batch_size), device, flips, precision)
             shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
         onsets_s.append(piece.onsets_s)
         found.append(shares)

@@ -29,7 +29,7 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
 
     def timeline() -> None:
         opened = open_recording(recording, pairs_of([model]), None)
-        predicted(opened, [model], lambda found: found.mean(axis=0), STEP_S, BATCH, DEVICE, True, 0.5)
+        predicted(opened, [model], lambda found: found.mean(axis=0), STEP_S, BATCH, DEVICE, True, "32-true", 0.5)
 
     mb = peak_mb(timeline)
     hours = minutes / 60 / (seconds(timeline) / 60)
