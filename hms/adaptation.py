@@ -33,9 +33,9 @@ def adapted(
     flips: bool,
     precision: Precision = "32-true",
 ) -> list[Model]:
-    """Copies of the models; `share` of their batch norms' statistics is that of what they get, the rest the training's.
+    """Copies of the models whose batch norms take `share` of their statistics from the windows, the rest from training.
 
-    `windows` gives all of them anew at each call, seen with `flips` in four views. What a norm gets depends on those
+    `windows` gives all windows anew at each call, seen with `flips` in four views. What a norm gets depends on those
     before it: each pass settles the next ones, until nothing changes any more. Raises UserError for models none of
     which has a batch norm.
     """

@@ -28,8 +28,8 @@ from hms.store import Store, prepared
 def fit(config: dict[str, Any], let_in: bool = False) -> float:
     """Train the fold that `config` (resolved train.yaml) describes, or find it trained.
 
-    Gives its out-of-fold KL in nats, NaN for `fold=all`, which holds nobody out. Others that train the same fold are
-    kept out, unless who started this process does that (`let_in`).
+    Gives its out-of-fold KL in nats, NaN for `fold=all`, which holds nobody out. Locks the fold against
+    other commands, unless the process that started this one has done so (`let_in`).
     """
     model, made = _model(config)  # first: a mistake should not wait for a corpus to be read
     place, further = Place(made.global_rank, made.world_size), trainer.further(made)

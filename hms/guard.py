@@ -92,7 +92,7 @@ class LossGuard(Callback):
         self._seen = len(self._steps)
 
     def _end(self, trainer: Trainer, found: tuple[int, str] | None) -> NoReturn:
-        """Raise UserError in all processes, with what the first that `found` something, in which step, says of it."""
+        """Raise the same UserError in all processes: that of the lowest rank which `found` something (step, what)."""
         place = Place(trainer.global_rank, trainer.world_size)
         said = gathered(found and self._said(trainer, *found), place)
         first = next(rank for rank, text in enumerate(said) if text)

@@ -116,7 +116,7 @@ def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
 
 
 def _end_if_left(starter: int, number: int, frame: FrameType | None) -> None:
-    """A terminal sends SIGINT to all, and who started them ends them; where that one is gone, Linux sends it to us."""
+    """Leave Ctrl-C to the process that started us, which ends us; once that is gone, Linux sends SIGINT: end then."""
     if os.getppid() != starter:
         signal.raise_signal(signal.SIGTERM)
 

@@ -1,9 +1,9 @@
 """What the Triton kernels of the gated layer share: tiles of signals and weights on the chip, and the gates.
 
 A tile is (time, row): `BLOCK` samples of `PACK` sequences, whose channels are the rows of the signal one after another,
-padded to `WIDE`, a power of two. So several sequences of few channels fill a tile; a matrix of weights that is met by
-tiles has the layer's on its diagonal, once for each sequence; what is no number in one of them spoils the others at
-the same time. Products are of float16, bfloat16 or float32, and summed in float32.
+padded to `WIDE`, a power of two, so that several sequences of few channels fill a tile. The layer's weights are
+repeated along a block diagonal, once for each sequence; a NaN in one sequence therefore spoils that time of the others
+in its tile, too. Products are of float16, bfloat16 or float32, and summed in float32.
 """
 
 from typing import no_type_check
