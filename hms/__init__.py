@@ -13,7 +13,7 @@ The modules in an order to read them; each imports only those before it, which t
     simulate live                                  simulated EEG as such a folder, or as endless windows
     metric scores                                  tables of predictions and what they score
     preprocess augmentation                        from raw electrodes to signals; random changes of both
-    pretrained pool backbone wavenet_layer extractor fusion model compiled
+    pretrained pool norms backbone wavenet_layer extractor fusion model compiled
                                                     from signals to six logits
     loss metrics_csv weighting                     what is minimised, which rows count more
     module guard schedule averaging                how a model learns

@@ -3,6 +3,7 @@
 A backbone maps one-channel images of any size to a map of features, and the map to one vector each.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
+from hms.norms import NotedOnce
 from hms.pool import cells
 from hms.pretrained import hub_answers, weights_file
 
@@ -85,6 +87,7 @@ class TimmBackbone(nn.Module):
             stem = next(part for part in self.network.modules() if isinstance(part, nn.Conv2d))
             stem.stride = (stem_stride[0], stem_stride[1])
         self.network.eval()
+        self._noted_once = NotedOnce() if grad_checkpointing else None
         try:
             self.network.set_grad_checkpointing(grad_checkpointing)  # type: ignore[operator]
             with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
@@ -98,12 +101,17 @@ class TimmBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        found: Tensor = self.network.forward_features(_channels_last(image))
+        with self._noted():
+            found: Tensor = self.network.forward_features(_channels_last(image))
         return found
 
     def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        vector: Tensor = self.network.forward_head(found, pre_logits=True)
+        with self._noted():
+            vector: Tensor = self.network.forward_head(found, pre_logits=True)
         return vector
+
+    def _noted(self) -> AbstractContextManager[None]:
+        return self._noted_once.within(self.network) if self._noted_once and self.training else nullcontext()
 
 
 class TinyBackbone(nn.Module):

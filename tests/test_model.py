@@ -407,14 +407,16 @@ def test_a_stem_keeps_the_rows_when_its_stride_says_so():
     assert timm_backbone(stem_stride=[1, 2]).features(image).shape[2:] == (4, 2)
 
 
-def test_a_backbone_computed_twice_gets_the_same_gradients():
-    gradients = []
+def test_a_backbone_computed_twice_gets_the_same_gradients_and_running_statistics():
+    found = []
     for grad_checkpointing in (False, True):
         torch.manual_seed(0)
         backbone = timm_backbone(grad_checkpointing=grad_checkpointing)
-        backbone(torch.ones(2, 1, 64, 64)).square().sum().backward()
-        gradients.append([p.grad for p in backbone.parameters()])
-    for plain, checkpointed in zip(*gradients, strict=True):
+        for step in range(2):
+            backbone(step + torch.randn(2, 1, 64, 64)).square().sum().backward()
+        statistics = [buffer for name, buffer in backbone.named_buffers() if "running" in name]
+        found.append([*(p.grad for p in backbone.parameters()), *statistics])
+    for plain, checkpointed in zip(*found, strict=True):
         torch.testing.assert_close(plain, checkpointed)
 
 
