@@ -4,12 +4,13 @@ RUN := $(BIN)/python -m
 
 # What the stages below work on; override any: make folds EXPERIMENT=quick CORPUS= ARGS="seed=1"
 DATA ?= data/hms
+ARCHIVE = $(DATA)/hms-harmful-brain-activity-classification.zip
 CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
 RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
 ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
-TEACHER ?= $(wildcard runs/$(EXPERIMENT)-*)
+TEACHER ?= $(call only,$(wildcard runs/$(EXPERIMENT)-*))
 ENSEMBLE ?=
 KILLS ?= 20
 COUNT ?= 2000
@@ -17,6 +18,7 @@ LETTERS ?=
 ARGS ?=
 comma := ,
 space := $(subst ,, )
+only = $(if $(word 2,$(1)),$(error TEACHER: want one run, or several by their names, got $(1)),$(1))
 
 help:  ## This list
 	@grep -hE '^[a-z][a-z0-9_%-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,11 +39,11 @@ demo: setup  ## From nothing to a scored model: simulate, prepare, train two fol
 	$(RUN) hms.report run="$$(ls -dt runs/quick-*/ | head -n 1)"
 
 data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
-	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) hms-harmful-brain-activity-classification
-	test -f $(DATA)/train.csv || $(BIN)/python -m zipfile -e $(DATA)/hms-harmful-brain-activity-classification.zip $(DATA)
+	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) $(notdir $(basename $(ARCHIVE)))
+	test ! -f $(ARCHIVE) || $(BIN)/python scripts/unpack.py $(ARCHIVE) $(DATA)
 
 prepare: setup  ## Read and check the files of CORPUS once
-	$(RUN) hms.prepare $(CORPUS)
+	$(RUN) hms.prepare $(CORPUS) $(ARGS)
 
 folds: setup  ## All five folds of EXPERIMENT
 	$(RUN) hms.train -m experiment=$(EXPERIMENT) 'fold=range(0,5)' $(CORPUS) $(ARGS)
@@ -51,6 +53,9 @@ fold-%: setup  ## One fold of EXPERIMENT: fold-0 ... fold-4
 
 members: setup  ## All five folds of all MEMBERS
 	$(RUN) hms.train -m experiment=$(MEMBERS) 'fold=range(0,5)' $(CORPUS) $(ARGS)
+
+members-all: setup  ## All MEMBERS on all patients, for a submission
+	$(RUN) hms.train -m experiment=$(MEMBERS) fold=all $(CORPUS) $(ARGS)
 
 ensemble: setup  ## Mix what the MEMBERS predict out of fold, or RUNS="runs/a-* runs/b-*"
 	$(RUN) hms.ensemble $(RUNS) $(ARGS)
@@ -106,4 +111,4 @@ lock:  ## Resolve the dependencies anew
 clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members ensemble teacher student report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members members-all ensemble teacher student report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean

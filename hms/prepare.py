@@ -24,6 +24,7 @@ class Prepare(Corpus, Sharded):
 @entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it is there, and say what is in it."""
+    from hms.console import say
     from hms.electrodes import SFREQ_HZ
     from hms.store import build_shard, path_of, prepared  # slow to import; a mistake should not wait for it
 
@@ -33,6 +34,8 @@ def main(config: dict[str, Any]) -> None:
         if not build_shard(folder.root, path_of(folder, stores), config["on_bad"], shard):
             return
     store = prepared(folder, stores, config["on_bad"])
+    if not (folder.root / "train_spectrograms").is_dir():
+        say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, where that reaches")
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
     hours = len(store.eeg) / SFREQ_HZ / 3600
     print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")

@@ -1,8 +1,13 @@
 """Every stage of the whole solution is a command without a mistake, and every job of it has a folder of its own."""
 
+import os
+import resource
 import shlex
 import shutil
 import subprocess
+import sys
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +25,16 @@ from hms.train import Train
 SCHEMA = {"train": Train, "prepare": Prepare}
 
 
-def commands(*words: str) -> list[list[str]]:
-    """The commands of hms that a target would run, each as its words after `python -m hms.`"""
+def make(*words: str, cwd: Path = ROOT, **options: Any) -> subprocess.CompletedProcess:
     if not shutil.which("make"):
         pytest.skip("wants make")
-    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    return subprocess.run(["make", *words], cwd=cwd, capture_output=True, text=True, check=False, **options)
+
+
+def commands(*words: str) -> list[list[str]]:
+    """The commands of hms that a target would run, each as its words after `python -m hms.`"""
+    done = make("-n", *words)
+    assert done.returncode == 0, done.stderr
     lines = done.stdout.replace("\\\n", " ").splitlines()
     return [shlex.split(line.partition(" -m hms.")[2]) for line in lines if " -m hms." in line]
 
@@ -39,12 +49,13 @@ def jobs(*words: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "target",
     [
-        "prepare DATA=/hms",
+        "prepare DATA=/hms ARGS=on_bad=skip",
         "fold-0 EXPERIMENT=member_8",
         "fold-4 EXPERIMENT=quick CORPUS=",
         "fold-all EXPERIMENT=quick_all CORPUS=data.size=tiny",
         "folds ARGS='seed=1 epochs=3'",
         "members",
+        "members-all",
         "teacher EXPERIMENT=member_3",
         "student EXPERIMENT=member_3 TEACHER='runs/member_3-12ab runs/member_3-34cd'",
     ],
@@ -62,6 +73,72 @@ def test_the_student_gets_the_teachers_runs_as_a_list():
     assert [job["fold"] for job in student] == [0, 1, 2, 3, 4]
     assert student[0]["augmentation"]["teacher_labels"]["runs"] == ["runs/a", "runs/b"]
     assert student[0]["model"] == config("experiment=member_3", "data.root=x")["model"]
+
+
+def test_of_several_runs_of_a_teacher_none_is_taken_unasked(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("member_3-12ab", "member_3-34cd", "member_4-56ef"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    student = ("-n", "-o", ".venv/done", "student")
+    done = make(*student, "EXPERIMENT=member_3", cwd=tmp_path)
+    assert done.returncode > 0
+    assert "TEACHER: want one run, or several by their names, got runs/member_3-12ab runs/member_3-34cd" in done.stderr
+    assert "runs=[runs/member_4-56ef]" in make(*student, "EXPERIMENT=member_4", cwd=tmp_path).stdout
+
+
+KAGGLE = """#!/bin/sh
+while [ "$1" != -p ]; do shift; done
+echo asked >> "$2/asked"
+cp -n {archive} "$2/$3.zip"
+"""
+
+
+def test_an_unpacking_that_a_full_disk_ended_goes_on(tmp_path: Path):
+    files = {"train.csv": b"label_id", "train_eegs/1.parquet": b"eeg", "train_eegs/2.parquet": bytes(2**20)}
+    with zipfile.ZipFile(tmp_path / "hms.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, held in files.items():
+            archive.writestr(name, held)
+    scripts = {"uv": KAGGLE.format(archive=tmp_path / "hms.zip"), "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+    for name, script in scripts.items():
+        (tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(script)
+        (tmp_path / "bin" / name).chmod(0o755)
+    data = tmp_path / "data"
+    data.mkdir()
+
+    def unpacked(largest: int = -1) -> subprocess.CompletedProcess:
+        def limit() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+
+        places = [f"DATA={data}", f"BIN={tmp_path / 'bin'}"]
+        return make("-o", ".venv/done", "data", *places, env={**os.environ, "PYTHONPATH": str(ROOT)}, preexec_fn=limit)
+
+    done = unpacked(largest=2**19)
+    assert done.returncode > 0
+    assert f"{data / 'unpacked'}: cannot be written (File too large)" in done.stderr
+    assert sorted(path.name for path in data.rglob("*.*") if path.suffix != ".zip") == ["1.parquet"]
+    (data / "train_eegs/1.parquet").write_bytes(b"ee")  # what others leave half
+    for _ in range(2):
+        assert unpacked().returncode == 0
+        assert {name: (data / name).read_bytes() for name in files} == files
+        assert (data / "asked").read_text() == "asked\nasked\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("../x", "want files of one folder, got '../x'"), (None, "not a whole archive (File is not")]
+)
+def test_an_archive_that_is_none_of_a_corpus_is_refused(name: str | None, said: str, tmp_path: Path):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(b"half")
+    if name:
+        with zipfile.ZipFile(archive, "w") as held:
+            held.writestr(name, "")
+    command = [sys.executable, ROOT / "scripts/unpack.py", archive, tmp_path]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{archive}: {said}")
 
 
 def test_the_members_are_a_grid_of_backbone_stft_and_wavenet():
