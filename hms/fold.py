@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Float
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader
 
 from hms import trainer
@@ -90,38 +91,39 @@ class Fold(NamedTuple):
 
         Their `seconds` are those of all epochs, an interrupted attempt's, too, and of what comes after them.
         """
-        device, diverged = self.train()
-        began_s = time.monotonic() - self.trained_s
-        found = self.predict(device)
-        if self.place.rank > 0:
-            return
-        save_model(self.run, self.model, self.config)
-        parameters = sum(one.numel() for one in self.model.parameters())
-        scores = self.write(found, truth)
-        scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
-        scores["diverged_epochs"] = diverged
-        with replacing(self.run / "scores.json") as temporary:
-            temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
+        if self.place.rank == 0:
+            open_run(self.run, self.config, self.store.fingerprint)
+        loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
+        try:
+            device, diverged = self.train(loggers)
+            began_s = time.monotonic() - self.trained_s
+            found = self.predict(device)
+            if self.place.rank > 0:
+                return
+            save_model(self.run, self.model, self.config)
+            parameters = sum(one.numel() for one in self.model.parameters())
+            scores = self.write(found, truth)
+            scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+            scores["diverged_epochs"] = diverged
+            with replacing(self.run / "scores.json") as temporary:
+                temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
+            trainer.tell_scores(loggers, scores)
+        finally:
+            trainer.finish(loggers)
 
-    def train(self) -> tuple[torch.device, list[int]]:
+    def train(self, loggers: list[Logger]) -> tuple[torch.device, list[int]]:
         """Run the stages, going on where an earlier attempt was interrupted; the device it was done on, and the epochs
         of the last stage that diverged."""
         check = None
         if self.config["fold"] != "all":
             check = self._windows(self.validation).loader(self.config["batch_size"], place=self.place)
-        if self.place.rank == 0:
-            open_run(self.run, self.config, self.store.fingerprint)
-        loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
-        try:
-            if self.config["pretrain"]:
-                self._pretrain(check)
-            stage = classifier(self.config, self.config, self.model)
-            learn = self._learning(self.config)
-            guard = LossGuard(self.run / "not_finite.json")
-            callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
-            done = trainer.train(stage, self.config["trainer"], self.run, learn, check, callbacks, loggers)
-        finally:
-            trainer.finish(loggers)
+        if self.config["pretrain"]:
+            self._pretrain(check, loggers)
+        stage = classifier(self.config, self.config, self.model)
+        learn = self._learning(self.config)
+        guard = LossGuard(self.run / "not_finite.json")
+        callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
+        done = trainer.train(stage, self.config["trainer"], self.run, learn, check, callbacks, loggers)
         device: torch.device = done.strategy.root_device
         return device, guard.diverged
 
@@ -150,7 +152,7 @@ class Fold(NamedTuple):
                 table.write_parquet(temporary)
         return score(oof, truth)
 
-    def _pretrain(self, check: DataLoader[Batch] | None) -> None:
+    def _pretrain(self, check: DataLoader[Batch] | None, loggers: list[Logger]) -> None:
         """The first of two stages; its weights are kept until the second has ended."""
         stage, folder = self.config["pretrain"], self.run / "pretrain"
         weights = folder / "weights.ckpt"
@@ -159,7 +161,8 @@ class Fold(NamedTuple):
             guard = LossGuard(folder / "not_finite.json")
             node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
             learn, module = self._learning(stage), classifier(self.config, stage, self.model)
-            done = trainer.train(module, node, folder, learn, check, [guard], [])
+            curves = trainer.of_stage("pretrain", self.config["logger"], self.run, loggers)
+            done = trainer.train(module, node, folder, learn, check, [guard], curves)
             if self.place.rank == 0:
                 write_checkpoint(weights, self.model.state_dict())
             done.strategy.barrier()

@@ -1,5 +1,6 @@
 """Lightning's trainer as a run needs it: metrics in a file, resumable after every epoch, quiet without a terminal."""
 
+import hashlib
 import logging
 import warnings
 import zipfile
@@ -22,6 +23,7 @@ from hms.errors import UserError
 from hms.memory import keep_freed
 from hms.metrics_csv import MetricsCsv
 from hms.module import Classifier
+from hms.scores import Scores
 
 _PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "32", "16", "bf16")
 """In which weights are float32, as the loss and its targets are; the last three are other names of the first."""
@@ -113,12 +115,29 @@ def further(trainer: Trainer) -> int:
 
 
 def make_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> list[Logger]:
-    """Loggers of a fold's own, grouped by run; each gets the config."""
+    """Loggers of a fold's own, grouped by run; each gets the config. A fold that is resumed goes on in the same."""
     name, group = f"{run.parent.name}/{run.name}", run.parent.name
-    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group) for node in nodes.values()]
+    same = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
     for logger in loggers:
         logger.log_hyperparams(config)
     return loggers
+
+
+def of_stage(stage: str, nodes: dict[str, Any], run: Path, loggers: list[Logger]) -> list[Logger]:
+    """Loggers that write where `loggers`, of the same nodes, do, with the name of a stage before each metric's."""
+    both = zip(nodes.values(), loggers, strict=True)
+    each = [(node, logger) for node, logger in both if isinstance(logger, WandbLogger)]
+    return [build(node, save_dir=run, prefix=stage, experiment=logger.experiment) for node, logger in each]
+
+
+def tell_scores(loggers: list[Logger], scores: Scores) -> None:
+    """Put the scores of a fold into the summary of its W&B run, each class's KL by the class's name."""
+    told = {f"oof/{key}": value for key, value in scores.items() if key != "per_class"}
+    told |= {f"oof/kl_{label}": one["kl"] for label, one in scores.get("per_class", {}).items()}
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(told)
 
 
 def finish(loggers: list[Logger]) -> None:
