@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any, Literal, TypedDict
 
 from hms.config.command import entry_point
@@ -78,10 +79,10 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
 
     if any(config["show"] for config in configs):
         return
-    folders = []
+    folders, known = [], cache(fingerprint)  # which looks at every file of a corpus
     for config in configs:
         with suppress(UserError):  # without its corpus a job has no folder; it has said what is wrong
-            folders.append(run_folder(config, fingerprint(build(config["data"]).root)))
+            folders.append(run_folder(config, known(build(config["data"]).root)))
     if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
         show(compare(finished))
     missing = [str(folder) for folder in folders if not is_finished(folder)]
