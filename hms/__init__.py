@@ -19,7 +19,8 @@ The modules in an order to read them; each imports only those before it, which t
     module guard schedule averaging                how a model learns
     bootstrap                                      how far a figure would move with other patients
     config                                         from words and YAML files to objects, or to mistakes
-    bundle checkpoint trainer versions runs        the folder of one trained fold and what is in it
+    settings bundle checkpoint trainer versions runs teacher
+                                                   the folder of one trained fold and what is in it
     ensemble inference adaptation predictors submission
                                                    trained models on windows, alone and together
     bundled_model                                  what `hms.load` gives

@@ -23,6 +23,7 @@ from hms.processes import ALONE, Place, first_decides, in_all
 from hms.runs import is_finished, run_folder, say_what_changed, summarise
 from hms.scores import read_truth
 from hms.store import Store, prepared
+from hms.teacher import want_whole
 
 
 def fit(config: dict[str, Any], let_in: bool = False) -> float:
@@ -75,6 +76,8 @@ def _is_left(fold: Fold, made: Trainer, place: Place, held: ExitStack) -> bool:
 
 def _model(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows in which of how many processes this is."""
+    if teacher := config["augmentation"].get("teacher_labels"):
+        want_whole(teacher["runs"])
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the run; here only to hear what they refuse

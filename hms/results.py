@@ -15,8 +15,9 @@ from hms.bootstrap import format_difference, format_interval, mean_interval
 from hms.console import print_table
 from hms.differences import differences
 from hms.files import read_json
-from hms.runs import corpus_of, read_config, scored_folds, settings
+from hms.runs import corpus_of, files_of, read_config, scored_folds
 from hms.scores import percent, score_folds
+from hms.settings import settings
 
 
 class Run(NamedTuple):
@@ -98,6 +99,9 @@ def show(results: list[Result]) -> None:
         print("Not all runs have the same folds: figures of different patients do not compare.")
     if lacking := [f"{run.folder} ({', '.join(run.lacking)})" for run, *_ in results if run.lacking]:
         print(f"Seeds lack folds: {', '.join(lacking)}. KL is of all windows, +- of the folds that all seeds have.")
+    if taught := [str(run.folder) for run, *_ in results if "teacher_labels" in run.settings.get("augmentation", {})]:
+        said = "learned from a teacher that knew the held-out patients; its KL is a little flattered"
+        print(f"{', '.join(taught)}: {said}.")
 
 
 def write_csv(results: list[Result], path: Path) -> None:
@@ -151,7 +155,9 @@ def _read(folder: Path) -> Run:
     checkpoint, corpus = folders[0] / "model.ckpt", corpus_of(folders[0])
     return Run(
         folder=folder,
-        settings=settings(config) | {"corpus": f"{Path(config['data']['root']).name} {corpus[:4]}"},
+        settings=settings(config)
+        | files_of(folders[0])
+        | {"corpus": f"{Path(config['data']['root']).name} {corpus[:4]}"},
         folds=sorted(folds),
         seeds=sorted(seeds),
         lacking=[f"fold{fold}_seed{seed}" for fold, seed in lacking],

@@ -2,10 +2,10 @@
 
 The hash is of the resolved config, so two runs share a folder only when they would train the same model on the same
 data; what does not change the result (fold and seed, which the folder names; paths, devices, loggers) is left out, and
-the corpus counts by its fingerprint, not its path.
+the corpus counts by its fingerprint, files of weights and a teacher's labels by their content (`hms.settings`).
 
     config.yaml       the resolved config
-    provenance.json   git commit, package versions, fingerprint of the corpus, command
+    provenance.json   git commit, package versions, fingerprint of the corpus, command, digests of other files
     metrics.csv       a row per epoch
     last.ckpt         state of an unfinished training, to resume from
     model.ckpt        config and weights of the trained model
@@ -31,27 +31,16 @@ from hms.console import say
 from hms.errors import DataError, UserError, first_line
 from hms.files import read_json
 from hms.scores import read_predictions, score, show
+from hms.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 from hms.versions import versions
 
-_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show", "compile")
-_NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
-
-
-def settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The part of a config that decides what a trained model is, the corpus aside."""
-    counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
-    if live := config.get("live"):
-        counts["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
-    trainer = {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}
-    if trainer.get("sync_batchnorm"):  # as in one process; without it, each process has statistics of its own rows
-        del trainer["sync_batchnorm"]
-    return counts | {"trainer": trainer}
-
 
 def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
-    """Where the fold that `config` describes lives."""
-    told = settings(config) | {"corpus": fingerprint} | ({"simulator": FORMAT} if config["live"] else {})
+    """Where the fold that `config` describes lives. Raises UserError where it names weights that are not there."""
+    told = settings(config) | files_read(config) | {"corpus": fingerprint}
+    if config["live"]:
+        told["simulator"] = FORMAT
     counts = json.dumps(told, sort_keys=True)
     digest = hashlib.blake2b(counts.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
@@ -81,13 +70,15 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-    about = {"corpus": fingerprint, "command": [word.removeprefix("++") for word in sys.argv], **versions()}
+    command = [word.removeprefix("++") for word in sys.argv]
+    about = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions()}
     with replacing(folder / "provenance.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1))
 
 
 def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
-    """Say so when a fold was trained, or begun, by other versions than the present ones, or on an older corpus."""
+    """Say so when a fold was trained, or begun, by other versions than the present ones, or on what has changed since:
+    the corpus, pretrained weights, a teacher's labels."""
     if (folder / "provenance.json").is_file():
         then, now = provenance(folder), versions()
         old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
@@ -96,11 +87,15 @@ def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> 
         if old:
             said = ", ".join(f"{name} {value}" for name, value in old.items())
             say(f"{folder} comes from other versions than the present ones: {said}")
+    read = {"corpus": fingerprint} | files_read(config)
     for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
-        if corpus_of(path.parent) != fingerprint:
+        then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)
+        changed = [what for what in read if what in then and read[what] != then[what]]
+        if changed:
             other = read_config(path.parent)
             if other["data"] == config["data"] and settings(other) == settings(config):
-                say(f"{path.parent} was trained before the corpus changed; {folder} is another run")
+                what = " and ".join(changed)
+                say(f"{path.parent} was trained before the {what} changed; {folder} is another run")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -121,6 +116,12 @@ def corpus_of(folder: Path) -> str:
     """Fingerprint of the corpus a fold was trained on."""
     fingerprint: str = provenance(folder)["corpus"]
     return fingerprint
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Digests of what a fold learned from beside its corpus, as `hms.settings.files_read` gave them."""
+    files: dict[str, str] = provenance(folder).get("files", {})
+    return files
 
 
 def corpora_of(run: Path) -> set[str]:
@@ -183,5 +184,5 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
 
 
 def provenance(folder: Path) -> dict[str, Any]:
-    """What a fold's provenance.json says: `corpus`, `command`, `commit`, `python`, `packages`."""
+    """What a fold's provenance.json says: `corpus`, `files`, `command`, `commit`, `python`, `packages`."""
     return read_json(folder / "provenance.json", "corpus")

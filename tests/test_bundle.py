@@ -325,6 +325,7 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     trap = tmp_path / "trap"
     torch.save(Evil(trap), tmp_path / "evil.pt")
     run_config = {"runs": str(tmp_path), "name": "x", "extractor": {}, "fold": 0, "seed": 0, "trainer": {}, "live": {}}
+    run_config |= {"model": {}, "augmentation": {}}
     loader = "_target_: lightning.pytorch.core.saving._load_from_checkpoint\ncls: 1\nweights_only: false\n"
     backbone = {"_target_": "hms.backbone.TimmBackbone", "_args_": ["resnet18", True, str(tmp_path / "evil.pt"), 0]}
     read = {

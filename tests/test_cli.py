@@ -1,5 +1,6 @@
 """The commands that users type, on a tiny corpus; their files are contracts that others rely on."""
 
+import hashlib
 import importlib
 import io
 import json
@@ -261,12 +262,27 @@ def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
 def test_a_sweep_gives_each_fold_a_wandb_run_in_one_group_offline_and_without_an_account(
     places: list[str], tmp_path: Path
 ):
-    hms("train", "-m", *SMALL, "logger=wandb", "epochs=1", "fold=0,1", *places[:3], f"runs={tmp_path}")
+    words = ["pretrain=low_votes", "pretrain.epochs=1", "logger=wandb", "epochs=1", "fold=0,1"]
+    hms("train", "-m", *SMALL, *words, *places[:3], f"runs={tmp_path}")
+    ids = []
     for fold in (0, 1):
         (file,) = tmp_path.glob(f"smoke-*/fold{fold}_seed0/wandb/offline-run-*/*.wandb")
         written = file.read_bytes()
-        for said in (file.parents[3].name, f"fold{fold}_seed0", "hms.extractor.stft.Stft"):  # group, name, config
+        named = (file.parents[3].name, f"fold{fold}_seed0", "hms.extractor.stft.Stft")  # group, name, config
+        for said in (*named, "pretrain-val_kl", "oof/kl", "oof/kl_lpd", "oof/gap_closed"):
             assert said.encode() in written
+        ids.append(file.stem.removeprefix("run-"))
+    assert ids == [fold_id(file.parents[3].name, fold) for fold in (0, 1)]  # so that a resumed fold goes on there
+
+
+def fold_id(run: str, fold: int) -> str:
+    return hashlib.blake2b(f"{run}/fold{fold}_seed0".encode(), digest_size=8).hexdigest()
+
+
+def test_spectrograms_that_are_computed_are_told(corpus: Path, tmp_path: Path, monkeypatch, capsys):
+    copy = shutil.copytree(corpus, tmp_path / "copy", ignore=shutil.ignore_patterns("train_spectrograms", "test*"))
+    here("prepare", ["data=competition", f"data.root={copy}", f"stores={tmp_path}"], monkeypatch)
+    assert f"{copy}: has no train_spectrograms: spectrograms are computed from the EEG" in capsys.readouterr().err
 
 
 def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple[Path, str], places: list[str]):
@@ -313,8 +329,10 @@ def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(p
     assert sorted(chosen, key=len) == [["stft_short"], ["stft_short", "raw_image"]]
 
 
-def test_a_student_is_taught_by_an_earlier_sweep(sweep: tuple[Path, str], places: list[str]):
-    run, _ = sweep
+def test_a_student_is_taught_by_an_earlier_sweep(sweep: tuple[Path, str], places: list[str], tmp_path: Path):
+    run = Path(shutil.copytree(sweep[0], tmp_path / "teacher"))
+    for file in run.glob("*/config.yaml"):
+        file.write_text(file.read_text().replace("folds: 5", "folds: 2"))
     taught = ["experiment=[smoke,student]", "name=student", f"augmentation.teacher_labels.runs=[{run}]"]
     taught += ["extractor=stft_short", "epochs=1"]
     hms("train", *taught, "augmentation.teacher_labels.p=1", "fold=1", *places)

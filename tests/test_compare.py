@@ -189,6 +189,22 @@ def test_a_run_from_before_parameters_were_noted_is_shown_without(tmp_path: Path
     assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
 
 
+def test_other_weights_differ_and_a_students_kl_is_called_flattered(tmp_path: Path, capsys):
+    node = {"_target_": "hms.backbone.TimmBackbone", "pretrained": True, "weights": "gone"}
+    taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/a-1"]}}
+    runs = [finished(tmp_path / name, 0, 0, 0.4, 10, backbone=node, augmentation={}) for name in ("one", "other")]
+    runs.append(finished(tmp_path / "student", 0, 0, 0.4, 10, backbone=node, augmentation=taught))
+    for run, digest in zip(runs, ("aa", "bb", "bb"), strict=True):
+        about = {"corpus": "abc", "files": {"weights": digest}}
+        (run / "fold0_seed0/provenance.json").write_text(json.dumps(about))
+    results = compare(runs)
+    found = differences([one.run.settings for one in results])
+    assert found == {"weights": ["aa", "bb", "bb"], "augmentation": ["none", "none", "teacher_labels"]}
+    show(results)
+    said = f"{runs[2]}: learned from a teacher that knew the held-out patients; its KL is a little flattered."
+    assert said in capsys.readouterr().out
+
+
 def test_a_pattern_that_finds_nothing_is_named(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", f"{tmp_path}/x*"])
     with pytest.raises(SystemExit):

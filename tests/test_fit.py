@@ -3,6 +3,8 @@
 import gc
 import json
 import math
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from material import Launches
+from material import Launches, teacher
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
@@ -190,6 +192,64 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
 
 
+def test_the_demos_run_has_the_name_that_the_readme_gives_it():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        quick = OmegaConf.to_container(compose("train", ["experiment=quick"]), resolve=True)
+    small = "50bd062953eacd56"  # of data=simulated
+    (named,) = {*re.findall(r"runs/quick-\w{8}", (CONF.parent / "README.md").read_text())}
+    assert str(run_folder(quick, small).parent) == named
+
+
+def pretrained(weights: Path | str, *more: str) -> dict:
+    words = [f"backbone.weights={weights}", "backbone.image.name=a", "backbone.spectrogram.name=b", *more]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", ["backbone=hgnetv2", *words]), resolve=True)
+
+
+def test_pretrained_weights_count_by_what_is_in_the_file_that_is_read(tmp_path: Path, monkeypatch):
+    for name in ("one", "copy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.safetensors").write_bytes(b"weights")
+        (tmp_path / name / "b.safetensors").write_bytes(name.encode())  # of spectrograms, which are not read here
+    monkeypatch.chdir(tmp_path)
+    places = [tmp_path / "one", "one", "copy", tmp_path / "one/a.safetensors"]
+    (folder,) = {run_folder(pretrained(place), "corpus").parent for place in places}
+    spectrogram = "extractor=[spectrogram]"
+    assert run_folder(pretrained("one", spectrogram), "") != run_folder(pretrained("copy", spectrogram), "")
+    (tmp_path / "one/a.safetensors").write_bytes(b"another")
+    others = [pretrained("one"), pretrained("null"), pretrained("one", "backbone.pretrained=false")]
+    assert len({folder, *(run_folder(other, "corpus").parent for other in others)}) == 4
+    unread = pretrained("nowhere", "backbone.pretrained=false")
+    assert run_folder(unread, "corpus") == run_folder(others[2], "corpus")
+    wish = "want a file or a folder with weights of 'a', got 'nowhere'"
+    with pytest.raises(UserError, match=f"backbone.weights: {wish}"):
+        run_folder(pretrained("nowhere"), "corpus")
+
+
+def test_less_memory_for_more_time_is_the_same_run():
+    wavenet = "extractor=[wavenet,stft]"
+    same = ["backbone.grad_checkpointing=true", "extractor.wavenet.grad_checkpointing=false"]
+    assert run_folder(pretrained("null", wavenet, *same), "") == run_folder(pretrained("null", wavenet), "")
+
+
+def test_weights_and_teachers_that_changed_give_another_run_and_say_so(config: dict, tmp_path: Path, capsys):
+    (tmp_path / "a.safetensors").write_bytes(b"weights")
+    run = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]})
+    taught = f"augmentation.teacher_labels.runs=[{run}]"
+    student = pretrained(tmp_path, "augmentation=[teacher_labels]", taught, f"runs={tmp_path / 'runs'}")
+    before = run_folder(student, "corpus")
+    open_run(before, student, "corpus")
+    say_what_changed(before, student, "corpus")
+    assert capsys.readouterr().err == ""
+    (tmp_path / "a.safetensors").write_bytes(b"another")
+    shutil.rmtree(tmp_path / "a")
+    teacher(tmp_path / "a", {2: [1.0, 0, 0, 0, 0, 0]})
+    after = run_folder(student, "corpus")
+    say_what_changed(after, student, "corpus")
+    said = f"{before} was trained before the weights and teacher changed; {after} is another run"
+    assert said in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_a_corpus_that_changed_gives_another_run_and_says_so(config: dict, tmp_path: Path, capsys):
     folder = run_folder(config, "before")
     open_run(folder, config, "before")
@@ -335,6 +395,10 @@ def test_a_student_learns_from_what_the_teacher_said_of_held_out_patients(config
     changed = (some.target != batch.target).any(dim=1)
     assert not (changed & ~known).any()
     student = ["augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]", "folds=3", "epochs=1"]
+    wish = "teacher_labels.runs: want runs with all of their 3 folds finished"
+    with pytest.raises(UserError, match=f"^{wish}, {run} lacks fold2_seed0$"):
+        fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
+    fit(chosen(config, "fold=2", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
     fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
     assert only_fold(tmp_path / "student").is_dir()
 
