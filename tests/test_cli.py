@@ -279,10 +279,10 @@ def fold_id(run: str, fold: int) -> str:
     return hashlib.blake2b(f"{run}/fold{fold}_seed0".encode(), digest_size=8).hexdigest()
 
 
-def test_spectrograms_that_are_computed_are_told(corpus: Path, tmp_path: Path, monkeypatch, capsys):
+def test_spectrograms_that_are_computed_are_told(corpus: Path, tmp_path: Path):
     copy = shutil.copytree(corpus, tmp_path / "copy", ignore=shutil.ignore_patterns("train_spectrograms", "test*"))
-    here("prepare", ["data=competition", f"data.root={copy}", f"stores={tmp_path}"], monkeypatch)
-    assert f"{copy}: has no train_spectrograms: spectrograms are computed from the EEG" in capsys.readouterr().err
+    _, err = hms("prepare", "data=competition", f"data.root={copy}", f"stores={tmp_path}")
+    assert f"{copy}: has no train_spectrograms: spectrograms are computed from the EEG" in err
 
 
 def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple[Path, str], places: list[str]):
