@@ -18,6 +18,7 @@ from hms.config.build import build
 from hms.console import print_table
 from hms.cost import NumbersMade, measured_rates, step_s
 from hms.electrodes import ELECTRODES
+from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
 from hms.inference import best_device, half
 from hms.labels import CLASSES
@@ -58,13 +59,20 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     print_table(table, width=120)
     precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
-    device, kept = best_device(accelerator), meter.seen["all"].kept
+    kept = meter.seen["all"].kept
+    try:
+        device = best_device(accelerator)
+    except UserError:
+        device = None  # of another machine: what it keeps can be told, not how fast it is
     if half(precision):
         kept = (kept + (_kept_by_wavenets(model, meter) if device == "cpu" else 0)) / 2
     total = batch_size * kept + state
     whatever = f"{_magnitude(state)}B of it whatever the batch"
     print(f"A training step of {batch_size} windows in {precision} keeps about {_magnitude(total)}B, {whatever}.")
     print("At its peak a process may hold twice that: what libraries work in is not counted.")
+    if device is None:
+        print(f"How long it takes, a machine with {accelerator} can tell; for this one trainer.accelerator=cpu does.")
+        return
     window_s = step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
     how = "each to a factor of 1.5" if device == "cpu" and not half(precision) else "roughly"

@@ -405,6 +405,15 @@ def test_show_counts_all_of_a_wavenet_on_a_cpu_which_keeps_it_in_single_precisio
     assert kept[0] / kept[1] < 1.3
 
 
+def test_show_counts_what_a_step_keeps_on_a_gpu_that_is_not_here(capsys):
+    if torch.accelerator.is_available():
+        pytest.skip("there is one here")
+    show(config("extractor=stft")["model"], 16, {"accelerator": "gpu", "precision": "16-mixed"})
+    said = capsys.readouterr().out
+    assert "A training step of 16 windows in 16-mixed keeps about" in said
+    assert said.endswith("a machine with gpu can tell; for this one trainer.accelerator=cpu does.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
