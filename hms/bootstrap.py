@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from hms.errors import UserError
+
 LEVEL = 0.95
 """Share of the draws that an interval holds."""
 
@@ -22,10 +24,10 @@ def bootstrap_means(
 ) -> Float[np.ndarray, "measure draw"]:
     """The mean over rows of each measure when as many patients as there are get drawn with replacement.
 
-    Raises ValueError for no draws.
+    Raises UserError for no draws.
     """
     if draws < 1:
-        raise ValueError(f"draws: want at least 1, got {draws}")
+        raise UserError(f"draws: want at least 1, got {draws}")
     patients, place = np.unique(patient_id, return_inverse=True)
     sums = np.stack([np.bincount(place, one, len(patients)) for one in values])  # measure patient
     rows = np.bincount(place, minlength=len(patients))
@@ -45,7 +47,7 @@ def mean_interval(
 ) -> list[float] | None:
     """Lower and upper end for the mean over rows; None for fewer than two patients, who cannot tell of others.
 
-    Raises ValueError for no draws.
+    Raises UserError for no draws.
     """
     ends: list[float] = interval(bootstrap_means(values[None], patient_id, draws, seed))[0].tolist()
     return ends if (patient_id != patient_id[0]).any() else None

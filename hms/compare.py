@@ -22,14 +22,10 @@ class Compare(TypedDict):
 @entry_point("compare", Compare, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that the patterns match."""
-    from hms.errors import UserError  # these are slow to import; a mistake in the config should not wait for them
-    from hms.results import compare, show, write_csv
+    from hms.results import compare, show, write_csv  # slow to import; a mistake in the config should not wait for it
     from hms.runs import scored_runs
 
-    try:
-        results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
     show(results)
     if config["csv"] is not None:
         write_csv(results, Path(config["csv"]))

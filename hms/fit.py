@@ -97,10 +97,7 @@ def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.Da
         return store.rows, store.rows.clear()
     if config["live"]:  # nothing is learned from the corpus
         return store.rows.clear(), store.rows
-    try:
-        fold_of = patient_folds(store.rows, config["folds"])
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    fold_of = patient_folds(store.rows, config["folds"])
     rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
     held_out = pl.col("fold") == config["fold"]
     return rows.filter(~held_out), rows.filter(held_out)

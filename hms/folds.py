@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
+from hms.errors import UserError
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
 
 
 def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
     """Table `patient_id`, `fold` (0 ... folds-1), a row per patient of `rows` (columns of train.csv).
 
-    Raises ValueError for fewer than two folds or fewer patients than folds.
+    Raises UserError for fewer than two folds or fewer patients than folds.
     """
     _want_folds(folds, rows["patient_id"].n_unique())
     counts = _class_counts(rows)
@@ -55,7 +56,7 @@ def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:
 def random_folds(patient_id: Int[np.ndarray, " row"], folds: int, seed: int) -> Int[np.ndarray, " row"]:
     """The fold (0 ... folds-1) of each row when patients are dealt at random; as many patients in each as can be.
 
-    Raises ValueError for fewer than two folds or fewer patients than folds.
+    Raises UserError for fewer than two folds or fewer patients than folds.
     """
     patients, place = np.unique(patient_id, return_inverse=True)
     _want_folds(folds, len(patients))
@@ -64,4 +65,4 @@ def random_folds(patient_id: Int[np.ndarray, " row"], folds: int, seed: int) -> 
 
 def _want_folds(folds: int, patients: int) -> None:
     if not 2 <= folds <= patients:
-        raise ValueError(f"folds: want 2 to {patients} (the number of patients), got {folds}")
+        raise UserError(f"folds: want 2 to {patients} (the number of patients), got {folds}")

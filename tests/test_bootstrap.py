@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hms.bootstrap import bootstrap_means, format_difference, format_interval, interval, mean_interval
+from hms.errors import UserError
 
 RANDOM = np.random.default_rng(0)
 VALUES, PATIENTS = RANDOM.normal(1, 2, (2, 400)), np.arange(400)
@@ -35,14 +36,14 @@ def test_measures_of_one_call_are_paired_and_the_seed_decides():
 
 
 def test_no_draws_are_refused():
-    with pytest.raises(ValueError, match="draws: want at least 1, got 0"):
+    with pytest.raises(UserError, match="draws: want at least 1, got 0"):
         bootstrap_means(VALUES, PATIENTS, 0, 0)
 
 
 def test_one_patient_tells_nothing_of_others():
     assert mean_interval(VALUES[0], np.zeros(400, int), 100, 0) is None
     assert mean_interval(VALUES[0], PATIENTS // 200, 100, 0) is not None
-    with pytest.raises(ValueError, match="draws: want at least 1, got 0"):
+    with pytest.raises(UserError, match="draws: want at least 1, got 0"):
         mean_interval(VALUES[0], np.zeros(400, int), 0, 0)
 
 

@@ -20,7 +20,7 @@ from hms.ensemble.calibration import (
 )
 from hms.ensemble.mixture import Mixture, mix, read_ensemble
 from hms.ensemble.weights import fit_weights, objective, optimality_gap
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.metric import kl_divergence
 
@@ -215,14 +215,14 @@ def test_halves_hold_each_vote_once():
     np.testing.assert_allclose(3 * one[:50] + 4 * other[:50], votes)
     np.testing.assert_array_equal(one[50:], other[:50])
     assert (halves(votes, 1)[0] != one).any()
-    with pytest.raises(ValueError, match="min_votes: want 2 or more for a prior, whose fit halves the votes, got rows"):
+    with pytest.raises(UserError, match="min_votes: want 2 or more for a prior, whose fit halves the votes, got rows"):
         halves(np.eye(6, dtype=int), 0)
 
 
 def test_a_prior_that_no_weights_have_is_refused():
     target = np.tile(np.eye(6)[:2], (5, 1))
     message = r"prior: no weights of the rows give it, the nearest 0\.\d.* 0; seldom or never voted for: gpd lrda"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         weights_of_prior(target, target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
 
 
@@ -236,14 +236,14 @@ def test_classes_that_are_not_named_share_the_rest_as_before():
         ({"lpd": 0.7, "gpd": 0.5}, "prior: want less than 1 for the named classes together, got 1.2"),
         ({**whole, "lpd": 0.4}, "prior: want 1 for all classes with votes together, got 1.2"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(UserError, match=message):
             full_prior(wrong, source)
 
 
 def test_classes_without_votes_get_no_share():
     source = np.array([0.4, 0.6, 0, 0, 0, 0])
     np.testing.assert_allclose(full_prior({"seizure": 0.3, "lpd": 0.7}, source), [0.3, 0.7, 0, 0, 0, 0])
-    with pytest.raises(ValueError, match=r"prior: want 1 for all classes with votes together, got 0\.5"):
+    with pytest.raises(UserError, match=r"prior: want 1 for all classes with votes together, got 0\.5"):
         full_prior({"seizure": 0.3, "lpd": 0.2}, source)
 
 

@@ -9,6 +9,7 @@ from conftest import real
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hms.errors import UserError
 from hms.folds import patient_folds
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.metric import prior_kl, uniform_kl
@@ -119,7 +120,7 @@ def test_folds_cover_every_patient_once_in_any_row_order(eegs: list, folds: int,
     rows = [(eeg * 100 + patient, patient, 0.0, votes) for eeg, patient, votes in eegs]
     patients = {patient for _, patient, _ in eegs}
     if len(patients) < folds:
-        with pytest.raises(ValueError, match=r"folds: want 2 to \d+"):
+        with pytest.raises(UserError, match=r"folds: want 2 to \d+"):
             patient_folds(label_rows(rows), folds)
         return
     found = patient_folds(label_rows(rows), folds)

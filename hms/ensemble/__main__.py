@@ -73,15 +73,12 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         config["calibrate"],
     )
     effect = None
-    try:
-        nested = nest(fitting, config["folds"], config["seed"])
-        mixture = fitting.fit()
-        scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
-        if config["prior"]:
-            shift, effect = prior_effect(config["prior"], panels, nested, config["seed"])
-            mixture = mixture._replace(prior=shift)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    nested = nest(fitting, config["folds"], config["seed"])
+    mixture = fitting.fit()
+    scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
+    if config["prior"]:
+        shift, effect = prior_effect(config["prior"], panels, nested, config["seed"])
+        mixture = mixture._replace(prior=shift)
     settings = {name: config[name] for name in ("min_votes", "calibrate", "weigh", "folds", "seed", "draws")}
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
     held = {"members": members.names, **mixture.as_json(), **scores, "prior_effect": effect, **counts, **settings}

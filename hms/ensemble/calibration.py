@@ -19,6 +19,7 @@ import scipy
 from jaxtyping import Float, Int
 
 from hms.ensemble.choices import Calibrate
+from hms.errors import UserError
 from hms.labels import CLASSES, target_of
 from hms.metric import CLIP, kl_divergence
 
@@ -95,10 +96,10 @@ def halves(
 ) -> tuple[Float[np.ndarray, "twice label"], Float[np.ndarray, "twice label"]]:
     """Shares of the votes in one half of each panel, drawn at random, and in the other: all rows, then the reverse.
 
-    Raises ValueError for a row of one vote.
+    Raises UserError for a row of one vote.
     """
     if votes.sum(axis=1).min() < 2:
-        raise ValueError("min_votes: want 2 or more for a prior, whose fit halves the votes, got rows of 1")
+        raise UserError("min_votes: want 2 or more for a prior, whose fit halves the votes, got rows of 1")
     draw = np.random.default_rng(seed)
     one = np.stack([draw.multivariate_hypergeometric(panel, panel.sum() // 2) for panel in votes])
     both = target_of(one), target_of(votes - one)
@@ -126,7 +127,7 @@ def weights_of_prior(
 ) -> Float[np.ndarray, " row"]:
     """Weights of mean 1 by what is known of the rows, under which the mean of their target is `prior`.
 
-    They are exp(a number per class times its share in `known`), so none is negative. Raises ValueError where no such
+    They are exp(a number per class times its share in `known`), so none is negative. Raises UserError where no such
     weights do it: a class that nobody voted for cannot be had, nor one be rarer than where half a panel has no vote
     for it.
     """
@@ -142,7 +143,7 @@ def weights_of_prior(
     if not np.abs(found.fun).max() < 1e-4:
         rare = " ".join(name for name, most in zip(CLASSES, target.max(axis=0), strict=True) if most < 0.5)
         got = " ".join(f"{share:.3g}" for share in found.fun + prior)
-        raise ValueError(
+        raise UserError(
             f"prior: no weights of the rows give it, the nearest {got}; seldom or never voted for: {rare or 'none'}"
         )
     return len(known) * scipy.special.softmax(known @ found.x)
@@ -151,16 +152,16 @@ def weights_of_prior(
 def full_prior(given: dict[str, float], source: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
     """The shares of all classes when some are given: the others divide the rest as they do in `source`.
 
-    Raises ValueError for shares that are none, or that leave the wrong rest.
+    Raises UserError for shares that are none, or that leave the wrong rest.
     """
     for name, share in given.items():
         if not 0 < share < 1:
-            raise ValueError(f"prior.{name}: want a share between 0 and 1, got {share}")
+            raise UserError(f"prior.{name}: want a share between 0 and 1, got {share}")
     others = np.array([name not in given for name in CLASSES]) & (source > 0)
     rest = 1 - sum(given.values())
     if (rest <= 0) if others.any() else abs(rest) > 1e-3:
         wish = "less than 1 for the named classes together" if others.any() else "1 for all classes with votes together"
-        raise ValueError(f"prior: want {wish}, got {sum(given.values()):g}")
+        raise UserError(f"prior: want {wish}, got {sum(given.values()):g}")
     shares = np.array([given.get(name, 0.0) for name in CLASSES])
     shares[others] = rest * source[others] / source[others].sum()
     return shares / shares.sum()

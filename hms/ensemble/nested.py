@@ -55,7 +55,7 @@ class Nested(NamedTuple):
 
 
 def nest(fitting: Fitting, folds: int, seed: int) -> Nested:
-    """Fit as many mixtures as there are folds. Raises ValueError for fewer than two folds or patients than folds."""
+    """Fit as many mixtures as there are folds. Raises UserError for fewer than two folds or patients than folds."""
     fold = random_folds(fitting.patient_id, folds, seed)
     mixtures = [fitting.of(fold != held_out).fit() for held_out in range(folds)]
     uncalibrated, calibrated = np.empty((2, *fitting.target.shape))

@@ -17,7 +17,7 @@ from hms.metric import kl_divergence
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:
     """The keys `kl`, `interval`, `difference`, `diversity`, `weights_of_folds` and `optimality_gap` of ensemble.json.
 
-    Raises ValueError for no draws.
+    Raises UserError for no draws.
     """
     target, found = fitting.target, fitting.probabilities
     members = np.stack([kl_divergence(target, one) for one in found])  # member row
@@ -49,7 +49,7 @@ def prior_effect(
     """The shift from the rows' mean target to a prior of which some classes are `given`, and what it does to the KL.
 
     Rows are weighted by half of their votes, which the seed draws, and scored by the other half, then the reverse. The
-    strength is fitted and scored on different patients, too. Raises ValueError for a prior that cannot be, or that no
+    strength is fitted and scored on different patients, too. Raises UserError for a prior that cannot be, or that no
     weights of the rows have, and for a row of one vote.
     """
     target = target_of(votes)
