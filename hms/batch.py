@@ -57,10 +57,10 @@ class Logits(NamedTuple):
     """From each extractor alone, by its auxiliary head: for the loss; empty where a model has no such heads."""
 
 
-T = TypeVar("T", Batch, Signals)
+AnyBatch = TypeVar("AnyBatch", Batch, Signals)
 
 
-def mapped(batch: T, change: Callable[[Tensor], Tensor]) -> T:
+def mapped(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
     """The batch with each of its tensors changed; what it has not, it still has not."""
     changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
     return type(batch)(*changed)

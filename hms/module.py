@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from hms.batch import Batch, Logits, T, mapped
+from hms.batch import AnyBatch, Batch, Logits, mapped
 from hms.model import Model
 from hms.processes import ALONE, Place, part_of, whole_of
 
@@ -87,7 +87,7 @@ class Classifier(LightningModule):
         """Which of the processes that train together this is."""
         return Place(self.trainer.global_rank, self.trainer.world_size)
 
-    def augment(self, batch: T, stage: Literal["electrodes", "signals"], rows: int) -> T:
+    def augment(self, batch: AnyBatch, stage: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
         """Change this process's part of a batch as a part of the whole, which has `rows` rows."""
         chosen = [one for one in self.augmentations.values() if one.stage == stage]
         if not chosen:
@@ -123,7 +123,7 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
 
 
-def _changed(batch: T, augmentations: Iterable[Augmentation]) -> T:
+def _changed(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:
     for augmentation in augmentations:
         batch = augmentation(batch)
     return batch

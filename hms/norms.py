@@ -8,7 +8,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class NotedOnce:
-    """Batch norms of a network, whose running statistics would otherwise move twice as fast."""
+    """Batch norms of a network, whose running statistics would otherwise move twice as fast.
+
+    `num_batches_tracked` counts both times; with a momentum, as all of timm's norms have one, nothing reads it.
+    """
 
     def __init__(self) -> None:
         self._momenta: list[float | None] = []

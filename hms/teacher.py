@@ -14,8 +14,8 @@ def want_whole(runs: list[str]) -> None:
     A run that taught nothing at all is left to `TeacherLabels`.
     """
     for run in map(Path, runs):
-        begun = [file.parent for file in teacher_files(run)]
-        if not begun:
+        begun = sorted(file.parent for file in run.glob("fold[0-9]*_seed*/config.yaml"))
+        if not begun or not teacher_files(run):
             continue
         config = read_config(begun[0])
         folds = 1 if config.get("live") else config["folds"]

@@ -58,12 +58,14 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         if not least <= config[name] < 2**32:
             yield f"{name}: want {least} or more (below 2^32), got {config[name]}"
     fold, folds = config["fold"], config["folds"]
-    if fold != "all" and not 0 <= fold < folds:
+    if fold != "all" and not 0 <= fold < max(2, folds):
         yield f"fold: want 0 to {folds - 1} (folds={folds}) or all, got {fold}"
     elif config["live"] and fold not in (0, "all"):
         yield f"fold: want 0 or all with live, which learns from no fold, got {fold}; vary seed"
     if config["live"] and config["pretrain"]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
+    if config["compile"] and config["backbone"].get("grad_checkpointing"):
+        yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, or that false"
     if config["live"] and "teacher_labels" in config["augmentation"]:
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 

@@ -1,6 +1,5 @@
 """Lightning's trainer as a run needs it: metrics in a file, resumable after every epoch, quiet without a terminal."""
 
-import hashlib
 import logging
 import warnings
 import zipfile
@@ -117,7 +116,8 @@ def further(trainer: Trainer) -> int:
 def make_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> list[Logger]:
     """Loggers of a fold's own, grouped by run; each gets the config. A fold that is resumed goes on in the same."""
     name, group = f"{run.parent.name}/{run.name}", run.parent.name
-    same = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    begun = sorted(run.glob("wandb/*run-*-*"))  # by an attempt that was interrupted
+    same = begun[0].name.rpartition("-")[2] if begun else None
     loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
     for logger in loggers:
         logger.log_hyperparams(config)

@@ -6,6 +6,7 @@ A file that is there has all of its bytes; train.csv, which says that there is a
 import os
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 from hms.atomic import locked, scratch_folder
@@ -15,6 +16,7 @@ from hms.errors import UserError
 def unpack(archive: Path, folder: Path) -> None:
     """Bring all files of `archive` into `folder`, those that are there already aside. Raises UserError."""
     place = folder / "unpacked"
+    folder.mkdir(parents=True, exist_ok=True)
     with locked(place, f"another process unpacks {archive}: waiting for it"), scratch_folder(place) as scratch:
         try:
             with zipfile.ZipFile(archive) as held:
@@ -26,7 +28,9 @@ def unpack(archive: Path, folder: Path) -> None:
                     if not there.is_file() or there.stat().st_size != one.file_size:
                         there.parent.mkdir(parents=True, exist_ok=True)
                         os.replace(held.extract(one, scratch), there)
-        except zipfile.BadZipFile as error:
+        except FileNotFoundError as error:
+            raise UserError(f"{error.filename}: no such file") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise UserError(f"{archive}: not a whole archive ({error}); remove it and download it again") from None
 
 

@@ -22,7 +22,8 @@ def line(*words: str) -> CommandLine:
         ("extractor=null", "extractor: want one of {}, got 'null'"),
         ("-m extractor=stft,sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
         ("extractor=[]", "extractor: want at least one of {}"),
-        ("~extractor", "~extractor: want at least one of {}"),
+        ("~extractor", "~extractor: want at least one of {}, or extractor=[...] with those that stay"),
+        ("~augmentation=noise", "~augmentation=noise: want augmentation=[] for none, or augmentation=[...] with those"),
         ("augmentation=none", "augmentation: want augmentation=[] for none"),
         ("~augmentation", "~augmentation: want augmentation=[] for none"),
         ("backbone=tiny,hgnetv2", "backbone=tiny,hgnetv2: want one value, or -m to try them all"),
@@ -101,11 +102,16 @@ def test_a_key_needs_no_plus_and_a_group_stays_a_group():
 
 
 def test_every_value_of_a_sweep_is_in_a_sample_and_every_combination_in_a_job():
-    given = line("-m", "fold=range(0,3)", "extractor=stft,[stft,stft_cosine]", "seed=1,2")
+    given = line("-m", "fold=range(0,5)", "extractor=stft,[stft,stft_cosine]", "seed=1,2")
     seen = [(config.fold, len(config.extractor), config.seed) for config in given.samples()]
-    assert seen == [(0, 1, 1), (1, 1, 1), (2, 1, 1), (0, 2, 1), (0, 1, 2)]
+    assert seen == [*((fold, 1, 1) for fold in range(5)), (0, 2, 1), (0, 1, 2)]
     jobs = [(config.fold, len(config.extractor), config.seed) for config in given.jobs()]
-    assert len(set(jobs)) == len(jobs) == 12
+    assert len(set(jobs)) == len(jobs) == 20
+
+
+def test_few_jobs_are_all_samples():
+    given = line("-m", "folds=5,2", "fold=0,4")
+    assert [(config.folds, config.fold) for config in given.samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
 
 
 def test_a_folder_of_ones_own_offers_options_and_may_not_hide_ours(tmp_path: Path):
@@ -181,3 +187,18 @@ def test_values_out_of_range_are_told_together_before_any_job(monkeypatch: pytes
         "  epochs: want 1 or more (below 2^32), got 0",
         "  fold: want 0 to 4 (folds=5) or all, got 9",
     ]
+
+
+def test_values_that_clash_are_told_beside_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "-m", "folds=5,2", "fold=4", "extractor.stft.nfft=3")
+    assert said.splitlines()[1:] == [
+        "  extractor.stft.nfft: Stft takes no 'nfft'; did you mean 'n_fft'?",
+        "  fold: want 0 to 1 (folds=2) or all, got 4",
+    ]
+    said = said_by(monkeypatch, capsys, "compile=true", "backbone=hgnetv2", "backbone.grad_checkpointing=true")
+    assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
+
+
+def test_nothing_is_said_of_what_stands_in_for_an_option_that_is_not_known(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "extractor=eeg", "extractor.spectrogram.dropout=0.3")
+    assert said.startswith("1 problem(s) in the config:\n  extractor: want one of ")

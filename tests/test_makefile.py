@@ -125,14 +125,24 @@ def test_an_unpacking_that_a_full_disk_ended_goes_on(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("../x", "want files of one folder, got '../x'"), (None, "not a whole archive (File is not")]
+    ("name", "said"),
+    [
+        ("../x", "want files of one folder, got '../x'"),
+        ("x", "not a whole archive (Error -3 while decompressing data: invalid block type); remove it and download it"),
+        ("", "not a whole archive (File is not"),
+        (None, "no such file"),
+    ],
 )
 def test_an_archive_that_is_none_of_a_corpus_is_refused(name: str | None, said: str, tmp_path: Path):
     archive = tmp_path / "a.zip"
-    archive.write_bytes(b"half")
+    if name is not None:
+        archive.write_bytes(b"half")
     if name:
-        with zipfile.ZipFile(archive, "w") as held:
-            held.writestr(name, "")
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as held:
+            held.writestr(name, "x" * 99)
+    if name == "x":
+        whole = archive.read_bytes()
+        archive.write_bytes(whole[:31] + b"\xff" * 4 + whole[35:])
     command = [sys.executable, ROOT / "scripts/unpack.py", archive, tmp_path]
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False

@@ -2,8 +2,10 @@
 
 import functools
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
@@ -43,7 +46,11 @@ def entry_point(
 
     def all_mistakes(config: DictConfig) -> list[str]:
         found = mistakes(config, name, schema)
-        return found or [*(mistakes_in_values(_plain(config)) if mistakes_in_values else ())]
+        if mistakes_in_values and all(re.match(r"\w+[.[]", line) for line in found):  # none of a key at the top
+            with suppress(OmegaConfBaseException):
+                plain: Any = OmegaConf.to_container(config, resolve=True)
+                found += mistakes_in_values(plain)
+        return found
 
     def decorate(job: Callable[[Config], float | None]) -> Callable[[], None]:
         @functools.wraps(job)
@@ -66,6 +73,7 @@ def entry_point(
             typed = sys.argv
             line = CommandLine(name, CONF, typed[1:], positional)
             found = [one for config in line.samples() for one in all_mistakes(config)] if line.runs else []
+            found = [one for one in found if not one.startswith(tuple(f"{group}." for group in line.refused))]
             if not line.completes and (lines := [*dict.fromkeys([*line.problems, *found])]):
                 print(_listed(lines), file=sys.stderr)
                 sys.exit(1)

@@ -5,6 +5,7 @@ are (`check`), so no key needs a `+`, and the mistakes of all jobs of a sweep co
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -22,6 +23,9 @@ from omegaconf import DictConfig, open_dict
 from hms.config.options import Options
 from hms.config.refusal import NO_PACKAGE, in_one_line, refusal
 from hms.errors import nearest
+
+_FEW = 16
+"""Jobs that are all composed before the first of them starts, a twentieth of a second each."""
 
 
 class CommandLine:
@@ -42,6 +46,7 @@ class CommandLine:
         self._conf = conf
         self.sweeps: bool = self._given.multirun
         self.problems: list[str] = []
+        self.refused: set[str] = set()  # groups whose option is not known, so that another stands in the configs
         self._place: list[str] = []
         if self._given.config_dir:
             self._look_into(Path(self._given.config_dir))
@@ -77,7 +82,10 @@ class CommandLine:
         return [*self._flags, *(self._forced(override) if override else word for word, override in overrides)]
 
     def samples(self) -> Iterator[DictConfig]:
-        """Configs of jobs in which every value of a sweep occurs: as many as there are values, not combinations."""
+        """Configs of jobs in which every value of a sweep occurs: all jobs where they are few, or as many as values."""
+        if math.prod(map(len, self._values)) <= _FEW:
+            yield from self.jobs()
+            return
         first = [values[0] for values in self._values]
         yield from self._composed([first])
         for place, values in enumerate(self._values):
@@ -153,9 +161,12 @@ class CommandLine:
         return [self._forced(self._parser.parse_override(value)) for value in mended]
 
     def _mended(self, word: str) -> str | None:
-        mended, lines = self._options.mended(self._parser.parse_override(word))
+        override = self._parser.parse_override(word)
+        mended, lines = self._options.mended(override)
         for line in lines:
             self._add(line)
+        if mended is None:
+            self.refused.add(override.key_or_group)
         return mended
 
     def _parsed(self, word: str) -> Override | None:

@@ -45,10 +45,10 @@ def _no_match(word: str, override: Override, said: str, options: Options) -> str
     """Hydra finds no such group, or none that was chosen before."""
     group = override.key_or_group
     found = re.search(r"Could not \w+ '([^'@]+)", said)
+    if override.is_delete() and group in options.lists:
+        return f"{word}: {options.none_of(group)}, or {group}=[...] with those that stay"
     if found and found[1] != group:  # in the YAML that the word chooses
         return f"{word}: no group '{found[1]}'{nearest(found[1], options.groups)}"
-    if override.is_delete() and group in options.lists:
-        return f"{word}: {options.none_of(group)}"
     if override.package and options.of(group):
         return f"{word}: want {group}=..., without @{override.package}"
     return f"{group}: {options.name} takes no '{group}'"

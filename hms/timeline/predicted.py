@@ -1,13 +1,14 @@
 """A recording, from its first window to its last, by models that share its windows."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from hms.batch import Batch
+from hms.batch import Batch, mapped
 from hms.console import track
 from hms.ensemble.choices import Precision
 from hms.errors import DataError, UserError
@@ -50,7 +51,7 @@ def windows_of(
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
                         given.add(path)
-                        yield Batch._make(None if part is None else part[known] for part in batch)
+                        yield mapped(batch, itemgetter(known))
         except (DataError, UserError, OSError):
             continue  # it is told where its own timeline is to be made
     if len(given) < 2:

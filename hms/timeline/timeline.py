@@ -83,19 +83,16 @@ def own_s(timeline: Timeline) -> tuple[Float[np.ndarray, " window"], Float[np.nd
 def events(timeline: Timeline) -> pl.DataFrame:
     """Stretches in which a class reaches the threshold: `label onset_s duration_s` and its greatest `probability`.
 
-    Windows whose central 10 s touch or overlap are one event, from where the first one's own time begins to where the
-    last one's ends, unless one without prediction lies between them. In the order of their onsets.
+    Windows whose own times touch are one event, so that the events of a class last as long as its burden. In the order
+    of their onsets.
     """
     begins_s, ends_s = own_s(timeline)
-    onsets_s = timeline.table["onset_s"].to_numpy()
-    reaches_s = onsets_s + timeline.table["duration_s"].to_numpy()
-    gaps = np.cumsum(timeline.table["other"].is_null().to_numpy())
     found: dict[str, list[Any]] = {"label": [], "onset_s": [], "duration_s": [], "probability": []}
     for name in CLASSES:
         share = timeline.table[name].fill_null(0.0).to_numpy()
         above = np.flatnonzero(share >= timeline.threshold)
         one, following = above[:-1], above[1:]
-        apart = np.flatnonzero((onsets_s[following] > reaches_s[one] + 1e-6) | (gaps[following] > gaps[one]))
+        apart = np.flatnonzero(begins_s[following] > ends_s[one] + 1e-6)
         for first, last in pairwise([0, *(apart + 1).tolist(), len(above)] if len(above) else []):
             inside = above[first:last]
             found["label"].append(name)
