@@ -221,7 +221,7 @@ def test_halves_hold_each_vote_once():
 
 def test_a_prior_that_no_weights_have_is_refused():
     target = np.tile(np.eye(6)[:2], (5, 1))
-    message = r"prior: no weights of the rows give it, the nearest 0\.\d.* 0; seldom or never voted for: gpd lrda"
+    message = r"prior: want one that these rows can be weighted to by half of each panel: \w+ comes to 0\.5, and not to"
     with pytest.raises(UserError, match=message):
         weights_of_prior(target, target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
 

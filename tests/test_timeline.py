@@ -150,6 +150,12 @@ def test_many_windows_are_drawn_by_their_means():
     np.testing.assert_allclose(shares[:, 0], 0.3)
 
 
+def test_nothing_is_drawn_between_windows_that_are_far_apart():
+    edges_s, shares = chart.steps(timeline({"seizure": [0.2, 0.4]}, step_s=30))
+    assert edges_s.tolist() == [0, 10, 30, 40, 60]
+    np.testing.assert_array_equal(shares[:, 0], [0.2, np.nan, 0.4, np.nan])
+
+
 def test_the_time_axis_counts_from_midnight_or_from_the_start():
     start = datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC)
     (whole, *_) = chart.zooms(timeline({"seizure": [0.1] * 360}, start=start))

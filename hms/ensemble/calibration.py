@@ -141,10 +141,11 @@ def weights_of_prior(
 
     found = scipy.optimize.least_squares(excess, np.zeros(len(prior)), slope)
     if not np.abs(found.fun).max() < 1e-4:
-        rare = " ".join(name for name, most in zip(CLASSES, target.max(axis=0), strict=True) if most < 0.5)
-        got = " ".join(f"{share:.3g}" for share in found.fun + prior)
+        far = int(np.abs(found.fun).argmax())
+        share = found.fun[far] + prior[far]
         raise UserError(
-            f"prior: no weights of the rows give it, the nearest {got}; seldom or never voted for: {rare or 'none'}"
+            f"prior: want one that these rows can be weighted to by half of each panel: {CLASSES[far]} comes to "
+            f"{share:.3g}, and not to {prior[far]:.3g}"
         )
     return len(known) * scipy.special.softmax(known @ found.x)
 

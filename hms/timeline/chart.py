@@ -14,7 +14,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.report import regions
 from hms.spectrogram_recipe import STEP_S
-from hms.timeline.timeline import DAY_S, Timeline, edges_s
+from hms.timeline.timeline import DAY_S, Timeline, edges_s, own_s
 
 HEIGHT = 500
 """Units from probability 0 to 1."""
@@ -62,9 +62,16 @@ def areas(timeline: Timeline) -> list[Area]:
 
 
 def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
-    """Where what is nearest to each window begins and the last ends, and its probabilities; of very many the means."""
+    """Where the time of each window begins and the last ends, and its probabilities, NaN between windows that are more
+    than 10 s apart; of very many windows the means."""
     edges = edges_s(timeline)
     shares = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
+    begins_s, ends_s = own_s(timeline)
+    left = ends_s[ends_s < edges[1:] - 1e-6]  # alone, up to the next window or the end
+    if len(left) and len(shares) + len(left) <= _MOST_STEPS:
+        edges, shares = np.concatenate([begins_s, left]), np.concatenate([shares, np.full((len(left), 6), np.nan)])
+        order = np.argsort(edges, kind="stable")
+        return np.array([*edges[order], timeline.duration_s]), shares[order]
     if (each := -(-len(shares) // _MOST_STEPS)) > 1:
         firsts = np.arange(0, len(shares), each)
         shares = np.add.reduceat(shares, firsts) / np.diff([*firsts, len(shares)])[:, None]
