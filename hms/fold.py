@@ -18,6 +18,7 @@ from hms.atomic import replacing
 from hms.batch import Batch
 from hms.checkpoint import save_model, write_checkpoint
 from hms.config.build import build
+from hms.console import say
 from hms.errors import UserError
 from hms.guard import LossGuard
 from hms.inference import probabilities
@@ -92,6 +93,8 @@ class Fold(NamedTuple):
         Their `seconds` are those of all epochs, an interrupted attempt's, too, and of what comes after them.
         """
         if self.place.rank == 0:
+            begun = any(self.run.rglob("*.ckpt"))
+            say(f"{self.run} {'goes on after its last whole epoch' if begun else 'begins'}")
             open_run(self.run, self.config, self.store.fingerprint)
         loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
         try:

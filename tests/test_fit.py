@@ -61,7 +61,9 @@ def only_fold(runs: Path) -> Path:
     return scores.parent
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict, tmp_path: Path, monkeypatch):
+def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     config["runs"] = str(tmp_path / "straight")
     fit(config)
     straight = only_fold(tmp_path / "straight")
@@ -81,6 +83,9 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(config: dict
     monkeypatch.setattr(OneRowPerEeg, "set_epoch", begin)
     fit(config)
     resumed = only_fold(tmp_path / "interrupted")
+    said = " ".join(capsys.readouterr().err.split())
+    for line in (f"{straight} begins", f"{resumed} begins", f"{resumed} goes on after its last whole epoch"):
+        assert line in said
 
     assert resumed.parts[-2:] == straight.parts[-2:]
     for name, weight in load_model(straight).state_dict().items():
