@@ -1,4 +1,4 @@
-"""The rules of the house (README, "Work on it"): where things stand, what may import what, how large a file may grow.
+"""The rules of the house (README, "Development"): where things stand, what may import what, how large a file may grow.
 
 Everything is read from source and YAML; a rule that is broken says what to do.
 """
