@@ -1,35 +1,36 @@
-"""Classify harmful brain activity in EEG: a Hydra-composed experiment framework.
+"""Classify harmful brain activity in EEG: a framework for experiments, composed with Hydra.
 
-The modules in an order to read them; each imports only those before it, which tests/test_structure.py holds:
+The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors console interrupt memory constant       what a mistake says, how progress is shown, how a signal ends it
-    labels electrodes batch                        names, order, shapes and units of all that travels
+    errors console interrupt memory constant       error types, terminal output, signals, memory, cached tensors
+    labels electrodes batch                        names, order, shapes and units of everything that is passed around
     montage spectrogram_recipe timing spectrogram_images
-                                                   pairs of electrodes; ten minutes as regional spectrograms; how long
-                                                   a window is
-    files atomic shards tables corpus stream       a folder in the competition's layout, read and checked, in parts
-    processes                                      which rows of a batch each process gets, where several train
-    store windows resident subset folds            its one memory-mapped file; which rows, which patients
-    simulate live                                  simulated EEG as such a folder, or as endless windows
-    metric scores                                  tables of predictions and what they score
-    preprocess augmentation                        from raw electrodes to signals; random changes of both
+                                                   pairs of electrodes; ten minutes as regional spectrograms; the
+                                                   lengths of a window
+    files atomic shards tables corpus stream       a folder in the competition's layout, read and checked; writing
+                                                   files atomically and in shards
+    processes                                      distributed training: which rows of a batch each process gets
+    store windows resident subset folds            the memory-mapped store and its batches; which rows, which patients
+    simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
+    metric scores                                  the competition's metric; tables of predictions and their scores
+    preprocess augmentation                        from raw electrodes to signals; random changes to both
     pretrained pool norms backbone wavenet_layer extractor fusion model compiled
-                                                    from signals to six logits
-    loss metrics_csv weighting                     what is minimised, which rows count more
-    module guard schedule averaging                how a model learns
-    bootstrap                                      how far a figure would move with other patients
-    config                                         from words and YAML files to objects, or to mistakes
+                                                   from signals to six logits
+    loss metrics_csv weighting                     what is minimised and logged, and how much each row counts
+    module guard schedule averaging                the training of a model, and the guard over its loss
+    bootstrap                                      confidence intervals: how far a figure would move with other patients
+    config                                         from the command line and YAML files to objects, or to error messages
     settings bundle checkpoint trainer versions runs teacher
                                                    the folder of one trained fold and what is in it
     ensemble inference adaptation predictors submission
-                                                   trained models on windows, alone and together
-    bundled_model                                  what `hms.load` gives
-    recording                                      any EDF and the like, as the project's electrodes and windows
-    cost stages fold fit                           the shapes of a model and its price; a fold from first to last
-    differences results                            runs side by side
-    export                                         what a bundle holds beside weights: model card, ONNX
+                                                   the predictions of trained models, singly and combined
+    bundled_model                                  what `hms.load` returns
+    recording                                      EDF and similar recordings as the project's electrodes and windows
+    cost stages fold fit                           the shapes of a model and its cost; a fold from start to finish
+    differences results                            comparisons of runs
+    export                                         what a bundle holds besides weights: model card, ONNX
     report timeline                                pages, tables and annotations
-    prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and of packages:
+    prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """
 
@@ -43,7 +44,10 @@ __version__ = "0.1.0"
 
 
 def load(bundle: str | Path, accelerator: str = "cpu") -> "BundledModel":
-    """The model in a folder that `hms.export` wrote, as in `hms.load("bundle").predict(eeg_uv)`; runs no code of it."""
+    """Load a model from the folder that `hms.export` wrote, without running any code from that folder.
+
+    Its use: `hms.load("bundle").predict(eeg_uv)`.
+    """
     from hms.bundled_model import BundledModel  # torch takes seconds to import
 
     return BundledModel(Path(bundle), accelerator)

@@ -1,7 +1,7 @@
-"""Write files and folders whole or not at all, whoever is killed meanwhile and however many write at once.
+"""Write files and folders atomically, even if a process is killed or several write at once.
 
-All is written under a temporary name beside its own, and renamed. What a killed process left under that name is
-written over by the next that wants the same; two that want it at once take turns.
+Everything is written under a temporary name next to its own, then renamed. What a killed process left under that name
+is overwritten by the next one that writes the same; processes that write the same at once take turns.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from hms.console import say
 from hms.errors import UserError, first_line
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
-"""What a file system without locks answers; there, two at once are on their own."""
+"""Errors of a file system without locks, on which simultaneous writers are not kept apart."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; it becomes `path` when the block ends well and vanishes when it does not.
+    """Give a temporary name to write to; the file becomes `path` if the block succeeds, and is removed if it fails.
 
-    Raises UserError where that cannot be written.
+    Raises UserError if it cannot be written.
     """
-    temporary = _beside(path, "tmp")
-    with _refused(path), _held(temporary):
+    temporary = _hidden(path, "tmp")
+    with _as_user_error(path), _held(temporary):
         try:
             yield temporary
             os.replace(temporary, path)
@@ -38,12 +38,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path` to write to; it is gone when the block ends, unless it became `path`.
+    """Give an empty folder next to `path` to write to; it is removed after the block, unless it was renamed to `path`.
 
-    Only who holds `path` (`locked`) may ask for it. Raises UserError where it cannot be written.
+    To be used only while `path` is `locked`. Raises UserError if the folder cannot be written.
     """
-    folder = _beside(path, "tmp")
-    with _refused(path):
+    folder = _hidden(path, "tmp")
+    with _as_user_error(path):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
@@ -54,13 +54,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Keep other processes that want to make `path` out of the block; says `waiting` where it has to wait for another.
+    """Let one process at a time into the block, which makes `path`; print `waiting` before waiting for another one.
 
-    Who ends, however it ends, lets the next one in.
+    The lock is released however the process ends.
     """
-    lock = _beside(path, "lock")
+    lock = _hidden(path, "lock")
     with contextlib.ExitStack() as stack:
-        with _refused(path):
+        with _as_user_error(path):
             stack.enter_context(_held(lock, waiting))
         try:
             yield
@@ -68,17 +68,17 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _beside(path: Path, what: str) -> Path:
-    """A name that patterns do not match."""
-    return path.with_name(f".{path.name}.{what}")
+def _hidden(path: Path, ending: str) -> Path:
+    """A name next to `path` that glob patterns do not match."""
+    return path.with_name(f".{path.name}.{ending}")
 
 
 @contextlib.contextmanager
 def _held(path: Path, waiting: str = "") -> Iterator[None]:
-    """Keep others from the file `path`, which is made where it is not there, until the block ends."""
+    """Hold a lock on the file `path`, which is created if missing, until the block ends."""
     file = _open_locked(path, waiting)
     try:
-        while not _is_at(file, path):  # who held it before has renamed or removed it
+        while not _is_at(file, path):  # its previous holder has renamed or removed it
             os.close(file)
             file = _open_locked(path, waiting)
         yield
@@ -87,7 +87,7 @@ def _held(path: Path, waiting: str = "") -> Iterator[None]:
 
 
 def _open_locked(path: Path, waiting: str) -> int:
-    import fcntl  # which Windows lacks
+    import fcntl  # Windows lacks it
 
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -110,8 +110,8 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Raise UserError where the operating system, or Polars for it, refuses to write."""
+def _as_user_error(path: Path) -> Iterator[None]:
+    """Raise UserError if the operating system refuses to write, to us or to Polars."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:

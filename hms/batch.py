@@ -1,6 +1,6 @@
-"""What travels: a `Batch` of raw windows from the store, `Signals` for the extractors, their `Features`, `Logits`.
+"""The data passed from step to step: a `Batch` of raw windows, `Signals` for extractors, `Features`, and `Logits`.
 
-All are named tuples, never edited in place: a step returns `batch._replace(...)`.
+All are named tuples and never modified in place: a step returns `batch._replace(...)`.
 """
 
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from hms.labels import CLASSES
 
 
 class Batch(NamedTuple):
-    """Windows as recorded, with what the experts said."""
+    """Windows as recorded, with the votes of the experts."""
 
     eeg: Float[Tensor, "batch electrode time"]
     """µV, 20 channels in the order of `electrodes.ELECTRODES`, 200 Hz; NaN where nothing was recorded."""
     spectrogram: Float[Tensor, "batch region time frequency"] | None
-    """µV²/Hz, regions LL RL LP RP, a row per 2 s; None when no extractor reads it."""
+    """µV²/Hz, regions LL RL LP RP, a row per 2 s; None if no extractor reads it."""
     target: Float[Tensor, "batch label"]
-    """Share of the votes per class, in the order of `labels.CLASSES`; sums to 1."""
+    """Each class's share of the votes, in the order of `labels.CLASSES`; sums to 1."""
     weight: Float[Tensor, " batch"]
     """Weight of the row in the loss (`labels.vote_weight`)."""
     label_id: Int[Tensor, " batch"]
-    """Of the row in train.csv."""
+    """The `label_id` of the row in train.csv."""
 
 
 class Signals(NamedTuple):
     """Windows after preprocessing, ready for the extractors."""
 
     pairs: Float[Tensor, "batch pair time"]
-    """Filtered, scaled differences between electrodes; about unit size; no NaN."""
+    """Filtered and scaled differences between electrodes, roughly of unit size; no NaN."""
     images: Float[Tensor, "batch image time frequency"] | None
     """Ten normalised log images of the regional spectrogram (`spectrogram_images`); no NaN; None as in `Batch`."""
     target: Float[Tensor, "batch label"]
@@ -40,28 +40,28 @@ class Signals(NamedTuple):
 
 
 class Features(NamedTuple):
-    """What one extractor found in each window."""
+    """What one extractor computed from each window."""
 
     vector: Float[Tensor, "batch feature"]
-    """All of it, for a fusion that reads one vector per extractor."""
+    """A summary of the window, for a fusion that reads one vector per extractor."""
     tokens: Float[Tensor, "batch token width"]
-    """A vector for each pair or each spectrogram image (the extractor's `token_kind`), in the order of `Signals`."""
+    """A vector per pair or per spectrogram image (the extractor's `token_kind`), in the order of `Signals`."""
 
 
 class Logits(NamedTuple):
-    """What a model says of each window, over `labels.CLASSES`."""
+    """The output of a model for each window, over `labels.CLASSES`."""
 
     joint: Float[Tensor, "batch label"]
     """From all extractors together: the prediction."""
     by_extractor: dict[str, Float[Tensor, "batch label"]]
-    """From each extractor alone, by its auxiliary head: for the loss; empty where a model has no such heads."""
+    """From each extractor's auxiliary head, for the loss only; empty if the model has no such heads."""
 
 
 AnyBatch = TypeVar("AnyBatch", Batch, Signals)
 
 
 def mapped(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
-    """The batch with each of its tensors changed; what it has not, it still has not."""
+    """The batch with `change` applied to each of its tensors; what is None stays None."""
     changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
     return type(batch)(*changed)
 
@@ -71,6 +71,6 @@ def unlabelled(
     spectrogram: Float[Tensor, "batch region row frequency"] | None,
     label_id: Int[Tensor, " batch"],
 ) -> Batch:
-    """Windows that no expert has voted on: to predict, and not to learn from."""
+    """Windows that no expert has voted on, to predict and not to learn from."""
     target = eeg.new_full((len(eeg), len(CLASSES)), torch.nan, dtype=torch.float32)
     return Batch(eeg, spectrogram, target, target[:, 0], label_id)

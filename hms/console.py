@@ -1,4 +1,4 @@
-"""One look for everything said to the person at the terminal: results on stdout, what goes on on stderr."""
+"""Everything printed for the person at the terminal: results to stdout, progress and warnings to stderr."""
 
 import sys
 from collections.abc import Iterable
@@ -12,18 +12,18 @@ T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """Print a line about what goes on."""
+    """Print progress or a warning to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def print_table(table: Table, width: int) -> None:
-    """Print to stdout, `width` characters wide where no terminal has a width to keep to."""
+    """Print to stdout, in the terminal's width, or `width` characters wide if stdout is not a terminal."""
     console = Console()
     (console if console.is_terminal else Console(width=width)).print(table)
 
 
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
-    """Yield `items` while a bar titled `title` fills up to `total`; silent where no terminal is."""
+    """Yield `items` while a progress bar fills up to `total`; draw none if stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

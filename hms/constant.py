@@ -1,5 +1,7 @@
-"""Tensors that depend on sizes alone, made once for each device: made anew in each step, each operation would cost a
-GPU a launch."""
+"""Cache tensors that depend on sizes and the device alone.
+
+If they were computed in every step, each operation would cost a kernel launch on a GPU.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,9 +14,9 @@ T = TypeVar("T")
 
 
 def constant(make: Callable[P, T]) -> Callable[P, T]:
-    """Call `make` once for the same arguments; nobody may edit what it gives.
+    """Call `make` once for each set of arguments and cache the result, which must not be modified.
 
-    What is made while a model predicts serves a training, too, so it must not be an inference tensor.
+    A result computed while a model predicts may later be used in training, so it must not be an inference tensor.
     """
-    made: Any = cache(torch.inference_mode(False)(make))
-    return made
+    cached: Any = cache(torch.inference_mode(False)(make))
+    return cached

@@ -1,6 +1,6 @@
-"""Walk through a folder in the competition's layout: every recording that train.csv or test.csv names, checked.
+"""Read a folder in the competition's layout: every recording that train.csv or test.csv names, checked.
 
-A recording is one EEG with the part of its ten-minute spectrogram that its rows use. Where the folder has no
+A recording is one EEG with the part of its ten-minute spectrogram that its rows use. If the folder has no
 `train_spectrograms/` (`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does
 not reach.
 """
@@ -22,25 +22,24 @@ from hms.files import read_eeg, read_spectrogram
 from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
 from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
-_CHUNK = 32  # spectrograms read ahead: enough for the threads, little memory
-_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel gets there
+_CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
+_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel reaches it
 
 Part = Literal["train", "test"]
-"""Of a corpus: `train` has votes, `test` is to be predicted."""
-
+"""A part of a corpus: `train` has votes, `test` is to be predicted."""
 
 Residence = bool | Literal["auto"]
-"""Whether a training's windows lie on its GPU, too; "auto" where they fit (`hms.resident`)."""
+"""Whether training keeps its windows on the GPU; with "auto", if they fit (`hms.resident`)."""
 
 
 @runtime_checkable
 class Folder(Protocol):
-    """What a `data` option builds: a corpus in the competition's layout that can be made to exist."""
+    """What a `data` option builds: a corpus in the competition's layout, created on demand."""
 
     root: Path
 
     def make(self) -> None:
-        """Bring the files about, or do nothing when they are there."""
+        """Create the files, unless they exist."""
 
 
 class CompetitionFolder:
@@ -56,7 +55,7 @@ class CompetitionFolder:
 
 
 class Recording(NamedTuple):
-    """One EEG file and its spectrogram, with the precision that models learn from."""
+    """One EEG file and its spectrogram, in the precision of a store."""
 
     eeg_id: int
     eeg: Float16[np.ndarray, "time electrode"]
@@ -64,27 +63,29 @@ class Recording(NamedTuple):
     spectrogram: Float16[np.ndarray, "row region frequency"]
     """µV²/Hz, a row per 2 s."""
     spectrogram_start_s: float
-    """Label offset that the first spectrogram row belongs to."""
+    """The spectrogram label offset of the first row."""
 
 
 class BadFile(NamedTuple):
-    """A file that cannot be used, and the EEG that is lost with it."""
+    """A file that cannot be used, and the EEG lost with it."""
 
     eeg_id: int
     problem: str
 
 
 def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
-    """What is wrong with each file of a corpus, and what `on_bad=skip` does: a spectrogram that several EEGs share is
-    told once."""
+    """A message that lists the problems of a corpus, each once, and says what `on_bad=skip` does.
+
+    Several EEGs that share a bad spectrogram report the same problem.
+    """
     each = dict.fromkeys(problems)
     return "\n".join([f"{root}: {len(each)} bad file(s); on_bad=skip {skipping}", *(f"  {one}" for one in each)])
 
 
 def fingerprint(root: Path) -> str:
-    """Identity of a corpus: a hash of train.csv and of all EEG and spectrogram names and sizes. Reads no signal.
+    """Identity of a corpus: a hash of train.csv and of the names and sizes of all EEG and spectrogram files.
 
-    Raises DataError where there is no train.csv.
+    Reads no signal. Raises DataError if there is no train.csv.
     """
     labels = root / "train.csv"
     if not labels.is_file():
@@ -94,7 +95,7 @@ def fingerprint(root: Path) -> str:
         for kind in ("train_eegs", "train_spectrograms"):
             if (root / kind).is_dir():
                 with os.scandir(root / kind) as entries:
-                    named = [e for e in entries if not e.name.startswith(".")]  # the others are being written
+                    named = [e for e in entries if not e.name.startswith(".")]  # hidden files are still being written
                     sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in named)
                 digest.update(repr(sizes).encode())
     except OSError as error:
@@ -105,30 +106,30 @@ def fingerprint(root: Path) -> str:
 def recordings(
     root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True
 ) -> Iterator[Recording | BadFile]:
-    """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram, each file read once.
+    """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
 
-    Without spectrograms theirs is empty, and no spectrogram file is looked at.
+    Without `with_spectrogram` the spectrograms are empty, and none of their files is read.
     """
     eegs = root / f"{part}_eegs"
     if not eegs.is_dir():
         raise DataError(f"{eegs}: no such folder; it holds <eeg_id>.parquet for every EEG of {part}.csv")
     groups = rows.partition_by("spectrogram_id", maintain_order=True)
     reader = _Reader(root, part, with_spectrogram)
-    with ThreadPoolExecutor() as threads:  # Polars lets go of the interpreter lock while it reads
+    with ThreadPoolExecutor() as threads:  # Polars releases the GIL while it reads
         for first in range(0, len(groups), _CHUNK):
             for group in threads.map(reader.group, groups[first : first + _CHUNK]):
                 yield from group
 
 
 class _Reader(NamedTuple):
-    """Where the files of a corpus are, and which are wanted."""
+    """Where the files of a corpus are, and which of them to read."""
 
     root: Path
     part: Part
     with_spectrogram: bool
 
     def group(self, rows: pl.DataFrame) -> list[Recording | BadFile]:
-        """The EEGs of a spectrogram's rows."""
+        """The EEGs of the rows of one spectrogram."""
         eegs = rows.partition_by("eeg_id", maintain_order=True)
         path = self.root / f"{self.part}_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
         try:
@@ -138,7 +139,7 @@ class _Reader(NamedTuple):
         return [self._eeg(eeg, path, shared) for eeg in eegs]
 
     def _eeg(
-        self, rows: pl.DataFrame, of_spectrogram: Path, shared: Float[np.ndarray, "row region frequency"] | None
+        self, rows: pl.DataFrame, spectrogram_path: Path, shared: Float[np.ndarray, "row region frequency"] | None
     ) -> Recording | BadFile:
         eeg_id = rows["eeg_id"][0]
         path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
@@ -149,34 +150,34 @@ class _Reader(NamedTuple):
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
                 return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0)
             offsets_s = rows["spectrogram_label_offset_seconds"]
-            self._check_reach(of_spectrogram, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
+            self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         return Recording(eeg_id, as_stored(eeg), as_stored(shared[first : last + SPECTROGRAM_ROWS]), first * STEP_S)
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
-        # An odd spectrogram offset points between two rows and uses the earlier one.
+        # An odd spectrogram offset lies between two rows; the earlier one is used.
         line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
         end_s = start_s // STEP_S * STEP_S + window_s if window_s == SPECTROGRAM_S else start_s + window_s
         if end_s > duration_s:
             raise DataError(
                 f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
-                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; another sampling rate?"
+                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; wrong sampling rate?"
             )
 
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
-    """µV, or µV²/Hz, as a model gets them: in half precision, and no more than that holds."""
-    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or there are NaN
+    """Samples (µV or µV²/Hz) as a store holds them: clipped to the range of half precision, and rounded to it."""
+    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
         samples = np.clip(samples, -_LARGEST, _LARGEST)
     return samples.astype(np.float16)
 
 
 def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:
     known = regional_spectrogram(eeg).transpose(1, 0, 2)
-    before = (LEAD_S + TAPER_S // 2) // STEP_S  # of the rows, by their centres, the first that is known
+    first = (LEAD_S + TAPER_S // 2) // STEP_S  # the first row, by its centre, that is known
     rows = SPECTROGRAM_ROWS + (len(eeg) - EEG_SAMPLES) // (STEP_S * SFREQ_HZ)
     spectrogram = np.full((rows, *known.shape[1:]), np.nan, np.float32)
-    spectrogram[before : before + len(known)] = known
+    spectrogram[first : first + len(known)] = known
     return spectrogram

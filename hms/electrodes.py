@@ -13,7 +13,7 @@ ELECTRODES = (
     *("Fp2", "F4", "C4", "P4", "F8", "T4", "T6", "O2"),
     "EKG",
 )
-"""Column order of an EEG file. The last, EKG, is no scalp electrode and reaches tens of thousands of µV."""
+"""Column order of an EEG file. The last, EKG, is not a scalp electrode and reaches tens of thousands of µV."""
 
 SCALP = ELECTRODES[:-1]
 SFREQ_HZ = 200
@@ -31,14 +31,14 @@ def _partner_index(pairs: str) -> tuple[int, ...]:
 
 
 LEFT_RIGHT = _partner_index(_LEFT_RIGHT)
-"""Index of each channel's mirror partner in the other hemisphere; the midline and EKG keep their place."""
+"""Index of each channel's mirror partner in the other hemisphere; the midline and EKG map to themselves."""
 
 FRONT_BACK = _partner_index(_FRONT_BACK)
-"""Index of each channel's partner when front and back change places; the central row and EKG keep theirs."""
+"""Index of each channel's partner when front and back are swapped; the central row and EKG map to themselves."""
 
 
 def _on_sphere(from_vertex_deg: float, from_front_deg: float) -> Float[np.ndarray, " 3"]:
-    """Unit vector (x right, y front, z up) at an angle from Cz, turned to the right from the nose."""
+    """Unit vector (x right, y front, z up), tilted from the vertex and turned from the nose to the right."""
     tilt, turn = np.radians(from_vertex_deg), np.radians(from_front_deg)
     return np.array([np.sin(tilt) * np.sin(turn), np.sin(tilt) * np.cos(turn), np.cos(tilt)])
 

@@ -1,34 +1,34 @@
-"""Mistakes a user can make and mend; an entry point prints them without a traceback."""
+"""Errors that a user can cause and correct; entry points print them without a traceback."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """The base of both; its text names the place, the wish and the value."""
+    """The base of the others; its text names the place, what is wanted there, and what was found."""
 
 
 class ConfigError(UserError):
-    """A config that cannot be built."""
+    """A config from which nothing can be built."""
 
 
 class DataError(UserError):
-    """A file, or several, that cannot be used."""
+    """One or more files that cannot be used."""
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint at the known word that is most like `word`, if one is."""
-    found = nearest_word(word, known)
-    return f"; did you mean '{found}'?" if found else ""
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The end of a message that suggests the known word most similar to `word`; empty if none is similar."""
+    suggestion = nearest_word(word, known)
+    return f"; did you mean '{suggestion}'?" if suggestion else ""
 
 
 def nearest_word(word: object, known: Iterable[str]) -> str | None:
-    """The known word that is most like `word`, if one is."""
+    """The known word most similar to `word`, ignoring case; None if none is similar."""
     spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
     close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
     return spelling[close[0]] if close else None
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, for a message of our own."""
+    """The first line of an error's text (or its type, if it has none), to quote in a message of ours."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

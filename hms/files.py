@@ -1,7 +1,7 @@
-"""Read and check EEG and spectrogram parquet.
+"""Read and check EEG and spectrogram parquet files.
 
-Every check of a signal happens here, once, when it is read; nothing downstream doubts its input again. A DataError
-names the file, the column, and the row.
+Signals are checked here, once, as they are read; everything downstream trusts its input. A DataError names the file,
+the column and the row.
 """
 
 import json
@@ -19,13 +19,13 @@ from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
 
 QUIETEST_UV = 0.1
 LOUDEST_UV = 1e5
-"""Bounds for the SD of the median scalp channel: 12 raw clinical segments lie in 10-3,000 µV, volts below 0.01."""
+"""Bounds for the SD of the median scalp channel: 12 raw clinical segments have 10-3,000 µV, in volts below 0.01."""
 
 
 def read_eeg(path: Path, in_uv: bool = True) -> Float[np.ndarray, "time electrode"]:
     """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing.
 
-    Raises DataError for a file that is none, and, unless it is told that they are not in µV, for values that cannot be.
+    Raises DataError for anything but an EEG file, and, with `in_uv`, for values that cannot be µV.
     """
     eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
@@ -59,11 +59,11 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
 
 
 def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> None:
-    """Raise DataError for samples of a size that no EEG in µV has."""
-    some = eeg[:: max(1, len(eeg) // 2000), : len(SCALP)].astype(float)  # squares of float32 may overflow
-    some = some[:, ~np.isnan(some).all(axis=0)]
-    spread = np.nanstd if np.isnan(some).any() else np.std  # which takes a fifth of the time
-    spread_uv = float(np.median(spread(some, axis=0))) if some.size else 0.0
+    """Raise DataError if the samples are too small or too large for EEG in µV."""
+    sample = eeg[:: max(1, len(eeg) // 2000), : len(SCALP)].astype(float)  # squares of float32 may overflow
+    sample = sample[:, ~np.isnan(sample).all(axis=0)]
+    spread = np.nanstd if np.isnan(sample).any() else np.std  # np.std takes a fifth of the time
+    spread_uv = float(np.median(spread(sample, axis=0))) if sample.size else 0.0
     if 0 < spread_uv < QUIETEST_UV:
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: volts or millivolts?")
     if spread_uv > LOUDEST_UV:
@@ -71,42 +71,43 @@ def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> Non
 
 
 def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
-    """Raise DataError unless `got` are the columns `want`, in that order."""
+    """Raise DataError unless the columns `got` are those in `want`, in the same order."""
     if tuple(got) == tuple(want):
         return
     missing = [name for name in want if name not in got]
     extra = [name for name in got if name not in want]
     if missing or extra:
-        said = [f"{word} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
-                for word, names in (("lacks column", missing), ("has an unknown column", extra)) if names]  # fmt: skip
-        raise DataError(f"{path}: {' and '.join(said)}")
+        faults = [f"{fault} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
+                  for fault, names in (("lacks column", missing), ("has an unknown column", extra))
+                  if names]  # fmt: skip
+        raise DataError(f"{path}: {' and '.join(faults)}")
     for place, (name, wish) in enumerate(zip(got, want, strict=True)):
         if name != wish:
             raise DataError(f"{path}: column {place + 1}: want '{wish}', got '{name}' (the order is fixed)")
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """A whole parquet file. Raises DataError for one that is none."""
+    """The table in a parquet file. Raises DataError if it cannot be read."""
     try:
         return pl.read_parquet(path, memory_map=False)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{path}: not a whole parquet file ({first_line(error)})") from None
+        raise DataError(f"{path}: not a valid parquet file ({first_line(error)})") from None
 
 
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """A JSON object that has these keys at least. Raises DataError for a file that is none."""
+    """The JSON object in a file, which has at least these keys. Raises DataError for any other file."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        lacking = [key for key in keys if key not in held]
-        if not isinstance(held, dict):
-            raise TypeError("no mapping")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if key not in content]
+        if not isinstance(content, dict):
+            raise TypeError(f"got a {type(content).__name__}")
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON object ({first_line(error)})") from None
-    if lacking:
-        raise DataError(f"{path}: no {', '.join(map(repr, lacking))} in it")
-    return held
+        raise DataError(f"{path}: not a JSON object ({first_line(error)})") from None
+    if missing:
+        raise DataError(f"{path}: lacks {', '.join(map(repr, missing))}")
+    return content
 
 
 def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
@@ -121,8 +122,8 @@ def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
 
 
 def _samples(table: pl.DataFrame) -> Float[np.ndarray, "row column"]:
-    """Missing values become NaN."""
-    # To compare types by == takes as long for the columns of a spectrogram as to read them.
+    """The values as float32, NaN where missing."""
+    # Comparing the types of a spectrogram's columns with == takes as long as reading the columns.
     is_float32 = all(type(kind) is pl.Float32 for kind in table.dtypes)
     return (table if is_float32 else table.cast(pl.Float32)).to_numpy(order="c")
 

@@ -19,7 +19,7 @@ from hms.errors import UserError, first_line
 from hms.fold import Fold, classifier
 from hms.folds import patient_folds
 from hms.model import Model
-from hms.processes import ALONE, Place, first_decides, in_all
+from hms.processes import ALONE, Place, first_decides, run_in_processes
 from hms.runs import is_finished, run_folder, say_what_changed, summarise
 from hms.scores import read_truth
 from hms.store import Store, prepared
@@ -44,7 +44,7 @@ def fit(config: dict[str, Any], let_in: bool = False) -> float:
             fold.want_rows()  # before there is a folder
         if let_in or _is_left(fold, made, ALONE if further else place, held):
             if further:
-                return in_all(partial(fit, let_in=True), config, further)
+                return run_in_processes(partial(fit, let_in=True), config, further)
             fold.finish(truth)
     if place.rank > 0:
         return math.nan

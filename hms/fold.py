@@ -25,8 +25,8 @@ from hms.inference import probabilities
 from hms.live import SimulatedWindows
 from hms.model import Model
 from hms.module import Classifier
-from hms.processes import Place, gathered, make_alike
-from hms.resident import nearest
+from hms.processes import Place, broadcast_state, gathered
+from hms.resident import maybe_resident
 from hms.runs import open_run
 from hms.scores import Scores, predictions, score
 from hms.store import Store
@@ -134,7 +134,7 @@ class Fold(NamedTuple):
         """What the model says of the rows `told_of`, each process of a part of them."""
         rank, world = self.place
         if world > 1:
-            make_alike(self.model.to(device))
+            broadcast_state(self.model.to(device))
         rows = self.told_of
         first, end = (len(rows) * place // world for place in (rank, rank + 1))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
@@ -180,7 +180,7 @@ class Fold(NamedTuple):
         rows = self._rows(stage)
         order = OneRowPerEeg(rows, self.config["seed"])
         node, resident = self.config["trainer"], build(self.config["data"]).resident
-        near = nearest(self._windows(rows), resident, node["accelerator"], node["devices"])
+        near = maybe_resident(self._windows(rows), resident, node["accelerator"], node["devices"])
         return near.loader(self.config["batch_size"], order, self.place)
 
     def _rows(self, stage: dict[str, Any]) -> pl.DataFrame:

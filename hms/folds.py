@@ -1,8 +1,8 @@
-"""Give every patient a fold, so that no patient is in training and validation at once.
+"""Assign every patient to a fold, so that no patient is in both training and validation.
 
-Like scikit-learn's StratifiedGroupKFold, greedy from the patient with most EEGs down, but in whole numbers only: the
-same folds on every machine and library version. Patients with high-vote EEGs are balanced by class, the others by
-their number of EEGs; pre-training on low votes must leave out a fold's patients too, so all of them have one.
+Greedy, from the patient with the most EEGs down, like scikit-learn's StratifiedGroupKFold, but in integers only: the
+folds are the same on every machine and library version. Patients with high-vote EEGs are balanced by class, the others
+by their number of EEGs. The others need a fold because pre-training on low votes must leave out the held-out patients.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
 
 
 def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
-    """Table `patient_id`, `fold` (0 ... folds-1), a row per patient of `rows` (columns of train.csv).
+    """A table of `patient_id` and `fold` (0 ... folds-1), a row per patient of `rows` (columns of train.csv).
 
-    Raises UserError for fewer than two folds or fewer patients than folds.
+    Raises UserError if there are fewer than two folds, or fewer patients than folds.
     """
     _want_folds(folds, rows["patient_id"].n_unique())
     counts = _class_counts(rows)
@@ -26,7 +26,7 @@ def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
     eegs = [0] * folds
     fold_of: dict[int, int] = {}
     size = dict(rows.group_by("patient_id").agg(pl.col("eeg_id").n_unique()).iter_rows())
-    # Large patients first: a small one can still even out what they leave.
+    # Patients with many EEGs come first: those with few can still even out the folds.
     for patient, count in sorted(counts, key=lambda item: (-sum(item[1]), -size[item[0]], item[0])):
 
         def crowding(fold: int, count: list[int] = count) -> tuple[int, int, int]:
@@ -41,7 +41,7 @@ def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
 
 
 def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:
-    """Per patient, the number of high-vote EEGs by the class that leads in their first best row."""
+    """Each patient's number of high-vote EEGs by class, the one that leads the votes in the EEG's first best row."""
     votes = pl.sum_horizontal(VOTE_COLUMNS)
     best = rows.filter((votes == votes.max().over("eeg_id")) & (votes >= HIGH_VOTES))
     leading = best.unique("eeg_id", keep="first", maintain_order=True).select(
@@ -54,9 +54,9 @@ def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:
 
 
 def random_folds(patient_id: Int[np.ndarray, " row"], folds: int, seed: int) -> Int[np.ndarray, " row"]:
-    """The fold (0 ... folds-1) of each row when patients are dealt at random; as many patients in each as can be.
+    """The fold (0 ... folds-1) of each row when patients are assigned at random, evenly to within one patient.
 
-    Raises UserError for fewer than two folds or fewer patients than folds.
+    Raises UserError if there are fewer than two folds, or fewer patients than folds.
     """
     patients, place = np.unique(patient_id, return_inverse=True)
     _want_folds(folds, len(patients))

@@ -1,4 +1,4 @@
-"""A signal ends a command as an exception does: files in hand are removed, workers ended, and one line says so."""
+"""End a command on a signal as on an exception: unfinished files are removed, workers ended, and one line printed."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C; what a queue or a machine that goes down sends; and what Slurm sends where `--signal=USR1@90` asks for it."""
+"""Sent by Ctrl-C; by a batch queue or a machine that shuts down; and by Slurm if `--signal=USR1@90` asks for it."""
 
 
 class Interrupted(BaseException):
-    """A signal came. No Exception, so that nobody takes it for the mistake of one job and goes on with the next."""
+    """A signal arrived. Not an Exception, or a sweep would take it for the failure of one job and start the next."""
 
     def __init__(self, number: int):
         super().__init__(number)
@@ -23,46 +23,46 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def interruptible(signals: Sequence[int] = SIGNALS, tell: bool = True) -> Iterator[None]:
-    """Raise Interrupted within the block when a signal comes, and end the process with 128 + its number after it.
+def interruptible(signals: Sequence[int] = SIGNALS, announce: bool = True) -> Iterator[None]:
+    """Raise Interrupted in the block when a signal arrives, then exit with 128 + the signal's number.
 
-    A second signal ends the process at once. A signal that this process was told to ignore stays ignored. Without
-    `tell` nothing is said, as by a process that another one started, which says it.
+    A second signal ends the process at once. A signal that this process was started to ignore stays ignored. A worker
+    passes `announce=False` to print nothing, because the process that started it prints the line.
     """
-    heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
+    handled = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
-        heard = []  # no other thread may ask for signals
-    before, dropped = {one: signal.signal(one, _interrupt) for one in heard}, sys.unraisablehook
-    sys.unraisablehook = partial(_not_lost, dropped)
+        handled = []  # only the main thread may set handlers
+    handlers, unraisable = {number: signal.signal(number, _interrupt) for number in handled}, sys.unraisablehook
+    sys.unraisablehook = partial(_send_again, unraisable)
     try:
         yield
     except Interrupted as interrupted:
-        if tell:
-            from hms.console import say  # slow to import; no command should wait for it that is not interrupted
+        if announce:
+            from hms.console import say  # slow to import, and needed by interrupted commands only
 
-            say(f"interrupted by {signal.Signals(interrupted.number).name}: the same command again goes on from here")
+            say(f"interrupted by {signal.Signals(interrupted.number).name}: run the same command again to resume")
         sys.exit(128 + interrupted.number)
     finally:
-        sys.unraisablehook = dropped
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        sys.unraisablehook = unraisable
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def _not_lost(dropped: Callable[["sys.UnraisableHookArgs"], Any], args: "sys.UnraisableHookArgs") -> None:
-    """Send a signal again that came where Python drops exceptions, as while it ends a generator that nobody holds."""
+def _send_again(unraisable: Callable[["sys.UnraisableHookArgs"], Any], args: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again if Python dropped its exception, as it does while it closes an unreferenced generator."""
     if not isinstance(args.exc_value, Interrupted):
-        dropped(args)
+        unraisable(args)
         return
     number = args.exc_value.number
     signal.signal(number, _interrupt)
-    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()  # once Python has left that place
+    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()  # by then Python no longer drops it
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    for one in SIGNALS:
-        signal.signal(one, _leave)
+    for each in SIGNALS:
+        signal.signal(each, _exit_at_once)
     raise Interrupted(number)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)

@@ -1,6 +1,6 @@
-"""The six classes, their columns in the competition's files, and the weight of a row's votes.
+"""The six classes, their columns in the competition's files, and the weight that a row's votes give it.
 
-Source: Kaggle, HMS - Harmful Brain Activity Classification; the order is the file's.
+Source: Kaggle, HMS - Harmful Brain Activity Classification; the order is that of the files.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ CONSENSUS_NAMES = ("Seizure", "LPD", "GPD", "LRDA", "GRDA", "Other")
 """Spelling of the classes in `expert_consensus`, in the order of `CLASSES`."""
 
 HIGH_VOTES = 10
-"""Rows with at least this many votes are the reliable ones: folds are balanced and priors stated on them."""
+"""Rows with at least this many votes count as reliable: folds are balanced on them."""
 
 
 def target_of(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, "row 6"]:
-    """Share of the votes each class got; sums to 1."""
+    """Each class's share of the votes; sums to 1."""
     return votes / votes.sum(axis=1, keepdims=True)
 
 
 def vote_weight(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, " row"]:
-    """log(number of votes + 1) / log 3: how much a row counts in the loss (15th-place solution)."""
+    """log(number of votes + 1) / log 3: the weight of a row in the loss (15th-place solution)."""
     return np.log(votes.sum(axis=1) + 1.0) / np.log(3.0)

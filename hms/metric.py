@@ -1,7 +1,7 @@
-"""The competition's metric, and the marks between which a score means something.
+"""The competition's metric, and the reference values that give a score its meaning.
 
-Source: Kaggle, HMS: mean KL(votes / number of votes || prediction), predictions clipped to [1e-15, 1 - 1e-15], classes
-nobody voted for count 0.
+Source: Kaggle, HMS: mean KL(votes / number of votes || prediction), with predictions clipped to [1e-15, 1 - 1e-15]; a
+class without votes counts 0.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 
 CLIP = 1e-15
-"""No prediction counts as less, or as nearer to 1."""
+"""Predictions are clipped to [CLIP, 1 - CLIP]."""
 
 
 def kl_divergence(
@@ -23,7 +23,7 @@ def kl_divergence(
 
 
 def prior_kl(target: Float[np.ndarray, "row label"]) -> float:
-    """KL of the best constant prediction: the mean target of these very rows."""
+    """KL of the best constant prediction, the mean target of these same rows."""
     return float(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape)).mean())
 
 
@@ -33,9 +33,9 @@ def uniform_kl(target: Float[np.ndarray, "row label"]) -> float:
 
 
 def gap_closed(kl: float, prior: float, oracle: float) -> float | None:
-    """Share of the way from the constant prior (0) to the oracle (1) that a KL has come.
+    """How far a KL has come from the constant prior (0) to the oracle (1).
 
-    None where there is no such way: the prior knows the votes of these very rows, and of few rows that is more than the
-    true probabilities tell.
+    None if there is no gap: the prior knows the votes of these same rows, which, for a few rows, can be worth more than
+    the true probabilities.
     """
     return (prior - kl) / (prior - oracle) if prior > oracle else None

@@ -1,6 +1,6 @@
-"""Differences between electrodes: the pairs a model looks at, in named groups.
+"""Differences between electrodes: the pairs that a model reads, in named groups.
 
-A pair is written anode-cathode, as in `Fp1-F7`. The order of the pairs is the order of everything made from them.
+A pair is written anode-cathode, as in `Fp1-F7`. Everything computed from the pairs keeps their order.
 """
 
 from typing import Literal
@@ -15,10 +15,10 @@ from hms.electrodes import LEFT_RIGHT, SCALP
 class Montage(nn.Module):
     """(batch, electrode, time) -> (batch, pair, time); `groups` maps a name to pairs such as `Fp1-F7`.
 
-    Electrodes are in the order of `SCALP`; what comes after them (EKG) is not looked at.
+    Electrodes are in the order of `SCALP`; a channel after them (EKG) is ignored.
 
-    With `order` "mirrored" each pair is followed by its partner in the other hemisphere, if its group has it, so that
-    an image network sees the two side by side (3rd place); "listed" leaves the pairs as they stand.
+    With `order="mirrored"` each pair is followed by its partner in the other hemisphere, if its group has one, so that
+    an image network sees the two side by side (3rd place); "listed" keeps the order given.
     """
 
     matrix: Tensor
@@ -40,10 +40,10 @@ class Montage(nn.Module):
     def forward(self, eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch pair time"]:
         if eeg.device.type != "cpu" or eeg.requires_grad or torch.compiler.is_compiling():
             return self.matrix @ eeg[:, : len(SCALP)]
-        made = eeg.new_empty(len(eeg), len(self.pairs), eeg.shape[2])  # a CPU subtracts faster than it multiplies
-        for pair, (anode, cathode) in zip(made.unbind(1), self.places, strict=True):
+        pairs = eeg.new_empty(len(eeg), len(self.pairs), eeg.shape[2])  # a CPU subtracts faster than it multiplies
+        for pair, (anode, cathode) in zip(pairs.unbind(1), self.places, strict=True):
             torch.sub(eeg[:, anode], eeg[:, cathode], out=pair)
-        return made
+        return pairs
 
 
 def _electrodes_of(pair: str) -> tuple[str, str]:
@@ -54,9 +54,9 @@ def _electrodes_of(pair: str) -> tuple[str, str]:
 
 
 def _mirrored(pairs: list[str]) -> tuple[str, ...]:
-    """The pairs in their order, but each one's partner right after it."""
-    beside = (pair for listed in pairs for pair in (listed, _partner(listed)))
-    return tuple(pair for pair in dict.fromkeys(beside) if pair in pairs)
+    """The pairs in their order, except that each is followed by its partner."""
+    interleaved = (pair for listed in pairs for pair in (listed, _partner(listed)))
+    return tuple(pair for pair in dict.fromkeys(interleaved) if pair in pairs)
 
 
 def _partner(pair: str) -> str:

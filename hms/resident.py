@@ -1,8 +1,8 @@
-"""Windows that lie on the device they are learned from: a batch is one index there, and nothing is copied to it.
+"""Keep the training windows on the GPU: a batch is one indexing operation there, and nothing is copied to it.
 
-The 50 s around each row take 0.4 MB: the 9,827 windows of the competition's ten-vote EEGs 3.9 GB. Where they do not
-fit, or the device is the CPU, for which the store's memory map is as near, batches are gathered from the store, the
-next one while the present one is learned from.
+The 50 s around each row take 0.4 MB, the 9,827 windows of the competition's ten-vote EEGs 3.9 GB. If they do not fit,
+or the device is the CPU, for which the store's memory map is just as fast, batches are gathered from the store, the
+next one while the current one is used.
 """
 
 import gc
@@ -18,13 +18,13 @@ from hms.processes import ALONE, Batches, Place
 from hms.windows import Loader, Windows, as_is
 
 SHARE = 0.4
-"""Of a device's free memory that windows may take; the rest is the model's."""
+"""Share of a device's free memory that windows may take; the rest is for the model."""
 
-_AT_ONCE = 256  # windows copied to the device together
+_AT_ONCE = 256  # windows copied to the device at a time
 
 
 class Resident(Dataset[Batch]):
-    """All windows on a device, in the place of `Windows`: the same batches, to the bit."""
+    """All windows on a device, in place of `Windows`: the same batches, bit for bit."""
 
     def __init__(self, windows: Windows, device: str | torch.device):
         self._whole = _moved(windows, device)
@@ -36,42 +36,41 @@ class Resident(Dataset[Batch]):
         return self.__getitems__([item])
 
     def __getitems__(self, items: Sequence[int]) -> Batch:
-        """The batch of several rows."""
+        """One batch of several rows, by their positions."""
         device = self._whole.eeg.device
-        # A copy from memory that is not pinned waits for everything that a GPU still has to do.
+        # A copy from memory that is not pinned would wait for all work queued on the GPU.
         rows = torch.tensor(items, pin_memory=device.type == "cuda").to(device, non_blocking=True)
         return mapped(self._whole, lambda part: part[rows])
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:
-        """Batches in the sampler's order (without one: in the order of the rows), of each the rows of one process."""
+        """Batches in the sampler's order (without one, in that of the rows); of each, the rows of one process."""
         return Loader(self, batch_sampler=Batches(sampler or range(len(self)), batch_size, place), collate_fn=as_is)
 
 
-def nearest(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:
-    """The windows on the GPU that a training with `trainer.accelerator` and `.devices` has, or where they are.
+def maybe_resident(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:
+    """The windows moved to the GPU, if training with `trainer.accelerator` and `.devices` uses a single one.
 
-    `resident` "auto" asks whether they fit; True does not, and False leaves them in the store.
+    With `resident` "auto" they are moved if they fit; True moves them regardless, False leaves them in the store.
     """
     if resident is False or accelerator == "cpu" or devices != 1 or not torch.cuda.is_available():
         return windows
-    gc.collect()  # Lightning's trainer of an earlier stage, a cycle, holds its windows
+    gc.collect()  # the trainer of an earlier stage is a reference cycle, which still holds its windows
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     if resident == "auto" and windows.nbytes > SHARE * free:
-        say(
-            f"{len(windows):,} windows take {windows.nbytes / 1e9:.1f} GB, too much for the GPU: they stay in the store"
-        )
+        size = f"{windows.nbytes / 1e9:.1f} GB"
+        say(f"{len(windows):,} windows take {size}, too much for the GPU; they stay in the store")
         return windows
     return Resident(windows, "cuda")
 
 
 def _moved(windows: Windows, device: str | torch.device) -> Batch:
-    """All windows as one batch on a device, some at a time: the store is read only as far as they reach."""
+    """All windows as one batch on a device, copied some at a time: of the store, only these windows are read."""
     first = windows[0]
     whole = mapped(first, lambda part: torch.empty(len(windows), *part.shape[1:], dtype=part.dtype, device=device))
     rows = range(len(windows))
     for at in range(0, len(windows), _AT_ONCE):
-        for there, part in zip(whole, windows.__getitems__(rows[at : at + _AT_ONCE]), strict=True):
-            if there is not None and part is not None:
-                there[at : at + _AT_ONCE] = part
+        for target, part in zip(whole, windows.__getitems__(rows[at : at + _AT_ONCE]), strict=True):
+            if target is not None and part is not None:
+                target[at : at + _AT_ONCE] = part
     return whole

@@ -1,4 +1,4 @@
-"""What a file of predictions scored, as numbers and as a table for people.
+"""Score tables of predictions, and print the scores as a table.
 
 A table of predictions is what `oof.parquet` holds: label_id, eeg_id, patient_id, fold, six votes, six probabilities.
 """
@@ -25,7 +25,7 @@ Scores = dict[str, Any]
 
 
 def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
-    """The table of predictions for `rows` (columns of train.csv). Raises UserError for one that is no number."""
+    """The table of predictions for `rows` (columns of train.csv). Raises UserError if one is not finite."""
     if not np.isfinite(probabilities).all():
         raise UserError("the model predicts NaN: its training diverged; try a smaller optimizer.lr")
     return rows.select(
@@ -34,15 +34,14 @@ def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.nd
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
-    """The table of predictions in a parquet file. Raises DataError for a file that holds none."""
+    """The table of predictions in a parquet file. Raises DataError if it holds none."""
     return checked(path, read_table(path))
 
 
 def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
-    """A table that was read from `path`, its numbers as int64 and float64, where it is one of predictions.
+    """A table of predictions that was read from `path`, with its numbers as int64 and float64.
 
-    Raises DataError for other columns than `TABLE`, for what is no number, and for probabilities and votes that are
-    none.
+    Raises DataError if the columns are not `TABLE`, a value is not a number, or probabilities or votes are impossible.
     """
     check_columns(path, table.columns, TABLE)
     kinds: Any = {name: pl.Float64 if name in CLASSES else pl.Int64 for name in TABLE}
@@ -56,26 +55,28 @@ def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     values, votes = table.select(CLASSES).to_numpy(), table.select(VOTE_COLUMNS).to_numpy()
-    wrong = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3))  # NaN is wrong, too
+    wrong = ~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-3))  # NaN is wrong as well
     if wrong.any():
         row = int(wrong.argmax())
         got = " ".join(f"{value:.4g}" for value in values[row])
         raise DataError(f"{path}: label_id {table['label_id'][row]}: want six probabilities that sum to 1, got {got}")
     if (odd := (votes < 0).any(axis=1) | (votes.max(axis=1) < 1)).any():
-        raise DataError(f"{path}: label_id {table['label_id'][int(odd.argmax())]}: want votes, one at least, got none")
+        row = int(odd.argmax())
+        got = " ".join(map(str, votes[row]))
+        raise DataError(f"{path}: label_id {table['label_id'][row]}: want votes of 0 or more, not all 0, got {got}")
     if (doubled := table["label_id"].is_duplicated()).any():
         raise DataError(f"{path}: want each label_id once, got {table['label_id'].filter(doubled)[0]} again")
     return table
 
 
 def scored(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> pl.DataFrame:
-    """A table of predictions with a row per window, in the order of their first, and what each scored.
+    """A table of predictions with its scores, reduced to one row per window, in the order of first occurrence.
 
-    A window that several seeds predicted counts once: `kl`, and `right` (1 where the class of the largest probability
-    leads the votes), are means over its seeds, what one model scores; so are the probabilities, and `said` is the class
-    number of the largest mean. All else is the same in each, or the first's. `leading` is the class number that leads
-    the votes (the first in a tie), `votes` their number; `prior` and `oracle` are the KL of the mean of all votes and
-    of the true probabilities, null where these are not known. Raises DataError for a truth that lacks a row.
+    A window that several seeds predicted counts once. `kl` and `right` (1 if the most probable class leads the votes)
+    are means over its seeds, so they are what a single model scores; the probabilities are means as well, and
+    `predicted` is the number of the class with the largest. Other columns are those of the first seed. `leading` is the
+    number of the class that leads the votes (the first in a tie), `votes` their number; `prior` and `oracle` are the KL
+    of the mean of all votes and of the true probabilities (null if unknown). Raises DataError if `truth` lacks a row.
     """
     target, prediction = _target(table), table.select(CLASSES).to_numpy()
     leading = target.argmax(axis=1)
@@ -89,27 +90,27 @@ def scored(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> pl.DataFra
     rows = of_seeds.group_by("label_id", maintain_order=True).agg(pl.exclude(means).first(), pl.col(means).mean())
     target = _target(rows)
     return rows.with_columns(
-        said=pl.Series(rows.select(CLASSES).to_numpy().argmax(axis=1)),
+        predicted=pl.Series(rows.select(CLASSES).to_numpy().argmax(axis=1)),
         prior=pl.Series(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape))),
         oracle=pl.lit(None, pl.Float64) if truth is None else pl.Series(kl_divergence(target, truth_of(rows, truth))),
     )
 
 
 def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
-    """What the rows of `scored` have in the mean; a class's KL is that of the rows whose votes it leads."""
+    """The means over the rows of `scored`; the KL of a class is over the rows whose votes it leads."""
     return _mean(scored(table, truth))
 
 
 def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
-    """What finished folds score together on patients they had not seen, and their `scored` rows.
+    """The scores of finished folds together, on their held-out patients, and their `scored` rows.
 
-    Oracle and gap closed are there where each fold's scores.json has an oracle.
+    Oracle and gap closed are included if each fold's scores.json has an oracle.
     """
     rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
-    # Seeds of a fold have the same rows, and so the same oracle.
-    marks = {fold.name.partition("_")[0]: read_json(fold / "scores.json", "kl", "rows") for fold in folds}.values()
-    if all("oracle" in one for one in marks):
-        oracle = sum(one["oracle"] * one["rows"] for one in marks) / sum(one["rows"] for one in marks)
+    # The seeds of a fold have the same rows, and so the same oracle.
+    of_folds = {fold.name.partition("_")[0]: read_json(fold / "scores.json", "kl", "rows") for fold in folds}.values()
+    if all("oracle" in one for one in of_folds):
+        oracle = sum(one["oracle"] * one["rows"] for one in of_folds) / sum(one["rows"] for one in of_folds)
         rows = rows.with_columns(oracle=pl.lit(oracle))
     return _mean(rows), rows
 
@@ -138,7 +139,7 @@ def _target(table: pl.DataFrame) -> Float[np.ndarray, "row label"]:
 
 
 def read_truth(root: Path) -> pl.DataFrame | None:
-    """The true probabilities of a simulated corpus, None for any other."""
+    """The true probabilities of a simulated corpus; None for any other."""
     path = root / "truth.parquet"
     if not path.is_file():
         return None
@@ -149,7 +150,7 @@ def read_truth(root: Path) -> pl.DataFrame | None:
 
 
 def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row label"]:
-    """The true probabilities of a table's rows. Raises DataError for a truth that lacks one."""
+    """The true probabilities of a table's rows. Raises DataError if `truth` lacks one."""
     known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
     if known.null_count().sum_horizontal().item():
         raise DataError("truth.parquet: want every label_id that was predicted, got only some of them")
@@ -157,12 +158,12 @@ def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row
 
 
 def percent(share: float | None) -> str:
-    """A share as text, a dash where there is none."""
+    """A share as a percentage, or a dash if there is none."""
     return "-" if share is None else f"{share:.0%}"
 
 
 def show(rows: dict[str, Scores], title: str) -> None:
-    """Print one line per entry: KL, KL by leading class, and the marks to read it by."""
+    """Print one line per entry: KL, KL by leading class, and the reference values to compare it with."""
     table = Table(title=title, title_justify="left", caption_justify="left")
     known = all("oracle" in scores for scores in rows.values())
     table.add_column("")
@@ -170,9 +171,9 @@ def show(rows: dict[str, Scores], title: str) -> None:
         table.add_column(name, justify="right", style="bold" if name == "KL" else None)
     for name, scores in rows.items():
         by_class = [scores["per_class"][label]["kl"] for label in CLASSES]
-        marks = [scores["uniform"], scores["prior"], *([scores["oracle"]] if known else [])]
+        references = [scores["uniform"], scores["prior"], *([scores["oracle"]] if known else [])]
         cells = [f"{scores['kl']:.3f}", *("-" if kl is None else f"{kl:.3f}" for kl in by_class)]
-        cells += [f"{scores['top1']:.0%}", *(f"{mark:.3f}" for mark in marks)]
+        cells += [f"{scores['top1']:.0%}", *(f"{reference:.3f}" for reference in references)]
         cells += [percent(scores["gap_closed"])] if known else []
         table.add_row(name, f"{scores['rows']:,}", *cells)
     print_table(table, width=160)

@@ -1,7 +1,7 @@
-"""Ten images of a window's regional spectrogram: the four regions, and the difference of every two of them.
+"""Ten images of a window's regional spectrogram: the four regions and their six pairwise differences.
 
-Source: 15th-place solution, which subtracts power before the logarithm, so that whatever is negative becomes the
-darkest value. Kept as the default; `difference="log"` subtracts the logarithms instead, which keeps both signs.
+Source: 15th-place solution, which subtracts power before it takes the logarithm, so that every negative difference
+becomes the darkest value. Kept as the default; `difference="log"` subtracts the logarithms, which keeps both signs.
 """
 
 from itertools import combinations
@@ -12,16 +12,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 _DARKEST, _BRIGHTEST = -7.0, 10.0  # natural logarithm of µV²/Hz
-_ORDER = (0, 1, 3, 2)  # of the regions LL RL LP RP in the original: LL RL RP LP
-_FLATTEST = 1e-3  # SD below which a window counts as constant: it is not scaled up to show its rounding errors
+_ORDER = (0, 1, 3, 2)  # the original's LL RL RP LP, as indices into LL RL LP RP
+_FLATTEST = 1e-3  # SD below which a window counts as constant: scaling it up would only show rounding errors
 _LARGEST = 16.0
 
 
 class SpectrogramImages(nn.Module):
     """Power (batch, region, time, frequency) of LL RL LP RP -> (batch, 10, time, frequency), about unit size, no NaN.
 
-    The images are LL RL RP LP LL-RL LL-RP LL-LP RL-RP RL-LP RP-LP, clipped, as natural logarithms, scaled by one mean
-    and one SD over all ten; 0 where a region is missing.
+    The images are LL RL RP LP LL-RL LL-RP LL-LP RL-RP RL-LP RP-LP, clipped, as natural logarithms, standardised by one
+    mean and one SD over all ten; 0 where a region is missing.
     """
 
     def __init__(self, difference: Literal["power", "log"]):
@@ -41,8 +41,8 @@ class SpectrogramImages(nn.Module):
     def log_images(
         self, power: Float[Tensor, "batch region time frequency"]
     ) -> Float[Tensor, "batch image time frequency"]:
-        """The ten images before they are scaled; NaN where a region is missing."""
-        regions = [power[:, region].float() for region in _ORDER]  # one index of four would be copied to a GPU
+        """The ten images before they are standardised; NaN where a region is missing."""
+        regions = [power[:, region].float() for region in _ORDER]  # a list of four as index would be copied to the GPU
         if self.difference == "log":
             return _with_differences([_clipped_log(region) for region in regions])
         return _clipped_log(_with_differences(regions))

@@ -1,4 +1,4 @@
-"""Regional spectrograms from EEG, as the competition's ten-minute spectrogram files were made.
+"""Compute regional spectrograms from EEG in the same way as the competition's ten-minute spectrogram files.
 
 Band-pass 0.5-40 Hz (Butterworth 3, zero-phase), multitaper (time-bandwidth 2, 3 tapers, 4 s windows every 2 s), power
 per Hz averaged over tapers and over the four bipolar pairs of a region. The organisers published no code; the recipe
@@ -8,7 +8,7 @@ was recovered from their files and agrees with them in log-power at r >= 0.9998.
 from functools import cache
 
 import numpy as np
-import scipy  # its parts are imported where they are first used: scipy.signal alone takes seconds
+import scipy  # imports its parts when they are first used: scipy.signal alone takes seconds
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -22,7 +22,7 @@ REGIONS = {
 """Left/right lateral (temporal) and parasagittal chains, in the order of the files."""
 
 TAPER_S, STEP_S = 4, 2
-"""How long a taper is, and how far apart: a row of the spectrogram is of so much EEG."""
+"""Length and step of the tapered windows: each row of the spectrogram covers `TAPER_S` of EEG."""
 
 _TAPERS = 3
 BIN_HZ = SFREQ_HZ / 1024
@@ -42,7 +42,7 @@ def regional_spectrogram(
     """Power (µV²/Hz) of the four regions in windows of 4 s that start at 0, 2, 4 ... s.
 
     Row j is centred at 2 + 2j s. `eeg` is in µV with the 20 channels of `ELECTRODES`; a window that touches a missing
-    sample gives a NaN row for its region. A rate below 200 Hz gives the same bins as long as it is above 40 Hz.
+    sample gives a NaN row for its region. A rate below 200 Hz gives the same bins if it is above 40 Hz.
     Raises ValueError for a recording shorter than one window.
     """
     size, step = round(TAPER_S * sfreq_hz), round(STEP_S * sfreq_hz)
@@ -58,10 +58,8 @@ def regional_spectrogram(
     touched = np.lib.stride_tricks.sliding_window_view(missing, size, axis=1)[:, ::step].any(axis=2)
     bins = slice(3, 103)
     power = np.zeros((*windows.shape[:2], 100), np.float32)
-    for taper in _tapers(size):  # one taper at a time keeps a long recording in little memory
-        spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[
-            ..., bins
-        ]  # of SciPy: float32 stays float32
+    for taper in _tapers(size):  # one at a time, so that a long recording needs little memory
+        spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., bins]  # SciPy's keeps float32
         power += (spectrum.real**2 + spectrum.imag**2) / np.float32(_TAPERS * sfreq_hz)
     power[touched] = np.nan
     return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1)

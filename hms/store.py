@@ -1,11 +1,11 @@
-"""One file of float16 samples instead of thousands of parquet files, memory-mapped: a batch is a gather from it.
+"""Keep a corpus as memory-mapped float16 samples instead of thousands of parquet files: a batch is one gather.
 
 Layout of the folder:
 
     eeg.f16            samples x 20 channels, µV, all EEGs one after another
     spectrogram.f16    rows x 4 regions x 100 frequencies, µV²/Hz
     rows.parquet       train.csv plus `eeg_start`, `spectrogram_start`: where each row's windows begin in the two files
-    store.json         format, fingerprint of the corpus, shapes, what was left out; written last
+    store.json         format, fingerprint of the corpus, shapes, which files were left out; written last
 """
 
 import json
@@ -29,7 +29,7 @@ from hms.tables import read_labels
 
 FORMAT = 1
 _SKIPPING = "leaves their EEGs out"
-_WAITING = "another process prepares {}: waiting for it"
+_WAITING = "another process is preparing {}; waiting for it"
 
 
 class Store(NamedTuple):
@@ -42,11 +42,11 @@ class Store(NamedTuple):
     eeg: Float16[np.ndarray, "time electrode"]
     spectrogram: Float16[np.ndarray, "row region frequency"]
     left_out: list[str]
-    """What is wrong with each file that the store was built without."""
+    """The problem of each bad file whose EEGs were left out."""
 
 
 def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
-    """The store of a corpus in `stores`; makes the corpus and builds the store where they are not there yet."""
+    """The store of a corpus in `stores`; creates the corpus and builds the store unless they exist."""
     folder.make()
     path = path_of(folder, stores)
     if not path.is_dir():
@@ -69,7 +69,7 @@ def path_of(folder: Folder, stores: Path) -> Path:
 
 
 def open_store(path: Path) -> Store:
-    """Map a store into memory. Raises DataError when the folder holds no whole store of this format."""
+    """Map a store into memory. Raises DataError if the folder holds no complete store of this format."""
     try:
         about = json.loads((path / "store.json").read_text())
         if about["format"] != FORMAT:
@@ -79,15 +79,15 @@ def open_store(path: Path) -> Store:
         spectrogram = np.memmap(path / "spectrogram.f16", np.float16, "r", shape=shape)
         rows = pl.read_parquet(path / "rows.parquet")
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: not a whole store ({first_line(error)}); delete it and prepare again") from None
+        raise DataError(f"{path}: not a complete store ({first_line(error)}); delete it and prepare again") from None
     return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"])
 
 
 def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "raise") -> Store:
     """Read and check the corpus at `root` in one pass and publish its store at `path`.
 
-    Raises DataError with a line for every bad file and leaves nothing behind; with `on_bad="skip"` the EEGs of bad
-    files are left out.
+    Raises DataError with a line for every bad file, and leaves nothing behind; with `on_bad="skip"` it leaves out the
+    EEGs of bad files instead.
     """
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
@@ -101,12 +101,12 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
 
 
 def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard: Shard) -> bool:
-    """Build one shard of a store; the last one merges them at `path`. Gives whether the store is there.
+    """Build one shard of a store; the last one merges them at `path`. Returns whether the store is complete.
 
-    Raises DataError as `build_store`, for the files of this shard.
+    Raises DataError as `build_store` does, for the files of this shard.
     """
     if path.is_dir():
-        for part in path.parent.glob(f".{path.name}.*of{shard.of}"):  # of a merge that was killed
+        for part in path.parent.glob(f".{path.name}.*of{shard.of}"):  # left by a merge that was killed
             shutil.rmtree(part, ignore_errors=True)
         return True
     identity, labels = fingerprint(root), read_labels(root / "train.csv")
@@ -137,9 +137,9 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Write the samples of all recordings that can be used; how long each is, and what is wrong with the others."""
+    """Write the samples of all usable recordings; return their lengths, and the problems of the others."""
     lengths: list[tuple[int, int, int, int]] = []
-    bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is met once per EEG
+    bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
         for found in track(recordings(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
@@ -156,7 +156,7 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
 def _write_rows(
     root: Path, labels: pl.DataFrame, lengths: pl.DataFrame, bad: list[str], identity: str, into: Path
 ) -> None:
-    """Write rows.parquet and store.json. Raises DataError where no EEG is left."""
+    """Write rows.parquet and store.json. Raises DataError if no EEG is left."""
     if lengths.is_empty():
         raise DataError(f"{root}: no EEG is left; {bad_file_table(root, bad, _SKIPPING)}")
     where = lengths.select(

@@ -1,7 +1,7 @@
-"""Windows to predict, as batches straight from their files: no store is written, and nobody has voted.
+"""Windows to predict, as batches read straight from their files: there is no store, and there are no votes.
 
-A window begins where its file does. It is read, checked and rounded as in a store (`hms.corpus`), so that a model sees
-what it would have learned from.
+A window begins where its file does. It is read, checked and rounded as for a store (`hms.corpus`), so that a model sees
+just what it would see in training.
 """
 
 from collections.abc import Collection, Iterator
@@ -20,7 +20,7 @@ from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[BadFile]:
-    """Read all files that `rows` (from `tables.read_test`) name, and tell those that cannot be used."""
+    """Read all files that `rows` (from `tables.read_test`) name, and return those that cannot be used."""
     found = track(recordings(root, rows, "test", with_spectrogram), len(rows), f"check {root.name}")
     return [one for one in found if isinstance(one, BadFile)]
 
@@ -33,19 +33,19 @@ def batches(
     lost: Collection[int] = (),
     purpose: str = "predict",
 ) -> Iterator[Batch]:
-    """The windows of `rows` (in the order of `reading_order`), from `batch_size` of them at a time those not `lost`.
+    """The windows of `rows` (in the order of `reading_order`), `batch_size` at a time, without the EEGs in `lost`.
 
-    `label_id` holds the EEG's id; target and weight are NaN. `purpose` is what the progress bar says. Raises DataError
-    at a file that cannot be used.
+    `label_id` holds the EEG's id; target and weight are NaN. `purpose` is the title of the progress bar. Raises
+    DataError at a file that cannot be used, unless its EEG is in `lost`.
     """
     found = iter(track(recordings(root, rows, "test", with_spectrogram), len(rows), purpose))
-    while some := list(islice(found, batch_size)):
-        if good := [_want_good(one) for one in some if one.eeg_id not in lost]:
+    while group := list(islice(found, batch_size)):
+        if good := [_want_good(one) for one in group if one.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)
 
 
 def reading_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows as their files are read: those of a spectrogram together."""
+    """The rows in the order in which their files are read: those of a spectrogram together."""
     return pl.concat([rows[:0], *rows.partition_by("spectrogram_id", maintain_order=True)])
 
 
@@ -55,11 +55,11 @@ def _want_good(found: Recording | BadFile) -> Recording:
     return found
 
 
-def _batch(some: list[Recording], with_spectrogram: bool) -> Batch:
-    eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in some])
-    power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in some]) if with_spectrogram else None
+def _batch(good: list[Recording], with_spectrogram: bool) -> Batch:
+    eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in good])
+    power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in good]) if with_spectrogram else None
     return unlabelled(
         torch.from_numpy(eeg).transpose(1, 2),
         None if power is None else torch.from_numpy(power).transpose(1, 2),
-        torch.tensor([one.eeg_id for one in some]),
+        torch.tensor([one.eeg_id for one in good]),
     )

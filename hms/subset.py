@@ -1,8 +1,8 @@
-"""Choose the rows of train.csv that a model learns from, and those it is validated on.
+"""Choose the rows of train.csv to train on, and those to validate on.
 
-An EEG is cut into overlapping windows, each a row. The 15th-place solution trains on rows that carry their EEG's most
-votes and start at least 25 s apart, one of them per EEG and epoch, and validates on the first such row of each EEG.
-Added: rows of few votes to learn from beside those of many, which alone are validated on.
+An EEG is cut into overlapping windows, one per row. The 15th-place solution trains on the rows that have the most votes
+of their EEG and start at least 25 s apart, one per EEG and epoch, and validates on the first such row of each EEG.
+Added: training may include rows with few votes; validation is always on rows with many.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from hms.labels import VOTE_COLUMNS
 
 
 class Subset:
-    """EEGs whose best row has `min_votes` to `max_votes` votes; of each, the rows with that many votes.
+    """EEGs whose best row has `min_votes` to `max_votes` votes; of each, the rows with as many votes as the best.
 
-    `spacing_s` is the least time between the starts of two kept rows, taken greedily from the first; 0 keeps all.
-    Validation wants `validation_votes` of a row, too.
+    `spacing_s` is the least time between the starts of two kept rows, chosen greedily from the first; 0 keeps all.
+    A row to validate on needs at least `validation_votes` as well.
     """
 
     def __init__(self, min_votes: int, max_votes: int | None, spacing_s: float, validation_votes: int):
@@ -29,13 +29,13 @@ class Subset:
         self.validation_votes = validation_votes
 
     def training(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows to learn from, in the order of the file."""
+        """The rows to train on, in the order of the file."""
         best = self._best(rows, self.min_votes)
         start_s = best["eeg_label_offset_seconds"].to_numpy()
         return best.filter(_spaced(best["eeg_id"].to_numpy(), start_s, self.spacing_s))
 
     def validation(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The first kept row of each EEG, in the order of the file."""
+        """The rows to validate on, the first of each EEG, in the order of the file."""
         return self._best(rows, max(self.min_votes, self.validation_votes)).unique(
             "eeg_id", keep="first", maintain_order=True
         )

@@ -1,6 +1,6 @@
-"""Read and check the competition's CSV files: train.csv, test.csv, and submissions.
+"""Read and check the competition's CSV files: train.csv, test.csv and submissions.
 
-A DataError names the file, the line and the column, once for every kind of mistake.
+A DataError has one line per kind of mistake, which names the file and the line and column where it first occurs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,16 +33,16 @@ TEST_COLUMNS = dict.fromkeys(("spectrogram_id", "eeg_id", "patient_id"), pl.Int6
 SUBMISSION_COLUMNS = {"eeg_id": pl.Int64, **dict.fromkeys(VOTE_COLUMNS, pl.Float64)}
 """Columns and types of a submission, in order; the six are probabilities."""
 
-_SUM_TOLERANCE = 1e-5  # as the competition's metric has it: six times 0.166667 is well
+_SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is accepted
 
 _Check = tuple[pl.Expr, pl.Expr, str]
-"""What to look at, named by its place; where it is wrong; and the wish, with `{}` for what was found."""
+"""The value to check, named after its column; where it is wrong; and the message, with `{}` for the value found."""
 
 
 def read_labels(path: Path) -> pl.DataFrame:
     """Rows of a train.csv with the columns of `LABEL_COLUMNS` and `line`, the row's line in the file.
 
-    Raises DataError with every kind of mistake found, the first line of each named.
+    Raises DataError with a line for every kind of mistake.
     """
     votes = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
     offsets_s = [pl.col(name) for name in LABEL_COLUMNS if name.endswith("_seconds")]
@@ -69,7 +69,7 @@ def read_test(path: Path) -> pl.DataFrame:
 def read_submission(path: Path) -> pl.DataFrame:
     """Rows of a submission with the columns of `SUBMISSION_COLUMNS` and `line`.
 
-    Raises DataError as `read_labels` does, and for probabilities that are none.
+    Raises DataError as `read_labels` does, and for values that are not probabilities.
     """
     total = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
     checks = [
@@ -94,20 +94,20 @@ def _read(path: Path, columns: Mapping[str, Any], checks: list[_Check]) -> pl.Da
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
     numbered = numbered.filter(~pl.all_horizontal(pl.col(columns).is_null()))  # blank lines
     table = numbered.with_columns(_as_number(name, kind) for name, kind in columns.items() if kind != pl.String)
-    problems = [*_values_that_are_no_number(numbered, table, columns), *_impossible_rows(table, checks)]
+    problems = [*_unreadable_values(numbered, table, columns), *_failed_checks(table, checks)]
     if problems:
         raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
     return table
 
 
 def _each_once(name: str) -> _Check:
-    known = pl.col(name)
-    return known, known.is_duplicated() & known.is_not_null(), "want each id once, got {} again"
+    value = pl.col(name)
+    return value, value.is_duplicated() & value.is_not_null(), "want each id once, got {} again"
 
 
 def _one_per_eeg(name: str) -> _Check:
-    known = pl.col(name)
-    return known, known.n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another"
+    value = pl.col(name)
+    return value, value.n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another"
 
 
 def _as_number(name: str, kind: Any) -> pl.Expr:
@@ -118,7 +118,7 @@ def _as_number(name: str, kind: Any) -> pl.Expr:
     return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False).alias(name)
 
 
-def _values_that_are_no_number(text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any]) -> Iterator[str]:
+def _unreadable_values(text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any]) -> Iterator[str]:
     for name, kind in columns.items():
         bad = table[name].is_null().arg_true()
         if len(bad):
@@ -127,7 +127,7 @@ def _values_that_are_no_number(text: pl.DataFrame, table: pl.DataFrame, columns:
             yield _at(text["line"][bad[0]], name, f"want {wish}, got {'nothing' if value is None else repr(value)}")
 
 
-def _impossible_rows(table: pl.DataFrame, checks: list[_Check]) -> Iterator[str]:
+def _failed_checks(table: pl.DataFrame, checks: list[_Check]) -> Iterator[str]:
     for value, wrong, wish in checks:
         bad = table.filter(wrong)
         if not bad.is_empty():

@@ -1,6 +1,6 @@
-"""Windows of a store as batches: one gather for all rows of a batch, no code per sample.
+"""Serve the windows of a store as batches: one gather for all rows of a batch, with no code per sample.
 
-`Windows` is a torch dataset whose items are whole batches (`__getitems__`), so an ordinary DataLoader serves it.
+`Windows` is a torch dataset that returns whole batches (`__getitems__`), so an ordinary DataLoader works with it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class Windows(Dataset[Batch]):
-    """The windows of `rows` (a part of `store.rows`); item i is the batch of row i alone."""
+    """The windows of `rows` (a subset of `store.rows`); item i is a batch of row i alone."""
 
     def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
         self.rows = rows
@@ -41,7 +41,7 @@ class Windows(Dataset[Batch]):
         return self.__getitems__([item])
 
     def __getitems__(self, items: Sequence[int]) -> Batch:
-        """The batch of several rows, numbered within `rows`."""
+        """One batch of several rows, by their positions in `rows`."""
         eeg = torch.from_numpy(self._eeg[self._eeg_start[items]]).transpose(1, 2)
         spectrogram = None
         if self._spectrogram is not None:
@@ -51,33 +51,33 @@ class Windows(Dataset[Batch]):
 
     @property
     def nbytes(self) -> int:
-        """What all windows take."""
+        """The memory that all windows take."""
         each = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
         return len(self) * sum(each)
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> "Loader":
-        """Batches in the sampler's order (without one: in the order of `rows`), of each the rows of one process."""
+        """Batches in the sampler's order (without one, in the order of `rows`); of each, the rows of one process."""
         batches = Batches(sampler or range(len(self)), batch_size, place)
         return Loader(self, batch_sampler=batches, collate_fn=as_is, pin_memory=torch.cuda.is_available())
 
 
 class Loader(DataLoader[Batch]):
-    """Batches of a dataset whose items are batches, each gathered by a thread while the one before it is used.
+    """Load from a dataset whose items are batches; a thread gathers each batch while the one before it is used.
 
-    No worker processes: the gather costs less than handing a batch between them.
+    There are no worker processes: the gather costs less than passing a batch between processes.
     """
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning wants no more of it
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning needs no more
         batches = super().__iter__()
         with ThreadPoolExecutor(1) as thread:
-            coming = thread.submit(next, batches, None)
-            while (batch := coming.result()) is not None:
-                coming = thread.submit(next, batches, None)
+            upcoming = thread.submit(next, batches, None)
+            while (batch := upcoming.result()) is not None:
+                upcoming = thread.submit(next, batches, None)
                 yield batch
 
 
 class OneRowPerEeg(Sampler[int]):
-    """Each epoch, one random row of every EEG, in random order: a long recording counts no more than a short one."""
+    """Draw one random row of every EEG per epoch, in random order: long recordings count no more than short ones."""
 
     def __init__(self, rows: pl.DataFrame, seed: int):
         order = np.argsort(rows["eeg_id"].to_numpy(), kind="stable")
@@ -88,7 +88,7 @@ class OneRowPerEeg(Sampler[int]):
         return len(self._first)
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch; a resumed run draws what the uninterrupted one would have."""
+        """Called by Lightning before each epoch, so that a resumed run draws the same rows as an uninterrupted one."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -98,11 +98,11 @@ class OneRowPerEeg(Sampler[int]):
 
 
 def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.ndarray, "start size ..."]:
-    """Every window of `size` as a view; only the windows asked for are ever read."""
+    """Every window of `size` samples as a view; only the windows asked for are read."""
     shape = (len(samples) - size + 1, size, *samples.shape[1:])
     return np.lib.stride_tricks.as_strided(samples, shape, (samples.strides[0], *samples.strides), writeable=False)
 
 
 def as_is(batch: Any) -> Any:
-    """The batch that a dataset gave, for a loader that would put one together."""
+    """Collate nothing: the dataset returns whole batches."""
     return batch

@@ -1,4 +1,4 @@
-"""Every mistake in a file gets one line that names the file, the column and the row."""
+"""Every error in a file is reported in one line that names the file, the column and the row."""
 
 import contextlib
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_a_mistake_in_train_csv_is_named(mistake: str, tmp_path: Path):
         read_labels(tmp_path / "train.csv")
 
 
-def test_all_mistakes_in_train_csv_are_told_at_once(tmp_path: Path):
+def test_all_mistakes_in_train_csv_are_reported_at_once(tmp_path: Path):
     at(at(labels(), "grda_vote", 0, -1), "label_id", 2, 1).write_csv(tmp_path / "train.csv")
     with pytest.raises(DataError) as caught:
         read_labels(tmp_path / "train.csv")
@@ -93,14 +93,14 @@ def test_a_good_train_csv_keeps_its_values_and_numbers_its_lines(tmp_path: Path)
     assert read["lpd_vote"].to_list() == [3, 3, 3]
 
 
-def test_blank_lines_are_no_rows(tmp_path: Path):
+def test_blank_lines_are_not_rows(tmp_path: Path):
     labels().write_csv(tmp_path / "train.csv")
     with open(tmp_path / "train.csv", "a") as file:
         file.write("\n\n")
     assert len(read_labels(tmp_path / "train.csv")) == 3
 
 
-def test_no_train_csv_and_no_csv_are_told_apart(tmp_path: Path):
+def test_a_missing_train_csv_and_an_invalid_one_have_different_messages(tmp_path: Path):
     with pytest.raises(DataError, match=r"train\.csv: no such file; a corpus is a folder with train\.csv"):
         read_labels(tmp_path / "train.csv")
     (tmp_path / "train.csv").write_bytes(b"")
@@ -140,9 +140,9 @@ def test_a_mistake_in_an_eeg_file_is_named(mistake: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"", b"Fp1,F3\n1,2\n", b"PAR1 is how it starts"])
-def test_text_and_rubbish_are_no_parquet(content: bytes, tmp_path: Path):
+def test_text_and_garbage_are_not_parquet(content: bytes, tmp_path: Path):
     (tmp_path / "5.parquet").write_bytes(content)
-    with pytest.raises(DataError, match=r"5\.parquet: not a whole parquet file"):
+    with pytest.raises(DataError, match=r"5\.parquet: not a valid parquet file"):
         read_eeg(tmp_path / "5.parquet")
 
 
@@ -150,11 +150,11 @@ def test_a_truncated_parquet_is_refused(tmp_path: Path):
     eeg().write_parquet(tmp_path / "5.parquet")
     whole = (tmp_path / "5.parquet").read_bytes()
     (tmp_path / "5.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"5\.parquet: not a whole parquet file"):
+    with pytest.raises(DataError, match=r"5\.parquet: not a valid parquet file"):
         read_eeg(tmp_path / "5.parquet")
 
 
-def test_missing_samples_become_nan_and_the_rest_stays(tmp_path: Path):
+def test_missing_samples_become_nan_and_the_rest_is_unchanged(tmp_path: Path):
     table = at(eeg(), "Fz", 3, None)
     table.write_parquet(tmp_path / "5.parquet")
     read = read_eeg(tmp_path / "5.parquet")
@@ -184,13 +184,13 @@ def test_a_mistake_in_a_spectrogram_file_is_named(mistake: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("name", "rows", "missing"), [("1000086677", 300, 10_400), ("589979261", 343, 0)])
-def test_real_spectrogram_files_read_as_they_stand(name: str, rows: int, missing: int):
+def test_real_spectrogram_files_can_be_read_as_they_are(name: str, rows: int, missing: int):
     power = read_spectrogram(real(f"data/spectrograms_odd/{name}.parquet"))
     assert power.shape == (rows, 4, 100)
     assert np.isnan(power).sum() == missing
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path):
+def test_a_file_is_replaced_completely_or_not_at_all(tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with contextlib.suppress(RuntimeError), replacing(path) as temporary:

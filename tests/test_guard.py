@@ -17,7 +17,7 @@ from hms.batch import Batch
 from hms.errors import UserError
 from hms.fit import fit
 from hms.guard import LossGuard
-from hms.processes import in_all
+from hms.processes import run_in_processes
 from hms.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -72,7 +72,7 @@ def train_badly(folder: Path) -> float:
 
 @pytest.mark.slow
 def test_all_processes_tell_what_the_one_with_the_bad_loss_found(tmp_path: Path):
-    in_all(train_badly, tmp_path, 2)
+    run_in_processes(train_badly, tmp_path, 2)
     said = {(tmp_path / f"said{rank}").read_text() for rank in (0, 1)}
     assert len(said) == 1
     assert said.pop().startswith("training ends: a loss of nan at step 2 (epoch 1, learning rate 0.1, ")

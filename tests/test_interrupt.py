@@ -28,7 +28,7 @@ from together import work_on
 
 from hms.electrodes import SCALP
 from hms.interrupt import interruptible
-from hms.processes import in_all
+from hms.processes import run_in_processes
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
 TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
@@ -161,7 +161,7 @@ def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
     assert run(place.words[command], log, Moment(place.changes["train"] // 2), by=number) == 128 + number
     said = log.read_text()
     assert said.splitlines()[-1] == (
-        f"interrupted by {signal.Signals(number).name}: the same command again goes on from here"
+        f"interrupted by {signal.Signals(number).name}: run the same command again to resume"
     )
     assert "Traceback" not in said
     assert "did not finish" not in said
@@ -264,7 +264,7 @@ def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp
     os.kill(process.pid, signal.SIGTERM)
     assert ended(process, log) == 128 + signal.SIGTERM
     said = log.read_text()
-    assert said.count("interrupted by SIGTERM: the same command again goes on from here") == 1
+    assert said.count("interrupted by SIGTERM: run the same command again to resume") == 1
     assert "Traceback" not in said
     assert len(below) >= 2
     assert not [one for one in below if Path(f"/proc/{one}").exists()]
@@ -292,7 +292,7 @@ def want_killed_with(process: BaseProcess, below: list[int]) -> None:
 
 @ONLY_LINUX
 def test_no_process_goes_on_where_the_one_that_started_them_is_killed(tmp_path: Path):
-    process = multiprocessing.get_context("forkserver").Process(target=in_all, args=(work_on, tmp_path, 2))
+    process = multiprocessing.get_context("forkserver").Process(target=run_in_processes, args=(work_on, tmp_path, 2))
     process.start()
     until_s = time.monotonic() + 200
     while len([*tmp_path.iterdir()]) < 2:

@@ -22,26 +22,26 @@ def test_divergence_is_zero_only_for_the_votes_themselves(votes: np.ndarray, oth
     assert (kl_divergence(target, prediction) >= -1e-12).all()
 
 
-def test_divergence_is_the_competitions_by_hand():
+def test_divergence_is_the_competitions_worked_out_by_hand():
     target = np.array([[0.5, 0.5, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1.0]])
     prediction = np.array([[0.25, 0.75, 0, 0, 0, 0], [1.0, 0, 0, 0, 0, 0]])
     expected = [0.5 * np.log(2) + 0.5 * np.log(2 / 3), np.log(1e15)]
     np.testing.assert_allclose(kl_divergence(target, prediction), expected)
 
 
-def test_marks_of_a_balanced_and_certain_panel():
+def test_reference_values_for_a_balanced_and_unanimous_panel():
     target = np.eye(6)
     assert uniform_kl(target) == pytest.approx(np.log(6))
     assert prior_kl(target) == pytest.approx(np.log(6))
     assert gap_closed(0.6, prior=1.0, oracle=0.2) == pytest.approx(0.5)
 
 
-def test_there_is_no_gap_to_close_where_the_prior_is_no_worse_than_the_truth():
+def test_there_is_no_gap_to_close_if_the_prior_is_no_worse_than_the_truth():
     assert gap_closed(0.6, prior=0.2, oracle=0.2) is None
     assert gap_closed(0.1, prior=0.0, oracle=0.06) is None  # one row, whose votes the prior knows
 
 
-def test_scores_of_a_table_and_what_is_printed_of_them(capsys: pytest.CaptureFixture):
+def test_the_scores_of_a_table_and_how_they_are_printed(capsys: pytest.CaptureFixture):
     votes = np.eye(6, dtype=int)[[0, 0, 5]] * 4
     rows = pl.DataFrame({"label_id": [7, 8, 9], "eeg_id": [1, 2, 3], "patient_id": [1, 1, 2]})
     rows = rows.with_columns(pl.Series(name, votes[:, i]) for i, name in enumerate(VOTE_COLUMNS))
@@ -73,17 +73,14 @@ def test_a_window_that_several_seeds_predicted_counts_once():
     rows = pl.DataFrame({"label_id": [7, 8, 9], "eeg_id": [1, 2, 3], "patient_id": [1, 1, 2]})
     rows = rows.with_columns(pl.lit(2 * (name == "lpd_vote")).alias(name) for name in VOTE_COLUMNS)
     sure, unsure = np.eye(6)[[1] * 3] * 0.94 + 0.01, np.tile([0.5, 0.3, 0.05, 0.05, 0.05, 0.05], (3, 1))
-    one, other = (
-        predictions(rows, 0, sure),
-        predictions(rows[:2], 0, unsure[:2]),
-    )  # a fold is lacking
+    one, other = predictions(rows, 0, sure), predictions(rows[:2], 0, unsure[:2])  # the other lacks a fold
     both = scored(pl.concat([one, other]))
     assert both["label_id"].to_list() == [7, 8, 9]
     mean = -(np.log(0.95) + np.log(0.3)) / 2
     np.testing.assert_allclose(both["kl"], [mean, mean, -np.log(0.95)])
     assert both["right"].to_list() == [0.5, 0.5, 1.0]
     np.testing.assert_allclose(both["lpd"], [0.625, 0.625, 0.95])
-    assert both["said"].to_list() == [1, 1, 1]
+    assert both["predicted"].to_list() == [1, 1, 1]
     found = score(pl.concat([one, other]))
     assert (found["rows"], found["kl"]) == (3, pytest.approx((2 * mean - np.log(0.95)) / 3))
     assert (found["top1"], found["prior"]) == (pytest.approx(2 / 3), score(one)["prior"])

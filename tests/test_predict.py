@@ -195,9 +195,9 @@ def test_bad_files_are_told_together_before_anything_is_predicted(
     root, (one, two) = spoilt
     said = predict(f"model={runs[1]}", *of(root), code=1)
     assert f"{root}: 2 bad file(s); on_bad=skip gives their rows the mean of all others\n" in said
-    assert f"\n  {one}: not a whole parquet file (" in said
+    assert f"\n  {one}: not a valid parquet file (" in said
     assert f"\n  {two}: want at least 50 s for test.csv line " in said
-    assert "(eeg_label_offset_seconds 0 + 50 s), got 40 s; another sampling rate?" in said
+    assert "(eeg_label_offset_seconds 0 + 50 s), got 40 s; wrong sampling rate?" in said
     assert not (tmp_path / "submission.csv").exists()
 
 
@@ -232,7 +232,7 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
     predict(*words)
     whole = (tmp_path / "submission.csv").read_bytes()
     (tmp_path / "submission.csv").unlink()
-    assert "shard 1 of 2 is made; 1 to come" in predict(*words, "shard=1", "shards=2")
+    assert "shard 1 of 2 is finished; 1 to come" in predict(*words, "shard=1", "shards=2")
     predict(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
     assert not (tmp_path / "submission.csv").exists()
     predict(*words, "shard=0", "shards=2")

@@ -1,4 +1,4 @@
-"""Several processes that train one model learn what one process learns."""
+"""Several processes that train one model together learn the same as a single process."""
 
 import subprocess
 from functools import partial
@@ -23,7 +23,7 @@ from hms.errors import UserError
 from hms.fit import fit
 from hms.model import Model
 from hms.module import Classifier
-from hms.processes import Batches, Place, in_all, part_of
+from hms.processes import Batches, Place, part_of, run_in_processes
 from hms.store import Store, open_store
 from hms.subset import Subset
 from hms.windows import OneRowPerEeg, Windows
@@ -31,7 +31,7 @@ from hms.windows import OneRowPerEeg, Windows
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*")
 
 TWO = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.precision=32-true", "trainer.sync_batchnorm=false"]
-"""SyncBatchNorm is for GPUs alone."""
+"""SyncBatchNorm works on GPUs only."""
 
 
 class Plain(nn.Module):
@@ -49,7 +49,7 @@ class Plain(nn.Module):
 
 
 def train_plain(given: dict[str, Any]) -> float:
-    """Train a plain model in as many processes as there are; metrics.csv in a folder tells how it went."""
+    """Train a plain model in all processes of the group; metrics.csv in the given folder has the losses."""
     config, folder = given["config"], given["folder"]
     made = trainer.make(config["trainer"])
     place = Place(made.global_rank, made.world_size)
@@ -66,15 +66,15 @@ def train_plain(given: dict[str, Any]) -> float:
     return float(place.world)
 
 
-def test_two_processes_have_the_loss_of_one(corpus: Path, store: Store, tmp_path: Path):
-    eegs = store.rows["eeg_id"].unique(maintain_order=True)[:16]  # the last batch has one row: a process gets none
+def test_two_processes_have_the_same_loss_as_one(corpus: Path, store: Store, tmp_path: Path):
+    eegs = store.rows["eeg_id"].unique(maintain_order=True)[:16]  # the last batch has a single row
     given = {"rows": store.rows.filter(pl.col("eeg_id").is_in(eegs.implode())), "store": store.path}
     augmentation = "augmentation=[brain_flip,noise,cropcat]"
     curves = []
     for name, words in {"one": [], "two": ["trainer=ddp", *TWO]}.items():
         more = {"config": composed(corpus, tmp_path, augmentation, *words), "folder": tmp_path / name}
         (tmp_path / name).mkdir()
-        world = train_plain(given | more) if name == "one" else in_all(train_plain, given | more, 2)
+        world = train_plain(given | more) if name == "one" else run_in_processes(train_plain, given | more, 2)
         assert world == len(curves) + 1
         curves.append(pl.read_csv(tmp_path / name / "metrics.csv"))
     assert len(curves[0]) == 3
@@ -83,7 +83,7 @@ def test_two_processes_have_the_loss_of_one(corpus: Path, store: Store, tmp_path
         assert (curves[0][name] - curves[1][name]).abs().max() < 1e-5
 
 
-def test_a_training_starts_its_processes_and_tells_each_held_out_row_once(corpus: Path, tmp_path: Path, store: Store):
+def test_training_starts_its_processes_and_predicts_each_held_out_row_once(corpus: Path, tmp_path: Path, store: Store):
     config = composed(corpus, tmp_path, "trainer=ddp", *TWO, "epochs=1", "batch_size=3", "averaging=ema")
     kl = fit(config)
     run = only_fold(tmp_path / "runs")
@@ -98,7 +98,7 @@ def test_a_training_starts_its_processes_and_tells_each_held_out_row_once(corpus
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 6, 7])
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_the_parts_of_a_batch_are_the_whole_and_equally_long(rows: int, world: int):
+def test_the_parts_of_a_batch_make_the_whole_and_are_equally_long(rows: int, world: int):
     order = torch.randperm(rows).tolist()
     each = [[*Batches(order, 5, Place(rank, world))] for rank in range(world)]
     for index, batch in enumerate(order[first : first + 5] for first in range(0, rows, 5)):
@@ -111,37 +111,37 @@ def test_the_parts_of_a_batch_are_the_whole_and_equally_long(rows: int, world: i
             assert part_of(torch.tensor(batch), Place(rank, world)).tolist() == part
 
 
-def test_another_strategy_than_ddp_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2}
     spawning = trainer.make(node | {"strategy": "ddp_spawn"})
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
         trainer.further(spawning)
-    monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning gives where there is a GPU
+    monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning accepts only with a GPU
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
         trainer.further(spawning)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"sync_batchnorm": True}, r"trainer\.sync_batchnorm: want false on a CPU"),
         ({"num_nodes": 2}, r"trainer\.num_nodes: want 1, or processes that torchrun or srun starts on every node"),
     ],
 )
-def test_what_several_processes_cannot_do_here_is_told_before_they_start(options: dict[str, Any], said: str):
+def test_options_that_cannot_work_here_are_refused_before_any_process_starts(options: dict[str, Any], message: str):
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp"}
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         trainer.further(trainer.make(node | options))
 
 
-def test_what_the_first_process_decides_holds_for_all_and_so_does_its_refusal(tmp_path: Path):
+def test_the_decision_of_the_first_process_holds_for_all_and_so_does_its_error(tmp_path: Path):
     with pytest.raises(UserError, match=r"^process 0: nowhere to write to$"):
-        in_all(decide_together, tmp_path, 2)
+        run_in_processes(decide_together, tmp_path, 2)
     assert {path.name for path in tmp_path.iterdir()} == {"knows0", "knows1"}
 
 
 @pytest.mark.slow
-def test_of_two_commands_of_torchrun_one_trains_a_fold_and_the_other_waits_for_it(
+def test_of_two_torchrun_commands_one_trains_a_fold_and_the_other_waits_for_it(
     corpus: Path, store: Store, tmp_path: Path
 ):
     places = [f"data.root={corpus}", "data.size=tiny", f"stores={store.path.parent}", f"runs={tmp_path / 'runs'}"]

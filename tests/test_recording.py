@@ -525,7 +525,7 @@ def test_what_is_no_recording_is_told_in_one_line(tmp_path: Path):
         ("text.vhdr", b"no header", r"cannot be read \("),
         ("text.fif", b"no header", r"cannot be read \("),
         ("notes.txt", b"no header", r"cannot be read \("),
-        ("x.parquet", b"no header", r"not a whole parquet file \("),
+        ("x.parquet", b"no header", r"not a valid parquet file \("),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / name))}: {wish}") as told:

@@ -34,7 +34,7 @@ def table() -> pl.DataFrame:
         (table().with_columns(lpd=pl.lit("x")), "column 'lpd': want numbers, got String"),
         (table().with_columns(eeg_id=pl.lit(None, pl.Int64)), "column 'eeg_id', row 0: want a number, got none"),
         (table().with_columns(lpd=pl.lit(0.5)), "label_id 1: want six probabilities that sum to 1, got 0.1667 0.5"),
-        (table().with_columns(lpd_vote=pl.lit(-1)), "label_id 1: want votes, one at least, got none"),
+        (table().with_columns(lpd_vote=pl.lit(-1)), "label_id 1: want votes of 0 or more, not all 0, got 1 -1"),
         (table().with_columns(pl.lit(2).alias("label_id")), "want each label_id once, got 2 again"),
     ],
 )
@@ -74,7 +74,7 @@ def test_an_ensemble_that_gives_no_probabilities_is_refused(key: str, value: Any
 
 def test_json_and_configs_that_are_none_are_named(tmp_path: Path):
     path = tmp_path / "scores.json"
-    for text, said in (("{", "no JSON object"), ("[]", "no JSON object"), ("{}", "no 'kl' in it")):
+    for text, said in (("{", "not a JSON object"), ("[]", "not a JSON object"), ("{}", "lacks 'kl'")):
         path.write_text(text)
         with pytest.raises(DataError, match=f"{path}: {said}"):
             read_json(path, "kl")

@@ -1,4 +1,4 @@
-"""Windows that lie on the device give what those in the store do."""
+"""Windows on the device give the same batches as those in the store."""
 
 import pytest
 import torch
@@ -6,13 +6,13 @@ from material import equal
 from torch.utils.data import SubsetRandomSampler
 
 from hms import resident
-from hms.resident import Resident, nearest
+from hms.resident import Resident, maybe_resident
 from hms.store import Store
 from hms.windows import OneRowPerEeg, Windows
 
 
 @pytest.mark.parametrize("with_spectrogram", [False, True])
-def test_resident_windows_give_the_same_batches_to_the_bit(store: Store, with_spectrogram: bool, monkeypatch):
+def test_resident_windows_give_the_same_batches_bit_for_bit(store: Store, with_spectrogram: bool, monkeypatch):
     monkeypatch.setattr(resident, "_AT_ONCE", 5)
     windows = Windows(store, store.rows, with_spectrogram)
     loaders = [one.loader(3, OneRowPerEeg(store.rows, 0)) for one in (windows, Resident(windows, "cpu"))]
@@ -24,7 +24,7 @@ def test_resident_windows_give_the_same_batches_to_the_bit(store: Store, with_sp
         assert all(equal(one, other) for one, other in both)
 
 
-def test_the_next_batch_is_gathered_while_one_is_used_and_a_failure_is_heard(store: Store):
+def test_the_next_batch_is_gathered_while_one_is_used_and_a_failure_is_raised(store: Store):
     windows, order = Windows(store, store.rows), []
     gather = windows.__getitems__
     windows.__getitems__ = lambda items: order.append(items[0]) or gather(items)
@@ -38,15 +38,15 @@ def test_the_next_batch_is_gathered_while_one_is_used_and_a_failure_is_heard(sto
         list(loader)
 
 
-def test_windows_go_to_the_gpu_where_they_fit(store: Store, monkeypatch, capsys):
+def test_windows_go_to_the_gpu_if_they_fit(store: Store, monkeypatch, capsys):
     windows = Windows(store, store.rows)
     assert windows.nbytes == len(windows) * 10_000 * 20 * 2
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(resident, "Resident", lambda windows, device: Resident(windows, "cpu"))
     for free, asked, goes in ((1e12, "auto", True), (1e6, "auto", False), (1e6, True, True), (1e12, False, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, free))
-        assert (nearest(windows, asked, "auto", 1) is not windows) == goes
-    assert nearest(windows, True, "cpu", 1) is windows
-    assert nearest(windows, True, "gpu", 2) is windows
-    said = f"{len(windows):,} windows take 0.0 GB, too much for the GPU: they stay in the store"
-    assert said in capsys.readouterr().err
+        assert (maybe_resident(windows, asked, "auto", 1) is not windows) == goes
+    assert maybe_resident(windows, True, "cpu", 1) is windows
+    assert maybe_resident(windows, True, "gpu", 2) is windows
+    warning = f"{len(windows):,} windows take 0.0 GB, too much for the GPU; they stay in the store"
+    assert warning in capsys.readouterr().err

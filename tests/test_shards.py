@@ -1,4 +1,4 @@
-"""Work in shards gives the same bytes as work in one piece, whoever is last and whatever was interrupted."""
+"""Work in shards gives the same bytes as work in one piece, in any order and after any interruption."""
 
 import shutil
 import subprocess
@@ -20,26 +20,26 @@ from hms.store import Store, build_shard, build_store
 
 
 def content(root: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
+    """The bytes of every file in a folder."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("items", [0, 1, 5, 8])
 @pytest.mark.parametrize("of", [1, 2, 3, 8])
-def test_the_parts_of_all_shards_are_the_whole(items: int, of: int):
+def test_the_parts_of_all_shards_make_the_whole(items: int, of: int):
     parts = [Shard(number, of).part(range(items)) for number in range(of)]
     assert [item for part in parts for item in part] == [*range(items)]
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_a_shard_that_there_is_not_is_named():
+def test_a_shard_that_does_not_exist_is_refused():
     with pytest.raises(UserError, match=r"shards: want at least 1, got 0"):
         shard_of({"shard": 0, "shards": 0})
     with pytest.raises(UserError, match=r"shard: want 0 to 3 \(shards=4\), got 4"):
         shard_of({"shard": 4, "shards": 4})
 
 
-def test_a_shard_that_fails_leaves_nothing_and_is_made_again(tmp_path: Path):
+def test_a_shard_that_fails_leaves_nothing_and_can_be_made_again(tmp_path: Path):
     whole, tries = tmp_path / "whole", []
 
     def make(into: Path) -> None:
@@ -56,18 +56,18 @@ def test_a_shard_that_fails_leaves_nothing_and_is_made_again(tmp_path: Path):
         merged(Shard(1, 2), folder, whole.exists, make, merge)
     assert list(tmp_path.iterdir()) == []
     assert [merged(Shard(number, 2), folder, whole.exists, make, merge) for number in (1, 1, 0)] == [False, False, True]
-    assert len(tries) == 3  # what is there is not made again
+    assert len(tries) == 3  # a shard that exists is not made again
     assert whole.read_text() == "written written"
     assert not folder.exists()
 
 
-def test_of_two_that_make_one_shard_the_second_leaves_nothing(tmp_path: Path):
+def test_of_two_commands_for_one_shard_the_second_leaves_nothing(tmp_path: Path):
     whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
-    begun, go_on = Event(), Event()
+    begun, proceed = Event(), Event()
 
     def make(into: Path) -> None:
         begun.set()
-        assert go_on.wait(20)
+        assert proceed.wait(20)
         (into / "half").write_text("written")
 
     def merge(parts: list[Path]) -> None:
@@ -75,9 +75,9 @@ def test_of_two_that_make_one_shard_the_second_leaves_nothing(tmp_path: Path):
         temporary.write_text(" ".join((part / "half").read_text() for part in parts))
         temporary.rename(whole)
 
-    go_on.set()
+    proceed.set()
     assert not merged(Shard(0, 2), folder, whole.exists, make, merge)
-    go_on.clear()
+    proceed.clear()
     begun.clear()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(merged, Shard(1, 2), folder, whole.exists, make, merge)
@@ -87,14 +87,14 @@ def test_of_two_that_make_one_shard_the_second_leaves_nothing(tmp_path: Path):
         while not second.running():
             sleep(0.01)
         sleep(0.1)  # for it to find the first one's lock
-        go_on.set()
+        proceed.set()
         assert (first.result(), second.result()) == (True, True)
     assert not begun.is_set()
     assert whole.read_text() == "written written"
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
-def test_a_file_that_somebody_else_wrote_is_not_taken_for_the_whole(tmp_path: Path):
+def test_a_file_of_that_name_by_another_model_is_not_taken_for_the_result(tmp_path: Path):
     whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
 
     def make(into: Path) -> None:
@@ -109,13 +109,13 @@ def test_a_file_that_somebody_else_wrote_is_not_taken_for_the_whole(tmp_path: Pa
     assert whole.read_text() == "own own"
 
 
-def test_a_corpus_made_in_shards_is_the_same(corpus: Path, tmp_path: Path):
+def test_a_corpus_made_in_shards_is_identical(corpus: Path, tmp_path: Path):
     folder = SimulatedFolder(str(tmp_path / "tiny"), "tiny", workers=1)
     assert [folder.make_shard(Shard(number, 3)) for number in (2, 0, 1, 1)] == [False, False, True, True]
     assert content(folder.root) == content(corpus)
 
 
-def test_a_store_made_in_shards_is_the_same(store: Store, corpus: Path, tmp_path: Path):
+def test_a_store_made_in_shards_is_identical(store: Store, corpus: Path, tmp_path: Path):
     path = tmp_path / "stores" / "tiny"
     assert [build_shard(corpus, path, "raise", Shard(number, 3)) for number in (1, 2, 0, 0)] == [
         False,
@@ -127,7 +127,7 @@ def test_a_store_made_in_shards_is_the_same(store: Store, corpus: Path, tmp_path
     assert found == expected
 
 
-def test_a_shard_tells_its_own_bad_files_and_a_store_without_them_is_the_same(corpus: Path, tmp_path: Path):
+def test_a_shard_reports_its_own_bad_files_and_a_store_without_them_is_identical(corpus: Path, tmp_path: Path):
     root = Path(shutil.copytree(corpus, tmp_path / "spoilt"))
     for label in pl.read_csv(root / "train.csv").partition_by("spectrogram_id", maintain_order=True)[::5]:
         (root / "train_eegs" / f"{label['eeg_id'][0]}.parquet").write_text("no parquet")
@@ -141,7 +141,7 @@ def test_a_shard_tells_its_own_bad_files_and_a_store_without_them_is_the_same(co
     assert len(whole.left_out) > 1
 
 
-def test_a_store_that_is_made_meanwhile_leaves_no_shard(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_store_built_meanwhile_leaves_no_shard(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path, write = tmp_path / "stores" / "tiny", store_module._write_signals
 
     def slow(root: Path, labels: pl.DataFrame, into: Path) -> Any:
@@ -155,7 +155,7 @@ def test_a_store_that_is_made_meanwhile_leaves_no_shard(corpus: Path, tmp_path: 
     assert [*path.parent.iterdir()] == [path]
 
 
-def test_shards_are_a_sweep_for_any_launcher(corpus: Path, store: Store, tmp_path: Path):
+def test_shards_can_be_swept_by_any_launcher(corpus: Path, store: Store, tmp_path: Path):
     words = ["-m", "shard=0,1", "shards=2", "launcher=joblib", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     places = ["data=competition", f"data.root={corpus}", f"stores={tmp_path / 'stores'}"]
     command = python("-m", "hms.prepare", *words, *places)

@@ -10,7 +10,7 @@ def regions(rows: int = 2) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("difference", ["power", "log"])
-def test_the_ten_images_of_a_window_share_one_mean_and_one_spread(difference: str):
+def test_the_ten_images_of_a_window_share_one_mean_and_one_sd(difference: str):
     images = SpectrogramImages(difference)(regions())
     assert images.shape == (2, 10, 300, 100)
     torch.testing.assert_close(images.mean(dim=(1, 2, 3)), torch.zeros(2), atol=1e-4, rtol=0)
@@ -26,7 +26,7 @@ def test_differences_are_of_power_or_of_logarithms():
     assert of_log == pytest.approx([0, one, three, two, -one, -three, -two, -two, -one, one], abs=1e-6)
 
 
-def test_what_is_missing_in_a_spectrogram_becomes_zero_and_nothing_else_does():
+def test_missing_parts_of_a_spectrogram_become_zero_and_nothing_else_does():
     power = regions()
     power[0, 2, 100:] = torch.nan
     images = SpectrogramImages("power")(power)[0]
@@ -36,7 +36,7 @@ def test_what_is_missing_in_a_spectrogram_becomes_zero_and_nothing_else_does():
 
 @pytest.mark.parametrize("difference", ["power", "log"])
 @pytest.mark.parametrize("level", [0.0, 0.1, 7.0, torch.inf, torch.nan])
-def test_a_spectrogram_that_says_nothing_gives_finite_images(difference: str, level: float):
+def test_a_constant_or_missing_spectrogram_gives_finite_images(difference: str, level: float):
     images = SpectrogramImages(difference)(torch.full((2, 4, 30, 10), level))
     assert images.isfinite().all()
     assert images.abs().max() <= 16

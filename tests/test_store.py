@@ -17,7 +17,7 @@ from hms.windows import OneRowPerEeg, Windows
 
 @pytest.fixture
 def copy(corpus: Path, tmp_path: Path) -> Path:
-    """A corpus that a test may spoil."""
+    """A corpus that a test may damage."""
     return Path(shutil.copytree(corpus, tmp_path / "copy"))
 
 
@@ -39,7 +39,7 @@ def test_a_window_is_the_50_seconds_of_the_file_that_its_row_names(store: Store,
 
 
 def test_a_store_is_read_in_long_stretches_without_writing_or_locking(store: Store, monkeypatch: pytest.MonkeyPatch):
-    """As a network disk has it best."""
+    """That suits a network disk best."""
     monkeypatch.setattr(fcntl, "flock", None)
     opened = open_store(store.path)
     windows = Windows(opened, opened.rows, with_spectrogram=True)
@@ -56,11 +56,11 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
         file = pl.read_parquet(corpus / "train_spectrograms" / f"{row['spectrogram_id']}.parquet")
         inside = file.filter(pl.col("time") >= row["spectrogram_label_offset_seconds"])[:SPECTROGRAM_ROWS]
         power = inside.drop("time").to_numpy().reshape(-1, 4, 100).transpose(1, 0, 2)
-        power = np.minimum(power, np.finfo(np.float16).max)  # the store holds no more
+        power = np.minimum(power, np.finfo(np.float16).max)  # the most that the store can hold
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
 
 
-def test_an_odd_spectrogram_offset_starts_at_the_row_of_that_second(copy: Path, tmp_path: Path):
+def test_an_odd_spectrogram_offset_starts_at_the_row_centred_on_that_second(copy: Path, tmp_path: Path):
     labels = pl.read_csv(copy / "train.csv").sort("spectrogram_label_offset_seconds", descending=True)
     shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds").clip(1) - 1)
     shifted.write_csv(copy / "train.csv")
@@ -73,7 +73,7 @@ def test_an_odd_spectrogram_offset_starts_at_the_row_of_that_second(copy: Path, 
     np.testing.assert_allclose(window, first.reshape(4, 100), rtol=1e-3, atol=1e-6)
 
 
-def test_a_batch_is_its_rows_one_by_one(store: Store):
+def test_a_batch_equals_its_rows_one_by_one(store: Store):
     windows = Windows(store, store.rows)
     batch = windows.__getitems__([4, 0, 9])
     for place, index in enumerate([4, 0, 9]):
@@ -91,7 +91,7 @@ def test_targets_are_shares_of_votes(store: Store):
     assert batch.weight[3] == pytest.approx(np.log(votes + 1) / np.log(3))
 
 
-def test_an_epoch_draws_one_row_of_every_eeg_anew(store: Store):
+def test_each_epoch_draws_a_new_row_of_every_eeg(store: Store):
     sampler = OneRowPerEeg(store.rows, seed=3)
     epochs = []
     for epoch in range(6):
@@ -104,7 +104,7 @@ def test_an_epoch_draws_one_row_of_every_eeg_anew(store: Store):
     assert list(sampler) == epochs[0]
 
 
-def test_the_real_folder_is_stored_as_it_stands(tmp_path: Path):
+def test_the_real_folder_can_be_stored_as_it_is(tmp_path: Path):
     root = real("data/hms_real")
     store = build_store(root, tmp_path / "store")
     assert len(store.rows) == 12
@@ -115,7 +115,7 @@ def test_the_real_folder_is_stored_as_it_stands(tmp_path: Path):
     assert np.flatnonzero(known[0].numpy()).mean() == pytest.approx(149.5)
 
 
-def test_the_fingerprint_follows_labels_and_files_and_nothing_else(copy: Path, corpus: Path):
+def test_the_fingerprint_depends_on_labels_and_files_and_nothing_else(copy: Path, corpus: Path):
     assert fingerprint(copy) == fingerprint(corpus)
     (copy / "corpus.json").write_text("{}")
     assert fingerprint(copy) == fingerprint(corpus)
@@ -138,9 +138,9 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
     message = str(caught.value)
     assert "3 bad file(s); on_bad=skip leaves their EEGs out" in message
     assert f"{first}: no such file" in message
-    assert f"{second}: not a whole parquet file" in message
+    assert f"{second}: not a valid parquet file" in message
     assert f"{third}: want at least " in message
-    assert "got 40 s; another sampling rate?" in message
+    assert "got 40 s; wrong sampling rate?" in message
     assert list((tmp_path / "stores").iterdir()) == []
 
     store = build_store(copy, tmp_path / "stores" / "copy", on_bad="skip")
@@ -160,13 +160,13 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
         prepared(Folder(), stores, "raise")
 
 
-def test_a_folder_without_eegs_is_told_in_one_line(copy: Path, tmp_path: Path):
+def test_a_folder_without_eegs_is_reported_in_one_line(copy: Path, tmp_path: Path):
     shutil.rmtree(copy / "train_eegs")
     with pytest.raises(DataError, match=r"train_eegs: no such folder; it holds <eeg_id>\.parquet"):
         build_store(copy, tmp_path / "store")
 
 
-def test_a_dangling_link_is_a_missing_file(copy: Path, tmp_path: Path):
+def test_a_dangling_link_counts_as_a_missing_file(copy: Path, tmp_path: Path):
     _, path = an_eeg(copy)
     path.unlink()
     path.symlink_to(tmp_path / "gone")
@@ -174,7 +174,7 @@ def test_a_dangling_link_is_a_missing_file(copy: Path, tmp_path: Path):
         build_store(copy, tmp_path / "store")
 
 
-def test_a_missing_spectrogram_file_is_a_mistake_where_others_exist(copy: Path, tmp_path: Path):
+def test_a_missing_spectrogram_file_is_an_error_if_others_exist(copy: Path, tmp_path: Path):
     rows, _ = an_eeg(copy)
     path = copy / "train_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
     path.unlink()
@@ -182,7 +182,7 @@ def test_a_missing_spectrogram_file_is_a_mistake_where_others_exist(copy: Path, 
         build_store(copy, tmp_path / "store")
 
 
-def test_spectrograms_are_computed_where_the_folder_has_none(copy: Path, tmp_path: Path, store: Store):
+def test_spectrograms_are_computed_if_the_folder_has_none(copy: Path, tmp_path: Path, store: Store):
     shutil.rmtree(copy / "train_spectrograms")
     computed = build_store(copy, tmp_path / "store")
     filed = Windows(store, store.rows, with_spectrogram=True).__getitems__([0, 5]).spectrogram
@@ -193,10 +193,10 @@ def test_spectrograms_are_computed_where_the_folder_has_none(copy: Path, tmp_pat
 
 
 @pytest.mark.parametrize("part", ["eeg.f16", "rows.parquet", "store.json"])
-def test_half_a_store_is_not_taken_for_a_whole_one(part: str, store: Store, tmp_path: Path):
+def test_an_incomplete_store_is_refused(part: str, store: Store, tmp_path: Path):
     broken = Path(shutil.copytree(store.path, tmp_path / "broken"))
     (broken / part).write_bytes((broken / part).read_bytes()[:1000])
     if part == "store.json":
         (broken / part).write_bytes((broken / part).read_bytes()[:50])
-    with pytest.raises(DataError, match=r"not a whole store .*; delete it and prepare again"):
+    with pytest.raises(DataError, match=r"not a complete store .*; delete it and prepare again"):
         open_store(broken)

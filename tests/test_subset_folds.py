@@ -33,7 +33,7 @@ def targets(rows: pl.DataFrame) -> np.ndarray:
     return target_of(rows.select(VOTE_COLUMNS).to_numpy())
 
 
-def test_the_competition_file_reads_as_counted(competition: pl.DataFrame, tmp_path: Path):
+def test_the_competition_file_has_the_known_counts(competition: pl.DataFrame, tmp_path: Path):
     competition.drop("line").write_csv(tmp_path / "train.csv")
     rows = read_labels(tmp_path / "train.csv")
     counts = [len(rows), *(rows[name].n_unique() for name in ("eeg_id", "spectrogram_id", "patient_id"))]
@@ -58,7 +58,7 @@ def test_validation_rows_give_the_reference_scores(competition: pl.DataFrame):
     assert [round(uniform_kl(apart), 3), round(prior_kl(apart), 3)] == [1.144, 0.896]
 
 
-def test_folds_of_the_competition_are_balanced_and_as_ever(competition: pl.DataFrame):
+def test_folds_of_the_competition_are_balanced_and_never_change(competition: pl.DataFrame):
     folds = patient_folds(competition)
     assert len(folds) == 1_950
     first = Subset(10, None, 25, 10).validation(competition).join(folds, on="patient_id")
@@ -73,7 +73,7 @@ def test_folds_of_the_competition_are_balanced_and_as_ever(competition: pl.DataF
     assert int((folds["patient_id"] * (folds["fold"] + 1)).sum()) == 197_108_639
 
 
-def test_subsets_do_not_depend_on_spacing_of_other_eegs():
+def test_the_spacing_is_within_each_eeg():
     rows = label_rows([(1, 0, 0.0, 12), (1, 0, 10.0, 12), (1, 0, 26.0, 12), (2, 1, 4.0, 12), (2, 1, 28.0, 13)])
     assert Subset(10, None, 25, 10).training(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 26.0, 28.0]
     assert Subset(10, None, 25, 10).validation(rows)["eeg_label_offset_seconds"].to_list() == [0.0, 28.0]
@@ -84,7 +84,7 @@ def test_pretraining_takes_eegs_that_never_got_ten_votes():
     assert Subset(1, 9, 25, 1).training(rows)["eeg_id"].to_list() == [2]
 
 
-def test_rows_of_few_votes_may_be_learned_from_and_not_validated_on():
+def test_rows_with_few_votes_may_be_trained_on_but_not_validated_on():
     rows = label_rows([(1, 1, 0.0, 12), (2, 2, 0.0, 5), (3, 3, 0.0, 10), (4, 4, 0.0, 3)])
     assert Subset(1, None, 25, 10).training(rows)["eeg_id"].to_list() == [1, 2, 3, 4]
     assert Subset(1, None, 25, 10).validation(rows)["eeg_id"].to_list() == [1, 3]
@@ -99,7 +99,7 @@ def test_rows_of_few_votes_may_be_learned_from_and_not_validated_on():
         ((1, None, -1, 1), "spacing_s: want 0 or more, got -1"),
     ],
 )
-def test_a_subset_refuses_what_makes_no_sense(arguments: tuple, message: str):
+def test_a_subset_refuses_impossible_values(arguments: tuple, message: str):
     with pytest.raises(ValueError, match=message):
         Subset(*arguments)
 

@@ -11,7 +11,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from hms.config.misfit import UNREAD, complaint, items, join, misfits
 from hms.config.signature import OURS, Signature, signature
-from hms.errors import ConfigError, nearest
+from hms.errors import ConfigError, did_you_mean
 
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 
@@ -98,7 +98,7 @@ class _Problems:
         for key, part in items(value):
             here = join(place, key)
             if outside and not isinstance(part, dict) and here not in self.used and place not in self.lines:
-                self.add(here, f"{place} takes no '{key}'{nearest(key, {*value} - {key})}")
+                self.add(here, f"{place} takes no '{key}'{did_you_mean(key, {*value} - {key})}")
             self.find_in_nodes(here, part, outside)
 
     def find_in_arguments(self, place: str, given: dict[str, Any], takes: Signature) -> None:
@@ -115,4 +115,4 @@ class _Problems:
                 for where, kind, got in misfits(join(place, key), takes.types[key], value):
                     self.add(*complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
-                self.add(join(place, key), f"{takes.name} takes no '{key}'{nearest(key, takes.types)}")
+                self.add(join(place, key), f"{takes.name} takes no '{key}'{did_you_mean(key, takes.types)}")

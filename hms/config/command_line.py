@@ -22,7 +22,7 @@ from omegaconf import DictConfig, open_dict
 
 from hms.config.options import Options
 from hms.config.refusal import NO_PACKAGE, in_one_line, refusal
-from hms.errors import nearest
+from hms.errors import did_you_mean
 
 _FEW = 16
 """Jobs that are all composed before the first of them starts, a twentieth of a second each."""
@@ -57,7 +57,7 @@ class CommandLine:
         flags = parser._option_string_actions
         for flag in unknown:
             key = flag.strip("-").partition("=")[0]
-            near = f"; want {key}=<value>" if key in self._options.keys else nearest(flag, flags)
+            near = f"; want {key}=<value>" if key in self._options.keys else did_you_mean(flag, flags)
             self._add(f"{flag}: no such flag{near}")
         self._parser = OverridesParser.create(loader)
         self._values = [values for word in self._given.overrides if (values := self._read(word))]

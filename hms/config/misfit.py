@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
 from hms.config.signature import Node
-from hms.errors import nearest
+from hms.errors import did_you_mean
 
 UNREAD = object()
 """In place of a value that could not be read; the line that says so is enough."""
@@ -27,8 +27,8 @@ def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[st
     if name == "_target_":
         return above, "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
     if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
-        return place, f"nothing of this name is chosen{nearest(name, {*among} - {name})}"
-    near = nearest(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
+        return place, f"nothing of this name is chosen{did_you_mean(name, {*among} - {name})}"
+    near = did_you_mean(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 

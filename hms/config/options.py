@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from hms.errors import nearest, nearest_word
+from hms.errors import did_you_mean, nearest_word
 
 
 class Options:
@@ -53,7 +53,7 @@ class Options:
         choices = [str(choice) for choice in value] if isinstance(value, list) else [_name(value)]
         near = {one: nearest_word(one, offered) for one in choices if "/" not in one and one not in offered}
         wish = f"{group}: want one of {', '.join(offered)}, got"
-        lines = [f"{wish} '{one}'{nearest(one, offered)}" for one in near]
+        lines = [f"{wish} '{one}'{did_you_mean(one, offered)}" for one in near]
         right_ones = [name for one in choices if (name := near.get(one, one))]
         if not lines or len(right_ones) < len(choices):
             return (None if lines else word), lines

@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from hms.config.options import Options
-from hms.errors import first_line, nearest
+from hms.errors import did_you_mean, first_line
 
 NO_PACKAGE = "experiment: want '# @package _global_' as the first line of its YAML"
 
@@ -31,7 +31,7 @@ def refusal(
         above, _, name = key.rpartition(".")
         beside = OmegaConf.select(rest(), above)
         if OmegaConf.is_dict(beside) and name not in beside:
-            return f"{key}: {above} has no '{name}'{nearest(name, beside)}"
+            return f"{key}: {above} has no '{name}'{did_you_mean(name, beside)}"
         return f"{key}: {first_line(error.__cause__)}"
     return f"{word}: {in_one_line(error)}"
 
@@ -48,7 +48,7 @@ def _no_match(word: str, override: Override, said: str, options: Options) -> str
     if override.is_delete() and group in options.lists:
         return f"{word}: {options.none_of(group)}, or {group}=[...] with those that stay"
     if found and found[1] != group:  # in the YAML that the word chooses
-        return f"{word}: no group '{found[1]}'{nearest(found[1], options.groups)}"
+        return f"{word}: no group '{found[1]}'{did_you_mean(found[1], options.groups)}"
     if override.package and options.of(group):
         return f"{word}: want {group}=..., without @{override.package}"
     return f"{group}: {options.name} takes no '{group}'"

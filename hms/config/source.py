@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from importlib.util import resolve_name
 from pathlib import Path
 
-from hms.errors import ConfigError, nearest
+from hms.errors import ConfigError, did_you_mean
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.expr
 
@@ -28,7 +28,7 @@ def find(dotted: str) -> tuple[str, Definition]:
             raise ConfigError(f"want a class or a function, got the module {module}")
         found = _names(module).get(rest[0])
         if found is None:
-            raise ConfigError(f"no '{rest[0]}' in {module}{nearest(rest[0], _public(module))}")
+            raise ConfigError(f"no '{rest[0]}' in {module}{did_you_mean(rest[0], _public(module))}")
         if not isinstance(found, str):
             if len(rest) == 1:  # or a method, and load_from_checkpoint is one
                 return module, found

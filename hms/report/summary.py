@@ -101,7 +101,7 @@ def reliability(rows: pl.DataFrame) -> list[Reliability]:
 def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
     """Number of rows by the class that leads the votes and the one of the largest probability."""
     counts = np.zeros((len(CLASSES), len(CLASSES)), int)
-    np.add.at(counts, (rows["leading"].to_numpy(), rows["said"].to_numpy()), 1)
+    np.add.at(counts, (rows["leading"].to_numpy(), rows["predicted"].to_numpy()), 1)
     return counts
 
 
