@@ -1,4 +1,4 @@
-"""What stands in names and files stays text: a page has the same elements whatever they are, and data that parses."""
+"""Names and the contents of files stay text: whatever they are, a page has the same elements, and data that parses."""
 
 import json
 import re
@@ -35,12 +35,12 @@ HOSTILE = [
 
 
 class Outline(HTMLParser):
-    """The elements of a page with the names of their attributes, what they lead to, and the data in them."""
+    """The elements of a page with the names of their attributes, their links, and the embedded data."""
 
     def __init__(self, text: str):
         super().__init__()
         self.elements: list[tuple[str, tuple[str, ...]]] = []
-        self.leads_to: list[str] = []
+        self.links: list[str] = []
         self.data: list[Any] = []
         self.text = ""
         self._is_data = False
@@ -48,7 +48,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, tuple(name for name, _ in attrs)))
-        self.leads_to += [value or "" for name, value in attrs if name in ("href", "src", "action", "content")]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "action", "content")]
         self._is_data = ("type", "application/json") in attrs
 
     def handle_endtag(self, tag: str) -> None:
@@ -91,7 +91,7 @@ def of_recording(word: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("made", [of_run, of_recording])
-def test_what_is_written_anywhere_stays_text(made: Any, tmp_path: Path):
+def test_hostile_words_anywhere_stay_text(made: Any, tmp_path: Path):
     plain = Outline(made("plain", tmp_path))
     assert "plain" in plain.text
     assert len(plain.data) >= 1
@@ -99,7 +99,7 @@ def test_what_is_written_anywhere_stays_text(made: Any, tmp_path: Path):
         page = made(word, tmp_path)
         found = Outline(page)
         assert found.elements == plain.elements, word
-        assert found.leads_to == plain.leads_to, word
+        assert found.links == plain.links, word
         assert len(found.data) == len(plain.data)
         assert not any(name.startswith("on") for _, names in found.elements for name in names)
         shown = word.replace("\x00", "\ufffd")
@@ -110,8 +110,8 @@ def test_what_is_written_anywhere_stays_text(made: Any, tmp_path: Path):
 def test_a_chart_reads_no_tags_in_names(tmp_path: Path):
     for word in HOSTILE:
         for text in texts(Outline(of_run(word, tmp_path)).data):
-            told = re.sub(r"</?(b|br|extra|span( style='color:#[0-9a-f]+')?)>", "", text)  # our own
-            assert "<" not in told, (word, text)
+            rest = re.sub(r"</?(b|br|extra|span( style='color:#[0-9a-f]+')?)>", "", text)  # without our own tags
+            assert "<" not in rest, (word, text)
 
 
 def texts(value: Any) -> list[str]:

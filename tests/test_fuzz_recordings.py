@@ -1,6 +1,6 @@
-"""Headers of recordings from a hostile hand: each is refused in one line, or what is read is the recording.
+"""Hostile headers of recordings: each is refused in one line, or read as the recording that it was.
 
-`make fuzz COUNT=5000` spoils that many of each kind, and every byte of a header in every way.
+`make fuzz COUNT=5000` spoils that many files of each kind, and every byte of a header in every way.
 """
 
 import random
@@ -32,7 +32,7 @@ OF_CHANNELS = {"label": 16, "transducer": 80, "dimension": 8, "physical_min": 8,
                "digital_max": 8, "prefilter": 80, "samples": 8, "reserved": 32}  # fmt: skip
 
 OF_ONE_CHANNEL = {"label", "dimension", "physical_min", "physical_max", "digital_min", "digital_max"}
-"""Fields that say what the numbers of one channel mean. If it is wrong, nothing in the file contradicts it."""
+"""Fields that define the values of one channel. If one is wrong, nothing in the file contradicts it."""
 
 TEXTS = {"patient", "recording", "kind", "transducer", "prefilter", "reserved"}
 
@@ -41,16 +41,16 @@ BYTES = b" \x00\xff7-a.0_,e1+"
 WORDS = [b"        ", b"-1      ", b"0       ", b"99999999", b"1e308   ", b"nan     ", b"1e-300  ", b"-0      ", 
          b"1_0     ", b"inf     ", b"\xb2       ", b"0x10    ", b"0.1     ", b"+1      ", b"1 1     ", b"\x001      ",
          b"64      ", b"2       ", b"EDF Anno", b"Fp1     ", b"a=b=c   "]  # fmt: skip
-"""For a whole field of eight bytes."""
+"""Each for a whole field of eight bytes."""
 
 
 class Whole(NamedTuple):
-    """A file that is as it should be, and what is read of it."""
+    """An intact file, and what is read from it."""
 
     path: Path
     data: bytes
     fields: list[tuple[str, int, int]]
-    """Name, first byte, and the byte after the last, of each field of the header."""
+    """Name, first byte and end of each field of the header."""
     recording: Recording
     eeg: np.ndarray
 
@@ -96,12 +96,12 @@ def answer_of(path: Path) -> tuple[Recording, np.ndarray] | UserError:
 
 
 def want_right(path: Path, whole: Whole, spoilt_field: str) -> None:
-    """A refusal in a line, or the recording itself; but for what the field alone can tell."""
+    """Demand a refusal in one line or the original recording, except for what only the spoilt field determines."""
     answer = answer_of(path)
     if isinstance(answer, UserError):
         return
     recording, eeg = answer
-    if spoilt_field == "record_s" and whole.path.name == "plain.edf":  # whose records do not tell the time
+    if spoilt_field == "record_s" and whole.path.name == "plain.edf":  # its records have no time stamps
         assert recording.duration_s * recording.source.sfreq_hz == SECONDS * SFREQ_HZ
         assert 50 <= recording.source.sfreq_hz <= 20_000
         return
@@ -119,7 +119,7 @@ def same(one: np.ndarray, other: np.ndarray) -> bool:
     return np.array_equal(one, other, equal_nan=True)
 
 
-def test_every_byte_of_a_header_counts_or_changes_nothing(whole: Whole):
+def test_a_spoilt_byte_of_a_header_is_refused_or_changes_nothing(whole: Whole):
     rng, path = random.Random(0), whole.path
     numbers, texts = [], []
     for name, first, end in whole.fields:
@@ -133,7 +133,7 @@ def test_every_byte_of_a_header_counts_or_changes_nothing(whole: Whole):
         want_right(path, whole, name)
 
 
-def test_every_field_of_a_header_counts_or_changes_nothing(whole: Whole):
+def test_a_spoilt_field_of_a_header_is_refused_or_changes_nothing(whole: Whole):
     rng, path = random.Random(1), whole.path
     ways = [(name, at, word) for name, first, end in whole.fields for at in range(first, end, 8) for word in WORDS]
     numbers = [way for way in ways if way[0] not in TEXTS]
@@ -142,7 +142,7 @@ def test_every_field_of_a_header_counts_or_changes_nothing(whole: Whole):
         want_right(path, whole, name)
 
 
-def test_a_file_that_ends_in_its_header_is_refused_and_one_that_ends_later_is_read_as_far_as_it_goes(whole: Whole):
+def test_a_file_truncated_in_its_header_is_refused_and_one_truncated_later_is_read_to_its_end(whole: Whole):
     rng, path = random.Random(2), whole.path
     size = 256 * (1 + sum(name == "label" for name, *_ in whole.fields))
     ends = (
@@ -159,12 +159,12 @@ def test_a_file_that_ends_in_its_header_is_refused_and_one_that_ends_later_is_re
         else:
             recording, eeg = answer
             assert recording.duration_s == (end - size) // of_record
-            inside = eeg.shape[1] - 200  # a filter reaches over the end
+            inside = eeg.shape[1] - 200  # a filter reaches beyond the end
             np.testing.assert_array_equal(eeg[:, :inside], whole.eeg[:, :inside])
             assert "Number of records from the header does not match" in " ".join(recording.notes)
 
 
-def test_a_header_spoilt_in_many_places_gives_numbers_or_a_line(whole: Whole):
+def test_a_header_spoilt_in_many_places_gives_finite_values_or_one_line(whole: Whole):
     rng, path = random.Random(3), whole.path
     for _ in range(times(30)):
         path.write_bytes(spoilt(rng, whole.data, whole.fields[-1][2]))
@@ -208,7 +208,7 @@ def test_spoilt_parquet_recordings(tmp_path: Path):
 
 
 @pytest.mark.parametrize("whole", ["plus.edf"], indirect=True)
-def test_a_command_over_spoilt_recordings_tells_each_in_a_line_and_predicts_the_rest(
+def test_a_command_over_spoilt_recordings_reports_each_in_a_line_and_predicts_the_rest(
     whole: Whole, say: Say, tmp_path: Path
 ):
     rng, folder, count = random.Random(6), tmp_path / "ward", min(times(5), 60)

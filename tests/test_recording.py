@@ -1,4 +1,4 @@
-"""Any recording in: labels, references, units, rates, gaps, and what cannot be used, each in one clear line."""
+"""Reading any recording: labels, references, units, rates, gaps; what cannot be used is refused in one clear line."""
 
 import re
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError, UserError
 from hms.files import read_spectrogram
 from hms.recording.derivation import derivation
+from hms.recording.duration import duration_text
 from hms.recording.edf import read_header
 from hms.recording.found import recording_files
 from hms.recording.labels import EKG, Lead, lead_of, without_numbers
@@ -30,7 +31,7 @@ MIDLINE = [("Fz", "Cz"), ("Cz", "Pz")]
 
 
 def noise(seconds: float, sfreq_hz: float = 256, seed: int = 0, channels: int = 19) -> np.ndarray:
-    """Smooth noise at the size of EEG: no power above 40 Hz."""
+    """Smooth noise of EEG's amplitude, without power above 40 Hz."""
     draw = np.random.default_rng(seed)
     spectrum = np.fft.rfft(draw.normal(size=(channels, round(seconds * sfreq_hz))))
     spectrum[:, np.fft.rfftfreq(round(seconds * sfreq_hz), 1 / sfreq_hz) > 40] = 0
@@ -52,7 +53,7 @@ def recorded(path: Path, pairs=BANANA, unit: str | None = None) -> Recording:
         *("Fp1-Ref", "FP1 - REF", "Fp1_Ref", "Fp1REF", "POL Fp1", "EEG:Fp1", "EEG-Fp1", "eeg fp1-ref", "Fp1 [uV]"),
     ],
 )
-def test_an_electrode_is_known_in_its_spellings(label: str):
+def test_an_electrode_is_recognised_in_all_its_spellings(label: str):
     assert lead_of(label) == Lead("Fp1", "")
 
 
@@ -82,14 +83,14 @@ def test_a_label_says_what_is_measured_against_what(label: str, lead: Lead | Non
     assert lead_of(label) == lead
 
 
-def test_every_electrode_is_known_in_capitals_and_by_its_newer_name():
+def test_every_electrode_is_recognised_in_capitals_and_by_its_newer_name():
     for name in SCALP:
         assert lead_of(f"EEG {name.upper()}-REF") == Lead(name, "")
     newer = [lead_of(name).anode for name in "T7 T8 P7 P8".split()]
     assert newer == "T3 T4 T5 T6".split()
 
 
-def test_the_numbers_of_labels_that_stand_there_twice_are_taken_off_again():
+def test_numbers_that_mne_appends_to_duplicate_labels_are_removed():
     assert without_numbers(["T8-P8-0", "Cz", "T8-P8-1", "A-1"]) == ["T8-P8", "Cz", "T8-P8", "A-1"]
 
 
@@ -112,7 +113,7 @@ def pairs_of(values: np.ndarray, labels: list[str]) -> np.ndarray:
 DOUBLE_BANANA = [f"{one}-{other}" for one, other in [*BANANA, *MIDLINE]]
 
 
-def test_pairs_that_hang_together_give_exact_differences():
+def test_connected_pairs_give_exact_differences():
     potentials = noise(2)
     found = derivation([lead_of(label) for label in DOUBLE_BANANA], BANANA)
     made = found.matrix[:19] @ pairs_of(potentials, DOUBLE_BANANA)
@@ -122,14 +123,14 @@ def test_pairs_that_hang_together_give_exact_differences():
     assert found.reconstructed
 
 
-def test_pairs_that_do_not_hang_together_are_refused_where_a_model_wants_more():
+def test_unconnected_pairs_are_refused_if_a_model_subtracts_across_them():
     leads = [lead_of(label) for label in DOUBLE_BANANA]
-    wish = r"want channels that join Fz and F7, which the model subtracts, got 3 parts apart \(Fz Cz Pz; Fp1 F3"
+    wish = r"want channels that connect Fz and F7, which the model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"
     with pytest.raises(DataError, match=wish):
         derivation(leads, [("Fz", "F7")])
 
 
-def test_a_midline_that_hangs_loose_is_interpolated_where_a_model_wants_its_level():
+def test_an_unconnected_midline_is_interpolated_if_a_model_needs_its_level():
     leads = [lead_of(label) for label in [*DOUBLE_BANANA, "T7-FT9", "FT9-FT10", "FT10-T8"]]
     assert derivation(leads, BANANA).interpolated == ()
     assert derivation(leads, [("Fz", "F7")]).interpolated == ("Fz", "Cz", "Pz")
@@ -151,7 +152,7 @@ def test_more_than_four_missing_electrodes_are_too_many():
     wish = r"want at least 15 of the 19 electrodes of the 10-20 system, got 14 \(lacks F7, Fz, Cz, Pz, F8\); up to 4"
     with pytest.raises(DataError, match=wish):
         derivation(leads, BANANA)
-    with pytest.raises(DataError, match="no EEG: none of its channels is named as an electrode"):
+    with pytest.raises(DataError, match="no EEG: none of its channels is named after a 10-20 electrode"):
         derivation([EKG], BANANA)
 
 
@@ -159,7 +160,7 @@ def test_more_than_four_missing_electrodes_are_too_many():
 
 
 @pytest.mark.parametrize("sfreq_hz", [256, 500, 512, 1000, 250, 199.7])
-def test_a_tone_stays_what_it_is_and_what_is_too_fast_is_gone(sfreq_hz: float):
+def test_a_slow_tone_is_kept_and_one_that_would_alias_is_removed(sfreq_hz: float):
     at = np.arange(round(20 * sfreq_hz)) / sfreq_hz
     kept, gone = (np.sin(2 * np.pi * hz * at) for hz in (60, 120))
     both = np.stack([kept, gone if sfreq_hz > 240 else 0 * at]) + 20_000  # direct current
@@ -186,7 +187,7 @@ def test_a_rate_near_a_simple_one_does_not_drift(sfreq_hz: float):
 
 
 @pytest.mark.parametrize("sfreq_hz", [128, 256, 500])
-def test_pieces_are_the_whole(sfreq_hz: float):
+def test_resampling_in_pieces_is_the_same_as_at_once(sfreq_hz: float):
     values = noise(20, sfreq_hz, channels=2)
     values[1, 700:900] = np.nan
     resample = Resampler(lambda first, last: values[:, first:last], values.shape[1], sfreq_hz)
@@ -198,7 +199,7 @@ def test_pieces_are_the_whole(sfreq_hz: float):
     assert np.abs(whole[1][~missing]).max() < 1.2 * np.nanmax(np.abs(values[1]))
 
 
-def test_a_recording_is_the_same_read_at_once_or_in_pieces_and_missing_beyond_its_ends(tmp_path: Path):
+def test_a_recording_reads_the_same_at_once_or_in_pieces_and_is_missing_beyond_its_ends(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(90), SCALP))
     whole = recording.eeg(0, recording.samples)
     np.testing.assert_allclose(recording.eeg(3000, 9000), whole[:, 3000:9000], atol=1e-4)
@@ -212,7 +213,7 @@ def test_a_recording_is_the_same_read_at_once_or_in_pieces_and_missing_beyond_it
 # Files
 
 
-def test_values_and_their_order_are_those_of_the_file(tmp_path: Path):
+def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: Path):
     values = noise(60, 200)
     shuffled = np.random.default_rng(0).permutation(19)
     labels = [f"EEG {SCALP[i].upper()}-REF" for i in shuffled]
@@ -230,27 +231,28 @@ def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(1e-3, "mV"), (1e-6, "V")])
-def test_numbers_that_are_hardly_microvolts_are_doubted_until_somebody_says(scale: float, unit: str, tmp_path: Path):
+def test_values_that_are_hardly_microvolts_are_refused_until_a_unit_is_given(scale: float, unit: str, tmp_path: Path):
     values = noise(20, 200)
     path = write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, "")
-    wish = r"x\.edf: want an EEG in µV, got values with a median SD of \S+ µV: mV or V\? Say which \(unit=nV, unit=uV"
+    wish = r"x\.edf: want an EEG in µV, got values with a median SD of \S+ µV; are they mV or V\? Say which with unit="
     with pytest.raises(DataError, match=wish):
         recorded(path)
     np.testing.assert_allclose(recorded(path, unit=unit).eeg(0, 4000)[:19], values, atol=0.05)
 
 
-def test_numbers_without_a_unit_are_taken_as_microvolts_where_they_look_like_them_and_that_is_said(tmp_path: Path):
+def test_plausible_values_without_a_unit_are_taken_to_be_microvolts_with_a_note(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit=""))
-    said = "The file gives no unit of voltage for Fp1, F3, C3 ...: its numbers are taken as µV."
+    said = "The file gives no unit of voltage for Fp1, F3, C3 ...: its values are taken to be µV."
     assert recording.notes == [said]
 
 
-def test_microvolts_that_are_called_millivolts_are_doubted(tmp_path: Path):
-    with pytest.raises(DataError, match=r"got values with a median SD of \S+ µV: nV, or uV given as mV or V\?"):
+def test_microvolts_labelled_as_millivolts_are_refused(tmp_path: Path):
+    wish = r"got values with a median SD of \S+ µV; are they nV, or uV labelled as mV or V\?"
+    with pytest.raises(DataError, match=wish):
         recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV"))
 
 
-def test_an_eeg_that_is_hardly_there_is_taken_from_who_names_its_unit(tmp_path: Path):
+def test_a_nearly_flat_eeg_is_accepted_if_its_unit_is_given(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", 0.01 * noise(20, 200), SCALP, 200)
     with pytest.raises(DataError, match=r"median SD of 0\.3"):
         recorded(path)
@@ -258,7 +260,7 @@ def test_an_eeg_that_is_hardly_there_is_taken_from_who_names_its_unit(tmp_path: 
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_electrodes_that_hold_nothing_are_interpolated_and_too_many_refused(value: float, tmp_path: Path):
+def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: float, tmp_path: Path):
     values = noise(20, 200)
     for count in (2, 5):
         values[:count] = value
@@ -266,7 +268,7 @@ def test_electrodes_that_hold_nothing_are_interpolated_and_too_many_refused(valu
         mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / f"{count}_raw.fif", verbose="error")
     recording = recorded(tmp_path / "2_raw.fif")
     assert recording.interpolated == ("Fp1", "F3")
-    assert recording.notes[0] == "Flat or missing wherever looked at, so not read: Fp1, F3."
+    assert recording.notes[0] == "Flat or missing wherever checked, so not read: Fp1, F3."
     assert np.isfinite(recording.eeg(0, 4000)[:19]).all()
     with pytest.raises(
         DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
@@ -274,7 +276,7 @@ def test_electrodes_that_hold_nothing_are_interpolated_and_too_many_refused(valu
         recorded(tmp_path / "5_raw.fif")
 
 
-def test_infinite_samples_are_missing_ones(tmp_path: Path):
+def test_infinite_samples_become_missing(tmp_path: Path):
     values = noise(20, 200)
     values[3, 1000:1010] = np.inf
     info = mne.create_info([*SCALP], 200.0, "eeg")
@@ -284,7 +286,7 @@ def test_infinite_samples_are_missing_ones(tmp_path: Path):
     assert np.isnan(found[:19]).sum() == 10
 
 
-def test_results_in_a_folder_are_no_recordings(tmp_path: Path):
+def test_results_in_a_folder_are_not_taken_for_recordings(tmp_path: Path):
     for name in ("a.edf", "a.parquet", "a.json", "a-annot.fif", "a-annot.edf", "b.parquet"):
         (tmp_path / name).touch()
     assert recording_files(str(tmp_path)) == {"a": tmp_path / "a.edf", "b": tmp_path / "b.parquet"}
@@ -311,7 +313,7 @@ def test_results_in_a_folder_are_no_recordings(tmp_path: Path):
         (256 + 19 * 216, b"25.5    ", "header: samples of 'Fp1': want a whole number from 0, got 25.5"),
     ],
 )
-def test_a_damaged_header_is_told_by_its_field(at: int, text: bytes, wish: str, tmp_path: Path):
+def test_a_damaged_header_is_refused_by_the_name_of_its_field(at: int, text: bytes, wish: str, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
     path.write_bytes(path.read_bytes()[:at] + text + path.read_bytes()[at + len(text) :])
     with pytest.raises(DataError, match=re.escape(f"x.edf: {wish}")):
@@ -327,36 +329,34 @@ def test_a_channel_without_a_physical_range_is_refused(tmp_path: Path):
         recorded(path)
 
 
-def test_records_of_another_size_than_the_header_tells_are_refused_where_the_file_is_too_short(tmp_path: Path):
+def test_records_of_a_size_that_the_header_does_not_declare_are_refused_if_the_file_is_too_short(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20, channels=20), [*SCALP, "SpO2"])
     data = path.read_bytes()
     at = 256 + 20 * 216 + 19 * 8
     path.write_bytes(data[:at] + b"266     " + data[at + 8 :])
-    wish = (
-        r"want 20 record\(s\) of 10260 bytes, as its header says, got 19 and 9860 bytes; and the signals do not go on"
-    )
+    wish = r"want 20 record\(s\) of 10260 bytes, as its header says, got 19 and 9860 bytes more; the signals are not"
     with pytest.raises(DataError, match=wish):
         recorded(path)
 
 
-@pytest.mark.parametrize("what", ["a byte more", "records not told", "records told too few", "one record, not told"])
-def test_what_sloppy_recorders_leave_is_read(what: str, tmp_path: Path):
-    """Slow channels beside the electrodes, too, as a sleep laboratory has them."""
+@pytest.mark.parametrize("fault", ["a byte more", "no count", "a count too low", "no count of one record"])
+def test_what_sloppy_recorders_write_is_read(fault: str, tmp_path: Path):
+    """With slow channels besides the electrodes, as in a sleep laboratory."""
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
     whole = with_slow_channels(path.read_bytes(), 11, 10)
     records, size = 20, (len(whole) - 256 * 31) // 20
-    if what == "a byte more":
+    if fault == "a byte more":
         whole += b"\x1a"
-    elif what == "one record, not told":
+    elif fault == "no count of one record":
         records, whole = 1, whole[: 256 * 31 + size]
-    if "told" in what:
-        whole = whole[:236] + (b"19      " if "few" in what else b"-1      ") + whole[244:]
+    if "count" in fault:
+        whole = whole[:236] + (b"19      " if "low" in fault else b"-1      ") + whole[244:]
     path.write_bytes(whole)
     assert recorded(path).duration_s == records
 
 
 def with_slow_channels(whole: bytes, channels: int, samples: int) -> bytes:
-    """A file of twenty records with more channels, each a slow wave of so many samples a record."""
+    """A file of twenty records with more channels, each a slow wave of `samples` per record."""
     said, at = [], 256
     for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
         field = whole[at : at + 19 * width]
@@ -379,27 +379,29 @@ def with_slow_channels(whole: bytes, channels: int, samples: int) -> bytes:
             r"want a channel 'EDF Annotations' in a discontinuous file",
         ),
         ("EDF+C", 244, b"0.5     ", r"duration of a record: want 1 s, after which the next begins in a continuous"),
-        ("EDF+C", 256 + 20 * 216 + 19 * 8, b"31", r"want 20 record\(s\) of .* and the signals do not go on"),
-        ("EDF+D", 256 + 20 * 216 + 19 * 8, b"31", r"not every record says when it began: the header is damaged"),
+        ("EDF+C", 256 + 20 * 216 + 19 * 8, b"31", r"want 20 record\(s\) of .*; the signals are not continuous"),
+        ("EDF+D", 256 + 20 * 216 + 19 * 8, b"31", r"not every record says when it began: its header or a record is"),
     ],
 )
-def test_what_the_times_of_records_contradict_is_refused(kind: str, at: int, text: bytes, wish: str, tmp_path: Path):
+def test_a_header_that_the_times_of_records_contradict_is_refused(
+    kind: str, at: int, text: bytes, wish: str, tmp_path: Path
+):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, starts_s=range(20), kind=kind)
     path.write_bytes(path.read_bytes()[:at] + text + path.read_bytes()[at + len(text) :])
     with pytest.raises(DataError, match=wish):
         recorded(path)
 
 
-def test_numbers_beyond_a_kilovolt_are_missing_ones(tmp_path: Path):
+def test_values_beyond_a_kilovolt_become_missing(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
     at = 256 + 19 * 104
     path.write_bytes(path.read_bytes()[:at] + b"-9e250  " + path.read_bytes()[at + 8 :])
     recording = recorded(path)
     assert recording.interpolated == ("Fp1",)
-    assert "Flat or missing wherever looked at, so not read: Fp1." in recording.notes
+    assert "Flat or missing wherever checked, so not read: Fp1." in recording.notes
 
 
-def test_a_flat_line_is_no_eeg(tmp_path: Path):
+def test_a_flat_line_is_not_an_eeg(tmp_path: Path):
     with pytest.raises(DataError, match=r"x\.edf: want EEG, got a flat line in every electrode"):
         recorded(write_edf(tmp_path / "x.edf", 0 * noise(20), SCALP))
 
@@ -412,7 +414,7 @@ def test_an_eeg_that_is_unplugged_for_most_of_its_time_is_read(tmp_path: Path):
 
 
 @pytest.mark.parametrize("electrodes", [[3], range(19)])
-def test_what_holds_something_for_a_while_is_not_flat(electrodes: Sequence[int], tmp_path: Path):
+def test_electrodes_that_record_for_a_minute_of_ten_are_not_flat(electrodes: Sequence[int], tmp_path: Path):
     values = noise(600, 200)
     there = np.zeros(values.shape[1], bool)
     there[20 * 200 : 75 * 200] = True
@@ -430,7 +432,7 @@ def test_a_discontinuous_eeg_is_judged_by_what_was_recorded(tmp_path: Path):
 
 
 @pytest.mark.parametrize("label", ["MIC", "P1", "M1", "EKG"])
-def test_a_faster_channel_beside_the_electrodes_changes_nothing(label: str, tmp_path: Path):
+def test_a_faster_channel_besides_the_electrodes_changes_nothing(label: str, tmp_path: Path):
     values = noise(20, 250)
     path = tmp_path / "x.edf"
     write_edf(path, values, SCALP, 250)
@@ -442,7 +444,7 @@ def test_a_faster_channel_beside_the_electrodes_changes_nothing(label: str, tmp_
 
 
 def with_a_faster_channel(whole: bytes, label: str) -> bytes:
-    """A file of twenty records with one channel more, of 1,000 samples a record."""
+    """A file of twenty records with one more channel, of 1,000 samples per record."""
     head, count = whole[:256], int(whole[252:256])
     widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
     fields, at = [], 256
@@ -457,7 +459,7 @@ def with_a_faster_channel(whole: bytes, label: str) -> bytes:
     return head + b"".join(fields) + np.hstack([records, fast]).tobytes()
 
 
-def test_of_two_channels_for_ekg_with_two_rates_none_is_read(tmp_path: Path):
+def test_ekg_is_not_read_from_two_channels_of_different_rates(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20, 250, channels=20), [*SCALP, "EKG"], 250)
     alone = recorded(path).eeg(0, 4000)
     path.write_bytes(with_a_faster_channel(path.read_bytes(), "EKG"))
@@ -467,7 +469,7 @@ def test_of_two_channels_for_ekg_with_two_rates_none_is_read(tmp_path: Path):
     assert np.isnan(recording.eeg(0, 4000)[19]).all()
 
 
-def test_electrodes_of_two_rates_are_refused(tmp_path: Path):
+def test_electrodes_of_different_rates_are_refused(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
     whole = bytearray(path.read_bytes())
     place = 256 + 19 * 216 + 8 * 3  # samples of the fourth channel in a record
@@ -477,10 +479,10 @@ def test_electrodes_of_two_rates_are_refused(tmp_path: Path):
         recorded(path)
 
 
-def test_of_channels_with_one_label_the_first_is_read_and_that_is_said(tmp_path: Path):
+def test_the_first_channel_of_a_label_is_read_with_a_note(tmp_path: Path):
     values = np.concatenate([noise(20, 200), 500 + noise(20, 200, seed=1)[:1]])
     recording = recorded(write_edf(tmp_path / "x.edf", values, [*SCALP, "Cz"], 200))
-    assert recording.notes == ["'Cz' is there more than once: the first is read."]
+    assert recording.notes == ["'Cz' occurs more than once: the first is read."]
     np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values[:19], atol=0.05)
 
 
@@ -490,14 +492,37 @@ def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_p
     path = write_edf(tmp_path / f"x.{suffix}", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
     recording = recorded(path)
     assert recording.duration_s == 70
-    assert recording.notes == ["The recording has 1 gap(s) of 30 s in all."]
+    assert recording.notes == ["The recording has 1 gap, 30 s in all."]
     eeg = recording.eeg(0, 14_000)[:19]
     np.testing.assert_allclose(eeg[:, :4000], values[:, :4000], atol=0.01)
     np.testing.assert_allclose(eeg[:, 10_000:], values[:, 4000:], atol=0.01)
     assert np.isnan(eeg[:, 4000:10_000]).all()
 
 
-def test_records_that_go_back_in_time_are_named(tmp_path: Path):
+def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
+    starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
+    path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    assert recorded(path).notes == ["The recording has 2 gaps, 6 min 36 s in all."]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (9.59375, "9.6 s"),
+        (30, "30 s"),
+        (59.97, "1 min"),
+        (100.4, "1 min 40 s"),
+        (3605, "1 h 5 s"),
+        (86_390, "23 h 59 min 50 s"),
+        (4_000_000, "1,111 h 6 min 40 s"),
+    ],
+)
+def test_durations_read_as_people_write_them(seconds: float, text: str):
+    assert duration_text(seconds) == text
+
+
+def test_records_that_go_back_in_time_are_refused_by_number(tmp_path: Path):
     starts_s = [*range(10), 5, *range(11, 20)]
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, starts_s=starts_s, kind="EDF+D")
     wish = r"x\.edf: record 11 begins at 5 s, before record 10 has ended \(10 s\); the records are not in order"
@@ -505,7 +530,7 @@ def test_records_that_go_back_in_time_are_named(tmp_path: Path):
         recorded(path)
 
 
-def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes_and_that_is_said(tmp_path: Path):
+def test_a_truncated_file_is_read_as_far_as_it_goes_with_a_note(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
     path.write_bytes(path.read_bytes()[:-50_000])
     recording = recorded(path)
@@ -513,34 +538,34 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes_and_that_is_said(tmp_
     assert "Number of records from the header does not match the file size" in recording.notes[0]
 
 
-def test_what_is_no_recording_is_told_in_one_line(tmp_path: Path):
+def test_a_file_that_is_not_a_recording_is_refused_in_one_line(tmp_path: Path):
     whole = write_edf(tmp_path / "x.edf", noise(20), SCALP).read_bytes()
     damaged = whole[:252] + b"many" + whole[256:]
     for name, content, wish in (
-        ("text.edf", b"time;Fp1;Fp2\n0;1;2\n", r"no EDF or BDF file \(it begins with 'time;Fp1'\)"),
-        ("empty.edf", b"", r"no EDF or BDF file \(it begins with ''\)"),
-        ("head.edf", whole[:300], "the header is cut off"),
+        ("text.edf", b"time;Fp1;Fp2\n0;1;2\n", r"not an EDF or BDF file \(it begins with 'time;Fp1'\)"),
+        ("empty.edf", b"", r"not an EDF or BDF file \(it begins with ''\)"),
+        ("head.edf", whole[:300], "the header is truncated"),
         ("damaged.edf", damaged, "header: number of channels: want a number, got 'many'"),
-        ("short.edf", whole[:6000], r"holds no samples \(it ends in or after the header\)"),
+        ("short.edf", whole[:6000], r"holds no samples \(it ends within or right after its header\)"),
         ("text.vhdr", b"no header", r"cannot be read \("),
         ("text.fif", b"no header", r"cannot be read \("),
         ("notes.txt", b"no header", r"cannot be read \("),
         ("x.parquet", b"no header", r"not a valid parquet file \("),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / name))}: {wish}") as told:
+        with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / name))}: {wish}") as caught:
             recorded(tmp_path / name)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
     (tmp_path / "folder.edf").mkdir()
     with pytest.raises(DataError, match=r"folder\.edf: cannot be read \(.*Is a directory"):
         recorded(tmp_path / "folder.edf")
     with pytest.raises(DataError, match=r"gone\.edf: no such file"):
         recorded(tmp_path / "gone.edf")
-    with pytest.raises(DataError, match=r"no EEG: none of its 2 channels is named as an electrode .* \(SpO2, HR\)"):
+    with pytest.raises(DataError, match=r"no EEG: none of its 2 channels is named after .* electrode \(SpO2, HR\)"):
         recorded(write_edf(tmp_path / "x.edf", noise(5)[:2], ["SpO2", "HR"]))
 
 
-def test_a_header_tells_rates_and_records(tmp_path: Path):
+def test_a_header_gives_rates_and_records(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, record_s=0.5)
     header = read_header(path)
     assert (header.records, header.sfreq_hz(3), header.dimensions[0]) == (40, 256, "uV")
@@ -587,14 +612,14 @@ SHARED_EDF = {
     "aaaaakpu_s002_t000": 2.0,
     "chb05_06": 2.0,
     "eeglab__test": 60.0,
-    "mne-python__duplicate_channel_labels": "no EEG: none of its 4 channels is named as an electrode of the 10-20",
+    "mne-python__duplicate_channel_labels": "no EEG: none of its 4 channels is named after a 10-20 electrode",
     "mne-python__test_edf_stim_channel": 9.59375,
     "mne-testing-data__chtypes_edf": 5.0,
 }
 
 
 @pytest.mark.parametrize("name", SHARED_EDF)
-def test_what_hospitals_write_is_read_or_refused_in_one_line(name: str):
+def test_a_file_from_a_hospital_is_read_or_refused_in_one_line(name: str):
     path, expected = real(f"data/edf/{name}.edf"), SHARED_EDF[name]
     if isinstance(expected, str):
         with pytest.raises(DataError, match=f"{name}.edf: {expected}"):
@@ -647,7 +672,7 @@ def test_a_recording_in_several_files_is_one(naming: str, tmp_path: Path):
         (["a/x.edf", "b/x.edf"], "recording: want files whose names differ, got 'x.edf' twice; predict them one by"),
     ],
 )
-def test_a_mistake_about_files_is_told(words: str | list[str], message: str, tmp_path: Path, monkeypatch):
+def test_files_that_cannot_be_meant_are_refused(words: str | list[str], message: str, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=re.escape(message)):
         recording_files(words)
@@ -668,7 +693,7 @@ def test_there_is_a_window_for_every_10_s_of_which_half_was_recorded(seconds: in
     assert stretch.recorded.all()
 
 
-def test_a_window_lies_around_its_10_s_and_is_missing_where_nothing_was_recorded(tmp_path: Path):
+def test_a_window_surrounds_its_10_s_and_is_missing_where_nothing_was_recorded(tmp_path: Path):
     values = noise(100, 200)
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
     (stretch,) = stretches(recording, 10, False)
@@ -687,10 +712,10 @@ def test_windows_in_a_gap_are_marked(tmp_path: Path):
     assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
 
 
-def test_a_gap_of_hours_is_passed_over(tmp_path: Path):
+def test_a_gap_of_hours_is_skipped(tmp_path: Path):
     starts_s = [*range(30), *range(40_000, 40_030)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    found = [*stretches(recorded(path), 10, with_spectrogram=False)]  # of what is missing nothing is computed
+    found = [*stretches(recorded(path), 10, with_spectrogram=False)]  # nothing is computed in the gap
     assert len(found) == 34
     assert [one.recorded.sum() for one in (found[0], *found[-1:])] == [3, 3]
     rows = np.concatenate([one.spectrogram for one in found], axis=1)
@@ -712,13 +737,13 @@ def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_on
     np.testing.assert_allclose(last.spectrogram[0], want, rtol=0.01)
 
 
-def test_an_offset_of_direct_current_is_taken_off_and_a_usual_one_stays():
+def test_an_offset_of_direct_current_is_removed_and_a_usual_one_stays():
     eeg = np.zeros((20, 1000), np.float32)
     eeg[3], eeg[4], eeg[19] = 40_000, 80, 9_000
     assert levelled(eeg)[:, 0].tolist() == [0, 0, 0, 0, 80, *[0] * 14, 9_000]
 
 
-def test_golden_the_spectrogram_of_a_recording_is_that_of_the_file_which_was_recorded_with_it():
+def test_golden_the_spectrogram_of_a_recording_is_that_of_its_spectrogram_file():
     recording = recorded(real("data/hms_real/test_eegs/3911565283.parquet"))
     (stretch,) = stretches(recording, 10, True)
     (batch,) = stretch.batches(8)

@@ -1,4 +1,4 @@
-"""What is read back of runs and ensembles: a file that does not hold it is named, with what is wrong."""
+"""Reading the files of runs and ensembles: a bad one is refused by its name, with what is wrong in it."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def table() -> pl.DataFrame:
         (table().with_columns(pl.lit(2).alias("label_id")), "want each label_id once, got 2 again"),
     ],
 )
-def test_what_is_no_table_of_predictions_is_named(changed: pl.DataFrame, said: str, tmp_path: Path):
+def test_a_bad_table_of_predictions_is_refused(changed: pl.DataFrame, said: str, tmp_path: Path):
     path = tmp_path / "oof.parquet"
     changed.write_parquet(path)
     with pytest.raises(DataError) as caught:
@@ -46,7 +46,7 @@ def test_what_is_no_table_of_predictions_is_named(changed: pl.DataFrame, said: s
     assert str(caught.value).startswith(f"{path}: {said}")
 
 
-def test_predictions_come_back_with_the_types_they_were_written_with(tmp_path: Path):
+def test_predictions_are_read_with_the_types_of_the_table(tmp_path: Path):
     table().with_columns(pl.col(VOTE_COLUMNS).cast(pl.UInt8)).write_parquet(tmp_path / "oof.parquet")
     assert read_predictions(tmp_path / "oof.parquet").equals(table())
 
@@ -72,7 +72,7 @@ def test_an_ensemble_that_gives_no_probabilities_is_refused(key: str, value: Any
         read_ensemble(path)
 
 
-def test_json_and_configs_that_are_none_are_named(tmp_path: Path):
+def test_bad_json_files_and_configs_are_refused(tmp_path: Path):
     path = tmp_path / "scores.json"
     for text, said in (("{", "not a JSON object"), ("[]", "not a JSON object"), ("{}", "lacks 'kl'")):
         path.write_text(text)
@@ -83,7 +83,7 @@ def test_json_and_configs_that_are_none_are_named(tmp_path: Path):
         read_config(tmp_path)
 
 
-def test_weights_that_are_no_number_are_not_kept(tmp_path: Path):
+def test_weights_that_are_not_finite_are_not_kept(tmp_path: Path):
     module, guard = LightningModule(), LossGuard(tmp_path / "not_finite.json")
     module.weight = torch.nn.Parameter(torch.tensor([1.0, torch.nan]))
     trainer = make({"_target_": "lightning.Trainer", "accelerator": "cpu"})

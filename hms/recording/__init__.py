@@ -1,1 +1,1 @@
-"""A recording of any clinic as the twenty channels of `hms.electrodes`, read piece by piece, and its windows."""
+"""Read a recording from any clinic as the twenty channels of `hms.electrodes`, piece by piece, and cut its windows."""

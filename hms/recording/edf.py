@@ -1,4 +1,4 @@
-"""What the header of an EDF or BDF file says; a header that is damaged is refused, whatever a reader would make of it.
+"""Read the header of an EDF or BDF file; a damaged header is refused, even if other readers would accept it.
 
 Source: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), edfplus.info.
 """
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class Range(NamedTuple):
-    """The numbers that a channel may hold, in its physical dimension and as they are stored."""
+    """The range of a channel's values, in its physical dimension and as stored."""
 
     physical_min: float
     physical_max: float
@@ -25,23 +25,23 @@ class Range(NamedTuple):
 
 
 class Header(NamedTuple):
-    """A channel is what the file calls a signal, annotations included."""
+    """The contents of a header, with one entry per channel (EDF's "signal"), annotation channels included."""
 
     labels: list[str]
     dimensions: list[str]
-    """Physical units as written; empty where there is none."""
+    """Physical units as written, or empty."""
     ranges: list[Range]
     samples: list[int]
-    """Of each channel in a record."""
+    """Samples of each channel per record."""
     record_s: float
     records: int
-    """Whole ones that the file holds."""
-    told: int
-    """Records that the header tells of; below 1 where it does not know."""
+    """Complete records in the file."""
+    declared: int
+    """Number of records according to the header; below 1 if the header does not know it."""
     spare: int
-    """Bytes after the last whole record."""
+    """Bytes after the last complete record."""
     kind: str
-    """`EDF+C` or `BDF+C` where it says that no time is missing between records, `EDF+D` or `BDF+D` where some is."""
+    """`EDF+C` or `BDF+C` if no time is missing between records, `EDF+D` or `BDF+D` if some is."""
     size: int
     """Bytes of the header."""
     sample_bytes: int
@@ -53,35 +53,39 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Of an EDF, EDF+, BDF or BDF+ file. Raises DataError where it is none, is cut off or damaged."""
+    """Read the header of an EDF, EDF+, BDF or BDF+ file.
+
+    Raises DataError if the file is of another format, truncated or damaged.
+    """
     with path.open("rb") as file:
         first = file.read(256)
         version = first[:8]
         if not (version == b"\xffBIOSEMI" or version.strip(b" \0") == b"0"):
-            raise DataError(f"{path}: no EDF or BDF file (it begins with {version.decode('latin-1')!r})")
-        told = _whole(path, "number of records", first[236:244], -1)
+            raise DataError(f"{path}: not an EDF or BDF file (it begins with {version.decode('latin-1')!r})")
+        declared = _whole(path, "number of records", first[236:244], -1)
         count = _whole(path, "number of channels", first[252:256], 1)
-        said, size = _whole(path, "number of its bytes", first[184:192], 0), 256 * (count + 1)
-        if said != size:
-            raise DataError(f"{path}: header: want {size} bytes for {count} channel(s), got {said}")
+        declared_size, size = _whole(path, "number of bytes", first[184:192], 0), 256 * (count + 1)
+        if declared_size != size:
+            raise DataError(f"{path}: header: want {size} bytes for {count} channel(s), got {declared_size}")
         fields = {name: [file.read(width) for _ in range(count)] for name, width in _FIELDS.items()}
     if not fields["reserved"][-1]:
-        raise DataError(f"{path}: the header is cut off")
+        raise DataError(f"{path}: the header is truncated")
     record_s = _number(path, "duration of a record", first[244:252])
     if record_s <= 0:
         raise DataError(f"{path}: header: duration of a record: want more than 0 s, got {record_s:g}")
     labels = [text.strip().decode("latin-1") for text in fields["label"]]
-    whose = [f"of '{label}'" for label in labels]
     ranges = (
-        [_number(path, f"{name} {one}", text) for one, text in zip(whose, fields[name], strict=True)]
+        [_number(path, f"{name} of '{label}'", text) for label, text in zip(labels, fields[name], strict=True)]
         for name in Range._fields
     )
-    samples = [_whole(path, f"samples {one}", text, 0) for one, text in zip(whose, fields["samples"], strict=True)]
+    samples = [
+        _whole(path, f"samples of '{label}'", text, 0) for label, text in zip(labels, fields["samples"], strict=True)
+    ]
     sample_bytes = 3 if version[0] == 0xFF else 2
-    held, of_record = path.stat().st_size - size, sum(samples) * sample_bytes
-    records, spare = divmod(held, of_record) if of_record else (0, held)
+    data_bytes, record_bytes = path.stat().st_size - size, sum(samples) * sample_bytes
+    records, spare = divmod(data_bytes, record_bytes) if record_bytes else (0, data_bytes)
     if records < 1:
-        raise DataError(f"{path}: holds no samples (it ends in or after the header)")
+        raise DataError(f"{path}: holds no samples (it ends within or right after its header)")
     return Header(
         labels,
         [text.strip().decode("latin-1") for text in fields["dimension"]],
@@ -89,7 +93,7 @@ def read_header(path: Path) -> Header:
         samples,
         record_s,
         records,
-        told,
+        declared,
         spare,
         first[192:197].decode("latin-1"),
         size,
@@ -98,16 +102,16 @@ def read_header(path: Path) -> Header:
 
 
 def want_range(path: Path, header: Header, channel: int) -> None:
-    """Raise DataError for a channel whose range leaves open what its numbers mean."""
-    place, found = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
+    """Raise DataError if a channel's range does not determine its physical values."""
+    place, own = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
     limit = 2 ** (8 * header.sample_bytes - 1)
-    if not -limit <= found.digital_min < found.digital_max < limit:
+    if not -limit <= own.digital_min < own.digital_max < limit:
         raise DataError(
             f"{place}: want digital_min below digital_max, from {-limit} to {limit - 1}, "
-            f"got {found.digital_min:g} and {found.digital_max:g}"
+            f"got {own.digital_min:g} and {own.digital_max:g}"
         )
-    if found.physical_min == found.physical_max:
-        raise DataError(f"{place}: want physical_min and physical_max to differ, got {found.physical_min:g} for both")
+    if own.physical_min == own.physical_max:
+        raise DataError(f"{place}: want physical_min and physical_max to differ, got {own.physical_min:g} for both")
 
 
 def _number(path: Path, name: str, text: bytes) -> float:

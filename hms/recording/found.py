@@ -1,4 +1,4 @@
-"""Which files are meant: by a name, a folder or a pattern, and under which name each one's results go."""
+"""Find the recordings that a name, a folder or a pattern stands for, and name the results of each."""
 
 import glob
 import re
@@ -10,16 +10,16 @@ from pathlib import Path
 from hms.errors import UserError
 
 SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".lay", ".eeg", ".nxe", ".cdt", ".parquet"}
-"""Of recordings in a folder. A file that is named is opened whatever it ends in."""
+"""Which files of a folder count as recordings. A file given by name is opened whatever its suffix."""
 
-_FURTHER = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that may go on where another ends
+_PART = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that may continue another
 
 
 def recording_files(words: str | list[str]) -> dict[str, Path]:
-    """The recordings that a name, a folder or a pattern, or each of several, stands for, by names that differ.
+    """Find the recordings that one or several names, folders or patterns stand for, each under a unique name.
 
-    A file goes by its stem, or by its whole name where two have one stem. A name without a file stands for itself:
-    whoever opens it says what is wrong. Raises UserError where nothing is found, and for two files of one name.
+    The name is a file's stem, or its whole name if several files share the stem. A missing file is kept: opening it
+    raises the error. Raises UserError if nothing is found, or if two files have the same name.
     """
     found: dict[Path, None] = {}
     for word in [words] if isinstance(words, str) else words:
@@ -35,7 +35,7 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
     if not found:
         raise UserError("recording: want at least one, got none")
     for path in found:
-        if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # Python's for bytes that are no UTF-8
+        if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # how Python holds bytes that are not UTF-8
             raise UserError(f"recording: want files whose names are UTF-8, got {str(path)!r}")
     stems = Counter(path.stem for path in found)
     named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
@@ -49,28 +49,28 @@ def _is_folder(path: Path) -> bool:
 
 
 def _recordings(paths: Iterable[Path]) -> list[Path]:
-    """Those that look like recordings and are no results of one, in order; of those that lie in several files, as
-    BrainVision's and long FIF ones, the file that names the others."""
+    """Those that look like recordings and are not the results of one, sorted; of a recording in several files, such as
+    BrainVision's or a long FIF, the file that names the others."""
     known = [path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     known = [path for path in known if not _is_result(path)]
     known = [path for path in known if path.suffix.lower() != ".eeg" or not path.with_suffix(".vhdr").exists()]
-    return sorted(path for path in known if not _is_further_part(path))
+    return sorted(path for path in known if not _is_later_part(path))
 
 
-def _is_further_part(path: Path) -> bool:
-    """Whether a FIF recording goes on in this file that began in `x.fif` (this is `x-1.fif`) or `x_split-01`.
+def _is_later_part(path: Path) -> bool:
+    """Whether this FIF file continues a recording: `x-1.fif` that of `x.fif`, or `x_split-02` that of `x_split-01`.
 
-    Who reads the first file reads them all, so that each further one would be predicted twice.
+    Reading the first file reads them all, so a later part would be predicted twice.
     """
-    if path.suffix != ".fif" or not (found := _FURTHER.search(path.name)):
+    if path.suffix != ".fif" or not (found := _PART.search(path.name)):
         return False
     begin, end = found.span(1) if found[1] else found.span(2)
     first = path.with_name(path.name[:begin] + ("" if found[1] else "01") + path.name[end:])
     if first == path or not first.exists():
         return False
-    import mne  # takes long to import
+    import mne  # slow to import
 
-    with suppress(Exception):  # whatever a reader of MNE stumbles over: who opens the file says so
+    with suppress(Exception):  # MNE's readers raise all kinds of errors; opening the file will report this one
         parts = mne.io.read_raw_fif(first, preload=False, verbose="error").filenames
         return path.name in [Path(one).name for one in parts]
     return False

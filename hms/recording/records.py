@@ -1,6 +1,6 @@
-"""Whether the records of an EDF or BDF file are as its header says, and when each of them began.
+"""Check the records of an EDF or BDF file against its header, and find out when each of them began.
 
-MNE-Python reads the samples; it takes every file for continuous, and its records for as many as fit into the file.
+MNE-Python reads the samples, but takes every file to be continuous and to hold as many records as fit into it.
 """
 
 from pathlib import Path
@@ -13,26 +13,26 @@ from hms.recording.edf import Header
 
 _ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 _LONGEST_S = 400 * 86_400
-_ONSET_BYTES = 32  # of a record's first annotation, which says when the record began: `+12.5`
-_LOOK = 2_000_000  # samples
+_ONSET_BYTES = 32  # of a record's first annotation, its time stamp: `+12.5`
+_CHECKED = 2_000_000  # samples
 _SMOOTH = 2.0
-"""Times as far as neighbours do samples differ that are far apart, in a signal that can tell where records end. There
-it goes on as from sample to sample; where records are taken for longer or shorter than they are, it jumps as between
-samples far apart, or to another channel."""
+"""A signal shows where records end if its distant samples differ this many times as much as neighbouring ones. From a
+record to the next it then changes no more than from sample to sample; if records are taken to be longer or shorter than
+they are, it jumps as between distant samples, or to another channel."""
 
 
 def record_starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None:
-    """When each record began, in s from the first; None where the file does not say (it is continuous then).
+    """When each record began, in s from the first; None if the file does not say, and is therefore continuous.
 
-    Raises DataError where a record begins before the one before it has ended, and where what the file holds are not
-    surely the records of which its header tells.
+    Raises DataError if a record begins before the previous one has ended, or if it is doubtful that the file holds the
+    records that its header declares.
     """
     starts_s = _starts_s(path, header)
-    is_whole = header.records == header.told and not header.spare
-    if starts_s is None and not is_whole and not _goes_on(path, header):
+    is_whole = header.records == header.declared and not header.spare
+    if starts_s is None and not is_whole and not _is_smooth(path, header):
         raise DataError(
-            f"{path}: want {header.told} record(s) of {_of_record(header)} bytes, as its header says, got "
-            f"{header.records} and {header.spare} bytes; and the signals do not go on from one to the next"
+            f"{path}: want {header.declared} record(s) of {_record_bytes(header)} bytes, as its header says, got "
+            f"{header.records} and {header.spare} bytes more; the signals are not continuous from one to the next"
         )
     return None if starts_s is None else starts_s - starts_s[0]
 
@@ -47,26 +47,26 @@ def _starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None
         return None
     before = sum(header.samples[: stamps[0]]) * header.sample_bytes
     width = min(_ONSET_BYTES, header.samples[stamps[0]] * header.sample_bytes)
-    held = np.array(_records(path, header)[:, before : before + width])
-    if not held.any():
-        return None  # without time-keeping a file is continuous
+    stored = np.array(_records(path, header)[:, before : before + width])
+    if not stored.any():
+        return None  # a file without time stamps is continuous
     try:
-        starts = np.array([float(bytes(one).partition(b"\x14")[0]) for one in held])
+        starts = np.array([float(bytes(one).partition(b"\x14")[0]) for one in stored])
     except ValueError:
         if not header.kind.endswith("+D"):
             return None
-        raise DataError(f"{path}: not every record says when it began: the header is damaged, or a record is") from None
+        raise DataError(f"{path}: not every record says when it began: its header or a record is damaged") from None
     if not np.isfinite(starts).all() or np.ptp(starts) > _LONGEST_S:
-        raise DataError(f"{path}: the times of its records are damaged: they reach over {np.ptp(starts):g} s")
-    apart_s = np.diff(starts)
-    early = np.flatnonzero(apart_s < header.record_s - 1e-3)
+        raise DataError(f"{path}: the times of its records are damaged: they span {np.ptp(starts):g} s")
+    steps_s = np.diff(starts)
+    early = np.flatnonzero(steps_s < header.record_s - 1e-3)
     if len(early):
         record = int(early[0])
         raise DataError(
             f"{path}: record {record + 2} begins at {starts[record + 1]:g} s, before record {record + 1} has ended "
             f"({starts[record] + header.record_s:g} s); the records are not in order"
         )
-    usual_s = float(np.median(apart_s)) if len(apart_s) else header.record_s
+    usual_s = float(np.median(steps_s)) if len(steps_s) else header.record_s
     if header.kind.endswith("+C") and usual_s > header.record_s + 1e-3:
         raise DataError(
             f"{path}: header: duration of a record: want {usual_s:g} s, after which the next begins in a continuous "
@@ -75,32 +75,33 @@ def _starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None
     return starts
 
 
-def _goes_on(path: Path, header: Header) -> bool:
-    """Whether most signals do from one of the first records to the next, by the upper 16 bits of their samples.
+def _is_smooth(path: Path, header: Header) -> bool:
+    """Whether most signals run on smoothly across the first records, judged by the upper 16 bits of their samples.
 
-    Only those can tell that change little from sample to sample; without one, what nothing speaks against is believed.
+    Only signals that change little from sample to sample can show this; without one, the header is believed if it
+    declares no number of records and no bytes are left over.
     """
-    believed = header.told < 1 and not header.spare
+    plausible = header.declared < 1 and not header.spare
     if header.records == 1:
-        return believed
-    look = max(2, _LOOK // sum(header.samples))
-    found = np.array(_records(path, header)[:look]).reshape(-1, sum(header.samples), header.sample_bytes)
-    values = np.ascontiguousarray(found[:, :, -2:]).view("<i2")[:, :, 0].astype(float)
+        return plausible
+    checked = max(2, _CHECKED // sum(header.samples))
+    stored = np.array(_records(path, header)[:checked]).reshape(-1, sum(header.samples), header.sample_bytes)
+    values = np.ascontiguousarray(stored[:, :, -2:]).view("<i2")[:, :, 0].astype(float)
     signals = np.split(values, np.cumsum(header.samples)[:-1], axis=1)
-    goes_on = []
+    smooth = []
     for signal, label in zip(signals, header.labels, strict=True):
         if signal.shape[1] > 1 and label not in _ANNOTATIONS:
             step = max(np.median(np.abs(np.diff(signal))), 1.0)
-            far_apart = np.median(np.abs(signal.ravel() - np.roll(signal.ravel(), signal.size // 2)))
-            if far_apart > _SMOOTH * step:
+            distant = np.median(np.abs(signal.ravel() - np.roll(signal.ravel(), signal.size // 2)))
+            if distant > _SMOOTH * step:
                 jump = np.median(np.abs(signal[1:, 0] - signal[:-1, -1]))
-                goes_on.append(jump**2 < step * far_apart)
-    return bool(np.mean(goes_on) > 0.5) if goes_on else believed
+                smooth.append(jump**2 < step * distant)
+    return bool(np.mean(smooth) > 0.5) if smooth else plausible
 
 
-def _of_record(header: Header) -> int:
+def _record_bytes(header: Header) -> int:
     return sum(header.samples) * header.sample_bytes
 
 
 def _records(path: Path, header: Header) -> np.ndarray:
-    return np.memmap(path, np.uint8, "r", header.size, (header.records, _of_record(header)))
+    return np.memmap(path, np.uint8, "r", header.size, (header.records, _record_bytes(header)))

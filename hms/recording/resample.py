@@ -1,6 +1,6 @@
-"""Any sampling rate to the project's 200 Hz, a piece at a time, as if the whole had been resampled at once.
+"""Resample from any rate to the project's 200 Hz, a piece at a time, as if the whole were resampled at once.
 
-A linear-phase low-pass keeps 0-80 Hz and takes 80 dB off what lies above 100 Hz and would be folded down.
+A linear-phase low-pass keeps 0-80 Hz and attenuates by 80 dB what lies above 100 Hz and would alias.
 """
 
 from collections.abc import Callable
@@ -13,26 +13,26 @@ from scipy import signal
 from hms.electrodes import SFREQ_HZ
 
 _STOP_DB = 80.0
-_WIDTH = 0.2  # of the lower of both rates' halves: from 80 to 100 %
-_DRIFT = 1e-6  # of time, 0.1 s a day: a rate is taken for a simple ratio that comes as near, as good a clock does
+_WIDTH = 0.2  # the transition band: 80 to 100 % of the lower Nyquist frequency
+_DRIFT = 1e-6  # 0.1 s a day, as good as a clock: a rate this near a simple ratio to 200 Hz is taken to be that ratio
 
 Read = Callable[[int, int], Float[np.ndarray, "channel time"]]
-"""Samples from the first up to the last of two numbers, at the rate of the file."""
+"""`read(first, last)` returns samples `first` up to `last`, at the rate of the file."""
 
 
 class Resampler:
-    """`read`, of a recording of `samples` at `sfreq_hz`, at 200 Hz.
+    """Read at 200 Hz a recording of `samples` at `sfreq_hz`, which `read` returns piece by piece.
 
-    Beyond its ends the recording is thought to go on as it ends. NaN becomes NaN, and spoils nothing beside it.
+    Beyond its ends the recording is extended by its first and last sample. NaN stays NaN and does not spread.
     """
 
     def __init__(self, read: Read, samples: int, sfreq_hz: float):
         ratio = _simplest(Fraction(SFREQ_HZ) / Fraction(sfreq_hz))
         self.up, self.down = ratio.numerator, ratio.denominator
         self.samples = -(-samples * self.up // self.down)
-        """How many there are at 200 Hz."""
+        """Number of samples at 200 Hz."""
         self._read, self._stored = read, samples
-        self._level = np.nan_to_num(read(0, 1))  # an offset of a hundred millivolts would leave a ripple
+        self._level = np.nan_to_num(read(0, 1))  # subtracted: an offset of a hundred millivolts would leave a ripple
         half_hz, fine_hz = min(SFREQ_HZ, sfreq_hz) / 2, sfreq_hz * self.up
         count, beta = signal.kaiserord(_STOP_DB, _WIDTH * half_hz / (fine_hz / 2))
         self._taps = signal.firwin(count | 1, (1 - _WIDTH / 2) * half_hz, window=("kaiser", beta), fs=fine_hz)
@@ -43,17 +43,17 @@ class Resampler:
         if self.up == self.down:
             return self._read(first, last)
         begin, end = first // self.up - self._margin, -(-last // self.up) + self._margin  # blocks
-        wanted = self._within(begin * self.down, end * self.down)
-        missing = np.isnan(wanted)
+        stored = self._extended(begin * self.down, end * self.down)
+        missing = np.isnan(stored)
         if missing.all():
-            return np.full((len(wanted), last - first), np.nan)
-        bridged = _bridged(wanted, missing)
-        made = signal.resample_poly(bridged, self.up, self.down, 1, self._taps)  # type: ignore[call-overload]
-        nearest = np.minimum(np.arange(made.shape[1]) * self.down // self.up, wanted.shape[1] - 1)
-        made[missing[:, nearest]] = np.nan
-        return made[:, first - begin * self.up :][:, : last - first] + self._level
+            return np.full((len(stored), last - first), np.nan)
+        bridged = _bridged(stored, missing)
+        resampled = signal.resample_poly(bridged, self.up, self.down, 1, self._taps)  # type: ignore[call-overload]
+        nearest = np.minimum(np.arange(resampled.shape[1]) * self.down // self.up, stored.shape[1] - 1)
+        resampled[missing[:, nearest]] = np.nan
+        return resampled[:, first - begin * self.up :][:, : last - first] + self._level
 
-    def _within(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
+    def _extended(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
         inside = self._read(max(first, 0), min(last, self._stored)) - self._level
         return np.pad(inside, ((0, 0), (max(0, -first), max(0, last - self._stored))), mode="edge")
 
@@ -64,7 +64,7 @@ def _simplest(ratio: Fraction) -> Fraction:
 
 
 def _bridged(values: Float[np.ndarray, "channel time"], missing: np.ndarray) -> Float[np.ndarray, "channel time"]:
-    """A straight line over what is missing, so that a filter meets no jump."""
+    """Bridge missing samples by straight lines, so that the filter meets no jump."""
     if not missing.any():
         return values
     filled, at = np.where(missing, 0.0, values), np.arange(values.shape[1])

@@ -1,8 +1,8 @@
-"""The windows of a recording, stretch by stretch, as the batches that models read.
+"""Cut a recording into windows, stretch by stretch, as the batches that models read.
 
-A window is 50 s long, and what is said of it belongs to its central 10 s; where it reaches over an end of the
-recording, or into a gap, samples are missing (NaN). Its regional spectrogram is that of ten minutes around it
-(`hms.corpus`), computed from the EEG as far as the recording goes.
+A window is 50 s long, and a prediction for it refers to its central 10 s. Where it reaches into a gap or beyond an end
+of the recording, samples are missing (NaN). Its regional spectrogram covers the ten minutes around it (`hms.corpus`)
+and is computed from the EEG, as far as that was recorded.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,8 @@ from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, reg
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _STRETCH_S = 1200
-_SETTLE_S = 30  # after which the band-pass of the spectrogram has forgotten where a piece began
-_OFFSET_UV = (
-    1000.0  # electrodes that lie farther off than the model's clip are levelled: half precision ends there, too
-)
+_SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began
+_OFFSET_UV = 1000.0  # larger offsets are removed: about here models clip, and half precision resolves only 1 µV
 
 
 class Stretch(NamedTuple):
@@ -37,46 +35,44 @@ class Stretch(NamedTuple):
     """Whether at least half of a window's centre was recorded."""
     eeg: Float[np.ndarray, "electrode time"]
     """µV at 200 Hz, from the start of the first window."""
-    for_models: Float[np.ndarray, "region row frequency"] | None
-    """µV²/Hz, from the first row of the first window; None where no model reads it."""
+    model_spectrogram: Float[np.ndarray, "region row frequency"] | None
+    """µV²/Hz, from the first row of the first window; None if no model reads it."""
     spectrogram: Float[np.ndarray, "region row frequency"]
-    """The rows that begin within this stretch and no other."""
+    """µV²/Hz, only the rows that begin in this stretch: those of all stretches make the whole spectrogram."""
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
-        """The windows; `label_id` counts those of the whole recording, target and weight are NaN."""
+        """Yield the windows; `label_id` is a window's number in the whole recording, target and weight are NaN."""
         for start in range(0, len(self.onsets_s), batch_size):
-            some = self.onsets_s[start : start + batch_size]
-            eeg = np.stack([as_stored(levelled(self.window(onset_s))) for onset_s in some])
-            power = None if self.for_models is None else np.stack([as_stored(self._ten_minutes(t)) for t in some])
-            yield unlabelled(
-                torch.from_numpy(eeg),
-                None if power is None else torch.from_numpy(power),
-                torch.arange(len(some)) + self.first + start,
-            )
+            onsets_s = self.onsets_s[start : start + batch_size]
+            eeg = torch.from_numpy(np.stack([as_stored(levelled(self.window(onset_s))) for onset_s in onsets_s]))
+            power = None
+            if self.model_spectrogram is not None:
+                power = torch.from_numpy(np.stack([as_stored(self._ten_minutes(onset_s)) for onset_s in onsets_s]))
+            yield unlabelled(eeg, power, torch.arange(len(onsets_s)) + self.first + start)
 
     def window(self, onset_s: float) -> Float[np.ndarray, "electrode time"]:
-        """The EEG of the window with this centre."""
+        """The EEG of the window whose centre begins at `onset_s`."""
         begin = round((onset_s - self.onsets_s[0]) * SFREQ_HZ)
         return self.eeg[:, begin : begin + EEG_SAMPLES]
 
     def _ten_minutes(self, onset_s: float) -> Float[np.ndarray, "region row frequency"]:
-        assert self.for_models is not None
+        assert self.model_spectrogram is not None
         begin = _first_row(onset_s) - _first_row(self.onsets_s[0])
-        return self.for_models[:, begin : begin + SPECTROGRAM_ROWS]
+        return self.model_spectrogram[:, begin : begin + SPECTROGRAM_ROWS]
 
 
 def count_windows(recording: Recording, step_s: float) -> int:
-    """How many there are: one every `step_s`, as long as half of its centre was recorded."""
+    """Number of windows: one every `step_s`, as long as half of its centre lies within the recording."""
     return max(1, int((recording.duration_s - CENTRE_S / 2) // step_s) + 1)
 
 
 def count_stretches(recording: Recording, step_s: float) -> int:
-    """How many `stretches` there will be."""
+    """Number of `stretches`."""
     return -(-count_windows(recording, step_s) // _per_stretch(step_s))
 
 
 def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
-    """The whole recording, 20 minutes at a time; `with_spectrogram` where a model reads it."""
+    """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, each = count_windows(recording, step_s), _per_stretch(step_s)
     for first in range(0, count, each):
         onsets_s = float(step_s) * np.arange(first, min(first + each, count))
@@ -88,7 +84,7 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
         rows = wide if with_spectrogram else own
         settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + TAPER_S + _SETTLE_S)
         start = min(begin, settling[0])
-        eeg = recording.eeg(start, max(end, settling[1]))  # once: reading costs as much as predicting
+        eeg = recording.eeg(start, max(end, settling[1]))  # only once: reading costs as much as predicting
         power = regional_rows(recording, eeg, start, *rows)
         windows = eeg[:, begin - start : end - start]
         yield Stretch(
@@ -104,11 +100,11 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
 def regional_rows(
     recording: Recording, eeg: Float[np.ndarray, "electrode time"], start: int, first: int, last: int
 ) -> Float[np.ndarray, "region row frequency"]:
-    """Rows `first` up to `last` of the recording's regional spectrogram, from a part that begins at sample `start`.
+    """Rows `first` up to `last` of the recording's regional spectrogram, from `eeg` that begins at sample `start`.
 
-    Row j is centred at 2 + 2j s; NaN where there is no recording. The part reaches 30 s farther than the rows.
+    Row j is centred at 2 + 2j s; NaN where nothing was recorded. `eeg` extends 30 s beyond the rows on both sides.
     """
-    found = np.full((len(REGIONS), max(0, last - first), len(FREQUENCIES_HZ)), np.nan, np.float32)
+    power = np.full((len(REGIONS), max(0, last - first), len(FREQUENCIES_HZ)), np.nan, np.float32)
     begin, end = max(first, 0), min(last, _count_rows(recording))
     if begin < end:
         settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
@@ -116,15 +112,15 @@ def regional_rows(
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
             rows = regional_spectrogram(part.T)
-            found[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
-    return found
+            power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
+    return power
 
 
 def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
-    """A window of which scalp electrodes that lie farther off than the model's clip, or have gaps, are moved to 0 µV.
+    """Remove the mean of scalp electrodes whose offset exceeds the model's clip, or that have gaps.
 
-    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG; and a
-    model takes what is missing for 0 µV, so that an offset would be a step.
+    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG; and
+    models read missing samples as 0 µV, so an offset would become a step.
     """
     known = np.isfinite(eeg)
     means = np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
@@ -134,7 +130,7 @@ def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "ele
 
 
 def _recorded(recording: Recording, onset_s: float, after_s: float, eeg: Float[np.ndarray, "electrode time"]) -> bool:
-    """Whether half of a centre was, whose window begins `after_s` into the EEG."""
+    """Whether half of a centre was recorded; its window begins `after_s` into the EEG."""
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)
@@ -142,14 +138,14 @@ def _recorded(recording: Recording, onset_s: float, after_s: float, eeg: Float[n
 
 
 def _count_rows(recording: Recording) -> int:
-    """Of its regional spectrogram."""
+    """Number of rows of the recording's regional spectrogram."""
     return max(0, (recording.samples - (TAPER_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
 
 
 def _first_row(onset_s: float) -> int:
-    """Of the recording's regional spectrogram, the first that belongs to the window with this centre."""
+    """First row of the recording's regional spectrogram that belongs to the window whose centre begins at `onset_s`."""
     ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_S / 2
-    centred_s = ten_minutes_s + STEP_S / 2  # as the competition's files are; row j of a recording is at 2 + 2j s
+    centred_s = ten_minutes_s + STEP_S / 2  # as in the competition's files; row j of a recording is at 2 + 2j s
     return int((centred_s - TAPER_S / 2) // STEP_S)
 
 
