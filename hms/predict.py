@@ -125,6 +125,7 @@ def _timeline(
     from hms.timeline.files import write_timeline
     from hms.timeline.page import page
     from hms.timeline.predicted import pairs_of, predicted
+    from hms.timeline.timeline import extent
 
     recording = open_recording(path, pairs_of(models), config["unit"])
     asked = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
@@ -133,8 +134,7 @@ def _timeline(
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
-    windows = f"{len(timeline.table):,} windows, one every {config['step_s']:g} s of {timeline.duration_s:g} s"
-    print(f"{out}.html: {windows}, by {predictors.name}")
+    print(f"{out}.html: {extent(timeline)}, by {predictors.name}")
 
 
 def _how(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A timeline out: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
+"""Timelines: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
 
 import json
 import re
@@ -19,20 +19,21 @@ from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.recording.recording import open_recording
+from hms.report.traces import draw
 from hms.timeline import chart
-from hms.timeline.drawn import chosen_rows
+from hms.timeline.drawn import Drawn, chosen_rows
 from hms.timeline.files import write_timeline
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predicted, windows_of
-from hms.timeline.timeline import Timeline, burden, events, own_s, predicted_minutes
+from hms.timeline.timeline import Timeline, burden, events, extent, predicted_minutes, spans_s
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
-"""The name of a file that would do something on a page that does not escape it."""
+"""The name of a file that would run a script on a page that does not escape it."""
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A model that reads EEG alone, and one that reads the spectrogram, too."""
+    """A model that reads only EEG, and one that also reads the spectrogram."""
     base = tmp_path_factory.mktemp("runs")
     small = ("extractor=[stft_short,spectrogram]", "preprocess=original")
     return [a_run(base / "one-1a", 1, "extractor=stft_short"), a_run(base / "two-2b", 1, *small)]
@@ -43,7 +44,7 @@ def noise(seconds: float, sfreq_hz: int, seed: int = 0) -> np.ndarray:
 
 
 def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: datetime | None = None) -> Timeline:
-    """Of these probabilities; `other` gets the rest."""
+    """A timeline of these probabilities; `other` gets the rest."""
     rows = len(next(iter(shares.values())))
     columns = {name: shares.get(name, [0.0] * rows) for name in CLASSES[:-1]}
     rest = [None if None in row else 1 - sum(row) for row in zip(*columns.values(), strict=True)]
@@ -58,17 +59,17 @@ def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: d
 
 def test_windows_that_touch_are_one_event():
     found = events(timeline({"seizure": [0.6, 0.7, 0.1, 0.5, None, 0.9], "lpd": [0.2, 0.1, 0.8, 0.2, None, 0.0]}))
-    told = found.filter(pl.col("label") != "other").rows()
-    assert told == [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 30, 10, 0.5), ("seizure", 50, 10, 0.9)]
+    rows = found.filter(pl.col("label") != "other").rows()
+    assert rows == [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 30, 10, 0.5), ("seizure", 50, 10, 0.9)]
     assert events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=5)).row(0) == ("seizure", 0, 12.5, 0.7)
     apart = events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=20))
     assert apart.filter(label="seizure")["duration_s"].to_list() == [10, 10]
 
 
 def test_windows_that_overlap_are_one_event_unless_another_lies_between_them():
-    shares = [0.1, 0.6, 0.5, 0.1, 0.7, None, 0.5, 0.1, 0.1, 0.1, 0.8]  # own times begin at 6, 12, 16 and 24 s
-    told = [("seizure", 6, 4, 0.6), ("seizure", 12, 2, 0.7), ("seizure", 16, 2, 0.5), ("seizure", 24, 6, 0.8)]
-    assert events(timeline({"seizure": shares}, step_s=2)).filter(label="seizure").rows() == told
+    shares = [0.1, 0.6, 0.5, 0.1, 0.7, None, 0.5, 0.1, 0.1, 0.1, 0.8]  # spans begin at 6, 12, 16 and 24 s
+    rows = [("seizure", 6, 4, 0.6), ("seizure", 12, 2, 0.7), ("seizure", 16, 2, 0.5), ("seizure", 24, 6, 0.8)]
+    assert events(timeline({"seizure": shares}, step_s=2)).filter(label="seizure").rows() == rows
 
 
 def test_burden_is_minutes_of_each_hour():
@@ -83,7 +84,7 @@ def test_no_second_counts_twice_whatever_the_step(step_s: float):
     rng = np.random.default_rng(int(step_s))
     shares = rng.choice([0.0, 0.2, 0.6, 1.0, None], size=max(2, int(9000 / step_s)))
     shown = timeline({"seizure": shares.tolist()}, step_s)
-    begins_s, ends_s = own_s(shown)
+    begins_s, ends_s = spans_s(shown)
     assert (begins_s < ends_s).all()
     assert (ends_s[:-1] <= begins_s[1:]).all()
     assert (ends_s - begins_s).max() <= 10
@@ -98,22 +99,34 @@ def test_no_second_counts_twice_whatever_the_step(step_s: float):
     assert (claimed["onset_s"] + claimed["duration_s"] <= claimed["onset_s"].shift(-1, fill_value=1e9) + 1e-9).all()
 
 
-def test_windows_that_overlap_share_their_time_out():
+def test_windows_that_overlap_share_the_time_between_them():
     one_of_six = burden(timeline({"seizure": [1.0, 0, 0, 0, 0, 0] * 240}, step_s=5))
     assert one_of_six[:2, 0] == pytest.approx([10, 10], abs=0.1)
     in_turn = timeline({"seizure": [1.0, 0.0] * 900, "lpd": [0.0, 1.0] * 900}, step_s=2)
     assert burden(in_turn)[0, :2] == pytest.approx([30, 30], abs=0.1)
 
 
-def test_a_summary_and_a_page_tell_what_was_not_predicted(tmp_path: Path):
+def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
     shown = timeline({"seizure": [0.9] * 90 + [0.1] * 90 + [None] * 540})
     write_timeline(tmp_path, "x", shown, text := page(shown, [], "a model"), edf=False)
-    told = json.loads((tmp_path / "x.json").read_text())
-    assert (told["minutes_predicted"], told["minutes_predicted_of_each_hour"]) == (30, [30, 0])
-    assert told["minutes_above_threshold"]["seizure"] == 15
-    assert "50.0 % of what was predicted" in text
+    summary = json.loads((tmp_path / "x.json").read_text())
+    assert (summary["minutes_predicted"], summary["minutes_predicted_of_each_hour"]) == (30, [30, 0])
+    assert summary["minutes_above_threshold"]["seizure"] == 15
+    assert "50.0 % of the predicted time" in text
     assert text.count("<td class=muted>nothing</td>") == 1
-    assert "nothing was predicted" in page(timeline({"seizure": [None] * 9}), [], "a model")
+    nothing = page(timeline({"seizure": [None] * 9}), [], "a model")
+    assert "nothing was predicted" in nothing
+    assert "No window has a prediction, so none is drawn." in nothing
+
+
+def test_one_window_is_not_called_windows():
+    one = timeline({"seizure": [0.1]})._replace(duration_s=9.59375)
+    assert extent(one) == "1 window in 9.6 s"
+    assert extent(timeline({"seizure": [0.1] * 8640})) == "8,640 windows in 24 h, one every 10 s"
+    (row,) = one.table.iter_rows(named=True)
+    drawn = [Drawn(0.0, {name: row[name] for name in CLASSES}, draw(np.zeros((20, 10_000), np.float32)))]
+    assert "The only window is drawn." in page(one, drawn, "a model")
+    assert "1 of 9 windows is drawn: " in page(timeline({"seizure": [0.1] * 9}), drawn, "a model")
 
 
 # What is drawn
@@ -131,7 +144,7 @@ def test_the_surest_windows_of_each_class_and_hour_are_drawn_first():
     assert chosen_rows(shown.table, 10_000).equals(shown.table)
 
 
-def test_areas_stack_to_one_and_are_empty_where_nothing_is_known():
+def test_areas_stack_to_one_and_are_empty_without_prediction():
     found = {one.name: one.path for one in chart.areas(timeline({"seizure": [0.2, None], "lpd": [0.4, None]}))}
     assert [*found] == [*CLASSES[::-1]]
     assert found["seizure"] == "M0 500v-100h10v100H20V500z"
@@ -139,7 +152,7 @@ def test_areas_stack_to_one_and_are_empty_where_nothing_is_known():
     assert found["other"] == "M0 500v-500h10v500H20V500z"
 
 
-def test_a_window_is_drawn_where_it_is_the_nearest():
+def test_a_window_is_drawn_where_no_other_is_nearer():
     edges_s, _ = chart.steps(timeline({"seizure": [0.2, 0.4, 0.6]}, step_s=5))
     assert edges_s.tolist() == [0, 7.5, 12.5, 20]
 
@@ -166,7 +179,7 @@ def test_the_time_axis_counts_from_midnight_or_from_the_start():
     assert closer[0].factor == 4
 
 
-def test_times_of_a_recording_of_more_than_a_day_tell_the_day():
+def test_times_in_a_recording_of_over_24_h_include_the_day():
     shown = timeline({"seizure": [0.1] * 20_000}, start=datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC))
     times = ["day 1 21:50:00", "day 1 22:50:00", "day 2 22:50:00"]
     assert [chart.clock(at_s, shown) for at_s in (0, 3600, 90_000)] == times
@@ -182,7 +195,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows, one every 10 s of 100 s, by 1 model(s) of 1 run(s)\n"
+    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model(s) of 1 run(s)\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -209,7 +222,7 @@ def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(runs: l
     eeg = root / "test_eegs" / "3911565283.parquet"
     for name in ("test.csv", "train.csv"):
         (tmp_path / name).symlink_to(root / name)
-    (tmp_path / "test_eegs").symlink_to(eeg.parent)  # without spectrograms, which are computed then
+    (tmp_path / "test_eegs").symlink_to(eeg.parent)  # without spectrograms, which are then computed
     for run in runs:
         say(str(run), "data=competition", f"data.root={tmp_path}", f"out={tmp_path / 'submission.csv'}")
         say(str(run), f"recording={eeg}", f"out={tmp_path}", "windows=0")
@@ -218,7 +231,7 @@ def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(runs: l
         assert here[0] == 20
 
 
-def test_a_bad_recording_among_several_is_told_at_the_end(runs: list[Path], say: Say, tmp_path: Path):
+def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], say: Say, tmp_path: Path):
     (tmp_path / "in").mkdir()
     for name in ("a", "c"):
         write_edf(tmp_path / f"in/{name}.edf", noise(30, 100), SCALP, 100)
@@ -226,12 +239,14 @@ def test_a_bad_recording_among_several_is_told_at_the_end(runs: list[Path], say:
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", "step_s=15", code=1)
     assert [line.partition(":")[0] for line in printed.splitlines()] == [f"{out}/a.html", f"{out}/c.html"]
-    bad = f"{tmp_path}/in/b.edf: no EDF or BDF file (it begins with 'no EDF')"
+    bad = f"{tmp_path}/in/b.edf: not an EDF or BDF file (it begins with 'no EDF')"
     assert said.endswith(f"1 of 3 recording(s) have no timeline:\n  {bad}\n")
-    assert "The recording has 30 s; a window has 50 s, so all of them are padded with missing samples." in said
-    assert (
-        "Windows are 15 s apart and each is about 10 s; nothing is said of what lies between.\n  0.3 of 0.5 min" in said
+    notes = (
+        "The recording lasts 30 s and a window 50 s, so every window is padded with missing samples.",
+        "Windows are 15 s apart and each predicts 10 s; the time between has no prediction.",
+        "Predictions cover 20 s of 30 s; percentages refer to that time.",
     )
+    assert "\n  ".join(notes) in said
 
 
 def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list[Path], say: Say, tmp_path: Path):
@@ -248,7 +263,7 @@ def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list
         assert printed.startswith(f"{tmp_path}/night.html: ")
 
 
-def test_events_of_a_recording_from_before_edf_knows_dates_lack_one(runs: list[Path], say: Say, tmp_path: Path):
+def test_a_recording_from_years_that_edf_cannot_express_gets_no_date(runs: list[Path], say: Say, tmp_path: Path):
     info = mne.create_info([*SCALP], 100.0, "eeg")
     info.set_meas_date(datetime(1970, 1, 2, tzinfo=UTC))
     mne.io.RawArray(noise(60, 100) * 1e-6, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
@@ -256,7 +271,7 @@ def test_events_of_a_recording_from_before_edf_knows_dates_lack_one(runs: list[P
     assert mne.read_annotations(tmp_path / "out" / "x_raw-annot.edf") is not None
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_predicted(
+def test_a_folder_that_cannot_be_written_to_is_reported_before_anything_is_predicted(
     runs: list[Path], say: Say, tmp_path: Path
 ):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
@@ -291,11 +306,11 @@ def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, 
     for name in ("x", "*"):
         words = [f"recording={tmp_path / name}.edf", f"out={tmp_path / 'out'}", "adapt=0.5"]
         _, said = say(str(runs[0]), *words, code=1)
-        assert "adapt: want recordings of several patients, got 1 to read, whose pattern it would take out" in said
+        assert "adapt: want recordings of several patients, got 1 that can be read; adapting to one" in said
     assert not (tmp_path / "out").exists()
 
 
-def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
+def test_shards_divide_the_recordings_and_write_the_same_files(runs: list[Path], say: Say, tmp_path: Path):
     ward = tmp_path / "ward"
     ward.mkdir()
     for seed, name in enumerate("abc"):
@@ -303,7 +318,7 @@ def test_shards_share_out_recordings_and_give_the_same_files(runs: list[Path], s
     words = [str(runs[0]), f"recording={ward}", "windows=1"]
     say(*words, f"out={tmp_path / 'whole'}")
     printed = [say(*words, f"out={tmp_path / 'parts'}", f"shard={i}", "shards=4")[0] for i in (2, 0, 3, 1)]
-    assert sorted(re.findall(r"(\w)\.html: 4 windows", "".join(printed))) == ["a", "b", "c"]
+    assert sorted(re.findall(r"(\w)\.html: 4 windows in 40 s", "".join(printed))) == ["a", "b", "c"]
     whole, parts = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")
     )
@@ -326,9 +341,11 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
     _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "windows=1")
-    assert (
-        "7 of 13 windows lie in gaps and have no prediction.\n  1.0 of 2.2 min have a prediction; percentages" in said
+    notes = (
+        "Windows without a prediction, because they lie in gaps: 7 of 13.",
+        "Predictions cover 1 min of 2 min 10 s; percentages refer to that time.",
     )
+    assert "\n  ".join(notes) in said
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
     twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, 10, 4)
@@ -347,18 +364,19 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
         (["recording=*.gone"], "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.gone'"),
     ],
 )
-def test_a_mistake_of_the_command_line_is_told(words: list[str], message: str, runs: list[Path], say: Say):
+def test_a_bad_option_is_refused(words: list[str], message: str, runs: list[Path], say: Say):
     _, said = say(str(runs[0]), "recording=x.edf", *words, code=1)
     assert message in said
 
 
-def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Say, tmp_path: Path):
+def test_a_recording_whose_pairs_do_not_connect_what_a_model_subtracts_is_refused(say: Say, tmp_path: Path):
     run = a_run(tmp_path / "run", 1, "extractor=stft_short", "montage=pairs24")
     chains = "Fp1-F7 F7-T7 T7-P7 P7-O1 Fp1-F3 F3-C3 C3-P3 P3-O1 Fp2-F8 F8-T8 T8-P8 P8-O2 Fp2-F4 F4-C4 C4-P4 P4-O2"
     labels = [*chains.split(), "Fz-Cz", "Cz-Pz"]
     path = write_edf(tmp_path / "x.edf", noise(30, 100)[:18], labels, 100)
     _, said = say(str(run), f"recording={path}", f"out={tmp_path / 'out'}", code=1)
-    assert f"{path}: want channels that join Fz and F7, which the model subtracts, got 3 parts apart (Fz Cz Pz;" in said
+    wish = "want channels that connect Fz and F7, which the model subtracts, got 3 separate groups (Fz Cz Pz;"
+    assert f"{path}: {wish}" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -367,7 +385,7 @@ def test_a_model_that_reads_across_pairs_that_hang_loose_is_told_why_not(say: Sa
 
 @pytest.fixture(scope="module")
 def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a recording of 40 minutes, of which five windows are drawn."""
+    """The page of a recording of 40 minutes, with five windows drawn."""
     from hms.predict import predict
 
     folder = tmp_path_factory.mktemp("page")
@@ -402,7 +420,7 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     assert "5 of 40 windows are drawn" in chromium.value("document.querySelector('#eeg').textContent")
 
 
-def test_a_click_opens_the_nearest_eeg_and_arrows_lead_on(chromium: Page, made: Path):
+def test_a_click_opens_the_nearest_eeg_and_arrows_step_through(chromium: Page, made: Path):
     chromium.open(made)
     shown = "document.querySelector('.window:not([hidden])').id"
     onsets = "JSON.parse(document.getElementById('data').textContent).drawn"
@@ -422,7 +440,7 @@ def test_a_click_opens_the_nearest_eeg_and_arrows_lead_on(chromium: Page, made: 
     assert chromium.value(f"parseFloat(cursor.style.left) * 24 - {onsets}[3] + 20") == pytest.approx(0, abs=0.1)
 
 
-def test_the_strip_widens_and_keeps_what_is_open_in_sight(chromium: Page, made: Path):
+def test_zooming_widens_the_strip_and_keeps_the_open_window_in_sight(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("document.querySelectorAll('[data-zoom]')[1].click()")
     assert chromium.value("strip.clientWidth / scroll.clientWidth") == pytest.approx(4, abs=0.01)
@@ -430,10 +448,10 @@ def test_the_strip_widens_and_keeps_what_is_open_in_sight(chromium: Page, made: 
     assert chromium.value("cursor.getBoundingClientRect().right <= scroll.getBoundingClientRect().right + 1")
 
 
-def test_what_is_under_the_pointer_is_told(chromium: Page, made: Path):
+def test_the_readout_shows_time_and_probabilities(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("tell(1861)")
     assert chromium.value("document.getElementById('at').textContent") == "22:01:01"
     assert chromium.value("data.days = true, time(90000)") == "day 2 22:30:00"
-    told = chromium.value("[...document.querySelectorAll('[data-share]')].map((one) => parseInt(one.textContent))")
-    assert sum(told) == pytest.approx(100, abs=3)
+    shares = chromium.value("[...document.querySelectorAll('[data-share]')].map((one) => parseInt(one.textContent))")
+    assert sum(shares) == pytest.approx(100, abs=3)

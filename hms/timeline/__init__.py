@@ -1,1 +1,1 @@
-"""What models say of a recording over time: tables, annotations, and a page."""
+"""The predictions for a recording over time, as tables, annotations and a page."""

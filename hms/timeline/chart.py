@@ -1,6 +1,6 @@
-"""What the page draws over time: probabilities as stacked areas, events as bars, the spectrogram, and a time axis.
+"""What the page draws over time: probabilities as stacked areas, the spectrogram, and the labels of the time axis.
 
-All share one horizontal axis, in seconds of the recording; the page stretches it.
+All share one horizontal axis, in seconds of the recording, which the page stretches.
 """
 
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.report import regions
 from hms.spectrogram_recipe import STEP_S
-from hms.timeline.timeline import DAY_S, Timeline, edges_s, own_s
+from hms.timeline.timeline import DAY_S, Timeline, edges_s, spans_s
 
 HEIGHT = 500
 """Units from probability 0 to 1."""
 
-_MOST_STEPS = 17_280  # two days, a window every 10 s; of more the means are drawn
+_MOST_STEPS = 17_280  # two days, a window every 10 s; longer timelines are drawn by means
 _MOST_COLUMNS = 2_400  # of a spectrogram picture
 _TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
-_TICKS = 12  # how many a screen shows at most
-_SPANS_S = (21_600, 3_600, 600, 120)
+_MOST_TICKS = 12  # on a screen
+_ZOOMS_S = (21_600, 3_600, 600, 120)
 
 
 class Area(NamedTuple):
-    """A class and those below it: the later ones are drawn over it."""
+    """A class and all before it, as one area: those of earlier classes are drawn over it."""
 
     name: str
     path: str
@@ -39,13 +39,13 @@ class Zoom(NamedTuple):
 
     name: str
     factor: float
-    """How many screens the recording is wide."""
+    """Width of the recording, in screens."""
     ticks: list[tuple[float, str]]
-    """Labels of the time axis by their place, in per cent."""
+    """Labels of the time axis, each with its place in per cent."""
 
 
 class Picture(NamedTuple):
-    """The spectrogram of a region; where it begins and how wide it is in per cent of the recording."""
+    """The spectrogram of a region, with its left edge and width in per cent of the recording."""
 
     name: str
     source: str
@@ -54,7 +54,7 @@ class Picture(NamedTuple):
 
 
 def areas(timeline: Timeline) -> list[Area]:
-    """One per class from the last, which fills what the others leave, to the first; empty where nothing is known."""
+    """One area per class, from the last, which fills what the others leave, to the first; empty without prediction."""
     edges_s, shares = steps(timeline)
     heights = np.rint(HEIGHT * np.nancumsum(shares, axis=1))
     heights[np.isnan(shares).any(axis=1)] = 0
@@ -62,14 +62,14 @@ def areas(timeline: Timeline) -> list[Area]:
 
 
 def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
-    """Where the time of each window begins and the last ends, and its probabilities, NaN between windows that are more
-    than 10 s apart; of very many windows the means."""
+    """The edges in time of all windows, and their probabilities: NaN between windows that are more than 10 s apart.
+    Very many windows are averaged in groups."""
     edges = edges_s(timeline)
     shares = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
-    begins_s, ends_s = own_s(timeline)
-    left = ends_s[ends_s < edges[1:] - 1e-6]  # alone, up to the next window or the end
-    if len(left) and len(shares) + len(left) <= _MOST_STEPS:
-        edges, shares = np.concatenate([begins_s, left]), np.concatenate([shares, np.full((len(left), 6), np.nan)])
+    begins_s, ends_s = spans_s(timeline)
+    gaps_s = ends_s[ends_s < edges[1:] - 1e-6]  # where a gap begins, up to the next window or the end
+    if len(gaps_s) and len(shares) + len(gaps_s) <= _MOST_STEPS:
+        edges, shares = np.concatenate([begins_s, gaps_s]), np.concatenate([shares, np.full((len(gaps_s), 6), np.nan)])
         order = np.argsort(edges, kind="stable")
         return np.array([*edges[order], timeline.duration_s]), shares[order]
     if (each := -(-len(shares) // _MOST_STEPS)) > 1:
@@ -80,7 +80,7 @@ def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndar
 
 
 def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
-    """The spectrogram of each region, and what its shades stand for; none of a recording shorter than 4 s."""
+    """The spectrogram of each region, and the range of its shades; none for a recording shorter than 4 s."""
     power = timeline.spectrogram
     if not np.isfinite(power).any():
         return [], None
@@ -97,13 +97,13 @@ def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
 
 
 def zooms(timeline: Timeline) -> list[Zoom]:
-    """From the whole recording to the smallest part that is worth a look: a screen holds at least 1 % of it."""
-    spans_s = [span_s for span_s in _SPANS_S if 0.01 < span_s / timeline.duration_s < 0.7]
-    return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _span_name(s)) for s in spans_s)]
+    """From the whole recording down to the closest useful zoom: a screen shows at least 1 % of the recording."""
+    screens_s = [screen_s for screen_s in _ZOOMS_S if 0.01 < screen_s / timeline.duration_s < 0.7]
+    return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _zoom_name(s)) for s in screens_s)]
 
 
 def clock(seconds: float, timeline: Timeline) -> str:
-    """A second of the recording as the time of day, with the day if it has more than one; without a start `length`."""
+    """A moment of the recording as a time of day, with the day if it lasts over 24 h; as `length` without a start."""
     if timeline.start is None:
         return length(seconds)
     time = f"{timeline.start + timedelta(seconds=seconds):%H:%M:%S}"
@@ -111,40 +111,40 @@ def clock(seconds: float, timeline: Timeline) -> str:
 
 
 def length(seconds: float) -> str:
-    """In hours, minutes and seconds."""
+    """A duration as hours:minutes:seconds."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 def _day(seconds: float, start: datetime) -> int:
-    """The day of the recording, from 1, in which a second of it lies."""
+    """The day of the recording, from 1, on which a moment of it falls."""
     return ((start + timedelta(seconds=seconds)).date() - start.date()).days + 1
 
 
-def _zoom(timeline: Timeline, span_s: float, name: str) -> Zoom:
-    apart_s = next((one for one in _TICKS_S if span_s / one <= _TICKS), _TICKS_S[-1])
-    return Zoom(name, timeline.duration_s / span_s, list(_ticks(timeline, apart_s)))
+def _zoom(timeline: Timeline, screen_s: float, name: str) -> Zoom:
+    step_s = next((one for one in _TICKS_S if screen_s / one <= _MOST_TICKS), _TICKS_S[-1])
+    return Zoom(name, timeline.duration_s / screen_s, list(_ticks(timeline, step_s)))
 
 
-def _ticks(timeline: Timeline, apart_s: int) -> Iterator[tuple[float, str]]:
+def _ticks(timeline: Timeline, step_s: int) -> Iterator[tuple[float, str]]:
     start = timeline.start
     since_midnight_s = 0.0 if start is None else start.hour * 3600 + start.minute * 60 + start.second
-    first_s = -since_midnight_s % apart_s
-    for second in np.arange(first_s, timeline.duration_s, apart_s).tolist():
+    first_s = -since_midnight_s % step_s
+    for second in np.arange(first_s, timeline.duration_s, step_s).tolist():
         text = clock(second, timeline).rpartition(" ")[2]
         if start is not None and timeline.duration_s > DAY_S and text == "00:00:00":
             text = f"day {_day(second, start)}"
-        elif apart_s % 60 == 0:
+        elif step_s % 60 == 0:
             text = text[:-3]
         yield 100 * second / timeline.duration_s, text
 
 
-def _span_name(span_s: int) -> str:
-    return f"{span_s // 3600} h" if span_s >= 3600 else f"{span_s // 60} min"
+def _zoom_name(screen_s: int) -> str:
+    return f"{screen_s // 3600} h" if screen_s >= 3600 else f"{screen_s // 60} min"
 
 
 def _path(edges_s: Float[np.ndarray, " edge"], heights: Float[np.ndarray, " step"]) -> str:
-    """The area under steps; runs of one height are one step."""
+    """The area under a step function, as an SVG path; runs of equal height are one step."""
     new = np.flatnonzero(np.diff(heights, prepend=0.0) != 0)
     parts, at, height = [f"M{edges_s[0]:g} {HEIGHT}"], float(edges_s[0]), 0
     for i in new.tolist():

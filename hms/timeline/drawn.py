@@ -1,4 +1,4 @@
-"""Which windows of a recording the page draws: where a model is surest, of every class and all hours."""
+"""Which windows of a recording the page draws: those where the model is surest, from every class and hour."""
 
 from typing import NamedTuple
 
@@ -13,10 +13,10 @@ from hms.timing import BEFORE_S, EEG_SAMPLES
 
 
 class Drawn(NamedTuple):
-    """A window with its EEG."""
+    """A window that is drawn, with its EEG."""
 
     onset_s: float
-    """Of its centre."""
+    """When its centre begins."""
     shares: dict[str, float]
     drawing: traces.Drawing
 
@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
 
 
 def drawn_windows(recording: Recording, timeline: Timeline, most: int) -> list[Drawn]:
-    """Up to `most` windows in the order of time, all there are if they are so few."""
+    """Up to `most` predicted windows, in chronological order."""
     return [
         Drawn(row["onset_s"], {name: row[name] for name in CLASSES}, _drawing(recording, row["onset_s"]))
         for row in chosen_rows(timeline.table, most).iter_rows(named=True)
@@ -35,13 +35,13 @@ def drawn_windows(recording: Recording, timeline: Timeline, most: int) -> list[D
 
 
 def chosen_rows(table: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The surest windows of each class and hour first, the classes in turn; then the next ones."""
+    """Up to `most` predicted windows: the surest of each class and hour, then the next surest, the classes in turn."""
     sure = pl.max_horizontal(CLASSES)
     rows = table.drop_nulls().with_columns(
         sure=sure, leading=pl.concat_list(CLASSES).list.arg_max(), hour=pl.col("onset_s") // HOUR_S
     )
-    of_hour = pl.col("sure").rank("ordinal", descending=True).over("hour", "leading")
-    rows = rows.with_columns(turn=of_hour).sort("turn", -pl.col("sure"), maintain_order=True)
+    rank = pl.col("sure").rank("ordinal", descending=True).over("hour", "leading")
+    rows = rows.with_columns(turn=rank).sort("turn", -pl.col("sure"), maintain_order=True)
     rows = rows.with_columns(turn=pl.int_range(pl.len()).over("leading"))
     return rows.sort("turn", "leading", maintain_order=True)[:most].sort("onset_s").select(table.columns)
 

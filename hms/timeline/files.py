@@ -1,4 +1,4 @@
-"""A timeline as files: tables, annotations that MNE-Python loads, a summary, and the page; each whole or not at all."""
+"""Write a timeline as files, each atomically: tables, annotations that MNE-Python loads, a summary, and the page."""
 
 import json
 from pathlib import Path
@@ -12,18 +12,18 @@ from hms.labels import CLASSES
 from hms.timeline.timeline import Timeline, burden, edges_s, events, predicted_minutes
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
-"""What comes after the stem of a timeline's files."""
+"""What a timeline's files append to their stem."""
 
 
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
 
-    The JSON says what a table has no room for: file, start, rate, interpolated electrodes, notes, threshold,
-    how much was predicted, burden.
+    The JSON holds what does not fit in a table: file, start, rate, interpolated electrodes, notes, threshold, how much
+    was predicted, and burden.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    whole = folder / stem
-    with locked(whole, f"another process writes {whole}.html: waiting for it"), scratch_folder(whole) as scratch:
+    target = folder / stem
+    with locked(target, f"another process is writing {target}.html: waiting for it"), scratch_folder(target) as scratch:
         timeline.table.write_parquet(scratch / f"{stem}.parquet")
         timeline.table.write_csv(scratch / f"{stem}.csv", float_precision=6)
         (scratch / f"{stem}.json").write_text(json.dumps(_summary(timeline), indent=1))
@@ -57,22 +57,22 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
 
 
 def _annotations(timeline: Timeline) -> Any:
-    """The events; seconds count from the first sample, whatever the file says when that was."""
-    import mne  # takes long to import
+    """The events; onsets are in seconds from the first sample, whatever start time the file gives."""
+    import mne  # slow to import
 
     found = events(timeline)
     return mne.Annotations(found["onset_s"].to_numpy(), found["duration_s"].to_numpy(), found["label"].to_list())
 
 
 def _write_edf(path: Path, timeline: Timeline) -> None:
-    """EDF+ for any viewer: the six probabilities of the nearest window, as signals of 1 Hz, and the events."""
+    """Write an EDF+ for any viewer: the probabilities of the nearest window as six signals at 1 Hz, and the events."""
     import mne
 
     seconds = np.arange(int(np.ceil(timeline.duration_s)))
     row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
     share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
     raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
-    if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # EDF knows no others
+    if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
         raw.set_meas_date(timeline.start)
     raw.set_annotations(_annotations(timeline))
     mne.export.export_raw(path, raw, fmt="edf", physical_range=(0.0, 1.0), verbose="error")

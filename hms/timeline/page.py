@@ -1,4 +1,4 @@
-"""Put the page about a timeline together: probabilities over the spectrogram, burden by the hour, events, EEG."""
+"""Render the page of a timeline: probabilities above the spectrogram, EEG, burden by the hour, events."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _MOST_EVENTS = 100
 
 
 def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
-    """The page, with the windows that are `drawn`; `models` says in a word by what it was predicted."""
+    """Render the page, with the EEG of the `drawn` windows; `models` names what made the predictions."""
     found = events(timeline)
     patterns = found.filter(found["label"] != "other")
     listed = patterns.top_k(_MOST_EVENTS, by="probability").sort("onset_s")
@@ -46,7 +46,7 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
 
 
 def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
-    """What the script needs to tell what is under the pointer."""
+    """The data with which the script shows the probabilities under the pointer."""
     edges_s, shares = chart.steps(timeline)
     start = timeline.start
     return {

@@ -1,4 +1,4 @@
-"""A recording, from its first window to its last, by models that share its windows."""
+"""Predict a recording from its first window to its last, with models that all read the same windows."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
@@ -21,11 +21,11 @@ from hms.spectrogram_recipe import REGIONS
 from hms.timeline.timeline import Timeline, timeline_of
 
 Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
-"""One prediction from those of all models."""
+"""Combine the predictions of all models into one."""
 
 
 def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
-    """The pairs of electrodes that any of the models subtracts, itself or in the spectrogram that it reads."""
+    """The pairs of electrodes that any of the models subtracts, in its montage or in the spectrogram that it reads."""
     names = [pair for model in models for pair in model.preprocess.montage.pairs]
     if any(model.reads_spectrogram for model in models):
         names += [pair for chain in REGIONS.values() for pair in chain]
@@ -36,12 +36,12 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
 def windows_of(
     paths: Iterable[Path], models: Sequence[Model], unit: str | None, step_s: float, batch_size: int
 ) -> Iterator[Batch]:
-    """The windows of several recordings of which enough was recorded; those that cannot be read are left out.
+    """Yield the sufficiently recorded windows of several recordings, skipping recordings that cannot be read.
 
-    Raises UserError, at the end, where fewer than two recordings gave any.
+    Raises UserError, at the end, if fewer than two recordings yielded any.
     """
     reads = any(model.reads_spectrogram for model in models)
-    given = set()
+    used = set()
     for path in paths:
         try:
             recording = open_recording(path, pairs_of(models), unit)
@@ -50,14 +50,14 @@ def windows_of(
                 for batch in piece.batches(batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
-                        given.add(path)
+                        used.add(path)
                         yield mapped(batch, itemgetter(known))
         except (DataError, UserError, OSError):
-            continue  # it is told where its own timeline is to be made
-    if len(given) < 2:
+            continue  # reported when its own timeline is made
+    if len(used) < 2:
         raise UserError(
-            f"adapt: want recordings of several patients, got {len(given) or 'none'} to read, whose pattern it would "
-            "take out; or adapt=0"
+            f"adapt: want recordings of several patients, got {len(used) or 'none'} that can be read; adapting to one "
+            "would remove that patient's own pattern (adapt=0 turns it off)"
         )
 
 
@@ -72,9 +72,12 @@ def predicted(
     precision: Precision,
     threshold: float,
 ) -> Timeline:
-    """What the models say, every `step_s`; read once, in pieces: of its length the spectrogram is kept, 70 MB a day."""
+    """Predict a recording every `step_s`.
+
+    It is read once, in pieces; only the spectrogram is kept in memory for the whole length, 70 MB a day.
+    """
     reads = any(model.reads_spectrogram for model in models)
-    onsets_s, found, spectrogram = [], [], []
+    onsets_s, probabilities, spectrogram = [], [], []
     pieces = stretches(recording, step_s, reads)
     for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
         shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)
@@ -82,8 +85,12 @@ def predicted(
             _, by_fold = by_model(models, piece.batches(batch_size), device, flips, precision)
             shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
         onsets_s.append(piece.onsets_s)
-        found.append(shares)
+        probabilities.append(shares)
         spectrogram.append(piece.spectrogram)
     return timeline_of(
-        recording, np.concatenate(onsets_s), np.concatenate(found), np.concatenate(spectrogram, axis=1), threshold
+        recording,
+        np.concatenate(onsets_s),
+        np.concatenate(probabilities),
+        np.concatenate(spectrogram, axis=1),
+        threshold,
     )

@@ -1,5 +1,5 @@
 "use strict";
-// The timeline: what is under the pointer, how much of it a screen shows, and which window's EEG is open.
+// The timeline: the readout under the pointer, the zoom, and which window's EEG is open.
 const data = JSON.parse(document.getElementById("data").textContent);
 const [strip, scroll, cursor, pointer, clock] = ["strip", "scroll", "cursor", "pointer", "at"].map((id) => document.getElementById(id));
 const windows = [...document.querySelectorAll(".window")];
@@ -33,7 +33,7 @@ function show(chosen, focus) {
   strip.setAttribute("aria-valuetext", windows[current].querySelector("h3").textContent);
   tell(onset + 5);
   clock.textContent = time(onset);
-  const box = windows[current].querySelector(".scroll"); // on a small screen: what the prediction is about
+  const box = windows[current].querySelector(".scroll"); // on a small screen, centre the 10 s that are predicted
   box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
   if (focus) document.getElementById("eeg").scrollIntoView();
 }
@@ -67,7 +67,7 @@ for (const button of document.querySelectorAll("[data-zoom]"))
     for (const other of document.querySelectorAll("[data-zoom]")) other.setAttribute("aria-pressed", other === button);
     for (const axis of document.querySelectorAll("[data-of-zoom]")) axis.toggleAttribute("hidden", axis.dataset.ofZoom !== button.dataset.zoom);
     strip.style.width = `${100 * button.dataset.factor}%`;
-    const middle = (data.drawn[current] ?? 0) / data.duration; // what is open stays in sight
+    const middle = (data.drawn[current] ?? 0) / data.duration; // keep the open window in sight
     scroll.scrollLeft = middle * scroll.scrollWidth - scroll.clientWidth / 2;
   });
 show(0, false);
