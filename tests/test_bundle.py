@@ -77,7 +77,7 @@ def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of the run, as the command writes it."""
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     said = command("export.__main__", f"run={run}", f"out={out}")
-    assert re.fullmatch(rf"{out}: 2 model\(s\), \d\.\d MB; hms\.load\('{out}'\) gives them back\n", said)
+    assert re.fullmatch(rf"{out}: 2 model\(s\), \d\.\d MB; load with hms\.load\('{out}'\)\n", said)
     return out
 
 
@@ -383,16 +383,16 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
         "| data | simulated_tiny_0 (no patient ever had this EEG) |",
         "| corpus | `0123456789abcdef` |",
         "| extractors | stft_short, spectrogram |",
-        "It learned from **simulated** EEG.",
+        "It was trained on **simulated** EEG.",
         "80 windows of 8 patients, each predicted by a model that had not seen its patient",
-        "had other patients been recorded (95 %, bootstrap over patients)",
-        "Who knew the true probabilities would have 0.250.",
+        "Predicting the true probabilities would give 0.250.",
         "`spectrogram`, (batch, 4, 300, 100)",
         f"hms {hms.__version__}, commit ",
-        "format 1 of a bundle",
+        "bundle format 1;",
     ):
         assert words in text, words
-    kl, low, high = (float(found) for found in re.findall(r"KL\n\*\*(\S+)\*\*, (\S+) to (\S+) had", text)[0])
+    scored = r"KL\n\*\*(\S+)\*\* \(95 % interval (\S+) to (\S+), bootstrap over patients\)"
+    kl, low, high = (float(found) for found in re.findall(scored, text)[0])
     assert low < kl < high
     assert re.search(r"\| seizure \| \d+ \| \d\.\d{3} \|", text)
     assert "None" not in text.replace("max_votes None", "")
@@ -405,16 +405,22 @@ def test_the_card_tells_an_evaluation_elsewhere_and_when_nobody_was_left_out(tmp
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real", "corpus": "other"}
     (run / "evaluation").mkdir()
     path = run / "evaluation" / "evaluation.json"
-    said = "On 12 windows of another folder, `hms_real`, the mean of the models has KL **0.500**, 0.400 to 0.610."
+    said = (
+        "On 12 windows from another folder, `hms_real`, the mean of the models has KL **0.500** "
+        "(95 % interval 0.400 to 0.610)."
+    )
     for other, told in (({}, True), ({"members": []}, False), ({"corpus": "0123456789abcdef"}, False)):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
         assert (said in card(run, folds, False)) == told
-    path.write_text(json.dumps(found | {"kl_interval": None, "members": [str(folds[0])]}))
-    assert "has KL **0.500**.\n" in card(run, folds, False), "of one patient there is no interval"
+    path.write_text(json.dumps(found | {"kl_interval": None, "rows": 1, "members": [str(folds[0])]}))
+    text = card(run, folds, False)
+    assert "has KL **0.500**.\n" in text, "of one patient there is no interval"
+    assert "On 1 window from another folder" in text
+    assert "The prediction is that of one model: fold0_seed0." in text
     shutil.copytree(folds[0], run / "fold0_seed1")
     assert "40 windows of 4 patients" in card(run, finished_folds(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()
-    assert "Not known: it learned from every patient of its corpus" in card(run, folds, False)
+    assert "Unknown: it was trained on every patient of its corpus" in card(run, folds, False)
 
 
 def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

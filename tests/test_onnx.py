@@ -1,4 +1,4 @@
-"""model.onnx says what torch says, for any number of windows, whatever is in them, with every extractor and fusion."""
+"""model.onnx predicts what torch predicts, for any number and content of windows, with every extractor and fusion."""
 
 import json
 from pathlib import Path
@@ -32,11 +32,11 @@ WORDS = {
     ),
     "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
 }
-"""Together all extractors, fusions and presets of preprocessing; small, for it is the operators that count."""
+"""Together all extractors, fusions and presets of preprocessing; small, because only the operators matter."""
 
 
 def given(windows: int) -> dict[str, np.ndarray]:
-    """Noise; mains of 3 mV on an offset; windows in which electrodes, seconds or all is missing; silence."""
+    """Noise; mains of 3 mV on an offset; windows with electrodes, seconds or everything missing; silence."""
     draw = np.random.default_rng(1)
     eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_SAMPLES))
     eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_SAMPLES))
@@ -47,7 +47,7 @@ def given(windows: int) -> dict[str, np.ndarray]:
 
 
 def a_sure_run(run: Path, *words: str) -> Path:
-    """A run of one fold, with statistics as after training, and so sure of itself that differences show."""
+    """A run of one fold, with statistics as after training, and so confident that differences show."""
     a_run(run, 1, *words)
     node = config(*words)["model"]
     model: Model = build(node).train()
@@ -70,7 +70,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 def test_onnx_and_torch_agree(fusion: str, tmp_path: Path):
     run, flips = a_sure_run(tmp_path / "sure-7f", *WORDS[fusion], *SMALL), fusion == "concat"
     said = command("export.__main__", f"run={run}", "onnx=true", f"flips={flips}")
-    assert "model.onnx gives the probabilities of torch but for " in said
+    assert "model.onnx gives the same probabilities as torch to within " in said
     model, onnx = hms.load(run / "bundle"), session(run / "bundle" / "model.onnx")
     shapes = {one.name: one.shape for one in (*onnx.get_inputs(), *onnx.get_outputs())}
     reads = {"spectrogram": ["batch", 4, 300, 100]} if model.reads_spectrogram else {}
@@ -82,7 +82,7 @@ def test_onnx_and_torch_agree(fusion: str, tmp_path: Path):
         wanted = model.predict(*given(windows).values(), flips=flips)
         (found,) = onnx.run(None, {name: given(windows)[name] for name in ("eeg_uv", *reads)})
         np.testing.assert_allclose(found, wanted, atol=1e-4)
-        assert windows == 1 or wanted.max() > 0.6, "the test is weak: the model thinks all classes as likely"
+        assert windows == 1 or wanted.max() > 0.6, "the test is weak: to the model all classes are equally likely"
 
 
 def test_every_extractor_and_fusion_is_tried():
@@ -101,12 +101,12 @@ def test_the_convolution_is_the_zero_phase_filter(highpass_hz: float | None, not
     filtered = ZeroPhase(highpass_hz, notch_hz)
     pairs = torch.from_numpy(given(2)["eeg_uv"])[:, :8]
     found, wanted = _Convolution(filtered.gain)(pairs), filtered(pairs)
-    torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)  # µV, beside mains of 3,000
+    torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)  # µV, next to mains of 3,000
     torch.testing.assert_close(found[0], wanted[0], atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("apart", [0.0002, float("nan")])
-def test_what_says_something_else_is_not_handed_over(apart: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_predicts_something_else_is_refused(apart: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("torch.export.export", "torch.onnx.export"):
         monkeypatch.setattr(name, mock.MagicMock())
     monkeypatch.setattr("hms.export.onnx._difference", lambda *_: apart)

@@ -1,1 +1,1 @@
-"""A trained run as a bundle: weights, plain config, model card and, where asked for, ONNX."""
+"""Export a trained run as a bundle: weights, plain config, model card and, on request, ONNX."""

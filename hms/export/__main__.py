@@ -1,4 +1,4 @@
-"""`python -m hms.export`: a trained run, or one fold of it, as a folder to hand over (`hms.bundle`)."""
+"""`python -m hms.export`: export a trained run, or one fold of it, as a folder to hand over (`hms.bundle`)."""
 
 from pathlib import Path
 from typing import Any, TypedDict
@@ -19,8 +19,8 @@ class Export(TypedDict):
 
 @entry_point("export", Export)
 def main(config: dict[str, Any]) -> None:
-    """Write the bundle and say how to load it."""
-    from hms.checkpoint import (  # these are slow to import; a mistake in the config should not wait for them
+    """Write the bundle and print how to load it."""
+    from hms.checkpoint import (  # slow to import; a mistake in the config should be reported at once
         read_checkpoint,
         rebuilt,
         save_weights,
@@ -39,11 +39,11 @@ def main(config: dict[str, Any]) -> None:
     want_free(out)
     if config["onnx"]:
         want_libraries()
-    held = {fold: read_checkpoint(fold) for fold in folds}
-    node, *others = (node for node, _ in held.values())
+    checkpoints = {fold: read_checkpoint(fold) for fold in folds}
+    node, *others = (node for node, _ in checkpoints.values())
     if any(other != node for other in others):
         raise UserError(f"run: want folds of one model, got several in {run}; export each alone, run={folds[0]}")
-    models = {fold.name: rebuilt(fold / "model.ckpt", *held[fold]) for fold in folds}
+    models = {fold.name: rebuilt(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
     text = card(run, folds, next(iter(models.values())).reads_spectrogram)
     about = {"members": [*models], "corpora": sorted(corpora_of(run)), "model": without_pretrained(node)}
     with new_bundle(out, about) as folder:
@@ -51,10 +51,10 @@ def main(config: dict[str, Any]) -> None:
             save_weights(member_path(folder, name), model)
         (folder / CARD).write_text(text, encoding="utf-8")
         if config["onnx"]:
-            apart = write_onnx(folder / ONNX, [*models.values()], config["flips"])
-            say(f"{ONNX} gives the probabilities of torch but for {apart:.1g}")
+            difference = write_onnx(folder / ONNX, [*models.values()], config["flips"])
+            say(f"{ONNX} gives the same probabilities as torch to within {difference:.1g}")
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    print(f"{out}: {len(folds)} model(s), {size:.1f} MB; hms.load('{out}') gives them back")
+    print(f"{out}: {len(folds)} model(s), {size:.1f} MB; load with hms.load('{out}')")
 
 
 if __name__ == "__main__":

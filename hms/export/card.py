@@ -1,6 +1,6 @@
-"""The model card of a bundle: what it is, learned from and scored, and what it is not for.
+"""Write the model card of a bundle: what it is, what it was trained on, its scores, and its limits.
 
-Sections after Mitchell et al. 2019, arXiv 1810.03993. What a card says is read from the run's own files.
+Sections after Mitchell et al. 2019, arXiv 1810.03993. Everything in a card is read from the run's own files.
 """
 
 import json
@@ -19,15 +19,18 @@ from hms.runs import provenance, read_config
 from hms.scores import score_folds
 
 _DRAWS = 10_000
-"""Of the bootstrap over patients."""
+"""Draws of the bootstrap over patients."""
 
 
 def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
-    """The card of a run, or of one fold, as Markdown. Raises DataError for a fold that does not say how it was made."""
+    """Render the card of a run, or of one fold, as Markdown.
+
+    Raises DataError if a fold's config.yaml or provenance.json is missing.
+    """
     for path in (fold / name for fold in folds for name in ("config.yaml", "provenance.json")):
         if not path.is_file():
             raise DataError(f"{path}: no such file; a model card says what it holds")
-    config, made = read_config(folds[0]), [provenance(fold) for fold in folds]
+    config, origins = read_config(folds[0]), [provenance(fold) for fold in folds]
     *_, parent, name = run.resolve().parts
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hms.export", "."), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
@@ -38,29 +41,29 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
         classes=CLASSES,
         electrodes=ELECTRODES,
         reads_spectrogram=reads_spectrogram,
-        learned=_learned(config, ", ".join(sorted({one["corpus"] for one in made}))),
+        learned=_learned(config, ", ".join(sorted({one["corpus"] for one in origins}))),
         simulated=_simulated(config),
         scored=_scored(folds),
         elsewhere=_elsewhere(run, folds),
         hms=version("hms"),
-        commit=" and ".join(sorted({one["commit"] or "unknown" for one in made})),
+        commit=" and ".join(sorted({one["commit"] or "unknown" for one in origins})),
         format=FORMAT,
-        trained_with=", ".join(f"{name} {value}" for name, value in made[0]["packages"].items() if name != "hms"),
+        trained_with=", ".join(f"{name} {value}" for name, value in origins[0]["packages"].items() if name != "hms"),
     )
 
 
 def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
-    """The choices that tell one model from another, by their group."""
-    data = "windows simulated as they were needed" if config.get("live") else Path(config["data"]["root"]).name
+    """The choices that characterise the model, by config group."""
+    data = "windows simulated on demand" if config.get("live") else Path(config["data"]["root"]).name
     if _simulated(config):
         data += " (no patient ever had this EEG)"
-    validated = "nobody" if config["fold"] == "all" else f"one of {config['folds']} patient folds for each model"
+    held_out = "no patient" if config["fold"] == "all" else f"one of {config['folds']} patient folds per model"
     return {
         "data": data,
         "corpus": f"`{corpus}`",
-        "left out": validated,
+        "held out": held_out,
         "subset": _words(config["subset"]),
-        "low votes first": "yes" if config.get("pretrain") else "no",
+        "first stage on low votes": "yes" if config.get("pretrain") else "no",
         "epochs": str(config["epochs"]),
         "extractors": ", ".join(config["extractor"]),
         "backbone": config["backbone"]["image"].get("name") or _target(config["backbone"]["image"]),
@@ -76,7 +79,7 @@ def _simulated(config: dict[str, Any]) -> bool:
 
 
 def _scored(folds: list[Path]) -> dict[str, Any] | None:
-    """What the folds scored on patients they had not seen."""
+    """The scores of the folds on held-out patients."""
     held_out = [fold for fold in folds if (fold / "oof.parquet").is_file()]
     if not held_out:
         return None
@@ -90,13 +93,13 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
 
 
 def _elsewhere(run: Path, folds: list[Path]) -> dict[str, Any] | None:
-    """What hms.evaluate found for the same models on data that they had not learned from."""
+    """The result of hms.evaluate for the same models, if it was on data that they were not trained on."""
     path = run / "evaluation" / "evaluation.json"
-    held: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    same = [Path(member).name for member in held.get("members", [])] == [fold.name for fold in folds]
-    if not same or held["corpus"] == provenance(folds[0])["corpus"]:
+    evaluation: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    same = [Path(member).name for member in evaluation.get("members", [])] == [fold.name for fold in folds]
+    if not same or evaluation["corpus"] == provenance(folds[0])["corpus"]:
         return None
-    return held | {"data": Path(held["data"]).name}
+    return evaluation | {"data": Path(evaluation["data"]).name}
 
 
 def _target(node: dict[str, Any]) -> str:
@@ -104,6 +107,6 @@ def _target(node: dict[str, Any]) -> str:
 
 
 def _words(node: dict[str, Any]) -> str:
-    """A node's values, the objects within it aside."""
+    """The plain values of a node, without the objects in it."""
     plain = {key: value for key, value in node.items() if key != "_target_" and not isinstance(value, dict)}
     return ", ".join(f"{key} {value}" for key, value in plain.items())

@@ -1,7 +1,7 @@
-"""Trained models as one ONNX file that needs neither hms nor torch: from µV to probabilities.
+"""Export trained models as one ONNX file that computes probabilities from µV without hms or torch.
 
-What ONNX has no operator for, or one that runtimes are slow and imprecise at, is put in another form first, which gives
-the same numbers: the Fourier transform of the zero-phase filter as a convolution, the median by sorting.
+Operations that ONNX lacks, or that its runtimes compute slowly and imprecisely, are first replaced by equivalent ones:
+the Fourier transform of the zero-phase filter by a convolution, the median by sorting.
 """
 
 import itertools
@@ -32,31 +32,32 @@ from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _TOLERANCE = 1e-4  # of a probability
 _BLOCK = 100  # samples; a divisor of a padded window
-_NEGLIGIBLE = 2e-6  # what the truncated ends of an impulse response may sum to
+_NEGLIGIBLE = 2e-6  # bound on the sum of an impulse response's truncated ends
 
 
 def want_libraries() -> None:
-    """Raise UserError where something is missing that writing the file wants."""
+    """Raise UserError if a library is missing that writing the file requires."""
     if missing := [name for name in _LIBRARIES if not find_spec(name)]:
         raise UserError(f"onnx: wants {', '.join(missing)}, which is not installed; pip install 'hms[onnx]'")
 
 
 def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
-    """Write what the models, all of one config, predict by their mean, as `hms.inference` does it.
+    """Write an ONNX file that predicts the mean of the models, all of one config, as `hms.inference` does.
 
-    Inputs `eeg_uv` (batch, 20, 10000) and, where the models read it, `spectrogram` (batch, 4, 300, 100), float32, NaN
-    where missing; output `probabilities` (batch, 6). The metadata name electrodes, regions and classes.
+    Inputs are `eeg_uv` (batch, 20, 10000) and, if the models read it, `spectrogram` (batch, 4, 300, 100), both float32
+    with NaN for missing values; the output is `probabilities` (batch, 6). The metadata name electrodes, regions and
+    classes.
 
-    Gives the largest difference of a probability from torch's on windows drawn for it. Raises UserError for a model
-    that torch cannot export, and for a difference above 1e-4.
+    Returns the largest difference between a probability of the file and torch's, on random windows. Raises UserError
+    if torch cannot export the model, or if that difference exceeds 1e-4.
     """
     windows = _windows(models[0].reads_spectrogram)
-    whole = _Probabilities(deepcopy(models), flips).eval().requires_grad_(False)
+    pipeline = _Probabilities(deepcopy(models), flips).eval().requires_grad_(False)
     shapes = [{0: torch.export.Dim("batch")} for _ in windows]
     try:
         with _exporting():
-            program = torch.export.export(whole, (*windows.values(),), dynamic_shapes=shapes)
-            made = torch.onnx.export(
+            program = torch.export.export(pipeline, (*windows.values(),), dynamic_shapes=shapes)
+            exported = torch.onnx.export(
                 program,
                 input_names=[*windows],
                 output_names=["probabilities"],
@@ -66,10 +67,10 @@ def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
             )
     except Exception as error:
         raise UserError(f"onnx: torch cannot export this model ({first_line(error)})") from None
-    assert made is not None
-    about = {"electrodes": ELECTRODES, "regions": REGIONS, "classes": CLASSES}
-    made.model.metadata_props.update({key: json.dumps(value) for key, value in about.items()})
-    made.save(path)
+    assert exported is not None
+    metadata = {"electrodes": ELECTRODES, "regions": REGIONS, "classes": CLASSES}
+    exported.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
+    exported.save(path)
     difference = _difference(path, models, windows, flips)
     if not difference <= _TOLERANCE:
         raise UserError(f"onnx: want probabilities within {_TOLERANCE:g} of torch's, got {difference:.2g} apart")
@@ -77,7 +78,7 @@ def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
 
 
 class _Probabilities(nn.Module):
-    """Mean over models and flips; all flips go through as one batch, and through preprocessing once for all models."""
+    """The mean over models and flips; all flips form one batch, which is preprocessed once for all models."""
 
     def __init__(self, models: list[Model], flips: bool):
         super().__init__()
@@ -91,57 +92,57 @@ class _Probabilities(nn.Module):
         eeg = torch.cat([eeg_uv[:, _electrodes(*view)] for view in self.views])
         if spectrogram is not None:
             spectrogram = torch.cat([spectrogram[:, [1, 0, 3, 2] if view[0] else [0, 1, 2, 3]] for view in self.views])
-        nobody = eeg[:, 0, : len(CLASSES)]  # has voted
-        signals = self.preprocess(Batch(eeg, spectrogram, nobody, nobody[:, 0], nobody[:, 0].long()))
+        unused = eeg[:, 0, : len(CLASSES)]  # of the right shape; prediction reads no target, weight or id
+        signals = self.preprocess(Batch(eeg, spectrogram, unused, unused[:, 0], unused[:, 0].long()))
         logits = torch.stack([model.classify(signals).joint for model in self.models])  # type: ignore[operator]
-        found = logits.softmax(dim=2).mean(dim=0)
-        return found.reshape(len(self.views), -1, len(CLASSES)).mean(dim=0)
+        probabilities = logits.softmax(dim=2).mean(dim=0)
+        return probabilities.reshape(len(self.views), -1, len(CLASSES)).mean(dim=0)
 
 
 def _electrodes(left_right: bool, front_back: bool) -> list[int]:
-    """Whose samples each electrode gets in a flipped head, as in `hms.augmentation.brain_flip`."""
+    """Index of the electrode whose samples each electrode gets in a flipped head (`hms.augmentation.brain_flip`)."""
     same = range(len(ELECTRODES))
     mirrored, turned = LEFT_RIGHT if left_right else same, FRONT_BACK if front_back else same
     return [mirrored[electrode] for electrode in turned]
 
 
 class _Convolution(ZeroPhase):
-    """The same filter as a convolution of blocks of samples with its impulse response."""
+    """The zero-phase filter as a convolution of its impulse response with blocks of samples."""
 
     weight: Tensor
 
     def __init__(self, gain: Float[Tensor, " frequency"]):
         nn.Module.__init__(self)
-        response = np.fft.irfft(gain.double().numpy())  # in a circle, alike on both sides of 0
+        response = np.fft.irfft(gain.double().numpy())  # circular, and symmetric about 0
         one_side = np.abs(response[: len(response) // 2])
         reach = np.count_nonzero(2 * one_side[::-1].cumsum()[::-1] > _NEGLIGIBLE)
-        self.aside = int(-(-reach // _BLOCK))
-        given, taken, block = np.ogrid[:_BLOCK, :_BLOCK, -self.aside : self.aside + 1]
+        self.margin = int(-(-reach // _BLOCK))  # blocks on either side
+        given, taken, block = np.ogrid[:_BLOCK, :_BLOCK, -self.margin : self.margin + 1]
         lag = np.abs(given - taken - _BLOCK * block)
         weight = np.where(lag < reach, response[np.minimum(lag, reach)], 0)
         self.register_buffer("weight", torch.from_numpy(weight.astype(np.float32)))
 
     def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         blocks = padded.reshape(-1, padded.shape[-1] // _BLOCK, _BLOCK).transpose(1, 2)  # batch x pair, sample, block
-        around = torch.cat([blocks[..., -self.aside :], blocks, blocks[..., : self.aside]], dim=2)
-        return F.conv1d(around, self.weight).transpose(1, 2).reshape(padded.shape)
+        wrapped = torch.cat([blocks[..., -self.margin :], blocks, blocks[..., : self.margin]], dim=2)
+        return F.conv1d(wrapped, self.weight).transpose(1, 2).reshape(padded.shape)
 
 
 @contextmanager
 def _exporting() -> Iterator[None]:
-    """What torch fuses in attention is no operator of ONNX; what its exporter warns of is in itself."""
-    fuses = torch.backends.mha.get_fastpath_enabled()
+    """Disable torch's fused attention, which ONNX has no operator for, and the exporter's warnings about itself."""
+    fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fuses)
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _windows(with_spectrogram: bool) -> dict[str, Tensor]:
-    """Three windows by the names of the inputs: noise at the size of EEG, with mains and an offset, with gaps."""
+    """Three windows of noise of EEG's amplitude, keyed by input: plain, with mains and an offset, and with gaps."""
     draw = torch.Generator().manual_seed(0)
     eeg = 30 * torch.randn(3, len(ELECTRODES), EEG_SAMPLES, generator=draw)
     eeg[1] += 200 + 3000 * torch.sin(2 * torch.pi * 50 / SFREQ_HZ * torch.arange(EEG_SAMPLES))
@@ -157,9 +158,9 @@ def _difference(path: Path, models: list[Model], windows: dict[str, Tensor], fli
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {name: window.numpy() for name, window in windows.items()})
+    (onnx,) = session.run(None, {name: window.numpy() for name, window in windows.items()})
     eeg = windows["eeg_uv"]
-    nobody = torch.full((len(eeg), len(CLASSES)), torch.nan)
-    batch = Batch(eeg, windows.get("spectrogram"), nobody, nobody[:, 0], torch.arange(len(eeg)))
-    _, wanted = by_model(models, [batch], "cpu", flips)
-    return float(np.abs(found - wanted.mean(axis=0)).max())
+    unused = torch.full((len(eeg), len(CLASSES)), torch.nan)
+    batch = Batch(eeg, windows.get("spectrogram"), unused, unused[:, 0], torch.arange(len(eeg)))
+    _, by_torch = by_model(models, [batch], "cpu", flips)
+    return float(np.abs(onnx - by_torch.mean(axis=0)).max())
