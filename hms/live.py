@@ -1,8 +1,8 @@
-"""Windows that are simulated as a training needs them: new ones in each epoch, and no file of any.
+"""Windows simulated on the fly during training: new ones in every epoch, and no files.
 
-Worker processes render ahead of the training. A window depends on the seed and its own number alone, and numbers go on
-from epoch to epoch. No more is rendered than a model reads: 50 s of EEG, and the ten minutes around them only where it
-reads their spectrogram.
+Worker processes render ahead of the training. A window depends only on the seed and its own number, and numbering
+continues from epoch to epoch. Only what the model reads is rendered: 50 s of EEG, and the surrounding ten minutes only
+if it reads their spectrogram.
 """
 
 import os
@@ -25,16 +25,16 @@ from hms.simulate.window import Window, render_window
 from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
-_OWN_STREAM = 20  # of the seed: no corpus draws from it
+_OWN_STREAM = 20  # key of a random stream that no corpus draws from
 
 
 class SimulatedWindows:
     """How to simulate the `windows` of each epoch.
 
-    `kinds` says what share of them is meant as each class; weak patterns still end as "other". A share `plain` of them
-    has a background without rhythms, the rest any. `target` is the share of a panel's votes, or the expected one of all
-    experts, which lacks the noise of a finite panel. `workers` processes render for each that trains: null shares
-    out this machine's cores among those, 0 is for none beside the training itself.
+    `kinds` gives the share of windows planned as each class; weak patterns still end up as "other". A share `plain` of
+    them has a background without rhythms, the rest any background. `target` is the vote shares of a panel, or those
+    expected of all experts, which lack the noise of a finite panel. `workers` processes render for each training
+    process: null divides this machine's cores among the training processes, 0 renders in the training process itself.
     """
 
     def __init__(
@@ -57,27 +57,25 @@ class SimulatedWindows:
         self.kinds, self.plain = kinds, plain
 
     def loader(self, batch_size: int, seed: int, with_spectrogram: bool, place: Place = ALONE) -> DataLoader[Batch]:
-        """Endlessly many windows, epoch by epoch, in batches, of each the rows of one process."""
-        rendered = Rendered(seed, self.kinds, self.plain, self.target, with_spectrogram)
-        order = Numbers(self.windows)
-        # torch's launchers say how many processes share this machine's cores; Slurm gives each cores of its own.
+        """Batches of new windows in every epoch, without end; of each batch, the rows of one process."""
+        windows = RenderedWindows(seed, self.kinds, self.plain, self.target, with_spectrogram)
+        numbers = WindowNumbers(self.windows)
+        # torch's launchers say how many processes share this machine's cores; Slurm gives each process its own cores.
         sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         workers = max(1, cores() // sharing) if self.workers is None else self.workers
         return _Loader(
-            rendered,
-            batch_sampler=Batches(order, batch_size, place),
-            collate_fn=_as_is,
+            windows,
+            batch_sampler=Batches(numbers, batch_size, place),
+            collate_fn=_identity,
             num_workers=workers,
             persistent_workers=workers > 0,
-            multiprocessing_context="spawn"
-            if workers
-            else None,  # forked, one in which Polars has run can wait for ever
+            multiprocessing_context="spawn" if workers else None,  # a fork of a process that ran Polars can hang
             pin_memory=torch.cuda.is_available(),
         )
 
 
-class Rendered(Dataset[Batch]):
-    """Simulated windows by their number, each the same whoever renders it; an item is a batch."""
+class RenderedWindows(Dataset[Batch]):
+    """Simulated windows by number, the same whichever process renders them; each item is a batch."""
 
     def __init__(
         self,
@@ -121,7 +119,7 @@ class Rendered(Dataset[Batch]):
         return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._plain))
 
 
-class Numbers(Sampler[int]):
+class WindowNumbers(Sampler[int]):
     """0 to `windows` - 1 in the first epoch, the next `windows` numbers in the second, and so on."""
 
     def __init__(self, windows: int):
@@ -131,7 +129,7 @@ class Numbers(Sampler[int]):
         return self._windows
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch; a resumed run draws what the uninterrupted one would have."""
+        """Lightning calls this before each epoch, so that a resumed run sees the windows of an uninterrupted one."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -139,12 +137,12 @@ class Numbers(Sampler[int]):
 
 
 class _Loader(DataLoader[Batch]):
-    """Starts its workers, which the first epoch does, with one thread each."""
+    """A loader whose workers, which start with the first epoch, use one thread each."""
 
     def __iter__(self) -> Any:
         with worker_environment() if self.num_workers else nullcontext():
             return super().__iter__()
 
 
-def _as_is(batch: Any) -> Any:
+def _identity(batch: Any) -> Any:
     return batch

@@ -1,4 +1,4 @@
-"""Windows simulated as a training needs them: always the same, always new, and nowhere on the disk."""
+"""Windows simulated during training: reproducible, new in every epoch, and never on disk."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from hms.config.command import CONF
 from hms.electrodes import ELECTRODES
 from hms.fit import fit
 from hms.labels import CLASSES, vote_weight
-from hms.live import Numbers, Rendered, SimulatedWindows
+from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
 from hms.runs import learned_from_corpus, run_folder
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
@@ -32,8 +32,8 @@ EVEN = dict.fromkeys(CLASSES, 1.0)
 
 def rendered(
     seed: int = 0, target: str = "votes", with_spectrogram: bool = False, plain: float = 0.0, **kinds: float
-) -> Rendered:
-    return Rendered(seed, kinds or EVEN, plain, target, with_spectrogram)
+) -> RenderedWindows:
+    return RenderedWindows(seed, kinds or EVEN, plain, target, with_spectrogram)
 
 
 def test_a_window_depends_on_the_seed_and_its_number_alone():
@@ -48,7 +48,7 @@ def test_a_window_depends_on_the_seed_and_its_number_alone():
 
 
 def test_every_epoch_has_windows_of_its_own():
-    numbers, drawn = Numbers(5), []
+    numbers, drawn = WindowNumbers(5), []
     for epoch in range(3):
         numbers.set_epoch(epoch)
         drawn += numbers
@@ -61,7 +61,7 @@ def test_every_epoch_has_windows_of_its_own():
     assert equal(second, rendered().__getitems__([2, 3]))
 
 
-def test_processes_that_train_on_one_machine_share_out_its_cores(monkeypatch: pytest.MonkeyPatch):
+def test_training_processes_on_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch):
     def workers(given: int | None) -> int:
         return SimulatedWindows(2, EVEN, 0.0, "votes", given).loader(2, 0, with_spectrogram=False).num_workers
 
@@ -72,7 +72,7 @@ def test_processes_that_train_on_one_machine_share_out_its_cores(monkeypatch: py
     assert workers(None) == 1
 
 
-def test_a_target_is_of_votes_or_what_all_experts_are_expected_to_say():
+def test_a_target_is_the_vote_shares_or_those_expected_of_all_experts():
     votes, expected = (rendered(target=target).__getitems__(range(12)) for target in ("votes", "expected"))
     for batch in (votes, expected):
         torch.testing.assert_close(batch.target.sum(dim=1), torch.ones(12))
@@ -97,7 +97,7 @@ def test_plain_windows_have_a_background_without_rhythms():
         SimulatedWindows(2, EVEN, 2, "votes", workers=0)
 
 
-def test_live_windows_are_of_the_kinds_of_a_corpus_unless_told_otherwise():
+def test_live_windows_have_the_kinds_of_a_corpus_by_default():
     assert config("live=simulated")["live"]["simulated"]["kinds"] == KIND_SHARES["high"]
 
 
@@ -125,22 +125,22 @@ def weights(runs: Path) -> dict[str, Tensor]:
     return load_model(scores.parent).state_dict()
 
 
-def test_an_interrupted_training_and_one_with_workers_come_to_the_same_weights_and_write_no_windows(
+def test_an_interrupted_training_and_one_with_workers_reach_the_same_weights_and_write_no_windows(
     corpus: Path, tmp_path: Path, monkeypatch
 ):
     fit(composed(corpus, tmp_path, f"runs={tmp_path / 'straight'}"))
-    begin = Numbers.set_epoch
+    begin = WindowNumbers.set_epoch
 
-    def power_cut(self: Numbers, epoch: int) -> None:
+    def power_cut(self: WindowNumbers, epoch: int) -> None:
         if epoch == 1:
             raise RuntimeError("power cut")
         begin(self, epoch)
 
     cut = composed(corpus, tmp_path, f"runs={tmp_path / 'interrupted'}")
-    monkeypatch.setattr(Numbers, "set_epoch", power_cut)
+    monkeypatch.setattr(WindowNumbers, "set_epoch", power_cut)
     with pytest.raises(RuntimeError, match="power cut"):
         fit(cut)
-    monkeypatch.setattr(Numbers, "set_epoch", begin)
+    monkeypatch.setattr(WindowNumbers, "set_epoch", begin)
     fit(cut)
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     worked = composed(corpus, tmp_path, f"runs={tmp_path / 'workers'}", "live.simulated.workers=1")
@@ -154,7 +154,7 @@ def test_an_interrupted_training_and_one_with_workers_come_to_the_same_weights_a
     assert sorted(written) == expected.split()
 
 
-def test_nothing_is_learned_from_the_corpus_so_all_of_its_patients_are_scored(corpus: Path, tmp_path: Path, store):
+def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpus: Path, tmp_path: Path, store):
     one = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}")
     fit(one)
     run = run_folder(one, store.fingerprint)
@@ -174,6 +174,6 @@ def test_nothing_is_learned_from_the_corpus_so_all_of_its_patients_are_scored(co
         ("kinds.lpd=-1", "kinds: want a share, 0 or more, of each of seizure, lpd, gpd, lrda, grda, other, got {"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(override: str, message: str):
+def test_a_value_out_of_range_is_refused(override: str, message: str):
     with pytest.raises(Exception, match=message):
         build(config("live=simulated", f"live.simulated.{override}")["live"]["simulated"])

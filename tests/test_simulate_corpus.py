@@ -1,4 +1,4 @@
-"""A simulated folder keeps the competition's layout to the letter, and the same settings give the same bytes."""
+"""A simulated folder has exactly the competition's layout, and the same settings give the same bytes."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ TRAIN_COLUMNS = (
 
 
 FEW = {"patients": 6, "high_eegs": 6, "low_eegs": 4}
-"""Of which corpora are made anew, in place of those of the size tiny."""
+"""Counts that replace those of the size tiny in corpora that a test simulates itself."""
 
 
 @pytest.fixture
@@ -67,18 +67,18 @@ if __name__ == "__main__":
 """
 
 
-def test_two_processes_that_want_one_corpus_make_it_once(few: Path, tmp_path: Path):
+def test_two_processes_that_need_the_same_corpus_simulate_it_once(few: Path, tmp_path: Path):
     root = tmp_path / "new" / "tiny"
     command = [sys.executable, "-c", MAKE, str(root)]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate()[1] for process in both)
     assert [process.returncode for process in both] == [0, 0], said
-    assert said[0] in ("", f"another process simulates {root}: waiting for it\n")  # or it came when all was done
+    assert said[0] in ("", f"another process is simulating {root}: waiting for it\n")  # or it came too late to wait
     assert re.fullmatch(rf"simulated 12 EEGs in {root} \(\d+ s\)\n", said[1])
     assert digest(root) == digest(few)
 
 
-def test_who_waits_for_a_lock_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_waiting_for_a_lock_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     order = []
 
     def second() -> None:
@@ -203,20 +203,20 @@ def test_two_workers_write_the_same_bytes_as_none(few, of_few, tmp_path):
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path):
     run = subprocess.Popen([sys.executable, "-c", MAKE.replace("workers=1", "workers=2"), str(tmp_path / "tiny")])
-    until_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 60
     while not [*tmp_path.glob("tiny/*/*.parquet")]:
-        assert time.monotonic() < until_s
+        assert time.monotonic() < deadline_s
         time.sleep(0.05)
     workers = children(run.pid)
     run.kill()
     run.wait()
     assert len(workers) >= 2
     while [worker for worker in workers if Path(f"/proc/{worker}").exists()]:
-        assert time.monotonic() < until_s
+        assert time.monotonic() < deadline_s
         time.sleep(0.05)
 
 
-def test_a_killed_run_continues_to_the_same_bytes(few, of_few, tmp_path):
+def test_a_killed_run_resumes_to_the_same_bytes(few, of_few, tmp_path):
     root = tmp_path / "half"
     run = subprocess.Popen([sys.executable, "-c", MAKE, str(root)], stderr=subprocess.DEVNULL)
     while run.poll() is None and len(list(root.glob("train_spectrograms/*.parquet"))) < 5:
@@ -240,7 +240,7 @@ def test_a_complete_folder_is_left_alone(tiny, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_other_settings_are_refused_in_one_line(tiny):
+def test_different_settings_are_refused_in_one_line(tiny):
     with pytest.raises(DataError, match="delete it") as caught:
         SimulatedFolder(str(tiny), "tiny", seed=5).make()
     assert str(caught.value) == (
@@ -249,7 +249,7 @@ def test_other_settings_are_refused_in_one_line(tiny):
     )
 
 
-def test_a_folder_of_other_files_is_never_written_to(tmp_path):
+def test_a_folder_with_foreign_files_is_never_written_to(tmp_path):
     (tmp_path / "train.csv").write_text("real data")
     with pytest.raises(
         DataError, match=f"holds files that were not simulated; asked for format {FORMAT}, size tiny, seed 0"

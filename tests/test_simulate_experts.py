@@ -1,4 +1,4 @@
-"""Votes follow the findings; over many experts they are the truth; the corpus has the real prior and agreement."""
+"""Votes follow the findings and, over many experts, equal the truth; the corpus has the real prior and agreement."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -65,7 +65,7 @@ def test_too_few_cycles_are_no_pattern():
     assert truth(CLEAR["lpd"]._replace(cycles=0.5), pool())[1] < truth(CLEAR["lpd"], pool())[1] - 0.2
 
 
-def test_a_pattern_that_stands_out_elsewhere_in_the_window_is_known_but_counts_half():
+def test_a_pattern_that_stands_out_elsewhere_in_the_window_counts_half():
     rest = np.random.default_rng(0).standard_normal((19, 30_600)).astype(np.float32)
     clock = Clock(-6.0, 30_600, SLOW_HZ)
     pattern = draw_pattern(np.random.default_rng(0), "grda", Span(-6.0, 606.0), np.array([300.0])).sized(5.0, 300.0)
@@ -80,10 +80,10 @@ def test_a_pattern_that_stands_out_elsewhere_in_the_window_is_known_but_counts_h
     assert contrast[1] == pytest.approx(contrast[0] + 1.5 - np.log(2), abs=0.3)
     assert contrast[2] == pytest.approx(contrast[0], abs=0.2)
     assert contrast[3] == pytest.approx(contrast[0] - np.log(2), abs=0.3)
-    assert contrast[4] < contrast[0] - 1.5, "outside the window it is not seen"
+    assert contrast[4] < contrast[0] - 1.5, "a pattern outside the window must not be seen"
 
 
-def test_an_eeg_is_judged_once_as_the_votes_of_the_real_windows_say():
+def test_most_eegs_are_judged_once_like_the_real_ones():
     """In train.csv 94 % of the EEGs with several windows of ten votes or more have one set of votes."""
     plans = [plan for plan in make_plan(SIZES["large"], SEED) if plan.group == "high"]
     several = [eeg for plan in plans for eeg in plan.eegs if len(eeg.offsets_s) > 1]
@@ -103,7 +103,7 @@ def test_evolution_makes_a_slower_rhythm_ictal():
 
 @pytest.fixture(scope="module")
 def judged() -> tuple[np.ndarray, np.ndarray]:
-    """Vote shares and truth of the first row with the most votes of every high-vote EEG, labels only."""
+    """Vote shares and truth of the first row with the most votes of high-vote EEGs; renders labels only."""
     shares, truths = [], []
     plans = [plan for plan in make_plan(SIZES["small"], SEED) if plan.group == "high"]
     for plan in plans[::4]:
@@ -128,7 +128,7 @@ def test_the_constant_prior_is_as_bad_as_on_the_real_data(judged):
     assert 0.75 < divergence(shares, shares.mean(axis=0, keepdims=True)) < 1.20
 
 
-def test_the_truth_leaves_only_the_noise_of_few_votes(judged):
+def test_the_truth_leaves_only_the_noise_of_finite_votes(judged):
     assert 0.06 < divergence(*judged) < 0.14
 
 
@@ -144,9 +144,9 @@ def test_experts_disagree_as_much_as_the_real_ones(judged):
     assert (shares.max(axis=1) == 1).mean() == pytest.approx(0.144, abs=0.06)
 
 
-def test_classes_are_taken_for_those_that_real_experts_take_them_for(judged):
+def test_classes_are_confused_as_by_real_experts(judged):
     shares, _ = judged
-    real = [  # mean votes of the real rows that a class leads
+    real = [  # mean vote shares of the real rows in which each class leads
         [0.61, 0.08, 0.11, 0.05, 0.02, 0.12],
         [0.03, 0.72, 0.04, 0.07, 0.01, 0.13],
         [0.05, 0.06, 0.69, 0.01, 0.04, 0.15],

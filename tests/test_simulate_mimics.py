@@ -1,4 +1,4 @@
-"""What is no pattern, but resembles one: fragments, sporadic discharges, slowing, sleep, chewing."""
+"""Mimics of patterns: fragments, sporadic discharges, slowing, sleep, chewing."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from hms.simulate.kinds import draw_pattern
 from hms.simulate.movement import chewing, pulling
 from hms.simulate.noise import SLOW_HZ, coloured
 from hms.simulate.sleep import draw_sleep
-from hms.simulate.sources import Train, together
+from hms.simulate.sources import Train, sum_sources
 
 OVER = Span(-6.0, 606.0)
 CENTRE_S = 300.0
@@ -34,7 +34,7 @@ def quiet(seed: int = 0) -> np.ndarray:
 
 
 def judged(change: str, kind: str, count: int = 24) -> tuple[np.ndarray, np.ndarray]:
-    """Irregularity and chance of "other" of clear patterns of a kind, as they are or made a mimic of."""
+    """Irregularity, and probability of "other", of clear patterns of a kind, unchanged or turned into a mimic."""
     pool, rest, found = draw_pool(np.random.default_rng(3)), quiet(), []
     for seed in range(count):
         rng = np.random.default_rng(seed)
@@ -50,7 +50,7 @@ def judged(change: str, kind: str, count: int = 24) -> tuple[np.ndarray, np.ndar
 
 
 @pytest.mark.parametrize(("change", "kind"), [("fragment", "lpd"), ("sporadic", "gpd"), ("slowing", "grda")])
-def test_a_mimic_is_other_to_more_experts_than_the_pattern_it_resembles(change, kind):
+def test_more_experts_call_a_mimic_other_than_the_pattern_it_resembles(change, kind):
     (_, mimic), (_, pattern) = judged(change, kind), judged("", kind)
     assert mimic.mean() > pattern.mean() + 0.1
     assert 0.1 < mimic.mean() < 0.95  # hard, not obvious
@@ -74,13 +74,13 @@ def test_a_background_without_a_rhythm_is_other_and_one_with_a_rhythm_is_not():
     assert CLASSES[found.argmax()] == "grda"
 
 
-def test_sleep_is_largest_over_the_vertex_and_behind_and_comes_in_phases():
+def test_sleep_waves_are_largest_at_vertex_and_occiput_and_come_in_phases():
     for seed in range(4):
         vertex, complexes, occipital = draw_sleep(np.random.default_rng(seed), OVER, 12.0)
         assert SCALP[vertex.field.argmax()] == "Cz"
         assert SCALP[complexes.field.argmax()] in ("Cz", "Fz")
         assert SCALP[occipital.field.argmax()] in ("O1", "O2")
-        wave = together((vertex, complexes), Clock(0.0, 30_000, SLOW_HZ))[SCALP.index("Cz")]
+        wave = sum_sources((vertex, complexes), Clock(0.0, 30_000, SLOW_HZ))[SCALP.index("Cz")]
         assert -wave.min() > wave.max()  # surface-negative
         assert -wave.min() > 3 * 12.0
         wave = wave.reshape(-1, 500)
@@ -145,6 +145,6 @@ def test_muscle_and_movement_of_a_motor_seizure_end_with_it():
 
 def test_the_product_of_two_curves_is_exact_at_the_knots_of_both():
     one, other = Curve(np.array([0.0, 2.0]), np.array([0.0, 4.0])), Curve(np.array([1.0, 3.0]), np.array([1.0, 2.0]))
-    product = one.times(other)
+    product = one.multiplied(other)
     np.testing.assert_allclose(product.knots_s, [0, 1, 2, 3])
     np.testing.assert_allclose(product.values, [0, 2, 6, 8])

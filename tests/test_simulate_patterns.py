@@ -1,4 +1,4 @@
-"""The rendered signal has the rate, frequency, side and evolution that its latent state says."""
+"""The rendered signal has the rate, frequency, side and evolution of its latent state."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ CENTRE_S = 300.0
 
 
 def patterns(kind: str, count: int) -> list[Pattern]:
-    """Patterns of one kind that are there all the time."""
+    """Patterns of one kind, all of the same amplitude."""
     drawn = [draw_pattern(np.random.default_rng(seed), kind, OVER, np.array([CENTRE_S])) for seed in range(count)]
     return [pattern.sized(100.0, CENTRE_S) for pattern in drawn]
 
@@ -60,22 +60,22 @@ def test_rhythmic_delta_peaks_at_its_latent_frequency(kind):
         cycles = np.diff(pattern.cycles.at(np.array([CENTRE_S - 10, CENTRE_S + 10])))[0]
         off.append(abs(peak_hz(pairs[pairs.std(axis=1).argmax()]) / (cycles / 20) - 1))
     assert np.median(off) < 0.12
-    assert np.percentile(off, 90) < 0.35  # the least even ones wander by as much
+    assert np.percentile(off, 90) < 0.35  # the least regular ones wander as much
 
 
-def test_lateral_patterns_prefer_a_side_and_general_ones_do_not():
+def test_lateralised_patterns_prefer_a_side_and_generalised_ones_do_not():
     def preference(kind: str) -> np.ndarray:
         size = [pairs_at(always(pattern)).std(axis=1) for pattern in patterns(kind, 30)]
         left = np.array([one[geometry.LEFT_PAIRS].mean() for one in size])
         right = np.array([one[~geometry.LEFT_PAIRS].mean() for one in size])
         return np.abs(left - right) / (left + right)
 
-    for lateral, general in (("lpd", "gpd"), ("lrda", "grda")):
-        assert np.median(preference(lateral)) > 0.4
-        assert np.percentile(preference(general), 80) < 0.25
+    for lateralised, generalised in (("lpd", "gpd"), ("lrda", "grda")):
+        assert np.median(preference(lateralised)) > 0.4
+        assert np.percentile(preference(generalised), 80) < 0.25
 
 
-def test_periodic_patterns_have_pauses_and_rhythmic_ones_have_none():
+def test_periodic_patterns_have_intervals_and_rhythmic_ones_have_none():
     rest = np.random.default_rng(0).standard_normal((19, 30_600)).astype(np.float32)
     clock = Clock(-6.0, 30_600, SLOW_HZ)
 
@@ -86,14 +86,14 @@ def test_periodic_patterns_have_pauses_and_rhythmic_ones_have_none():
     assert np.median(peakedness("grda")) < 0.8
 
 
-def test_rhythms_are_at_most_as_uneven_as_their_definition_allows():
+def test_rhythms_are_at_most_as_irregular_as_their_definition_allows():
     """ACNS: the length of most cycles changes by less than half from one to the next."""
     uneven = [irregularity_of(pattern, Clock(CENTRE_S - 5, 500, SLOW_HZ)) for pattern in patterns("grda", 40)]
     assert np.percentile(uneven, 10) < 0.1
     assert 0.2 < np.percentile(uneven, 95) < np.log(1.5)
 
 
-def test_slow_waves_are_seen_more_widely_than_sharp_ones():
+def test_slow_waves_have_a_wider_field_than_sharp_ones():
     for pattern in patterns("gpd", 10):
         widest = max(pattern.discharge, key=lambda wavelet: wavelet.sigma_s * (wavelet.carrier_hz == 0))
         assert pattern.discharge.index(widest) == SLOW_WAVE
@@ -102,7 +102,7 @@ def test_slow_waves_are_seen_more_widely_than_sharp_ones():
         assert (np.delete(second, SLOW_WAVE, 1) < np.delete(first, SLOW_WAVE, 1)).all()
 
 
-def test_seizures_evolve_but_for_status():
+def test_seizures_evolve_except_in_status():
     slower, larger, status = 0, 0, 0
     for pattern in patterns("seizure", 40):
         start_s, end_s = next(
@@ -128,16 +128,16 @@ def test_seizures_of_neighbouring_eegs_do_not_overlap():
         assert (np.diff(spans.ravel()) > 0).all()
 
 
-def test_a_pattern_is_the_same_at_every_rate_and_start():
+def test_a_pattern_is_the_same_at_every_sampling_rate_and_start():
     for pattern in patterns("gpd", 3) + patterns("grda", 3):
         fine = pattern.render(Clock(290.0, 4000, 200))
         coarse = pattern.render(Clock(295.0, 500, 50))
         np.testing.assert_allclose(fine[:, 1000:3000:4], coarse, atol=1e-3)
 
 
-def test_the_size_of_a_pattern_is_the_size_asked_for():
+def test_a_pattern_has_the_requested_amplitude():
     for pattern in patterns("lpd", 5):
-        assert geometry.loudest(pairs_at(always(pattern))) == pytest.approx(100, rel=0.8)
+        assert geometry.peak_amplitude(pairs_at(always(pattern))) == pytest.approx(100, rel=0.8)
 
 
 def test_noise_has_the_power_of_its_spectrum_and_the_bands_add_up():
@@ -162,7 +162,7 @@ def test_interpolation_keeps_the_slow_samples():
     np.testing.assert_allclose(fine[:, ::4], slow[:, slow_clock.part(20.0, 50.0)], atol=2e-3)
 
 
-def test_the_background_has_the_size_of_its_brain():
+def test_the_background_has_the_amplitude_of_its_brain():
     for seed in range(6):
         rng = np.random.default_rng(seed)
         brain = draw_brain(rng)
@@ -175,7 +175,7 @@ def test_the_background_has_the_size_of_its_brain():
         assert 0.6 < size / brain.amplitude_uv < 1.5
 
 
-def test_the_join_of_eeg_and_outer_minutes_is_not_visible_in_the_spectrogram():
+def test_the_joins_of_eeg_and_outer_minutes_are_invisible_in_the_spectrogram():
     step, spread = [], []
     for plan in make_plan(SIZES["small"], 0)[::40][:24]:
         if len(plan.eegs) > 1 or plan.kind == "seizure":

@@ -1,4 +1,4 @@
-"""Simulated windows have the sizes, spectra and noise of the twelve real ones; both can be looked at, side by side.
+"""Simulated windows have the amplitudes, spectra and noise of the twelve real ones; both can be drawn side by side.
 
 `HMS_PICTURES=folder pytest tests/test_simulate_realism.py` keeps the pictures.
 """
@@ -44,10 +44,10 @@ LIMITS = {
     "noise 66-95 Hz (µV/√Hz)": (0.1, 0.7),
     "mains (log10 µV)": (-0.1, 1.2),
 }
-"""Where the median over windows must lie: about the 95 % bootstrap interval of the real one, wide for twelve."""
+"""Limits of the median over windows: about the 95 % bootstrap interval of the real median, wide with twelve."""
 
 SPREAD = {"robust SD (µV)": (2.0, 12.0), "mains (log10 µV)": (8.0, 500.0), "p99 (µV)": (2.0, 12.0)}
-"""Ratio of the 90th to the 10th percentile over windows."""
+"""Limits of the ratio of the 90th to the 10th percentile over windows."""
 
 
 def spectrum(waves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def spectrum(waves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def clean(eeg: np.ndarray) -> np.ndarray:
-    """Sixteen pairs and the EKG without mains and offsets."""
+    """Sixteen pairs and the EKG, without mains hum and offsets."""
     waves = np.nan_to_num(eeg.T.astype(float))
     waves = np.concatenate([geometry.bipolar(waves), waves[19:]])
     for hz in (50, 60):
@@ -65,13 +65,13 @@ def clean(eeg: np.ndarray) -> np.ndarray:
 
 
 def excess_kurtosis(pairs: np.ndarray) -> float:
-    """Of the beta band: 0 for Gaussian noise, more for bursts."""
+    """Excess kurtosis of the beta band: 0 for Gaussian noise, more for bursts."""
     beta = signal.sosfiltfilt(signal.butter(3, (13, 25), "bandpass", fs=200, output="sos"), pairs)
     return float(np.median((beta**4).mean(axis=1) / np.maximum((beta**2).mean(axis=1), 1e-6) ** 2) - 3)
 
 
 def measured(eeg: np.ndarray) -> dict[str, float]:
-    """What can be compared, of one window of 50 s (10000, 20)."""
+    """The quantities in `LIMITS`, of one window of 50 s (10000, 20)."""
     pairs = clean(eeg)[:16]
     hz, power = spectrum(pairs)
     middle = np.median(power, axis=0)
@@ -108,7 +108,7 @@ def measured(eeg: np.ndarray) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def simulated() -> list[tuple[str, np.ndarray]]:
-    """As many of each class as among the real ones, and more of them: name and samples."""
+    """Name and samples of windows, up to six of each kind."""
     windows, seen = [], Counter()
     for plan in make_plan(SIZES["small"], 0):
         if plan.group == "high" and seen[plan.kind] < 6:
@@ -127,27 +127,27 @@ def recorded() -> list[tuple[str, np.ndarray]]:
     ]
 
 
-def outside(windows: list[tuple[str, np.ndarray]]) -> dict[str, float]:
-    found = [measured(eeg) for _, eeg in windows]
-    medians = {name: float(np.median([one[name] for one in found])) for name in LIMITS}
+def outside_limits(windows: list[tuple[str, np.ndarray]]) -> dict[str, float]:
+    quantities = [measured(eeg) for _, eeg in windows]
+    medians = {name: float(np.median([one[name] for one in quantities])) for name in LIMITS}
     wrong = {name: value for name, value in medians.items() if not LIMITS[name][0] <= value <= LIMITS[name][1]}
     for name, (least, most) in SPREAD.items():
-        low, high = np.percentile([one[name] for one in found], (10, 90))
+        low, high = np.percentile([one[name] for one in quantities], (10, 90))
         ratio = 10 ** (high - low) if "log10" in name else high / low
         wrong |= {} if least <= ratio <= most else {f"{name}, spread": float(ratio)}
     return wrong
 
 
 def test_simulated_windows_have_the_sizes_and_spectra_of_real_ones(simulated):
-    assert outside(simulated) == {}
+    assert outside_limits(simulated) == {}
 
 
 def test_the_limits_hold_for_the_real_windows_themselves(recorded):
-    assert outside(recorded) == {}
+    assert outside_limits(recorded) == {}
 
 
 def montage(title: str, eeg: np.ndarray, width: int = 760, height: int = 420, seconds: int = 15) -> Image.Image:
-    """A stretch of the double banana and the EKG as an EEG reader sees it, 0.5-40 Hz."""
+    """A stretch of double banana and EKG as an EEG reader sees it, 0.5-40 Hz."""
     image = Image.new("L", (width, height), 255)
     pen = ImageDraw.Draw(image)
     band = signal.sosfiltfilt(signal.butter(2, (0.5, 40), "bandpass", fs=200, output="sos"), clean(eeg))

@@ -1,4 +1,4 @@
-"""`python -m hms.simulate`: make a simulated corpus."""
+"""`python -m hms.simulate`: simulate a corpus."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ class Simulate(Sharded):
 
 @entry_point("simulate", Simulate)
 def main(config: dict[str, Any]) -> None:
-    """Make the folder that `data` describes, unless it is there."""
-    from hms.simulate.corpus import SimulatedFolder  # slow to import; a mistake should not wait for it
+    """Make the folder that `data` describes, unless it already exists."""
+    from hms.simulate.corpus import SimulatedFolder  # slow to import; a mistake in the config should be reported first
 
     shard, folder = shard_of(config), build(config["data"])
     if shard.of == 1:

@@ -1,8 +1,8 @@
-"""The background: what a patient's EEG is without any pattern.
+"""The background: a patient's EEG without any pattern.
 
-A 1/f^a spectrum above a knee, smoothly mixed over the head, breathing slowly in amplitude; a share of patients has an
-alpha, theta or delta rhythm, sleeps, or has burst suppression. The plain part carries most patients: nets trained
-on plain backgrounds carried over best to real segments.
+A 1/f^a spectrum above a knee, smoothly mixed over the head, fluctuating slowly in amplitude. Some patients also have an
+alpha, theta or delta rhythm, are asleep, or show burst suppression. In most the 1/f noise dominates: networks trained
+on plain backgrounds transferred best to real segments.
 """
 
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, wander
 from hms.simulate.noise import coloured
 from hms.simulate.sleep import draw_sleep
-from hms.simulate.sources import Train, together
+from hms.simulate.sources import Train, sum_sources
 
 _PIVOT_HZ = 4.0
-_PATCHES = 6  # of cortex that wax and wane by themselves
+_PATCHES = 6  # of cortex, which wax and wane independently
 
 
 class Rhythm(NamedTuple):
-    """A narrow band of extra power with a field of its own."""
+    """A narrow band of extra power with its own field."""
 
     centre_hz: float
     width_hz: float
     size: float  # SD at its strongest electrode, in units of the background's SD
     field: Float[np.ndarray, " 19"]
-    bursts_s: tuple[float, float] | None = None  # shortest and longest burst; None: always there
+    bursts_s: tuple[float, float] | None = None  # shortest and longest burst; None: continuous
 
 
 @dataclass(frozen=True)
 class Brain:
-    """Background of one patient; recordings differ from it by a few per cent only."""
+    """Background of one patient; the patient's recordings differ from it by a few per cent only."""
 
     amplitude_uv: float  # robust SD of a bipolar pair, 0.5-28 Hz
     slopes: Float[np.ndarray, " 19"]
@@ -42,27 +42,27 @@ class Brain:
     floor_uv2_per_hz: float
     mixing: Float[np.ndarray, "19 19"]
     rhythms: tuple[Rhythm, ...]
-    breathing: float  # log-SD of the slow changes in amplitude
+    fluctuation: float  # log-SD of the slow changes in amplitude
     suppressed: bool
     asleep: bool
 
 
 def draw_brain(rng: np.random.Generator, plain: bool = False) -> Brain:
-    """One patient: amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2).
+    """Draw one patient, with amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2).
 
     A `plain` one has the 1/f spectrum alone, no rhythms, sleep or burst suppression, and electrodes of equal gain.
     """
     asleep = bool(rng.random() < 0.12) and not plain
-    gain = np.exp(rng.normal(0, 0 if plain else 0.2, 19)).astype(np.float32)  # skull, electrode distance, breach
+    gain = np.exp(rng.normal(0, 0 if plain else 0.2, 19)).astype(np.float32)  # skull, electrode spacing, breach effect
     return Brain(
         amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
-        # Each region has a spectrum of its own: where delta is largest, beta need not be.
+        # Each region has its own spectrum: where delta is largest, beta need not be.
         slopes=rng.uniform(1.6, 3.1) + rng.normal(0, 0.6, 19),
         knee_hz=rng.uniform(0.8, 2.5),
         floor_uv2_per_hz=float(np.exp(rng.normal(np.log(0.02), 1.0))),  # amplifier and electrode noise
         mixing=geometry.mixing(rng.uniform(0.33, 0.75)) * gain[:, None],
         rhythms=() if plain else tuple(_draw_rhythms(rng, asleep)),
-        breathing=rng.uniform(0.08, 0.25),
+        fluctuation=rng.uniform(0.08, 0.25),
         suppressed=bool(rng.random() < 0.06) and not plain,
         asleep=asleep,
     )
@@ -88,10 +88,10 @@ def _draw_rhythms(rng: np.random.Generator, asleep: bool) -> list[Rhythm]:
 
 
 def _one_over_f(hz: Float[np.ndarray, " frequency"], brain: Brain) -> Float[np.ndarray, "19 frequency"]:
-    """Unscaled power of each source, about the same at 4 Hz.
+    """Unscaled power spectrum of each source, about equal at 4 Hz.
 
-    The amplifier's high-pass takes what lies below 0.5 Hz; above the beta band the slope is one steeper, as in most of
-    the real segments: sedation and disease take the fast rhythms.
+    The amplifier's high-pass attenuates everything below 0.5 Hz. From the beta band on the slope is steeper by one, as
+    in most real segments: sedation and disease suppress fast rhythms.
     """
     steeper = (1 + (hz / 16) ** 2) ** -0.5
     bent = (hz**2 + brain.knee_hz**2) / (_PIVOT_HZ**2 + brain.knee_hz**2)
@@ -105,35 +105,35 @@ def _peak(hz: Float[np.ndarray, " frequency"], rhythm: Rhythm) -> Float[np.ndarr
 
 @dataclass(frozen=True)
 class Background:
-    """The background of one recording: a brain, its slow changes, and when its bursts come."""
+    """The background of one recording: a brain, its slow changes in amplitude, and the times of its bursts."""
 
     brain: Brain
-    loudness: Curve  # log amplitude
+    log_amplitude: Curve
     patches: Float[np.ndarray, "19 patch"]
-    waxing: tuple[Curve, ...]  # log of how much louder each patch is than the whole
-    bursts: Curve  # 1, or under burst suppression near 0 between bursts
+    waxing: tuple[Curve, ...]  # log amplitude of each patch relative to the whole
+    bursts: Curve  # 1; in burst suppression near 0 between the bursts
     rhythm_gates: tuple[Curve, ...]
     sleep: tuple[Train, ...]
 
     def render(self, rng: np.random.Generator, clock: Clock, fast: bool) -> Float[np.ndarray, "19 time"]:
-        """The slow band (whole recording, with rhythms and sleep) or the noise of the fast band (an EEG file)."""
+        """Render the slow band (whole recording, with rhythms and sleep) or the noise of the fast band (EEG file)."""
         brain, times_s = self.brain, clock.times_s()
         hz = np.arange(0.5, 28, 0.1)
         spread = geometry.bipolar(brain.mixing)
-        # einsum, not BLAS: its result must not depend on the number of threads.
+        # einsum, not BLAS: the result must not depend on the number of threads.
         unit = np.sqrt(np.einsum("ps,sf->pf", spread**2, _one_over_f(hz, brain)).sum(axis=1).mean() * 0.1)
         scale = brain.amplitude_uv / unit
 
         def spectrum(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, "19 frequency"]:
             return scale**2 * _one_over_f(hz, brain) + brain.floor_uv2_per_hz
 
-        envelope = (np.exp(self.loudness.at(times_s)) * self.bursts.at(times_s)).astype(np.float32)
+        envelope = (np.exp(self.log_amplitude.at(times_s)) * self.bursts.at(times_s)).astype(np.float32)
         noise = coloured(rng, 19, clock, spectrum, "fast" if fast else "slow") * envelope
         waxing = np.stack([curve.at(times_s) for curve in self.waxing]).astype(np.float32)
         noise *= np.exp(np.einsum("ep,pt->et", self.patches, waxing))
         eeg = np.einsum("es,st->et", brain.mixing, noise)
         if not fast:
-            eeg += together(self.sleep, clock)
+            eeg += sum_sources(self.sleep, clock)
             for rhythm, on in zip(brain.rhythms, self.rhythm_gates, strict=True):
                 wave = coloured(rng, 1, clock, partial(_peak, rhythm=rhythm), "slow")[0]
                 wave *= envelope * np.float32(rhythm.size * brain.amplitude_uv) * on.at(times_s).astype(np.float32)
@@ -142,19 +142,19 @@ class Background:
 
 
 def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Background:
-    """The background of one recording of this patient."""
-    loudness = wander(rng, over, timescale_s=6.0, sd=brain.breathing)
-    # EEG is no Gaussian noise: its bands wax and wane from second to second, here and there at different moments.
+    """Draw the background of one recording of this patient."""
+    fluctuation = wander(rng, over, timescale_s=6.0, sd=brain.fluctuation)
+    # EEG is not Gaussian noise: its bands wax and wane from second to second, at different times in different regions.
     timescale_s, sd = np.exp(rng.uniform(np.log(0.4), np.log(2.0))), rng.uniform(0.1, 0.45)
-    arousal = wander(rng, over, timescale_s=60.0, sd=brain.breathing)
+    arousal = wander(rng, over, timescale_s=60.0, sd=brain.fluctuation)
     bursts = constant(1.0)
-    if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart, suppression below a tenth of the bursts
+    if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart; suppressed to 5-20 % of their amplitude
         on = gate(alternate(rng, over, (0.5, 4.0), (1.5, 9.0)), rise_s=0.3)
         low = rng.uniform(0.05, 0.2)
         bursts = Curve(on.knots_s, low + (1.0 - low) * on.values)
     return Background(
         brain,
-        Curve(loudness.knots_s, loudness.values + arousal.at(loudness.knots_s) + rng.normal(0, 0.12)),
+        Curve(fluctuation.knots_s, fluctuation.values + arousal.at(fluctuation.knots_s) + rng.normal(0, 0.12)),
         geometry.patches(rng, _PATCHES),
         tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES)),
         bursts,
@@ -165,6 +165,6 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
 
 def _rhythm_gate(rng: np.random.Generator, over: Span, rhythm: Rhythm) -> Curve:
     if rhythm.bursts_s is None:
-        breathing = wander(rng, over, timescale_s=3.0, sd=0.35)
-        return Curve(breathing.knots_s, np.exp(breathing.values))
+        fluctuation = wander(rng, over, timescale_s=3.0, sd=0.35)
+        return Curve(fluctuation.knots_s, np.exp(fluctuation.values))
     return gate(alternate(rng, over, rhythm.bursts_s, (2.0, 12.0)), rise_s=0.4)

@@ -1,10 +1,10 @@
-"""A whole simulated corpus: a folder in the competition's layout, beside it the truth that the competition never had.
+"""A whole simulated corpus: a folder in the competition's layout, plus the truth, which the competition never had.
 
-Every recording depends on the seed and its own number alone, so the bytes are the same for any number of workers and
-for an interrupted and resumed run. Files are written under a temporary name and renamed; train.csv comes last.
+Every recording depends on the seed and its own number alone, so the bytes are the same for any number of workers, and
+after an interruption. Files are written under a temporary name and renamed; train.csv comes last.
 
-The test part, whose patients are in no other part, is there twice: as the competition gives it, and with its votes and
-its truth as a labelled folder `test/`, which `hms.evaluate` scores like any other.
+The test part, whose patients occur nowhere else, is present twice: in the competition's form, and with votes and truth
+as a labelled folder `test/`, which `hms.evaluate` scores like any other.
 """
 
 import json
@@ -28,7 +28,7 @@ from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 
 FORMAT = 8
-"""To be raised whenever the same settings would give other bytes."""
+"""Raise it whenever the same settings would give different bytes."""
 
 SizeName = Literal["tiny", "small", "medium", "large"]
 
@@ -38,7 +38,7 @@ SIZES: dict[SizeName, Size] = {
     "medium": Size(patients=560, high_eegs=3000, low_eegs=300, test_eegs=500, skew=1.0),
     "large": Size(patients=1200, high_eegs=3600, low_eegs=6700, test_eegs=1000, skew=1.45),
 }
-"""tiny: for tests. small: the demo, a minute on two cores. large: skewed as the real corpus, 35 % with many votes."""
+"""tiny: for tests. small: the demo, a minute on two cores. large: skewed like the real corpus, 35 % with many votes."""
 
 _WORK = ".work"
 
@@ -46,7 +46,7 @@ _WORK = ".work"
 class SimulatedFolder:
     """A folder in the competition's layout, simulated on first use.
 
-    `root` is where it lies; `workers` processes make it, one per core unless given, none beside this one for 1.
+    `root` is its path. `workers` processes simulate it: one per core by default; with 1 this process does all the work.
     """
 
     def __init__(
@@ -64,42 +64,42 @@ class SimulatedFolder:
         self.workers, self.resident = workers, resident
 
     def make(self) -> None:
-        """Make what is missing; nothing when the folder is complete with the same settings.
+        """Simulate whatever is missing; do nothing if the folder is complete and has the same settings.
 
-        Workers are spawned, so a script calls this under `if __name__ == "__main__":`.
+        Workers are spawned, so a script must call this under `if __name__ == "__main__":`.
         """
-        last = self.root / "train.csv"
-        if last.exists() and not (self.root / _WORK).exists():
+        train_csv = self.root / "train.csv"
+        if train_csv.exists() and not (self.root / _WORK).exists():
             self._claim()
             return
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        waiting = f"another process simulates {self.root}: waiting for it"
+        waiting = f"another process is simulating {self.root}: waiting for it"
         with locked(self.root, waiting):
             self._claim()
-            if not last.exists():
+            if not train_csv.exists():
                 self._simulate()
             shutil.rmtree(self.root / _WORK, ignore_errors=True)
 
     def make_shard(self, shard: Shard) -> bool:
-        """Make every `shard.of`-th recording; who makes the last one finishes the corpus. Gives whether it is there."""
+        """Simulate every `shard.of`-th recording; the last shard finishes the corpus. Return whether it is complete."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        plans, last = make_plan(SIZES[self.size], self.seed), self.root / "train.csv"
-        waiting = f"another shard makes {self.root}: waiting for it"
+        plans, train_csv = make_plan(SIZES[self.size], self.seed), self.root / "train.csv"
+        waiting = f"another shard is writing to {self.root}: waiting for it"
         with locked(self.root, waiting):
             self._claim()
-            if last.exists():
+            if train_csv.exists():
                 shutil.rmtree(self.root / _WORK, ignore_errors=True)
                 return True
             self._make_folders()
         try:
             self._record(plans[shard.number :: shard.of])
         except UserError:
-            if not last.exists():  # or the whole was made meanwhile, and the folder of parts is gone
+            if not train_csv.exists():  # else another process has finished the corpus and removed the working folder
                 raise
         with locked(self.root, waiting):
-            if not last.exists():
-                if lacking := sum(not _rows_path(self.root, plan).exists() for plan in plans):
-                    say(f"shard {shard.number} of {shard.of} is made; {lacking:,} recordings of other shards to come")
+            if not train_csv.exists():
+                if missing := sum(not _rows_path(self.root, plan).exists() for plan in plans):
+                    say(f"shard {shard.number} of {shard.of} is done; {missing:,} recordings are left to other shards")
                     return False
                 self._finish(plans)
             shutil.rmtree(self.root / _WORK, ignore_errors=True)
@@ -115,35 +115,36 @@ class SimulatedFolder:
         say(f"simulated {eegs} EEGs in {self.root} ({monotonic() - begun:.0f} s)")
 
     def _claim(self) -> None:
-        """Take an empty folder or one with the same settings; refuse any other."""
+        """Claim an empty folder, or one with the same settings; raise DataError for any other."""
         path = self.root / "corpus.json"
         asked = {"format": FORMAT, "size": self.size, "seed": self.seed}
         if path.exists():
             held = json.loads(path.read_text())
             if held == asked:
                 return
-            what = "holds a simulated corpus of " + _words(held)
+            contents = "a simulated corpus of " + _listed(held)
         elif self.root.exists() and any(not file.name.startswith(f".{path.name}.") for file in self.root.iterdir()):
-            what = "holds files that were not simulated"
+            contents = "files that were not simulated"
         else:
             self.root.mkdir(parents=True, exist_ok=True)
             _write_text(path, json.dumps(asked) + "\n")
             return
-        raise DataError(f"{self.root}: {what}; asked for {_words(asked)}: delete it or choose another data.root")
+        wish = f"asked for {_listed(asked)}: delete it or choose another data.root"
+        raise DataError(f"{self.root}: holds {contents}; {wish}")
 
     def _make_folders(self) -> None:
-        for folder in (_WORK, *(f"{part}_{what}" for part in ("train", "test") for what in ("eegs", "spectrograms"))):
+        for folder in (_WORK, *(f"{part}_{kind}" for part in ("train", "test") for kind in ("eegs", "spectrograms"))):
             (self.root / folder).mkdir(exist_ok=True)
 
     def _record(self, plans: list[RecordingPlan]) -> None:
-        """Make those recordings that are not there yet."""
+        """Simulate the recordings that are still missing."""
         left = [plan for plan in plans if not _rows_path(self.root, plan).exists()]
         make_one = partial(_make_recording, self.root, self.seed)
         for _ in track(in_workers(make_one, left, self.workers), len(left), f"simulate {self.root}"):
             pass
 
     def _finish(self, plans: list[RecordingPlan]) -> None:
-        """Gather the rows of all recordings into the tables, train.csv last."""
+        """Collect the rows of all recordings into the tables, train.csv last."""
         rows: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
         for plan in plans:
             rows["test" if plan.group == "test" else "train"].extend(
@@ -158,16 +159,16 @@ class SimulatedFolder:
         _write_frame(test.select("eeg_id", *uniform), self.root / "sample_submission.csv")
         labelled = self.root / "test"
         labelled.mkdir(exist_ok=True)
-        for what in ("eegs", "spectrograms"):
-            if not (labelled / f"train_{what}").is_symlink():
-                (labelled / f"train_{what}").symlink_to(f"../test_{what}", target_is_directory=True)
+        for kind in ("eegs", "spectrograms"):
+            if not (labelled / f"train_{kind}").is_symlink():
+                (labelled / f"train_{kind}").symlink_to(f"../test_{kind}", target_is_directory=True)
         _write_frame(test.select("label_id", *CLASSES), labelled / "truth.parquet")
         _write_frame(test.drop(CLASSES), labelled / "train.csv")
         _write_frame(train.drop(CLASSES), self.root / "train.csv")
 
 
 def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
-    """All files of one recording, its rows last: they say that the rest is there."""
+    """Write all files of one recording, its rows last: they mark the recording as complete."""
     part = "test" if plan.group == "test" else "train"
     recording = Recording(plan, seed)
     eegs = [recording.eeg(number) for number in range(len(plan.eegs))]
@@ -181,7 +182,7 @@ def _rows_path(root: Path, plan: RecordingPlan) -> Path:
     return root / _WORK / f"{plan.number}.json"
 
 
-def _words(settings: dict[str, Any]) -> str:
+def _listed(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 

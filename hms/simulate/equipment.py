@@ -1,4 +1,4 @@
-"""What amplifier, cables and room add or take: offsets, mains hum, bad, bridged or dead electrodes, missing samples."""
+"""Effects of amplifier, cables and room: offsets, mains hum, bad, bridged or dead electrodes, missing samples."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Equipment:
     mains_hz: float
     mains_uv: Float[np.ndarray, " 20"]  # amplitude at each electrode
     mains_phase: Float[np.ndarray, " 20"]
-    harmonic: float  # the third harmonic's share of it
+    harmonic: float  # amplitude of the third harmonic relative to `mains_uv`
     bad_electrode: int  # index into SCALP, -1: none
     bad_uv: float
     bad_contact: Curve
@@ -28,7 +28,7 @@ class Equipment:
     missing: Float[np.ndarray, "span 2"]
 
     def bad_noise(self, rng: np.random.Generator, clock: Clock) -> Float[np.ndarray, "19 time"]:
-        """Slow-band noise of the electrode with poor contact (movement of the gel, 1/f²)."""
+        """Slow-band noise of the electrode with poor contact (gel moving, 1/f²)."""
         total = np.zeros((len(SCALP), clock.samples), np.float32)
         if self.bad_electrode >= 0:
             noise = coloured(rng, 1, clock, lambda hz: 1 / (1 + hz**2), "slow")[0]
@@ -36,9 +36,9 @@ class Equipment:
         return total
 
     def hum(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
-        """What of the mains lies within the EEG's own band: at 200 Hz the third harmonic of 60 Hz is an alias of 20 Hz.
+        """Mains hum within the EEG band: sampled at 200 Hz, the third harmonic of 60 Hz is aliased to 20 Hz.
 
-        That of 50 Hz falls on 50 Hz, where the mains are already.
+        That of 50 Hz is aliased to 50 Hz, where the fundamental already is.
         """
         alias_hz = abs(SFREQ_HZ - 3 * self.mains_hz)
         if alias_hz > 21:
@@ -48,7 +48,7 @@ class Equipment:
     def record(
         self, eeg: Float[np.ndarray, "electrode time"], clock: Clock, mains: bool
     ) -> Float[np.ndarray, "20 time"]:
-        """What the file holds of an EEG with 20 channels. The spectrogram's filter removes mains: it can do without."""
+        """The 20 channels as recorded in the file; `mains` is needless for a spectrogram, whose filter removes it."""
         if self.bridged_pair >= 0:
             both = PAIRS[self.bridged_pair]
             eeg = eeg.copy()
@@ -73,26 +73,28 @@ class Equipment:
 
 
 def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
-    """One recording's: offsets 4-104 µV; few faults; mains mostly of some µV, hundreds where the ground is loose,
-    thousands, in which the EEG drowns, where it is off."""
+    """Draw the equipment of one recording: offsets of 4-104 µV, and few faults.
+
+    Mains hum is mostly some µV; with a loose ground electrode hundreds; with it off, thousands, which drown the EEG.
+    """
     channels = len(ELECTRODES)
     offset = rng.normal(0, np.exp(rng.normal(np.log(20), 0.8)), channels)
     ground = rng.choice(["good", "loose", "off"], p=[0.84, 0.13, 0.03])
     size_uv = {"good": 5.0, "loose": 200.0, "off": 1500.0}[ground] * np.exp(rng.normal(0, 1.0))
     mains = size_uv * np.exp(rng.normal(0, 0.7, channels))
-    # One source, so nearly one phase; it turns with each cable's impedance.
+    # There is one source, so the phases are similar; each cable's impedance shifts its own.
     phase = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.5, channels)
     bad = int(rng.integers(len(SCALP))) if rng.random() < 0.12 else -1
     dead = int(rng.integers(channels)) if rng.random() < 0.02 else -1
-    # Gel that runs from one electrode to the next makes both record their mean.
+    # A salt bridge: gel that runs from one electrode to the next makes both record their mean.
     bridged = int(rng.integers(len(PAIRS))) if rng.random() < 0.04 else -1
     missing = np.zeros((0, 2))
-    if rng.random() < 0.03:  # amplifier unplugged for care: 0.1-26 s
+    if rng.random() < 0.03:  # amplifier unplugged for nursing care: 0.1-26 s
         start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))
         missing = np.stack([start_s, start_s + np.exp(rng.uniform(np.log(0.1), np.log(26), len(start_s)))], axis=1)
     return Equipment(
         offset_uv=offset.astype(np.float32),
-        # Grids keep their frequency within some hundredths of a hertz, and so do clocks of amplifiers.
+        # Grid frequencies and amplifier clocks are accurate to some hundredths of a hertz.
         mains_hz=(60.0 if rng.random() < 0.85 else 50.0) * (1 + rng.normal(0, 4e-4)),
         mains_uv=np.minimum(mains, 4000).astype(np.float32),
         mains_phase=phase.astype(np.float32),

@@ -1,8 +1,8 @@
-"""What an expert can see in the ten seconds of a label and the forty around them, measured on the signal that came out.
+"""What an expert can see in the labelled ten seconds and the forty around them, measured on the rendered signal.
 
-The quantities are the ones ACNS 2021 defines its terms by: size against the background, number of cycles (a pattern
-has at least six), frequency, evolution, whether there is an interval between discharges, regularity, and laterality.
-An expert does not know what was meant: a rhythm that stands out of the background counts like a pattern.
+These are the quantities by which ACNS 2021 defines its terms: amplitude relative to the background, number of cycles
+(at least six make a pattern), frequency, evolution, an interval between discharges, regularity, and laterality. An
+expert does not know what was planned: a rhythm that stands out from the background counts like a pattern.
 """
 
 from typing import NamedTuple
@@ -17,23 +17,23 @@ from hms.simulate.noise import SLOW_HZ
 from hms.simulate.patterns import Pattern
 from hms.timing import CENTRE_S, EEG_S
 
-_ASIDE = np.log(2.0)  # what stands beside the central seconds counts as if half as large
+_OFF_CENTRE = np.log(2.0)  # outside the central ten seconds a pattern counts as if half as large
 
 
 class Findings(NamedTuple):
-    """Measured on one window."""
+    """Findings in one window."""
 
-    log_contrast: float  # ln of the pattern's peak size over the robust SD of all else, where it is largest
+    log_contrast: float  # ln(peak amplitude of the pattern / robust SD of the rest), where the pattern is largest
     cycles: float
     frequency_hz: float
     evolution: float  # |change of log frequency| + |change of log amplitude| / 3 over the window
-    peakedness: float  # ln of 98th percentile over median of |pattern|: sine 0.35, spikes far apart above 1.5
-    laterality: float  # |left - right| / (left + right) of the rms over the pairs
-    irregularity: float  # median |change of log cycle length| from one cycle to the next
+    peakedness: float  # ln(98th percentile / median of |pattern|): sine 0.35, sparse spikes above 1.5
+    laterality: float  # |left - right| / (left + right), mean rms of the pairs on each side
+    irregularity: float  # median |change of log cycle length| between successive cycles
 
     @property
     def conspicuity(self) -> float:
-        """Contrast, less for fewer than six cycles, and for cycles that change too much from one to the next (ACNS)."""
+        """Log contrast, reduced if there are fewer than six cycles or if cycle lengths vary too much (ACNS)."""
         few = 0.6 * min(float(np.log(max(self.cycles, 0.1) / 6.0)), 0.0)
         return self.log_contrast + few - 2.0 * max(self.irregularity - 0.33, 0.0)
 
@@ -41,26 +41,27 @@ class Findings(NamedTuple):
 def measure(
     pattern: Pattern | None, rest: Float[np.ndarray, "19 slow_time"], rest_clock: Clock, centre_s: float
 ) -> Findings:
-    """Findings in the fifty seconds around `centre_s`; `rest` is everything but the pattern, at the slow rate.
+    """Measure the fifty seconds around `centre_s`; `rest` is everything but the pattern, at the slow rate.
 
-    Of the pattern and the background's own rhythm the one that stands out more. Experts see the whole
-    window and judge by its central ten seconds, unless the pattern fills half of those ten in which it is largest and
-    stands out there twice as much.
+    The findings are those of the pattern or of the background's own rhythm, whichever stands out more. Experts see the
+    whole window but judge its central ten seconds, unless the pattern fills half of the ten seconds in which it is
+    largest and stands out twice as much there.
     """
     central = Clock(centre_s - CENTRE_S / 2, round(CENTRE_S * SLOW_HZ), SLOW_HZ)
-    seen = [_of_background(_pairs(rest, rest_clock, central))]
+    candidates = [_of_background(_pairs(rest, rest_clock, central))]
     if pattern is not None:
-        for away_s in {0.0, _strongest(pattern, centre_s)}:
-            clock = central._replace(start_s=central.start_s + away_s)
+        for offset_s in {0.0, _strongest_offset_s(pattern, centre_s)}:
+            clock = central._replace(start_s=central.start_s + offset_s)
             on = pattern.active.at(clock.times_s()) > 0.5
-            if on.mean() >= (0.5 if away_s else 0.05):
-                found = _of_pattern(pattern, clock, on, geometry.robust_sd(_pairs(rest, rest_clock, clock)), centre_s)
-                seen.append(found._replace(log_contrast=found.log_contrast - _ASIDE * (away_s != 0)))
-    return max(seen, key=lambda findings: findings.conspicuity)
+            if on.mean() >= (0.5 if offset_s else 0.05):
+                rest_uv = geometry.robust_sd(_pairs(rest, rest_clock, clock))
+                found = _of_pattern(pattern, clock, on, rest_uv, centre_s)
+                candidates.append(found._replace(log_contrast=found.log_contrast - _OFF_CENTRE * (offset_s != 0)))
+    return max(candidates, key=lambda findings: findings.conspicuity)
 
 
-def _strongest(pattern: Pattern, centre_s: float) -> float:
-    """How far from the centre those ten of the fifty seconds are in which the pattern is largest."""
+def _strongest_offset_s(pattern: Pattern, centre_s: float) -> float:
+    """Offset from the centre of the ten seconds, out of the fifty, in which the pattern is largest."""
     times_s = centre_s + np.arange(-EEG_S / 2, EEG_S / 2, 0.5) + 0.25
     size = pattern.active.at(times_s) * np.exp(pattern.log_size.at(times_s))
     return CENTRE_S * (int(size.reshape(5, 20).mean(axis=1).argmax()) - 2)
@@ -81,16 +82,16 @@ def _of_pattern(
         cycles=frequency_hz * CENTRE_S * float(on.mean()),
         frequency_hz=frequency_hz,
         evolution=_evolution(pattern, centre_s),
-        peakedness=_peakedness(geometry.bipolar(pattern.even().render(clock))[:, on]),
+        peakedness=_peakedness(geometry.bipolar(pattern.steady().render(clock))[:, on]),
         laterality=_laterality(pairs),
         irregularity=irregularity_of(pattern, clock),
     )
 
 
 def _of_background(pairs: Float[np.ndarray, "16 slow_time"]) -> Findings:
-    """The strongest rhythm of 0.7-5 Hz: a band of 0.8 Hz in so far as it rises above a 1/f² spectrum, against the rest.
+    """The strongest rhythm of 0.7-5 Hz: a 0.8 Hz band, as far as it exceeds a 1/f² spectrum, relative to the rest.
 
-    A sine by construction; it counts by its rms, as bursts of noise have peaks but do not last.
+    It is a sine by construction, and measured by its rms, because bursts of noise have high peaks but do not last.
     """
     samples = pairs.shape[1]
     hz = np.arange(samples // 2 + 1) * (SLOW_HZ / samples)
@@ -113,7 +114,7 @@ def _of_background(pairs: Float[np.ndarray, "16 slow_time"]) -> Findings:
 
 
 def _log_contrast(pairs: Float[np.ndarray, "16 time"], rest_uv: float) -> float:
-    return float(np.log(max(geometry.loudest(pairs), 0.1) / max(rest_uv, 1.0)))
+    return float(np.log(max(geometry.peak_amplitude(pairs), 0.1) / max(rest_uv, 1.0)))
 
 
 def _peakedness(pairs: Float[np.ndarray, "16 time"]) -> float:
@@ -130,7 +131,7 @@ def _laterality(pairs: Float[np.ndarray, "16 time"]) -> float:
 def _evolution(pattern: Pattern, centre_s: float) -> float:
     times_s = centre_s + np.arange(-EEG_S / 2, EEG_S / 2 + 0.1, 0.5)
     times_s = times_s[pattern.active.at(times_s) > 0.5]
-    if len(times_s) < 12:  # ACNS: evolution wants at least two changes, which six seconds do not hold
+    if len(times_s) < 12:  # ACNS: evolution takes at least two changes, for which six seconds are too short
         return 0.0
     third = len(times_s) // 3
     log_hz = np.log((pattern.cycles.at(times_s + 0.25) - pattern.cycles.at(times_s - 0.25)) / 0.5)
@@ -140,7 +141,7 @@ def _evolution(pattern: Pattern, centre_s: float) -> float:
 
 
 def irregularity_of(pattern: Pattern, clock: Clock) -> float:
-    """Of the intervals between discharges, or of the waves' cycles; 0 where too few are there to tell."""
+    """Irregularity of the intervals between discharges, or of the waves' cycles; 0 if there are too few to tell."""
     if pattern.periodic_share > 0.5:
         events_s = pattern.discharges_s
     else:

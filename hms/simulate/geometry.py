@@ -1,7 +1,8 @@
-"""Smooth fields over the head: how strongly each electrode sees a source under the scalp.
+"""Smooth fields over the head: how strongly each electrode records a source under the scalp.
 
-A source is a Gaussian in chord distance on the unit sphere. Skull and scalp blur cortical sources to some centimetres,
-so neighbours (0.62 apart) share much of a field; the widths are those that gave real correlations between pairs.
+A field is a Gaussian in chord distance on the unit sphere. Skull and scalp blur cortical sources over some centimetres,
+so neighbouring electrodes (0.62 apart) share much of a field; the widths are chosen to give the real correlations
+between pairs.
 """
 
 import numpy as np
@@ -11,44 +12,44 @@ from hms.electrodes import POSITIONS, SCALP
 from hms.spectrogram_recipe import PAIRS, REGIONS
 
 LEFT_PAIRS = np.array([region.startswith("L") for region, pairs in REGIONS.items() for _ in pairs])
-"""(16,) whether a pair of the double banana lies over the left hemisphere; the others lie over the right."""
+"""(16,) whether each pair of the double banana lies over the left hemisphere; the others lie over the right."""
 
 
 def bipolar(scalp: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "16 time"]:
-    """The difference of each of `PAIRS`."""
+    """The bipolar derivation of each of `PAIRS`."""
     return scalp[PAIRS[:, 0]] - scalp[PAIRS[:, 1]]
 
 
-def loudest(pairs: Float[np.ndarray, "16 time"]) -> float:
-    """Peak size (µV) of a pattern: 98th percentile of |pair|, mean of the four loudest pairs."""
+def peak_amplitude(pairs: Float[np.ndarray, "16 time"]) -> float:
+    """Peak amplitude (µV) of a pattern: 98th percentile of |pair|, averaged over the four largest pairs."""
     return float(np.sort(np.percentile(np.abs(pairs), 98, axis=1))[-4:].mean())
 
 
 def robust_sd(pairs: Float[np.ndarray, "16 time"]) -> float:
-    """Background size (µV): 1.4826 · median |x - median|, median over the pairs."""
+    """Amplitude (µV) of a background: 1.4826 · median |x - median|, median over the pairs."""
     centred = np.abs(pairs - np.median(pairs, axis=1, keepdims=True))
     return float(1.4826 * np.median(np.median(centred, axis=1)))
 
 
 def at(*names: str, gains: tuple[float, ...] = ()) -> Float[np.ndarray, " 19"]:
-    """A field that only the named electrodes see, each with its gain (1 unless given)."""
+    """A field at the named electrodes only, each with its gain (default 1)."""
     field = np.zeros(len(SCALP), np.float32)
     field[[SCALP.index(name) for name in names]] = gains or 1.0
     return field
 
 
 def source(tilt_deg: float, turn_deg: float, width: float) -> Float[np.ndarray, " 19"]:
-    """Field of a source `tilt_deg` from the vertex, turned `turn_deg` from the nose to the right; 1 at its centre."""
+    """Field of a source `tilt_deg` from the vertex and `turn_deg` clockwise from the nose; 1 at its centre."""
     tilt, turn = np.radians(tilt_deg), np.radians(turn_deg)
     centre = np.array([np.sin(tilt) * np.sin(turn), np.sin(tilt) * np.cos(turn), np.cos(tilt)])
     distance2 = ((POSITIONS - centre) ** 2).sum(axis=1)
     return np.exp(-0.5 * distance2 / width**2).astype(np.float32)
 
 
-def lateral_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
-    """Two near sources of one hemisphere: a focus and its neighbour, which the pattern reaches a little later.
+def lateralised_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
+    """Two nearby sources in one hemisphere: a focus, and a neighbour that the pattern reaches slightly later.
 
-    Every third pattern has a weak mirror image through the callosum (ACNS: "bilateral asymmetric").
+    A third of the patterns have a weak mirror image through the corpus callosum (ACNS: "bilateral asymmetric").
     """
     side = rng.choice([-1, 1])
     tilt, turn, width = rng.uniform(38, 78), rng.uniform(25, 150), rng.uniform(0.3, 0.7)
@@ -61,10 +62,10 @@ def lateral_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
     return np.stack(fields)
 
 
-def general_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
-    """Two near sources of both hemispheres: on the midline, mostly frontal, or a pair of mirror twins.
+def generalised_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
+    """Two nearby bilateral sources: on the midline, mostly frontal, or mirrored in both hemispheres.
 
-    Generalised patterns are mostly frontally predominant (ACNS main term "G", minor term "frontal"); no head is quite
+    Generalised patterns are mostly frontally predominant (ACNS main term "G", minor term "frontal"). No head is quite
     symmetric, hence the few degrees off the midline.
     """
     if rng.random() < 0.3:
@@ -82,7 +83,7 @@ def general_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
 
 
 def lagging_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
-    """Two sources of both hemispheres at either end of the head, the later one mostly behind, of like or opposite sign.
+    """Two bilateral sources, frontal and posterior, of equal or opposite sign; mostly the posterior one lags.
 
     Generalised patterns may have an anterior-posterior lag or the reverse (ACNS modifier "lag").
     """
@@ -93,13 +94,13 @@ def lagging_fields(rng: np.random.Generator) -> Float[np.ndarray, "2 19"]:
 
 
 def patches(rng: np.random.Generator, count: int) -> Float[np.ndarray, "19 patch"]:
-    """Sources anywhere under the electrodes, as each electrode sees them; rows have unit length."""
-    seen = np.stack([source(rng.uniform(10, 95), rng.uniform(-180, 180), 0.6) for _ in range(count)], axis=1)
-    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+    """Draw sources anywhere under the electrodes, and how strongly each electrode records them; rows have unit norm."""
+    fields = np.stack([source(rng.uniform(10, 95), rng.uniform(-180, 180), 0.6) for _ in range(count)], axis=1)
+    return fields / np.linalg.norm(fields, axis=1, keepdims=True)
 
 
 def mixing(width: float) -> Float[np.ndarray, "19 19"]:
-    """Every electrode as a blur of independent sources, one under each; rows have unit length."""
+    """Weights that blur independent sources, one under each electrode, into electrodes; rows have unit norm."""
     distance2 = ((POSITIONS[:, None] - POSITIONS[None]) ** 2).sum(axis=2)
     weight = np.exp(-0.5 * distance2 / width**2)
     return (weight / np.linalg.norm(weight, axis=1, keepdims=True)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""What patterns of each kind look like: the latent parameters, drawn with their medical spread.
+"""What patterns of each kind look like: their latent parameters, drawn with the variability seen in patients.
 
 Terms and limits: ACNS critical-care EEG terminology 2021 (Hirsch et al.). Numbers: measured on real segments where
-possible. The kinds overlap on purpose, as they do for experts: the panel judges what came out, not what was meant.
+possible. The kinds overlap on purpose, as they do for experts: the panel judges the rendered signal, not the plan.
 """
 
 from typing import Literal, NamedTuple
@@ -18,36 +18,36 @@ from hms.simulate.wavelet import Wavelet
 Kind = Literal["seizure", "lpd", "gpd", "lrda", "grda"]
 
 SLOW_WAVE = 3
-"""Which wavelet of a discharge is its after-going slow wave; the others are sharp."""
+"""Index of the wavelet that is a discharge's after-going slow wave; the others are sharp."""
 
 _PATCHES = 6  # of cortex that take part in a pattern
 
 
 class Cycle(NamedTuple):
-    """How fast a pattern goes and how it varies."""
+    """A pattern's frequency and regularity."""
 
     frequency_hz: Curve
-    discharge_jitter: float  # SD of a discharge's moment, in cycles
+    discharge_jitter: float  # SD of a discharge's time, in cycles
 
 
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:
-    """A pattern of this kind over a recording, present in or near the judged window of its first EEG; size 1 µV."""
+    """Draw a pattern of this kind, present in or near the judged window of the first EEG; its amplitude is 1 µV."""
     presence = draw_seizure(rng, over, centres_s) if kind == "seizure" else draw_presence(rng, over, centres_s)
     status = kind == "seizure" and not presence.evolves
     share = float(rng.uniform(0.45, 0.85)) if status else _periodic_share(rng, kind)
     cycle = _cycle(rng, kind, share, over, presence)
     knots_s = np.arange(over.start_s, over.end_s + 0.05, 0.05)
     cycles = np.concatenate([[0.0], np.cumsum(0.05 * cycle.frequency_hz.at(knots_s[:-1] + 0.025))])
-    lateral = rng.random() < (0.2 if status else 0.6) if kind == "seizure" else kind in ("lpd", "lrda")
-    lags = not lateral and rng.random() < 0.4
+    lateralised = rng.random() < (0.2 if status else 0.6) if kind == "seizure" else kind in ("lpd", "lrda")
+    lags = not lateralised and rng.random() < 0.4
     beats = np.arange(1, int(cycles[-1]))
-    beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.5 if status else 0.12)]  # missing beats
+    beats = beats[rng.random(len(beats)) > rng.uniform(0, 0.5 if status else 0.12)]  # some discharges are missing
     jittered = beats + rng.normal(0, cycle.discharge_jitter, len(beats))
     discharge = _discharge(rng, float(np.median(cycle.frequency_hz.values)))
-    # Near-uniform, not equal: each discharge has a size, and its phases differ a little from those of the last.
+    # Near-uniform, not identical: each discharge has its own size, and its phases differ slightly from the last one's.
     sizes = rng.normal(0, rng.uniform(0.08, 0.3), (len(beats), 1))
     sizes = np.exp(sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge))))
-    # The slow wave is seen more widely than the sharp ones: where they have faded, spike-and-wave looks like delta.
+    # The slow wave has a wider field than the sharp ones: where these have faded, spike-and-wave looks like delta.
     faded = np.where(np.arange(len(discharge)) == SLOW_WAVE, 1.0, rng.uniform(0.1, 1.0))
     return Pattern(
         cycles=Curve(knots_s, cycles),
@@ -59,46 +59,48 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         active=gate(presence.spans, rise_s=2.0 if presence.evolves else 0.6),
         log_size=_log_size(rng, over, presence, 0.45 if share < 0.5 or status else 0.3),
         size_uv=1.0,
-        fields=_fields(rng, lateral, lags),
-        # Spread along the cortex, or from one end of the head to the other.
+        fields=_fields(rng, lateralised, lags),
+        # Propagation along the cortex, or from one end of the head to the other.
         lag_s=rng.uniform(0.02, 0.15) if lags else rng.uniform(0.0, 0.03 if share > 0.5 else 0.06),
-        spread=presence.within(0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
+        spread=presence.ramp(0.1, 0.8) if presence.evolves else constant(rng.uniform(0.2, 0.5)),
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
     )
 
 
-def _fields(rng: np.random.Generator, lateral: bool, lags: bool) -> Float[np.ndarray, "2 19"]:
-    if lateral:
-        return geometry.lateral_fields(rng)
-    return geometry.lagging_fields(rng) if lags else geometry.general_fields(rng)
+def _fields(rng: np.random.Generator, lateralised: bool, lags: bool) -> Float[np.ndarray, "2 19"]:
+    if lateralised:
+        return geometry.lateralised_fields(rng)
+    return geometry.lagging_fields(rng) if lags else geometry.generalised_fields(rng)
 
 
 def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
     if kind in ("lpd", "gpd"):
         return float(1 - rng.beta(1.0, 5.0))
-    if kind in ("lrda", "grda"):  # one in five with sharp waves superposed ("+S")
+    if kind in ("lrda", "grda"):  # one in five with superimposed sharp waves ("+S")
         return float(rng.beta(2.0, 5.0) * 0.8) if rng.random() < 0.2 else 0.0
     return float(rng.choice([rng.uniform(0.5, 0.9), rng.uniform(0.0, 0.3)]))  # spike-wave, or a rhythm
 
 
 def _recruitment(rng: np.random.Generator, over: Span) -> tuple[Curve, ...]:
-    """Each cycle recruits the cortex anew: no two look alike over the head, in some patients less than in others."""
+    """Each cycle recruits the cortex anew: fields differ from cycle to cycle, in some patients more than in others."""
     sd, timescale_s = rng.uniform(0.05, 0.35), np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
     return tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES))
 
 
 def _overtones(rng: np.random.Generator) -> Float[np.ndarray, "harmonic 2"]:
-    """Size and phase of the 2nd and 3rd harmonic. ACNS: waves are smooth or sharply contoured. Two in three are
-    pointed on one side and rounded on the other, as their harmonics peak together."""
+    """Draw size and phase of the 2nd and 3rd harmonic. ACNS: waves are smooth or sharply contoured.
+
+    Two thirds are pointed on one side and rounded on the other, because their harmonics peak together.
+    """
     phase = rng.normal(0, 0.4, 2) if rng.random() < 0.67 else rng.uniform(-np.pi, np.pi, 2)
     return np.stack([rng.uniform(0.0, [0.5, 0.2]), phase], axis=1)
 
 
 def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, presence: Presence) -> Cycle:
     if kind == "seizure":
-        # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any rhythm that evolves; at their onset ictal
-        # rhythms reach the beta band.
+        # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any evolving rhythm; at onset, ictal rhythms
+        # reach the beta band.
         base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(16.0)))
         jitter = np.exp(rng.uniform(np.log(0.02), np.log(0.12 if presence.evolves else 0.2)))
     elif kind in ("lpd", "gpd"):
@@ -110,8 +112,8 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     rhythmic = kind in ("lrda", "grda")
     drift = wander(rng, over, timescale_s=1.2, sd=rng.uniform(0.03, 0.3 if rhythmic else 0.08))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.06)
-    fall = presence.within(0.0, -presence.frequency_fall)
-    # ACNS: most cycles of a rhythm may be up to half as long again as the last; those of discharges have their jitter.
+    fall = presence.ramp(0.0, -presence.frequency_fall)
+    # ACNS: most cycles of a rhythm may be up to half as long again as the last; discharges have their own jitter.
     uneven = rng.uniform(0.0, 0.4 if rhythmic or (kind == "seizure" and not presence.evolves) else 0.05)
     steps = wander(rng, over, timescale_s=max(0.8 / base_hz, 0.2), sd=uneven)
     change = steps.values + drift.at(steps.knots_s) + minutes.at(steps.knots_s) + fall.at(steps.knots_s)
@@ -119,9 +121,9 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
 
 
 def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, ...]:
-    """A bi- or triphasic sharp wave (30-90 ms, at times blunt), an after-going slow wave, at times fast activity.
+    """Draw a bi- or triphasic sharp wave (30-90 ms, at times blunt) with a slow wave and, at times, fast activity.
 
-    Faster trains have shorter slow waves: the after-hyperpolarisation is cut by the next discharge.
+    Faster trains have shorter slow waves: the next discharge cuts the after-hyperpolarisation short.
     """
     width_s = min(rng.uniform(0.030, 0.090) if rng.random() < 0.85 else rng.uniform(0.09, 0.13), 0.22 / frequency_hz)
     sigma_s = width_s / 2.355 * 1.2
@@ -140,11 +142,11 @@ def _discharge(rng: np.random.Generator, frequency_hz: float) -> tuple[Wavelet, 
     return tuple(shape)
 
 
-def _log_size(rng: np.random.Generator, over: Span, presence: Presence, most: float) -> Curve:
-    breathing = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.08, most))
+def _log_size(rng: np.random.Generator, over: Span, presence: Presence, max_sd: float) -> Curve:
+    fluctuation = wander(rng, over, timescale_s=1.5, sd=rng.uniform(0.08, max_sd))
     start, end = presence.spans[:, 0], presence.spans[:, 1]
     knots = np.stack([start, start + 0.5 * (end - start), end], axis=1).ravel()
-    growth = Curve(knots, np.tile([-presence.rise, 0.0, 0.0], len(start)))
+    growth = Curve(knots, np.tile([-presence.amplitude_rise, 0.0, 0.0], len(start)))
     minutes = wander(rng, over, timescale_s=60.0, sd=0.15)
-    slow = growth.at(breathing.knots_s) + minutes.at(breathing.knots_s)
-    return Curve(breathing.knots_s, breathing.values + slow)
+    slow = growth.at(fluctuation.knots_s) + minutes.at(fluctuation.knots_s)
+    return Curve(fluctuation.knots_s, fluctuation.values + slow)

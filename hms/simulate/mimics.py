@@ -1,7 +1,7 @@
-"""What resembles a pattern and is none: the hard part of "other".
+"""Mimics, which resemble a pattern but are none: the hard part of "other".
 
-ACNS 2021 asks of a pattern six cycles or more, near-uniform waves and a cycle length that changes by less than half
-from most cycles to the next. A mimic breaks one of these, more or less: it is too weak, too brief, or too irregular.
+ACNS 2021 requires of a pattern six cycles or more, near-uniform waves, and a cycle length that changes by less than
+half between most successive cycles. A mimic more or less breaks one of these rules: it is too weak, brief or irregular.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ _CONTRAST: dict[Mimic, float] = {"weak": 1.4, "fragment": 3.3, "sporadic": 3.3, 
 def draw_mimic(
     rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"], amplitude_uv: float
 ) -> Pattern | None:
-    """A mimic over a recording, to the size of its background; None where there is nothing but background."""
+    """Draw a mimic for a recording, scaled to its background; None for background alone."""
     mimic: Mimic = rng.choice(list(_SHARES), p=list(_SHARES.values()))
     if mimic == "none":
         return None
@@ -46,12 +46,12 @@ def draw_mimic(
 
 
 def _fragment(rng: np.random.Generator, pattern: Pattern, over: Span) -> Pattern:
-    """Runs of 0.5-4 s: a few cycles. ACNS: brief potentially ictal rhythmic discharges, if they are fast and sharp."""
+    """Runs of 0.5-4 s, a few cycles; if fast and sharp, brief potentially ictal rhythmic discharges (ACNS: BIRDs)."""
     return replace(pattern, active=gate(alternate(rng, over, (0.5, 4.0), (2.0, 20.0)), rise_s=0.3))
 
 
 def _sporadic(rng: np.random.Generator, pattern: Pattern) -> Pattern:
-    """Sharp waves of one shape that come when they like: sporadic epileptiform discharges, frequent to abundant."""
+    """Sharp waves of one shape at irregular times: sporadic epileptiform discharges, frequent to abundant."""
     kept = rng.random(len(pattern.discharges_s)) > rng.uniform(0.1, 0.6)
     apart_s = float(np.median(np.diff(pattern.discharges_s)))
     moved = pattern.discharges_s[kept] + rng.normal(0, rng.uniform(0.15, 0.5) * apart_s, kept.sum())
@@ -61,10 +61,10 @@ def _sporadic(rng: np.random.Generator, pattern: Pattern) -> Pattern:
 
 
 def _slowing(rng: np.random.Generator, pattern: Pattern) -> Pattern:
-    """Continuous slowing: delta whose every cycle has a length of its own, from nearly rhythmic to polymorphic."""
-    known = pattern.cycles
-    cycles = np.arange(1.0, known.values[-1])
-    moments_s = np.interp(cycles, known.values, known.knots_s)
-    lengths_s = np.diff(moments_s) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), len(moments_s) - 1))
-    lengths_s *= (moments_s[-1] - moments_s[0]) / lengths_s.sum()
-    return replace(pattern, cycles=Curve(moments_s[0] + np.concatenate([[0.0], np.cumsum(lengths_s)]), cycles))
+    """Continuous slowing: delta in which each cycle has its own length, from nearly rhythmic to polymorphic."""
+    even = pattern.cycles
+    cycles = np.arange(1.0, even.values[-1])
+    starts_s = np.interp(cycles, even.values, even.knots_s)
+    lengths_s = np.diff(starts_s) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), len(starts_s) - 1))
+    lengths_s *= (starts_s[-1] - starts_s[0]) / lengths_s.sum()
+    return replace(pattern, cycles=Curve(starts_s[0] + np.concatenate([[0.0], np.cumsum(lengths_s)]), cycles))

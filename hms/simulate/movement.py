@@ -1,6 +1,6 @@
-"""What moves at the bedside: eyes, jaw and tongue, the bed itself.
+"""Movement artefacts: eyes, jaw and tongue, cables, the bed itself.
 
-Sizes and fields after Tatum et al. 2011 (J Clin Neurophysiol 28:219-232).
+Amplitudes and fields follow Tatum et al. 2011 (J Clin Neurophysiol 28:219-232).
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ _EYES_LATERAL = geometry.at("F7", "F8", "Fp1", "Fp2", "T3", "T4", gains=(1.0, -1
 _JAW = geometry.at("T3", "T4", "F7", "F8", "T5", "T6", "Fp1", "Fp2", gains=(1.0, 1.0, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4))
 
 
-def blinks(rng: np.random.Generator, over: Span, busy: float) -> Train:
-    """The eye's dipole turns with the lid: 50-200 µV, 0.2-0.4 s, frontal, symmetric; in phases of wakefulness."""
-    events = poisson_times(rng, over, 0.25 * busy)
+def blinks(rng: np.random.Generator, over: Span, activity: float) -> Train:
+    """Blinks, which turn the eye's dipole: 50-200 µV, 0.2-0.4 s, frontal and symmetric, during wakefulness."""
+    events = poisson_times(rng, over, 0.25 * activity)
     awake = gate(alternate(rng, over, (15.0, 120.0), (10.0, 120.0)), rise_s=0.1).at(events) > 0.5
     events = events[awake]
     sizes = rng.uniform(40, 130) * np.exp(rng.normal(0, 0.25, len(events)))
@@ -27,16 +27,16 @@ def blinks(rng: np.random.Generator, over: Span, busy: float) -> Train:
 
 
 def eye_movements(rng: np.random.Generator, over: Span) -> Drift:
-    """Lateral gaze: F7 and F8 move apart, 20-80 µV, held 0.5-3 s."""
+    """Lateral gaze: opposite deflections at F7 and F8 of 20-80 µV, held for 0.5-3 s."""
     glances = gate(alternate(rng, over, (0.5, 3.0), (2.0, 20.0)), rise_s=0.12)
     sign = np.repeat(rng.choice([-1.0, 1.0], len(glances.values) // 4), 4)
     return Drift(_EYES_LATERAL, Curve(glances.knots_s, rng.uniform(20, 80) * sign * glances.values))
 
 
 def chewing(rng: np.random.Generator, over: Span) -> tuple[Drift, Train]:
-    """Muscle (SD in µV) and tongue (µV): bouts of temporal bursts 1-2 times a second, each with a slow frontal wave.
+    """Muscle (SD in µV) and tongue (µV): bouts of temporal bursts, 1-2 per second, each with a slow frontal wave.
 
-    The tongue is a dipole that moves with the jaw (glossokinetic potential); the two look like spikes and waves.
+    The tongue is a dipole that moves with the jaw (glossokinetic potential); together they look like spike-and-wave.
     """
     period_s = rng.uniform(0.5, 1.0)
     chews = np.arange(over.start_s, over.end_s, period_s)
@@ -53,19 +53,19 @@ def chewing(rng: np.random.Generator, over: Span) -> tuple[Drift, Train]:
     return muscle, Train(geometry.source(65.0, 0.0, 0.7), chews, rng.uniform(10, 60) * sizes, wave)
 
 
-def pulling(rng: np.random.Generator, over: Span, when: Curve) -> tuple[Drift, ...]:
-    """The head moves and cables pull: swings of 50-400 µV, a second or so long, of a few electrodes at a time."""
+def pulling(rng: np.random.Generator, over: Span, active: Curve) -> tuple[Drift, ...]:
+    """Head movements that pull on cables: swings of 50-400 µV and about a second, at a few electrodes at a time."""
     swings = []
     for _ in range(rng.integers(2, 5)):
         field = geometry.source(rng.uniform(40.0, 95.0), rng.uniform(-180.0, 180.0), rng.uniform(0.2, 0.5))
         swing = wander(rng, over, timescale_s=rng.uniform(0.6, 2.0), sd=rng.uniform(30, 150))
         bouts = gate(alternate(rng, over, (1.0, 6.0), (1.0, 15.0)), rise_s=0.3)
-        swings.append(Drift(field, swing.times(when).times(bouts)))
+        swings.append(Drift(field, swing.multiplied(active).multiplied(bouts)))
     return tuple(swings)
 
 
 def shaking(rng: np.random.Generator, over: Span) -> Train:
-    """Chest percussion, a ventilator or a shaken bed: very regular, in one or two electrodes no source could choose."""
+    """Chest percussion, a ventilator or a shaken bed: very regular, at one or two electrodes, unlike any source."""
     period_s = 1 / float(np.exp(rng.uniform(np.log(0.9), np.log(5.0))))
     beats = np.arange(over.start_s, over.end_s, period_s) + rng.uniform(0, period_s)
     on = gate(alternate(rng, over, (10.0, 90.0), (20.0, 200.0)), rise_s=0.1).at(beats) > 0.5

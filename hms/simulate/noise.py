@@ -1,7 +1,7 @@
-"""Coloured noise in two bands: below 22 Hz over the whole recording, above it only where an EEG file lies.
+"""Coloured noise in two bands: below 22 Hz for the whole recording, above it only within an EEG file.
 
-The ten-minute spectrogram ends at 20 Hz, so the outer minutes need no sample faster than 50 Hz; the EEG file takes the
-same slow noise, interpolated exactly, and adds the fast band.
+The ten-minute spectrogram ends at 20 Hz, so 50 Hz sampling is enough for the minutes around an EEG file; the file has
+the same slow noise, interpolated exactly, plus the fast band.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _CROSSOVER_HZ = (21.5, 24.0)
 _MARGIN_S = 4.0
 
 Spectrum = Callable[[Float[np.ndarray, " frequency"]], Float[np.ndarray, "*channel frequency"]]
-"""Power (µV²/Hz, one-sided) at each frequency, of all channels or of each."""
+"""Power (µV²/Hz, one-sided) at each frequency, common to all channels or per channel."""
 
 
 def _slow_share(hz: Float[np.ndarray, " frequency"]) -> Float[np.ndarray, " frequency"]:
@@ -36,10 +36,10 @@ def coloured(
     size = fft.next_fast_len(clock.samples, real=True)
     hz = np.arange(size // 2 + 1) * (clock.sfreq_hz / size)
     share = _slow_share(hz) if band == "slow" else 1 - _slow_share(hz)
-    power = np.concatenate([[1.0], hz[1:]])  # without the zero, at which spectra have poles
+    power = np.concatenate([[1.0], hz[1:]])  # without 0 Hz, where spectra have poles
     power = spectrum(power) * share * (hz > 0)
-    # One-sided power P is |X|² · 2 / (rate · size); real and imaginary parts have half each. They are uniform,
-    # of variance 1/12, which is cheaper than Gaussian: a sum of thousands of waves is Gaussian all the same.
+    # One-sided power P is |X|² · 2 / (rate · size), shared equally by the real and imaginary parts. These are uniform,
+    # with variance 1/12, which is cheaper to draw than Gaussian: a sum of thousands of waves is Gaussian anyway.
     gain = np.sqrt(12 * power * clock.sfreq_hz * size / 4).astype(np.float32)
     parts = rng.random((channels, len(hz), 2), dtype=np.float32)
     parts -= np.float32(0.5)
@@ -51,9 +51,9 @@ def coloured(
 def interpolate(
     slow: Float[np.ndarray, "channel slow_time"], slow_clock: Clock, clock: Clock
 ) -> Float[np.ndarray, "channel time"]:
-    """The slow band at the EEG's rate, by zero-padding its Fourier transform; exact up to 0.1 %.
+    """The slow band at the EEG's sampling rate, by zero-padding its Fourier transform; exact to 0.1 %.
 
-    Four faded seconds on either side keep the wrap-around of the transform away from the stretch asked for.
+    Four seconds, faded, on either side keep the wrap-around of the transform out of the requested stretch.
     """
     factor = SFREQ_HZ // SLOW_HZ
     duration_s = clock.samples / SFREQ_HZ

@@ -1,8 +1,8 @@
 """One rhythmic or periodic pattern, from latent state to signal.
 
-ACNS 2021 calls a pattern periodic when discharges of near-uniform shape recur with a quantifiable interval between
-them, and rhythmic when uniform waves follow each other without one. Here both are ends of one scale: every cycle holds
-a share of a discharge (sharp wave and slow wave at one moment) and a share of a wave that fills the cycle.
+ACNS 2021 calls a pattern periodic if near-uniform discharges recur with a quantifiable interval between them, and
+rhythmic if uniform waves follow each other without an interval. Here these are the two ends of one scale: every cycle
+mixes a share of a discharge (a sharp wave and a slow wave) with a share of a wave that fills the cycle.
 """
 
 from dataclasses import dataclass, replace
@@ -19,20 +19,20 @@ from hms.simulate.wavelet import Wavelet, wave_train
 class Pattern:
     """Latent state of one pattern over a whole recording."""
 
-    cycles: Curve  # cycles done since the start; its slope is the frequency in Hz
+    cycles: Curve  # cycles completed since the start; its slope is the frequency in Hz
     discharges_s: Float[np.ndarray, " event"]
     discharge_sizes: Float[np.ndarray, "2 event wavelet"]  # in the first field and in the second
     discharge: tuple[Wavelet, ...]
     periodic_share: float  # 1: discharges only, 0: waves only
     overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave
-    active: Curve  # 0 or 1 with short flanks
-    log_size: Curve  # slow changes of amplitude, evolution included
+    active: Curve  # 0 or 1, with short ramps
+    log_size: Curve  # slow changes in amplitude, including evolution
     size_uv: float
     fields: Float[np.ndarray, "2 19"]
-    lag_s: float  # the second field follows the first
-    spread: Curve  # weight of the second field, 0 to 1; the first has the rest
+    lag_s: float  # delay of the second field after the first
+    spread: Curve  # weight of the second field, 0 to 1; the first field has the rest
     patches: Float[np.ndarray, "19 patch"]
-    recruitment: tuple[Curve, ...]  # log of how much more than its share each patch takes part
+    recruitment: tuple[Curve, ...]  # log of each patch's relative participation
 
     def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
         """The pattern at every scalp electrode in µV."""
@@ -61,12 +61,12 @@ class Pattern:
             wave += (1 - self.periodic_share) * rhythm
         return wave
 
-    def even(self) -> "Pattern":
-        """The same waves at all times, in one field and of one size: 1 µV where the field is 1."""
-        still = tuple(constant(0.0) for _ in self.recruitment)
-        return replace(self, active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=still)
+    def steady(self) -> "Pattern":
+        """The same waves at all times and at constant amplitude, 1 µV where the field is 1, with even recruitment."""
+        even = tuple(constant(0.0) for _ in self.recruitment)
+        return replace(self, active=constant(1.0), log_size=constant(0.0), size_uv=1.0, recruitment=even)
 
     def sized(self, peak_uv: float, centre_s: float) -> "Pattern":
-        """The same pattern with its loudest pairs reaching `peak_uv` in the ten seconds around a moment."""
-        unit = geometry.loudest(geometry.bipolar(self.even().render(Clock(centre_s - 5.0, 1000, 100))))
+        """The same pattern, scaled so that its largest pairs reach `peak_uv` in the ten seconds around `centre_s`."""
+        unit = geometry.peak_amplitude(geometry.bipolar(self.steady().render(Clock(centre_s - 5.0, 1000, 100))))
         return replace(self, size_uv=peak_uv / max(unit, 0.05))

@@ -1,7 +1,7 @@
-"""Who is recorded when, and by how many experts each EEG is judged: everything but the signals.
+"""The plan of a corpus, which is everything but the signals: patients, recordings, EEGs, windows and votes.
 
-Numbers of votes, rows per EEG, steps between rows and EEGs per patient follow the competition's train.csv; long EEGs
-are left out, which keeps a corpus small.
+Votes and rows per EEG, steps between rows, and EEGs per patient follow the competition's train.csv; long EEGs are left
+out to keep a corpus small.
 """
 
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ from hms.timing import EEG_S
 
 Group = Literal["high", "low", "test"]
 
-# Real EEGs by their number of votes; above 20 they are too few to matter, 8 and 9 do not occur.
+# Real EEGs by their number of votes; few have more than 20, none 8 or 9.
 _HIGH_VOTES = {10: 98, 11: 320, 12: 693, 13: 1145, 14: 623, 15: 1409, 16: 664, 17: 302, 18: 307, 19: 72, 20: 212}
 _HIGH_VOTES |= {21: 49, 22: 23, 23: 10, 24: 3, 25: 5, 26: 2, 27: 1, 28: 1}
 _LOW_VOTES = {1: 3064, 2: 1716, 3: 4949, 4: 382, 5: 925, 6: 114, 7: 10}
@@ -27,20 +27,20 @@ KIND_SHARES: dict[Group, dict[Kind | Literal["other"], float]] = {
     "low": {"seizure": 0.25, "lpd": 0.13, "gpd": 0.085, "lrda": 0.03, "grda": 0.115, "other": 0.39},
 }
 KIND_SHARES["test"] = KIND_SHARES["high"]
-"""What is meant. Weak and short patterns end as "other", so the votes have the real prior, in which other has 0.48."""
+"""Shares of the planned kinds. Weak and short ones end up as "other", so the votes have the real prior (0.48 other)."""
 
-_JUDGED_AGAIN: dict[Group, float] = {"high": 0.06, "low": 0.11, "test": 0.0}
-"""Share of the EEGs with several windows that are judged twice. Of the real ones 94 % have one set of votes, or 83 % if
-those with few votes are counted: a panel judged one window, and the others got its votes (Jing et al. 2023)."""
+_JUDGED_TWICE: dict[Group, float] = {"high": 0.06, "low": 0.11, "test": 0.0}
+"""Share of the EEGs with several windows that are judged twice. Of the real ones 94 % have a single set of votes, 83 %
+including those with few votes: a panel judged one window, and the others got its votes (Jing et al. 2023)."""
 
 _OWN_KIND = 0.6
-"""Share of recordings that show the patient's own kind: disease and lesion stay the same."""
+"""Share of recordings with the patient's own kind of pattern: disease and lesion stay the same."""
 
 _GOLDEN = 0.6180339887498949
 
 
 class Size(NamedTuple):
-    """How large a corpus is."""
+    """The size of a corpus."""
 
     patients: int
     high_eegs: int
@@ -50,9 +50,9 @@ class Size(NamedTuple):
 
 
 class EegPlan(NamedTuple):
-    """One EEG file and its labelled windows; `start_s` is its first window's spectrogram offset.
+    """One EEG file and its labelled windows; `start_s` is the spectrogram offset of its first window.
 
-    `judged_s` is, for each window, the offset of the one that the panel saw.
+    `judged_s` gives, for each window, the offset of the window that the panel actually saw.
     """
 
     eeg_id: int
@@ -86,7 +86,7 @@ class RecordingPlan(NamedTuple):
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """Random numbers that depend on the seed and the key alone, whatever else was drawn."""
+    """A random generator that depends on seed and key alone, regardless of other draws."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -102,17 +102,17 @@ def make_plan(size: Size, seed: int) -> list[RecordingPlan]:
     plans = []
     eeg_number = 0
     for index, (patient, group, eegs) in enumerate(groups):
-        here = stream(seed, 1, index)
+        own_rng = stream(seed, 1, index)
         # The golden ratio spreads kinds evenly over patients and recordings, so that small corpora hold all of them.
-        place = own_offset + patient * _GOLDEN if here.random() < _OWN_KIND else kind_offset + index * _GOLDEN
+        place = own_offset + patient * _GOLDEN if own_rng.random() < _OWN_KIND else kind_offset + index * _GOLDEN
         shares = KIND_SHARES[group]
         edges = np.cumsum(list(shares.values()))
         kind = list(shares)[int(np.searchsorted(edges, place % 1.0 * edges[-1], side="right"))]
         files: list[EegPlan] = []
         for _ in range(eegs):
-            start_s = 0 if not files else files[-1].start_s + files[-1].duration_s + 2 * int(here.integers(1, 30))
+            start_s = 0 if not files else files[-1].start_s + files[-1].duration_s + 2 * int(own_rng.integers(1, 30))
             labels = tuple(ids[8 * eeg_number : 8 * eeg_number + 8].tolist())
-            files.append(_plan_eeg(here, int(eeg_ids[eeg_number]), start_s, labels, group))
+            files.append(_plan_eeg(own_rng, int(eeg_ids[eeg_number]), start_s, labels, group))
             eeg_number += 1
         ids_here = int(patient_ids[patient]), int(spectrogram_ids[index])
         plans.append(RecordingPlan(index, patient, *ids_here, group, kind, tuple(files)))
@@ -130,7 +130,7 @@ def _unique_ids(rng: np.random.Generator, top: int, count: int) -> Int[np.ndarra
 
 
 def _groups(rng: np.random.Generator, size: Size) -> list[tuple[int, Group, int]]:
-    """(patient, group, number of EEGs) of every recording."""
+    """Draw (patient, group, number of EEGs) for every recording."""
     total = size.high_eegs + size.low_eegs
     owner = np.repeat(np.arange(size.patients), _skewed_counts(size.patients, total, size.skew))
     low = np.zeros(total, bool)
@@ -147,9 +147,9 @@ def _groups(rng: np.random.Generator, size: Size) -> list[tuple[int, Group, int]
 
 
 def _skewed_counts(patients: int, total: int, skew: float) -> Int[np.ndarray, " patient"]:
-    """At least one EEG each; the rest as the quantiles of a log-normal law, rounded so that the total is exact.
+    """EEGs per patient: at least one; the rest follow the quantiles of a log-normal distribution, with an exact total.
 
-    They grow with the patient's number, whose kind follows the golden ratio: no kind gets all the long stays.
+    Counts grow with the patient's number, while kinds follow the golden ratio, so no kind gets all the long stays.
     """
     weight = np.exp(skew * ndtri((np.arange(patients) + 0.5) / patients))
     bounds = np.round(np.concatenate([[0.0], np.cumsum(weight)]) / weight.sum() * (total - patients)).astype(int)
@@ -162,15 +162,15 @@ def _plan_eeg(rng: np.random.Generator, eeg_id: int, start_s: int, labels: tuple
     offsets = np.concatenate([[0], np.cumsum(steps, dtype=np.int64)]).astype(int).tolist()
     votes = _pick(rng, _LOW_VOTES if group == "low" else _HIGH_VOTES)
     per_row = [votes] * rows
-    if rows > 1 and rng.random() < 0.1:  # in every tenth real EEG some experts saw only a part of the windows
+    if rows > 1 and rng.random() < 0.1:  # in a tenth of the real EEGs some experts saw only some of the windows
         per_row[int(rng.integers(rows))] = min(max(1, votes // 2), 7)
     return EegPlan(eeg_id, start_s, tuple(offsets), labels[:rows], tuple(per_row), _judged(rng, offsets, group))
 
 
 def _judged(rng: np.random.Generator, offsets: list[int], group: Group) -> tuple[int, ...]:
-    """The window that was judged, for each window: one for all, or one before and one after a change."""
+    """For each window, the offset of the one that was judged: one for all, or one before and one after a change."""
     rows = len(offsets)
-    change = int(rng.integers(1, rows)) if rows > 1 and rng.random() < _JUDGED_AGAIN[group] else rows
+    change = int(rng.integers(1, rows)) if rows > 1 and rng.random() < _JUDGED_TWICE[group] else rows
     first = offsets[int(rng.integers(change))]
     second = offsets[int(rng.integers(change, rows))] if change < rows else first
     return (first,) * change + (second,) * (rows - change)

@@ -1,4 +1,4 @@
-"""When a pattern is there: always, from an onset on, in runs with pauses, or as a seizure that begins and evolves."""
+"""When a pattern is present: continuously, from an onset on, in runs with pauses, or as a seizure that evolves."""
 
 from typing import NamedTuple
 
@@ -9,24 +9,24 @@ from hms.simulate.clock import Curve, Span, alternate
 
 
 class Presence(NamedTuple):
-    """When a pattern is there and how it changes meanwhile."""
+    """When a pattern is present, and how it changes during that time."""
 
     spans: Float[np.ndarray, "span 2"]
     frequency_fall: float  # log of first over last frequency within a span
-    rise: float  # log of largest over first amplitude within a span
+    amplitude_rise: float  # log of largest over first amplitude within a span
     evolves: bool
 
-    def within(self, first: float, last: float) -> Curve:
-        """From `first` to `last` along every span."""
+    def ramp(self, first: float, last: float) -> Curve:
+        """A curve that goes from `first` to `last` along every span."""
         return Curve(self.spans.ravel(), np.tile([first, last], len(self.spans)))
 
 
 def draw_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """ACNS prevalence: continuous (60 %), with an onset or offset near an EEG's centre, or in runs with pauses."""
-    chance = rng.random()
-    if chance < 0.6:
+    """Draw a prevalence (ACNS): continuous (60 %), an onset or offset near an EEG's centre, or runs with pauses."""
+    draw = rng.random()
+    if draw < 0.6:
         spans = np.array([[over.start_s - 1, over.end_s + 1]])
-    elif chance < 0.8:
+    elif draw < 0.8:
         spans = alternate(rng, over, (40.0, 200.0), (20.0, 90.0))
         edge_s = spans.ravel()[np.abs(spans.ravel() - centres_s[0]).argmin()]
         spans = spans + (centres_s[0] + rng.uniform(-7, 7) - edge_s)
@@ -37,13 +37,12 @@ def draw_presence(rng: np.random.Generator, over: Span, centres_s: Float[np.ndar
 
 
 def draw_seizure(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Presence:
-    """A seizure of 12-90 s in the judged window of every EEG, begun before its centre or up to 12 s after.
+    """Draw a seizure of 12-90 s in the judged window of every EEG, with onset before its centre or up to 12 s after.
 
-    In a third of the recordings there are more.
-
-    Every fourth is a status that neither begins, evolves nor ends in sight: mostly generalised, uneven waves that wax
-    and wane, half to all of them with a spike. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav
-    49:158-163) count discharges above 2.5 Hz as ictal without evolution.
+    A third of these recordings have further seizures. A quarter of all recordings show a status epilepticus that
+    neither begins, evolves nor ends within them: mostly generalised, uneven waves that wax and wane, half to all of
+    them with a spike. ACNS and the Salzburg criteria (Leitinger et al. 2015, Epilepsy Behav 49:158-163) count
+    discharges above 2.5 Hz as ictal even without evolution.
     """
     if rng.random() < 0.25:
         return Presence(np.array([[over.start_s - 1, over.end_s + 1]]), 0.0, 0.0, False)

@@ -1,7 +1,7 @@
-"""One recording: a patient's brain, a pattern, artefacts and an amplifier, made into EEG files, a spectrogram and rows.
+"""One recording: a patient's brain, a pattern, artefacts and equipment, rendered as EEG files and a spectrogram.
 
-The latent state covers the whole recording in continuous time. The EEG files are rendered at 200 Hz; the minutes around
-them only at 50 Hz, which is all the ten-minute spectrogram can show.
+The latent state covers the whole recording in continuous time. EEG files are rendered at 200 Hz, the minutes around
+them only at 50 Hz, which suffices for the ten-minute spectrogram.
 """
 
 from functools import cached_property
@@ -27,39 +27,37 @@ from hms.simulate.plan import EegPlan, RecordingPlan, stream
 from hms.spectrogram_recipe import COLUMNS, STEP_S, TAPER_S, regional_spectrogram
 from hms.timing import EEG_S, LEAD_S, SPECTROGRAM_S
 
-"""Second of the ten-minute window at which the fifty-second window starts: both share their centre."""
-
-_AROUND_S = 6
+_MARGIN_S = 6
 _OWN_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
 
 Purpose = Literal["pool", "patient", "state", "noise", "votes", "fast"]
 
 
 class Recording:
-    """Everything of one spectrogram_id, drawn from (seed, plan.number) and the patient's number alone.
+    """Everything under one spectrogram_id; it depends on the seed, `plan.number` and the patient's number alone.
 
-    With `only` it is as long as ever, but noise is made for these seconds alone: for their EEG, not for a spectrogram.
-    `plain` gives it a background without rhythms.
+    `only` restricts its noise, though not its length, to these seconds: enough for their EEG, not for a spectrogram.
+    `plain` gives a background without rhythms.
     """
 
     def __init__(self, plan: RecordingPlan, seed: int, only: Span | None = None, plain: bool = False):
         self.plan = plan
         self.seed = seed
         self.duration_s = SPECTROGRAM_S + plan.last_offset_s
-        over = Span(-float(_AROUND_S), float(self.duration_s + _AROUND_S))
+        over = Span(-float(_MARGIN_S), float(self.duration_s + _MARGIN_S))
         part = only or over
         self.slow_clock = Clock(part.start_s, round((part.end_s - part.start_s) * SLOW_HZ), SLOW_HZ)
         rng = self.stream("state")
         self.brain = draw_brain(self.stream("patient"), plain)
         self.background = draw_background(rng, self.brain, over)
         self.pattern = self._draw_pattern(rng, over)
-        rich = bool(rng.random() < (0.3 if plan.kind == "other" else 0.12))
+        restless = bool(rng.random() < (0.3 if plan.kind == "other" else 0.12))
         seizing = self.pattern.active if self.pattern is not None and plan.kind == "seizure" else None
-        self.artefacts = draw_artefacts(rng, over, rich, seizing)
+        self.artefacts = draw_artefacts(rng, over, restless, seizing)
         self.equipment = draw_equipment(rng, over)
 
     def stream(self, purpose: Purpose, number: int = 0) -> np.random.Generator:
-        """Random numbers for one purpose: the patient's, the pool's, or this recording's own."""
+        """A random generator for one purpose: the pool's, the patient's, or the recording's own."""
         if purpose == "pool":
             return stream(self.seed, 3)
         if purpose == "patient":
@@ -67,12 +65,12 @@ class Recording:
         return stream(self.seed, _OWN_STREAMS[purpose], self.plan.number, number)
 
     def _draw_pattern(self, rng: np.random.Generator, over: Span) -> Pattern | None:
-        """A pattern of the planned kind; in most "other" recordings one that should not convince, in the rest none."""
+        """Draw a pattern of the planned kind; for "other", mostly a mimic that should convince few, else none."""
         centres_s = np.array([LEAD_S + eeg.start_s + eeg.judged_s[0] + EEG_S / 2 for eeg in self.plan.eegs])
         if self.plan.kind == "other":
             return draw_mimic(rng, over, centres_s, self.brain.amplitude_uv)
-        # Real peaks over background: rhythmic delta 3.8, all others 4.6. A seizure has voltages of its own, however
-        # low the background.
+        # Real peak amplitude relative to background: rhythmic delta 3.8, all others 4.6. The amplitude of a seizure may
+        # be independent of the background.
         contrast = np.exp(rng.normal(np.log(3.8 if self.plan.kind in ("lrda", "grda") else 4.6), 0.55))
         peak_uv = contrast * self.brain.amplitude_uv
         if self.plan.kind == "seizure" and rng.random() < 0.4:
@@ -82,7 +80,7 @@ class Recording:
 
     @cached_property
     def _slow_noise(self) -> Float[np.ndarray, "19 slow_time"]:
-        """All noise below 22 Hz: brain, muscle, bad electrode."""
+        """All noise below 22 Hz: background, muscle, bad electrode."""
         rng = self.stream("noise")
         noise = self.background.render(rng, self.slow_clock, fast=False)
         noise += self.artefacts.muscle(rng, self.slow_clock, fast=False)
@@ -94,7 +92,7 @@ class Recording:
         return self._slow_noise + self.artefacts.render(self.slow_clock) + self.equipment.hum(self.slow_clock)
 
     def findings(self, centre_s: float) -> Findings:
-        """What there is to see in the window around a moment."""
+        """What experts can see in the window around `centre_s`."""
         return measure(self.pattern, self._slow_rest, self.slow_clock, centre_s)
 
     def eeg(self, number: int) -> Float[np.ndarray, "time 20"]:
@@ -115,8 +113,8 @@ class Recording:
         return np.ascontiguousarray((np.round(recorded * 100) / 100).astype(np.float32).T)
 
     def spectrogram(self, eegs: list[Float[np.ndarray, "_ 20"]]) -> Float[np.ndarray, "row 400"]:
-        """Power of the four regions every 2 s: from the EEG files where they reach, else from the slow render."""
-        lead_s = 5.0  # even steps back from the first row's window, which starts at -1 s; outside the filter's settling
+        """Power of the four regions every 2 s: from the EEG files where they reach, else from the slow rendering."""
+        lead_s = 5.0  # two steps before the first row's window, which starts at -1 s: time for the filter to settle
         part = self.slow_clock.part(-lead_s, self.duration_s + 2 * lead_s)
         slow = np.zeros((len(ELECTRODES), part.stop - part.start), np.float32)
         clock = Clock(-lead_s, slow.shape[1], SLOW_HZ)
@@ -135,17 +133,17 @@ class Recording:
 
 
 def first_inner_row(eeg: EegPlan) -> int:
-    """Row of the spectrogram whose window starts with the EEG file; row j is centred at 1 + 2j s."""
+    """Index of the spectrogram row whose window starts with the EEG file; row j is centred at 1 + 2j s."""
     return (LEAD_S + eeg.start_s + TAPER_S // 2 - 1) // STEP_S
 
 
 def write_eeg(path: Path, eeg: Float[np.ndarray, "time 20"]) -> None:
-    """An EEG file of the competition: one float32 column (µV) per electrode, null where missing."""
+    """Write an EEG file in the competition's format: a float32 column (µV) per electrode, null where missing."""
     _write_parquet(_frame(eeg, ELECTRODES), path)
 
 
 def write_spectrogram(path: Path, power: Float[np.ndarray, "row 400"]) -> None:
-    """A spectrogram file of the competition: `time` of each row's centre (s), then 400 float32 columns (µV²/Hz)."""
+    """Write a spectrogram file in the competition's format: `time` of each centre (s), 400 float32 columns (µV²/Hz)."""
     time = pl.Series("time", 1 + STEP_S * np.arange(len(power), dtype=np.int64))
     _write_parquet(_frame(power, COLUMNS).insert_column(0, time), path)
 
@@ -157,5 +155,5 @@ def _frame(values: Float[np.ndarray, "row column"], names: tuple[str, ...]) -> p
 
 def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
     with replacing(path) as temporary:
-        # Noise does not compress: lz4 saves 5 % and takes as long as writing.
+        # Noise does not compress: lz4 saves 5 % and takes as long as the writing itself.
         frame.write_parquet(temporary, compression="uncompressed", statistics=False)

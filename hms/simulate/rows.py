@@ -1,4 +1,4 @@
-"""The rows of train.csv for one recording: a panel per EEG, what it says of one window or two, the truth beside it."""
+"""The rows of train.csv for one recording: a panel per EEG, its votes on one or two windows, and the truth."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from hms.timing import EEG_S, LEAD_S
 
 
 def label_rows(recording: Recording) -> list[dict[str, Any]]:
-    """One dict per window with the columns of train.csv and the truth in columns named as the classes.
+    """One dict per window: the columns of train.csv, and the truth in columns named after the classes.
 
-    Renders the judged windows at the slow rate and no file: the way to many labels in little time.
+    Renders only the judged windows, at the slow rate, and no files: a fast way to many labels.
     """
     pool = draw_pool(recording.stream("pool"))
     rows: list[dict[str, Any]] = []
     for number, eeg in enumerate(recording.plan.eegs):
         panel = draw_panel(recording.stream("votes", number), len(pool), max(eeg.votes))
-        seen = {
+        findings = {
             judged_s: recording.findings(LEAD_S + eeg.start_s + judged_s + EEG_S / 2) for judged_s in {*eeg.judged_s}
         }
         for sub_id, (offset_s, judged_s) in enumerate(zip(eeg.offsets_s, eeg.judged_s, strict=True)):
@@ -36,7 +36,7 @@ def label_rows(recording: Recording) -> list[dict[str, Any]]:
                     "spectrogram_label_offset_seconds": float(eeg.start_s + offset_s),
                     "label_id": eeg.label_ids[sub_id],
                     "patient_id": recording.plan.patient_id,
-                    **_judgement(seen[judged_s], pool, panel, eeg, sub_id),
+                    **_judgement(findings[judged_s], pool, panel, eeg, sub_id),
                 }
             )
     return rows
@@ -45,10 +45,10 @@ def label_rows(recording: Recording) -> list[dict[str, Any]]:
 def _judgement(
     findings: Findings, pool: Float[np.ndarray, "expert 4"], panel: Panel, eeg: EegPlan, sub_id: int
 ) -> dict[str, Any]:
-    """Consensus, votes and truth of one window; some windows were shown to the first members of the panel only."""
+    """Consensus, votes and truth of one window; only the first `votes` members of the panel saw it."""
     counts = np.bincount(vote(findings, pool, panel)[: eeg.votes[sub_id]], minlength=len(CLASSES))
     return {
-        "expert_consensus": CONSENSUS_NAMES[int(counts.argmax())],  # the first of equals, as in the real file
+        "expert_consensus": CONSENSUS_NAMES[int(counts.argmax())],  # the first if tied, as in the real file
         **dict(zip(VOTE_COLUMNS, counts.tolist(), strict=True)),
         **dict(zip(CLASSES, truth(findings, pool).tolist(), strict=True)),
     }

@@ -1,8 +1,8 @@
-"""Sleep: the waves by which a sleeping brain mimics a diseased one.
+"""Sleep graphoelements, by which a healthy sleeping brain mimics a diseased one.
 
-Vertex waves and K-complexes are sharp, high and come in short runs, so they are taken for periodic discharges; positive
-occipital sharp transients (POSTS) come four to five a second. Shapes and sizes: AASM manual for the scoring of sleep;
-Kane et al. 2017 (Clin Neurophysiol Pract 2:170-185). Spindles beside them are a rhythm of the background.
+Vertex waves and K-complexes are sharp, high and come in short runs, so they are mistaken for periodic discharges;
+positive occipital sharp transients (POSTS) come four to five per second. Shapes and sizes: AASM manual for the scoring
+of sleep; Kane et al. 2017 (Clin Neurophysiol Pract 2:170-185). Spindles are a rhythm of the background.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _OCCIPITAL = (Wavelet(0.0, 0.03, 1.0), Wavelet(0.07, 0.04, -0.3))
 
 
 def draw_sleep(rng: np.random.Generator, over: Span, amplitude_uv: float) -> tuple[Train, ...]:
-    """Vertex waves, K-complexes with a spindle in their wake, and POSTS, in phases of sleep, to a background's size."""
+    """Vertex waves, K-complexes followed by a spindle, and POSTS, in phases of sleep, scaled to the background."""
     asleep = gate(alternate(rng, over, (60.0, 300.0), (20.0, 150.0)), rise_s=0.1)
     sigma_hz = rng.uniform(12.0, 14.5)
     complex_ = (
@@ -40,7 +40,7 @@ def draw_sleep(rng: np.random.Generator, over: Span, amplitude_uv: float) -> tup
 
 
 def _in_runs(rng: np.random.Generator, events: Float[np.ndarray, " event"]) -> Float[np.ndarray, " more"]:
-    """Every fourth event comes with two more, about a second apart: short runs are what experts stumble over."""
+    """Add two more events, about a second apart, after a quarter of the events: short runs mislead experts most."""
     leads = events[rng.random(len(events)) < 0.25]
     gap_s = rng.uniform(0.6, 1.4, len(leads))
     return np.sort(np.concatenate([events, leads + gap_s, leads + 2 * gap_s]))

@@ -1,4 +1,4 @@
-"""What one field over the head sees: the same brief wave at many moments, or a slow curve."""
+"""Sources with one field over the head: a brief wave at many times, or a slow curve."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from hms.simulate.wavelet import Wavelet, wave_train
 
 
 class Train(NamedTuple):
-    """The same brief wave again and again, seen through one field."""
+    """A brief wave that recurs, with one field."""
 
     field: Float[np.ndarray, " 19"]
     events_s: Float[np.ndarray, " event"]
@@ -24,7 +24,7 @@ class Train(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """A slow curve, seen through one field."""
+    """A slow curve, with one field."""
 
     field: Float[np.ndarray, " 19"]
     curve: Curve
@@ -34,11 +34,11 @@ class Drift(NamedTuple):
         return self.curve.at(clock.times_s())
 
 
-def together(sources: tuple[Train | Drift, ...], clock: Clock) -> Float[np.ndarray, "19 time"]:
-    """The sum of all at each scalp electrode; most reach a few electrodes only."""
+def sum_sources(sources: tuple[Train | Drift, ...], clock: Clock) -> Float[np.ndarray, "19 time"]:
+    """The sum of all sources at each scalp electrode; most sources reach only a few electrodes."""
     total = np.zeros((len(SCALP), clock.samples), np.float32)
     for source in sources:
-        seen = np.flatnonzero(source.field)
-        if len(seen):
-            total[seen] += source.field[seen, None] * source.render(clock).astype(np.float32)
+        reached = np.flatnonzero(source.field)
+        if len(reached):
+            total[reached] += source.field[reached, None] * source.render(clock).astype(np.float32)
     return total

@@ -1,4 +1,4 @@
-"""Trains of brief waves: discharges, blinks and heart beats are sums of Gaussians at exact moments."""
+"""Trains of brief waves: discharges, blinks and heartbeats are sums of Gaussians at exact times."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from hms.simulate.clock import Clock
 
 
 class Wavelet(NamedTuple):
-    """A Gaussian bump `delay_s` after its event, optionally carrying a fast oscillation."""
+    """A Gaussian bump `delay_s` after its event, optionally modulating a fast oscillation."""
 
     delay_s: float
     sigma_s: float
@@ -23,7 +23,7 @@ def wave_train(
     sizes: Float[np.ndarray, "event _"],
     shape: tuple[Wavelet, ...],
 ) -> Float[np.ndarray, " time"]:
-    """Sum of `shape` at each event, each wavelet scaled by its size there; only samples near an event are computed."""
+    """Sum of `shape` at all events, each wavelet scaled by its size there; computes only samples near an event."""
     total = np.zeros(clock.samples)
     for wavelet, scale in zip(shape, np.broadcast_to(sizes, (len(events_s), len(shape))).T, strict=True):
         peaks = (events_s + wavelet.delay_s - clock.start_s) * clock.sfreq_hz

@@ -1,4 +1,4 @@
-"""One labelled window and nothing around it: what a training that reads no corpus learns from."""
+"""One labelled window and nothing around it, for training without a corpus."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -12,26 +12,26 @@ from hms.simulate.recording import Recording
 from hms.simulate.rows import label_rows
 from hms.timing import EEG_S, LEAD_S
 
-_AROUND_S = 6.0  # the interpolation of the slow band fades in and out outside the window
+_MARGIN_S = 6.0  # room for the fades of the slow band's interpolation
 
 
 class Window(NamedTuple):
-    """What is recorded in a window, and what experts say of it."""
+    """A simulated window: its EEG, its spectrogram, and the experts' votes."""
 
     eeg: Float[np.ndarray, "time 20"]
     """50 s in µV at 200 Hz."""
     spectrogram: Float[np.ndarray, "row 400"] | None
-    """600 s with the same centre, µV²/Hz, a row per 2 s."""
+    """600 s with the same centre, in µV²/Hz, one row per 2 s."""
     row: dict[str, Any]
-    """Of train.csv, and the true probabilities in columns named as the classes."""
+    """The columns of train.csv, and the true probabilities in columns named after the classes."""
 
 
 def render_window(
     rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool, plain: bool = False
 ) -> Window:
-    """A window of a patient and with experts that no other window has, meant as `kind`; `plain`: see draw_brain."""
+    """Render a window planned as `kind`, with its own patient and experts; for `plain` see `draw_brain`."""
     plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
-    only = None if with_spectrogram else Span(LEAD_S - _AROUND_S, LEAD_S + EEG_S + _AROUND_S)
+    only = None if with_spectrogram else Span(LEAD_S - _MARGIN_S, LEAD_S + EEG_S + _MARGIN_S)
     recording = Recording(plan, seed, only, plain)
     eeg = recording.eeg(0)
     (row,) = label_rows(recording)

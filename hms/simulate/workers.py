@@ -1,4 +1,4 @@
-"""Many like jobs in worker processes: how many, with one thread each, and gone when the first process is."""
+"""Run many similar jobs in worker processes of one thread each, which end with their parent process."""
 
 import multiprocessing
 import os
@@ -13,22 +13,22 @@ T = TypeVar("T")
 
 _WORKER_ENVIRONMENT = {
     **dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # glibc keeps freed arrays instead of handing their pages back: a sixth of the time went into page faults. Before
-    # 2.35 it takes no more than the first, and the second alone would be worse than neither.
+    # Let glibc keep freed arrays instead of returning their pages: page faults took a sixth of the time. Before 2.35 it
+    # accepts only the first setting, and the second alone would be worse than neither.
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
-_FEW = 64
-"""Below this many recordings, starting workers takes longer than the work."""
+_MIN_PARALLEL = 64
+"""With fewer items, starting workers takes longer than the work itself."""
 
 
 def in_workers(job: Callable[[T], None], items: Sequence[T], workers: int | None) -> Iterator[None]:
-    """Call `job` with each item, in `workers` processes: one per core unless given, none beside this one for 1."""
-    workers = workers or (cores() if len(items) >= _FEW else 1)
+    """Call `job` with each item in `workers` processes: by default one per core; with 1, in this process."""
+    workers = workers or (cores() if len(items) >= _MIN_PARALLEL else 1)
     if workers == 1:
         yield from map(job, items)
         return
-    # Spawned, not forked: a forked child of a process in which Polars has run can wait for ever.
+    # Spawned, not forked: a forked child of a process in which Polars has run can hang.
     with worker_environment():
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
@@ -39,13 +39,13 @@ def in_workers(job: Callable[[T], None], items: Sequence[T], workers: int | None
 
 
 def cores() -> int:
-    """Cores this process may use; macOS does not say."""
+    """Number of cores this process may use; macOS tells only how many there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def worker_environment() -> Iterator[None]:
-    """Processes started inside get one thread each, so that n workers are n cores."""
+    """Processes started within this context use one thread each, so that n workers use n cores."""
     before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
     os.environ.update(_WORKER_ENVIRONMENT)
     try:
@@ -59,9 +59,9 @@ def worker_environment() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """End this worker when the process that started it is killed, or it would wait for more work for ever.
+    """End this worker if its parent process is killed; otherwise it would wait for more work for ever.
 
-    Ctrl-C, which a terminal sends to both, is left to that process.
+    Ctrl-C, which a terminal sends to both, is left to the parent.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_wait_for_parent, daemon=True).start()
