@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-# What the stages below work on; override any: make folds EXPERIMENT=quick CORPUS= ARGS="seed=1"
+# Inputs of the targets below; override any of them: make folds EXPERIMENT=quick CORPUS= ARGS="seed=1"
 DATA ?= data/hms
 ARCHIVE = $(DATA)/hms-harmful-brain-activity-classification.zip
 CORPUS ?= data=competition data.root=$(DATA)
@@ -20,7 +20,7 @@ comma := ,
 space := $(subst ,, )
 only = $(if $(word 2,$(1)),$(error TEACHER: want one run, or several by their names, got $(1)),$(1))
 
-help:  ## This list
+help:  ## Print this list
 	@grep -hE '^[a-z][a-z0-9_%-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/done  ## Make .venv with the locked dependencies
@@ -32,83 +32,83 @@ setup: .venv/done  ## Make .venv with the locked dependencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table, write a page
+demo: setup  ## From nothing to a scored model: simulate, prepare, train two folds, print a table, write a report
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
 	$(RUN) hms.report run="$$(ls -dt runs/quick-*/ | head -n 1)"
 
-data: setup  ## The competition's files into DATA, by Kaggle's client (which wants an account and the rules accepted)
+data: setup  ## Download the competition's files into DATA by Kaggle's client (needs an account and the rules accepted)
 	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) $(notdir $(basename $(ARCHIVE)))
 	test ! -f $(ARCHIVE) || $(BIN)/python scripts/unpack.py $(ARCHIVE) $(DATA)
 
-prepare: setup  ## Read and check the files of CORPUS once
+prepare: setup  ## Check the files of CORPUS and build its store
 	$(RUN) hms.prepare $(CORPUS) $(ARGS)
 
-folds: setup  ## All five folds of EXPERIMENT
+folds: setup  ## Train all five folds of EXPERIMENT
 	$(RUN) hms.train -m experiment=$(EXPERIMENT) 'fold=range(0,5)' $(CORPUS) $(ARGS)
 
-fold-%: setup  ## One fold of EXPERIMENT: fold-0 ... fold-4
+fold-%: setup  ## Train one fold of EXPERIMENT: fold-0 ... fold-4
 	$(RUN) hms.train experiment=$(EXPERIMENT) fold=$* $(CORPUS) $(ARGS)
 
-members: setup  ## All five folds of all MEMBERS
+members: setup  ## Train all five folds of all MEMBERS
 	$(RUN) hms.train -m experiment=$(MEMBERS) 'fold=range(0,5)' $(CORPUS) $(ARGS)
 
-members-all: setup  ## All MEMBERS on all patients, for a submission
+members-all: setup  ## Train all MEMBERS on all patients, for a submission
 	$(RUN) hms.train -m experiment=$(MEMBERS) fold=all $(CORPUS) $(ARGS)
 
-ensemble: setup  ## Mix what the MEMBERS predict out of fold, or RUNS="runs/a-* runs/b-*"
+ensemble: setup  ## Fit an ensemble to the out-of-fold predictions of MEMBERS, or of RUNS="runs/a-* runs/b-*"
 	$(RUN) hms.ensemble $(RUNS) $(ARGS)
 
-teacher: folds  ## The folds of EXPERIMENT, for a student to learn from
+teacher: folds  ## Train the folds of EXPERIMENT as a teacher
 
-student: setup  ## All five folds of EXPERIMENT, taught by the runs TEACHER
+student: setup  ## Train all five folds of EXPERIMENT as a student of the runs TEACHER
 	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
 		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
-submit: setup  ## submission.csv for the test part of CORPUS, by the folder ENSEMBLE or the mean of RUNS
+submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE or the mean of RUNS
 	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
-kaggle: setup  ## dist/kaggle: what a notebook without internet needs to predict by ENSEMBLE or RUNS
+kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE or RUNS
 	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--model $(RUNS)) $(ARGS)
 
-report: setup  ## One HTML page ABOUT the newest run, or run=runs/<name>, or ensemble=runs/<name>
+report: setup  ## Write an HTML page about the newest run, or ABOUT="run=runs/<name>" or "ensemble=runs/<name>"
 	$(RUN) hms.report $(ABOUT) $(ARGS)
 
-picture: setup  ## report.png of this README, from the page about the newest quick run; wants Chromium
+picture: setup  ## Make README's report.png from the report on the newest quick run (needs Chromium)
 	$(BIN)/python tests/browser.py "$$(ls -dt runs/quick-*/ | head -n 1)report.html" report.png
 
-test: setup  ## The tests, minutes on two cores
+test: setup  ## Run the tests (minutes on two cores)
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile
 
-test-kill: setup  ## Kill every command at KILLS times as many random moments as `make test` does
+test-kill: setup  ## Kill every command at KILLS times as many random moments as `make test`
 	HMS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(RUN) pytest tests/test_interrupt.py -m 'slow or not slow' -k killed
 
-fuzz: setup  ## Spoil COUNT files, or command lines, of each kind, and every byte of headers
+fuzz: setup  ## Spoil COUNT files and command lines of each kind, and every byte of headers
 	HMS_FUZZ=$(COUNT) OMP_NUM_THREADS=1 $(RUN) pytest -n 2 tests/test_fuzz.py tests/test_fuzz_recordings.py
 
-test-slurm: setup  ## Sweeps on a real Slurm of two nodes on this machine; wants slurm-wlm and munge, and to be root
+test-slurm: setup  ## Test sweeps on a real two-node Slurm on this machine (needs slurm-wlm, munge and root)
 	OMP_NUM_THREADS=1 $(RUN) pytest -m slurm tests/test_slurm.py
 
-test-ray: setup  ## Sweeps on a Ray cluster of this machine
+test-ray: setup  ## Test sweeps on a Ray cluster on this machine
 	OMP_NUM_THREADS=1 $(RUN) pytest -m ray tests/test_ray.py
 
-bench: setup  ## What costs time, as ratios: a table and bench.json; some of it with LETTERS=ab
+bench: setup  ## Measure what costs time, as ratios: a table and bench.json; a part of it with LETTERS=ab
 	$(RUN) scripts.bench $(LETTERS)
 
-lint: setup  ## Style and types
+lint: setup  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-hooks: setup  ## Let git commit run the checks of .pre-commit-config.yaml
+hooks: setup  ## Make git commit run the checks of .pre-commit-config.yaml
 	$(BIN)/pre-commit install
 
-lock:  ## Resolve the dependencies anew
+lock:  ## Resolve and lock the newest dependencies
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
 
-clean:  ## Remove what can be made again: the environment, simulated data, stores; runs stay
+clean:  ## Remove what can be made again: the environment, simulated data and stores, but no runs
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup demo data prepare folds members members-all ensemble teacher student report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean

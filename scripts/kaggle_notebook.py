@@ -1,8 +1,8 @@
-"""Predict the hidden test of the competition in a notebook without internet; a cell of it says
+"""Predict the hidden test set of the competition in a notebook without internet, by this cell:
 
     !python /kaggle/input/<the folder that `make kaggle` built, as a dataset>/kaggle_notebook.py
 
-and submission.csv is where Kaggle looks for it. More words go to hms.predict: batch_size=8, precision=16-mixed.
+It writes submission.csv where Kaggle expects it. Further arguments go to hms.predict: batch_size=8, precision=16-mixed.
 """
 
 import subprocess
@@ -15,6 +15,6 @@ ROOT = "/kaggle/input/hms-harmful-brain-activity-classification"
 wheels = sorted(HERE.glob("wheels/*.whl"))
 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *wheels]
 subprocess.run(pip, check=True)
-# A submission wants every row: one file that cannot be read must not cost all others.
-words = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad=skip", *sys.argv[1:]]
-sys.exit(subprocess.run([sys.executable, "-m", "hms.predict", *words]).returncode)
+# A submission needs every row: a single unreadable file must not cost all the others.
+arguments = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad=skip", *sys.argv[1:]]
+sys.exit(subprocess.run([sys.executable, "-m", "hms.predict", *arguments]).returncode)

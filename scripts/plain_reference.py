@@ -1,7 +1,7 @@
-"""What `hms` is measured against: the same numbers by plain code, a sample and a layer at a time.
+"""The baseline that `hms` is benchmarked against: plain code for the same numbers, one sample and one layer at a time.
 
-Written as a competitor would: windows kept as NumPy files, SciPy's filter, one difference after another; the WaveNet of
-the 15th-place solution with a convolution for each gate. `tests/test_bench.py` holds that both give the same.
+Written as a competitor would: windows as NumPy files, SciPy's filter, one pair after another; the WaveNet of the
+15th-place solution with one convolution per gate. `tests/test_bench.py` checks that both give the same numbers.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 
 
 class PlainWindows(Dataset):
-    """Scaled, filtered pairs (pair, time) of `<label_id>.npy` files of (time, electrode) in µV, with noise."""
+    """Scaled, filtered pairs (pair, time) with noise, from files `<label_id>.npy` of (time, electrode) in µV."""
 
     def __init__(self, folder: Path, label_ids: list[int], pairs: tuple[str, ...], sigma: float):
         self.folder, self.label_ids, self.sigma = folder, label_ids, sigma
@@ -41,7 +41,7 @@ class PlainWindows(Dataset):
 
 
 class PlainWavenet(nn.Module):
-    """(batch, pair, time) -> (batch * pair, channel, time / 5); with the weights of one network of `hms`' WaveNet."""
+    """(batch, pair, time) -> (batch * pair, channel, time / 5), with the weights of one network of hms's WaveNet."""
 
     def __init__(self, network: nn.Module):
         super().__init__()

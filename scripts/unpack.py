@@ -1,6 +1,6 @@
-"""Unpack an archive into a folder, going on where an earlier attempt ended: `python scripts/unpack.py a.zip folder`.
+"""Unpack an archive into a folder, resuming an earlier attempt: `python scripts/unpack.py a.zip folder`.
 
-A file that is there has all of its bytes; train.csv, which says that there is a corpus, comes last.
+Files are renamed into place once complete; train.csv, by which a corpus is recognised, comes last.
 """
 
 import os
@@ -14,24 +14,24 @@ from hms.errors import UserError
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Bring all files of `archive` into `folder`, those that are there already aside. Raises UserError."""
+    """Unpack all files of `archive` into `folder`, except those already there. Raises UserError."""
     place = folder / "unpacked"
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(place, f"another process unpacks {archive}: waiting for it"), scratch_folder(place) as scratch:
+    with locked(place, f"another process is unpacking {archive}: waiting for it"), scratch_folder(place) as scratch:
         try:
-            with zipfile.ZipFile(archive) as held:
-                files = [one for one in held.infolist() if not one.is_dir()]
-                for one in sorted(files, key=lambda one: one.filename == "train.csv"):
-                    there = folder / one.filename
-                    if not there.resolve().is_relative_to(folder.resolve()):
-                        raise UserError(f"{archive}: want files of one folder, got '{one.filename}'")
-                    if not there.is_file() or there.stat().st_size != one.file_size:
-                        there.parent.mkdir(parents=True, exist_ok=True)
-                        os.replace(held.extract(one, scratch), there)
+            with zipfile.ZipFile(archive) as opened:
+                members = [member for member in opened.infolist() if not member.is_dir()]
+                for member in sorted(members, key=lambda member: member.filename == "train.csv"):
+                    target = folder / member.filename
+                    if not target.resolve().is_relative_to(folder.resolve()):
+                        raise UserError(f"{archive}: want files within one folder, got '{member.filename}'")
+                    if not target.is_file() or target.stat().st_size != member.file_size:
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        os.replace(opened.extract(member, scratch), target)
         except FileNotFoundError as error:
             raise UserError(f"{error.filename}: no such file") from None
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise UserError(f"{archive}: not a whole archive ({error}); remove it and download it again") from None
+            raise UserError(f"{archive}: not a complete archive ({error}); delete it and download it again") from None
 
 
 if __name__ == "__main__":

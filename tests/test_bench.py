@@ -1,4 +1,4 @@
-"""The bench compares like with like, and its own arithmetic is right."""
+"""The benchmark compares like with like, and its own arithmetic is right."""
 
 import json
 import mmap
@@ -45,40 +45,40 @@ def test_the_plain_wavenet_has_the_same_numbers_as_ours():
         torch.testing.assert_close(convolution.weight.grad, ours, atol=1e-4, rtol=1e-4)
 
 
-def test_a_ratio_is_the_median_of_works_that_take_turns(monkeypatch):
+def test_a_ratio_is_the_median_over_workloads_that_take_turns(monkeypatch):
     turns, took = [], iter([9, 3, 8, 2, 1, 1])
-    monkeypatch.setattr(measure, "seconds", lambda work: turns.append(work()) or next(took))
+    monkeypatch.setattr(measure, "seconds", lambda workload: turns.append(workload()) or next(took))
     assert ratio(lambda: "one", lambda: "other", pairs=3) == median([3, 4, 1])
     assert turns == ["one", "other"] * 3
 
 
-def test_the_peak_is_what_a_work_held_though_it_gave_it_back():
+def test_the_peak_includes_memory_that_a_workload_has_freed_again():
     if not Path("/proc/self/clear_refs").exists():
-        pytest.skip("wants Linux")
-    # Memory straight from the system: an array may lie in what this process has kept.
+        pytest.skip("needs Linux")
+    # Memory straight from the system: an array might reuse memory that this process has kept.
     assert 55 < peak_mb(lambda: np.frombuffer(mmap.mmap(-1, 2**26), np.uint8).fill(1)) < 90
 
 
-def test_chosen_letters_are_measured_and_written_flat(tmp_path: Path, monkeypatch, capsys):
+def test_chosen_letters_are_measured_and_written_to_a_flat_json(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    works = {"a": lambda folder: iter([Figure("a_one", 1.5, "one thing / another", "<= 2", 3.0)]), "b": None}
-    monkeypatch.setattr(bench, "letters", lambda: works)
+    benchmarks = {"a": lambda folder: iter([Figure("a_one", 1.5, "one thing / another", "<= 2", 3.0)]), "b": None}
+    monkeypatch.setattr(bench, "letters", lambda: benchmarks)
     bench.main("a")
     assert json.loads(Path("bench.json").read_text()) == {"a_one": 1.5, "a_one_peak_mb": 3.0}
-    said = capsys.readouterr()
-    assert "(a) one thing / another" in said.out
-    assert "No GPU here" in said.out
+    printed = capsys.readouterr()
+    assert "(a) one thing / another" in printed.out
+    assert "No GPU here" in printed.out
     with pytest.raises(SystemExit, match="letters: want some of ab, got 'xz'"):
         bench.main("axz")
 
 
-def test_an_estimate_counts_what_is_computed_and_what_is_made():
+def test_an_estimate_counts_multiply_adds_and_numbers_made():
     rates = Rates(multiply_adds=2e9, numbers=1e9)
     assert step_s(2e9, 0, rates) == pytest.approx(3 * 1.2)
     assert step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
 
 
-def test_a_product_is_timed_as_convolutions_are_rounded():
+def test_a_matrix_product_is_timed_with_the_rounding_of_convolutions():
     flags = torch.backends.cuda.matmul
     before = flags.allow_tf32
     with _rounded_as_convolutions():
@@ -87,24 +87,24 @@ def test_a_product_is_timed_as_convolutions_are_rounded():
 
 
 @pytest.mark.parametrize(
-    "overrides", [gpu.STFT, gpu.MEMBER, *((*gpu.STFT, *one.split()) for one in gpu.OTHERS.values())]
+    "overrides", [gpu.STFT, gpu.MEMBER, *((*gpu.STFT, *one.split()) for one in gpu.VARIANTS.values())]
 )
-def test_what_is_measured_on_a_gpu_is_a_config(overrides: tuple[str, ...]):
+def test_gpu_benchmarks_use_valid_configs(overrides: tuple[str, ...]):
     assert setting.config(*overrides)["trainer"]["accelerator"] == "gpu"
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's
-@pytest.mark.skipif(torch.cuda.is_available(), reason="is measured here")
-def test_what_is_measured_on_a_gpu_runs(tmp_path: Path, monkeypatch):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the benchmark itself runs here")
+def test_gpu_benchmarks_run(tmp_path: Path, monkeypatch):
     small = ("experiment=smoke", "extractor=stft_short", "trainer=cpu", "data.root=x")
-    others = {"both": "trainer.precision=bf16-mixed +optimizer.fused=true", "compiled": "compile=true"}
-    changed = {"LEARNED": 96, "STFT": small, "MEMBER": small, "OTHERS": others, "compile_networks": lambda *_: None}
-    for name, value in changed.items():
+    variants = {"both": "trainer.precision=bf16-mixed +optimizer.fused=true", "compiled": "compile=true"}
+    constants = {"TRAIN_EEGS": 96, "STFT": small, "MEMBER": small, "VARIANTS": variants}
+    for name, value in (constants | {"compile_networks": lambda *_: None}).items():
         monkeypatch.setattr(gpu, name, value)
-    found = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
+    measured = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
     keys = ["step_ms", "data_share", "gpu_busy", "fold_minutes", "member_step_ms", "member_busy", "member_fold_minutes"]
     keys += ["both_step_ms", "both_busy", "compiled_step_ms", "compiled_busy"]
-    assert [*found] == [f"h_{key}" for key in keys]
-    assert found["h_data_share"] < 1
-    assert 0.5 < found["h_gpu_busy"] < 3  # here the processor is the device, and slower while it is watched
-    assert min(found.values()) > 0
+    assert [*measured] == [f"h_{key}" for key in keys]
+    assert measured["h_data_share"] < 1
+    assert 0.5 < measured["h_gpu_busy"] < 3  # here the processor is the device, and profiling slows it down
+    assert min(measured.values()) > 0

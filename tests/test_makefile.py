@@ -127,9 +127,9 @@ def test_an_unpacking_that_a_full_disk_ended_goes_on(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("../x", "want files of one folder, got '../x'"),
-        ("x", "not a whole archive (Error -3 while decompressing data: invalid block type); remove it and download it"),
-        ("", "not a whole archive (File is not"),
+        ("../x", "want files within one folder, got '../x'"),
+        ("x", "not a complete archive (Error -3 while decompressing data: invalid block type); delete it and"),
+        ("", "not a complete archive (File is not"),
         (None, "no such file"),
     ],
 )

@@ -470,7 +470,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
 
 def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
-    with pytest.raises(UserError, match=r"model: want runs whose folders have different names, got one-1a again"):
+    with pytest.raises(UserError, match=r"model: want folders with different names, got one-1a more than once"):
         kaggle_folder.copy_runs(
             read_predictors("model", [str(runs[0]), str(again)], None, None, {}, 0), tmp_path / "out", False
         )
@@ -480,7 +480,7 @@ def test_a_folder_of_other_files_is_not_taken(kaggle_folder: ModuleType, tmp_pat
     kaggle_folder.want_free(tmp_path / "new")
     kaggle_folder.want_free(tmp_path)
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(UserError, match=rf"--out: want a new folder, or one made here before, got '{tmp_path}'"):
+    with pytest.raises(UserError, match=rf"--out: want a new folder, or one built by this script, got '{tmp_path}'"):
         kaggle_folder.want_free(tmp_path)
     (tmp_path / "kaggle_notebook.py").touch()
     kaggle_folder.want_free(tmp_path)

@@ -1,6 +1,6 @@
-"""What costs time, as ratios that hold on any machine: `python -m scripts.bench [letters]`, all letters unless given.
+"""Benchmark, as ratios that hold on any machine: `python -m scripts.bench [letters]`, by default all letters.
 
-One thread; what is compared takes turns. Prints a table and writes `bench.json`, a key for each line of it.
+Single-threaded; the two workloads of a ratio take turns. Prints a table, and writes each line of it to `bench.json`.
 """
 
 import json
@@ -16,16 +16,16 @@ from rich.table import Table
 
 from scripts.bench.measure import Figure
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # counts when NumPy is imported
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # takes effect when NumPy is imported
 
 
 def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
-    """What each letter measures; it gets a folder to write to."""
+    """The benchmark of each letter, which gets a folder to write to."""
     import torch
 
     from scripts.bench import commands, cost, data, gpu, networks, prediction, simulator
 
-    works: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    benchmarks: dict[str, Callable[[Path], Iterator[Figure]]] = {
         "a": partial(data.store_build, pairs=5),
         "b": partial(data.batches, pairs=5),
         "c": partial(networks.extractors, pairs=3),
@@ -36,31 +36,31 @@ def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
         "m": partial(cost.estimates, times=3),
         "s": partial(simulator.simulation, count=20),
     }
-    return works | ({"h": partial(gpu.on_gpu, steps=25)} if torch.cuda.is_available() else {})
+    return benchmarks | ({"h": partial(gpu.on_gpu, steps=25)} if torch.cuda.is_available() else {})
 
 
 def main(chosen: str) -> None:
-    works = letters()
-    if unknown := {*chosen} - {*works}:
-        sys.exit(f"letters: want some of {''.join(works)}, got '{''.join(sorted(unknown))}'")
-    found: list[Figure] = []
+    benchmarks = letters()
+    if unknown := {*chosen} - {*benchmarks}:
+        sys.exit(f"letters: want some of {''.join(benchmarks)}, got '{''.join(sorted(unknown))}'")
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
-        for letter in chosen or works:
-            for figure in works[letter](Path(folder)):
+        for letter in chosen or benchmarks:
+            for figure in benchmarks[letter](Path(folder)):
                 print(f"{figure.key} {figure.value:.3g}", file=sys.stderr, flush=True)
-                found.append(figure)
-    table = Table("", "found", "wanted", "MB at most")
-    for figure in found:
+                figures.append(figure)
+    table = Table("", "measured", "target", "peak MB")
+    for figure in figures:
         mb = "" if figure.peak_mb is None else f"{figure.peak_mb:,.0f}"
-        table.add_row(f"({figure.key[0]}) {figure.what}", f"{figure.value:.3g}", figure.wanted, mb)
+        table.add_row(f"({figure.key[0]}) {figure.description}", f"{figure.value:.3g}", figure.target, mb)
     Console(width=110).print(table)
-    if "h" not in works:
-        print("No GPU here: what the bench measures on one, (h) and the WaveNet's other marks, was not measured.")
-    Path("bench.json").write_text(json.dumps(flat(found), indent=1) + "\n")
+    if "h" not in benchmarks:
+        print("No GPU here: benchmark (h), and the WaveNet's targets on a GPU, were skipped.")
+    Path("bench.json").write_text(json.dumps(flat(figures), indent=1) + "\n")
 
 
 def flat(figures: list[Figure]) -> dict[str, float]:
-    """A key for each figure, and one for its memory."""
+    """One key for each figure, and one for its peak memory."""
     values = {figure.key: figure.value for figure in figures}
     return values | {f"{figure.key}_peak_mb": figure.peak_mb for figure in figures if figure.peak_mb is not None}
 

@@ -1,4 +1,4 @@
-"""(m) How long steps take beside what `show=true` says of them."""
+"""(m) Measured duration of training steps against the estimate by `show=true`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ SETTINGS = {
 
 
 def estimates(folder: Path, times: int, settings: dict[str, tuple[str, ...]] = SETTINGS) -> Iterator[Figure]:
-    """Measured over estimated, forward and backward of a model on raw windows, the better of `times`."""
+    """Measured / estimated time of a model's forward and backward pass on raw windows, the best of `times`."""
     keep_freed()
     for name, overrides in settings.items():
         more = ["backbone.pretrained=false"] * any("backbone" in one for one in overrides)

@@ -1,4 +1,4 @@
-"""(a) A store from parquet files. (b) Batches from a store."""
+"""(a) Build a store from parquet files. (b) Load batches from a store."""
 
 import os
 import shutil
@@ -20,12 +20,12 @@ from scripts.bench.setting import DEVICE, config, store
 from scripts.plain_reference import PlainWindows
 
 BATCH = 16
-TIMES, APART = 10, 10**10  # copies of the corpus, and how far apart their ids
+COPIES, ID_STEP = 10, 10**10  # copies of the corpus, and the distance between their ids
 
 
 def store_build(folder: Path, pairs: int) -> Iterator[Figure]:
-    """Against reading the same parquet files with Polars, in as many threads, and nothing else."""
-    root, made = _many(store(folder).rows, folder), folder / "again"
+    """Against merely reading the same parquet files with Polars, in as many threads."""
+    root, target = _copies(store(folder).rows, folder), folder / "again"
     files = [*(root / "train_eegs").iterdir(), *(root / "train_spectrograms").iterdir()]
 
     def read() -> None:
@@ -33,17 +33,17 @@ def store_build(folder: Path, pairs: int) -> Iterator[Figure]:
             for _ in threads.map(pl.read_parquet, files):
                 pass
 
-    def built() -> None:
-        shutil.rmtree(made, ignore_errors=True)
-        build_store(root, made)
+    def build_again() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        build_store(root, target)
 
-    mb = peak_mb(built)
-    what = "store build / reading its parquet files with Polars"
-    yield Figure("a_store_build_over_polars", ratio(built, read, pairs), what, "<= 2", mb)
+    mb = peak_mb(build_again)
+    description = "store build / reading its parquet files with Polars"
+    yield Figure("a_store_build_over_polars", ratio(build_again, read, pairs), description, "<= 2", mb)
 
 
 def batches(folder: Path, pairs: int) -> Iterator[Figure]:
-    """From files on the disk to filtered, scaled pairs with noise, 24 of each window."""
+    """From files on disk to filtered, scaled pairs with noise, 24 per window."""
     keep_freed()
     settings = config("preprocess=original", "montage=pairs24", "augmentation=[noise]")
     preprocess, noise = build(settings["preprocess"]).to(DEVICE), build(settings["augmentation"]["noise"])
@@ -64,20 +64,20 @@ def batches(folder: Path, pairs: int) -> Iterator[Figure]:
             batch.to(DEVICE)
 
     mb = peak_mb(ours)
-    what = "plain code, a sample at a time / a batch from the store"
-    yield Figure("b_plain_batch_over_batch", ratio(theirs, ours, pairs), what, ">= 8", mb)
+    description = "plain code, a sample at a time / a batch from the store"
+    yield Figure("b_plain_batch_over_batch", ratio(theirs, ours, pairs), description, ">= 8", mb)
 
 
-def _many(rows: pl.DataFrame, folder: Path) -> Path:
-    """The tiny corpus many times over, by links: what a build does once for all files then hardly counts."""
+def _copies(rows: pl.DataFrame, folder: Path) -> Path:
+    """Many hard-linked copies of the tiny corpus, which make the fixed cost of a build negligible."""
     tiny, root = folder / "tiny", folder / "many"
     for part in ("train_eegs", "train_spectrograms"):
         (root / part).mkdir(parents=True)
         for file in (tiny / part).iterdir():
-            for copy in range(TIMES):
-                os.link(file, root / part / f"{int(file.stem) + copy * APART}.parquet")
+            for copy in range(COPIES):
+                os.link(file, root / part / f"{int(file.stem) + copy * ID_STEP}.parquet")
     ids = [name for name in rows.columns if name.endswith("_id") and not name.endswith("sub_id")]
-    copies = [rows.with_columns(pl.col(ids) + copy * APART) for copy in range(TIMES)]
+    copies = [rows.with_columns(pl.col(ids) + copy * ID_STEP) for copy in range(COPIES)]
     header = (tiny / "train.csv").read_text().partition("\n")[0].split(",")
     pl.concat(copies).select(header).write_csv(root / "train.csv")
     return root

@@ -1,9 +1,9 @@
-"""(h) On a GPU alone: what data takes of a training step, how busy the GPU is, and a whole fold at real size.
+"""(h) GPU only: the share of a training step spent on data, GPU utilisation, and a whole fold at real size.
 
-Steps are those of Lightning's loop as `hms.train` runs it, from windows that lie on the GPU.
+Steps are those of Lightning's loop as `hms.train` runs it, on windows that reside on the GPU.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -23,23 +23,23 @@ from hms.inference import by_model
 from hms.module import Classifier
 from hms.resident import Resident
 from hms.windows import Windows
-from scripts.bench.measure import Figure, peak_mb, seconds
+from scripts.bench.measure import Figure, Workload, peak_mb, seconds
 from scripts.bench.setting import DEVICE, config, signals_of, store
 
-LEARNED, HELD_OUT = 4_751, 1_188
-"""EEGs with ten votes of four fifths of the competition's patients, and of the others."""
+TRAIN_EEGS, VALIDATION_EEGS = 4_751, 1_188
+"""EEGs with ten votes or more: those of four fifths of the competition's patients, and those of the held-out fifth."""
 
-LEARNED_FIRST = 8_920
-"""EEGs with fewer votes of four fifths of the patients, which a member learns from first."""
+PRETRAIN_EEGS = 8_920
+"""EEGs with fewer votes of four fifths of the patients, on which a member is pretrained."""
 
-PREDICTED, PREDICTED_FIRST = 9_827 // 5, 16_898 // 5
-"""Windows of held-out patients, a fifth of those with ten votes and of those with fewer."""
+HELD_OUT_WINDOWS, HELD_OUT_LOW_VOTES = 9_827 // 5, 16_898 // 5
+"""Windows of held-out patients to predict: a fifth of those with ten votes or more, and of those with fewer."""
 
-EPOCHS, EPOCHS_FIRST, BATCH = 14, 2, 16
+EPOCHS, PRETRAIN_EPOCHS, BATCH = 14, 2, 16
 MEMBER = ("experiment=member_1", "backbone.pretrained=false", "data.root=x")
 STFT = ("experiment=original", "backbone=hgnetv2", "extractor=stft", *MEMBER[1:])
 
-OTHERS = {
+VARIANTS = {
     "fused": "+optimizer.fused=true",
     "bfloat16": "trainer.precision=bf16-mixed",
     "bfloat16_fused": "trainer.precision=bf16-mixed +optimizer.fused=true",
@@ -48,48 +48,48 @@ OTHERS = {
     "float32": "trainer.precision=32-true",
     "timed": "+trainer.benchmark=true",
 }
-"""What a step may be made with instead; the last one stays for all that follows in a process."""
+"""Variants of a step; the last one stays in effect for the rest of the process, so keep it last."""
 
 
 class _Step(NamedTuple):
     seconds: float
     busy: float
-    """Share of them in which the device computes."""
+    """Share of that time in which the device computes."""
     peak_mb: float | None
 
 
 def on_gpu(folder: Path, steps: int, *overrides: str) -> Iterator[Figure]:
-    """The STFT alone at full size, as it is by default and otherwise, and a member of three inputs."""
-    module, settings = _member(*STFT, *overrides)
+    """The STFT alone at full size, by default and in each variant, and a member with three inputs."""
+    module, settings = _classifier(*STFT, *overrides)
     windows = _resident(folder, module)
     step = _measured(module, windows, settings, folder, steps)
-    yield Figure("h_step_ms", 1e3 * step.seconds, "ms of a step of 16 windows by the STFT", peak_mb=step.peak_mb)
+    yield Figure("h_step_ms", 1e3 * step.seconds, "ms per STFT step of 16 windows", peak_mb=step.peak_mb)
     data_s = _busy_s(lambda: [_data(module, windows) for _ in range(steps)]) / steps
     share = data_s / (step.busy * step.seconds)
-    yield Figure("h_data_share", share, "of the GPU's time in a step, for data", "<= 0.03")
-    yield Figure("h_gpu_busy", step.busy, "share of the time in which the GPU computes", ">= 0.95")
-    minutes = _fold_minutes(module, folder, step.seconds, EPOCHS * LEARNED, EPOCHS, PREDICTED)
-    yield Figure("h_fold_minutes", minutes, "minutes for a fold of 14 epochs, validated and predicted", "<= 3")
-    whole, whole_settings = _member(*MEMBER, *overrides)
-    step = _measured(whole, _resident(folder, whole), whole_settings, folder, steps)
-    yield Figure("h_member_step_ms", 1e3 * step.seconds, "ms of a member's step, three inputs", peak_mb=step.peak_mb)
-    yield Figure("h_member_busy", step.busy, "share of the time in which the GPU computes, in a member's step")
-    learned, epochs = EPOCHS_FIRST * LEARNED_FIRST + EPOCHS * LEARNED, EPOCHS_FIRST + EPOCHS
-    minutes = _fold_minutes(whole, folder, step.seconds, learned, epochs, PREDICTED + PREDICTED_FIRST)
-    yield Figure("h_member_fold_minutes", minutes, "minutes for a member's fold of three inputs and two stages")
-    for name, other in OTHERS.items():
-        module, settings = _member(*STFT, *overrides, *other.split())
+    yield Figure("h_data_share", share, "share of the GPU's time in a step spent on data", "<= 0.03")
+    yield Figure("h_gpu_busy", step.busy, "GPU utilisation", ">= 0.95")
+    minutes = _fold_minutes(module, folder, step.seconds, EPOCHS * TRAIN_EEGS, EPOCHS, HELD_OUT_WINDOWS)
+    yield Figure("h_fold_minutes", minutes, "minutes per fold of 14 epochs, with validation and prediction", "<= 3")
+    member, member_settings = _classifier(*MEMBER, *overrides)
+    step = _measured(member, _resident(folder, member), member_settings, folder, steps)
+    yield Figure("h_member_step_ms", 1e3 * step.seconds, "ms per step of a member, three inputs", peak_mb=step.peak_mb)
+    yield Figure("h_member_busy", step.busy, "GPU utilisation in a member's step")
+    trained, epochs = PRETRAIN_EPOCHS * PRETRAIN_EEGS + EPOCHS * TRAIN_EEGS, PRETRAIN_EPOCHS + EPOCHS
+    minutes = _fold_minutes(member, folder, step.seconds, trained, epochs, HELD_OUT_WINDOWS + HELD_OUT_LOW_VOTES)
+    yield Figure("h_member_fold_minutes", minutes, "minutes per fold of a member, three inputs, two stages")
+    for name, override in VARIANTS.items():
+        module, settings = _classifier(*STFT, *overrides, *override.split())
         if settings["compile"]:
             compile_networks(module.model, DEVICE)
         step = _measured(module, windows, settings, folder, steps)
-        yield Figure(f"h_{name}_step_ms", 1e3 * step.seconds, f"ms of the STFT's with {other}", peak_mb=step.peak_mb)
-        yield Figure(f"h_{name}_busy", step.busy, f"share of the time in which the GPU computes, with {other}")
+        yield Figure(f"h_{name}_step_ms", 1e3 * step.seconds, f"ms per STFT step with {override}", peak_mb=step.peak_mb)
+        yield Figure(f"h_{name}_busy", step.busy, f"GPU utilisation with {override}")
 
 
 class _Clock(Callback):
-    """Times some steps after the first ones, and tells how long the device computes in as many more.
+    """Time `steps` steps after the `first` ones, then profile the device for as many more.
 
-    These are longer by what is written down of them, but not what the device does.
+    Profiling makes steps longer, but not the device's own work in them.
     """
 
     def __init__(self, first: int, steps: int):
@@ -110,7 +110,7 @@ class _Clock(Callback):
             self.busy = _device_s(self._profile) / self.steps / self.step_s
 
 
-def _member(*overrides: str) -> tuple[Classifier, dict[str, Any]]:
+def _classifier(*overrides: str) -> tuple[Classifier, dict[str, Any]]:
     settings = config(*overrides)
     return classifier(settings, settings, build(settings["model"])), settings
 
@@ -118,7 +118,7 @@ def _member(*overrides: str) -> tuple[Classifier, dict[str, Any]]:
 def _resident(folder: Path, module: Classifier) -> Resident:
     """Windows at real size on the device."""
     rows = store(folder).rows
-    many = pl.concat([rows] * (-(-LEARNED // len(rows)))).head(LEARNED)
+    many = pl.concat([rows] * (-(-TRAIN_EEGS // len(rows)))).head(TRAIN_EEGS)
     return Resident(Windows(store(folder), many, module.model.reads_spectrogram), DEVICE)
 
 
@@ -138,37 +138,37 @@ def _data(module: Classifier, windows: Resident) -> None:
         signals_of(module.model, module.augmentations.values(), windows.__getitems__(rows))
 
 
-def _fold_minutes(module: Classifier, folder: Path, step_s: float, learned: int, epochs: int, predicted: int) -> float:
-    """Of windows learned from, of a validation after each epoch, and of predictions by four flips at the end.
+def _fold_minutes(module: Classifier, folder: Path, step_s: float, trained: int, epochs: int, predicted: int) -> float:
+    """Training on `trained` windows, validation after each epoch, and prediction with four flips at the end.
 
-    Both in float32 from the store, as predictions are; what a validation saves by half precision is left out, as are
-    checkpoints.
+    Validation is counted in float32 from the store, like prediction, although it may use half precision. Checkpoints
+    are not counted.
     """
     rows = store(folder).rows.head(4 * BATCH)
     loader = Windows(store(folder), rows, module.model.reads_spectrogram).loader(BATCH)
     by_model([module.model], loader, DEVICE, flips=False)
     window_s = seconds(lambda: by_model([module.model], loader, DEVICE, flips=False)) / len(rows)
     module.model.train()
-    return (step_s * learned / BATCH + window_s * (epochs * HELD_OUT + 4 * predicted)) / 60
+    return (step_s * trained / BATCH + window_s * (epochs * VALIDATION_EEGS + 4 * predicted)) / 60
 
 
-def _busy_s(work: Callable[[], object]) -> float:
-    """Seconds that the device computes in a work."""
-    work()
+def _busy_s(workload: Workload) -> float:
+    """Seconds for which the device computes during a workload."""
+    workload()
     _now()
-    with _profile() as seen:
-        work()
+    with _profile() as profiled:
+        workload()
         _now()
-    return _device_s(seen)
+    return _device_s(profiled)
 
 
 def _profile() -> profile:
     return profile(activities=[ProfilerActivity.CUDA if DEVICE == "cuda" else ProfilerActivity.CPU])
 
 
-def _device_s(seen: profile) -> float:
+def _device_s(profiled: profile) -> float:
     time = "self_device_time_total" if DEVICE == "cuda" else "self_cpu_time_total"
-    return sum(getattr(one, time) for one in seen.key_averages() if not one.is_user_annotation) / 1e6
+    return sum(getattr(one, time) for one in profiled.key_averages() if not one.is_user_annotation) / 1e6
 
 
 def _now() -> float:

@@ -1,4 +1,4 @@
-"""Times and memory on a shared machine: ratios of two works that take turns, and the most that one of them held."""
+"""Time and memory on a shared machine: ratios of two workloads that take turns, and the peak memory of one."""
 
 import ctypes
 import gc
@@ -8,46 +8,46 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import NamedTuple
 
-Work = Callable[[], object]
+Workload = Callable[[], object]
 
 
 class Figure(NamedTuple):
-    """One line of the table, and of `bench.json`."""
+    """One line of the table and of `bench.json`."""
 
     key: str
-    """Its letter first."""
+    """Begins with the letter of its benchmark."""
     value: float
-    what: str
-    wanted: str = ""
+    description: str
+    target: str = ""
     peak_mb: float | None = None
-    """The most memory that it held beside what was there before."""
+    """Peak memory in excess of what was held before."""
 
 
-def ratio(work: Work, other: Work, pairs: int) -> float:
-    """How many times as long `work` takes as `other`: the median over pairs, after one that is not counted.
+def ratio(workload: Workload, other: Workload, pairs: int) -> float:
+    """How many times as long `workload` takes as `other`: the median over pairs, after a warm-up.
 
-    Processor time of this process, which other work on the machine changes little; on a GPU, time by the clock.
+    Measures the processor time of this process, which other load hardly affects; on a GPU, wall-clock time.
     """
-    work()
+    workload()
     other()
-    return median(seconds(work) / seconds(other) for _ in range(pairs))
+    return median(seconds(workload) / seconds(other) for _ in range(pairs))
 
 
-def seconds(work: Work) -> float:
+def seconds(workload: Workload) -> float:
     import torch
 
     clock = perf_counter if torch.cuda.is_available() else process_time
     begun = clock()
-    work()
+    workload()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return clock() - begun
 
 
-def peak_mb(work: Work) -> float | None:
-    """The most memory in MB, of the GPU or else of the process, that `work` held beside what was there before.
+def peak_mb(workload: Workload) -> float | None:
+    """Peak memory in MB, of the GPU or else of the process, that `workload` adds to what was held before.
 
-    Of a process on Linux alone; what an earlier work has left for the next one does not count.
+    The memory of a process is measured on Linux only. Memory freed by earlier workloads but kept does not count.
     """
     import torch
 
@@ -55,20 +55,20 @@ def peak_mb(work: Work) -> float | None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        work()
+        workload()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
     if hasattr(library := ctypes.CDLL(None), "malloc_trim"):
-        library.malloc_trim(0)  # what the process has kept of earlier works would be used first
+        library.malloc_trim(0)  # else memory kept from earlier workloads would be reused first
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # the kernel counts the peak anew
+        Path("/proc/self/clear_refs").write_text("5")  # the kernel resets the peak
     except OSError:
         return None
     before_kb = status_kb("VmRSS")
-    work()
+    workload()
     return (status_kb("VmHWM") - before_kb) / 2**10
 
 
 def status_kb(name: str) -> int:
-    """A line of what Linux says of this process, such as VmRSS, its memory now, or VmHWM, the most of it."""
+    """A field of /proc/self/status in kB, such as VmRSS, the current memory, or VmHWM, its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

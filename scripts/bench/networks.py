@@ -1,4 +1,4 @@
-"""(c) What an extractor adds to its backbone. (d) What a whole step adds to its networks. (e) The WaveNet."""
+"""(c) Overhead of an extractor over its backbone. (d) Overhead of a step over its networks. (e) The WaveNet."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,25 +18,25 @@ from scripts.bench.measure import Figure, peak_mb, ratio, seconds
 from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet
 
-ROWS = 2  # windows of a step
+ROWS = 2  # windows per step
 DTYPE = torch.float32 if DEVICE == "cpu" else torch.float16
 INPUTS = "wavenet,stft_cosine,spectrogram"
 
 
 def extractors(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """A step, forward and backward, against the backbone's on an image of the same size."""
+    """A forward and backward pass, against that of the backbone alone on an image of the same size."""
     keep_freed()
     model, signals = _model(folder, "extractor=[stft,stft_cosine,spectrogram]", *overrides)
     for name, extractor in model.extractors.items():
         bare = _bare(extractor, signals)
         step = _step(lambda extractor=extractor: extractor(signals).vector)
-        what = f"{name} / its backbone on a ready image"
+        description = f"{name} / its backbone on a ready image"
         mb = peak_mb(step)
-        yield Figure(f"c_{name}_over_backbone", ratio(step, bare, pairs), what, "<= 1.10", mb)
+        yield Figure(f"c_{name}_over_backbone", ratio(step, bare, pairs), description, "<= 1.10", mb)
 
 
 def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """From raw electrodes to gradients, augmentation and loss included, against the sum of its bare networks."""
+    """From raw electrodes to gradients, including augmentation and loss, against the sum of the bare networks."""
     keep_freed()
     names = f"extractor=[{INPUTS}]"
     model, signals = _model(folder, names, *overrides)
@@ -48,20 +48,20 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     augmentations = [build(node) for node in settings["augmentation"].values()]
     loss = build(settings["loss"])
 
-    def fused() -> Tensor:
+    def forward() -> Tensor:
         ready = signals_of(model, augmentations, raw)
         return loss(model.classify(ready), ready.target, ready.weight)
 
-    step = _step(fused)
+    step = _step(forward)
     mb = peak_mb(step)
-    what = "whole step / its backbones and WaveNets alone"
-    yield Figure("d_step_over_networks", ratio(step, lambda: [one() for one in bare], pairs), what, "<= 1.15", mb)
+    label = "whole step / its backbones and WaveNets alone"
+    yield Figure("d_step_over_networks", ratio(step, lambda: [one() for one in bare], pairs), label, "<= 1.15", mb)
 
 
 def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """Forward and backward against the plain form, and against the floor of its operations and bytes.
+    """Forward and backward pass, against plain code, and against the lower bound by its operations and bytes.
 
-    On a GPU in half precision and of a whole batch, as it is trained there.
+    On a GPU in half precision and with a whole batch, as in training.
     """
     keep_freed()
     model, signals = _model(folder, "extractor=wavenet", *overrides, rows=ROWS if DEVICE == "cpu" else 16)
@@ -69,27 +69,25 @@ def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     plain = PlainWavenet(network).to(DEVICE)
     ours, theirs = (_step(partial(_mixed, one, group)) for one in (network, plain))
     ours_mb, theirs_mb = peak_mb(ours), peak_mb(theirs)
-    wanted = ">= 1.5" if DEVICE == "cpu" else ">= 4"
+    target = ">= 1.5" if DEVICE == "cpu" else ">= 4"
     yield Figure(
         "e_plain_over_wavenet",
         ratio(theirs, ours, pairs),
-        "WaveNet, a convolution for each gate / ours",
-        wanted,
+        "WaveNet, one convolution per gate / ours",
+        target,
         ours_mb,
     )
     if ours_mb and theirs_mb:
-        wanted = "" if DEVICE == "cpu" else ">= 2"
-        yield Figure(
-            "e_plain_over_wavenet_memory", theirs_mb / ours_mb, "the same, memory of a step", wanted, theirs_mb
-        )
+        target = "" if DEVICE == "cpu" else ">= 2"
+        yield Figure("e_plain_over_wavenet_memory", theirs_mb / ours_mb, "the same, peak memory", target, theirs_mb)
     taken = seconds(ours)
     operations_s, bytes_s = _operations_s(network, group), _bytes_s(network, group)
-    for key, floor_s, what in (
-        ("operations", operations_s, "its operations at the rate of large products"),
-        ("bytes", bytes_s, "what its layers take and give at the rate of a large copy"),
-        ("floor", max(operations_s, bytes_s), "the larger of these two, its floor"),
+    for key, floor_s, description in (
+        ("operations", operations_s, "its operations at the rate of a large matrix product"),
+        ("bytes", bytes_s, "the bytes its layers read and write at the rate of a large copy"),
+        ("floor", max(operations_s, bytes_s), "the larger of the two, its lower bound"),
     ):
-        yield Figure(f"e_wavenet_over_{key}", taken / floor_s, f"WaveNet / {what}")
+        yield Figure(f"e_wavenet_over_{key}", taken / floor_s, f"WaveNet / {description}")
 
 
 def _model(folder: Path, *overrides: str, rows: int = ROWS) -> tuple[Model, Signals]:
@@ -104,20 +102,20 @@ def _mixed(network: nn.Module, group: Tensor) -> Tensor:
 
 
 def _step(call: Callable[[], Tensor]) -> Callable[[], None]:
-    """Forward and backward; what gradients are added to is there from the second time on."""
+    """A forward and backward pass; after the first call, gradients accumulate in existing tensors."""
     return lambda: call().float().square().mean().backward()
 
 
 def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
-    """A step of the extractor's backbone alone, on the image that the extractor gave it."""
-    seen: list[Tensor] = []
+    """A step of the extractor's backbone alone, on the image that it gets from the extractor."""
+    images: list[Tensor] = []
     backbone = extractor.backbone
-    whole = backbone.features
-    backbone.features = lambda image: whole(seen.append(image.detach()) or image)
+    features = backbone.features
+    backbone.features = lambda image: features(images.append(image.detach()) or image)
     with torch.no_grad():
         extractor(signals)
-    backbone.features = whole
-    return _step(lambda: backbone(seen[0]))
+    backbone.features = features
+    return _step(lambda: backbone(images[0]))
 
 
 def _networks(extractor: Any, signals: Signals) -> Iterator[tuple[nn.Module, Tensor]]:
@@ -125,7 +123,7 @@ def _networks(extractor: Any, signals: Signals) -> Iterator[tuple[nn.Module, Ten
 
 
 def _operations_s(network: nn.Module, group: Tensor) -> float:
-    """Seconds for the multiply-adds of a step, at the rate of a large matrix product."""
+    """Seconds that a step's multiply-adds take at the rate of a large matrix product."""
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
         _mixed(plain, group).float().sum().backward()
@@ -137,26 +135,27 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
 
 
 def _bytes_s(network: nn.Module, group: Tensor) -> float:
-    """Seconds to move what no layer can do without, at the rate of a copy far larger than a cache.
+    """Seconds to move the minimum of data that each layer needs, at the rate of a copy far larger than any cache.
 
-    Forward a layer reads its input, what is added and weights, and writes its output; backward it reads the output's
-    gradient, which is that of what was added, input and weights, and writes the gradients of both.
+    In the forward pass a layer reads its input, the residual and its weights, and writes its output. In the backward
+    pass it reads the output's gradient (which is the residual's, too), input and weights, and writes the gradients of
+    the latter two.
     """
     moved = 0
 
-    def count(layer: nn.Module, given: tuple[Tensor, Tensor | None], made: Tensor) -> None:
+    def count(layer: nn.Module, inputs: tuple[Tensor, Tensor | None], output: Tensor) -> None:
         nonlocal moved
-        x, plus = given
+        x, residual = inputs
         weights = sum(one.numel() for one in layer.parameters())
-        moved += 2 * made.numel() + 3 * (weights + x.numel()) + (0 if plus is None else plus.numel())
+        moved += 2 * output.numel() + 3 * (weights + x.numel()) + (0 if residual is None else residual.numel())
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, GatedLayer)]
     with torch.no_grad():
         _mixed(network, group)
     for hook in hooks:
         hook.remove()
-    long = torch.randn(2**26, device=DEVICE, dtype=DTYPE)
-    other = torch.empty_like(long)
-    other.copy_(long)
-    rate = 2 * len(long) / min(seconds(lambda: other.copy_(long)) for _ in range(3))
+    source = torch.randn(2**26, device=DEVICE, dtype=DTYPE)
+    copy = torch.empty_like(source)
+    copy.copy_(source)
+    rate = 2 * len(source) / min(seconds(lambda: copy.copy_(source)) for _ in range(3))
     return moved / rate

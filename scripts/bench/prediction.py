@@ -1,4 +1,4 @@
-"""(f) Windows, and hours of a recording, that the demo's model predicts."""
+"""(f) Throughput of prediction with the demo's model: windows, and hours of a recording."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,19 +18,19 @@ BATCH, STEP_S = 32, 10.0
 
 
 def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
-    """By the mean over the four flips, a window every 10 s of a recording of some `minutes`."""
+    """Averaging over the four flips; a window every 10 s of a recording of `minutes`."""
     model = build(config("experiment=quick")["model"])
     windows = [batch(folder, BATCH)]
     rate = BATCH / min(seconds(lambda: by_model([model], windows, DEVICE, flips=True)) for _ in range(3))
-    yield Figure("f_windows_per_s", rate, "windows a second")
+    yield Figure("f_windows_per_s", rate, "windows predicted per second")
     recording = folder / "recording.parquet"
     eeg = np.resize(store(folder).eeg[:100_000].astype(np.float32), (minutes * 60 * SFREQ_HZ, len(ELECTRODES)))
     pl.DataFrame(eeg, [*ELECTRODES]).write_parquet(recording)
 
     def timeline() -> None:
         opened = open_recording(recording, pairs_of([model]), None)
-        predicted(opened, [model], lambda found: found.mean(axis=0), STEP_S, BATCH, DEVICE, True, "32-true", 0.5)
+        predicted(opened, [model], lambda members: members.mean(axis=0), STEP_S, BATCH, DEVICE, True, "32-true", 0.5)
 
     mb = peak_mb(timeline)
     hours = minutes / 60 / (seconds(timeline) / 60)
-    yield Figure("f_hours_per_minute", hours, "hours of EEG a minute, from the file", "", mb)
+    yield Figure("f_hours_per_minute", hours, "hours of EEG predicted per minute, from the file", "", mb)

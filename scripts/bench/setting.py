@@ -1,4 +1,4 @@
-"""What the works of the bench need: configs, a corpus, a model, a batch."""
+"""What the benchmarks share: configs, a store, a batch, a step's signals."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -20,7 +20,7 @@ from hms.windows import Windows
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 FULL = ("backbone=hgnetv2", "backbone.pretrained=false", "preprocess=original")
-"""A model at full size, from random weights."""
+"""A model at full size with random weights."""
 
 SMALL = ("extractor.wavenet.blocks=2", "extractor.wavenet.layers=4", "extractor.wavenet.span_s=5")
 
@@ -34,7 +34,7 @@ def config(*overrides: str) -> dict[str, Any]:
 
 @cache
 def store(folder: Path) -> Store:
-    """The store of the tiny simulated corpus in `folder`, which is made where it is not there yet."""
+    """The store of the tiny simulated corpus in `folder`; both are made on first use."""
     node = config("data.size=tiny", f"data.root={folder / 'tiny'}")["data"]
     corpus = build(node)
     corpus.make()
@@ -42,18 +42,18 @@ def store(folder: Path) -> Store:
 
 
 def batch(folder: Path, rows: int, with_spectrogram: bool = False) -> Batch:
-    """`rows` windows of the tiny corpus on the bench's device."""
+    """`rows` windows of the tiny corpus, on the benchmark's device."""
     windows = Windows(store(folder), store(folder).rows, with_spectrogram)
-    made = windows.__getitems__([row % len(windows) for row in range(rows)])
-    return Batch(*(None if part is None else part.to(DEVICE) for part in made))
+    loaded = windows.__getitems__([row % len(windows) for row in range(rows)])
+    return Batch(*(None if part is None else part.to(DEVICE) for part in loaded))
 
 
-def signals_of(model: Model, augmentations: Iterable[Augmentation], given: Batch) -> Signals:
-    """What a training step gives the networks: raw windows augmented, preprocessed, and augmented again."""
-    chosen = [*augmentations]
-    for one in chosen:
-        given = one(given) if one.stage == "electrodes" else given
-    signals = model.preprocess(given)
-    for one in chosen:
-        signals = one(signals) if one.stage == "signals" else signals
+def signals_of(model: Model, augmentations: Iterable[Augmentation], raw: Batch) -> Signals:
+    """The networks' input in a training step: raw windows augmented, preprocessed, and augmented again."""
+    augmentations = [*augmentations]
+    for augment in augmentations:
+        raw = augment(raw) if augment.stage == "electrodes" else raw
+    signals = model.preprocess(raw)
+    for augment in augmentations:
+        signals = augment(signals) if augment.stage == "signals" else signals
     return signals

@@ -1,4 +1,4 @@
-"""(s) How much EEG a core simulates: windows, whole recordings, and these written to disk."""
+"""(s) Throughput of the simulator per core: windows, whole recordings, and recordings written to disk."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from scripts.bench.measure import Figure
 
 
 def simulation(folder: Path, count: int) -> Iterator[Figure]:
-    """`count` of each sort, by processor time, after one that is not counted."""
+    """Processor time of `count` of each, after a warm-up."""
     keep_freed()  # as in the workers that make a corpus
     small = make_plan(SIZES["small"], 0)
     single = [plan for plan in small if plan.group == "test"]  # one EEG of one window
@@ -35,18 +35,18 @@ def simulation(folder: Path, count: int) -> Iterator[Figure]:
             write_eeg(folder / f"{k}.parquet", eeg)
         write_spectrogram(folder / "spectrogram.parquet", spectrogram)
 
-    yield Figure("s_windows_per_s", _per_second(labelled_window, count), "windows simulated, with their votes", ">= 20")
-    yield Figure("s_recordings_per_s", _per_second(whole, count), "recordings with ten-minute spectrogram", ">= 2")
+    yield Figure("s_windows_per_s", _per_second(labelled_window, count), "windows per second, with votes", ">= 20")
+    yield Figure("s_recordings_per_s", _per_second(whole, count), "recordings per second, with spectrogram", ">= 2")
     rate = _per_second(written, count)
     yield Figure("s_written_per_s", rate, "the same, written to disk")
     for size in ("small", "medium", "large"):
         minutes = len(make_plan(SIZES[size], 0)) / rate / 60 / 2
-        yield Figure(f"s_{size}_minutes", minutes, f"minutes for data.size={size} on two free cores")
+        yield Figure(f"s_{size}_minutes", minutes, f"minutes to simulate data.size={size} on two free cores")
 
 
-def _per_second(work: Callable[[int], object], count: int) -> float:
-    work(0)
+def _per_second(job: Callable[[int], object], count: int) -> float:
+    job(0)
     begun = process_time()
     for number in range(1, count + 1):
-        work(number)
+        job(number)
     return count / (process_time() - begun)
