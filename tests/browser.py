@@ -1,4 +1,4 @@
-"""A real Chromium to look at a page with, over its debugging pipe (Chrome DevTools Protocol), without a driver."""
+"""Drive a real Chromium over its debugging pipe (Chrome DevTools Protocol), without a driver package."""
 
 import base64
 import json
@@ -20,14 +20,14 @@ _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"),
 )
-_PATIENCE_S = 60
+_TIMEOUT_S = 60
 
 
 class Page:
-    """One tab. `events` are those that came so far, `errors` what went wrong in the page, `requests` what it loaded."""
+    """One tab, with the `events` received so far, the `errors` of the page, and the `requests` that it made."""
 
     def __init__(self, commands: int, answers: int):
-        self._commands, self._answers, self._read, self._number, self._session = commands, answers, b"", 0, None
+        self._commands, self._answers, self._buffer, self._number, self._session = commands, answers, b"", 0, None
         self.events: list[dict[str, Any]] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -35,10 +35,10 @@ class Page:
             self.send(f"{domain}.enable")
 
     def send(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """The result of a command of the protocol."""
+        """Send a command of the protocol and return its result."""
         self._number += 1
-        to = {"sessionId": self._session} if self._session else {}
-        command = {"id": self._number, "method": method, "params": arguments, **to}
+        session = {"sessionId": self._session} if self._session else {}
+        command = {"id": self._number, "method": method, "params": arguments, **session}
         os.write(self._commands, json.dumps(command).encode() + b"\0")
         while (message := self._next()).get("id") != self._number:
             self.events.append(message)
@@ -47,71 +47,71 @@ class Page:
         return message["result"]
 
     def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._read:
+        while b"\0" not in self._buffer:
             if not (more := os.read(self._answers, 1 << 20)):
-                raise RuntimeError("the browser ended")
-            self._read += more
-        message, _, self._read = self._read.partition(b"\0")
+                raise RuntimeError("the browser has exited")
+            self._buffer += more
+        message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
 
     def open(self, path: Path, width: int = 1280, dark: bool = False) -> None:
-        """Load a file on a screen of this width and wait until its script is done."""
+        """Load a file in a viewport of this width, and wait until its script has finished."""
         self.send("Emulation.setEmulatedMedia", features=[_scheme(dark)])
         self.resize(width)
         self.send("Page.navigate", url=path.resolve().as_uri())
         self.wait_for("document.documentElement.dataset.ready === 'true'")
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Make the screen this large, in CSS pixels."""
+        """Resize the viewport, in CSS pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.send("Emulation.setDeviceMetricsOverride", **size)
 
     def value(self, script: str) -> Any:
-        """What an expression is worth in the page."""
-        found = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        return found["result"].get("value")
+        """Evaluate a JavaScript expression in the page."""
+        result = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        return result["result"].get("value")
 
     def wait_for(self, script: str) -> None:
-        """Until an expression is true."""
-        until = time.monotonic() + _PATIENCE_S
+        """Wait until an expression is true."""
+        deadline = time.monotonic() + _TIMEOUT_S
         while not self.value(script):
-            if time.monotonic() > until:
-                raise TimeoutError(f"not true after {_PATIENCE_S} s: {script}; {self.errors}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still not true after {_TIMEOUT_S} s: {script}; {self.errors}")
             time.sleep(0.05)
 
     def press(self, key: str) -> None:
-        """A key such as ArrowRight, Tab or Enter."""
+        """Press a key such as ArrowRight, Tab or Enter."""
         codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
-        more = {"text": "\r"} if key == "Enter" else {}
+        text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             code = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
-            self.send("Input.dispatchKeyEvent", type=kind, **code, **(more if kind == "keyDown" else {}))
+            self.send("Input.dispatchKeyEvent", type=kind, **code, **(text if kind == "keyDown" else {}))
 
     def picture(self, path: Path, whole: bool = False, **clip: float) -> None:
-        """A PNG of the screen, of the whole page, or of a part of it (x, y, width, height)."""
-        more = {"clip": {**clip, "scale": clip.get("scale", 1)}} if clip else {}
-        found = self.send("Page.captureScreenshot", captureBeyondViewport=whole or bool(clip), **more)
-        path.write_bytes(base64.b64decode(found["data"]))
+        """Save a PNG of the viewport, of the whole page, or of a part of it (x, y, width, height)."""
+        area = {"clip": {**clip, "scale": clip.get("scale", 1)}} if clip else {}
+        screenshot = self.send("Page.captureScreenshot", captureBeyondViewport=whole or bool(clip), **area)
+        path.write_bytes(base64.b64decode(screenshot["data"]))
 
     @property
     def errors(self) -> list[str]:
-        """Exceptions, and whatever the console or the browser called a warning or an error."""
-        said = [(event["method"], event["params"]) for event in self.events if "method" in event]
-        thrown = [str(p["exceptionDetails"]) for method, p in said if method == "Runtime.exceptionThrown"]
-        logged = [str(p) for method, p in said if method == "Runtime.consoleAPICalled" and p["type"] != "log"]
-        noted = [str(p["entry"]) for method, p in said if method == "Log.entryAdded"]
-        return [*thrown, *logged, *noted]
+        """Exceptions, and all warnings and errors of the console and the browser."""
+        events = [(event["method"], event["params"]) for event in self.events if "method" in event]
+        thrown = [str(p["exceptionDetails"]) for method, p in events if method == "Runtime.exceptionThrown"]
+        logged = [str(p) for method, p in events if method == "Runtime.consoleAPICalled" and p["type"] != "log"]
+        entries = [str(p["entry"]) for method, p in events if method == "Log.entryAdded"]
+        return [*thrown, *logged, *entries]
 
     @property
     def requests(self) -> list[str]:
-        """Addresses that the page asked for, data aside."""
-        asked = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
-        return [url for url in asked if not url.startswith("data:")]
+        """URLs that the page requested, without data URLs."""
+        urls = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        return [url for url in urls if not url.startswith("data:")]
 
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
-    """A new Chromium with an empty profile."""
+    """Start a Chromium with an empty profile."""
     (to_read, to_write), (answers, written) = os.pipe(), os.pipe()
     options = [*_OPTIONS, f"--user-data-dir={profile}"]
     shell = f'exec "$@" 3<&{to_read} 4>&{written}'
@@ -134,7 +134,7 @@ def browser(profile: Path) -> Iterator[Page]:
 
 
 def take_picture(report: Path, path: Path) -> None:
-    """Save the headline and a window of a report, one below the other, as a small PNG."""
+    """Save a report's headline above one of its windows, as a small PNG."""
     hide = "nav, main > section:not(#windows), .how, .facts, .regions { display: none } section { padding-top: 12px }"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, browser(Path(profile)) as tab:
         tab.open(report, width=1120)

@@ -1,4 +1,4 @@
-"""Shared by all tests: a tiny simulated corpus and its store, and the real material that some machines have."""
+"""Fixtures for all tests: a tiny simulated corpus and its store, and real data where the machine has them."""
 
 import importlib
 import os
@@ -15,7 +15,7 @@ from hms.store import Store, build_store
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the processes below compiles Lightning and SciPy anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise each subprocess would compile Lightning and SciPy anew
 
 Say = Callable[..., tuple[str, str]]
 
@@ -35,18 +35,18 @@ def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """`hms.predict` in this process, as importing torch takes so long; gives what it writes to stdout and stderr."""
+    """Run `hms.predict` in this process, because importing torch is slow; return its stdout and stderr."""
 
     def run(*words: str, code: int = 0) -> tuple[str, str]:
         monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
         capsys.readouterr()
-        ended = 0
+        exit_code = 0
         try:
             importlib.import_module("hms.predict").main()
         except SystemExit as error:
-            ended = error.code
+            exit_code = error.code
         printed = capsys.readouterr()
-        assert ended == code, printed.err
+        assert exit_code == code, printed.err
         assert "Traceback" not in printed.err
         return printed.out, printed.err
 
@@ -55,7 +55,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A real browser, one for all tests of a module."""
+    """A real browser, shared by the tests of a module."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine (apt-get install chromium)")
     with browser(tmp_path_factory.mktemp("profile")) as tab:
@@ -63,7 +63,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 def real(path: str) -> Path:
-    """A file or folder of the real material in ../shared; skips the test where it is absent."""
+    """Path of real data in ../shared; skips the test if it is absent."""
     if not (SHARED / path).exists():
         pytest.skip(f"../shared/{path} is not on this machine")
     return SHARED / path

@@ -1,4 +1,4 @@
-"""EDF and BDF files to try readers on, written byte by byte, so that they may break the rules as real ones do."""
+"""Write EDF and BDF files to test readers, byte by byte, so that they can break the rules as real files do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,39 +18,39 @@ def write_edf(
     starts_s: Sequence[float] | None = None,
     kind: str = "",
 ) -> Path:
-    """Write `signals` (channel time), in numbers of `unit`; `starts_s`, when each record began, makes it EDF+.
+    """Write `signals` (channel time), in units of `unit`; `starts_s`, the start of each record, makes the file EDF+.
 
-    A `path` that ends in .bdf gets 24 bits. Samples that fill no record are left out.
+    A `path` ending in .bdf gets 24 bits. Samples that do not fill a whole record are dropped.
     """
-    bits, first = (24, b"\xffBIOSEMI") if path.suffix == ".bdf" else (16, b"0       ")
-    each = round(record_s * sfreq_hz)
+    bits, magic = (24, b"\xffBIOSEMI") if path.suffix == ".bdf" else (16, b"0       ")
+    samples = round(record_s * sfreq_hz)
     units = [unit] * len(labels) if isinstance(unit, str) else list(unit)
-    records = len(signals[0]) // each
-    whole = np.asarray(signals)[:, : records * each]
+    records = len(signals[0]) // samples
+    whole = np.asarray(signals)[:, : records * samples]
     limit = np.array([float(f"{1.1 * max(np.abs(row).max(), 1e-9):.1e}") for row in whole])
     digital = np.rint(whole / limit[:, None] * (2 ** (bits - 1) - 1)).astype("<i4")
-    names, sizes = list(labels), [each] * len(labels)
-    stamped = starts_s is not None
-    if stamped:
+    names, sizes = list(labels), [samples] * len(labels)
+    is_plus = starts_s is not None
+    if is_plus:
         names.append("BDF Annotations" if bits == 24 else "EDF Annotations")
         units.append("")
         sizes.append(_STAMP_BYTES * 8 // bits)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    ends = [*limit, *[1] * stamped]
+    ends = [*limit, *[1] * is_plus]
     fields = [
-        (names, 16), ([""] * len(names), 80), (units, 8), ([f"{-one:.1e}" for one in ends], 8),
-        ([f"{one:.1e}" for one in ends], 8), ([low + (i < len(labels)) for i in range(len(names))], 8),
+        (names, 16), ([""] * len(names), 80), (units, 8), ([f"{-end:.1e}" for end in ends], 8),
+        ([f"{end:.1e}" for end in ends], 8), ([low + (i < len(labels)) for i in range(len(names))], 8),
         ([high] * len(names), 8), ([""] * len(names), 80), (sizes, 8), ([""] * len(names), 32),
     ]  # fmt: skip
     top = [("X X X X", 80), ("Startdate X X X X", 80), ("05.03.24", 8), ("21.30.00", 8), (256 * (len(names) + 1), 8),
-           (kind or ("EDF+C" if stamped else ""), 44), (records, 8), (f"{record_s:g}", 8), (len(names), 4)]  # fmt: skip
-    header = first + b"".join(_field(value, width) for value, width in top)
+           (kind or ("EDF+C" if is_plus else ""), 44), (records, 8), (f"{record_s:g}", 8), (len(names), 4)]  # fmt: skip
+    header = magic + b"".join(_field(value, width) for value, width in top)
     header += b"".join(_field(value, width) for values, width in fields for value in values)
     data = []
     for record in range(records):
-        part = digital[:, record * each : (record + 1) * each]
+        part = digital[:, record * samples : (record + 1) * samples]
         data.append(np.ascontiguousarray(part).view(np.uint8).reshape(*part.shape, 4)[..., : bits // 8].tobytes())
-        if stamped:
+        if is_plus:
             size = sizes[-1] * bits // 8
             data.append(b"+%g\x14\x14\0".replace(b"%g", f"{starts_s[record]:g}".encode()).ljust(size, b"\0"))
     path.write_bytes(header + b"".join(data))

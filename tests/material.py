@@ -1,4 +1,4 @@
-"""What tests are tried on: composed configs, batches with what compares them, and the predictions of a teacher."""
+"""Test material: composed configs, batches and comparisons of them, untrained runs, predictions of a teacher."""
 
 import hashlib
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from hms.train import Train
 CONF = ROOT / "conf"
 
 QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "epochs": 3}
-"""Values that are lowered to these where the full size would take long and show no more."""
+"""Upper limits for values, if the full size would take longer and test nothing more."""
 
 
 def options(group: str) -> list[str]:
@@ -40,7 +40,7 @@ def options(group: str) -> list[str]:
 
 @cache
 def config(*overrides: str) -> dict[str, Any]:
-    """train.yaml, in which nothing is wrong but that a value may be left to the user (`???`)."""
+    """Compose train.yaml, which may have no mistakes except values left to the user (`???`)."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("train", list(overrides))
     assert [line for line in mistakes(composed, "train", Train) if "want a value, got none" not in line] == []
@@ -48,7 +48,7 @@ def config(*overrides: str) -> dict[str, Any]:
 
 
 def quick(node: Any) -> Any:
-    """The node with values lowered to those of `QUICK`, and the tiny backbone."""
+    """The node with its values limited to those of `QUICK`, and with the tiny backbone."""
     if not isinstance(node, dict):
         return node
     if node.get("_target_") == "hms.backbone.TimmBackbone":
@@ -58,7 +58,7 @@ def quick(node: Any) -> Any:
 
 @cache
 def batch(rows: int = 2, missing: bool = False) -> Batch:
-    """Noise at the size of EEG, and positive powers; `missing` in the last window but one, silence in the last."""
+    """Noise with EEG amplitudes, and positive powers; with `missing` the last window but one is NaN, the last 0."""
     draw = torch.Generator().manual_seed(0)
     eeg = 30 * torch.randn(rows, len(ELECTRODES), EEG_SAMPLES, generator=draw)
     power = torch.rand(rows, len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ), generator=draw)
@@ -75,7 +75,7 @@ def signals(rows: int = 2, missing: bool = False) -> Signals:
 
 
 def each(value: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> Any:
-    """A batch, or features, with every part changed, but for those that are None."""
+    """A batch, or features, with `change` applied to every part that is not None."""
     return type(value)(*(None if part is None else change(part) for part in value))
 
 
@@ -84,20 +84,22 @@ def rows_of(value: tuple[Any, ...], first: int, last: int) -> Any:
 
 
 def equal(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether two batches hold the same numbers, NaN included."""
+    """Whether two batches hold the same numbers, including NaN."""
     both = zip(one, other, strict=True)
     return all(x is y is None or torch.equal(x.nan_to_num(9e9), y.nan_to_num(9e9)) for x, y in both)
 
 
 def without_gradient(network: nn.Module) -> list[str]:
-    """Parameters that a backward pass did not reach, or told nothing. A bias may get zeros: a batch norm after it takes
-    it out again."""
+    """Parameters that a backward pass gave no gradient, or only zeros.
+
+    A bias may get zeros, because a batch norm after it cancels it.
+    """
     named = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
     return sorted(name for name, grad in named if grad is None or not (grad.any() or name.endswith("bias")))
 
 
 def a_run(run: Path, folds: int, *words: str) -> Path:
-    """A run of untrained models, each fold with weights of its own."""
+    """A run of untrained models, each fold with its own weights."""
     node = quick(config(*words))["model"]
     for fold in range(folds):
         torch.manual_seed(fold + 10 * folds)
@@ -109,7 +111,7 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
 
 
 class Launches(TorchDispatchMode):
-    """Names operations, each of which is a launch or more on a GPU; views of others and empty tensors aside."""
+    """Record the operations, each at least one kernel launch on a GPU, except views and empty tensors."""
 
     def __init__(self):
         super().__init__()
@@ -122,7 +124,7 @@ class Launches(TorchDispatchMode):
 
 
 def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
-    """A run whose folds predicted these probabilities, by label_id."""
+    """A run whose folds predicted these probabilities, given by label_id; returns its folder."""
     for fold, found in enumerate(folds):
         (folder / f"fold{fold}_seed0").mkdir(parents=True)
         ids = pl.DataFrame({"label_id": [*found]}).select("label_id", eeg_id="label_id", patient_id="label_id")
@@ -133,7 +135,7 @@ def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
 
 
 def sealed(bundle: Path) -> Path:
-    """The bundle with hashes that fit what it holds now: whoever writes a bundle writes its hashes."""
+    """Renew the hashes of a bundle to match its files, as anyone who writes a bundle can."""
     files = sorted(path for path in bundle.iterdir() if path.name != SUMS)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (bundle / SUMS).write_text("".join(lines))

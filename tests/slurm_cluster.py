@@ -1,4 +1,4 @@
-"""A Slurm cluster for a test: controller and two nodes, all on this machine, ended with the test."""
+"""A Slurm cluster for a test: a controller and two nodes, all on this machine, stopped with the test."""
 
 import os
 import secrets
@@ -41,14 +41,14 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def lacking() -> list[str]:
-    """Programs of Slurm and munge that this machine has not."""
+    """Programs of Slurm and munge that are missing on this machine."""
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
     return [name for name in PROGRAMS if shutil.which(name, path=path) is None]
 
 
 @contextmanager
 def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which sbatch and its like know a cluster that lives in `folder` until the block ends."""
+    """Start a cluster in `folder`, stopped when the block ends; yield the environment for sbatch and the like."""
     folder.chmod(0o755)
     (folder / "state").mkdir()
     (folder / "munge.key").write_bytes(secrets.token_bytes(128))
@@ -105,9 +105,9 @@ def said(command: list[str], environment: dict[str, str]) -> str:
 
 
 def wait_for(there: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Raise TimeoutError where something is not there in time."""
-    last = time.monotonic() + seconds
+    """Wait until `there()` is true; raise TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
     while not there():
-        if time.monotonic() > last:
+        if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Spoilt bytes, and what a reader of them owes: numbers that can be used, or one clear line."""
+"""Spoilt bytes, and what a reader must make of them: usable numbers, or one clear line."""
 
 import os
 import random
@@ -24,7 +24,7 @@ def times(few: int) -> int:
 
 
 def spoilt(rng: random.Random, whole: bytes, first: int | None = None) -> bytes:
-    """Some bytes changed, gone, doubled, or junk between them; most of them among the `first`, or at the end."""
+    """The bytes with some changed, deleted, doubled or inserted, mostly among the `first` ones or at the end."""
     data = bytearray(whole)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
         reach = first if first and rng.random() < 0.7 else len(data)
@@ -50,8 +50,8 @@ def spoilt(rng: random.Random, whole: bytes, first: int | None = None) -> bytes:
     return bytes(data)
 
 
-def want_an_answer(read: Callable[[], Any], use: Callable[[Any], None] = lambda _: None) -> None:
-    """Call `read`, which may refuse what it is given, in words; what it gives, `use` may not find wrong."""
+def assert_usable_or_refused(read: Callable[[], Any], use: Callable[[Any], None] = lambda _: None) -> None:
+    """Call `read`, which may raise UserError; otherwise `use` must accept its result."""
     with suppress(UserError):
         use(read())
 

@@ -1,6 +1,6 @@
-"""Thousands of spoilt files and command lines: each ends in one clear line, or in numbers that can be used.
+"""Thousands of spoilt files and command lines: each gives one clear line, or usable numbers.
 
-What is spoilt, and how, follows from the seed; `make fuzz COUNT=5000` spoils that many of each kind.
+The seed determines what is spoilt, and how; `make fuzz COUNT=5000` spoils that many of each kind.
 """
 
 import importlib
@@ -16,7 +16,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from material import CONF, config, quick, sealed
 from omegaconf import OmegaConf
-from spoiling import no_infinity, spoilt, times, want_an_answer
+from spoiling import assert_usable_or_refused, no_infinity, spoilt, times
 
 import hms
 from hms.bundle import new_bundle
@@ -49,7 +49,7 @@ COMMANDS = {
 
 
 def spoilt_json(rng: random.Random, whole: Any) -> Any:
-    """The same, one value of it exchanged for another."""
+    """The same with one value replaced, or rarely a key removed."""
     if isinstance(whole, dict | list) and whole and rng.random() < 0.8:
         keys = list(whole) if isinstance(whole, dict) else list(range(len(whole)))
         key = rng.choice(keys)
@@ -61,14 +61,14 @@ def spoilt_json(rng: random.Random, whole: Any) -> Any:
     return rng.choice([None, 1, -1, 0, "x", [], {}, float("nan"), float("inf"), [1], True, 1e308, "linear", [[1.0]]])
 
 
-def numbers(table: pl.DataFrame) -> None:
+def assert_finite_table(table: pl.DataFrame) -> None:
     assert table.drop("fold", strict=False).null_count().sum_horizontal().item() == 0
     for column in table.select(pl.col(pl.Float32, pl.Float64)):
         assert column.is_finite().all()
 
 
-def all_numbers(found: np.ndarray) -> None:
-    assert np.isfinite(found).all()
+def assert_finite(predictions: np.ndarray) -> None:
+    assert np.isfinite(predictions).all()
 
 
 def test_spoilt_tables(corpus: Path, tmp_path: Path):
@@ -80,7 +80,7 @@ def test_spoilt_tables(corpus: Path, tmp_path: Path):
         for read, whole in kinds:
             data = spoilt(rng, whole)
             path.write_bytes(rng.choice([data, data.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + data]))
-            want_an_answer(lambda read=read: read(path), numbers)
+            assert_usable_or_refused(lambda read=read: read(path), assert_finite_table)
 
 
 def test_spoilt_signals(corpus: Path, tmp_path: Path):
@@ -91,7 +91,7 @@ def test_spoilt_signals(corpus: Path, tmp_path: Path):
         whole = path.read_bytes()
         for _ in range(times(30)):
             path.write_bytes(spoilt(rng, whole))
-            want_an_answer(lambda read=read: read(path), no_infinity)
+            assert_usable_or_refused(lambda read=read: read(path), no_infinity)
         for kind in (pl.String, pl.Int8, pl.Boolean, pl.List(pl.Float32), pl.Struct({"a": pl.Float32})):
             frame.with_columns(pl.lit(None, kind).alias(frame.columns[3])).write_parquet(path)
             with pytest.raises(UserError, match=rf"column '{frame.columns[3]}': want floating-point numbers"):
@@ -113,21 +113,21 @@ def test_spoilt_predictions(oof: pl.DataFrame, tmp_path: Path):
     whole = path.read_bytes()
     for _ in range(times(60)):
         path.write_bytes(spoilt(rng, whole))
-        want_an_answer(lambda: read_predictions(path), numbers)
+        assert_usable_or_refused(lambda: read_predictions(path), assert_finite_table)
         name = rng.choice(oof.columns)
         value: Any = rng.choice(["a", 1.5, float("nan"), float("inf"), -1, 2**62, True, None, [1]])
         changed = [oof.drop(name), oof.rename({name: "x"}), pl.concat([oof, oof]), oof.clear()]
         rng.choice([*changed, *[oof.with_columns(pl.lit(value).alias(name))] * 4]).write_parquet(path)
-        want_an_answer(lambda: read_members([tmp_path / "run-0"], [], None, 1), lambda found: numbers(found.rows))
+        assert_usable_or_refused(lambda: read_members([tmp_path / "run-0"], [], None, 1).rows, assert_finite_table)
 
 
-def test_spoilt_predictions_of_others(corpus: Path, tmp_path: Path):
+def test_spoilt_predictions_from_elsewhere(corpus: Path, tmp_path: Path):
     rng, path = random.Random(3), tmp_path / "oof.csv"
     keys = read_labels(corpus / "train.csv").select("eeg_id", "eeg_sub_id", *VOTE_COLUMNS)[:5]
     whole = keys.with_columns(pl.lit(1 / 6).alias(f"{name}_prediction") for name in CLASSES).write_csv().encode()
     for _ in range(times(60)):
         path.write_bytes(spoilt(rng, whole))
-        want_an_answer(lambda: read_members([], [path], corpus / "train.csv", 1), lambda found: numbers(found.rows))
+        assert_usable_or_refused(lambda: read_members([], [path], corpus / "train.csv", 1).rows, assert_finite_table)
 
 
 def test_spoilt_ensembles_and_records(tmp_path: Path):
@@ -138,22 +138,22 @@ def test_spoilt_ensembles_and_records(tmp_path: Path):
     held = {"members": ["a", "b"], "weights": [0.5, 0.5], "mixing": "linear"}
     held |= {"calibration": calibration, "prior": prior}
 
-    def use(found: Any) -> None:
-        names, mixture = found
+    def use(ensemble: Any) -> None:
+        names, mixture = ensemble
         mixed = mixture(np.full((len(names), 2, len(CLASSES)), 1 / 6))
         np.testing.assert_allclose(mixed.sum(axis=1), 1)
 
     for _ in range(times(150)):
         text = json.dumps(spoilt_json(rng, held)).encode()
         path.write_bytes(text if rng.random() < 0.7 else spoilt(rng, text))
-        want_an_answer(lambda: read_ensemble(path), use)
-        want_an_answer(lambda: read_json(path, "members"))
+        assert_usable_or_refused(lambda: read_ensemble(path), use)
+        assert_usable_or_refused(lambda: read_json(path, "members"))
         (tmp_path / "config.yaml").write_bytes(path.read_bytes())
-        want_an_answer(lambda: read_config(tmp_path))
+        assert_usable_or_refused(lambda: read_config(tmp_path))
 
 
 def test_spoilt_bundles_and_checkpoints(tmp_path: Path):
-    """Hashes are made to fit: whoever writes a bundle writes its hashes."""
+    """Hashes are renewed to match, as anyone who writes a bundle can."""
     rng, whole = random.Random(7), quick(config("data.size=tiny", "extractor=stft_short"))
     model, eeg_uv = build(whole["model"]), 20 * np.random.default_rng(0).normal(size=(1, 20, 10_000))
     with new_bundle(tmp_path / "whole", {"members": ["one"], "corpora": [], "model": whole["model"]}) as folder:
@@ -169,10 +169,10 @@ def test_spoilt_bundles_and_checkpoints(tmp_path: Path):
             path.write_bytes(spoilt(rng, path.read_bytes(), 3000))
         if path.suffix:
             sealed(folder)
-        want_an_answer(lambda folder=folder: hms.load(folder).predict(eeg_uv, flips=False), all_numbers)
+        assert_usable_or_refused(lambda folder=folder: hms.load(folder).predict(eeg_uv, flips=False), assert_finite)
         path = folder / "model.ckpt"
         path.write_bytes(spoilt(rng, (tmp_path / "model.ckpt").read_bytes(), 3000))
-        want_an_answer(lambda path=path: load_model(path))
+        assert_usable_or_refused(lambda path=path: load_model(path))
 
 
 def test_spoilt_command_lines():
@@ -188,10 +188,10 @@ def test_spoilt_command_lines():
         if rng.random() < 0.2:
             words[0] = words[0].replace("=", rng.choice(["", "==", "=="]))
         words += ["-m"] * rng.choice([0, 0, 1])
-        want_an_answer(lambda name=name, words=words: _configs(name, words))
+        assert_usable_or_refused(lambda name=name, words=words: _configs(name, words))
 
 
-def test_a_value_that_is_no_mapping_is_named():
+def test_a_value_that_is_not_a_mapping_is_named():
     with pytest.raises(UserError, match="prior: want a mapping, got 3"):
         _configs("ensemble", ["prior=3"])
 
@@ -204,12 +204,12 @@ def _keys(node: Any, above: str = "") -> Any:
 
 
 def _configs(name: str, words: list[str]) -> list[Any]:
-    """The jobs of a command line as its entry point gets them."""
+    """The jobs of a command line, as its entry point receives them."""
     module, schema = COMMANDS[name]
     line = CommandLine(name, CONF, words)
     keys = getattr(importlib.import_module(module), schema)
-    found = [mistake for config in line.samples() for mistake in mistakes(config, name, keys)]
-    if lines := [*line.problems, *found]:
+    errors = [mistake for config in line.samples() for mistake in mistakes(config, name, keys)]
+    if lines := [*line.problems, *errors]:
         raise UserError("\n".join(lines))
     assert line.for_hydra
     return [OmegaConf.to_container(config, resolve=True, throw_on_missing=True) for config in line.jobs()]

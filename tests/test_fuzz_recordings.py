@@ -1,4 +1,4 @@
-"""Hostile headers of recordings: each is refused in one line, or read as the recording that it was.
+"""Maliciously spoilt headers of recordings: each is refused in one line, or the recording is read correctly.
 
 `make fuzz COUNT=5000` spoils that many files of each kind, and every byte of a header in every way.
 """
@@ -14,7 +14,7 @@ import pytest
 from conftest import Say
 from edf_files import write_edf
 from material import a_run
-from spoiling import COUNT, no_infinity, spoilt, times, want_an_answer
+from spoiling import COUNT, assert_usable_or_refused, no_infinity, spoilt, times
 from test_recording import BANANA, MIDLINE, noise
 from test_recording import _brainvision as write_brainvision
 
@@ -32,7 +32,7 @@ OF_CHANNELS = {"label": 16, "transducer": 80, "dimension": 8, "physical_min": 8,
                "digital_max": 8, "prefilter": 80, "samples": 8, "reserved": 32}  # fmt: skip
 
 OF_ONE_CHANNEL = {"label", "dimension", "physical_min", "physical_max", "digital_min", "digital_max"}
-"""Fields that define the values of one channel. If one is wrong, nothing in the file contradicts it."""
+"""Fields that give the meaning of one channel's numbers; nothing else in the file contradicts a wrong value."""
 
 TEXTS = {"patient", "recording", "kind", "transducer", "prefilter", "reserved"}
 
@@ -41,7 +41,7 @@ BYTES = b" \x00\xff7-a.0_,e1+"
 WORDS = [b"        ", b"-1      ", b"0       ", b"99999999", b"1e308   ", b"nan     ", b"1e-300  ", b"-0      ", 
          b"1_0     ", b"inf     ", b"\xb2       ", b"0x10    ", b"0.1     ", b"+1      ", b"1 1     ", b"\x001      ",
          b"64      ", b"2       ", b"EDF Anno", b"Fp1     ", b"a=b=c   "]  # fmt: skip
-"""Each for a whole field of eight bytes."""
+"""Values for a whole field of eight bytes."""
 
 
 class Whole(NamedTuple):
@@ -50,7 +50,7 @@ class Whole(NamedTuple):
     path: Path
     data: bytes
     fields: list[tuple[str, int, int]]
-    """Name, first byte and end of each field of the header."""
+    """Name, start and end (exclusive) in bytes of each header field."""
     recording: Recording
     eeg: np.ndarray
 
@@ -86,32 +86,32 @@ def answer_of(path: Path) -> tuple[Recording, np.ndarray] | UserError:
         recording, eeg = read(path)
     except UserError as error:
         text = str(error)
-        found: tuple[Recording, np.ndarray] | UserError = error
+        refusal = error
     else:
         no_infinity(eeg)
         return recording, eeg
     assert text.startswith(f"{path}: ")
     assert "\n" not in text
-    return found
+    return refusal
 
 
-def want_right(path: Path, whole: Whole, spoilt_field: str) -> None:
-    """Demand a refusal in one line or the original recording, except for what only the spoilt field determines."""
+def assert_refused_or_right(path: Path, whole: Whole, spoilt_field: str) -> None:
+    """Assert a one-line refusal or the true recording, apart from what only the spoilt field can tell."""
     answer = answer_of(path)
     if isinstance(answer, UserError):
         return
     recording, eeg = answer
-    if spoilt_field == "record_s" and whole.path.name == "plain.edf":  # its records have no time stamps
+    if spoilt_field == "record_s" and whole.path.name == "plain.edf":  # its records carry no times
         assert recording.duration_s * recording.source.sfreq_hz == SECONDS * SFREQ_HZ
         assert 50 <= recording.source.sfreq_hz <= 20_000
         return
     assert recording.duration_s == whole.recording.duration_s
-    differ = [name for name, one, other in zip(ELECTRODES, eeg, whole.eeg, strict=True) if not same(one, other)]
+    changed = [name for name, one, other in zip(ELECTRODES, eeg, whole.eeg, strict=True) if not same(one, other)]
     if spoilt_field not in OF_ONE_CHANNEL:
-        assert not differ
+        assert not changed
     elif spoilt_field == "label":
-        assert differ in ([], ["EKG"]) or recording.notes != whole.recording.notes
-    assert len(differ) <= 2
+        assert changed in ([], ["EKG"]) or recording.notes != whole.recording.notes
+    assert len(changed) <= 2
     assert np.isfinite(eeg[: len(SCALP)]).all()
 
 
@@ -130,7 +130,7 @@ def test_a_spoilt_byte_of_a_header_is_refused_or_changes_nothing(whole: Whole):
             texts += [rng.choice(more)] if name in TEXTS else []
     for name, at, value in numbers + texts if COUNT else rng.sample(numbers, 30) + rng.sample(texts, 10):
         path.write_bytes(whole.data[:at] + bytes([value]) + whole.data[at + 1 :])
-        want_right(path, whole, name)
+        assert_refused_or_right(path, whole, name)
 
 
 def test_a_spoilt_field_of_a_header_is_refused_or_changes_nothing(whole: Whole):
@@ -139,10 +139,10 @@ def test_a_spoilt_field_of_a_header_is_refused_or_changes_nothing(whole: Whole):
     numbers = [way for way in ways if way[0] not in TEXTS]
     for name, at, word in ways if COUNT else rng.sample(numbers, 30):
         path.write_bytes(whole.data[:at] + word[: 4 if name == "channels" else 8] + whole.data[at + len(word) :])
-        want_right(path, whole, name)
+        assert_refused_or_right(path, whole, name)
 
 
-def test_a_file_truncated_in_its_header_is_refused_and_one_truncated_later_is_read_to_its_end(whole: Whole):
+def test_a_file_cut_in_its_header_is_refused_and_one_cut_later_is_read_up_to_the_cut(whole: Whole):
     rng, path = random.Random(2), whole.path
     size = 256 * (1 + sum(name == "label" for name, *_ in whole.fields))
     ends = (
@@ -159,16 +159,16 @@ def test_a_file_truncated_in_its_header_is_refused_and_one_truncated_later_is_re
         else:
             recording, eeg = answer
             assert recording.duration_s == (end - size) // of_record
-            inside = eeg.shape[1] - 200  # a filter reaches beyond the end
+            inside = eeg.shape[1] - 200  # the filter sees beyond the end
             np.testing.assert_array_equal(eeg[:, :inside], whole.eeg[:, :inside])
             assert "Number of records from the header does not match" in " ".join(recording.notes)
 
 
-def test_a_header_spoilt_in_many_places_gives_finite_values_or_one_line(whole: Whole):
+def test_a_header_spoilt_in_many_places_gives_usable_numbers_or_one_line(whole: Whole):
     rng, path = random.Random(3), whole.path
     for _ in range(times(30)):
         path.write_bytes(spoilt(rng, whole.data, whole.fields[-1][2]))
-        want_an_answer(lambda: read(path)[1], no_infinity)
+        assert_usable_or_refused(lambda: read(path)[1], no_infinity)
 
 
 def test_spoilt_headers_of_brainvision(tmp_path: Path):
@@ -178,14 +178,14 @@ def test_spoilt_headers_of_brainvision(tmp_path: Path):
     lines = header.splitlines(keepends=True)
     for _ in range(times(30)):
         path.write_bytes(spoilt(rng, header))
-        want_an_answer(lambda: read(path)[1], no_infinity)
+        assert_usable_or_refused(lambda: read(path)[1], no_infinity)
         number = rng.randrange(len(lines))
         key = lines[number].partition(b"=")[0]
         value = rng.choice(
             [b"", b"0", b"-1", b"1e400", b"nan", b"99999999999", b"x", b"../../x.vhdr", b"/", b"x.vhdr", b"1,2"]
         )
         path.write_bytes(b"".join([*lines[:number], key, b"=", value, b"\n", *lines[number + 1 :]]))
-        want_an_answer(lambda: read(path)[1], no_infinity)
+        assert_usable_or_refused(lambda: read(path)[1], no_infinity)
 
 
 def test_spoilt_parquet_recordings(tmp_path: Path):
@@ -196,7 +196,7 @@ def test_spoilt_parquet_recordings(tmp_path: Path):
     data = path.read_bytes()
     for _ in range(times(30)):
         path.write_bytes(spoilt(rng, data))
-        want_an_answer(lambda: read(path)[1], no_infinity)
+        assert_usable_or_refused(lambda: read(path)[1], no_infinity)
         name = rng.choice(ELECTRODES)
         value = rng.choice([np.inf, -np.inf, 3e38, -3e38, 1e30, 1e10, np.nan])
         row = pl.int_range(pl.len()) == rng.randrange(len(table))
@@ -204,11 +204,11 @@ def test_spoilt_parquet_recordings(tmp_path: Path):
         table.with_columns(pl.when(rows).then(pl.lit(value, pl.Float32)).otherwise(name).alias(name)).write_parquet(
             path
         )
-        want_an_answer(lambda: read(path)[1], no_infinity)
+        assert_usable_or_refused(lambda: read(path)[1], no_infinity)
 
 
 @pytest.mark.parametrize("whole", ["plus.edf"], indirect=True)
-def test_a_command_over_spoilt_recordings_reports_each_in_a_line_and_predicts_the_rest(
+def test_predict_reports_each_spoilt_recording_in_one_line_and_predicts_the_others(
     whole: Whole, say: Say, tmp_path: Path
 ):
     rng, folder, count = random.Random(6), tmp_path / "ward", min(times(5), 60)

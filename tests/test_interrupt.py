@@ -1,4 +1,4 @@
-"""Kill any command at any moment: the same command again ends with the same bytes as if nothing had been.
+"""Kill any command at any moment: run again, it ends with the same bytes as if it had never been interrupted.
 
 `make test-kill KILLS=50` kills each command fifty times as often.
 """
@@ -23,7 +23,7 @@ import polars as pl
 import pytest
 from conftest import python
 from edf_files import write_edf
-from interruption import Moment, begun, children, drawn, ended, run
+from interruption import Moment, children, exit_code, random_moment, run, start
 from together import work_on
 
 from hms.electrodes import SCALP
@@ -40,21 +40,21 @@ KINDS = {
     "pretrain": ["pretrain=low_votes", "pretrain.epochs=1"],
     "live": ["live=simulated", "live.simulated.windows=12", "live.simulated.workers=2", "subset=all_votes"],
 }
-"""Trainings that keep more than weights between epochs, or make what they learn from."""
+"""Overrides of trainings that keep more than weights between epochs, or simulate their windows."""
 
 
 class Place(NamedTuple):
-    """Where commands work, and what they left there when nobody killed them."""
+    """The folder that commands write to, and what they wrote there when not interrupted."""
 
     here: Path
     words: dict[str, list[str]]
-    straight: dict[str, dict[str, bytes]]
+    expected: dict[str, dict[str, bytes]]
     changes: dict[str, int]
     seconds: dict[str, float]
 
 
 @pytest.fixture(scope="module")
-def went_straight(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Place:
     base = tmp_path_factory.mktemp("interrupted")
     here, made = base / "here", base / "made"
     data = [f"data.root={corpus}", "data.size=tiny"]
@@ -77,39 +77,39 @@ def went_straight(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
     words["timeline"] = ["predict", runs, *timeline, "accelerator=cpu"]
     place = Place(here, words, {}, {}, {})
     for command in ("prepare", "multirun", "train", "ensemble", "predict"):
-        go_straight(place, command, base / "log")
-        if command in ("prepare", "multirun"):  # what others begin with
+        run_uninterrupted(place, command, base / "log")
+        if command in ("prepare", "multirun"):  # the other commands need them
             shutil.copytree(here, made, dirs_exist_ok=True)
         shutil.rmtree(here)
-    place.straight["simulate"] = {f"tiny/{name}": held for name, held in contents(corpus).items()}
+    place.expected["simulate"] = {f"tiny/{name}": held for name, held in contents(corpus).items()}
     place.changes["simulate"], place.seconds["simulate"] = 200, 5
     return place
 
 
 @pytest.fixture
-def place(went_straight: Place) -> Iterator[Place]:
-    """Where commands work, empty, and swept whatever becomes of the test."""
-    went_straight.here.mkdir()
-    yield went_straight
-    shutil.rmtree(went_straight.here)
+def place(uninterrupted: Place) -> Iterator[Place]:
+    """The folder that commands write to, empty before each test and removed after it."""
+    uninterrupted.here.mkdir()
+    yield uninterrupted
+    shutil.rmtree(uninterrupted.here)
 
 
-def go_straight(place: Place, command: str, log: Path) -> None:
-    """Run a command that nobody kills, and note what it leaves."""
-    emptied(place.here)
+def run_uninterrupted(place: Place, command: str, log: Path) -> None:
+    """Run a command without interruption, and record what it writes."""
+    empty(place.here)
     assert run(place.words[command], log) == 0, log.read_text()
     changes, seconds = re.findall(r"(\d+) changes in (\S+) s", log.read_text())[-1]
     place.changes[command], place.seconds[command] = int(changes), float(seconds)
-    place.straight[command] = contents(place.here)
+    place.expected[command] = contents(place.here)
 
 
-def emptied(folder: Path) -> None:
+def empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, but for what tells the time."""
+    """The bytes of every file below a folder, apart from times."""
     return {str(path.relative_to(folder)): _timeless(path) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -121,40 +121,41 @@ def _timeless(path: Path) -> bytes:
     return b"" if path.name == "provenance.json" else path.read_bytes()
 
 
-def differing(found: dict[str, bytes], want: dict[str, bytes]) -> list[str]:
-    return sorted(name for name in found.keys() | want.keys() if found.get(name) != want.get(name))
+def differing(actual: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    return sorted(name for name in actual.keys() | expected.keys() if actual.get(name) != expected.get(name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [*KINDS, "timeline"])
-def test_a_killed_training_of_any_kind_and_a_killed_timeline_go_on_to_the_same_bytes(
+def test_a_killed_training_of_any_kind_and_a_killed_timeline_resume_to_the_same_bytes(
     command: str, place: Place, tmp_path: Path
 ):
-    go_straight(place, command, tmp_path / "log")
-    want_same(command, KILLS, place, tmp_path)
+    run_uninterrupted(place, command, tmp_path / "log")
+    assert_same_after_kills(command, KILLS, place, tmp_path)
 
 
 @pytest.mark.parametrize("command", TIMES)
-def test_a_killed_command_goes_on_to_the_same_bytes_and_leaves_nothing_else(command: str, place: Place, tmp_path: Path):
-    want_same(command, TIMES[command] * KILLS, place, tmp_path)
+def test_a_killed_command_resumes_to_the_same_bytes_and_leaves_nothing_else(command: str, place: Place, tmp_path: Path):
+    assert_same_after_kills(command, TIMES[command] * KILLS, place, tmp_path)
 
 
-def want_same(command: str, times: int, place: Place, tmp_path: Path) -> None:
-    """Kill a command so many times, once or twice each, and let it end."""
+def assert_same_after_kills(command: str, times: int, place: Place, tmp_path: Path) -> None:
+    """`times` times, kill a command once or twice and run it to its end."""
     rng = random.Random(f"{command}{KILLS}")
     for number in range(times):
         log = tmp_path / f"log{number}"
-        emptied(place.here)
-        ends = [drawn(rng, place.changes[command], place.seconds[command]) for _ in range(rng.choice([1, 1, 2]))]
+        empty(place.here)
+        last = place.changes[command], place.seconds[command]
+        ends = [random_moment(rng, *last) for _ in range(rng.choice([1, 1, 2]))]
         for end in ends:
             run(place.words[command], log, end)
         assert run(place.words[command], log) == 0, log.read_text()
-        assert differing(contents(place.here), place.straight[command]) == [], f"killed {ends}"
+        assert differing(contents(place.here), place.expected[command]) == [], f"killed {ends}"
         assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.parametrize(("command", "number"), [("train", signal.SIGTERM), ("multirun", signal.SIGINT)])
-def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
+def test_a_signal_ends_a_command_with_one_line_and_a_whole_sweep(
     command: str, number: int, place: Place, tmp_path: Path
 ):
     log = tmp_path / "log"
@@ -167,7 +168,7 @@ def test_a_signal_ends_a_command_in_one_line_and_a_sweep_as_a_whole(
     assert "did not finish" not in said
     assert not list(place.here.glob("runs/*/*/scores.json"))
     assert run(place.words[command], log) == 0, log.read_text()
-    assert differing(contents(place.here), place.straight[command]) == []
+    assert differing(contents(place.here), place.expected[command]) == []
 
 
 def test_a_signal_becomes_an_exception_that_no_job_survives():
@@ -183,10 +184,10 @@ def _terminated() -> None:
     try:
         signal.raise_signal(signal.SIGTERM)
     except Exception:
-        pytest.fail("what a signal raises is no mistake of a job")
+        pytest.fail("a signal must not be handled as an error of a job")
 
 
-def test_a_second_signal_leaves_at_once():
+def test_a_second_signal_ends_the_process_at_once():
     stubborn = """
 import signal, time
 from hms.interrupt import Interrupted, interruptible
@@ -203,13 +204,13 @@ with interruptible():
 def test_a_signal_that_comes_where_python_drops_exceptions_is_not_lost():
     dropped = sys.unraisablehook
     with pytest.raises(SystemExit) as ended:
-        _terminated_by_the_end_of_what_nobody_holds()
+        _terminated_in_a_finaliser()
     assert ended.value.code == 128 + signal.SIGTERM
     assert sys.unraisablehook is dropped
 
 
 @interruptible()
-def _terminated_by_the_end_of_what_nobody_holds() -> None:
+def _terminated_in_a_finaliser() -> None:
     class Last:
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGTERM)
@@ -228,62 +229,60 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_two_processes_that_train_one_fold_train_it_once(place: Place, tmp_path: Path):
+def test_two_processes_that_train_the_same_fold_train_it_once(place: Place, tmp_path: Path):
     logs = [tmp_path / "one", tmp_path / "other"]
-    both = [begun(place.words["train"], log) for log in logs]
-    assert [ended(process, log) for process, log in zip(both, logs, strict=True)] == [0, 0]
+    both = [start(place.words["train"], log) for log in logs]
+    assert [exit_code(process, log) for process, log in zip(both, logs, strict=True)] == [0, 0]
     said = [log.read_text() for log in logs]
     assert sum("epoch 1/2" in one for one in said) == 1
     assert any("another process trains" in one or "is trained already" in one for one in said)
-    assert differing(contents(place.here), place.straight["train"]) == []
+    assert differing(contents(place.here), place.expected["train"]) == []
 
 
-def of_two(place: Place, *words: str) -> list[str]:
-    """The words of a training in two processes, into the folder of commands."""
+def in_two_processes(place: Place, *words: str) -> list[str]:
+    """The words of a training in two processes."""
     return [*place.words["train"], "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true",
             "trainer.devices=2", "trainer.sync_batchnorm=false", *words]  # fmt: skip
 
 
 def wait_for(text: str, log: Path) -> None:
-    until_s = time.monotonic() + 200
+    deadline_s = time.monotonic() + 200
     while not (log.exists() and text in log.read_text()):
-        assert time.monotonic() < until_s, log.read_text()
+        assert time.monotonic() < deadline_s, log.read_text()
         time.sleep(0.05)
 
 
-def begun_by_two(place: Place, log: Path) -> tuple[BaseProcess, list[int]]:
-    """A long training in two processes after its first epoch, and all processes below it."""
-    process = begun(of_two(place, "epochs=500"), log)
+def start_in_two_processes(place: Place, log: Path) -> tuple[BaseProcess, list[int]]:
+    """Start a long training in two processes and wait for its first epoch; return it and its descendants."""
+    process = start(in_two_processes(place, "epochs=500"), log)
     wait_for("epoch 1/500", log)
     return process, children(process.pid)
 
 
-def test_a_signal_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+def test_a_signal_ends_all_processes_of_a_training_with_one_line(place: Place, tmp_path: Path):
     log = tmp_path / "log"
-    process, below = begun_by_two(place, log)
+    process, descendants = start_in_two_processes(place, log)
     os.kill(process.pid, signal.SIGTERM)
-    assert ended(process, log) == 128 + signal.SIGTERM
+    assert exit_code(process, log) == 128 + signal.SIGTERM
     said = log.read_text()
     assert said.count("interrupted by SIGTERM: run the same command again to resume") == 1
     assert "Traceback" not in said
-    assert len(below) >= 2
-    assert not [one for one in below if Path(f"/proc/{one}").exists()]
+    assert len(descendants) >= 2
+    assert not [one for one in descendants if Path(f"/proc/{one}").exists()]
     assert not [path for path in place.here.rglob(".*") if path.is_file()]
 
 
-ONLY_LINUX = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells a process that the one that started it is gone"
-)
+ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a process when its parent has died")
 
 
-def want_killed_with(process: BaseProcess, below: list[int]) -> None:
-    """Kill the process that started those below it, which have to end, too."""
+def assert_end_with_parent(process: BaseProcess, descendants: list[int]) -> None:
+    """Kill a process, and assert that its descendants end, too."""
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    until_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 60
     try:
-        while left := [one for one in below if is_at_work(one)]:
-            assert time.monotonic() < until_s, "goes on"
+        while left := [one for one in descendants if is_running(one)]:
+            assert time.monotonic() < deadline_s, "still running"
             time.sleep(0.1)
     finally:
         for one in left:
@@ -291,26 +290,26 @@ def want_killed_with(process: BaseProcess, below: list[int]) -> None:
 
 
 @ONLY_LINUX
-def test_no_process_goes_on_where_the_one_that_started_them_is_killed(tmp_path: Path):
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path):
     process = multiprocessing.get_context("forkserver").Process(target=run_in_processes, args=(work_on, tmp_path, 2))
     process.start()
-    until_s = time.monotonic() + 200
+    deadline_s = time.monotonic() + 200
     while len([*tmp_path.iterdir()]) < 2:
-        assert time.monotonic() < until_s
+        assert time.monotonic() < deadline_s
         time.sleep(0.05)
-    below = children(process.pid)
-    assert {int(path.name) for path in tmp_path.iterdir()} <= {*below}
-    want_killed_with(process, below)
+    descendants = children(process.pid)
+    assert {int(path.name) for path in tmp_path.iterdir()} <= {*descendants}
+    assert_end_with_parent(process, descendants)
 
 
 @pytest.mark.slow
 @ONLY_LINUX
-def test_no_process_of_a_training_goes_on_either(place: Place, tmp_path: Path):
-    want_killed_with(*begun_by_two(place, tmp_path / "log"))
+def test_processes_of_a_training_end_when_their_parent_is_killed(place: Place, tmp_path: Path):
+    assert_end_with_parent(*start_in_two_processes(place, tmp_path / "log"))
 
 
-def is_at_work(process: int) -> bool:
-    """Whether it is there, and not only its number, of which nobody took notice yet."""
+def is_running(process: int) -> bool:
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -318,9 +317,9 @@ def is_at_work(process: int) -> bool:
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(place: Place, tmp_path: Path):
+def test_a_loss_that_is_not_finite_ends_all_processes_of_a_training_with_one_line(place: Place, tmp_path: Path):
     log = tmp_path / "log"
-    assert run(of_two(place, "optimizer.lr=1e30"), log) == 1
+    assert run(in_two_processes(place, "optimizer.lr=1e30"), log) == 1
     said = log.read_text()
     (line,) = [line for line in said.splitlines() if "training ends" in line]
     (path,) = place.here.rglob("not_finite.json")
@@ -331,28 +330,28 @@ def test_a_loss_that_is_no_number_ends_all_processes_of_a_training_in_one_line(p
 
 
 @pytest.mark.parametrize(
-    ("command", "largest_file", "lacking"),
+    ("command", "largest_file", "message"),
     [
         ("prepare", 50_000, r"stores/tiny-\w+: cannot be written \(File too large"),
         ("train", 300_000, r"last\.ckpt: cannot be written \(File too large\)"),
         ("ensemble", 1500, r"oof\.parquet: cannot be written \(.*File too large"),
     ],
 )
-def test_a_full_disk_is_one_line_and_loses_nothing(
-    command: str, largest_file: int, lacking: str, place: Place, tmp_path: Path
+def test_a_full_disk_gives_one_line_and_loses_nothing(
+    command: str, largest_file: int, message: str, place: Place, tmp_path: Path
 ):
     log = tmp_path / "log"
-    assert ended(begun(place.words[command], log, largest_file=largest_file), log) == 1
-    assert re.search(lacking, log.read_text().splitlines()[-1]), log.read_text()
+    assert exit_code(start(place.words[command], log, largest_file=largest_file), log) == 1
+    assert re.search(message, log.read_text().splitlines()[-1]), log.read_text()
     assert "Traceback" not in log.read_text()
     left = [path.name for path in place.here.rglob("*") if path.is_file()]
     assert {*left} <= {"config.yaml", "provenance.json", "metrics.csv"}
 
 
 @pytest.mark.parametrize("command", ["simulate", "prepare", "train"])
-def test_a_folder_that_cannot_be_written_to_is_one_line(command: str, place: Place, tmp_path: Path):
+def test_a_folder_that_cannot_be_written_to_gives_one_line(command: str, place: Place, tmp_path: Path):
     if not Path("/sys").is_dir():
-        pytest.skip("no /sys here, where nobody may make a folder")
+        pytest.skip("no /sys here, in which no folder can be made")
     log = tmp_path / "log"
     words = [re.sub(r"=.*/here/.*", "=/sys/hms/here", word) for word in place.words[command]]
     assert run(words, log) == 1

@@ -1,4 +1,4 @@
-"""What several processes do together in tests; apart from these, for each process imports the module of its job."""
+"""Jobs of several processes in tests; in a module of its own, because each process imports the module of its job."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from hms.processes import Place, first_decides
 
 
 def decide_together(folder: Path) -> float:
-    """Let the first of all processes decide, then refuse to."""
+    """Let the first process decide for all, then let it refuse to."""
     torch.distributed.init_process_group("gloo")
     place = Place(torch.distributed.get_rank(), torch.distributed.get_world_size())
     if first_decides(lambda: place.rank == 0, place):
@@ -25,7 +25,7 @@ def decide_together(folder: Path) -> float:
 
 
 def work_on(folder: Path) -> float:
-    """Note the number of this process, and never end, whatever a terminal says."""
+    """Record the id of this process and never end, not even by Ctrl-C."""
     (folder / str(os.getpid())).touch()
     while True:
         with suppress(KeyboardInterrupt):

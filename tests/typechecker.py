@@ -1,4 +1,4 @@
-"""What checks shapes and types under pytest: beartype, with an int accepted where a float is asked for (PEP 484)."""
+"""The type checker under pytest for shapes and types: beartype, accepting an int as a float (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 
