@@ -1,6 +1,6 @@
 """Image networks: any timm model by name, with or without pretrained weights, or a small one for CPUs.
 
-A backbone maps one-channel images of any size to a map of features, and the map to one vector each.
+A backbone turns one-channel images of any size into feature maps, and each feature map into one vector.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -12,37 +12,37 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
-from hms.norms import NotedOnce
-from hms.pool import cells
-from hms.pretrained import hub_answers, weights_file
+from hms.norms import UpdateOnce
+from hms.pool import cell_means
+from hms.pretrained import hub_reachable, weights_file
 
 _LAYOUT = torch.channels_last
-"""Of weights, which otherwise each step would bring into that of the maps, and their gradients back."""
+"""Memory format of the weights: that of the feature maps, or each step would convert weights and gradients."""
 
 
 @runtime_checkable
 class Backbone(Protocol):
-    """What every backbone is, besides a torch module."""
+    """What every backbone provides, besides being a torch module."""
 
     out_features: int
-    """Length of the vector that `pool` gives."""
+    """Length of the vector that `pool` returns."""
     map_features: int
-    """Channels of the map that `features` gives."""
+    """Channels of the map that `features` returns."""
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        """Give the map: what was found, with where."""
+        """Return the feature map, which keeps the position of each feature."""
 
-    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        """Give one vector for the whole map."""
+    def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        """Return one vector for the whole feature map."""
 
 
 class TimmBackbone(nn.Module):
     """(batch, 1, height, width) -> (batch, out_features), by the timm model `name`.
 
     `weights` is a file of the model's weights, or a folder that holds `<name>.safetensors` (or .pth, .bin), for
-    machines that cannot reach the hub; it counts only with `pretrained`. Raises UserError where none can be had.
-    `stem_stride` (rows, columns) replaces the first convolution's stride; null keeps it. `grad_checkpointing` computes
-    the inside of each stage twice instead of keeping it for the backward pass.
+    machines that cannot reach the hub; it is used only if `pretrained`. Raises UserError if no weights are found.
+    `stem_stride` (rows, columns) replaces the first convolution's stride; null keeps it. `grad_checkpointing`
+    recomputes the activations of each stage in the backward pass instead of keeping them.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class TimmBackbone(nn.Module):
         super().__init__()
         if stem_stride is not None and (len(stem_stride) != 2 or min(stem_stride) < 1):
             raise ValueError(f"stem_stride: want rows and columns, at least 1 each, got {stem_stride}")
-        import timm  # brings torchvision, seconds that a tiny backbone need not wait for
+        import timm  # imports torchvision, which takes seconds that a tiny backbone need not wait
         from huggingface_hub import constants
 
         offline = constants.HF_HUB_OFFLINE
-        if pretrained and not weights and not hub_answers():
-            constants.HF_HUB_OFFLINE = True  # what is cached still loads; the rest fails now, not after minutes
+        if pretrained and not weights and not hub_reachable():
+            constants.HF_HUB_OFFLINE = True  # cached weights still load; others fail at once, not after minutes
 
         overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
         try:
@@ -87,13 +87,13 @@ class TimmBackbone(nn.Module):
             stem = next(part for part in self.network.modules() if isinstance(part, nn.Conv2d))
             stem.stride = (stem_stride[0], stem_stride[1])
         self.network.eval()
-        self._noted_once = NotedOnce() if grad_checkpointing else None
+        self._update_once = UpdateOnce() if grad_checkpointing else None
         try:
             self.network.set_grad_checkpointing(grad_checkpointing)  # type: ignore[operator]
             with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
-                found = self.features(torch.zeros(1, 1, 64, 64))
-                self.map_features, self.out_features = found.shape[1], self.pool(found).shape[1]
-        except AssertionError as error:  # timm's way to say that it has no checkpointing, or wants one image size
+                feature_map = self.features(torch.zeros(1, 1, 64, 64))
+                self.map_features, self.out_features = feature_map.shape[1], self.pool(feature_map).shape[1]
+        except AssertionError as error:  # timm raises it for a model without checkpointing, or with a fixed image size
             raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
         self.network.train().to(memory_format=_LAYOUT)
 
@@ -101,27 +101,27 @@ class TimmBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        with self._noted():
-            found: Tensor = self.network.forward_features(_channels_last(image))
-        return found
+        with self._norms_updated_once():
+            feature_map: Tensor = self.network.forward_features(_channels_last(image))
+        return feature_map
 
-    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        with self._noted():
-            vector: Tensor = self.network.forward_head(found, pre_logits=True)
+    def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        with self._norms_updated_once():
+            vector: Tensor = self.network.forward_head(feature_map, pre_logits=True)
         return vector
 
-    def _noted(self) -> AbstractContextManager[None]:
-        return self._noted_once.within(self.network) if self._noted_once and self.training else nullcontext()
+    def _norms_updated_once(self) -> AbstractContextManager[None]:
+        return self._update_once.first_pass(self.network) if self._update_once and self.training else nullcontext()
 
 
 class TinyBackbone(nn.Module):
     """A residual network that trains in minutes on two CPU cores.
 
-    The first layer cuts the image into 4x4 patches, because on a CPU the time goes where the image is large; it is
-    followed by one residual block per further entry of `channels`, each halving the image. Features are averaged in
-    `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so where says which side of the head.
-    A share `instance` of the channels, but for the last stage, has instance norms in place of batch norms, which take
-    out what makes one image brighter or richer in contrast than another (IBN-Net, Pan et al. 2018, arXiv 1807.09441).
+    The first layer cuts the image into 4x4 patches, because on a CPU most time goes into the large early maps; one
+    residual block follows for each further entry of `channels`, and each halves the image. Features are averaged in
+    `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so the row tells the side of the head. A
+    share `instance` of the channels, except in the last stage, has not batch norms but instance norms, which remove
+    differences in brightness and contrast between images (IBN-Net, Pan et al. 2018, arXiv 1807.09441).
     """
 
     def __init__(self, channels: list[int], grid: list[int], instance: float):
@@ -146,23 +146,23 @@ class TinyBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        found: Tensor = self.blocks(self.stem(_channels_last(image)))
-        return found
+        feature_map: Tensor = self.blocks(self.stem(_channels_last(image)))
+        return feature_map
 
-    def pool(self, found: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        return cells(found, self.rows, self.columns).flatten(1)
+    def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
+        return cell_means(feature_map, self.rows, self.columns).flatten(1)
 
 
 def _channels_last(image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """The layout in which convolutions are fastest, and which all maps of an image then have.
+    """The image in the memory format in which convolutions are fastest; all its feature maps inherit it.
 
-    `contiguous(memory_format=...)` changes nothing of an image of one channel, which has both layouts.
+    `contiguous(memory_format=...)` would do nothing: an image of one channel is in both formats.
     """
     return image[:, 0].contiguous()[..., None].permute(0, 3, 1, 2)
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions at half the resolution beside a 1x1 shortcut (He et al. 2016, arXiv 1512.03385)."""
+    """Two 3x3 convolutions at half the resolution plus a 1x1 shortcut (He et al. 2016, arXiv 1512.03385)."""
 
     def __init__(self, channels: int, out_channels: int, instance: float):
         super().__init__()
@@ -173,16 +173,16 @@ class _Residual(nn.Module):
             nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
-        # Nothing is padded, but where it might be torch.compile has a wrong gradient at odd sizes (pytorch#198119).
-        smaller = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
-        self.shortcut = nn.Sequential(smaller, nn.Conv2d(channels, out_channels, 1))
+        # Nothing is padded, but with count_include_pad torch.compile's gradient is wrong at odd sizes (pytorch#198119).
+        halve = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+        self.shortcut = nn.Sequential(halve, nn.Conv2d(channels, out_channels, 1))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch out height2 width2"]:
         return torch.relu(self.convolutions(x) + self.shortcut(x))
 
 
 class _InstanceBatchNorm(nn.Module):
-    """The first channels normalised image by image, the others over the batch."""
+    """Normalise the first channels image by image, the rest over the batch."""
 
     def __init__(self, by_image: int, by_batch: int):
         super().__init__()
@@ -190,12 +190,12 @@ class _InstanceBatchNorm(nn.Module):
         self.sizes = [by_image, by_batch]
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
-        some, others = torch.split(x, self.sizes, dim=1)
-        return torch.cat([self.by_image(some), self.by_batch(others)], dim=1)
+        first, rest = torch.split(x, self.sizes, dim=1)
+        return torch.cat([self.by_image(first), self.by_batch(rest)], dim=1)
 
 
 def _instance_norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(channels, channels)  # as nn.InstanceNorm2d(affine=True), faster on a CPU
+    return nn.GroupNorm(channels, channels)  # same as nn.InstanceNorm2d(affine=True), but faster on a CPU
 
 
 def _norm(channels: int, instance: float) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Batch norms of a network whose inside is computed twice, once more for the backward pass, take note of it once."""
+"""Update batch norms once per step although gradient checkpointing runs the forward pass twice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,18 +7,18 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-class NotedOnce:
-    """Batch norms of a network, whose running statistics would otherwise move twice as fast.
+class UpdateOnce:
+    """Keep the running statistics of a checkpointed network's batch norms from moving twice as fast.
 
-    `num_batches_tracked` counts both times; with a momentum, as all of timm's norms have one, nothing reads it.
+    `num_batches_tracked` still counts both passes, but nothing reads it in norms with a momentum, as all of timm's are.
     """
 
     def __init__(self) -> None:
         self._momenta: list[float | None] = []
 
     @contextmanager
-    def within(self, network: nn.Module) -> Iterator[None]:
-        """Let them take note of what passes them in the block, and not again in the backward pass after it."""
+    def first_pass(self, network: nn.Module) -> Iterator[None]:
+        """Update the running statistics within the block, and not again when the backward pass recomputes it."""
         norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
         self._momenta = self._momenta or [norm.momentum for norm in norms]
         for norm, momentum in zip(norms, self._momenta, strict=True):

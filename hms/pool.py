@@ -1,6 +1,6 @@
-"""Pool a map to the means of its cells, and the images of one window to one vector with learned attention.
+"""Pool a feature map to the means of its cells, and the images of a window to one vector by learned attention.
 
-Attention is used by `extractor.spectrogram`: a pattern shows in some regions and differences only, so a mean hides it.
+`extractor.spectrogram` uses attention: a pattern shows in some regions and differences only, so a mean would hide it.
 Source: Lin et al. 2017, arXiv 1703.03130, with one attention row; dropout on the weights from the 15th-place solution.
 """
 
@@ -12,25 +12,25 @@ from torch.nn import functional as F
 from hms.constant import constant
 
 
-def cells(
-    found: Float[Tensor, "batch channel height width"], rows: int, columns: int
+def cell_means(
+    feature_map: Float[Tensor, "batch channel height width"], rows: int, columns: int
 ) -> Float[Tensor, "batch channel row column"]:
-    """Means of the cells of a grid, as `nn.AdaptiveAvgPool2d` cuts it: cells overlap where the grid does not divide.
+    """Means over a grid of cells, as in `nn.AdaptiveAvgPool2d`: cells overlap if the grid does not divide the map.
 
-    That has a backward pass on a GPU which `trainer.deterministic=true` refuses; there they are matrix products.
+    `trainer.deterministic=true` refuses that function's backward pass on a GPU; there we use matrix products.
     """
-    if found.device.type == "cpu":
-        return F.adaptive_avg_pool2d(found, (rows, columns))
+    if feature_map.device.type == "cpu":
+        return F.adaptive_avg_pool2d(feature_map, (rows, columns))
     by_row, by_column = (
-        _shares(size, count, found.dtype, found.device)
-        for size, count in zip(found.shape[2:], (rows, columns), strict=True)
+        _shares(size, count, feature_map.dtype, feature_map.device)
+        for size, count in zip(feature_map.shape[2:], (rows, columns), strict=True)
     )
-    return by_row @ found @ by_column.mT
+    return by_row @ feature_map @ by_column.mT
 
 
 @constant
 def _shares(size: int, count: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "cell size"]:
-    """How much each of `size` rows or columns of a map counts in the mean of each of `count` cells."""
+    """Weight of each of `size` rows (or columns) of a map in the mean of each of `count` cells."""
     cell, at = torch.arange(count, device=device)[:, None], torch.arange(size, device=device)
     inside = (at >= cell * size // count) & (at < ((cell + 1) * size + count - 1) // count)
     return inside.to(dtype) / inside.sum(dim=1, keepdim=True).to(dtype)
@@ -39,7 +39,7 @@ def _shares(size: int, count: int, dtype: torch.dtype, device: torch.device) -> 
 class AttentionPool(nn.Module):
     """(batch, image, feature) -> one weight per image -> (batch, feature)
 
-    In training each weight is zero with probability `dropout`, so that no image alone decides.
+    In training each weight is zeroed with probability `dropout`, so that no single image decides.
     """
 
     def __init__(self, features: int, hidden: int, dropout: float):
@@ -49,7 +49,7 @@ class AttentionPool(nn.Module):
         self.score = nn.Sequential(
             nn.Linear(features, hidden),
             nn.Tanh(),
-            nn.Linear(hidden, 1, bias=False),  # what is added to every score, softmax takes out again
+            nn.Linear(hidden, 1, bias=False),  # softmax would cancel a bias
         )
         self.dropout = nn.Dropout(dropout)
         self.out_features = features
@@ -59,6 +59,6 @@ class AttentionPool(nn.Module):
         return pooled
 
     def weights(self, x: Float[Tensor, "batch image feature"]) -> Float[Tensor, "batch image 1"]:
-        """How much each image counts; sums to 1 over the images."""
+        """Weight of each image; they sum to 1."""
         weights: Tensor = self.score(x).softmax(dim=1)
         return weights

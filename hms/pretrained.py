@@ -1,4 +1,4 @@
-"""Where pretrained weights of timm models come from: the hub, or a file for machines that cannot reach it."""
+"""Find pretrained weights of timm models: on the hub, or in a file for machines that cannot reach it."""
 
 import os
 import socket
@@ -9,8 +9,8 @@ from urllib.request import getproxies
 from hms.errors import UserError
 
 
-def hub_answers() -> bool:
-    """Whether the hub's name can be looked up; behind a proxy that says nothing, so it is taken to answer."""
+def hub_reachable() -> bool:
+    """Whether the hub's host name resolves; assumed behind a proxy, where name resolution proves nothing."""
     if getproxies():
         return True
     try:
@@ -20,7 +20,7 @@ def hub_answers() -> bool:
 
 
 def weights_file(weights: str, name: str) -> Path:
-    """The file of a timm model's weights, by its own path or its folder's. Raises UserError where there is none."""
+    """The file of a timm model's weights, given its path or its folder. Raises UserError if there is none."""
     path = Path(weights)
     if path.is_dir():
         candidates = [path / f"{name}{ending}" for ending in (".safetensors", ".pth", ".bin")]

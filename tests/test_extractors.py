@@ -1,4 +1,4 @@
-"""What is special about each extractor; what all keep stands in test_contracts.py."""
+"""What is specific to each extractor; what all have in common is tested in test_contracts.py."""
 
 import functools
 
@@ -15,7 +15,7 @@ from hms.config.build import build
 from hms.config.command import CONF
 from hms.errors import ConfigError
 from hms.extractor.wavenet import Wavenet, stack
-from hms.pool import AttentionPool, _shares, cells
+from hms.pool import AttentionPool, _shares, cell_means
 
 SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
 STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -29,7 +29,7 @@ def resolved(name: str) -> dict:
 
 
 def extractor(name: str, **options):
-    """The extractor as its YAML describes it, but small and without dropout."""
+    """The extractor of a YAML, but small and without dropout."""
     torch.manual_seed(0)
     node = resolved(name)
     return build(node | {key: value for key, value in (SMALL | STEADY).items() if key in node} | options)
@@ -46,7 +46,7 @@ def wavenet(**options) -> Wavenet:
 
 
 def plain_block(network, x: torch.Tensor, improved: bool) -> torch.Tensor:
-    """The block of a WaveNet, layer by layer and gate by gate, as the sources have it."""
+    """The block of a WaveNet, layer by layer and gate by gate, as published."""
     start = total = x = network.widen(x)
     for layer in network.layers:
         reach = layer.dilation
@@ -59,8 +59,8 @@ def plain_block(network, x: torch.Tensor, improved: bool) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("block", ["improved", "classic"])
-@pytest.mark.parametrize("samples", [7, 300])  # of 2^3 samples' reach, the first is beyond its ends
-def test_the_fast_block_computes_what_the_plain_one_does_and_so_do_its_gradients(block: str, samples: int):
+@pytest.mark.parametrize("samples", [7, 300])  # a dilation of 2^3 exceeds the first
+def test_the_fast_block_has_the_output_and_gradients_of_the_plain_one(block: str, samples: int):
     network = wavenet(block=block).networks["long"].blocks[0].double()
     x = torch.randn(4, 1, samples, dtype=torch.float64)
     gradients = []
@@ -70,7 +70,7 @@ def test_the_fast_block_computes_what_the_plain_one_does_and_so_do_its_gradients
         torch.testing.assert_close(fast, plain)
 
 
-def test_the_outer_taps_of_a_dilation_beyond_the_signal_get_zeros():
+def test_the_outer_taps_get_zero_gradients_if_the_dilation_exceeds_the_signal():
     network = wavenet().networks["long"]
     network(torch.randn(1, 1, 7)).sum().backward()
     gradient = network.blocks[0].layers[3].dilated.weight.grad
@@ -92,7 +92,7 @@ def test_each_pair_goes_through_the_network_of_its_group():
     torch.testing.assert_close(tokens[2], module.networks["b"](pairs[:, 2:])[0, 0].mean(dim=1))
 
 
-def test_the_stack_holds_most_channels_of_each_pair_then_two_of_each():
+def test_the_stack_holds_all_but_two_channels_of_each_pair_then_the_last_two():
     found = torch.arange(2 * 5 * 3.0).reshape(1, 2, 5, 3)  # pair channel time
     assert stack(found)[0, 0, 0].tolist() == [0, 3, 6, 15, 18, 21, 9, 12, 24, 27]
     assert stack(found).shape == (1, 1, 3, 10)
@@ -106,9 +106,9 @@ def test_the_wavenet_reads_its_span_only():
     assert torch.equal(module(given).vector, module(given._replace(pairs=outside)).vector)
 
 
-def test_checkpointing_changes_no_number(monkeypatch):
-    for where in ("hms.wavenet_layer", "hms.extractor.wavenet"):  # as on a device without a faster form
-        monkeypatch.setattr(f"{where}.faster_form", lambda x: None)
+def test_checkpointing_changes_no_gradient(monkeypatch):
+    for where in ("hms.wavenet_layer", "hms.extractor.wavenet"):  # as on a device without a fast implementation
+        monkeypatch.setattr(f"{where}.fast_implementation", lambda x: None)
     gradients = []
     for grad_checkpointing in (False, True):
         module = wavenet(grad_checkpointing=grad_checkpointing)
@@ -129,13 +129,13 @@ def test_checkpointing_changes_no_number(monkeypatch):
         ({"span_s": 50.1}, r"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 5, 50\.1"),
     ],
 )
-def test_the_wavenet_refuses_what_it_cannot_do(options: dict, message: str):
+def test_the_wavenet_refuses_impossible_settings(options: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         wavenet(**options)
 
 
-@pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # of 4 x 3 cells: overlapping, whole, of one point
-def test_a_grid_of_cells_by_matrix_products_is_that_of_torch(size: tuple[int, int]):
+@pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # 4 x 3 cells: overlapping, even, of one point
+def test_cell_means_by_matrix_products_equal_adaptive_pooling(size: tuple[int, int]):
     found = torch.randn(2, 5, *size, requires_grad=True)
     by_row, by_column = (_shares(*each, found.dtype, found.device) for each in zip(size, (4, 3), strict=True))
     made = by_row @ found @ by_column.mT
@@ -145,11 +145,11 @@ def test_a_grid_of_cells_by_matrix_products_is_that_of_torch(size: tuple[int, in
         torch.testing.assert_close(one, other)
 
 
-def test_what_counts_in_a_cell_is_made_once_and_a_prediction_leaves_it_fit_for_training():
+def test_cell_weights_are_made_once_and_serve_training_after_a_prediction():
     with torch.inference_mode():
-        cells(torch.randn(1, 5, 6, 11, device="meta"), 5, 3)  # no CPU, which has a form of its own
+        cell_means(torch.randn(1, 5, 6, 11, device="meta"), 5, 3)  # not the CPU, which uses adaptive pooling
     with Launches() as counted:
-        cells(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
+        cell_means(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
     assert len(counted.made) < 12, counted.made
     shares = _shares(6, 4, torch.float32, torch.device("cpu"))
     assert shares is _shares(6, 4, torch.float32, torch.device("cpu"))
@@ -176,7 +176,7 @@ def test_an_attention_without_hidden_units_is_refused():
         extractor("spectrogram", attention_hidden=0)
 
 
-def test_a_limit_keeps_an_artefact_from_running_away_in_the_wavenet():
+def test_a_limit_bounds_the_effect_of_an_artefact_on_the_wavenet():
     given = signals(1)
     artefact = given._replace(pairs=torch.where(torch.arange(2000) // 50 == 20, 60.0, given.pairs))
     free, bound = extractor("wavenet").eval(), extractor("wavenet", limit=4).eval()
@@ -200,7 +200,7 @@ def test_a_shorter_span_of_the_spectrogram_shows_its_centre_only():
             extractor("spectrogram", span_min=span_min)
 
 
-def test_one_network_sees_every_image():
+def test_one_network_processes_every_image():
     module = extractor("spectrogram").eval()
     given = signals(1)
     same = given._replace(images=given.images[:, :1].expand(-1, 10, -1, -1))

@@ -1,7 +1,7 @@
-"""A multitaper spectrogram of every pair, stacked into one image as the STFT's: less noise per pixel, no training.
+"""A multitaper spectrogram of every pair, stacked into one image like the STFT: less noise per pixel, no training.
 
-Source: Thomson 1982, doi 10.1109/PROC.1982.12433; the competition's own ten-minute spectrograms are of this kind, with
-4 s windows (`spectrogram_recipe`). Here with windows as short as the patterns want, on each pair by itself.
+Source: Thomson 1982, doi 10.1109/PROC.1982.12433. The competition's own ten-minute spectrograms are of this kind, with
+4 s windows (`spectrogram_recipe`). Here the windows are as short as the patterns require, and each pair has its own.
 """
 
 from typing import Literal
@@ -21,10 +21,10 @@ from hms.timing import EEG_SAMPLES
 
 
 class Multitaper(nn.Module):
-    """Signals -> Features, through one image of all pairs' log-power up to `fmax_hz`.
+    """Signals -> Features, through one image of the log-power of all pairs up to `fmax_hz`.
 
     Windows of `window_s` seconds every `step_s`; `bandwidth` is the tapers' time-half-bandwidth product NW, of which
-    2 NW - 1 tapers are averaged. `columns`, `span_s` and tokens as in `stft`.
+    2 NW - 1 tapers are averaged. `columns`, `span_s` and tokens are as in `stft`.
     """
 
     tapers: Tensor
@@ -65,11 +65,11 @@ class Multitaper(nn.Module):
         return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
-        """Log-power of each pair, about unit size."""
+        """Log-power of each pair, of about unit size."""
         with torch.autocast(pairs.device.type, enabled=False):
             frames = central(pairs, self.span).float().unfold(2, self.window, self.step)  # batch pair frame sample
             power = torch.zeros(())
-            for taper in self.tapers:  # one after another: all at once would be several times the memory
+            for taper in self.tapers:  # one at a time: all at once would take several times the memory
                 power = power + torch.fft.rfft(frames * taper)[..., : self.bins].abs().square()
             log_power = torch.log1p(power / len(self.tapers))
         return log_power.transpose(2, 3) / 2 - 1

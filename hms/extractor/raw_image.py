@@ -1,7 +1,7 @@
-"""The signals themselves drawn as an image: an image network finds wave shapes that a spectrum has no place for.
+"""The signals themselves drawn as an image: an image network finds wave shapes that a spectrum cannot represent.
 
-Source: the 2nd and 8th places of the competition drew raw EEG; how is our own. Each pair's signal is cut into stretches
-that lie under one another, pair after pair, so that the image is not one long stripe:
+Source: the 2nd and 8th places of the competition drew raw EEG; the layout is our own. Each pair's signal is cut into
+stretches that lie below one another, pair after pair, so that the image is not one long stripe:
 
     pair 1, first stretch
     pair 1, second stretch
@@ -26,9 +26,9 @@ from hms.timing import EEG_SAMPLES
 class RawImage(nn.Module):
     """Signals -> Features, through one image of the central `span_s` seconds of all pairs.
 
-    Every `every` samples are averaged; each pair fills `rows` rows, each `height` pixels tall, or a network that halves
-    its image again and again would see all pairs as one. Amplitudes beyond about `limit`, in units of `Signals.pairs`,
-    are squeezed. A pair's token is the mean of the backbone's map over its rows.
+    Every `every` samples are averaged. Each pair fills `rows` rows of `height` pixels: otherwise a network that halves
+    its image again and again would merge all pairs. Amplitudes beyond about `limit`, in units of `Signals.pairs`, are
+    squeezed. A pair's token is the mean of the backbone's feature map over its rows.
     """
 
     reads_spectrogram = False
@@ -56,7 +56,7 @@ class RawImage(nn.Module):
         return features_of_pairs(self.backbone, self.dropout, self.image(signals.pairs), signals.pairs.shape[1])
 
     def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
-        """The drawing; what does not fill a row at the end is left out."""
+        """Draw the signals; samples at the end that do not fill a row are dropped."""
         points = F.avg_pool1d(central(pairs, self.span), self.every)
         points = points[..., : points.shape[-1] // self.rows * self.rows]
         squeezed = torch.tanh(points / self.limit)

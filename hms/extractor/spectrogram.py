@@ -1,4 +1,4 @@
-"""The ten spectrogram images of a window, each through one shared image network, pooled by attention.
+"""The ten spectrogram images of a window, all through one image network and pooled by attention.
 
 Source: 15th-place solution. Ten minutes of four regions and their differences show what fifty seconds cannot: how a
 pattern comes, goes and changes.
@@ -16,10 +16,10 @@ from hms.timing import SPECTROGRAM_ROWS
 
 
 class Spectrogram(nn.Module):
-    """Signals -> Features, by images of time x frequency.
+    """Signals -> Features, through images of time x frequency.
 
-    `span_min` minutes around the centre are read: a shorter span is a closer look at what the experts labelled.
-    `dropout` is on the vector of each image; `attention_hidden` and `attention_dropout` are those of the pool. An
+    `span_min` minutes around the centre are read: a shorter span looks more closely at what the experts labelled.
+    `dropout` applies to each image's vector; `attention_hidden` and `attention_dropout` are those of the pool. An
     image's token is its vector.
     """
 
@@ -42,7 +42,7 @@ class Spectrogram(nn.Module):
         if signals.images is None:
             raise ValueError("images: want the ten images of a spectrogram, got none")
         windows, images, rows = signals.images.shape[:3]
-        aside = max(0, rows - self.rows) // 2
-        each = signals.images[:, :, aside : rows - aside].flatten(0, 1).unsqueeze(1)
-        tokens = self.backbone.pool(self.backbone.features(each)).reshape(windows, images, -1)
+        margin = max(0, rows - self.rows) // 2
+        spans = signals.images[:, :, margin : rows - margin].flatten(0, 1).unsqueeze(1)
+        tokens = self.backbone.pool(self.backbone.features(spans)).reshape(windows, images, -1)
         return Features(self.pool(self.dropout(tokens)), tokens)

@@ -1,7 +1,7 @@
 """A spectrogram of every pair by a trainable STFT, stacked into one image for one image network.
 
-Source: 15th-place solution on nnAudio (Cheuk et al. 2020, arXiv 1912.12055). The rows of the transform are spread over
-0 to `fmax_hz` instead of up to half the sampling rate. An image network wants images, not tall stripes, so the stacked
+Source: 15th-place solution, on nnAudio (Cheuk et al. 2020, arXiv 1912.12055). The rows of the transform are spread over
+0 to `fmax_hz`, not up to half the sampling rate. An image network prefers images to tall stripes, so the stacked
 spectrograms are laid out in two columns:
 
     pair 1 row 0  | pair 1 row 1
@@ -29,7 +29,7 @@ class Stft(nn.Module):
     """Signals -> Features, through one image of all pairs.
 
     `n_fft`, `win_length` and `hop_length` are in samples of 5 ms; the image has pairs x (n_fft // 2 + 1) / `columns`
-    rows and shows the central `span_s` seconds. A pair's token is the mean of the backbone's map over its rows.
+    rows and shows the central `span_s` seconds. A pair's token is the mean of the backbone's feature map over its rows.
     """
 
     reads_spectrogram = False
@@ -93,7 +93,7 @@ class Stft(nn.Module):
 def restack(
     spectrogram: Float[Tensor, "batch pair frequency frame"], columns: int
 ) -> Float[Tensor, "batch 1 height width"]:
-    """Stack pair after pair, then deal the rows out to `columns` columns side by side."""
+    """Stack pair after pair, then deal the rows out to `columns` columns, side by side."""
     rows = spectrogram.flatten(1, 2)
     rows = F.pad(rows, (0, 0, 0, -rows.shape[1] % columns))
     return torch.cat([rows[:, column::columns] for column in range(columns)], dim=2).unsqueeze(1)

@@ -1,10 +1,10 @@
-"""Every pair as a sequence through a dilated 1-D network, all of them stacked into one image for one image network.
+"""Every pair as a sequence through a dilated 1-D network; the outputs are stacked into one image for an image network.
 
-Source: 15th-place solution. Its block is that of WaveNet (van den Oord et al. 2016, arXiv 1609.03499) with a third gate
-and the block's input added after every layer. `block="classic"` is the form that is common on Kaggle, two gates and the
-sum of all layers (Han Joon Choe, "Wavenet LSTM PyTorch", ion-switching competition, 2020).
+Source: 15th-place solution. Its block is that of WaveNet (van den Oord et al. 2016, arXiv 1609.03499) with a third
+gate, and with the block's input added after every layer. `block="classic"` is the form common on Kaggle: two gates, and
+the sum of all layers (Han Joon Choe, "Wavenet LSTM PyTorch", ion-switching competition, 2020).
 
-The image: time runs down; pair after pair all but the last two channels, then the last two of every pair.
+In the image, time runs down. Across are all but the last two channels of each pair, then the last two of every pair.
 """
 
 from typing import Literal
@@ -20,21 +20,21 @@ from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
 from hms.timing import EEG_SAMPLES
-from hms.wavenet_layer import GatedLayer, faster_form
+from hms.wavenet_layer import GatedLayer, fast_implementation
 from hms.wavenet_layer.anywhere import pointwise
 
-_APART = 2  # channels of each pair that are stacked at the end
+_LAST = 2  # channels of each pair that are stacked at the end
 
 
 class Wavenet(nn.Module):
     """Signals -> Features, by one WaveNet for each group of the montage, shared by the group's pairs.
 
-    Each of the `blocks` has more channels, up to `channels`, and fewer layers, from `layers` down to 1; layer i looks
-    2^i samples to both sides. Then every `stride` samples become one. `span_s` seconds around the centre are read.
-    Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), for nothing else bounds
-    what an artefact of 50 SD does to the layers. A pair's token is the mean of its channels over time.
-    `grad_checkpointing` computes each layer twice instead of keeping its inside for the backward pass; the faster forms
-    (`hms.wavenet_layer`), on CPUs and GPUs since Ampere, do so in any case.
+    Over the `blocks`, channels increase up to `channels` and layers decrease from `layers` to 1; layer i looks 2^i
+    samples to each side. Then every `stride` samples become one. `span_s` seconds around the centre are read.
+    Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), because nothing else
+    bounds the effect of an artefact of 50 SD on the layers. A pair's token is the mean of its channels over time.
+    `grad_checkpointing` recomputes each layer in the backward pass instead of keeping its activations; the fast
+    implementations (`hms.wavenet_layer`), on CPUs and on GPUs since Ampere, do so in any case.
     """
 
     reads_spectrogram = False
@@ -57,8 +57,8 @@ class Wavenet(nn.Module):
         super().__init__()
         if blocks < 1 or layers < 1:
             raise ValueError(f"blocks, layers: want at least 1, got {blocks}, {layers}")
-        if channels <= _APART:
-            raise ValueError(f"channels: want at least {_APART + 1}, got {channels}")
+        if channels <= _LAST:
+            raise ValueError(f"channels: want at least {_LAST + 1}, got {channels}")
         if not 1 <= stride <= span_s * SFREQ_HZ <= EEG_SAMPLES:
             raise ValueError(f"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got {stride}, {span_s}")
         if limit is not None and limit <= 0:
@@ -80,14 +80,14 @@ class Wavenet(nn.Module):
         if self.limit is not None:
             pairs = self.limit * torch.tanh(pairs / self.limit)
         groups = torch.split(pairs, self.sizes, dim=1)
-        found = torch.cat([network(pairs) for network, pairs in zip(self.networks.values(), groups, strict=True)], 1)
-        image = stack(found)
-        return Features(self.dropout(self.backbone.pool(self.backbone.features(image))), found.mean(dim=3))
+        outputs = torch.cat([network(pairs) for network, pairs in zip(self.networks.values(), groups, strict=True)], 1)
+        image = stack(outputs)
+        return Features(self.dropout(self.backbone.pool(self.backbone.features(image))), outputs.mean(dim=3))
 
 
-def stack(found: Float[Tensor, "batch pair channel time"]) -> Float[Tensor, "batch 1 time width"]:
-    """One image of all pairs: most channels of each pair side by side, then the last two of each."""
-    columns = torch.cat([found[:, :, :-_APART].flatten(1, 2), found[:, :, -_APART:].flatten(1, 2)], dim=1)
+def stack(outputs: Float[Tensor, "batch pair channel time"]) -> Float[Tensor, "batch 1 time width"]:
+    """One image of all pairs: all but the last two channels of each, then the last two of each."""
+    columns = torch.cat([outputs[:, :, :-_LAST].flatten(1, 2), outputs[:, :, -_LAST:].flatten(1, 2)], dim=1)
     return columns.transpose(1, 2).unsqueeze(1)
 
 
@@ -99,7 +99,7 @@ def _sizes(blocks: int, channels: int, layers: int) -> list[tuple[int, int, int]
 
 
 class _Network(nn.Module):
-    """(batch, pair, time) -> (batch, pair, channel, time / stride), every pair by itself."""
+    """(batch, pair, time) -> (batch, pair, channel, time / stride), for each pair independently."""
 
     def __init__(self, sizes: list[tuple[int, int, int]], improved: bool, stride: int, grad_checkpointing: bool):
         super().__init__()
@@ -107,12 +107,12 @@ class _Network(nn.Module):
         self.down = nn.Conv1d(sizes[-1][1], sizes[-1][1], stride, stride)
 
     def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair channel time2"]:
-        found: Tensor = self.down(self.blocks(pairs.flatten(0, 1).unsqueeze(1)))
-        return found.reshape(*pairs.shape[:2], *found.shape[1:])
+        output: Tensor = self.down(self.blocks(pairs.flatten(0, 1).unsqueeze(1)))
+        return output.reshape(*pairs.shape[:2], *output.shape[1:])
 
 
 class _Block(nn.Module):
-    """A change of channels, then gated layers whose reach doubles from one to the next."""
+    """A change of channels, then gated layers whose dilation doubles from one to the next."""
 
     def __init__(self, channels_in: int, channels: int, layers: int, improved: bool, grad_checkpointing: bool):
         super().__init__()
@@ -124,9 +124,10 @@ class _Block(nn.Module):
         start = x = pointwise(self.widen.weight[:, :, 0], self.widen.bias, x)
         total = start
         for layer in self.layers:
-            again = self.grad_checkpointing and self.training and faster_form(x) is None  # which keeps little anyway
-            plus = start if self.improved else None
-            x = checkpoint(layer, x, plus, use_reentrant=False) if again else layer(x, plus)
+            # The fast implementations keep only a layer's input anyway.
+            recompute = self.grad_checkpointing and self.training and fast_implementation(x) is None
+            addend = start if self.improved else None
+            x = checkpoint(layer, x, addend, use_reentrant=False) if recompute else layer(x, addend)
             if not self.improved:
                 total = total + x
         return x if self.improved else total

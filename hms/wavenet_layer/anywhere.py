@@ -1,6 +1,6 @@
-"""The gated layer in a few operations of torch, on any device; what its faster forms must give, too.
+"""The gated layer in a few PyTorch operations, on any device; the reference for its fast implementations.
 
-All gates' dilated convolutions are one matrix product with what each tap meets.
+The dilated convolutions of all gates are one matrix product with the samples that the taps meet.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 def layer(
     x: Float[Tensor, "sequence channel time"],
-    plus: Float[Tensor, "sequence channel time"] | None,
+    addend: Float[Tensor, "sequence channel time"] | None,
     weight: Float[Tensor, "gate_channel channel tap"],
     bias: Float[Tensor, " gate_channel"],
     mix: Float[Tensor, "channel channel"],
@@ -19,10 +19,10 @@ def layer(
     reach: int,
     gates: int,
 ) -> Float[Tensor, "sequence channel time"]:
-    """Taps `reach` samples apart, or at reach 0 one; 2 or 3 `gates`, whose channels lie one gate after another."""
+    """Three taps `reach` samples apart, or a single one if `reach` is 0; 2 or 3 `gates`, stored one after another."""
     gated = _product(pointwise(flat(weight), bias, shifted(x, reach)), gates)
     mixed = pointwise(mix, mix_bias, gated)
-    return mixed if plus is None else mixed + plus
+    return mixed if addend is None else mixed + addend
 
 
 def pointwise(
@@ -34,12 +34,12 @@ def pointwise(
 
 
 def flat(weight: Float[Tensor, "gate_channel channel tap"]) -> Float[Tensor, "gate_channel tap_channel"]:
-    """The matrix that meets `shifted`."""
+    """The convolution's weights as a matrix to multiply by `shifted`."""
     return weight.transpose(1, 2).flatten(1)
 
 
 def shifted(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "sequence tap_channel time"]:
-    """What each tap of a dilated convolution meets; at reach 0, the one tap."""
+    """The samples that each tap of a dilated convolution meets; just the signal if `reach` is 0."""
     if not reach:
         return x
     return torch.cat([F.pad(x[..., :-reach], (reach, 0)), x, F.pad(x[..., reach:], (0, reach))], dim=1)
@@ -48,6 +48,6 @@ def shifted(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tens
 def _product(
     convolved: Float[Tensor, "sequence gates_channel time"], gates: int
 ) -> Float[Tensor, "sequence channel time"]:
-    open_by, value, *scale = convolved.chunk(gates, dim=1)
-    gated = torch.sigmoid(open_by) * torch.tanh(value)
-    return gated * F.mish(scale[0]) if scale else gated
+    sigmoid_in, tanh_in, *mish_in = convolved.chunk(gates, dim=1)
+    gated = torch.sigmoid(sigmoid_in) * torch.tanh(tanh_in)
+    return gated * F.mish(mish_in[0]) if mish_in else gated

@@ -1,7 +1,8 @@
-"""The gated layer on a CPU: a few sequences at a time go through all of it while they are in the core's cache.
+"""The gated layer on a CPU: a few sequences at a time go through the whole layer while they are in a core's cache.
 
-Convolutions of few channels are slow there: all gates' are one matrix product with three shifted copies of the signal.
-The backward pass computes the inside again instead of fetching it from memory; nothing but the layer's input is kept.
+Convolutions of few channels are slow on a CPU, so those of all gates are one matrix product with three shifted copies
+of the signal. The backward pass recomputes activations, which is faster than reading them from memory; only the
+layer's input is kept.
 """
 
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from torch.autograd.function import once_differentiable
 
 from hms.wavenet_layer.anywhere import flat
 
-_AT_ONCE = 2**18  # numbers of a tensor that fits into a core's cache several times
+_CHUNK = 2**18  # elements of a tensor of which several fit into a core's cache
 
 
 class InCache(torch.autograd.Function):
-    """`anywhere.layer` on matrices of channels x (samples of some sequences one after another).
+    """`anywhere.layer` on matrices of channels x samples, those of several sequences one after another.
 
-    Whatever is as large as these matrices is written over as soon as it is of no more use, to stay in the cache.
+    Every tensor as large as these matrices is overwritten as soon as it is no longer needed, to stay in the cache.
     """
 
     @staticmethod
@@ -29,7 +30,7 @@ class InCache(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: Tensor,
-        plus: Tensor | None,
+        addend: Tensor | None,
         weight: Tensor,
         bias: Tensor,
         mix: Tensor,
@@ -39,115 +40,116 @@ class InCache(torch.autograd.Function):
     ) -> Tensor:
         weight = flat(weight)
         ctx.save_for_backward(x, weight, bias, mix)
-        ctx.reach, ctx.gates, ctx.adds = reach, gates, plus is not None
-        made = torch.empty_like(x)
-        for part in _parts(x, gates):
-            opened = _opened(torch.addmm(bias[:, None], weight, _columns(x[part], reach)), gates)
-            product = opened[0].mul_(opened[1])
+        ctx.reach, ctx.gates, ctx.has_addend = reach, gates, addend is not None
+        output = torch.empty_like(x)
+        for chunk in _chunks(x, gates):
+            activations = _activations(torch.addmm(bias[:, None], weight, _columns(x[chunk], reach)), gates)
+            product = activations[0].mul_(activations[1])
             if gates == 3:
-                product.mul_(opened[2].mul_(opened[3]))
-            _put(torch.addmm(mix_bias[:, None], mix, product), made[part])
-            if plus is not None:
-                made[part] += plus[part]
-        return made
+                product.mul_(activations[2].mul_(activations[3]))
+            _write(torch.addmm(mix_bias[:, None], mix, product), output[chunk])
+            if addend is not None:
+                output[chunk] += addend[chunk]
+        return output
 
     @staticmethod
     @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mix = ctx.saved_tensors
-        of_x, of_weight, of_mix = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(mix)
-        of_bias, of_mix_bias = torch.zeros_like(bias), torch.zeros_like(bias[: x.shape[1]])
-        for part in _parts(x, ctx.gates):
-            columns, above = _columns(x[part], ctx.reach), _columns(gradient[part], 0)
-            opened = _opened(torch.addmm(bias[:, None], weight, columns), ctx.gates)
-            of_mix_bias += above.sum(dim=1)
-            of_convolved, product = _back(mix.T @ above, *opened)
-            of_mix.addmm_(above, product.T)
-            of_weight.addmm_(of_convolved, columns.T)
-            of_bias += of_convolved.sum(dim=1)
-            of_columns = weight.T @ of_convolved
+        grad_x, grad_weight, grad_mix = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(mix)
+        grad_bias, grad_mix_bias = torch.zeros_like(bias), torch.zeros_like(bias[: x.shape[1]])
+        for chunk in _chunks(x, ctx.gates):
+            columns, grad_output = _columns(x[chunk], ctx.reach), _columns(gradient[chunk], 0)
+            activations = _activations(torch.addmm(bias[:, None], weight, columns), ctx.gates)
+            grad_mix_bias += grad_output.sum(dim=1)
+            grad_convolved, product = _product_backward(mix.T @ grad_output, *activations)
+            grad_mix.addmm_(grad_output, product.T)
+            grad_weight.addmm_(grad_convolved, columns.T)
+            grad_bias += grad_convolved.sum(dim=1)
+            grad_columns = weight.T @ grad_convolved
             if ctx.reach:
-                _put_back(of_columns, of_x[part], ctx.reach)
+                _write_gradient(grad_columns, grad_x[chunk], ctx.reach)
             else:
-                _put(of_columns, of_x[part])
-        of_weight = of_weight.view(len(weight), -1, x.shape[1]).transpose(1, 2)
-        return of_x, gradient if ctx.adds else None, of_weight, of_bias, of_mix, of_mix_bias, None, None
+                _write(grad_columns, grad_x[chunk])
+        grad_weight = grad_weight.view(len(weight), -1, x.shape[1]).transpose(1, 2)
+        return grad_x, gradient if ctx.has_addend else None, grad_weight, grad_bias, grad_mix, grad_mix_bias, None, None
 
 
-def _parts(x: Float[Tensor, "sequence channel time"], gates: int) -> Iterator[slice]:
-    count = max(1, _AT_ONCE // (gates * x.shape[1] * x.shape[2]))
+def _chunks(x: Float[Tensor, "sequence channel time"], gates: int) -> Iterator[slice]:
+    count = max(1, _CHUNK // (gates * x.shape[1] * x.shape[2]))
     return (slice(first, first + count) for first in range(0, len(x), count))
 
 
 def _columns(x: Float[Tensor, "sequence channel time"], reach: int) -> Float[Tensor, "tap_channel column"]:
-    """The same as `anywhere.shifted`, as one matrix: the samples of all sequences are its columns."""
+    """`anywhere.shifted` as one matrix, whose columns are the samples of all sequences."""
     x = x.transpose(0, 1)
     if not reach:
         return x.flatten(1)
-    before, middle, after = made = x.new_empty(3, *x.shape)
+    before, middle, after = taps = x.new_empty(3, *x.shape)
     before[..., :reach], before[..., reach:] = 0, x[..., :-reach]
     after[..., -reach:], after[..., :-reach] = 0, x[..., reach:]
     middle.copy_(x)
-    return made.view(3 * x.shape[0], -1)
+    return taps.view(3 * x.shape[0], -1)
 
 
-def _put(columns: Float[Tensor, "channel column"], to: Float[Tensor, "sequence channel time"]) -> None:
-    """The other way of `_columns` at reach 0."""
-    there = to.transpose(0, 1)
-    there.copy_(columns.view(there.shape))
+def _write(columns: Float[Tensor, "channel column"], to: Float[Tensor, "sequence channel time"]) -> None:
+    """Write columns back to a signal: the inverse of `_columns` at reach 0."""
+    target = to.transpose(0, 1)
+    target.copy_(columns.view(target.shape))
 
 
-def _put_back(
+def _write_gradient(
     columns: Float[Tensor, "tap_channel column"], to: Float[Tensor, "sequence channel time"], reach: int
 ) -> None:
-    """The gradient of what `_columns` took from a signal."""
+    """Write the gradient of a signal, given that of its `_columns`."""
     before, middle, after = columns.view(3, to.shape[1], len(to), -1).transpose(1, 2)
     to.copy_(middle)
     to[..., :-reach] += before[..., reach:]
     to[..., reach:] += after[..., :-reach]
 
 
-def _opened(convolved: Float[Tensor, "gates_channel column"], gates: int) -> list[Float[Tensor, "channel column"]]:
-    """Sigmoid, tanh and, of three gates, what mish is the product of: x itself and tanh(softplus(x)); and sigmoid(-x).
+def _activations(convolved: Float[Tensor, "gates_channel column"], gates: int) -> list[Float[Tensor, "channel column"]]:
+    """Sigmoid, tanh and, of three gates, the factors of mish, x and tanh(softplus(x)), followed by sigmoid(-x).
 
     All from one sigmoid: tanh(x) = 2 sigmoid(2x) - 1 and tanh(softplus(x)) = (1 - s) / (1 + s), s = sigmoid(-x)^2.
-    torch's own tanh and mish take several times as long on a CPU.
+    PyTorch's own tanh and mish take several times as long on a CPU.
     """
-    value, *scale = convolved.chunk(gates)[1:]
-    given = [one.clone() for one in scale]
-    value.mul_(2)
-    for one in scale:
-        one.neg_()
+    tanh, *mish = convolved.chunk(gates)[1:]
+    mish_in = [x.clone() for x in mish]
+    tanh.mul_(2)
+    for x in mish:
+        x.neg_()
     sigmoid = convolved.sigmoid_().chunk(gates)
-    value.mul_(2).sub_(1)
-    if not scale:
+    tanh.mul_(2).sub_(1)
+    if not mish:
         return [*sigmoid]
     squared = sigmoid[2].square()
-    level = torch.sub(1, squared).div_(squared.add_(1))
-    return [sigmoid[0], value, *given, level, sigmoid[2]]
+    tanh_softplus = torch.sub(1, squared).div_(squared.add_(1))
+    return [sigmoid[0], tanh, *mish_in, tanh_softplus, sigmoid[2]]
 
 
-def _back(
+def _product_backward(
     gradient: Float[Tensor, "channel column"],
-    opened: Float[Tensor, "channel column"],
+    sigmoid: Float[Tensor, "channel column"],
     tanh: Float[Tensor, "channel column"],
     *mish: Float[Tensor, "channel column"],
 ) -> tuple[Float[Tensor, "gates_channel column"], Float[Tensor, "channel column"]]:
-    """Gradient of what was convolved, from that of the gates' product; and this product."""
-    made = gradient.new_empty(((3 if mish else 2) * len(gradient), gradient.shape[1]))
-    of_open, of_value, *of_given = made.chunk(3 if mish else 2)
-    half = opened * tanh
-    product = half
+    """Gradient of the convolutions' output, given that of the gates' product; and the product itself."""
+    grad_convolved = gradient.new_empty(((3 if mish else 2) * len(gradient), gradient.shape[1]))
+    grad_sigmoid_in, grad_tanh_in, *grad_mish_in = grad_convolved.chunk(3 if mish else 2)
+    gated = sigmoid * tanh
+    product = gated
     if mish:
-        given, level, shut = mish
-        slope = torch.addcmul(level.new_ones(()), level, level, value=-1).mul_(given)
-        torch.addcmul(slope, slope, shut, value=-1, out=of_given[0]).add_(level).mul_(half).mul_(gradient)
-        scale = given.mul_(level)
+        mish_in, tanh_softplus, opposite = mish
+        slope = torch.addcmul(tanh_softplus.new_ones(()), tanh_softplus, tanh_softplus, value=-1).mul_(mish_in)
+        grad = torch.addcmul(slope, slope, opposite, value=-1, out=grad_mish_in[0])
+        grad.add_(tanh_softplus).mul_(gated).mul_(gradient)
+        scale = mish_in.mul_(tanh_softplus)
         gradient = gradient.mul_(scale)
-        product = half.mul_(scale)
-    torch.mul(gradient, opened, out=of_value)
-    torch.mul(of_value, tanh, out=of_open)
-    of_value.addcmul_(of_open, tanh, value=-1)
-    of_open.addcmul_(of_open, opened, value=-1)
-    return made, product
+        product = gated.mul_(scale)
+    torch.mul(gradient, sigmoid, out=grad_tanh_in)
+    torch.mul(grad_tanh_in, tanh, out=grad_sigmoid_in)
+    grad_tanh_in.addcmul_(grad_sigmoid_in, tanh, value=-1)
+    grad_sigmoid_in.addcmul_(grad_sigmoid_in, sigmoid, value=-1)
+    return grad_convolved, product
