@@ -1,7 +1,7 @@
-"""Average the weights over training steps: the mean of many late models is often better than the last of them.
+"""Average the weights over training steps: the mean of many late models is often better than the last one.
 
-Both are validated, and end, with the averaged weights, once there are any; running statistics of batch norms are
-averaged, too.
+Both methods validate, and end the training, with the averaged weights as soon as there are any. Running statistics of
+batch norms are averaged as well.
 """
 
 from functools import partial
@@ -16,16 +16,16 @@ from torch.optim.swa_utils import AveragedModel
 
 class _Averaging(WeightAveraging):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._device = trainer.strategy.root_device  # the model is moved there only later
+        self._device = trainer.strategy.root_device  # the model moves there only later
         if stage == "fit":
             self._average_model = _Average(pl_module, self._device, use_buffers=self._use_buffers, **self._kwargs)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.on_train_end(trainer, pl_module)  # which Lightning leaves out where all epochs were done before
+        self.on_train_end(trainer, pl_module)  # which Lightning skips if all epochs were done before
 
 
 class _Average(AveragedModel):
-    """Torch's, with how many were averaged on the CPU: it asks in each step, and that must not wait for the device."""
+    """PyTorch's AveragedModel with its counter on the CPU: each step reads it and must not wait for the device."""
 
     def __init__(self, model: nn.Module, device: torch.device, **options: Any):
         super().__init__(model, device, **options)
@@ -37,8 +37,8 @@ class _Average(AveragedModel):
             return
         pairs = [*zip(_tensors(self.module), _tensors(model), strict=True)]
         for dtype in {average.dtype for average, _ in pairs}:
-            averages, presents = map(list, zip(*(pair for pair in pairs if pair[0].dtype == dtype), strict=True))
-            self.multi_avg_fn(averages, presents, self.n_averaged)  # torch would copy the number to the device
+            averages, current = map(list, zip(*(pair for pair in pairs if pair[0].dtype == dtype), strict=True))
+            self.multi_avg_fn(averages, current, self.n_averaged)  # PyTorch would copy the counter to the device
         self.n_averaged += 1
 
 
@@ -47,10 +47,10 @@ def _tensors(model: nn.Module) -> list[Tensor]:
 
 
 class Ema(_Averaging):
-    """Exponential moving average: after each step, `decay` of the average and the rest of the present weights.
+    """Exponential moving average: after each step `decay` of the average plus `1 - decay` of the current weights.
 
-    After n steps the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short training
-    would end with an average of the random weights that it began with.
+    After n steps the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: otherwise the
+    average of a short training would still contain its random initial weights.
     """
 
     def __init__(self, decay: float):
@@ -62,29 +62,30 @@ class Ema(_Averaging):
         return step_idx is not None
 
 
-def moving_average(decay: float, averages: list[Tensor], presents: list[Tensor], steps: Tensor) -> None:
-    """Make averages, tensors of one type, the next ones after so many steps; what does not change stays to the bit.
+def moving_average(decay: float, averages: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+    """Update `averages`, tensors of one dtype, after `steps` steps; values that do not change stay the same to the bit.
 
-    All tensors of a model in a few operations: on a GPU each costs a launch, and a model has hundreds of tensors.
+    All tensors take a few operations together: on a GPU each operation costs a launch, and a model has hundreds of
+    tensors.
     """
     share = (1 - ((1 + steps) / (10 + steps)).clamp(max=decay)).item()
-    if not averages[0].is_floating_point():  # how many batches a norm has seen
-        average, present = (torch.cat([one.flatten() for one in each]) for each in (averages, presents))
-        moved = (average + share * (present - average)).to(average.dtype)
-        parts = torch.split(moved, [one.numel() for one in averages])
-        torch._foreach_copy_(averages, [part.view_as(one) for part, one in zip(parts, averages, strict=True)])
+    if not averages[0].is_floating_point():  # a batch norm's count of batches
+        average, weights = (torch.cat([tensor.flatten() for tensor in each]) for each in (averages, current))
+        moved = (average + share * (weights - average)).to(average.dtype)
+        parts = torch.split(moved, [tensor.numel() for tensor in averages])
+        torch._foreach_copy_(averages, [part.view_as(tensor) for part, tensor in zip(parts, averages, strict=True)])
         return
-    changes = torch._foreach_sub(presents, averages)
+    changes = torch._foreach_sub(current, averages)
     torch._foreach_mul_(changes, share)
-    torch._foreach_add_(averages, changes)  # buffers are averaged, too, filters among them
+    torch._foreach_add_(averages, changes)  # buffers, such as filters, are averaged as well
 
 
 class Swa(_Averaging):
-    """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the ends of the
-    last `share` of the `epochs`, of one epoch at least.
+    """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the end of each
+    epoch in the last `share` of the `epochs`, which is at least one epoch.
 
-    Changed: the learning rate stays that of the schedule; use `schedule=constant` for the paper's. Until the first
-    epoch is taken in, the average would be the random weights that training began with: the present ones count.
+    Changed: the learning rate follows the schedule; use `schedule=constant` for the paper's. Until the first epoch is
+    averaged, the current weights are used: the average would be the random initial ones.
     """
 
     def __init__(self, epochs: int, share: float):
@@ -97,17 +98,17 @@ class Swa(_Averaging):
         return epoch_idx is not None and epoch_idx >= self.start_epoch
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._holds_any():
+        if self._has_average():
             super().on_validation_epoch_start(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._holds_any():
+        if self._has_average():
             super().on_validation_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._holds_any():
+        if self._has_average():
             super().on_train_end(trainer, pl_module)
 
-    def _holds_any(self) -> bool:
+    def _has_average(self) -> bool:
         average: Any = self._average_model
         return average is not None and bool(average.n_averaged > 0)

@@ -1,8 +1,8 @@
-"""Networks through torch.compile, which fuses what an operation makes with what the next one does to it.
+"""Compile networks with torch.compile, which fuses each operation with the next.
 
-Only the parts of the backbones. A WaveNet's layers have faster forms of their own on CPUs and GPUs since Ampere.
-Weights keep their names, and a copy of a model is not compiled. Each part is compiled when it first runs, and again for
-another size of its image: on a CPU by a C++ compiler, for seconds to minutes.
+Only the parts of backbones are compiled: a WaveNet's layers have their own fast implementations, on CPUs and on GPUs
+since Ampere. Weights keep their names, and copies of a model are not compiled. Each part is compiled when it first
+runs, and again for each new image size: on a CPU by a C++ compiler, which takes seconds to minutes.
 """
 
 import os
@@ -20,10 +20,12 @@ _COMPILER = "clang++" if sys.platform == "darwin" else "g++"
 
 
 def compile_networks(model: Model, device: str) -> None:
-    """Let the networks of a model compile themselves on `device`. Raises UserError for a CPU without a C++ compiler."""
+    """Mark a model's networks for compilation on `device`. Raises UserError for a CPU without a C++ compiler."""
     compiler = os.environ.get("CXX") or _COMPILER
     if device == "cpu" and not shutil.which(compiler):
-        raise UserError(f"compile: wants a C++ compiler on a CPU, found no {compiler}; or compile=false")
+        raise UserError(
+            f"compile: want a C++ compiler on a CPU, found no {compiler}; install one, or use compile=false"
+        )
     for extractor in model.extractors.values():
         for part in _parts(extractor):
             part.compile()
@@ -31,5 +33,5 @@ def compile_networks(model: Model, device: str) -> None:
 
 def _parts(extractor: Any) -> Iterator[nn.Module]:
     backbone = getattr(extractor, "backbone", nn.Module())
-    network = getattr(backbone, "network", backbone)  # of timm
-    yield from (part for part in network.children() if [*part.children()])  # a layer alone has nothing to be fused with
+    network = getattr(backbone, "network", backbone)  # of a timm backbone
+    yield from (part for part in network.children() if [*part.children()])  # a single layer has nothing to fuse with

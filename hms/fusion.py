@@ -1,4 +1,4 @@
-"""Bring the features of all extractors together and predict the six classes."""
+"""Combine the features of all extractors into a prediction of the six classes."""
 
 import torch
 from jaxtyping import Float
@@ -8,27 +8,27 @@ from hms.batch import Features
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 
-_PLACES = 64  # pairs or images at the most
+_PLACES = 64  # most pairs or images
 
 
 class Concat(nn.Module):
-    """Features by extractor -> (batch, 6) logits, by one linear layer over all their vectors side by side."""
+    """Features by extractor -> (batch, 6) logits, by one linear layer over the concatenated vectors."""
 
     def __init__(self, extractors: dict[str, Extractor]):
         super().__init__()
         self.linear = nn.Linear(sum(e.out_features for e in extractors.values()), len(CLASSES))
 
     def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.linear(torch.cat([found.vector for found in features.values()], dim=1))
+        logits: Tensor = self.linear(torch.cat([each.vector for each in features.values()], dim=1))
         return logits
 
 
 class Attention(nn.Module):
     """Features by extractor -> (batch, 6) logits, by a small transformer over all their tokens and vectors.
 
-    What the authors of the 15th-place solution had no time for. A token says which extractor it is of and which pair or
-    spectrogram image it is about; what it says about a pair is the same for all extractors, so that they can agree. One
-    more token looks at all others and is read out. Pre-norm encoder (Vaswani et al. 2017, arXiv 1706.03762; Xiong et
+    The authors of the 15th-place solution had the idea but no time for it. Each token carries an embedding of its
+    extractor and one of its pair or spectrogram image; extractors share the embeddings of pairs, so they can agree. One
+    more token attends to all others and is read out. Pre-norm encoder (Vaswani et al. 2017, arXiv 1706.03762; Xiong et
     al. 2020, arXiv 2002.04745) of `layers` layers with `heads` heads, `width` wide.
     """
 
@@ -41,9 +41,9 @@ class Attention(nn.Module):
         self.kinds = {name: e.token_kind for name, e in extractors.items()}
         self.vectors = nn.ModuleDict({name: _projection(e.out_features, width) for name, e in extractors.items()})
         self.tokens = nn.ModuleDict({name: _projection(e.token_features, width) for name, e in extractors.items()})
-        self.who = nn.ParameterDict({name: _identity(1, width) for name in extractors})
-        self.where = nn.ParameterDict({kind: _identity(_PLACES, width) for kind in sorted({*self.kinds.values()})})
-        self.reader = _identity(1, width)
+        self.who = nn.ParameterDict({name: _embedding(1, width) for name in extractors})
+        self.where = nn.ParameterDict({kind: _embedding(_PLACES, width) for kind in sorted({*self.kinds.values()})})
+        self.reader = _embedding(1, width)
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.linear = nn.Linear(width, len(CLASSES))
@@ -53,27 +53,27 @@ class Attention(nn.Module):
         return logits
 
     def weights(self, features: dict[str, Features]) -> dict[str, Float[Tensor, "batch place"]]:
-        """How much the reader takes from each extractor's vector, first, and tokens, in eval mode; all sum to 1.
+        """The reader's weight on each extractor's vector (first) and tokens, in eval mode; all weights sum to 1.
 
-        Attention rolled out over the layers, half of each passing by (Abnar and Zuidema 2020, arXiv 2005.00928).
+        Attention rollout over the layers, with half for the residual path (Abnar and Zuidema 2020, arXiv 2005.00928).
         """
         x = self._sequence(features)
-        read = torch.eye(x.shape[1], device=x.device).expand(len(x), -1, -1)
+        rollout = torch.eye(x.shape[1], device=x.device).expand(len(x), -1, -1)
         for layer in self.encoder.layers:
             normed = layer.norm1(x)
             _, attention = layer.self_attn(normed, normed, normed, need_weights=True)
-            read = (attention + torch.eye(x.shape[1], device=x.device)) / 2 @ read
+            rollout = (attention + torch.eye(x.shape[1], device=x.device)) / 2 @ rollout
             x = layer(x)
-        others = read[:, 0, 1:] / read[:, 0, 1:].sum(dim=1, keepdim=True)
-        sizes = [1 + found.tokens.shape[1] for found in features.values()]
+        others = rollout[:, 0, 1:] / rollout[:, 0, 1:].sum(dim=1, keepdim=True)
+        sizes = [1 + each.tokens.shape[1] for each in features.values()]
         return dict(zip(features, torch.split(others, sizes, dim=1), strict=True))
 
     def _sequence(self, features: dict[str, Features]) -> Float[Tensor, "batch place width"]:
-        """The reader, then each extractor's vector and tokens."""
+        """The reader, followed by each extractor's vector and tokens."""
         batch = next(iter(features.values())).vector.shape[0]
         sequence = [self.reader.expand(batch, 1, -1)]
-        for name, found in features.items():
-            vector, tokens = self.vectors[name](found.vector), self.tokens[name](found.tokens)
+        for name, each in features.items():
+            vector, tokens = self.vectors[name](each.vector), self.tokens[name](each.tokens)
             where = self.where[self.kinds[name]][: tokens.shape[1]]
             sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + where]
         return torch.cat(sequence, dim=1)
@@ -83,5 +83,5 @@ def _projection(features: int, width: int) -> nn.Module:
     return nn.Sequential(nn.LayerNorm(features), nn.Linear(features, width))
 
 
-def _identity(count: int, width: int) -> nn.Parameter:
+def _embedding(count: int, width: int) -> nn.Parameter:
     return nn.Parameter(0.02 * torch.randn(count, width))

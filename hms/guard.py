@@ -1,7 +1,7 @@
-"""Watch the loss of a training: one that is no number ends it, one that only grows is told.
+"""Watch the training loss: end the training if it is NaN or infinite, warn if it diverges.
 
-A device is not waited for in each step: losses are looked at every 50 steps, on a CPU in each, and before the state of
-an epoch is kept, so that no training goes on from weights that are none.
+Checking every step would wait for the device. Losses are therefore checked every 50 steps (on a CPU, every step) and
+before an epoch's checkpoint is saved, so that no training resumes from non-finite weights.
 """
 
 import json
@@ -21,10 +21,10 @@ from hms.errors import UserError
 from hms.processes import Place, gathered
 
 _EVERY = 50
-"""Steps between two looks at a device's losses."""
+"""Steps between two checks of a device's losses."""
 
 _WORSE = 1.25
-"""How many times the loss of 1/6 for each class an epoch's loss may be; a training begins near that loss."""
+"""An epoch diverges if its loss exceeds this many times that of 1/6 for each class, near which a training begins."""
 
 
 class _Step(NamedTuple):
@@ -35,36 +35,36 @@ class _Step(NamedTuple):
 
 
 class LossGuard(Callback):
-    """End a training at its first loss that is NaN or infinite, and write what led to it to `path`.
+    """End a training at its first NaN or infinite loss, and write the circumstances to `path`.
 
-    `diverged` lists the epochs, counted as in metrics.csv, whose mean loss was far above that of 1/6 for each class.
+    `diverged` lists the epochs, numbered as in metrics.csv, whose mean loss was far above that of 1/6 for each class.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.diverged: list[int] = []
         self._steps: list[_Step] = []
-        self._seen = 0  # of these, how many were looked at
-        self._how: dict[str, Any] = {}
+        self._checked = 0  # number of steps checked so far
+        self._settings: dict[str, Any] = {}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._steps, self._seen = [], 0
-        rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
-        self._how = {"learning_rate": rate, "precision": trainer.precision}
+        self._steps, self._checked = [], 0
+        rate = trainer.optimizers[0].param_groups[0]["lr"]  # by its end it is the next epoch's
+        self._settings = {"learning_rate": rate, "precision": trainer.precision}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         step = _Step(trainer.global_step, outputs["loss"], outputs["uniform_loss"], batch.label_id)
         self._steps.append(step)
-        if pl_module.device.type == "cpu" or len(self._steps) - self._seen == _EVERY:
-            self._look(trainer)
+        if pl_module.device.type == "cpu" or len(self._steps) - self._checked == _EVERY:
+            self._check(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._look(trainer)
+        self._check(trainer)
         if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
-            self._end(trainer, (len(self._steps) - 1, "a weight that is no number"))  # all processes have the same
-        # Lightning gives the loss divided by the batches whose gradients it adds up.
+            self._end(trainer, (len(self._steps) - 1, "a weight that is not finite"))  # in all processes
+        # Lightning divides the loss by the number of batches whose gradients it accumulates.
         own = torch.stack(
             [torch.stack([step.loss * trainer.accumulate_grad_batches, step.uniform_loss]) for step in self._steps]
         )
@@ -73,7 +73,7 @@ class LossGuard(Callback):
             if not self.diverged and trainer.is_global_zero:
                 say(
                     f"training diverges in epoch {trainer.current_epoch + 1}: its loss {loss:.3g} is far above "
-                    f"{uniform:.3g}, that of 1/6 for each class; {_in_words(self._how)} may be to blame"
+                    f"{uniform:.3g}, that of 1/6 for each class; {_in_words(self._settings)} may be to blame"
                 )
             self.diverged.append(trainer.current_epoch)
 
@@ -83,46 +83,46 @@ class LossGuard(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.diverged = [*state_dict["diverged"]]
 
-    def _look(self, trainer: Trainer) -> None:
-        new = self._steps[self._seen :]
+    def _check(self, trainer: Trainer) -> None:
+        new = self._steps[self._checked :]
         losses = torch.stack([step.loss for step in new]).tolist() if new else []
         bad = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), None)
         if not trainer.strategy.reduce_boolean_decision(bad is None):  # all processes end together
-            self._end(trainer, None if bad is None else (self._seen + bad, f"a loss of {losses[bad]}"))
-        self._seen = len(self._steps)
+            self._end(trainer, None if bad is None else (self._checked + bad, f"a loss of {losses[bad]}"))
+        self._checked = len(self._steps)
 
     def _end(self, trainer: Trainer, found: tuple[int, str] | None) -> NoReturn:
-        """Raise the same UserError in all processes: that of the lowest rank which `found` something (step, what)."""
+        """Raise the same UserError in all processes: that of the lowest rank that `found` a fault, (step, what)."""
         place = Place(trainer.global_rank, trainer.world_size)
-        said = gathered(found and self._said(trainer, *found), place)
-        first = next(rank for rank, text in enumerate(said) if text)
+        messages = gathered(found and self._message(trainer, *found), place)
+        first = next(rank for rank, message in enumerate(messages) if message)
         if found and place.rank == first:
             self._write(trainer, *found)
-        trainer.strategy.barrier()  # the first process to end has the others ended
-        raise UserError(said[first])
+        trainer.strategy.barrier()  # once one process ends, the others are stopped
+        raise UserError(messages[first])
 
-    def _said(self, trainer: Trainer, which: int, what: str) -> str:
+    def _message(self, trainer: Trainer, which: int, what: str) -> str:
         return (
             f"training ends: {what} at step {self._steps[which].number} (epoch {trainer.current_epoch + 1}, "
-            f"{_in_words(self._how)}); the label ids of its batch are in {self.path}; try a smaller optimizer.lr, or "
-            "trainer.precision=32-true"
+            f"{_in_words(self._settings)}); the label ids of its batch are in {self.path}; try a smaller optimizer.lr, "
+            "or trainer.precision=32-true"
         )
 
     def _write(self, trainer: Trainer, which: int, what: str) -> None:
-        """Note the batch, and the one before, whose gradient may have done it."""
+        """Write down the batch and the one before it, whose gradient may be the cause."""
         step, *before = self._steps[which::-1]
-        about = {
+        report = {
             "found": what,
             "step": step.number,
             "epoch": trainer.current_epoch,
-            **self._how,
+            **self._settings,
             "label_ids": step.label_id.tolist(),
             "label_ids_before": before[0].label_id.tolist() if before else [],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(about, indent=1))
+            temporary.write_text(json.dumps(report, indent=1))
 
 
-def _in_words(how: dict[str, Any]) -> str:
-    return f"learning rate {how['learning_rate']:.3g}, precision {how['precision']}"
+def _in_words(settings: dict[str, Any]) -> str:
+    return f"learning rate {settings['learning_rate']:.3g}, precision {settings['precision']}"

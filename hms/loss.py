@@ -1,7 +1,7 @@
-"""Kullback-Leibler divergence from the experts' votes, each row weighted by how many voted.
+"""Kullback-Leibler divergence from the experts' votes, each row weighted by its number of votes.
 
-Source: 15th-place solution; the sum of weighted divergences is divided by the batch size, not by the sum of weights,
-and each extractor's own prediction counts a little beside the joint one.
+Source: 15th-place solution: the sum of weighted divergences is divided by the batch size, not by the sum of weights,
+and each extractor's own prediction counts a little, besides the joint one.
 """
 
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from hms.batch import Logits
 class VoteWeightedKl(nn.Module):
     """Mean over the batch of weight x KL(target || softmax(logits)), in nats.
 
-    It is the mean over the joint prediction, which counts `joint`, and those of the auxiliary heads: each counts
-    `auxiliary`, or what `auxiliary_of` says for the extractor of that name.
+    It is averaged over predictions: the joint one with weight `joint`, and that of each auxiliary head with weight
+    `auxiliary`, or the weight that `auxiliary_of` gives for its extractor.
     """
 
     def __init__(self, joint: float, auxiliary: float, auxiliary_of: dict[str, float]):

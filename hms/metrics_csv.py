@@ -1,6 +1,6 @@
-"""metrics.csv: one row per epoch, whole after every epoch, continued without a gap when a run resumes.
+"""metrics.csv: one row per epoch, complete after every epoch and continued without a gap when a run resumes.
 
-Lightning's CSVLogger deletes what an interrupted run had written; this keeps the rows in the checkpoint.
+Lightning's CSVLogger deletes the rows of an interrupted run; this callback keeps them in the checkpoint.
 """
 
 import time
@@ -15,7 +15,7 @@ from hms.console import say
 
 
 class MetricsCsv(Callback):
-    """Write the metrics that were logged in each epoch to `path` and print them in one line."""
+    """Write each epoch's logged metrics to `path` and print them in one line."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -25,14 +25,14 @@ class MetricsCsv(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._began_s, self._validated = time.monotonic(), False
-        self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # at its end, it is that of the next epoch
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]  # by its end it is the next epoch's
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if not self._validated:  # Lightning still has those of an earlier epoch
+        if not self._validated:  # Lightning still holds those of an earlier epoch
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
         seconds = round(time.monotonic() - self._began_s, 2)
         self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": self._rate, "seconds": seconds})

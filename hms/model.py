@@ -1,4 +1,4 @@
-"""The whole way from raw electrodes to six logits."""
+"""The complete model, from raw electrodes to six logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,10 @@ from hms.preprocess import Preprocess
 class Model(nn.Module):
     """Batch of raw windows (µV) -> (batch, 6) logits: preprocess, each extractor, fusion.
 
-    `fusion` is called with the extractors, to read their sizes, and gives the last stage. With `auxiliary_heads` each
-    of several extractors also has a linear layer of its own to six logits, so that none of them leaves the work to the
-    others (15th-place solution); what a head of a lone extractor would learn, the fusion learns. With `share_backbones`
-    extractors whose backbones are of the same make, strides included, use one and the same.
+    `fusion` builds the last stage from the extractors, whose sizes it reads. With `auxiliary_heads` each of several
+    extractors also has its own linear layer to six logits, so that none of them leaves the work to the others
+    (15th-place solution); a lone extractor needs none, because the fusion learns the same. With `share_backbones`
+    extractors whose backbones have the same architecture, strides included, share one.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Model(nn.Module):
         if share_backbones:
             _share_backbones(extractors)
         self.preprocess = preprocess
-        self.extractors = nn.ModuleDict(extractors)  # type: ignore[arg-type]  # they are modules, too
+        self.extractors = nn.ModuleDict(extractors)  # type: ignore[arg-type]  # they are modules as well
         self.fusion = fusion(extractors)
         with_head = extractors if auxiliary_heads and len(extractors) > 1 else {}
         self.heads = nn.ModuleDict({name: nn.Linear(e.out_features, len(CLASSES)) for name, e in with_head.items()})
@@ -45,15 +45,15 @@ class Model(nn.Module):
         return self.classify(self.preprocess(batch)).joint
 
     def classify(self, signals: Signals) -> Logits:
-        """What is said of windows that are already preprocessed (and, in training, augmented)."""
+        """Logits of windows that are already preprocessed (and, in training, augmented)."""
         features = {name: extractor(signals) for name, extractor in self.extractors.items()}
         return Logits(self.fusion(features), {name: head(features[name].vector) for name, head in self.heads.items()})
 
 
 def _share_backbones(extractors: dict[str, Any]) -> None:
-    makes: dict[str, nn.Module] = {}
-    having = {name: extractor for name, extractor in extractors.items() if hasattr(extractor, "backbone")}
-    for extractor in having.values():
-        extractor.backbone = makes.setdefault(repr(extractor.backbone), extractor.backbone)
-    if len(makes) == len(having):
+    shared: dict[str, nn.Module] = {}
+    with_backbone = [extractor for extractor in extractors.values() if hasattr(extractor, "backbone")]
+    for extractor in with_backbone:
+        extractor.backbone = shared.setdefault(repr(extractor.backbone), extractor.backbone)
+    if len(shared) == len(with_backbone):
         raise ValueError(f"share_backbones: want two extractors with the same backbone, got {', '.join(extractors)}")

@@ -1,4 +1,4 @@
-"""How a model learns: Lightning's view of model, augmentations, loss and optimizer."""
+"""Train a model: the Lightning module of model, augmentations, loss and optimizer."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -20,19 +20,19 @@ from hms.processes import ALONE, Place, part_of, whole_of
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """A random change of a batch: of raw electrodes before preprocessing, or of the signals after it."""
+    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
 
     stage: Literal["electrodes", "signals"]
 
     def __call__(self, batch: Any) -> Any:
-        """Give a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+        """Return a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
 
 
 class Classifier(LightningModule):
     """Train `model` on batches; log `train_loss` and the competition's metric as `val_kl` once per epoch.
 
-    `weighting` is called with the rows' weights and the epoch, `optimizer` with the parameters, `schedule` with the
-    optimizer; it is stepped per epoch.
+    `weighting` is called with the rows' weights and the epoch, `optimizer` with the parameters, and `schedule` with the
+    optimizer; the schedule is stepped once per epoch.
     """
 
     def __init__(
@@ -54,21 +54,21 @@ class Classifier(LightningModule):
         self.seed = seed
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
-        """The batch's loss, and that of 1/6 for each class, which every training should soon be below."""
-        # Its number alone fixes its random numbers, so a resumed run draws what an uninterrupted one would have.
-        number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # of the step, unless gradients are accumulated
+        """The batch's loss, and that of predicting 1/6 for each class, which every training should soon beat."""
+        # The step number alone seeds its random numbers, so a resumed run draws what an uninterrupted one would.
+        number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # or batch number, if gradients are accumulated
         torch.manual_seed((self.seed << 32) + number)
         place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         batch = self.augment(batch, "electrodes", rows)
         signals = self.augment(self.model.preprocess(batch), "signals", rows)
-        if place.rank > 0:  # the augmentations of all processes draw the same, dropout must not
+        if place.rank > 0:  # all processes draw the same augmentations, but not the same dropout
             torch.manual_seed(int(np.random.SeedSequence((self.seed, number, *place)).generate_state(1)[0]))
         own = place.own(rows)
         signals = mapped(signals, lambda tensor: tensor[: max(1, own)])
         logits = self.model.classify(signals)
-        uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would say the same, and it is a mean over all
-        share = own * place.world / rows  # so that the mean over processes is the mean over rows
+        uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would not change this mean
+        share = own * place.world / rows  # makes the mean over processes the mean over rows
         loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
         uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
@@ -80,34 +80,34 @@ class Classifier(LightningModule):
         logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
         kl = kl * (own * self.place.world / rows)
-        self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # not in the progress bar, which waits for the device
+        self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # a progress bar would wait for the device
 
     @property
     def place(self) -> Place:
-        """Which of the processes that train together this is."""
+        """This process's place among those that train together."""
         return Place(self.trainer.global_rank, self.trainer.world_size)
 
     def augment(self, batch: AnyBatch, stage: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
-        """Change this process's part of a batch as a part of the whole, which has `rows` rows."""
-        chosen = [one for one in self.augmentations.values() if one.stage == stage]
+        """Augment this process's part of a batch of `rows` rows as if the batch were whole."""
+        chosen = [augmentation for augmentation in self.augmentations.values() if augmentation.stage == stage]
         if not chosen:
             return batch
         if self.place == ALONE:
-            return _changed(batch, chosen)
-        whole = _changed(mapped(batch, lambda part: whole_of(part, self.place, rows)), chosen)
+            return _augmented(batch, chosen)
+        whole = _augmented(mapped(batch, lambda part: whole_of(part, self.place, rows)), chosen)
         return mapped(whole, lambda tensor: part_of(tensor, self.place))
 
     def _rows(self, loader: Any, batch: Batch, index: int) -> int:
-        """How many rows the batch has for all processes together."""
+        """Number of rows that the batch has in all processes together."""
         return len(batch.label_id) if self.place == ALONE else loader.batch_sampler.rows(index)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clip as Lightning does, in mixed precision also for `optimizer.fused=true`.
+        """Clip as Lightning does, but in mixed precision for `optimizer.fused=true` as well.
 
-        Lightning refuses that, for a fused optimizer takes the loss's scale out of gradients by itself, after they are
-        clipped, unless it was taken out before. Steps from gradients that are no numbers it skips on the device; others
+        Lightning refuses that combination, because a fused optimizer unscales gradients itself, after they are clipped,
+        unless they are unscaled before. A fused optimizer skips steps with non-finite gradients on the device; others
         wait for the device to learn of them.
         """
         if not gradient_clip_val or not getattr(optimizer, "_step_supports_amp_scaling", False):
@@ -123,7 +123,7 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
 
 
-def _changed(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:
+def _augmented(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:
     for augmentation in augmentations:
         batch = augmentation(batch)
     return batch

@@ -1,10 +1,10 @@
-"""From raw electrodes in µV to what the extractors read. Part of the model, so that training and prediction agree.
+"""Turn raw electrodes in µV into what the extractors read. Part of the model, so that training and prediction agree.
 
 Source: 15th-place solution: clip, fill missing samples with 0, scale, causal low-pass, differences. Changed: the
-low-pass is a convolution with its truncated impulse response, before or after the differences (both are linear),
-wherever there are fewer signals. Added for raw clinical signals: a zero-phase high-pass, because electrode offsets of
-100 µV drown slow waves; a notch, because mains reach millivolts; and a scale of each window's own, because patients
-differ tenfold in amplitude.
+low-pass is a convolution with its truncated impulse response, applied before or after the differences (both are
+linear), whichever leaves fewer signals to filter. Added for raw clinical signals: a zero-phase high-pass, because
+electrode offsets of 100 µV drown slow waves; a notch, because mains interference reaches millivolts; and a scale for
+each window, because patients differ tenfold in amplitude.
 """
 
 from typing import Literal
@@ -22,21 +22,21 @@ from hms.montage import Montage
 from hms.spectrogram_images import SpectrogramImages
 from hms.timing import EEG_SAMPLES
 
-_NEGLIGIBLE = 1e-7  # what the truncated tail of the impulse response may sum to
-_BLOCK = 16  # samples that a CPU filters at once: as many as its registers hold numbers
-_PADDING = 600  # samples mirrored at both ends, so that a window's end does not leak into its start
-_LOUDEST_UV = 65504.0  # that half precision holds, for what it could not hold
-_QUIETEST_UV = 3.0  # no window is scaled up beyond this: an isoelectric EEG stays quiet
+_NEGLIGIBLE = 1e-7  # the most that the truncated tail of the impulse response may sum to
+_BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its registers holds
+_PADDING = 600  # samples mirrored at each end, so that a window's end does not leak into its start
+_LOUDEST_UV = 65504.0  # the largest number in half precision; replaces infinities
+_QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectric EEG stays quiet
 _MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class Preprocess(nn.Module):
-    """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs and, where there is a spectrogram, its `images`.
+    """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs and, if there is a spectrogram, its `images`.
 
-    `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to +-`clip_uv`,
+    `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to ±`clip_uv`,
     after these filters if there are any. `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
     `scale` divides by `scale_uv` ("fixed"), by the median pair's robust SD in the window ("window"), or by the
-    geometric mean of both ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold).
+    geometric mean of the two ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold).
     """
 
     lowpass: Tensor
@@ -69,16 +69,16 @@ class Preprocess(nn.Module):
         self.montage, self.images = montage, images
         self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
         response = _impulse_response(lowpass_hz, lowpass_order)
-        if scale == "fixed":  # one pass over the batch less
+        if scale == "fixed":  # saves a pass over the batch
             response = response / scale_uv
         self.register_buffer("lowpass", response, persistent=False)
         self.register_buffer("lowpass_blocks", _in_blocks(self.lowpass), persistent=False)
         self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
 
     def forward(self, batch: Batch) -> Signals:
-        with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision holds offset or slow wave, not both
+        with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision loses slow waves on an offset
             eeg = _filled(batch.eeg[:, : len(SCALP)])
-            if self.zero_phase is not None:  # clipped mains would be a square wave, whose harmonics no filter takes out
+            if self.zero_phase is not None:  # clipped mains would be a square wave, whose harmonics no filter removes
                 pairs = self._lowpassed(self._clipped(self.zero_phase(self.montage(eeg))))
             elif len(self.montage.pairs) < len(SCALP):
                 pairs = self._lowpassed(self.montage(self._clipped(eeg)))
@@ -89,12 +89,13 @@ class Preprocess(nn.Module):
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
         return Signals(pairs, images, batch.target, batch.weight)
 
-    def _clipped(self, fresh: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
-        return fresh.clamp_(-self.clip_uv, self.clip_uv)
+    def _clipped(self, signals: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
+        """Clip in place: `signals` is always a copy of our own."""
+        return signals.clamp_(-self.clip_uv, self.clip_uv)
 
     def _divisor_uv(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
-        own = _spread_uv(pairs)
-        return own if self.scale == "window" else (own * self.scale_uv).sqrt()
+        spread = _spread_uv(pairs)
+        return spread if self.scale == "window" else (spread * self.scale_uv).sqrt()
 
     def _lowpassed(self, signals: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
         if signals.device.type != "cpu":
@@ -104,12 +105,12 @@ class Preprocess(nn.Module):
         if time % _BLOCK:
             signals = F.pad(signals, (0, -time % _BLOCK))
         blocks = signals.reshape(-1, 1, signals.shape[-1] // _BLOCK, _BLOCK).permute(0, 3, 1, 2)
-        made = F.conv2d(blocks, self.lowpass_blocks, padding=(0, self.lowpass_blocks.shape[-1] - 1))
-        return made.permute(0, 2, 3, 1).reshape(*signals.shape[:2], -1)[..., :time]
+        filtered = F.conv2d(blocks, self.lowpass_blocks, padding=(0, self.lowpass_blocks.shape[-1] - 1))
+        return filtered.permute(0, 2, 3, 1).reshape(*signals.shape[:2], -1)[..., :time]
 
 
 class ZeroPhase(nn.Module):
-    """High-pass and notches run forwards and backwards, by a Fourier transform of the window mirrored at both ends."""
+    """High-pass and notches run forwards and backwards, by a Fourier transform of the window, mirrored at each end."""
 
     gain: Tensor
 
@@ -122,26 +123,26 @@ class ZeroPhase(nn.Module):
         return self.circular(padded)[..., _PADDING:-_PADDING]
 
     def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        """The filter alone, on samples that go round in a circle."""
+        """Apply the filter alone, as a circular convolution."""
         return torch.fft.irfft(torch.fft.rfft(padded).mul_(self.gain), padded.shape[-1])
 
 
 def _filled(eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
-    """A copy in float32, channel by channel, with 0 for missing samples: all that follows may write over it."""
-    fresh = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-    return fresh.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
+    """A contiguous float32 copy with 0 for missing samples; later steps may overwrite it."""
+    copy = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    return copy.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
 
 
 def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
-    """Robust SD (from the median absolute value) of the median pair; every fourth sample says as much as all."""
+    """Robust SD (from the median absolute value) of the median pair; every fourth sample is enough."""
     absolute = _median(pairs[..., ::4].abs())
     return (_MAD_TO_SD * _median(absolute)).clamp(min=_QUIETEST_UV)[:, None, None]
 
 
 def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
-    """The lower median; torch's own takes several times as long on a CPU, and is not deterministic on a GPU."""
+    """The lower median; PyTorch's own takes several times as long on a CPU and is not deterministic on a GPU."""
     middle = (values.shape[-1] - 1) // 2
-    if values.device.type != "cpu" or values.requires_grad or type(values) is not Tensor:  # NumPy takes none of these
+    if values.device.type != "cpu" or values.requires_grad or type(values) is not Tensor:  # which NumPy cannot read
         return values.sort(dim=-1).values[..., middle]
     return torch.from_numpy(np.partition(values.numpy(), middle)[..., middle])
 
@@ -155,7 +156,7 @@ def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:
 
 
 def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 block"]:
-    """The same filter from blocks of samples to the last of them, a dense convolution: twice as fast on a CPU."""
+    """The same filter as a dense convolution from blocks of samples to the last block: twice as fast on a CPU."""
     blocks = -(-(len(response) - 1) // _BLOCK) + 1
     ago = torch.arange(_BLOCK)[:, None] - torch.arange(blocks * _BLOCK) + (blocks - 1) * _BLOCK
     padded = F.pad(response, (0, blocks * _BLOCK))
@@ -164,7 +165,7 @@ def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 b
 
 
 def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:
-    """Of the filters run forwards and backwards, at the frequencies of a padded window's transform."""
+    """Gain of the filters, run forwards and backwards, at the frequencies of a padded window's transform."""
     hz = np.fft.rfftfreq(EEG_SAMPLES + 2 * _PADDING, 1 / SFREQ_HZ)
     gain = np.ones_like(hz)
     if highpass_hz:

@@ -1,4 +1,4 @@
-"""How the learning rate moves over the epochs; it is set anew before each.
+"""Schedules of the learning rate, which is set before each epoch.
 
 The 15th-place solution pre-trains at a constant rate and fine-tunes along a cosine. Added: a linear warm-up.
 """
@@ -16,7 +16,7 @@ def constant(optimizer: Optimizer, warmup_epochs: int) -> LambdaLR:
 
 
 def cosine(optimizer: Optimizer, epochs: int, warmup_epochs: int, lr_min: float) -> LambdaLR:
-    """Half a cosine wave from the optimizer's rate down to `lr_min`, reached after `epochs`, the warm-up among them."""
+    """Half a cosine wave from the optimizer's rate down to `lr_min`, reached after `epochs`, including the warm-up."""
     if not 0 <= lr_min <= optimizer.defaults["lr"]:
         raise ValueError(f"lr_min: want 0 to the optimizer's lr = {optimizer.defaults['lr']}, got {lr_min}")
     if not warmup_epochs < epochs:
@@ -24,8 +24,8 @@ def cosine(optimizer: Optimizer, epochs: int, warmup_epochs: int, lr_min: float)
     least = lr_min / optimizer.defaults["lr"] if lr_min else 0.0
 
     def factor(epoch: int) -> float:
-        gone = min(1.0, (epoch - warmup_epochs) / (epochs - warmup_epochs))
-        return least + (1 - least) * (1 + math.cos(math.pi * gone)) / 2
+        progress = min(1.0, (epoch - warmup_epochs) / (epochs - warmup_epochs))
+        return least + (1 - least) * (1 + math.cos(math.pi * progress)) / 2
 
     return LambdaLR(optimizer, _warmed_up(warmup_epochs, factor))
 

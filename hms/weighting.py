@@ -1,8 +1,8 @@
-"""How much a row counts in the loss as the epochs go by.
+"""How the weight of a row in the loss changes over the epochs.
 
-Every row comes with a weight by its number of votes (`labels.vote_weight`), as in the 15th-place solution. Others of
-the competition change over from rows of few votes to those of many within one training, by weights (4th place) or by
-leaving rows out: many panels of three first teach what the patterns look like, panels of ten then how experts disagree.
+Every row has a weight that depends on its number of votes (`labels.vote_weight`), as in the 15th-place solution. Other
+competitors move from rows with few votes to rows with many within one training, by weights (4th place) or by leaving
+rows out: first, many panels of three teach what the patterns look like; then panels of ten teach how experts disagree.
 """
 
 import math
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from hms.labels import HIGH_VOTES
 
-_WEIGHT_OF_FEW = math.log(HIGH_VOTES + 0.5) / math.log(3)  # between the weights of rows with one vote less and enough
+_LOW_VOTES_WEIGHT = math.log(HIGH_VOTES + 0.5) / math.log(3)  # between the weights of nine votes and ten
 
 
 class ByVotes:
-    """The weight that a row comes with, in every epoch."""
+    """Each row's own weight, in every epoch."""
 
     def __call__(self, weight: Float[Tensor, " batch"], epoch: int) -> Float[Tensor, " batch"]:
         return weight
 
 
 class FadeLowVotes:
-    """Rows of fewer than ten votes count `first` times their weight in the first of `epochs`, `last` times it in the
-    last, and evenly in between."""
+    """Multiply the weight of rows with fewer than ten votes by `first` in the first of the `epochs`, by `last` in the
+    last, and linearly in between."""
 
     def __init__(self, first: float, last: float, epochs: int):
         if min(first, last) < 0:
@@ -35,6 +35,6 @@ class FadeLowVotes:
         self.first, self.last, self.epochs = first, last, epochs
 
     def __call__(self, weight: Float[Tensor, " batch"], epoch: int) -> Float[Tensor, " batch"]:
-        gone = min(1.0, epoch / max(1, self.epochs - 1))
-        factor = self.first + (self.last - self.first) * gone
-        return torch.where(weight < _WEIGHT_OF_FEW, factor * weight, weight)
+        progress = min(1.0, epoch / max(1, self.epochs - 1))
+        factor = self.first + (self.last - self.first) * progress
+        return torch.where(weight < _LOW_VOTES_WEIGHT, factor * weight, weight)

@@ -1,4 +1,4 @@
-"""What is special about each augmentation; what all keep stands in test_contracts.py."""
+"""What is specific to each augmentation; what all have in common is tested in test_contracts.py."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from hms.augmentation.coloured_noise import ColouredNoise, coloured
 from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
 from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
-from hms.augmentation.equaliser import Equaliser, weigh
+from hms.augmentation.equaliser import Equaliser, apply_gain
 from hms.augmentation.head_scale import HeadScale
 from hms.augmentation.mixing import draw_partner
 from hms.augmentation.mixup import Mixup
@@ -48,7 +48,7 @@ def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
         assert before is after is None or torch.equal(before, after), field
 
 
-def test_what_depends_on_sizes_alone_is_made_once():
+def test_constants_that_depend_on_sizes_alone_are_made_once():
     changes = (Noise(1.0, 15), SpectrogramMask(**MASK), CropCat(0.5, 0.5), CutMix(0.5, 1.0), EdgeDropout(0.5, 0.5))
     for change, given in [*((each, signals()) for each in changes), (BrainFlip(0.5, 0.5), batch())]:
         with torch.inference_mode():
@@ -70,7 +70,7 @@ def test_flipping_twice_changes_nothing(left_right: bool, front_back: bool):
     assert_equal(batch(), flip(flip(batch(), **marks), **marks))
 
 
-def test_a_flip_moves_electrodes_to_their_partners_and_swaps_the_hemispheres_regions():
+def test_a_flip_swaps_electrodes_and_the_regions_of_the_hemispheres():
     given = batch()
     off, on = torch.zeros(8, dtype=torch.bool), torch.ones(8, dtype=torch.bool)
     mirrored = flip(given, on, off)
@@ -83,7 +83,7 @@ def test_a_flip_moves_electrodes_to_their_partners_and_swaps_the_hemispheres_reg
     assert torch.equal(both, given.eeg[:, ELECTRODES.index("O2")])
 
 
-def test_each_window_is_flipped_by_itself():
+def test_each_window_is_flipped_independently():
     marks = torch.arange(8) % 2 == 0
     made = flip(batch(), marks, ~marks)
     assert torch.equal(made.eeg[0], batch().eeg[0, LEFT_RIGHT])
@@ -97,18 +97,18 @@ def test_head_scale_stays_within_its_spread_and_differs_between_windows():
     assert factor[:, 0, 0].unique().numel() == 8
 
 
-def test_the_equaliser_weighs_each_frequency_by_the_gain_of_its_octave():
+def test_the_equaliser_gives_each_frequency_the_gain_of_its_octave():
     t_s = torch.arange(2000) / 200
     tones = torch.stack([torch.sin(2 * torch.pi * hz * t_s) for hz in (0.2, 2.0, 3.0, 100 / 3)])
     gain_db = torch.tensor([[-6.0, 0.0, 6.0, -6.0, 0.0, 0.0, 20.0, 20.0, 0.0]])
-    db = 10 * (weigh(tones[None], gain_db)[0].var(dim=1) / tones.var(dim=1)).log10()
+    db = 10 * (apply_gain(tones[None], gain_db)[0].var(dim=1) / tones.var(dim=1)).log10()
     between = 6.0 - 12.0 * math.log2(3.0 / 2.0)
     assert db[1:3].tolist() == pytest.approx([6.0, between], abs=0.05)
     assert db[0] == pytest.approx(-6.0, abs=0.05)  # slower than 0.5 Hz
     assert db[3] == pytest.approx(20.0, abs=0.05)
 
 
-def test_coloured_noise_has_the_slope_that_was_asked_for_and_its_size():
+def test_coloured_noise_has_the_requested_slope_and_unit_sd():
     torch.manual_seed(0)
     noise = coloured(torch.tensor([0.0, 1.0, 2.0]), 20, 10000)
     np.testing.assert_allclose(noise.std(dim=(1, 2)), 1, atol=0.01)
@@ -118,7 +118,7 @@ def test_coloured_noise_has_the_slope_that_was_asked_for_and_its_size():
     assert power[:, hz < 0.5].max() < 1e-6 * power.max()
 
 
-def test_coloured_noise_is_of_each_electrode_and_leaves_some_windows_and_what_is_missing_alone():
+def test_coloured_noise_is_independent_per_electrode_and_spares_some_windows_and_missing_samples():
     given = batch(64)._replace(eeg=torch.zeros(64, 20, 2000))
     given.eeg[:, 3] = torch.nan
     torch.manual_seed(0)
@@ -135,7 +135,7 @@ def test_coloured_noise_is_of_each_electrode_and_leaves_some_windows_and_what_is
         ColouredNoise(0.5, 3, 2, 2.0)
 
 
-def test_the_equaliser_draws_for_each_window_and_leaves_some_alone():
+def test_the_equaliser_draws_for_each_window_and_spares_some():
     before, after = signals(), Equaliser(p=0.5, spread_db=3.0)(signals())
     changed = (before.pairs != after.pairs).any(dim=2)
     assert (changed.all(dim=1) | ~changed.any(dim=1)).all()
@@ -143,7 +143,7 @@ def test_the_equaliser_draws_for_each_window_and_leaves_some_alone():
     assert torch.equal(before.target, after.target)
 
 
-# Windows from two
+# Windows mixed from two
 
 
 def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
@@ -158,7 +158,7 @@ def test_a_partner_is_another_window_and_each_window_is_the_partner_of_one():
 
 
 @pytest.mark.parametrize("mixes", [CropCat(p=1.0, quarters=0.5), CutMix(p=1.0, alpha=1.0), Mixup(p=1.0, alpha=1.0)])
-def test_a_window_alone_is_mixed_with_nothing(mixes: CropCat | CutMix | Mixup):
+def test_a_single_window_is_not_mixed(mixes: CropCat | CutMix | Mixup):
     torch.testing.assert_close(mixes(signals(size=1)), signals(size=1))
 
 
@@ -180,7 +180,7 @@ def test_cropcat_takes_quarters_or_the_second_half_of_pairs_and_images_from_the_
     assert torch.equal(after.weight[6:], before.weight[6:])
 
 
-def test_cropcat_cuts_as_many_windows_as_it_says_and_each_in_its_own_way():
+def test_cropcat_cuts_the_requested_share_of_windows_in_quarters_or_halves():
     before = signals(images=False, size=4000)
     after = CropCat(p=0.5, quarters=0.8)(before)
     second_quarter = (after.pairs[:, 0, 20:40] != before.pairs[:, 0, 20:40]).all(dim=1)
@@ -216,22 +216,22 @@ def test_cutmix_mixes_targets_by_the_share_of_samples_it_took():
     assert (taken - given_away)[mixed].abs().max() <= 1 / 80 + 1e-6
     assert abs((taken > 0).float().mean() - 0.5) < 0.04
     shares = taken[taken > 0]
-    assert abs(shares.mean() - 0.5) < 0.04  # alpha 1: all shares alike
+    assert abs(shares.mean() - 0.5) < 0.04  # alpha 1: all shares are equally likely
     assert abs(shares.std() - 1 / 12**0.5) < 0.03
 
 
 def test_mixup_gives_each_window_the_same_share_of_its_partner_in_signals_images_target_and_weight():
     before, partner = signals(), torch.arange(8).roll(-1)
     share = torch.arange(8) / 8
-    after = mixup.lay_under(before, partner, share)
+    after = mixup.blend(before, partner, share)
     for name in ("pairs", "images", "target", "weight"):
         own, new = getattr(before, name), getattr(after, name)
         of_partner = share.reshape(-1, *[1] * (own.ndim - 1))
         torch.testing.assert_close(new, own * (1 - of_partner) + own[partner] * of_partner)
-    assert torch.equal(after.pairs[0], before.pairs[0])  # a share of nothing changes no bit
+    assert torch.equal(after.pairs[0], before.pairs[0])  # a share of 0 changes no bit
 
 
-def test_mixup_changes_as_many_windows_as_it_says_each_mostly_one_of_the_two_where_alpha_is_small():
+def test_mixup_changes_the_requested_share_of_windows_and_keeps_mostly_one_of_the_two_if_alpha_is_small():
     label = torch.arange(4000) // 2 % 6
     before = signals(images=False, size=4000)._replace(target=torch.eye(6)[label])
     after = Mixup(p=0.5, alpha=0.1)(before)
@@ -248,10 +248,10 @@ def test_a_large_alpha_gives_shares_near_a_half():
     assert 0.4 < taken.min() <= taken.max() < 0.6
 
 
-# Targets of a teacher
+# Teacher labels
 
 
-def test_a_teachers_targets_are_the_mean_of_what_its_runs_predicted_and_a_window_it_does_not_know_keeps_its_own(
+def test_a_teachers_targets_are_the_mean_prediction_of_its_runs_and_unknown_windows_keep_their_own(
     tmp_path: Path,
 ):
     one_hot = torch.eye(6).tolist()
@@ -268,7 +268,7 @@ def test_a_teachers_targets_are_the_mean_of_what_its_runs_predicted_and_a_window
     assert_equal(after._replace(target=given.target), given)
 
 
-def test_a_teacher_is_heard_as_often_as_asked(tmp_path: Path):
+def test_a_teacher_replaces_the_requested_share_of_targets(tmp_path: Path):
     run = teacher(tmp_path, {label_id: [0, 0, 0, 0, 0, 1.0] for label_id in range(4000)})
     torch.manual_seed(0)
     made = TeacherLabels([run], p=0.3)(batch(4000))
@@ -297,7 +297,7 @@ def test_noise_has_a_third_of_sigma_in_the_centre_and_the_formulas_sd_elsewhere(
         assert abs(noise[:, :, start : start + 100].std() / want - 1) < 0.02
     assert abs(noise[:, :, 4900:5100].std() / 0.005 - 1) < 0.02
     flat = noise[:, :, ::1000].permute(2, 0, 1).flatten(1)
-    assert torch.corrcoef(flat).fill_diagonal_(0).abs().max() < 0.2  # of 512 draws: samples do not depend on each other
+    assert torch.corrcoef(flat).fill_diagonal_(0).abs().max() < 0.2  # of 512 draws: samples are independent
 
 
 def test_noise_differs_between_windows_and_pairs():
@@ -318,7 +318,7 @@ def test_edge_dropout_blanks_both_ends_and_keeps_the_centre():
         assert (after[window, :, 300 - blank :] == 0).all()
 
 
-def test_edge_dropout_draws_its_amount_for_each_window_up_to_the_most():
+def test_edge_dropout_draws_an_amount_up_to_the_maximum_for_each_window():
     windows = Signals(torch.zeros(1000, 1, 1), torch.ones(1000, 1, 300, 1), torch.ones(1000, 1), torch.ones(1000))
     torch.manual_seed(0)
     kept = EdgeDropout(p=0.5, most=0.8)(windows).images.mean(dim=(1, 2, 3))
@@ -330,7 +330,7 @@ def test_edge_dropout_draws_its_amount_for_each_window_up_to_the_most():
 
 
 def ramps(size: int = 2) -> torch.Tensor:
-    """(size, 2, 300, 20) images that rise with time and frequency and are 0 nowhere."""
+    """(size, 2, 300, 20) images that rise with time and frequency and are nowhere 0."""
     return (1 + torch.arange(300.0)[:, None] + 1000 * torch.arange(20.0)).expand(size, 2, -1, -1)
 
 
@@ -356,7 +356,7 @@ def test_holes_are_rectangles_within_their_limits_and_reach_the_edges():
     assert hole.any(dim=(0, 1)).all()
 
 
-def test_holes_are_at_most_as_many_as_asked_and_spare_windows_that_are_not_drawn():
+def test_holes_do_not_exceed_their_number_and_spare_windows_that_are_not_drawn():
     torch.manual_seed(0)
     after = masked(torch.ones(400, 2, 100, 100), coarse_p=0.5, holes=10, hole_rows=1, hole_columns=1)
     assert torch.equal(after[:, 0], after[:, 1])
@@ -380,7 +380,7 @@ def test_a_blur_runs_along_time_with_its_sd_and_keeps_the_sum():
     torch.testing.assert_close(after, after.flip(2))
 
 
-def test_a_blur_leaves_an_even_image_even_to_its_ends():
+def test_a_blur_does_not_change_a_constant_image():
     after = masked(torch.full((4, 10, 60, 20), 3.0), blur_p=1.0)
     torch.testing.assert_close(after, torch.full_like(after, 3.0))
 
@@ -396,7 +396,7 @@ def test_resampling_is_linear_about_the_centre_and_fills_the_ends_with_0(length:
     torch.testing.assert_close(after[1][:, inside], want[:, inside], rtol=1e-5, atol=1e-3)
     beyond = (source < -0.5) | (source > 299.5)
     assert (after[1][:, beyond] == 0).all()
-    assert int(beyond.sum()) == {0.85: 44, 0.95: 14}.get(length, 0)  # of 45 and 15, as many at either end
+    assert int(beyond.sum()) == {0.85: 44, 0.95: 14}.get(length, 0)  # of 45 and 15, the same number at each end
     torch.testing.assert_close(after[1][:, 149] + after[1][:, 150], ramps()[0][:, 149] + ramps()[0][:, 150])
 
 
@@ -422,7 +422,7 @@ def test_frequency_dropout_blanks_whole_columns_and_keeps_the_order_of_time():
     assert blank[:, 0].any(dim=0).all()
 
 
-def test_the_centre_of_an_image_stays_where_it_is():
+def test_resampling_and_blur_keep_the_centre_in_place():
     images = torch.zeros(64, 2, 301, 5)
     images[:, :, 150] = 1.0
     after = masked(images, resample_p=1.0, blur_p=1.0)

@@ -1,4 +1,4 @@
-"""Compiled networks are the same networks."""
+"""Compiled networks compute the same as plain ones."""
 
 import shutil
 from copy import deepcopy
@@ -24,7 +24,9 @@ def compiled(model: nn.Module) -> set[str]:
     return {name for name, part in model.named_modules() if part._compiled_call_impl is not None}
 
 
-def test_parts_of_networks_are_compiled_and_neither_weights_nor_copies_know(node: dict, tmp_path: Path, monkeypatch):
+def test_parts_of_networks_are_compiled_but_weights_keep_their_names_and_copies_are_plain(
+    node: dict, tmp_path: Path, monkeypatch
+):
     monkeypatch.setattr(shutil, "which", lambda name: name)
     model: Model = build(node)
     names = [*model.state_dict()]
@@ -37,22 +39,22 @@ def test_parts_of_networks_are_compiled_and_neither_weights_nor_copies_know(node
     assert not compiled(load_model(tmp_path))
 
 
-def test_a_missing_compiler_is_told(node: dict, monkeypatch):
+def test_a_missing_compiler_is_reported(node: dict, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.delenv("CXX", raising=False)
-    said = r"compile: wants a C\+\+ compiler on a CPU, found no (g|clang)\+\+; or compile=false"
+    said = r"compile: want a C\+\+ compiler on a CPU, found no (g|clang)\+\+; install one, or use compile=false"
     with pytest.raises(UserError, match=said):
         compile_networks(build(node), "cpu")
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
 @pytest.mark.skipif(not shutil.which("g++"), reason="wants g++")
 @pytest.mark.parametrize("backbone", ["tiny", "hgnetv2"])
 def test_a_compiled_model_gives_the_same_numbers_forward_and_backward(backbone: str):
     pretrained = [] if backbone == "tiny" else ["backbone.pretrained=false"]
     node = config("extractor=raw_image", f"backbone={backbone}", *pretrained)["model"]
-    plain: Model = build(node).train().double()  # batch norm blows single precision's rounding up
+    plain: Model = build(node).train().double()  # batch norm amplifies the rounding errors of single precision
     model = deepcopy(plain)
     compile_networks(model, "cpu")
     made = []

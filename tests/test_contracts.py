@@ -1,4 +1,4 @@
-"""What every option of a group keeps, so that any can stand in for any other. A new YAML is tested by being there."""
+"""What all options of a group have in common, so that any can replace any other. A new YAML is tested automatically."""
 
 import json
 from copy import deepcopy
@@ -27,19 +27,19 @@ from hms.store import Store
 from hms.trainer import train
 
 OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}
-"""Groups with tests of their own below; with an option of any other, a model must run and learn."""
+"""Groups with their own tests below; with any option of the other groups, a model must run and learn."""
 
 BESIDE = {"fusion": ["trainer=cpu", "extractor=[stft,wavenet,spectrogram]"], "trainer": []}
-"""What an option of a group needs beside it to show what it does."""
+"""Overrides that an option of a group needs to take effect."""
 
 SWITCHES = ("p", "left_right", "front_back", "spread", "sigma")
-"""Values that turn an augmentation off at 0, beside those whose name ends in `_p`."""
+"""Arguments that turn an augmentation off at 0, besides those whose name ends in `_p`."""
 
 DEVICES = ["cpu", "meta", *(["cuda"] if torch.cuda.is_available() else [])]
-"""`meta` computes shapes only; it refuses a tensor that was left on the CPU, and a value that is read from it."""
+"""`meta` computes shapes only; it refuses tensors that were left on the CPU, and reading a value."""
 
 
-# Whatever else changes the model, or how it is trained; what several options come to is tried once
+# Options that change the model, or how it is trained; if several give the same config, it is tried once
 
 
 def choices() -> list[str]:
@@ -48,14 +48,14 @@ def choices() -> list[str]:
 
 
 def part(choice: str, *keys: str) -> str:
-    """Some of train.yaml with an option, as text."""
+    """Some keys of train.yaml composed with an option, as JSON."""
     found = quick(config(*BESIDE.get(choice.partition("=")[0], ["trainer=cpu"]), choice))
     return json.dumps({key: found[key] for key in keys})
 
 
 @cache
-def told(text: str) -> tuple[list[str], Tensor, Tensor]:
-    """Of a model: parameters that learn nothing, the logits of four windows together, of the first and third alone."""
+def outcome(text: str) -> tuple[list[str], Tensor, Tensor]:
+    """A model's parameters without gradient, the logits of four windows together, and of the first and third alone."""
     torch.manual_seed(0)
     node, given, learned = json.loads(text), each(batch(4, missing=True), torch.clone), batch()
     model: Model = build(node["model"])
@@ -83,8 +83,8 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 @pytest.mark.parametrize("choice", choices())
-def test_a_model_with_any_option_learns_and_gives_a_window_alone_what_it_gets_in_a_batch(choice: str):
-    silent, together, alone = told(part(choice, "model", "loss"))
+def test_a_model_with_any_option_learns_and_predicts_a_window_alone_as_in_a_batch(choice: str):
+    silent, together, alone = outcome(part(choice, "model", "loss"))
     assert silent == []
     assert together.shape == (4, len(CLASSES))
     assert together.isfinite().all()
@@ -106,7 +106,7 @@ def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(ch
 
 @pytest.fixture(scope="module", params=options("backbone"))
 def backbones(request: pytest.FixtureRequest) -> dict[str, nn.Module]:
-    """The networks of a backbone option by name; every extractor finds there the one it asks for."""
+    """The networks of a backbone option by name, including the one that each extractor uses."""
     torch.manual_seed(1)  # with 0 a scale of hgnetv2 gets a gradient of exactly 0 from two threads
     node = config(f"backbone={request.param}", f"extractor=[{','.join(options('extractor'))}]")["backbone"]
     networks = {name: part for name, part in node.items() if isinstance(part, dict)}
@@ -114,7 +114,7 @@ def backbones(request: pytest.FixtureRequest) -> dict[str, nn.Module]:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (33, 130)])
-def test_a_backbone_says_how_long_its_features_are_whatever_the_size(backbones: dict[str, nn.Module], size):
+def test_a_backbone_declares_the_sizes_of_its_features_for_any_image(backbones: dict[str, nn.Module], size):
     for name, network in backbones.items():
         assert isinstance(network, Backbone), name
         with torch.no_grad():
@@ -148,7 +148,7 @@ def extractor(request: pytest.FixtureRequest) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", options("extractor"))
-def test_an_extractor_gives_features_of_the_sizes_that_it_says(name: str):
+def test_an_extractor_returns_features_of_the_sizes_that_it_declares(name: str):
     extractor, given = build(extractor_of(name)), signals(1)
     with torch.no_grad():
         found: Features = extractor.eval()(given)
@@ -167,7 +167,7 @@ def test_the_vector_sends_a_gradient_to_every_parameter(extractor: nn.Module):
     extractor.zero_grad()
 
 
-def test_an_extractor_gives_a_window_alone_what_it_gets_in_a_batch(extractor: nn.Module):
+def test_an_extractor_treats_a_window_alone_as_in_a_batch(extractor: nn.Module):
     given = each(signals(4, missing=True), torch.clone)
     with torch.no_grad():
         together, *alone = (extractor.eval()(rows_of(given, *rows)) for rows in ((0, 4), *pairwise(range(5))))
@@ -187,7 +187,7 @@ def test_a_token_is_about_its_own_pair_or_image(extractor: nn.Module):
     assert moved[6] > 2 * moved[:4].max()
 
 
-def test_an_extractor_says_whether_it_reads_the_spectrogram(extractor: nn.Module):
+def test_an_extractor_declares_whether_it_reads_the_spectrogram(extractor: nn.Module):
     without = signals()._replace(images=None)
     with torch.no_grad():
         found: Features = extractor.eval()(signals())
@@ -201,7 +201,7 @@ def test_an_extractor_says_whether_it_reads_the_spectrogram(extractor: nn.Module
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
-def test_an_extractor_gives_much_the_same_on_a_gpu(extractor: nn.Module):
+def test_an_extractor_agrees_on_a_gpu(extractor: nn.Module):
     with torch.no_grad():
         here, there = extractor.eval()(signals()), deepcopy(extractor).cuda()(each(signals(), Tensor.cuda))
     for one, other in zip(here, there, strict=True):
@@ -213,7 +213,7 @@ def test_an_extractor_gives_much_the_same_on_a_gpu(extractor: nn.Module):
 
 @pytest.fixture(scope="module")
 def needs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Values that a YAML leaves to the user, as an override: a teacher that knows all windows but the first."""
+    """Overrides for values that a YAML leaves to the user: a teacher that knows all windows but the first."""
     probabilities = torch.randn(20, len(CLASSES), generator=torch.Generator().manual_seed(0)).softmax(dim=1)
     run = teacher(tmp_path_factory.mktemp("teacher"), dict(enumerate(probabilities.tolist(), start=1)))
     return {"teacher_labels": f"augmentation.teacher_labels.runs=['{run}']"}
@@ -234,7 +234,7 @@ def augmentation(node: dict[str, Any]) -> Augmentation:
 
 
 def given_to(augmentation: Augmentation, rows: int = 6, images: bool = True) -> Any:
-    """What an augmentation of this stage gets."""
+    """Input for an augmentation of this stage."""
     given = each(batch(rows) if augmentation.stage == "electrodes" else signals(rows), torch.clone)
     return given if images else given._replace(**{given._fields[1]: None})
 
@@ -278,15 +278,15 @@ def test_an_augmentation_draws_by_the_seed_and_edits_nothing_in_place(augmentati
     assert equal(given, given_to(augmentation))
 
 
-@pytest.mark.parametrize("rows", [1, 6])  # a window alone has no partner
-def test_augmented_windows_keep_what_is_true_of_any(augmentation: Augmentation, rows: int):
+@pytest.mark.parametrize("rows", [1, 6])  # a single window has no partner
+def test_augmented_windows_are_valid(augmentation: Augmentation, rows: int):
     given = given_to(augmentation, rows)
     for seed in range(8):
         made = made_by(augmentation, given, seed)
         torch.testing.assert_close(made.target.sum(dim=1), torch.ones(rows))
         assert (made.target >= 0).all()
         assert given.weight.min() <= made.weight.min() <= made.weight.max() <= given.weight.max()
-        for found in made[:2]:  # before preprocessing NaN stands for what was not recorded
+        for found in made[:2]:  # before preprocessing NaN marks missing samples
             assert not found.isinf().any()
             assert augmentation.stage == "electrodes" or not found.isnan().any()
 
@@ -301,7 +301,7 @@ def test_what_comes_from_another_window_comes_with_a_share_of_its_target(augment
             assert not same_target or equal(rows_of(made, row, row + 1), rows_of(changed, row, row + 1))
 
 
-# What a run reads, and where it writes
+# The input and output of a run
 
 
 @pytest.mark.parametrize("option", options("data"))

@@ -1,4 +1,4 @@
-"""Fusions bring several extractors together; what every fusion must keep is in test_contracts."""
+"""Fusions combine several extractors; what all have in common is tested in test_contracts.py."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from hms.fusion import Attention, Concat
 
 
 class Stub(nn.Module):
-    """An extractor's sizes."""
+    """An extractor with sizes only."""
 
     def __init__(self, out_features: int, token_features: int, token_kind: str):
         super().__init__()
@@ -42,7 +42,7 @@ def test_concat_is_one_linear_layer_over_all_vectors():
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 @pytest.mark.parametrize("part", ["vector", "tokens"])
-def test_attention_looks_at_every_vector_and_every_token(name: str, part: str):
+def test_attention_depends_on_every_vector_and_every_token(name: str, part: str):
     fusion, given = attention(), features()
     elsewhere = getattr(given[name], part).clone()
     elsewhere[:, -1] += 1.0 + torch.arange(elsewhere[:, -1].shape[-1] if part == "tokens" else 1)
@@ -56,7 +56,7 @@ def test_attention_knows_which_pair_a_token_is_about():
     assert (fusion(turned) - fusion(given)).abs().max() > 1e-4
 
 
-def test_extractors_share_what_is_said_about_a_pair():
+def test_extractors_share_the_embeddings_of_pairs():
     fusion = attention()
     assert sorted(fusion.where) == ["pair", "region"]
     fusion(features()).sum().backward()
@@ -71,6 +71,6 @@ def test_extractors_share_what_is_said_about_a_pair():
         ({"layers": 0}, "layers: want at least 1, got 0"),
     ],
 )
-def test_attention_refuses_what_it_cannot_do(options: dict, message: str):
+def test_attention_refuses_impossible_settings(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         attention(**options)

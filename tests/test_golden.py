@@ -67,7 +67,7 @@ def test_golden_wavenet(option: str, recording: str):
 
 
 def _of_wavenet(recorded: dict[str, torch.Tensor], name: str) -> torch.Tensor:
-    """Our weight `name` from the recorded ones: the three gates of a layer are one convolution here."""
+    """Our weight `name` from the recorded ones; ours computes a layer's three gates in one convolution."""
     *place, kind, bias_or_weight = name.split(".")
     last = max(key.split(".")[2] for key in recorded if key.startswith("weight."))
     prefix = f"weight.wave_blocks.{place[1] if place else last}"
@@ -87,7 +87,7 @@ def test_golden_wavenet_stack():
 def test_golden_attention_pool():
     recorded = golden("attention_pool")
     pool = AttentionPool(64, 2048, 0.5).eval()
-    # A softmax takes out again what the recorded bias adds to every score; ours has none.
+    # The recorded score has a bias, which the softmax cancels; ours has none.
     names = {"score.0.weight": "hidden.weight", "score.0.bias": "hidden.bias", "score.2.weight": "score.weight"}
     pool.load_state_dict({ours: recorded[theirs] for ours, theirs in names.items()})
     torch.testing.assert_close(pool.weights(recorded["features"]), recorded["weights"], atol=1e-4, rtol=0)
@@ -114,7 +114,7 @@ def test_golden_loss():
     torch.testing.assert_close(unweighted, recorded["loss_unweighted"][0], atol=1e-4, rtol=0)
 
 
-def test_every_recording_is_compared_with():
+def test_every_recording_is_used():
     here = Path(__file__).read_text()
     recordings = {path.stem for path in real("golden").glob("*.safetensors")}
     assert recordings

@@ -1,4 +1,4 @@
-"""A loss that is no number ends a training and names its batch; one that grows is told, and noted."""
+"""A non-finite loss ends a training and names its batch; a diverging one is reported and recorded."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def quick(corpus: Path, tmp_path: Path, *more: str) -> dict:
     return composed(corpus, tmp_path, "extractor=stft_short", "flips=false", *more)
 
 
-def test_a_loss_that_is_no_number_ends_the_training_and_names_its_batch(corpus: Path, tmp_path: Path, store: Store):
+def test_a_loss_that_is_not_finite_ends_the_training_and_names_its_batch(corpus: Path, tmp_path: Path, store: Store):
     config = quick(corpus, tmp_path, "optimizer.lr=1e30", "epochs=2")
     said = (
         r"training ends: a loss of nan at step 2 \(epoch 1, learning rate 1e\+30, precision 32-true\); the label ids "
@@ -41,11 +41,11 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_its_batch(corpus: 
     assert {*about["label_ids"]} <= known
     assert len(about["label_ids_before"]) == 16
     assert {*about["label_ids_before"]} <= known - {*about["label_ids"]}
-    assert not (file.parent / "last.ckpt").exists()  # no epoch's state was kept
+    assert not (file.parent / "last.ckpt").exists()  # no epoch was saved
 
 
 class BadInOne(LightningModule):
-    """A training whose second loss is no number in the second process alone."""
+    """A training whose second loss is NaN in the second process alone."""
 
     def __init__(self):
         super().__init__()
@@ -60,7 +60,7 @@ class BadInOne(LightningModule):
 
 
 def train_badly(folder: Path) -> float:
-    """Train in as many processes as there are; each writes what it ends with."""
+    """Train in several processes; each writes the error that it ends with."""
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp", "max_epochs": 1}
     made = trainer.make(node, callbacks=[LossGuard(folder / "not_finite.json")])
     rows = [batch()._replace(label_id=torch.tensor([step, made.global_rank])) for step in range(3)]
@@ -71,7 +71,7 @@ def train_badly(folder: Path) -> float:
 
 
 @pytest.mark.slow
-def test_all_processes_tell_what_the_one_with_the_bad_loss_found(tmp_path: Path):
+def test_all_processes_raise_the_error_of_the_one_with_the_bad_loss(tmp_path: Path):
     run_in_processes(train_badly, tmp_path, 2)
     said = {(tmp_path / f"said{rank}").read_text() for rank in (0, 1)}
     assert len(said) == 1
@@ -79,7 +79,7 @@ def test_all_processes_tell_what_the_one_with_the_bad_loss_found(tmp_path: Path)
     assert json.loads((tmp_path / "not_finite.json").read_text())["label_ids"] == [1, 1]
 
 
-def test_a_training_that_diverges_says_so_once_and_notes_the_epochs(corpus: Path, tmp_path: Path, capsys):
+def test_a_diverging_training_warns_once_and_records_the_epochs(corpus: Path, tmp_path: Path, capsys):
     fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2"))
     said = [line for line in capsys.readouterr().err.splitlines() if "training diverges" in line]
     assert len(said) == 1

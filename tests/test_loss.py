@@ -17,7 +17,7 @@ def weighted_kl(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
     return (weight * divergence).sum().item() / len(target)
 
 
-def test_a_prediction_counts_by_its_name_and_all_shares_sum_to_one():
+def test_predictions_are_weighted_by_name_and_the_weights_are_normalised():
     logits, target, weight = drawn()
     loss = VoteWeightedKl(0.79, 0.06, {"wavenet": 0.09, "absent": 5.0})
     parts = {name: weighted_kl(own, target, weight) for name, own in logits.by_extractor.items()}
@@ -28,7 +28,7 @@ def test_a_prediction_counts_by_its_name_and_all_shares_sum_to_one():
     assert loss(same, target, weight).item() == pytest.approx(weighted_kl(logits.joint, target, weight))
 
 
-def test_without_heads_the_joint_prediction_is_all():
+def test_without_heads_only_the_joint_prediction_counts():
     logits, target, weight = drawn()
     for loss in (VoteWeightedKl(0.79, 0.06, {}), VoteWeightedKl(2.0, 0.0, {"stft": 3.0})):
         found = loss(logits._replace(by_extractor={}), target, weight)

@@ -80,7 +80,7 @@ def test_every_parameter_gets_a_gradient():
     loss = VoteWeightedKl(0.79, 0.06, {})
     loss(network.classify(network.preprocess(batch())), batch().target, batch().weight).backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # A convolution right before a batch norm needs no bias; the stem has one all the same.
+    # A convolution right before a batch norm needs no bias, but the stem has one.
     assert [name for name in without if not name.endswith("stem.0.bias")] == []
 
 
@@ -91,7 +91,7 @@ def test_a_batch_is_not_edited_in_place():
     assert torch.equal(given.spectrogram, batch().spectrogram)
 
 
-def test_each_of_several_extractors_has_a_head_that_says_nothing_of_the_others():
+def test_each_of_several_extractors_has_a_head_that_depends_on_it_alone():
     network = model().eval()
     signals = network.preprocess(batch())
     logits = network.classify(signals)
@@ -115,7 +115,7 @@ def test_extractors_with_the_same_backbone_may_share_it():
     assert again.extractors["stft_short"].backbone is again.extractors["raw_image"].backbone
 
 
-def test_backbones_of_different_make_are_not_shared():
+def test_backbones_of_different_architectures_are_not_shared():
     said = "share_backbones: want two extractors with the same backbone, got stft_short, spectrogram"
     with pytest.raises(ConfigError, match=said):
         build(config("extractor=[stft_short,spectrogram]", "model.share_backbones=true")["model"])
@@ -126,12 +126,12 @@ def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
         assert network.classify(network.preprocess(batch())).by_extractor == {}
 
 
-def test_the_spectrogram_is_read_where_an_extractor_wants_it():
+def test_the_spectrogram_is_read_if_an_extractor_needs_it():
     assert [model(name).reads_spectrogram for name in extractors()] == [False, False, True]
     assert model("stft", "spectrogram").reads_spectrogram
 
 
-def test_a_model_wants_an_extractor():
+def test_a_model_needs_an_extractor():
     with pytest.raises(ValueError, match="extractors: want at least one, got none"):
         Model(preprocess(), {}, Concat, auxiliary_heads=True, share_backbones=False)
 
@@ -145,7 +145,7 @@ def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
     assert pairs[-1] == pytest.approx(2.0, abs=1e-4)
 
 
-def test_preprocess_clips_what_no_brain_makes():
+def test_preprocess_clips_impossible_amplitudes():
     spike = torch.zeros(1, 20, 2000)
     spike[:, 0] = 1e6
     given = Batch(spike, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
@@ -153,7 +153,7 @@ def test_preprocess_clips_what_no_brain_makes():
 
 
 def clinical_pairs(uv: torch.Tensor) -> torch.Tensor:
-    """What the clinical preprocessing makes of a signal (µV) at Fp1, before scaling, in the pair Fp1-F7."""
+    """The pair Fp1-F7 after clinical preprocessing of a signal (µV) at Fp1, before scaling."""
     eeg = torch.zeros(1, 20, 10000)
     eeg[0, 0] = uv
     given = Batch(eeg, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
@@ -203,7 +203,7 @@ def test_a_compressed_scale_keeps_half_of_the_ratio_between_a_loud_window_and_a_
 
 
 @pytest.mark.parametrize("size", [1, 8, 9])
-def test_a_median_by_numpy_and_one_by_sorting_are_that_of_torch(size: int):
+def test_the_median_by_numpy_and_by_sorting_equals_that_of_torch(size: int):
     values = torch.randn(3, 4, size)
     assert torch.equal(_median(values), values.median(dim=-1).values)
     assert torch.equal(_median(values.requires_grad_()), values.median(dim=-1).values)
@@ -225,7 +225,7 @@ def test_the_montage_subtracts_cathode_from_anode():
     assert torch.equal(montage(eeg.clone().requires_grad_()), montage(eeg))
 
 
-def test_a_montage_may_put_each_pair_beside_its_mirror_image():
+def test_a_montage_may_put_each_pair_next_to_its_mirror_image():
     listed = ["O1-T3", "C3-Fp1", "Fz-Cz", "P3-P4", "O2-T4", "C4-Fp2", "F7-T3"]
     mirrored = ("O1-T3", "O2-T4", "C3-Fp1", "C4-Fp2", "Fz-Cz", "P3-P4", "F7-T3")
     assert Montage({"a": listed, "b": ["O2-T6"]}, "mirrored").pairs == (*mirrored, "O2-T6")
@@ -235,7 +235,7 @@ def test_a_montage_may_put_each_pair_beside_its_mirror_image():
 
 
 @pytest.mark.parametrize("pair", ["Fp1-Fp1", "Fp1F3", "Fp1-EKG", "Fp1-A1", "Fp1-F3-C3"])
-def test_the_montage_refuses_what_is_no_pair(pair: str):
+def test_the_montage_refuses_invalid_pairs(pair: str):
     with pytest.raises(ValueError, match=f"groups: want two of Fp1 .* joined by '-', got '{pair}'"):
         Montage({"a": [pair]}, "listed")
 
@@ -281,7 +281,7 @@ def test_a_sine_shows_in_the_row_of_its_frequency():
         ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
     ],
 )
-def test_the_stft_refuses_what_it_cannot_do(options: dict, message: str):
+def test_the_stft_refuses_impossible_settings(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         stft(**options)
 
@@ -296,7 +296,7 @@ def test_the_stft_refuses_what_it_cannot_do(options: dict, message: str):
         ({"lowpass_order": 0}, "lowpass_order: want at least 1, got 0"),
     ],
 )
-def test_preprocess_refuses_what_it_cannot_do(options: dict, message: str):
+def test_preprocess_refuses_impossible_settings(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         preprocess(**options)
 
@@ -320,7 +320,7 @@ def test_weights_are_read_from_a_file_or_a_folder(as_folder: bool, tmp_path):
         torch.testing.assert_close(loaded.network.state_dict()[name], value, rtol=0, atol=0)
 
 
-def test_weights_of_a_colour_classifier_serve_a_grey_backbone(tmp_path):
+def test_weights_of_a_colour_classifier_fit_a_grey_backbone(tmp_path):
     import timm
 
     colour = timm.create_model("test_efficientnet", num_classes=10)
@@ -330,7 +330,7 @@ def test_weights_of_a_colour_classifier_serve_a_grey_backbone(tmp_path):
     torch.testing.assert_close(loaded.network.state_dict()["conv_stem.weight"], stem)
 
 
-def test_missing_weights_are_told_in_one_line_that_says_how(tmp_path, monkeypatch):
+def test_missing_weights_are_reported_in_one_line_with_a_remedy(tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=r"backbone.weights: want a file or a folder .* got '.*efficientnet.safetensors'"
     ):
@@ -354,7 +354,7 @@ def test_an_unknown_timm_model_is_refused():
 
 
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
-def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
+def test_backbones_declare_the_sizes_of_their_features(size: tuple[int, int]):
     for backbone in (*(TinyBackbone([8, 16, 24], [2, 3], share) for share in (0.0, 0.5, 1.0)), timm_backbone()):
         found = backbone.features(torch.randn(2, 1, *size))
         assert found.shape[:2] == (2, backbone.map_features)
@@ -364,7 +364,7 @@ def test_backbones_say_how_long_their_features_are(size: tuple[int, int]):
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
 
 
-def test_weights_lie_as_the_maps_do_and_nothing_is_brought_into_another_layout():
+def test_weights_and_gradients_have_the_memory_format_of_the_feature_maps():
     for backbone in (TinyBackbone([8, 16, 24], [2, 3], 0.5), timm_backbone()):
         backbone(torch.randn(2, 1, 64, 64)).square().sum().backward()
         for weight in (one for one in backbone.parameters() if one.ndim == 4):
@@ -379,7 +379,7 @@ def test_weights_lie_as_the_maps_do_and_nothing_is_brought_into_another_layout()
         )
 
 
-def test_instance_norms_do_not_see_how_bright_or_rich_in_contrast_an_image_is():
+def test_instance_norms_ignore_brightness_and_contrast():
     torch.manual_seed(0)
     image = torch.randn(2, 1, 64, 80)
     for share, blind in ((0.0, False), (0.5, False), (1.0, True)):
@@ -388,7 +388,7 @@ def test_instance_norms_do_not_see_how_bright_or_rich_in_contrast_an_image_is():
         assert torch.allclose(found, changed, atol=1e-3) == blind
 
 
-def test_half_the_channels_are_normalised_as_instance_norm_does_the_others_as_batch_norm():
+def test_half_the_channels_have_instance_norm_and_the_others_batch_norm():
     norm = TinyBackbone([8, 16], [1, 1], 0.5).stem[1]
     image = torch.randn(3, 8, 9, 11)
     halves = [nn.InstanceNorm2d(4)(image[:, :4]), nn.BatchNorm2d(4)(image[:, 4:])]
@@ -396,18 +396,18 @@ def test_half_the_channels_are_normalised_as_instance_norm_does_the_others_as_ba
     assert isinstance(TinyBackbone([8, 16], [1, 1], 0.5).blocks[0].convolutions[1], nn.BatchNorm2d)  # the last stage
 
 
-def test_a_share_of_instance_norms_is_refused_beyond_all():
+def test_a_share_of_instance_norms_above_1_is_refused():
     with pytest.raises(ValueError, match=r"instance: want a share, 0 to 1, got 1\.5"):
         TinyBackbone([8, 16], [1, 1], 1.5)
 
 
-def test_a_stem_keeps_the_rows_when_its_stride_says_so():
+def test_a_stem_stride_may_keep_the_rows():
     image = torch.randn(1, 1, 64, 64)
     assert timm_backbone().features(image).shape[2:] == (2, 2)
     assert timm_backbone(stem_stride=[1, 2]).features(image).shape[2:] == (4, 2)
 
 
-def test_a_backbone_computed_twice_gets_the_same_gradients_and_running_statistics():
+def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statistics():
     found = []
     for grad_checkpointing in (False, True):
         torch.manual_seed(0)
@@ -421,11 +421,11 @@ def test_a_backbone_computed_twice_gets_the_same_gradients_and_running_statistic
 
 
 @pytest.mark.parametrize("stride", [[2], [0, 1], [1, 2, 3]])
-def test_a_stem_stride_is_of_rows_and_columns(stride: list[int]):
+def test_a_stem_stride_needs_rows_and_columns(stride: list[int]):
     with pytest.raises(ValueError, match=r"stem_stride: want rows and columns, at least 1 each, got \["):
         timm_backbone(stem_stride=stride)
 
 
-def test_a_network_for_one_image_size_is_refused():
+def test_a_network_with_a_fixed_image_size_is_refused():
     with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(64\)"):
         timm_backbone(name="vit_tiny_patch16_224")

@@ -91,6 +91,6 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path: Path):
     guard.on_train_epoch_start(trainer, module)
     batch = Batch(torch.zeros(1), None, torch.zeros(1), torch.zeros(1), torch.tensor([7]))
     guard.on_train_batch_end(trainer, module, {"loss": torch.ones(()), "uniform_loss": torch.ones(())}, batch, 0)
-    with pytest.raises(UserError, match=r"training ends: a weight that is no number at step 0 \(epoch 1, "):
+    with pytest.raises(UserError, match=r"training ends: a weight that is not finite at step 0 \(epoch 1, "):
         guard.on_train_epoch_end(trainer, module)
     assert json.loads((tmp_path / "not_finite.json").read_text())["label_ids"] == [7]

@@ -1,4 +1,4 @@
-"""How much a row counts as the epochs go by."""
+"""How the weight of a row changes over the epochs."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def weights(*votes: int) -> torch.Tensor:
     return torch.from_numpy(vote_weight(np.array([[count, 0, 0, 0, 0, 0] for count in votes]))).float()
 
 
-def test_rows_of_few_votes_fade_and_those_of_many_do_not():
+def test_rows_with_few_votes_fade_and_those_with_many_do_not():
     given = weights(1, 9, 10, 28)
     fade = FadeLowVotes(first=1.0, last=0.2, epochs=5)
     factors = torch.stack([fade(given, epoch) / given for epoch in range(7)])
@@ -21,11 +21,11 @@ def test_rows_of_few_votes_fade_and_those_of_many_do_not():
     assert (factors[:, 2:] == 1).all()
 
 
-def test_a_training_of_one_epoch_begins_and_stays_with_the_first_weight():
+def test_a_training_of_one_epoch_uses_the_first_factor():
     assert torch.equal(FadeLowVotes(1.0, 0.0, 1)(weights(3), 0), weights(3))
 
 
-def test_by_votes_is_the_weight_that_a_row_comes_with():
+def test_by_votes_leaves_weights_unchanged():
     assert torch.equal(ByVotes()(weights(3, 12), 4), weights(3, 12))
 
 
@@ -36,6 +36,6 @@ def test_by_votes_is_the_weight_that_a_row_comes_with():
         ((1.0, 0.1, 0), r"epochs: want at least 1, got 0"),
     ],
 )
-def test_a_fading_that_makes_no_sense_is_refused(arguments: tuple, message: str):
+def test_impossible_settings_are_refused(arguments: tuple, message: str):
     with pytest.raises(ValueError, match=message):
         FadeLowVotes(*arguments)

@@ -1,4 +1,4 @@
-"""Random changes to whole training batches, on the batch's device; each is a module here and a YAML of that name.
+"""Random changes to whole training batches, on the batch's device: a module for each, and a YAML of the same name.
 
-`mixing` holds what several of them share.
+`mixing` holds the code that several of them share.
 """

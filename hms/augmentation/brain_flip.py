@@ -1,26 +1,26 @@
 """Mirror the head: left to right, front to back.
 
-Most patterns mean the same on either side, and the model should think so too. Source: 15th-place solution. Changed: a
-left-right flip also exchanges the regions of the spectrogram, which the original meant to do but did not.
+Most patterns mean the same on either side, and the model should learn that. Source: 15th-place solution. Changed: a
+left-right flip also swaps the regions of the spectrogram, which the original meant to do but did not.
 """
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import places, want_probability
+from hms.augmentation.mixing import check_probability, indices
 from hms.batch import Batch
 from hms.constant import constant
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
 
 class BrainFlip:
-    """Exchange electrodes with their partners, each window with probability `left_right` and with `front_back`."""
+    """Swap electrodes with their counterparts, in each window with probability `left_right` and with `front_back`."""
 
     stage = "electrodes"
 
     def __init__(self, left_right: float, front_back: float):
-        want_probability(left_right=left_right, front_back=front_back)
+        check_probability(left_right=left_right, front_back=front_back)
         self.left_right, self.front_back = left_right, front_back
 
     def __call__(self, batch: Batch) -> Batch:
@@ -29,17 +29,17 @@ class BrainFlip:
 
 
 def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tensor, " batch"]) -> Batch:
-    """Flip the windows that are marked; flipping twice changes nothing."""
-    # Both flips only move channels, so each window's own order of them does both together.
+    """Flip the marked windows; flipping twice changes nothing."""
+    # Both flips only permute channels, so one permutation per window does both.
     device = batch.eeg.device
-    same = places(batch.eeg.shape[1], device)
+    same = indices(batch.eeg.shape[1], device)
     mirrored = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
     turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
     order = mirrored.gather(1, turned)
-    eeg = batch.eeg[places(len(batch.eeg), device)[:, None], order]
+    eeg = batch.eeg[indices(len(batch.eeg), device)[:, None], order]
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
-    # LL RL, LP RP: left and right change places; front to back every region stays.
+    # LL RL, LP RP: left and right swap; a front-back flip leaves every region in place.
     by_side = batch.spectrogram.reshape(-1, 2, 2, *batch.spectrogram.shape[2:])
     swapped = by_side.flip(2).reshape_as(batch.spectrogram)
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
@@ -47,5 +47,5 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
 
 @constant
 def _partners(index: tuple[int, ...], device: torch.device) -> Int[Tensor, " electrode"]:
-    """Made once: a copy from the CPU waits for everything that a GPU still has to do."""
+    """`index` on the device, made once: a copy from the CPU waits for all work queued on a GPU."""
     return torch.tensor(index, device=device)

@@ -1,14 +1,14 @@
-"""Noise of any colour: each recording has sources of its own, from sweat to muscle to amplifier.
+"""Add noise of any colour: every recording has sources of its own, from sweat to muscle to amplifier.
 
-Their spectra fall by 0 to 2 powers of the frequency, from white to Brownian. A model that learns from simulated EEG
-must find its patterns under noise that the simulator does not make.
+Their power falls with the frequency to the power of 0 to 2, from white to Brownian. A model that learns from simulated
+EEG must find its patterns under noise that the simulator does not make.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import check_probability
 from hms.batch import Batch
 from hms.electrodes import SFREQ_HZ
 
@@ -16,16 +16,16 @@ _LOWEST_HZ = 0.5
 
 
 class ColouredNoise:
-    """Add noise of its own to each electrode of a window, with probability `p` of the window.
+    """Add independent noise to each electrode of a window, with probability `p` per window.
 
-    Its SD, log-uniform from `least_uv` to `most_uv` (µV, of 0.5 Hz and up), and the slope of its power, uniform from 0
-    to `steepest`, are the same for a window's electrodes.
+    A window's electrodes share the noise's SD, log-uniform from `least_uv` to `most_uv` (µV, from 0.5 Hz up), and the
+    slope of its power, uniform from 0 to `steepest`.
     """
 
     stage = "electrodes"
 
     def __init__(self, p: float, least_uv: float, most_uv: float, steepest: float):
-        want_probability(p=p)
+        check_probability(p=p)
         if not 0 < least_uv <= most_uv:
             raise ValueError(f"least_uv, most_uv: want 0 < least_uv <= most_uv, got {least_uv}, {most_uv}")
         if steepest < 0:
@@ -35,15 +35,15 @@ class ColouredNoise:
     def __call__(self, batch: Batch) -> Batch:
         windows, electrodes, time = batch.eeg.shape
         device = batch.eeg.device
-        marked, size, slope = torch.rand(3, windows, device=device)
+        draw, size, slope = torch.rand(3, windows, device=device)
         uv = self.least_uv * (self.most_uv / self.least_uv) ** size
         noise = coloured(slope * self.steepest, electrodes, time) * uv[:, None, None]
-        there = (marked < self.p)[:, None, None]
-        return batch._replace(eeg=torch.where(there, (batch.eeg.float() + noise).to(batch.eeg.dtype), batch.eeg))
+        chosen = (draw < self.p)[:, None, None]
+        return batch._replace(eeg=torch.where(chosen, (batch.eeg.float() + noise).to(batch.eeg.dtype), batch.eeg))
 
 
 def coloured(slope: Float[Tensor, " window"], electrodes: int, time: int) -> Float[Tensor, "window electrode time"]:
-    """Noise of SD 1 whose power falls with the frequency to the power of `slope` from 0.5 Hz on; none below."""
+    """Noise of SD 1 whose power falls with the frequency to the power of `slope` from 0.5 Hz up; none below."""
     hz = torch.fft.rfftfreq(time, 1 / SFREQ_HZ, device=slope.device)
     size = (hz.clamp(min=_LOWEST_HZ) / _LOWEST_HZ) ** (-slope[:, None] / 2)
     size = size * (hz >= _LOWEST_HZ)

@@ -1,12 +1,12 @@
-"""How well electrodes are attached: at the bedside each has its own gain, and at times one hangs loose.
+"""Vary how well electrodes are attached: at the bedside each has its own gain, and now and then one comes loose.
 
-Impedance, hair, distance and a skull that is not of one thickness scale what an electrode sees. A model that learns
-from simulated EEG must not rely on fields as clean as a simulator's.
+Impedance, hair, distance and the uneven thickness of the skull scale what an electrode sees. A model that learns from
+simulated EEG must not rely on fields as clean as a simulator's.
 """
 
 import torch
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import check_probability
 from hms.batch import Batch
 from hms.electrodes import SCALP
 
@@ -17,7 +17,7 @@ class Contact:
     stage = "electrodes"
 
     def __init__(self, spread: float, p: float):
-        want_probability(p=p)
+        check_probability(p=p)
         if spread < 0:
             raise ValueError(f"spread: want at least 0, got {spread}")
         self.spread, self.p = spread, p
@@ -25,6 +25,6 @@ class Contact:
     def __call__(self, batch: Batch) -> Batch:
         shape, device = batch.eeg.shape[:2], batch.eeg.device
         gain = torch.exp(self.spread * torch.randn(shape, device=device)).to(batch.eeg.dtype)
-        gain[:, len(SCALP) :] = 1  # EKG may already be as large as half precision holds
-        off = torch.rand(shape, device=device) < self.p
-        return batch._replace(eeg=(batch.eeg * gain[:, :, None]).masked_fill(off[:, :, None], torch.nan))
+        gain[:, len(SCALP) :] = 1  # EKG may already be at the limit of half precision
+        loose = torch.rand(shape, device=device) < self.p
+        return batch._replace(eeg=(batch.eeg * gain[:, :, None]).masked_fill(loose[:, :, None], torch.nan))

@@ -1,28 +1,28 @@
-"""Put windows together from the quarters or halves of two, and average their targets and weights.
+"""Compose a window of quarters or halves of two, and average their targets and weights.
 
 Source: CropCat (Kim et al. 2022, arXiv 2212.06413) as in the 15th-place solution. Pairs (50 s) and images (600 s) are
-cut at the same fractions of their own length, so half of either goes with half of the target. Both cuts also halve the
-central 10 s, which is what the experts judged. Changed: every window draws for itself; the original cut the first two
-windows of each batch of 16, both the same way.
+cut at the same fractions of their length, so half of each goes with half of the target. Both cuts also halve the
+central 10 s, which the experts judged. Changed: each window draws independently; the original cut the first two windows
+of each batch of 16, both the same way.
 """
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, mix, want_probability
+from hms.augmentation.mixing import check_probability, draw_partner, mix
 from hms.batch import Signals
 from hms.constant import constant
 
 
 class CropCat:
-    """Cut each window with probability `p`: with `quarters` of these the second and fourth quarter come from a partner,
-    else the second half."""
+    """Take parts of each window from a partner, with probability `p`: its second and fourth quarter with probability
+    `quarters`, else its second half."""
 
     stage = "signals"
 
     def __init__(self, p: float, quarters: float):
-        want_probability(p=p, quarters=quarters)
+        check_probability(p=p, quarters=quarters)
         self.p, self.quarters = p, quarters
 
     def __call__(self, signals: Signals) -> Signals:
@@ -36,7 +36,7 @@ def cut(
     marked: Bool[Tensor, " batch"],
     quarters: Bool[Tensor, " batch"],
 ) -> Signals:
-    """Cut the windows that are marked, in quarters or else in halves."""
+    """Cut the marked windows, in quarters or in halves."""
 
     def taken(time: int) -> Bool[Tensor, "batch time"]:
         quartered, halved = _cuts(time, marked.device)
@@ -47,6 +47,6 @@ def cut(
 
 @constant
 def _cuts(time: int, device: torch.device) -> tuple[Bool[Tensor, " time"], Bool[Tensor, " time"]]:
-    """Where the second and fourth quarter lie, and the second half."""
+    """Masks of the second and fourth quarter, and of the second half."""
     quarter = 4 * torch.arange(time, device=device) // time
     return quarter % 2 == 1, quarter >= 2

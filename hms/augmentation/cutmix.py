@@ -1,26 +1,26 @@
-"""Replace a random span of time by a partner's, and mix targets and weights by its share.
+"""Replace a random span of time with a partner's, and mix targets and weights by its share.
 
-Source: CutMix (Yun et al. 2019, arXiv 1905.04899). Changed: a span of time in place of a box, the same fractions of
-pairs (50 s) and images (600 s). Experts judged mainly the central 10 s, so a share of the window is a rougher guide to
-the target than the halves of `cropcat`.
+Source: CutMix (Yun et al. 2019, arXiv 1905.04899). Changed: a span of time instead of a box, at the same fractions of
+pairs (50 s) and images (600 s). Experts judged mainly the central 10 s, so the share of the window is a rougher guide
+to the target than the halves of `cropcat`.
 """
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, mix, places, want_alpha, want_probability
+from hms.augmentation.mixing import check_alpha, check_probability, draw_partner, draw_share, indices, mix
 from hms.batch import Signals
 
 
 class CutMix:
-    """Change each window with probability `p`; the share that a partner gives is drawn from Beta(`alpha`, `alpha`)."""
+    """Change each window with probability `p`; the partner's share is drawn from Beta(`alpha`, `alpha`)."""
 
     stage = "signals"
 
     def __init__(self, p: float, alpha: float):
-        want_probability(p=p)
-        want_alpha(alpha)
+        check_probability(p=p)
+        check_alpha(alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:
@@ -32,10 +32,10 @@ class CutMix:
 def replace_span(
     signals: Signals, partner: Int[Tensor, " batch"], start: Float[Tensor, " batch"], share: Float[Tensor, " batch"]
 ) -> Signals:
-    """Take the span from `start` to `start + share`, fractions of the window, from the partner."""
+    """Take the span from `start` to `start + share` (fractions of the window) from the partner."""
 
     def taken(time: int) -> Bool[Tensor, "batch time"]:
-        at = (places(time, share.device) + 0.5) / time
+        at = (indices(time, share.device) + 0.5) / time
         return (at >= start[:, None]) & (at < (start + share)[:, None])
 
     return mix(signals, partner, share, taken)

@@ -1,26 +1,26 @@
-"""Blank the outer part of the ten-minute images, for the experts judged their central 10 s.
+"""Blank the outer part of the ten-minute images, because the experts judged their central 10 s.
 
-Source: 15th-place solution. Its write-up says that this helped; the code it left prints the amount and does nothing.
+Source: 15th-place solution. Its write-up says that this helped; its published code prints the amount and does nothing.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import places, want_probability
+from hms.augmentation.mixing import check_probability, indices
 from hms.batch import Signals
 
 
 class EdgeDropout:
-    """Set the outer part of a window's images, both ends in time together 0 up to `most` of it, to their mean 0.
+    """Set both ends in time of a window's images to their mean 0: together a fraction of 0 to `most`.
 
-    Each window is changed with probability `p` and draws its own amount, uniformly; its ten images share it.
+    Each window is changed with probability `p` and draws its own fraction uniformly; its ten images share it.
     """
 
     stage = "signals"
 
     def __init__(self, p: float, most: float):
-        want_probability(p=p)
+        check_probability(p=p)
         if not 0 <= most < 1:
             raise ValueError(f"most: want 0 up to 1, got {most}")
         self.p, self.most = p, most
@@ -36,7 +36,7 @@ class EdgeDropout:
 def drop_edges(
     images: Float[Tensor, "batch image time frequency"], amount: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch image time frequency"]:
-    """Set the outer `amount` of the rows, half of it at either end, to 0."""
+    """Set the outer fraction `amount` of the rows to 0, half of it at each end."""
     time = images.shape[2]
-    from_centre = (2 * places(time, images.device) + 1 - time).abs() / time  # 0 in the centre, ends near 1
+    from_centre = (2 * indices(time, images.device) + 1 - time).abs() / time  # 0 in the centre, ends near 1
     return images.masked_fill((from_centre > 1 - amount[:, None])[:, None, :, None], 0)

@@ -1,6 +1,6 @@
-"""Weigh frequencies at random: skull, age, sedation and amplifier give every EEG a spectrum of its own.
+"""Amplify frequencies at random: skull, age, sedation and amplifier give every EEG a spectrum of its own.
 
-A model that learns from simulated EEG, or from that of one hospital, must not know a pattern by the exact slope of the
+A model that learns from simulated EEG, or from one hospital's, must not recognise a pattern by the exact slope of the
 spectrum under it.
 """
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import check_probability
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
 
@@ -19,14 +19,16 @@ _OCTAVES = math.ceil(math.log2(SFREQ_HZ / 2 / _LOWEST_HZ))
 
 
 class Equaliser:
-    """Multiply the pairs of each window, with probability `p`, by a smooth gain over frequency: N(0, `spread_db`) at
-    0.5, 1, 2 ... Hz, straight lines between the octaves. A window's pairs share it, as they share head and amplifier.
+    """Apply a smooth random gain over frequency to the pairs of each window, with probability `p`.
+
+    The gain is N(0, `spread_db`) at 0.5, 1, 2 ... Hz and linear between these octaves. A window's pairs share it, as
+    they share head and amplifier.
     """
 
     stage = "signals"
 
     def __init__(self, p: float, spread_db: float):
-        want_probability(p=p)
+        check_probability(p=p)
         if spread_db < 0:
             raise ValueError(f"spread_db: want at least 0, got {spread_db}")
         self.p, self.spread_db = p, spread_db
@@ -35,13 +37,13 @@ class Equaliser:
         pairs = signals.pairs
         marked = torch.rand(len(pairs), device=pairs.device) < self.p
         gain_db = self.spread_db * torch.randn(len(pairs), _OCTAVES + 1, device=pairs.device)
-        return signals._replace(pairs=torch.where(marked[:, None, None], weigh(pairs, gain_db), pairs))
+        return signals._replace(pairs=torch.where(marked[:, None, None], apply_gain(pairs, gain_db), pairs))
 
 
-def weigh(
+def apply_gain(
     pairs: Float[Tensor, "batch pair time"], gain_db: Float[Tensor, "batch octave"]
 ) -> Float[Tensor, "batch pair time"]:
-    """Apply each window's gain at 0.5, 1, 2 ... Hz; what is slower has the first, what is faster the last."""
+    """Apply each window's gain at 0.5, 1, 2 ... Hz; slower waves get the first, faster ones the last."""
     time = pairs.shape[-1]
     hz = torch.fft.rfftfreq(time, 1 / SFREQ_HZ, device=pairs.device)
     octave = (hz.clamp(min=_LOWEST_HZ) / _LOWEST_HZ).log2().clamp(max=gain_db.shape[1] - 1.001)

@@ -1,4 +1,4 @@
-"""Change the size of the whole EEG a little: skull and amplifier differ between patients (15th-place solution)."""
+"""Scale the whole EEG a little: skull and amplifier differ between patients (15th-place solution)."""
 
 import torch
 
@@ -6,7 +6,7 @@ from hms.batch import Batch
 
 
 class HeadScale:
-    """Multiply each window's EEG by its own factor, uniform in 1 +- `spread`."""
+    """Multiply each window's EEG by its own factor, uniform in 1 ± `spread`."""
 
     stage = "electrodes"
 

@@ -1,4 +1,4 @@
-"""What augmentations share: the check of a probability, and windows put together from two."""
+"""Code that augmentations share: checks of their options, and windows mixed from two."""
 
 from collections.abc import Callable
 
@@ -11,37 +11,37 @@ from hms.batch import Signals
 from hms.constant import constant
 
 
-def want_probability(**options: float) -> None:
-    """Raise ValueError for an option that is no probability."""
+def check_probability(**options: float) -> None:
+    """Raise ValueError for an option that is not a probability."""
     for name, p in options.items():
         if not 0 <= p <= 1:
             raise ValueError(f"{name}: want a probability, got {p}")
 
 
 def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
-    """Index of another window for each: the batch, already shuffled, turned by one random step, so that no window is
-    its own partner (unless it is alone) and each is the partner of one."""
+    """Index of a partner for each window: the batch, already shuffled, rotated by a random step. No window is its own
+    partner (unless it is alone), and each is the partner of exactly one."""
     size, device = len(signals.pairs), signals.pairs.device
     step = torch.randint(1, max(size, 2), (1,), device=device)
-    return (places(size, device) + step) % size
+    return (indices(size, device) + step) % size
 
 
 @constant
-def places(count: int, device: torch.device) -> Int[Tensor, " place"]:
-    """0 up to `count`."""
+def indices(count: int, device: torch.device) -> Int[Tensor, " index"]:
+    """0 to `count` - 1."""
     return torch.arange(count, device=device)
 
 
-def want_alpha(alpha: float) -> None:
-    """Raise ValueError for an `alpha` of which there is no Beta(`alpha`, `alpha`)."""
+def check_alpha(alpha: float) -> None:
+    """Raise ValueError for an `alpha` for which Beta(`alpha`, `alpha`) does not exist."""
     if alpha <= 0:
         raise ValueError(f"alpha: want more than 0, got {alpha}")
 
 
 def draw_share(marked: Bool[Tensor, " batch"], alpha: float) -> Float[Tensor, " batch"]:
-    """What a partner gives to each window that is marked: Beta(`alpha`, `alpha`); to the others nothing."""
+    """Share of a partner in each marked window, from Beta(`alpha`, `alpha`); 0 in the others."""
     rate = torch.ones(2, len(marked), device=marked.device)
-    # A gamma variable over the sum of two is Beta, which torch itself cannot trace. Validation would read values.
+    # One gamma variable over the sum of two is Beta; PyTorch's own Beta cannot be traced. Validation would read values.
     one, other = Gamma(torch.full_like(rate, alpha), rate, validate_args=False).sample()
     return torch.where(marked, one / (one + other), 0.0)
 
@@ -52,7 +52,7 @@ def mix(
     share: Float[Tensor, " batch"],
     taken: Callable[[int], Bool[Tensor, "batch time"]],
 ) -> Signals:
-    """Take the points of time that `taken(time)` marks from the partner, and `share` of its target and weight."""
+    """Take the time points that `taken(time)` marks from the partner, and `share` of its target and weight."""
 
     def joined(x: Tensor) -> Tensor:  # time is the third dimension of pairs and of images
         from_partner = taken(x.shape[2])[:, None, :]
@@ -65,7 +65,7 @@ def mix(
 
 
 def with_targets(signals: Signals, partner: Int[Tensor, " batch"], share: Float[Tensor, " batch"]) -> Signals:
-    """Take `share` of each target and weight from the partner's."""
+    """Mix `share` of the partner's target and weight into each window's."""
     return signals._replace(
         target=signals.target.lerp(signals.target[partner], share[:, None].to(signals.target.dtype)),
         weight=signals.weight.lerp(signals.weight[partner], share.to(signals.weight.dtype)),

@@ -1,9 +1,9 @@
 """Add noise that is weaker in the centre of the window, where the experts looked (15th-place solution).
 
 The original adds N(0, sigma / 3) + N(0, sigma) g(t), where g(t) = 1 - exp(-t^2 / (2 width^2)) and t is counted from the
-centre. Changed: one draw with the SD of that sum; and the windows of a batch lie a quarter apart in one stream of it,
-for on a CPU to draw so many numbers takes longer than all preprocessing. In itself each window's noise is white, and no
-two windows have the same at the same time.
+centre. Changed: one draw with the SD of that sum; and the windows of a batch are cut from one stream of noise, a
+quarter of a window apart, because drawing so many numbers on a CPU takes longer than all preprocessing. The noise
+within each window is white, and no two windows have the same noise at the same time.
 """
 
 import torch
@@ -16,9 +16,9 @@ from hms.electrodes import SFREQ_HZ
 
 
 class Noise:
-    """Add normal noise to every pair: `sigma` / 3 in the centre, more from about `width_s` seconds off it.
+    """Add normal noise to every pair: SD `sigma` / 3 in the centre, more from about `width_s` seconds away from it.
 
-    `sigma` is in units of the scaled pairs: with `preprocess=original` 1 is 32 µV, with `clinical` the window's SD.
+    `sigma` is in units of the scaled pairs: 1 is 32 µV with `preprocess=original`, the window's SD with `clinical`.
     """
 
     stage = "signals"
@@ -32,10 +32,10 @@ class Noise:
 
     def __call__(self, signals: Signals) -> Signals:
         pairs = signals.pairs
-        batch, each, time = pairs.shape
-        apart = -(-time // 4)
-        stream = torch.randn(each, time + (batch - 1) * apart, dtype=pairs.dtype, device=pairs.device)
-        noise = stream.unfold(1, time, apart).transpose(0, 1)
+        batch, count, time = pairs.shape
+        step = -(-time // 4)
+        stream = torch.randn(count, time + (batch - 1) * step, dtype=pairs.dtype, device=pairs.device)
+        noise = stream.unfold(1, time, step).transpose(0, 1)
         sd = _sd(time, self.sigma, self.width_s, pairs.dtype, pairs.device)
         return signals._replace(pairs=torch.addcmul(pairs, noise, sd))
 

@@ -1,7 +1,7 @@
 """Blur, stretch and blank parts of the ten-minute images.
 
 Source: 15th-place solution. Changed: frequency dropout no longer reverses time; the blur is a Gaussian along time, not
-motion blur or a median of three points; a stretched image keeps its centre to the fraction of a row.
+motion blur or a median of three points; a stretched image keeps its centre to a fraction of a row.
 """
 
 import math
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import places, want_probability
+from hms.augmentation.mixing import check_probability, indices
 from hms.batch import Signals
 from hms.constant import constant
 
@@ -18,11 +18,11 @@ Images = Float[Tensor, "batch image time frequency"]
 
 
 class SpectrogramMask:
-    """Change the images in four ways, in this order, each with its own probability for a window; its ten images alike.
+    """Change a window's ten images in four ways, in this order, each with its own probability; all ten get the same.
 
     coarse: 1 to `holes` rectangles of 1 to `hole_rows` (2 s) by 1 to `hole_columns` (0.2 Hz) become 0, the mean;
-    blur: along time, with an SD up to `blur_rows`; resample: `shortest` to `longest` times as long about the centre,
-    the ends filled with 0; frequency: 1 to `frequencies` columns become 0.
+    blur: along time, with an SD of up to `blur_rows`; resample: to between `shortest` and `longest` times the
+    length about the centre, with the ends filled with 0; frequency: 1 to `frequencies` columns become 0.
     """
 
     stage = "signals"
@@ -41,7 +41,7 @@ class SpectrogramMask:
         frequency_p: float,
         frequencies: int,
     ):
-        want_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
+        check_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
         counts = {"holes": holes, "hole_rows": hole_rows, "hole_columns": hole_columns, "frequencies": frequencies}
         for name, count in counts.items():
             if count < 1:
@@ -68,49 +68,49 @@ class SpectrogramMask:
         return signals._replace(images=drop_frequencies(images, count))
 
     def _in_holes(self, images: Images, count: Float[Tensor, " batch"]) -> Bool[Tensor, "batch time frequency"]:
-        used = places(self.holes, images.device) < count[:, None]
+        used = indices(self.holes, images.device) < count[:, None]
         rows, columns = _spans(used, images.shape[2], self.hole_rows), _spans(used, images.shape[3], self.hole_columns)
         return (rows[:, :, :, None] & columns[:, :, None, :]).any(dim=1)
 
 
 def _spans(used: Bool[Tensor, "batch hole"], size: int, longest: int) -> Bool[Tensor, "batch hole size"]:
-    """A random span, 1 to `longest` of `size` points, for each hole that is used."""
+    """A random span of 1 to `longest` of `size` points for each hole in use."""
     draw = torch.rand(2, *used.shape, 1, device=used.device)
     length = 1 + (longest * draw[0]).floor()
     start = ((size + 1 - length) * draw[1]).floor()
-    at = places(size, used.device)
+    at = indices(size, used.device)
     return used[..., None] & (at >= start) & (at < start + length)
 
 
 def blur(images: Images, sd: Float[Tensor, " batch"], largest: float) -> Images:
-    """Mean of neighbouring rows weighted by a Gaussian of `sd` rows, at most `largest`; 0 leaves a window as it is."""
+    """Average neighbouring rows with a Gaussian of `sd` rows, at most `largest`; 0 leaves a window unchanged."""
     reach, time = math.ceil(2 * largest), images.shape[2]
-    offset = places(2 * reach + 1, images.device) - reach
-    kernel = torch.exp(-((offset / sd[:, None].clamp(min=1e-3)) ** 2) / 2)  # of no width: 1 for the row itself, else 0
+    offset = indices(2 * reach + 1, images.device) - reach
+    kernel = torch.exp(-((offset / sd[:, None].clamp(min=1e-3)) ** 2) / 2)  # SD 0: 1 for the row itself, else 0
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).to(images.dtype)
     blurred = torch.zeros_like(images)
     for k in range(2 * reach + 1):
-        blurred = blurred + kernel[:, k, None, None, None] * images[:, :, _beside(time, k - reach, images.device)]
+        blurred = blurred + kernel[:, k, None, None, None] * images[:, :, _neighbour(time, k - reach, images.device)]
     return blurred
 
 
 @constant
-def _beside(time: int, aside: int, device: torch.device) -> Int[Tensor, " time"]:
-    """The row that lies so many rows after each, or the first or last."""
-    return (torch.arange(time, device=device) + aside).clamp(0, time - 1)
+def _neighbour(time: int, offset: int, device: torch.device) -> Int[Tensor, " time"]:
+    """Index of the row `offset` rows after each, limited to the first and last."""
+    return (torch.arange(time, device=device) + offset).clamp(0, time - 1)
 
 
 def resample(images: Images, length: Float[Tensor, " batch"]) -> Images:
-    """Make the images `length` times as long about their centre by linear interpolation; what then lacks is 0."""
+    """Make the images `length` times as long about their centre, by linear interpolation; missing rows are 0."""
     time = images.shape[2]
     centre = (time - 1) / 2
-    source = (places(time, images.device) - centre) / length[:, None] + centre  # batch time
-    lacks = (source < -0.5) | (source > time - 0.5)
+    source = (indices(time, images.device) - centre) / length[:, None] + centre  # batch time
+    missing = (source < -0.5) | (source > time - 0.5)
     source = source.clamp(0, time - 1)
     before = source.floor()
     between = (source - before)[:, None, :, None].to(images.dtype)
     one, other = (_rows(images, at) for at in (before, (before + 1).clamp(max=time - 1)))
-    return one.lerp(other, between).masked_fill(lacks[:, None, :, None], 0)
+    return one.lerp(other, between).masked_fill(missing[:, None, :, None], 0)
 
 
 def _rows(images: Images, at: Float[Tensor, "batch time"]) -> Images:

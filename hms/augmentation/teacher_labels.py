@@ -1,9 +1,9 @@
-"""Learn from what an earlier run predicted, beside what the experts voted: a panel of three says little, and the
-teacher has seen many EEGs like this one.
+"""Learn from an earlier run's predictions as well as the experts' votes: a panel of three says little, and the teacher
+has seen many similar EEGs.
 
-Source: noisy student (Xie et al. 2020, arXiv 1911.04252), as in the 15th-place solution. The teacher predicted each
-window in the fold that held its patient out; but that fold's model had learned from the patients whom the student holds
-out, so a student's out-of-fold score is a little flattered.
+Source: noisy student (Xie et al. 2020, arXiv 1911.04252), as in the 15th-place solution. The teacher predicts each
+window with the fold that held out its patient. But that fold's model has learned from patients whom the student holds
+out, so a student's out-of-fold score is slightly optimistic.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation.mixing import check_probability
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.labels import CLASSES
@@ -20,16 +20,16 @@ from hms.scores import read_predictions
 
 
 class TeacherLabels:
-    """Replace a window's target, with probability `p`, by the mean prediction of the folds that held its patient out.
+    """Replace a window's target, with probability `p`, by the mean prediction of the folds that held out its patient.
 
-    `runs` are run folders with finished folds (`teacher.parquet` in each). A window that none of them predicted, and
-    every weight, stays. Raises UserError where a run has none.
+    `runs` are run folders with finished folds (`teacher.parquet` in each). Windows that none of them predicted keep
+    their target; weights never change. Raises UserError if a run has no finished fold.
     """
 
     stage = "electrodes"
 
     def __init__(self, runs: list[str], p: float):
-        want_probability(p=p)
+        check_probability(p=p)
         files = [sorted(Path(run).glob("fold*_seed*/teacher.parquet")) for run in runs]
         if not runs or not all(files):
             without = [run for run, found in zip(runs, files, strict=True) if not found]
@@ -41,13 +41,13 @@ class TeacherLabels:
         self.p = p
 
     def __call__(self, batch: Batch) -> Batch:
-        label_id, target = self._known(batch.target.device)
+        label_id, target = self._table(batch.target.device)
         place = torch.searchsorted(label_id, batch.label_id).clamp(max=len(label_id) - 1)
         taught = (label_id[place] == batch.label_id) & (torch.rand(len(place), device=place.device) < self.p)
         return batch._replace(target=torch.where(taught[:, None], target[place].to(batch.target.dtype), batch.target))
 
-    def _known(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """The teacher's table on a device, moved there once."""
+    def _table(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The teacher's predictions on a device, moved there once."""
         if self.label_id.device != device:
             self.label_id, self.target = self.label_id.to(device), self.target.to(device)
         return self.label_id, self.target
