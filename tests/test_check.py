@@ -156,7 +156,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         ),
         (
             "loss._target_=hms.versions.subprocess.run",
-            "loss._target_: want a class or a function whose source is here, got 'subprocess.run'",
+            "loss._target_: want a class or a function whose source can be found, got 'subprocess.run'",
         ),
         ("loss._target_=hms.loss", "loss._target_: want a class or a function, got the module hms.loss"),
         (
@@ -204,8 +204,8 @@ def test_annotations_bases_and_defaults_are_followed(tmp_path: Path, monkeypatch
     monkeypatch.setattr("hms.config.signature.ALLOWED", ("hmsish.",))
     found = signature("hmsish.Renamed")
     assert found.types == {"a": int, "b": float | None, "c": bool}
-    assert (found.needed, found.takes_more) == (["a"], True)
-    assert (signature("hmsish.made").needed, signature("hmsish.made").takes_more) == (["x"], False)
+    assert (found.required, found.takes_more) == (["a"], True)
+    assert (signature("hmsish.made").required, signature("hmsish.made").takes_more) == (["x"], False)
 
 
 WITHOUT_WEIGHT = """

@@ -32,8 +32,8 @@ def line(*words: str) -> CommandLine:
             "extractor=stft,stft_cosine: want extractor=[stft,stft_cosine] for all at once, or -m to try them all",
         ),
         ("extractor@x=stft", "extractor@x=stft: want extractor=..., without @x"),
-        ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): no value; want one of {}"),
-        ("-m fold=range(5,0)", "fold=range(5,0): no value"),
+        ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): gives no value; want one of {}"),
+        ("-m fold=range(5,0)", "fold=range(5,0): gives no value"),
         ("launcher.n_jobs=3 launcher=joblib", "launcher.n_jobs: want hydra.launcher.n_jobs"),
         (
             "launcher=joblib hydra.launcher.n_job=3",
@@ -45,7 +45,7 @@ def line(*words: str) -> CommandLine:
         ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, got 'bsic'"),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
-        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; one with spaces, = or brackets wants quotes"),
+        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; quote a value that has spaces, = or brackets"),
         ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
         ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),
         ("--config-dir nowhere", "--config-dir: want a folder of YAML files, got 'nowhere' (no such folder)"),
@@ -122,9 +122,8 @@ def test_a_folder_of_ones_own_offers_options_and_may_not_hide_ours(tmp_path: Pat
     assert given.problems == []
     (tmp_path / "extractor/stft.yaml").touch()
     (problem,) = line("--config-dir", str(tmp_path)).problems
-    assert (
-        problem == f"{tmp_path}/extractor/stft.yaml: hms has its own extractor/stft.yaml, which wins; rename this one"
-    )
+    hidden = "hms has its own extractor/stft.yaml, which takes precedence; rename this one"
+    assert problem == f"{tmp_path}/extractor/stft.yaml: {hidden}"
 
 
 def said_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *words: str) -> str:

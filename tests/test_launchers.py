@@ -37,7 +37,7 @@ def problems(*words: str) -> list[str]:
 def test_a_launcher_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch):
     assert problems("launcher=slurm") == []
     monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], "submitit_slurm.yaml")
-    told = "launcher: what slurm wants is not installed: pip install 'hms[slurm]'"
+    told = "launcher: slurm needs a package that is not installed: pip install 'hms[slurm]'"
     assert problems("launcher=slurm", "fold=0") == [told]
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(CompactHydraException, match=r"launcher: ray is not installed: pip install 'hms\[ray\]'"):

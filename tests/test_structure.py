@@ -315,7 +315,7 @@ def unequal(config: dict[str, Any]) -> Iterator[str]:
                     yield f"{target}: no YAML gives it '{key}'; write the value there"
             for key in given - {*takes.types}:
                 yield f"{target}: takes no '{key}'; let the YAML and the constructor say the same word"
-            for key in {*takes.types} - {*takes.needed}:
+            for key in {*takes.types} - {*takes.required}:
                 if target not in OWN_DEFAULTS:
                     yield f"{target}: '{key}' has a default in Python; write it in the YAML alone"
 

@@ -1,10 +1,12 @@
-"""From words and YAML files to objects, or to mistakes; nothing here imports torch, so that a mistake is told at once.
+"""Turn a command line and YAML files into objects, or report every mistake; quickly, as torch is not imported for that.
 
-command       a function as the command of a YAML: the one place that sets Hydra up
-command_line  what was typed, as Hydra wants it; the settings that a sweep asks for
-check         a config against what the classes in it take, every mistake at once
-misfit        a value that does not fit the type that it should have
-signature     what a class takes, read from its source
-source        classes and functions by name, read and not imported
-build         a config's nodes as objects
+command       turns a function into the command of a YAML file: the only place that sets Hydra up
+command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
+options       the choices that a command's groups offer
+refusal       explains why Hydra cannot use a word of the command line
+check         checks a config against the signatures of its classes and reports all mistakes at once
+misfit        checks a value against a type
+signature     the arguments that a class takes, read from its source
+source        finds the definition of a class or function without importing it
+build         builds the objects that a config's nodes describe
 """

@@ -1,4 +1,4 @@
-"""Objects from config nodes; the only call of Hydra's `instantiate`."""
+"""Build objects from config nodes; the only place that calls Hydra's `instantiate`."""
 
 import ast
 from typing import Any
@@ -12,15 +12,16 @@ from hms.errors import ConfigError, UserError
 
 
 def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
-    """The object that a node with `_target_` describes, the objects within it included; `more` adds arguments.
-    Every `_target_` must start with one of `allowed` (`signature.ALLOWED` unless given). Where it is given, a stranger
-    may have written the node: of hms it then names classes alone, for this very function would build anything.
+    """Build the object that a node with `_target_` describes, including the objects within it; `more` adds arguments.
 
-    Raises ConfigError for a target that no config may name and for a value its constructor refuses.
+    Every `_target_` must start with one of the prefixes `allowed`, by default `signature.ALLOWED`. If `allowed` is
+    given, a stranger may have written the node: of hms it may then name classes only, since functions such as this one
+    would build anything. Raises ConfigError for a target that may not be named and for a value that its constructor
+    rejects.
     """
     refuse_foreign_targets(node, allowed)
     try:
-        made = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
+        built = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):
@@ -29,19 +30,19 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
             target = str(error).partition("'")[2].partition("'")[0]  # Hydra says: Error in call to target '...'
             raise ConfigError(f"{target}: {cause}") from None
         raise
-    return made(**more) if more else made
+    return built(**more) if more else built
 
 
 def refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
-    """Raise ConfigError for a node that, anywhere within it, names what `build` with `allowed` would not build."""
-    if isinstance(node, str) and "${" in node:  # Hydra would resolve it, whatever it makes
+    """Raise ConfigError if a node, at any depth, names a target that `build` would not build with `allowed`."""
+    if isinstance(node, str) and "${" in node:  # Hydra would resolve it, and the result could be anything
         raise ConfigError(f"want plain values, got '{node}'")
     if isinstance(node, list):
         node = dict(enumerate(node))
     if isinstance(node, dict):
         if "_target_" in node:
             want_allowed(str(node["_target_"]), allowed)
-            signature(str(node["_target_"]))  # by its source: a name that only passes through hms is foreign, too
+            signature(str(node["_target_"]))  # resolves re-exports: a name that hms merely imports is foreign, too
             if allowed:
                 _want_class(node)
         for value in node.values():

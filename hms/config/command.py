@@ -1,4 +1,4 @@
-"""Where the YAML files are, and how a command line becomes a config: the one place that sets Hydra up."""
+"""Locate the YAML files and turn a command line into a config; the only place that sets Hydra up."""
 
 import functools
 import importlib
@@ -23,7 +23,7 @@ from hms.interrupt import Interrupted, interruptible
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")
-"""The YAML files: inside the package in a wheel, beside it in a checkout."""
+"""The folder of the YAML files: inside the package in a wheel, next to it in a checkout."""
 
 Config = dict[str, Any]
 
@@ -35,65 +35,65 @@ def entry_point(
     mistakes_in_values: Callable[[Config], Iterable[str]] | None = None,
     after_sweep: Callable[[list[Config]], None] | None = None,
 ) -> Callable[[Callable[[Config], float | None]], Callable[[], None]]:
-    """Make a function of a resolved, plain config the command that reads `conf/<name>.yaml`.
+    """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
-    `schema`, a TypedDict, says which keys it has, of what types, and `mistakes_in_values` what is wrong in a config of
-    these types; no job starts while any has a mistake in its config.
-    A UserError, or the operating system's refusal, ends the command with its text alone; in a sweep it is raised, so
-    that the other jobs run. A signal ends a whole sweep.
-    Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, failed ones included.
+    The TypedDict `schema` gives the config's keys and their types; `mistakes_in_values` reports what is wrong in a
+    config whose types are right. No job starts until the configs of all jobs are free of mistakes.
+    A UserError, or an error of the operating system, ends the command with just its text; in a sweep it is raised, so
+    that the other jobs still run. A signal ends the whole sweep.
+    Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, including failed ones.
     """
 
     def all_mistakes(config: DictConfig) -> list[str]:
-        found = mistakes(config, name, schema)
-        if mistakes_in_values and all(re.match(r"\w+[.[]", line) for line in found):  # none of a key at the top
+        lines = mistakes(config, name, schema)
+        if mistakes_in_values and all(re.match(r"\w+[.[]", line) for line in lines):  # no top-level key is wrong
             with suppress(OmegaConfBaseException):
                 plain: Any = OmegaConf.to_container(config, resolve=True)
-                found += mistakes_in_values(plain)
-        return found
+                lines += mistakes_in_values(plain)
+        return lines
 
     def decorate(job: Callable[[Config], float | None]) -> Callable[[], None]:
         @functools.wraps(job)
         def run(config: DictConfig) -> float | None:
             try:
-                if lines := all_mistakes(config):  # a sweeper may have put values together that were not seen before
-                    raise ConfigError(_listed(lines))
+                if lines := all_mistakes(config):  # a sweeper may combine values in ways not checked before
+                    raise ConfigError(_report(lines))
                 return job(_plain(config))
             except (UserError, OSError) as error:
-                if isinstance(error, OSError) and error.errno is None:  # of a library, and not of this machine
+                if isinstance(error, OSError) and error.errno is None:  # raised by a library, not by the system
                     raise
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    raise CompactHydraException(_said(error)) from None
-                print(_said(error), file=sys.stderr)
+                    raise CompactHydraException(_message(error)) from None
+                print(_message(error), file=sys.stderr)
                 sys.exit(1)
 
         @functools.wraps(run)
         @interruptible()
         def main() -> None:
-            typed = sys.argv
-            line = CommandLine(name, CONF, typed[1:], positional)
+            argv = sys.argv
+            line = CommandLine(name, CONF, argv[1:], positional)
             found = [one for config in line.samples() for one in all_mistakes(config)] if line.runs else []
             found = [one for one in found if not one.startswith(tuple(f"{group}." for group in line.refused))]
             if not line.completes and (lines := [*dict.fromkeys([*line.problems, *found])]):
-                print(_listed(lines), file=sys.stderr)
+                print(_report(lines), file=sys.stderr)
                 sys.exit(1)
-            sys.argv = [typed[0], *line.for_hydra]
-            compares = line.runs and line.sweeps
-            module = getattr(sys.modules[job.__module__].__spec__, "name", job.__module__)  # and not __main__
-            sent = functools.partial(_run_by_name, module, sys.argv)
-            sent.__module__ = f"hms.{name}"  # after which Hydra names the job
+            sys.argv = [argv[0], *line.for_hydra]
+            summarises = line.runs and line.sweeps
+            module = getattr(sys.modules[job.__module__].__spec__, "name", job.__module__)  # rather than __main__
+            job_by_name = functools.partial(_run_by_name, module, sys.argv)
+            job_by_name.__module__ = f"hms.{name}"  # Hydra names the job after it
             try:
-                hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(sent)()
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(job_by_name)()
             except Interrupted:
-                compares = False
+                summarises = False
                 raise
             finally:
-                sys.argv = typed
-                if compares and after_sweep:
+                sys.argv = argv
+                if summarises and after_sweep:
                     try:
                         after_sweep([_plain(config) for config in line.jobs()])
                     except (UserError, OSError) as error:
-                        print(_said(error), file=sys.stderr)
+                        print(_message(error), file=sys.stderr)
                         sys.exit(1)
 
         return main
@@ -102,16 +102,16 @@ def entry_point(
 
 
 def _run_by_name(module: str, command: list[str], config: DictConfig) -> float | None:
-    """Run one job of a command: a launcher can send a module's name to another process, and no function of __main__."""
+    """Run one job of a command; a launcher can send a module's name to another process, but no function of __main__."""
     sys.argv = command
     return importlib.import_module(module).main.__wrapped__(config)
 
 
-def _listed(lines: list[str]) -> str:
+def _report(lines: list[str]) -> str:
     return "\n  ".join([f"{len(lines)} problem(s) in the config:", *lines])
 
 
-def _said(error: UserError | OSError) -> str:
+def _message(error: UserError | OSError) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     return str(error)

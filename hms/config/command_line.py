@@ -1,7 +1,7 @@
-"""The words of a command line as the configs of its jobs.
+"""Turn the words of a command line into the configs of its jobs.
 
-Hydra stops at the first mistake, and wants a `+` before a key that no YAML has. Here a signature says which keys there
-are (`check`), so no key needs a `+`, and the mistakes of all jobs of a sweep come at once, before the first starts.
+Hydra stops at the first mistake, and wants a `+` before a key that no YAML file has. Here signatures define which keys
+exist (see `check`), so no key needs a `+`, and the mistakes of all jobs of a sweep are reported before any job starts.
 """
 
 import itertools
@@ -25,15 +25,15 @@ from hms.config.refusal import NO_PACKAGE, in_one_line, refusal
 from hms.errors import did_you_mean
 
 _FEW = 16
-"""Jobs that are all composed before the first of them starts, a twentieth of a second each."""
+"""A sweep of at most so many jobs has all of them composed before the first starts, at 0.05 s each."""
 
 
 class CommandLine:
-    """What stands after the command `name`, whose YAML files are in the folder `conf`.
+    """The words after the command `name`, whose YAML files are in the folder `conf`.
 
-    Words that only name something, as a shell's `runs/*` gives them, become the list `positional`.
-    `problems` has a line for each mistake that keeps a config from being composed; what it concerns is left out of the
-    jobs, so that the rest can be checked, too.
+    Words without `=`, such as those into which a shell expands `runs/*`, become the list `positional`.
+    `problems` has a line for each mistake that keeps a config from being composed; the words concerned are left out of
+    the jobs, so that the rest can still be checked.
     """
 
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
@@ -46,14 +46,14 @@ class CommandLine:
         self._conf = conf
         self.sweeps: bool = self._given.multirun
         self.problems: list[str] = []
-        self.refused: set[str] = set()  # groups whose option is not known, so that another stands in the configs
-        self._place: list[str] = []
+        self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
+        self._search_path: list[str] = []
         if self._given.config_dir:
-            self._look_into(Path(self._given.config_dir))
+            self._add_folder(Path(self._given.config_dir))
         with self._composer():
             loader = GlobalHydra.instance().config_loader()
-        places = [*self._place, *(word for word in self._given.overrides if word.startswith("hydra.searchpath="))]
-        self._options = Options(loader, self._conf, self._name, places)
+        given_path = [word for word in self._given.overrides if word.startswith("hydra.searchpath=")]
+        self._options = Options(loader, self._conf, self._name, [*self._search_path, *given_path])
         flags = parser._option_string_actions
         for flag in unknown:
             key = flag.strip("-").partition("=")[0]
@@ -64,25 +64,25 @@ class CommandLine:
 
     @property
     def runs(self) -> bool:
-        """Whether there is anything to run, and not only something to show."""
+        """Whether the command runs jobs, rather than only showing something."""
         shows = ("help", "hydra_help", "cfg", "info", "shell_completion", "experimental_rerun", "config_path")
         return not any(getattr(self._given, name) for name in shows)
 
     @property
     def completes(self) -> bool:
-        """Whether a shell asks how a word may go on."""
+        """Whether a shell asks for the completions of a word."""
         return bool(self._given.shell_completion)
 
     @property
     def for_hydra(self) -> list[str]:
-        """The same words in a form in which Hydra takes any key, and any order."""
+        """The same words in a form in which Hydra accepts any key, in any order."""
         if self.completes:
             return [*self._flags, *self._given.overrides]
         overrides = [(word, self._parsed(word)) for word in self._given.overrides]
         return [*self._flags, *(self._forced(override) if override else word for word, override in overrides)]
 
     def samples(self) -> Iterator[DictConfig]:
-        """Configs of jobs in which every value of a sweep occurs: all jobs where they are few, or as many as values."""
+        """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value."""
         if math.prod(map(len, self._values)) <= _FEW:
             yield from self.jobs()
             return
@@ -92,7 +92,7 @@ class CommandLine:
             yield from self._composed([*first[:place], value, *first[place + 1 :]] for value in values[1:])
 
     def jobs(self) -> Iterator[DictConfig]:
-        """The config of every job."""
+        """Yield the config of every job."""
         yield from self._composed(itertools.product(*self._values))
 
     def _composed(self, jobs: Any) -> Iterator[DictConfig]:
@@ -105,12 +105,12 @@ class CommandLine:
         return initialize_config_dir(str(self._conf), job_name=self._name, version_base="1.3")
 
     def _compose(self, words: list[str]) -> DictConfig | None:
-        """The config, if need be without the one word that Hydra cannot use; None where more is wrong."""
+        """Compose a config, if need be without the one word that Hydra cannot use; None if more is wrong."""
         try:
-            return self._checked(compose(self._name, [*words, *self._place]))
-        except Exception as error:  # Hydra's, OmegaConf's, the YAML parser's, and ValueError of any of them
+            return self._checked(compose(self._name, [*words, *self._search_path]))
+        except Exception as error:  # of Hydra, OmegaConf or the YAML parser, or a ValueError of any of them
             for word in words:
-                others = [*(other for other in words if other != word), *self._place]
+                others = [*(other for other in words if other != word), *self._search_path]
                 try:
                     config = compose(self._name, others)
                 except Exception:
@@ -122,7 +122,7 @@ class CommandLine:
             return None
 
     def _checked(self, config: DictConfig) -> DictConfig:
-        """The config without what stands under `experiment`: such a YAML sets keys of the command itself."""
+        """Return the config without the key `experiment`: the YAML of an experiment sets keys of the command itself."""
         if "experiment" in config and self._options.of("experiment"):
             self._add(NO_PACKAGE)
             with open_dict(config):
@@ -130,14 +130,14 @@ class CommandLine:
         return config
 
     def _read(self, word: str) -> list[str]:
-        """The overrides of a word, one for each value that can be composed."""
+        """Return the overrides that a word stands for, one for each value that can be composed."""
         override = self._parsed(word)
         if override is None:
             key, _, value = word.partition("=")
-            said = f"{word}: not a value that Hydra can read" if value else f"{word}: want <key>=<value>"
+            problem = f"{word}: not a value that Hydra can read" if value else f"{word}: want <key>=<value>"
             if value and "'" not in value:
-                said += f"; one with spaces, = or brackets wants quotes of its own: \"{key}='{value}'\""
-            self._add(said)
+                problem += f"; quote a value that has spaces, = or brackets: \"{key}='{value}'\""
+            self._add(problem)
             return []
         key = override.key_or_group
         if key.startswith("launcher.") and self._options.of("launcher"):
@@ -150,24 +150,24 @@ class CommandLine:
             several = f"{key}=[{names}] for all at once" if key in self._options.lists else "one value"
             self._add(f"{word}: want {several}, or -m to try them all")
             return []
-        elif not override.is_discrete_sweep():  # for a sweeper that draws values as it goes
+        elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
             return []
         else:
             values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
             if not values:
                 offered = self._options.of(key)
-                self._add(f"{word}: no value" + (f"; want one of {', '.join(offered)}" if offered else ""))
-        mended = filter(None, map(self._mended, values))
-        return [self._forced(self._parser.parse_override(value)) for value in mended]
+                self._add(f"{word}: gives no value" + (f"; want one of {', '.join(offered)}" if offered else ""))
+        corrected = filter(None, map(self._corrected, values))
+        return [self._forced(self._parser.parse_override(value)) for value in corrected]
 
-    def _mended(self, word: str) -> str | None:
+    def _corrected(self, word: str) -> str | None:
         override = self._parser.parse_override(word)
-        mended, lines = self._options.mended(override)
+        corrected, lines = self._options.corrected(override)
         for line in lines:
             self._add(line)
-        if mended is None:
+        if corrected is None:
             self.refused.add(override.key_or_group)
-        return mended
+        return corrected
 
     def _parsed(self, word: str) -> Override | None:
         try:
@@ -176,22 +176,22 @@ class CommandLine:
             return None
 
     def _forced(self, override: Override) -> str:
-        """The override so that it sets its key whether a YAML has it or not; groups and Hydra's own keys stay."""
+        """Make an override set its key whether or not a YAML file has it; groups and Hydra's own keys stay as typed."""
         key = override.key_or_group
         free = override.type in (OverrideType.CHANGE, OverrideType.ADD) and not override.package
         if not free or key.startswith("hydra") or self._options.of(key):
             return str(override.input_line)
         return f"++{str(override.input_line).removeprefix('+')}"
 
-    def _look_into(self, folder: Path) -> None:
-        """Take the YAML files of a user's folder for options, too."""
+    def _add_folder(self, folder: Path) -> None:
+        """Offer the YAML files of a user's folder as options, too."""
         if not folder.is_dir():
             return self._add(f"--config-dir: want a folder of YAML files, got '{folder}' (no such folder)")
-        self._place = [f"hydra.searchpath=[file://{folder.resolve()}]"]
+        self._search_path = [f"hydra.searchpath=[file://{folder.resolve()}]"]
         for path in sorted(folder.rglob("*.yaml")):
             same = path.relative_to(folder)
             if (self._conf / same).is_file() and not self._conf.samefile(folder):
-                self._add(f"{path}: hms has its own {same}, which wins; rename this one")
+                self._add(f"{path}: hms has its own {same}, which takes precedence; rename this one")
         return None
 
     def _add(self, problem: str) -> None:

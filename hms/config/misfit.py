@@ -1,4 +1,4 @@
-"""A value against the type that a signature wants, and what to say where it does not fit."""
+"""Check a value against the type that a signature wants, and say what does not fit."""
 
 import types
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from hms.config.signature import Node
 from hms.errors import did_you_mean
 
 UNREAD = object()
-"""In place of a value that could not be read; the line that says so is enough."""
+"""Stands for a value that could not be read; that has been reported already, so it fits any type."""
 
 
 def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Places in `value` where it is not of the type `kind`: the place, the type wanted there, the value found."""
+    """Yield each place in `value` that does not fit the type `kind`, with the type wanted and the value found there."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (list, dict) and isinstance(value, origin):
         for key, part in items(value):
@@ -22,11 +22,11 @@ def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[str, str]:
-    """The place and what to say there of a value `got`, found in the argument `among`, that is not of type `kind`."""
+    """Return the place and text of the complaint that `got`, found in the argument `among`, is not of type `kind`."""
     above, _, name = place.rpartition(".")
     if name == "_target_":
         return above, "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"
-    if kind is Node and isinstance(got, dict):  # an argument of something that was not chosen
+    if kind is Node and isinstance(got, dict):  # overrides an argument of an option that was not chosen
         return place, f"nothing of this name is chosen{did_you_mean(name, {*among} - {name})}"
     near = did_you_mean(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
@@ -39,7 +39,7 @@ def _fits(kind: Any, value: Any) -> bool:
         return not all(any(misfits("", one, value)) for one in get_args(kind))
     if get_origin(kind) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
-    if get_args(kind):  # a list or a mapping of something; `misfits` has looked inside where it is one
+    if get_args(kind):  # a list or dict of something, which `misfits` would have looked into if `value` were one
         return False
     if is_typeddict(kind):
         return isinstance(value, dict)
@@ -51,7 +51,7 @@ def _fits(kind: Any, value: Any) -> bool:
 
 
 def _wish(kind: Any) -> str:
-    """A type in words: `int or null`, `'hann' or 'cosine'`."""
+    """Put a type in words: `int or null`, `'hann' or 'cosine'`."""
     *most, last = [_word(one) for one in _choices(kind)]
     return f"{', '.join(most)} or {last}" if most else last
 
@@ -71,7 +71,7 @@ def _word(kind: Any) -> str:
 
 
 def _choices(kind: Any) -> list[Any]:
-    """What a union or a Literal allows, one by one."""
+    """List what a union or a Literal allows."""
     if get_origin(kind) is Literal:
         return list(get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
@@ -86,12 +86,12 @@ def _shown(value: Any) -> str:
 
 
 def items(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Keys or numbers, and what is there."""
+    """Yield the keys or indices of a mapping or list with their values."""
     yield from value.items() if isinstance(value, dict) else enumerate(value)
 
 
 def join(place: str, key: str | int) -> str:
-    """The place of a part, as an override names it."""
+    """Name the place of a part the way an override does."""
     if isinstance(key, int):
         return f"{place}[{key}]"
     return f"{place}.{key}" if place else key

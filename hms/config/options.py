@@ -1,4 +1,4 @@
-"""What the groups of a command offer, and what to say of a word that chooses something else."""
+"""The options that a command's groups offer, and what to report about a word that chooses something else."""
 
 from functools import cache
 from pathlib import Path
@@ -11,37 +11,39 @@ from hms.errors import did_you_mean, nearest_word
 
 
 class Options:
-    """The groups of the command `name`, whose YAML is in the folder `conf`, as Hydra's `loader` finds them.
+    """The groups of the command `name`, whose YAML file is in the folder `conf`, as Hydra's `loader` finds them.
 
-    `places` are words that tell Hydra of further folders.
+    `search_path` holds the overrides that add further folders to Hydra's search path.
     """
 
-    def __init__(self, loader: Any, conf: Path, name: str, places: list[str]):
-        self._loader, self.name, self._places = loader, name, places
+    def __init__(self, loader: Any, conf: Path, name: str, search_path: list[str]):
+        self._loader, self.name, self._search_path = loader, name, search_path
         yaml = conf / f"{name}.yaml"
         values: Any = OmegaConf.load(yaml) if yaml.is_file() else {}
         chosen = [entry for entry in values.get("defaults", []) if OmegaConf.is_dict(entry)]
         self.lists = {
             group: group in values for entry in chosen for group, value in entry.items() if OmegaConf.is_list(value)
         }
-        """Groups of which several options may be chosen, and whether none may be."""
+        """Groups from which several options may be chosen, and for each whether it may be left empty."""
         self.keys = {*values, *(key for entry in chosen for key in entry)}
-        """Of the command's YAML, its groups included."""
+        """Keys of the command's YAML file, its groups included."""
 
     @cache  # noqa: B019 -- one instance per process
     def of(self, group: str) -> list[str]:
-        """The names of a group's options; none of what is no group."""
-        return sorted(self._loader.get_group_options(group, config_name=self.name, overrides=self._places))
+        """Return the names of a group's options; an empty list if there is no such group."""
+        return sorted(self._loader.get_group_options(group, config_name=self.name, overrides=self._search_path))
 
     @property
     def groups(self) -> list[str]:
-        """The names of all groups, those within others aside."""
-        found: list[str] = self._loader.list_groups("")
-        return found
+        """The names of all top-level groups."""
+        names: list[str] = self._loader.list_groups("")
+        return names
 
-    def mended(self, override: Override) -> tuple[str | None, list[str]]:
-        """The override with each option that does not exist replaced by the nearest, so that the rest of a command line
-        can be checked, or None where none is near; and a line for each such option."""
+    def corrected(self, override: Override) -> tuple[str | None, list[str]]:
+        """Replace each option that does not exist with the nearest one, so that the rest can be checked.
+
+        Returns the corrected override, or None if no option is near, and a line about each option that was wrong.
+        """
         group, value, word = override.key_or_group, override.value(), str(override.input_line)
         offered = self.of(group)
         if not offered or override.is_delete():
@@ -49,19 +51,19 @@ class Options:
         if value == [] and self.lists.get(group):
             return word, []
         if value == [] or (value in (None, "", "none", {}) and self.lists.get(group)):
-            return None, [f"{group}: {self.none_of(group)}"]
+            return None, [f"{group}: {self.advice_on_none(group)}"]
         choices = [str(choice) for choice in value] if isinstance(value, list) else [_name(value)]
         near = {one: nearest_word(one, offered) for one in choices if "/" not in one and one not in offered}
         wish = f"{group}: want one of {', '.join(offered)}, got"
         lines = [f"{wish} '{one}'{did_you_mean(one, offered)}" for one in near]
-        right_ones = [name for one in choices if (name := near.get(one, one))]
-        if not lines or len(right_ones) < len(choices):
+        names = [name for one in choices if (name := near.get(one, one))]
+        if not lines or len(names) < len(choices):
             return (None if lines else word), lines
-        mended = ",".join(right_ones)
-        return f"{override.get_key_element()}={f'[{mended}]' if isinstance(value, list) else mended}", lines
+        joined = ",".join(names)
+        return f"{override.get_key_element()}={f'[{joined}]' if isinstance(value, list) else joined}", lines
 
-    def none_of(self, group: str) -> str:
-        """What to say to who wants none of the options of a group."""
+    def advice_on_none(self, group: str) -> str:
+        """Say how to choose no option of a group, or that at least one is needed."""
         return (
             f"want {group}=[] for none"
             if self.lists.get(group)

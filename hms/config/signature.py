@@ -1,7 +1,7 @@
-"""What a `_target_` takes, read from its source with `ast`: importing torch to look at a signature takes seconds.
+"""Read the signature of a `_target_` from its source with `ast`; importing torch just for that would take seconds.
 
-Re-exports, aliases (`SizeName = Literal[...]`) and base classes are followed. What the source does not settle
-(`**kwargs`, classes of torch and Lightning, things made at import) has the type Any.
+Re-exports, aliases (`SizeName = Literal[...]`) and base classes are followed. Whatever the source does not settle
+(`**kwargs`, classes of torch and Lightning, objects created at import) has the type Any.
 """
 
 import ast
@@ -15,22 +15,22 @@ from hms.config.source import absolute, find
 from hms.errors import ConfigError
 
 OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
-"""Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, which no file can."""
+"""Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, but no file can."""
 
 ALLOWED = (*OURS, "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
 """Where a `_target_` may point: a config from elsewhere must not run other code."""
 
 
 class Node:
-    """The type of a mapping with `_target_`; a subclass of it stands for each class that a signature names."""
+    """The type of a mapping with `_target_`; each class that a signature names is represented by a subclass."""
 
 
 class Signature(NamedTuple):
-    """What `name` takes, of what types; what it cannot do without; whether it takes other names, too."""
+    """The arguments that `name` takes: their types, which of them are required, and whether any others are accepted."""
 
     name: str
     types: dict[str, Any]
-    needed: list[str]
+    required: list[str]
     takes_more: bool
 
 
@@ -39,11 +39,11 @@ _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, d
 
 @cache
 def signature(target: str) -> Signature:
-    """The signature of a class or function. Raises ConfigError where there is none that a config may name."""
+    """Return the signature of a class or function. Raises ConfigError for a target that a config may not name."""
     want_allowed(target)
     module, definition = find(target)
     name = target.rpartition(".")[2]
-    want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is nnAudio's
+    want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is in fact nnAudio's
     arguments, own = getattr(definition, "args", None), 0
     if isinstance(definition, ast.ClassDef):
         (module, arguments), own = _init(module, definition), 1  # self
@@ -60,7 +60,7 @@ def signature(target: str) -> Signature:
 
 
 def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
-    """Raise ConfigError for a name outside the prefixes `allowed`, which are `ALLOWED` unless given."""
+    """Raise ConfigError unless `name` starts with one of the prefixes `allowed`, by default `ALLOWED`."""
     allowed = allowed or ALLOWED
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
@@ -68,7 +68,7 @@ def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:
-    """The arguments of a class's `__init__`, its own or inherited, and the module they stand in; None: not certain."""
+    """Return the arguments of a class's `__init__`, own or inherited (None if unknown), and the module they are in."""
     for statement in definition.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             return module, statement.args
@@ -84,7 +84,7 @@ def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | N
 
 
 def _type(module: str, written: ast.expr | None) -> Any:
-    """An annotation as a type: of int, float, bool, str, None, Literal, list, dict and unions of them, Node or Any."""
+    """Turn an annotation into a type made up of int, float, bool, str, None, Literal, list, dict, union, Node or Any."""
     ours = module.startswith(OURS)
     match written:
         case ast.Constant(value=None):

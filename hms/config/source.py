@@ -1,4 +1,4 @@
-"""Where in Python source a dotted name is defined, found with `ast`: nothing is imported.
+"""Find where in Python source a dotted name is defined, with `ast` and without importing anything.
 
 Re-exports and aliased imports are followed.
 """
@@ -16,8 +16,8 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.expr
 
 
 def find(dotted: str) -> tuple[str, Definition]:
-    """The definition that a dotted name leads to, and the module it stands in."""
-    for _ in range(20):  # re-exports; or they go round in a circle
+    """Return the definition that a dotted name leads to, and the module that contains it."""
+    for _ in range(20):  # re-exports to follow; more would mean that they form a circle
         module, rest = dotted, list[str]()
         while module and not _file(module):
             module, _, last = module.rpartition(".")
@@ -30,22 +30,22 @@ def find(dotted: str) -> tuple[str, Definition]:
         if found is None:
             raise ConfigError(f"no '{rest[0]}' in {module}{did_you_mean(rest[0], _public(module))}")
         if not isinstance(found, str):
-            if len(rest) == 1:  # or a method, and load_from_checkpoint is one
+            if len(rest) == 1:  # more would name a method, such as load_from_checkpoint
                 return module, found
             break
         dotted = ".".join([found, *rest[1:]])
-    raise ConfigError(f"want a class or a function whose source is here, got '{dotted}'")
+    raise ConfigError(f"want a class or a function whose source can be found, got '{dotted}'")
 
 
 def absolute(module: str, written: ast.expr) -> str:
-    """The full name of what a module calls `nn.Module`, one import followed."""
+    """Return the full name of what a module calls, say, `nn.Module`, following one import."""
     first, dot, rest = ast.unparse(written).partition(".")
     return (found if isinstance(found := _names(module).get(first), str) else f"{module}.{first}") + dot + rest
 
 
 @cache
 def _names(module: str) -> dict[str, Definition | str]:
-    """What the top level of a module defines or, as a full name, imports."""
+    """Map each name at the top level of a module to its definition or, if it is imported, to its full name."""
     file = _file(module)
     assert file, module
     try:
@@ -76,7 +76,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _public(module: str) -> set[str]:
-    """What a `_target_` could name in a module: its classes and functions, of a package also what it imports."""
+    """Return what a `_target_` could name in a module: its classes and functions; in a package also what it imports."""
     names, file = _names(module), _file(module)
     if file and file.name == "__init__.py":
         inside = {path.stem for path in file.parent.glob("*.py")} | {path.name for path in file.parent.glob("*/")}
@@ -86,7 +86,7 @@ def _public(module: str) -> set[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """The source of a module, which is not imported."""
+    """Return the source file of a module, without importing it."""
     top, *rest = module.split(".")
     spec = PathFinder.find_spec(top)
     paths = [Path(place, *rest) for place in (spec and spec.submodule_search_locations) or []]
