@@ -1,11 +1,11 @@
-"""Models fitted to the EEG that they are to predict, by their batch norms alone, and without any label.
+"""Adapt models to the EEG that they are to predict, through their batch norms alone and without labels.
 
-What a batch norm takes for mean and variance comes from the training. The amplifiers, noise and patients of another
-hospital, or real EEG after simulated, have others, and a part of what goes wrong there is no more than that. Windows
-must be of several patients and classes: where all of them hold one pattern, the pattern is what would be taken out.
+A batch norm's mean and variance come from the training. They differ with another hospital's amplifiers, noise and
+patients, or between simulated and real EEG, and part of the loss in accuracy there is due to nothing else. The windows
+must come from several patients and classes: if all of them show one pattern, that pattern would be normalised away.
 
 Source: Schneider et al. 2020, arXiv 2006.16971, whose weight of the new statistics is `share` here; Li et al. 2016,
-arXiv 1603.04779. Changed: statistics are those of all windows together, so that neither batches nor their order matter.
+arXiv 1603.04779. Changed: statistics are those of all windows together, so that neither batch size nor order matters.
 """
 
 import copy
@@ -19,10 +19,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hms.batch import Batch
 from hms.ensemble.choices import Precision
 from hms.errors import UserError
-from hms.inference import mixed, views
+from hms.inference import autocast, views
 from hms.model import Model
 
-_SETTLED = 1e-3  # of a standard deviation, or of a variance
+_TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
 
 
 def adapted(
@@ -33,43 +33,43 @@ def adapted(
     flips: bool,
     precision: Precision = "32-true",
 ) -> list[Model]:
-    """Copies of the models whose batch norms take `share` of their statistics from the windows, the rest from training.
+    """Copy the models, with batch norms that take `share` of their statistics from the windows, the rest from training.
 
-    `windows` gives all windows anew at each call, seen with `flips` in four views. What a norm gets depends on those
-    before it: each pass settles the next ones, until nothing changes any more. Raises UserError for models none of
-    which has a batch norm.
+    Each call of `windows` yields all windows again; with `flips` they are seen in four views. The input of a norm
+    depends on the norms before it, so passes are repeated until no statistics change any more. Raises UserError if no
+    model has a batch norm.
     """
     members = [copy.deepcopy(model).eval().to(device) for model in models]
-    met = [[_Met(part, share) for part in model.modules() if isinstance(part, _BatchNorm)] for model in members]
-    if not any(met):
-        raise UserError("adapt: want a model with batch norms, got none that has any; or adapt=0")
-    unsettled = [*zip(members, met, strict=True)]
+    adapters = [[_Adapter(one, share) for one in model.modules() if isinstance(one, _BatchNorm)] for model in members]
+    if not any(adapters):
+        raise UserError(f"adapt: want 0, as no model has a batch norm, got {share:g}")
+    unsettled = [*zip(members, adapters, strict=True)]
     with torch.inference_mode():
-        for _ in range(max(map(len, met))):  # by then the last norm is settled, too
+        for _ in range(max(map(len, adapters))):  # enough to settle even the last norm
             for batch in windows():
                 for view in views(batch, device, flips):
                     for model, _ in unsettled:
-                        with mixed(device, precision):
+                        with autocast(device, precision):
                             model(view)
             unsettled = [
                 (model, norms)
                 for model, norms in unsettled
-                if max([norm.settle() for norm in norms], default=0) > _SETTLED
+                if max([norm.update() for norm in norms], default=0) > _TOLERANCE
             ]
             if not unsettled:
                 break
-    for norm in chain.from_iterable(met):
-        norm.hook.remove()
+    for adapter in chain.from_iterable(adapters):
+        adapter.hook.remove()
     return members
 
 
-class _Met:
-    """Mean and variance of what a batch norm gets in a pass over all windows."""
+class _Adapter:
+    """Collects mean and variance of a batch norm's input over a pass, then updates the norm with them."""
 
     def __init__(self, norm: _BatchNorm, share: float):
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        self._mean, self._var = norm.running_mean, norm.running_var  # what the norm works by
+        self._mean, self._var = norm.running_mean, norm.running_var  # the norm's own tensors
         self._trained = self._mean.clone(), self._var.clone()
         self._share, self._eps = share, norm.eps
         self._clear()
@@ -78,26 +78,26 @@ class _Met:
     def __call__(self, norm: nn.Module, inputs: tuple[Tensor]) -> None:
         (x,) = inputs
         var, mean = torch.var_mean(x.float(), [0, *range(2, x.ndim)], correction=0)
-        new = x.numel() // x.shape[1]
-        self._values += new
-        weight, shift = new / self._values, mean - self._met_mean
-        self._met_mean += weight * shift
-        self._met_var += weight * (var - self._met_var) + weight * (1 - weight) * shift**2
+        count = x.numel() // x.shape[1]
+        self._count += count
+        weight, shift = count / self._count, mean - self._seen_mean
+        self._seen_mean += weight * shift
+        self._seen_var += weight * (var - self._seen_var) + weight * (1 - weight) * shift**2
 
-    def settle(self) -> float:
-        """Let the norm work by what it got, if anything; tell how much that changes, and begin anew."""
-        if not self._values:
+    def update(self) -> float:
+        """Give the norm the statistics of the pass, if it had any input; return the largest change and start afresh."""
+        if not self._count:
             return 0.0
         mean, var = (
-            self._trained[0].lerp(self._met_mean, self._share),
-            self._trained[1].lerp(self._met_var, self._share),
+            self._trained[0].lerp(self._seen_mean, self._share),
+            self._trained[1].lerp(self._seen_var, self._share),
         )
-        least = self._var + self._eps  # a channel that never changes has no variance
-        change = torch.maximum((mean - self._mean).abs() / least.sqrt(), (var - self._var).abs() / least)
+        scale = self._var + self._eps  # a constant channel has no variance
+        change = torch.maximum((mean - self._mean).abs() / scale.sqrt(), (var - self._var).abs() / scale)
         self._mean.copy_(mean)
         self._var.copy_(var)
         self._clear()
         return float(change.max())
 
     def _clear(self) -> None:
-        self._values, self._met_mean, self._met_var = 0, torch.zeros_like(self._mean), torch.zeros_like(self._var)
+        self._count, self._seen_mean, self._seen_var = 0, torch.zeros_like(self._mean), torch.zeros_like(self._var)

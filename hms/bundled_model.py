@@ -1,4 +1,4 @@
-"""What `hms.load` gives: the models of a bundle, which predict together as one."""
+"""The object that `hms.load` returns: the models of a bundle, which predict together as one."""
 
 from operator import itemgetter
 from pathlib import Path
@@ -21,10 +21,10 @@ from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class BundledModel:
-    """The models of the bundle in `folder`, on a device that `accelerator` (auto, cpu or gpu) names.
+    """The models of the bundle in `folder`, on the device that `accelerator` (auto, cpu or gpu) names.
 
-    Raises DataError for a bundle that is not as it was written, or that a newer version wrote; ConfigError for one that
-    would build what is no model of hms; UserError for a device that is not there.
+    Raises DataError for a bundle that was changed or that a newer version wrote; ConfigError for one that describes
+    anything but a model of hms; UserError for a device that this machine does not have.
     """
 
     def __init__(self, folder: Path, accelerator: str):
@@ -35,12 +35,12 @@ class BundledModel:
     def predict(
         self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32
     ) -> Float[np.ndarray, "batch label"]:
-        """Probabilities of `hms.labels.CLASSES`: the mean over the models and, with `flips`, four flips of the head.
+        """Return probabilities of `hms.labels.CLASSES`: means over the models and, with `flips`, four mirror views.
 
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against
-        any common reference, in µV; NaN where nothing was recorded. `spectrogram`, where the model reads it, is
+        any common reference, in µV; NaN where nothing was recorded. `spectrogram`, if the model reads it, is
         (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
-        Raises DataError for other shapes, infinite values, and values that are not in µV.
+        Raises DataError for wrong shapes, infinite values, and values that are not in µV.
         """
         eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
         want_microvolts("eeg_uv", eeg.transpose(1, 2).flatten(0, 1).numpy())
@@ -53,12 +53,12 @@ class BundledModel:
         whole = unlabelled(eeg, power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
-        _, found = by_model(self.models, batches, self.device, flips)
-        return found.mean(axis=0)
+        _, predicted = by_model(self.models, batches, self.device, flips)
+        return predicted.mean(axis=0)
 
 
-def _array(place: str, given: Any, shape: tuple[int, ...], what: str) -> Tensor:
-    wish = f"want (batch, {', '.join(map(str, shape))}), {what}"
+def _array(place: str, given: Any, shape: tuple[int, ...], meaning: str) -> Tensor:
+    wish = f"want (batch, {', '.join(map(str, shape))}), {meaning}"
     if given is None:
         raise DataError(f"{place}: {wish}, got none")
     array = torch.as_tensor(given, dtype=torch.float32, device="cpu")

@@ -1,4 +1,4 @@
-"""model.ckpt, or a bundle: plain config and weights, from which alone a model is rebuilt, wherever `conf/` is."""
+"""Save and load models: model.ckpt or a bundle holds plain config and weights, enough to rebuild one without conf/."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -19,33 +19,33 @@ from hms.model import Model
 
 
 def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
-    """Write a fold's model.ckpt: what `load_model` needs and nothing else."""
+    """Write a fold's model.ckpt: what `load_model` needs, and nothing else."""
     write_checkpoint(folder / "model.ckpt", {"config": config, "weights": model.state_dict()})
 
 
-def write_checkpoint(path: Path, held: dict[str, Any]) -> None:
-    """Write with `torch.save`, whole or not at all. Raises UserError where that cannot be done."""
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a file with `torch.save`, completely or not at all. Raises UserError if that fails."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         try:
-            torch.save(held, file)
-        except RuntimeError as error:  # which hides what the file said
+            torch.save(content, file)
+        except RuntimeError as error:  # hides the error of the file system
             raise error.__context__ or error from None
 
 
 def save_weights(path: Path, model: Model) -> None:
-    """Write weights as a member of a bundle has them; the file's metadata name those that are others, too."""
-    written = deepcopy(model).to(memory_format=torch.contiguous_format)  # it takes no shared weights in another layout
+    """Write the weights of a bundle's member, shared ones once; the file's metadata map their other names to them."""
+    contiguous = deepcopy(model).to(memory_format=torch.contiguous_format)  # else save_model rejects shared weights
     try:
-        safetensors.torch.save_model(written, str(path))
+        safetensors.torch.save_model(contiguous, str(path))
     except SafetensorError as error:
         raise OSError(first_line(error)) from None
 
 
 def load_model(path: Path) -> Model:
-    """The trained model of a fold, by its folder, or of a member of a bundle, by its file; no code of the file runs.
+    """Load the trained model of a fold, given its folder, or of a bundle's member, given its file.
 
-    Raises DataError when the file is not whole, or of a model that this version builds otherwise, ConfigError when it
-    is of none that a config may name.
+    No code from the file is run. Raises DataError if the file is incomplete or the weights do not fit the model that
+    this version builds, ConfigError if the config describes anything but a model of hms.
     """
     if is_member(path):
         return rebuilt(path, model_node(path), _read_weights(path))
@@ -53,7 +53,7 @@ def load_model(path: Path) -> Model:
 
 
 def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
-    """The config of a fold's model, which nobody has looked at, and its weights. Raises DataError as `load_model`."""
+    """Return the unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
     path = folder / "model.ckpt"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -63,12 +63,12 @@ def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
 
 
 def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
-    """The model that was read from `path`. Raises DataError and ConfigError as `load_model`."""
+    """Build the model whose config and weights were read from `path`. Raises errors as `load_model` does."""
     try:
         refuse_foreign_targets(node, OURS)
         if wrong := mistakes_in_node(node, "model") if isinstance(node, dict) else []:
             raise ConfigError(wrong[0])
-        model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node  # whoever wrote it
+        model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(model, Model):
@@ -77,23 +77,23 @@ def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
         model.load_state_dict(weights)
     except RuntimeError:
         wish = "want weights of the model that its config describes"
-        raise DataError(f"{path}: {wish}, got others: written by another version of hms?") from None
+        raise DataError(f"{path}: {wish}, got different ones: written by another version of hms?") from None
     if not all(bool(weight.isfinite().all()) for weight in weights.values()):
-        raise DataError(f"{path}: has weights that are no numbers; its training diverged")
+        raise DataError(f"{path}: has weights that are not finite; its training diverged")
     return model.eval()
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
-        with safe_open(path, "pt") as held:
-            weights = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118  it is no mapping
-            return weights | {also: weights[name] for also, name in (held.metadata() or {}).items()}
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            return weights | {alias: weights[name] for alias, name in (file.metadata() or {}).items()}
     except (SafetensorError, KeyError) as error:
         raise DataError(f"{path}: not a file of weights ({first_line(error)})") from None
 
 
 def without_pretrained(node: Any) -> Any:
-    """A copy of a config that looks for no pretrained weights: they would be overwritten, or are not wanted."""
+    """Copy a config with pretrained weights disabled, as they would be overwritten, or are not wanted."""
     if isinstance(node, dict):
         return {key: False if key == "pretrained" else without_pretrained(value) for key, value in node.items()}
     return [without_pretrained(value) for value in node] if isinstance(node, list) else node

@@ -1,8 +1,8 @@
-"""How long a step of a training takes, before any is made: by what it computes and what it moves.
+"""Estimate how long a training step takes, without running one, from what it computes and what it writes to memory.
 
-A step's time is taken for that of its multiply-adds at the rate of a large matrix product, times what networks fall
-short of it, plus that of every number an operation makes at the rate of a copy. Both rates are measured on the spot, in
-a fraction of a second; the two factors below were fitted to steps on a CPU (EXPERIMENTS.md, "Before a run").
+The estimate is the time of its multiply-adds at the rate of a large matrix product, plus that of all the elements its
+operations write at the rate of a copy, each times the factor by which networks are slower. The rates are measured on
+the spot, in a fraction of a second; the factors were fitted to steps on a CPU (EXPERIMENTS.md, "Before a run").
 """
 
 from collections.abc import Callable, Iterator
@@ -15,61 +15,63 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hms.inference import half
+from hms.inference import half_dtype
 
-SHORT_OF_PRODUCT = 1.2
-SHORT_OF_COPY = 1.5
-"""How many times as long multiply-adds, and numbers made, take within a network."""
+PRODUCT_SLOWDOWN = 1.2
+COPY_SLOWDOWN = 1.5
+"""How many times as long multiply-adds, and elements written, take within a network."""
 
-_STEP = 3  # times forward: a backward pass makes a gradient of what goes in, and one of the weights
+_STEP = 3  # in forward passes: the backward pass computes a gradient of the input and one of the weights
 
 
 class Rates(NamedTuple):
     """What a device does in a second."""
 
     multiply_adds: float
-    numbers: float
+    elements: float
     """Copied, of 4 bytes each, or 2 in half precision."""
 
 
-class NumbersMade(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the numbers that operations make, views of others aside."""
+class ElementsWritten(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the elements of all tensors that operations return, except for views."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
         if not func.is_view:
-            self.count += sum(one.numel() for one in tree_leaves(made) if isinstance(one, Tensor))
-        return made
+            self.count += sum(one.numel() for one in tree_leaves(result) if isinstance(one, Tensor))
+        return result
 
 
 def measured_rates(device: str, precision: str | int) -> Rates:
-    """Of this machine, now, with as many threads as torch has here; on a GPU, by works that fill it, in the
-    trainer's `precision`."""
+    """Measure the rates of this machine, now, with torch's current number of threads.
+
+    On a GPU the operations are large enough to fill it, and in the trainer's `precision`.
+    """
     side, length, dtype = 512, 2**22, torch.float32
     if device != "cpu":
-        side, length, dtype = 4096, 2**26, half(precision) or torch.float32
-    one, long = (torch.randn(size, device=device, dtype=dtype) for size in ((side, side), (length,)))
-    other = torch.empty_like(long)
-    with _rounded_as_convolutions() if device != "cpu" else nullcontext():
-        product_s = _best_s(lambda: one @ one, device)
-    copy_s = _best_s(lambda: other.copy_(long), device)
+        side, length, dtype = 4096, 2**26, half_dtype(precision) or torch.float32
+    matrix, source = (torch.randn(size, device=device, dtype=dtype) for size in ((side, side), (length,)))
+    target = torch.empty_like(source)
+    with _tf32_as_for_convolutions() if device != "cpu" else nullcontext():
+        product_s = _best_s(lambda: matrix @ matrix, device)
+    copy_s = _best_s(lambda: target.copy_(source), device)
     return Rates(side**3 / product_s, length / copy_s)
 
 
-def step_s(multiply_adds: float, numbers: float, rates: Rates) -> float:
-    """Seconds of a training step, forward and backward, for what its forward pass computes and makes."""
-    products_s = SHORT_OF_PRODUCT * multiply_adds / rates.multiply_adds
-    copies_s = SHORT_OF_COPY * numbers / rates.numbers
+def step_s(multiply_adds: float, elements: float, rates: Rates) -> float:
+    """Return the seconds of a training step, forward and backward, given what its forward pass computes and writes."""
+    products_s = PRODUCT_SLOWDOWN * multiply_adds / rates.multiply_adds
+    copies_s = COPY_SLOWDOWN * elements / rates.elements
     return _STEP * (products_s + copies_s)
 
 
 @contextmanager
-def _rounded_as_convolutions() -> Iterator[None]:
-    """Let cuBLAS take TF32 for float32 where cuDNN does: convolutions are the most of what a network computes."""
+def _tf32_as_for_convolutions() -> Iterator[None]:
+    """Let cuBLAS use TF32 for float32 if cuDNN does, as most of what a network computes is convolutions."""
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     try:
@@ -79,11 +81,11 @@ def _rounded_as_convolutions() -> Iterator[None]:
 
 
 def _best_s(work: Callable[[], object], device: str) -> float:
-    found = []
+    times_s = []
     for _ in range(20):
-        begun = perf_counter()
+        start_s = perf_counter()
         work()
         if device != "cpu":
             torch.accelerator.synchronize()
-        found.append(perf_counter() - begun)
-    return min(found)
+        times_s.append(perf_counter() - start_s)
+    return min(times_s)

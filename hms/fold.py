@@ -1,4 +1,4 @@
-"""One fold of a training: the stages that it goes through, what it predicts of its held-out patients, and its files."""
+"""One fold of a training: its stages, its predictions for the held-out patients, and its files."""
 
 import json
 import time
@@ -34,14 +34,14 @@ from hms.windows import OneRowPerEeg, Windows
 
 
 def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
-    """`model` as a stage of its training sees it: the stage has weighting, optimizer and schedule of its own."""
+    """Wrap `model` for a stage of its training, which has its own weighting, optimizer and schedule."""
     augmentations = {name: build(node) for name, node in config["augmentation"].items()}
     weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
     return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
 
 
 class Fold(NamedTuple):
-    """One fold of a training and where it is kept."""
+    """One fold of a training, and the folder in which it is kept."""
 
     config: dict[str, Any]
     model: Model
@@ -52,28 +52,29 @@ class Fold(NamedTuple):
     held_out: pl.DataFrame
     """Rows of all other patients."""
     place: Place
-    """Which of the processes that train it this is; the first alone writes."""
+    """This process among those that train the fold together; only the first of them writes files."""
 
     @property
     def stages(self) -> list[dict[str, Any]]:
-        """What the training goes through; the last has its keys in train.yaml itself."""
+        """The settings of each stage; those of the last are top-level keys of train.yaml."""
         return [stage for stage in (self.config["pretrain"], self.config) if stage]
 
     @property
     def validation(self) -> pl.DataFrame:
+        """Rows of the held-out patients on which the fold is validated and scored."""
         rows: pl.DataFrame = build(self.config["subset"]).validation(self.held_out)
         return rows
 
     def want_rows(self) -> None:
-        """Raise UserError where there is nothing to learn from, or to validate on."""
+        """Raise UserError if no row is left to train or to validate on."""
         for stage in () if self.config["live"] else self.stages:
             self._want(self._rows(stage), "training")
         if self.config["fold"] != "all":
             self._want(self.validation, "validation")
 
     @property
-    def told_of(self) -> pl.DataFrame:
-        """Rows of the held-out patients that are predicted: to be scored on, and for another fold to learn from."""
+    def rows_to_predict(self) -> pl.DataFrame:
+        """Rows of the held-out patients to predict: those to score, and those that another fold may learn from."""
         if self.held_out.is_empty():
             return self.held_out
         windows = [self.validation]
@@ -83,96 +84,95 @@ class Fold(NamedTuple):
 
     @property
     def trained_s(self) -> float:
-        """What the epochs of all stages took."""
+        """The seconds that the epochs of all stages have taken."""
         curves = [path for path in (self.run / "pretrain/metrics.csv", self.run / "metrics.csv") if path.is_file()]
         return sum(float(pl.read_csv(path)["seconds"].sum()) for path in curves)
 
     def finish(self, truth: pl.DataFrame | None) -> None:
-        """Train, predict, and write all that a finished run has, its scores last.
+        """Train, predict, and write all files of a finished run, its scores last.
 
-        Their `seconds` are those of all epochs, an interrupted attempt's, too, and of what comes after them.
+        `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
         """
         if self.place.rank == 0:
-            begun = any(self.run.rglob("*.ckpt"))
-            say(f"{self.run} {'goes on after its last whole epoch' if begun else 'begins'}")
+            resumed = any(self.run.rglob("*.ckpt"))
+            say(f"{self.run} {'resumes after its last complete epoch' if resumed else 'starts'}")
             open_run(self.run, self.config, self.store.fingerprint)
         loggers = trainer.make_loggers(self.config["logger"], self.run, self.config)
         try:
             device, diverged = self.train(loggers)
-            began_s = time.monotonic() - self.trained_s
-            found = self.predict(device)
+            start_s = time.monotonic() - self.trained_s
+            predicted = self.predict(device)
             if self.place.rank > 0:
                 return
             save_model(self.run, self.model, self.config)
             parameters = sum(one.numel() for one in self.model.parameters())
-            scores = self.write(found, truth)
-            scores |= {"seconds": round(time.monotonic() - began_s, 1), "parameters": parameters}
+            scores = self.write(predicted, truth)
+            scores |= {"seconds": round(time.monotonic() - start_s, 1), "parameters": parameters}
             scores["diverged_epochs"] = diverged
             with replacing(self.run / "scores.json") as temporary:
                 temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
-            trainer.tell_scores(loggers, scores)
+            trainer.log_scores(loggers, scores)
         finally:
-            trainer.finish(loggers)
+            trainer.finish_loggers(loggers)
 
     def train(self, loggers: list[Logger]) -> tuple[torch.device, list[int]]:
-        """Run the stages, going on where an earlier attempt was interrupted; the device it was done on, and the epochs
-        of the last stage that diverged."""
-        check = None
+        """Run the stages, resuming an interrupted attempt; return the device and the last stage's diverged epochs."""
+        validation = None
         if self.config["fold"] != "all":
-            check = self._windows(self.validation).loader(self.config["batch_size"], place=self.place)
+            validation = self._windows(self.validation).loader(self.config["batch_size"], place=self.place)
         if self.config["pretrain"]:
-            self._pretrain(check, loggers)
-        stage = classifier(self.config, self.config, self.model)
-        learn = self._learning(self.config)
+            self._pretrain(validation, loggers)
+        module = classifier(self.config, self.config, self.model)
+        training = self._training_batches(self.config)
         guard = LossGuard(self.run / "not_finite.json")
         callbacks = [*(build(node) for node in self.config["averaging"].values()), guard]
-        done = trainer.train(stage, self.config["trainer"], self.run, learn, check, callbacks, loggers)
-        device: torch.device = done.strategy.root_device
+        fitted = trainer.train(module, self.config["trainer"], self.run, training, validation, callbacks, loggers)
+        device: torch.device = fitted.strategy.root_device
         return device, guard.diverged
 
     def predict(self, device: torch.device) -> Float[np.ndarray, "row label"]:
-        """What the model says of the rows `told_of`, each process of a part of them."""
+        """Return probabilities for `rows_to_predict`; each process predicts its share, and all receive the whole."""
         rank, world = self.place
         if world > 1:
             broadcast_state(self.model.to(device))
-        rows = self.told_of
+        rows = self.rows_to_predict
         first, end = (len(rows) * place // world for place in (rank, rank + 1))
         batch_size, flips = self.config["batch_size"], self.config["flips"]
-        # Sizes that training never has would be compiled for once.
+        # Batch sizes that training never uses would each be compiled just once.
         with torch.compiler.set_stance("force_eager") if self.config["compile"] else nullcontext():
             own = probabilities([self.model], self.store, rows[first:end], batch_size, device, flips)
         return np.concatenate(gathered(own, self.place))
 
-    def write(self, found: Float[np.ndarray, "row label"], truth: pl.DataFrame | None) -> Scores:
-        """Write what was predicted: oof.parquet to score, teacher.parquet to learn from."""
+    def write(self, predicted: Float[np.ndarray, "row label"], truth: pl.DataFrame | None) -> Scores:
+        """Write the predictions, to teacher.parquet to learn from and oof.parquet to score; return the scores."""
         if self.held_out.is_empty():
             return {}
-        fold = None if self.config["live"] else self.config["fold"]  # that learned from no fold of the corpus
-        teacher = predictions(self.told_of, fold, found)
+        fold = None if self.config["live"] else self.config["fold"]  # live training learns from no fold of the corpus
+        teacher = predictions(self.rows_to_predict, fold, predicted)
         oof = teacher.filter(_among(self.validation))
         for name, table in (("teacher", teacher), ("oof", oof)):
             with replacing(self.run / f"{name}.parquet") as temporary:
                 table.write_parquet(temporary)
         return score(oof, truth)
 
-    def _pretrain(self, check: DataLoader[Batch] | None, loggers: list[Logger]) -> None:
-        """The first of two stages; its weights are kept until the second has ended."""
+    def _pretrain(self, validation: DataLoader[Batch] | None, loggers: list[Logger]) -> None:
+        """Run the first of two stages; its weights are kept until the second has ended."""
         stage, folder = self.config["pretrain"], self.run / "pretrain"
         weights = folder / "weights.ckpt"
         if not weights.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             guard = LossGuard(folder / "not_finite.json")
             node = self.config["trainer"] | {"max_epochs": stage["epochs"]}
-            learn, module = self._learning(stage), classifier(self.config, stage, self.model)
-            curves = trainer.of_stage("pretrain", self.config["logger"], self.run, loggers)
-            done = trainer.train(module, node, folder, learn, check, [guard], curves)
+            training, module = self._training_batches(stage), classifier(self.config, stage, self.model)
+            curves = trainer.loggers_of_stage("pretrain", self.config["logger"], self.run, loggers)
+            fitted = trainer.train(module, node, folder, training, validation, [guard], curves)
             if self.place.rank == 0:
                 write_checkpoint(weights, self.model.state_dict())
-            done.strategy.barrier()
+            fitted.strategy.barrier()
         self.model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
 
-    def _learning(self, stage: dict[str, Any]) -> DataLoader[Batch]:
-        """Batches of one random window of each EEG per epoch, or of windows that are simulated as they are needed."""
+    def _training_batches(self, stage: dict[str, Any]) -> DataLoader[Batch]:
+        """Return batches of one random window of each EEG per epoch, or of windows simulated on demand."""
         for node in self.config["live"].values():
             live: SimulatedWindows = build(node)
             seed, reads = self.config["seed"], self.model.reads_spectrogram
@@ -180,8 +180,8 @@ class Fold(NamedTuple):
         rows = self._rows(stage)
         order = OneRowPerEeg(rows, self.config["seed"])
         node, resident = self.config["trainer"], build(self.config["data"]).resident
-        near = maybe_resident(self._windows(rows), resident, node["accelerator"], node["devices"])
-        return near.loader(self.config["batch_size"], order, self.place)
+        windows = maybe_resident(self._windows(rows), resident, node["accelerator"], node["devices"])
+        return windows.loader(self.config["batch_size"], order, self.place)
 
     def _rows(self, stage: dict[str, Any]) -> pl.DataFrame:
         rows: pl.DataFrame = build(stage["subset"]).training(self.learned_from)

@@ -1,4 +1,4 @@
-"""Probabilities from trained models: the one way, for out-of-fold rows, for new files and for any other."""
+"""Predict probabilities with trained models: the only way to do so, for out-of-fold rows, new files and all else."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -23,14 +23,14 @@ from hms.windows import Windows
 def probabilities(
     models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
 ) -> Float[np.ndarray, "row label"]:
-    """Mean over the models of each row's class probabilities; `rows` is a part of `store.rows`."""
+    """Return the class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
     if rows.is_empty():
         return np.empty((0, len(CLASSES)))
     members = list(models)
     windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
     loader = windows.loader(batch_size)
-    _, found = by_model(members, track(loader, len(loader), "predict"), device, flips)
-    return found.mean(axis=0)
+    _, predicted = by_model(members, track(loader, len(loader), "predict"), device, flips)
+    return predicted.mean(axis=0)
 
 
 def by_model(
@@ -40,37 +40,37 @@ def by_model(
     flips: bool,
     precision: Precision = "32-true",
 ) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
-    """The `label_id` of each row of the batches, and what each model says of it.
+    """Return the `label_id` of each row of the batches, and the probabilities that each model gives it.
 
-    With `flips` each model sees every window four times, mirrored left to right, front to back, both and as it is.
-    Models compute in `precision`; what comes out is float64.
+    With `flips` each model sees every window four times: as it is, mirrored left to right, front to back, and both.
+    Models compute in `precision`; the probabilities are float64.
     """
     keep_freed()
     members = [model.eval().to(device) for model in models]
-    ids, found = [], []
+    ids, predicted = [], []
     with torch.inference_mode():
         for batch in batches:
-            seen = views(batch, device, flips)
-            with mixed(device, precision):
-                logits = torch.stack([torch.stack([model(view) for view in seen]) for model in members])
-            found.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # on the CPU: Apple's GPUs have no doubles
+            inputs = views(batch, device, flips)
+            with autocast(device, precision):
+                logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
+            predicted.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # Apple's GPUs have no float64
             ids.append(batch.label_id)
-    return torch.cat(ids).numpy(), torch.cat(found, dim=1).numpy()
+    return torch.cat(ids).numpy(), torch.cat(predicted, dim=1).numpy()
 
 
-def mixed(device: str | torch.device, precision: Precision) -> torch.autocast:
-    """Within it a model computes in `precision`, as Lightning's trainer would let it."""
-    dtype = half(precision)
+def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:
+    """Return a context in which a model computes in `precision`, as with Lightning's trainer."""
+    dtype = half_dtype(precision)
     return torch.autocast(torch.device(device).type, dtype, enabled=dtype is not None)
 
 
-def half(precision: str | int) -> torch.dtype | None:
-    """What a precision computes in where that is half, by any of Lightning's names."""
+def half_dtype(precision: str | int) -> torch.dtype | None:
+    """Return the 16-bit type that a precision, by any of Lightning's names, computes in; None if it is not half."""
     return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
 
 
 def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
-    """A batch as models see it on `device`: once, or with `flips` four times."""
+    """Return a batch on `device` as models see it: once, or with `flips` in four views."""
     eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
     if spectrogram is not None:
         spectrogram = spectrogram.to(device, non_blocking=True)
@@ -85,9 +85,9 @@ def _flipped(batch: Batch) -> Iterator[Batch]:
 
 
 def best_device(accelerator: str) -> str:
-    """`accelerator` (auto, cpu or gpu) as a torch device of this machine. Raises UserError for one it has not."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    here = {"cpu": "cpu", "auto": found.type if found else "cpu"} | ({"gpu": found.type} if found else {})
-    if accelerator not in here:
-        raise UserError(f"accelerator: want {' or '.join(here)} on this machine, got '{accelerator}'")
-    return here[accelerator]
+    """Return the torch device of this machine for `accelerator` (auto, cpu or gpu). Raises UserError if it has none."""
+    gpu = torch.accelerator.current_accelerator(check_available=True)
+    available = {"cpu": "cpu", "auto": gpu.type if gpu else "cpu"} | ({"gpu": gpu.type} if gpu else {})
+    if accelerator not in available:
+        raise UserError(f"accelerator: want {' or '.join(available)} on this machine, got '{accelerator}'")
+    return available[accelerator]

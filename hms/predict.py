@@ -1,7 +1,7 @@
-"""`python -m hms.predict`: a submission for the test part of a folder, or a timeline of any recording.
+"""`python -m hms.predict`: make a submission for the test part of a folder, or a timeline of any recording.
 
-By a model, the mean of several, or an ensemble. It needs no training data, no network and no account: the model.ckpt of
-each fold is enough.
+A model predicts, or the mean of several, or an ensemble. No training data, network or account is needed: the model.ckpt
+of each fold is enough.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ class Predict(Sharded):
 
 
 def predict(config: dict[str, Any]) -> None:
-    """Predict what `config["recording"]` names, or else every EEG of test.csv."""
-    from hms.predictors import read_predictors  # slow to import; a mistake in the config should not wait for it
+    """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
+    from hms.predictors import read_predictors  # slow to import; mistakes in the config should surface first
 
     _want_ranges(config)
     shard = shard_of(config)
@@ -62,20 +62,20 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
 
     from hms.labels import CLASSES
     from hms.stream import reading_order
-    from hms.submission import predict_rows, wanted, write_submission
+    from hms.submission import predict_rows, required_eegs, write_submission
     from hms.tables import read_test
 
     how = _how(config)
     folder = build(config["data"])
     folder.make()
     rows = reading_order(read_test(folder.root / "test.csv"))
-    wanted(folder.root)  # a mistake there should not wait for the predictions
+    required_eegs(folder.root)  # a mistake there should surface before the predictions are made
     out, size = Path(config["out"] or "submission.csv"), config["batch_size"]
 
     def make(into: Path) -> None:
-        firsts = shard.part(range(0, len(rows), size))  # whole batches: the same bits as without shards
+        firsts = shard.part(range(0, len(rows), size))  # whole batches, for the same bits as without shards
         own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
-        checked = rows if predictors.adapt else own  # shards adapt to the same windows, not each to its own
+        checked = rows if predictors.adapt else own  # all shards adapt to the same windows
         table = predict_rows(predictors, folder.root, own, checked, size, skip_bad=config["on_bad"] == "skip", **how)
         table.write_parquet(into / "predicted.parquet")
 
@@ -87,25 +87,25 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
         write_submission(out, folder.root, filled)
 
     parts = out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}")
-    if merged(shard, parts, lambda: False, make, merge):  # a file of that name may be another model's
+    if merged(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
         print(f"{out}: {len(rows):,} rows, by {predictors.name}")
 
 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
-    """Write the timeline of each recording into the folder `config["out"]`; one that is bad does not end the others."""
+    """Write the timeline of each recording to the folder `config["out"]`; bad recordings do not stop the others."""
     from hms.recording.found import recording_files
     from hms.timeline.predicted import windows_of
 
-    every = recording_files(config["recording"])
-    files = dict(shard.part([*every.items()]))
+    all_files = recording_files(config["recording"])
+    files = dict(shard.part([*all_files.items()]))
     folder = Path(config["out"] or "timelines")
     _want_out(folder, files)
     if not files:
         return  # more shards than recordings
     how = _how(config)
     trained = predictors.load()
-    asked = {key: config[key] for key in ("unit", "step_s", "batch_size")}
-    models = predictors.adapted(trained, lambda: windows_of(every.values(), trained, **asked), **how)
+    options = {key: config[key] for key in ("unit", "step_s", "batch_size")}
+    models = predictors.adapted(trained, lambda: windows_of(all_files.values(), trained, **options), **how)
     bad = []
     for name, path in files.items():
         try:
@@ -128,8 +128,8 @@ def _timeline(
     from hms.timeline.timeline import extent
 
     recording = open_recording(path, pairs_of(models), config["unit"])
-    asked = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
-    timeline = predicted(recording, models, predictors.mix, **asked, **how)
+    options = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
+    timeline = predicted(recording, models, predictors.mix, **options, **how)
     say("\n  ".join([f"{path}:", *timeline.notes]))
     runs = ", ".join(run.name for run in predictors.folds)
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
@@ -138,14 +138,14 @@ def _timeline(
 
 
 def _how(config: dict[str, Any]) -> dict[str, Any]:
-    """How models compute, as whatever calls them takes it."""
+    """Return the keyword arguments that say how models compute."""
     from hms.inference import best_device
 
     return {"device": best_device(config["accelerator"]), "flips": config["flips"], "precision": config["precision"]}
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:
-    """Raise UserError for a folder that cannot be written to, or where a timeline would replace a recording."""
+    """Raise UserError if the folder cannot be written to, or if a timeline would replace a recording."""
     from tempfile import TemporaryFile
 
     from hms.timeline.files import SUFFIXES
@@ -153,7 +153,7 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
     read = {path.resolve() for path in files.values()}
     for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
         if written.resolve() in read:
-            raise UserError(f"out: want another folder than the recordings', got '{folder}', which holds '{written}'")
+            raise UserError(f"out: want a folder other than the recordings', got '{folder}', which holds '{written}'")
     try:
         with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
             pass
@@ -162,14 +162,14 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
 
 
 def _digest(config: dict[str, Any], predictors: "Predictors", root: Path) -> str:
-    """What decides a submission, so that shards of two never mix: settings, models, their weights, files to predict."""
-    told = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
+    """Hash all that determines a submission, so that shards of different ones never mix: settings, weights, files."""
+    settings = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
     read = [fold if fold.is_file() else fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
     read.append(root / "test.csv")
     read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
-    found = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]
-    decides = json.dumps([told, predictors.mixture.as_json(), found], sort_keys=True)
-    return hashlib.blake2b(decides.encode(), digest_size=4).hexdigest()
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]
+    text = json.dumps([settings, predictors.mixture.as_json(), files], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _want_ranges(config: dict[str, Any]) -> None:

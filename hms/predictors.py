@@ -1,4 +1,4 @@
-"""Which runs predict together, and what makes one prediction of theirs: their mean, or an ensemble's mixture."""
+"""The runs that predict together, and how to combine their predictions: by their mean, or an ensemble's mixture."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,14 +23,14 @@ class Predictors(NamedTuple):
     """Runs that predict together."""
 
     folds: dict[Path, list[Path]]
-    """The finished folds of each run; a run predicts by their mean."""
+    """The finished folds of each run, whose mean is the run's prediction."""
     mixture: Mixture
-    """Over the runs, in their order."""
+    """Combines the runs, in their order."""
     adapt: float
-    """Share of the batch norms' statistics that is that of the windows to predict (`hms.adaptation`)."""
+    """Share of the batch norms' statistics to take from the windows to predict (`hms.adaptation`)."""
 
     def load(self) -> list[Model]:
-        """The models of all folds, run after run."""
+        """Load the models of all folds, run after run."""
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
     def adapted(
@@ -41,15 +41,15 @@ class Predictors(NamedTuple):
         flips: bool,
         precision: Precision,
     ) -> list[Model]:
-        """Those models; with `adapt` copies, fitted to the windows, which are asked for in that case only."""
+        """Return the models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
         return adapted(models, windows, self.adapt, device, flips, precision) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
-        """One prediction from those of all folds, run after run. Raises UserError for a model that predicts NaN."""
-        for fold, found in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
-            if not np.isfinite(found).all():
+        """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
+        for fold, predicted in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
+            if not np.isfinite(predicted).all():
                 raise UserError(
-                    f"{fold}: the model predicts NaN; its training diverged, or precision=16-mixed cannot hold it"
+                    f"{fold}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
                 )
         ends = np.cumsum([len(folds) for folds in self.folds.values()])
         by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
@@ -57,9 +57,9 @@ class Predictors(NamedTuple):
 
     @property
     def name(self) -> str:
-        """In a word, how many models there are, and whether they are as they were trained."""
-        how = f", adapted by {self.adapt:g}" if self.adapt else ""
-        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){how}"
+        """How many models and runs there are and, if they are adapted, by how much."""
+        adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
+        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){adapted}"
 
 
 def read_predictors(
@@ -70,11 +70,11 @@ def read_predictors(
     odds: dict[str, float],
     adapt: float,
 ) -> Predictors:
-    """The `runs` that were given by this key, patterns included, or those of an ensemble, by its folder or its file.
+    """Find the `runs` (names or patterns, given as the option `key`), or those of an ensemble, by its folder or file.
 
-    An ensemble's runs are looked for beside its ensemble.json first; those without weight are left out. A `temperature`
-    takes the place of the one that was fitted, or of 1; `odds` multiply those of classes. Raises UserError unless
-    either runs or an ensemble are given, for a temperature, odds or a share that is none, and for a member that is no
+    An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
+    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
+    ensemble are given, for a temperature, odds or an `adapt` out of range, and for an ensemble's member that is not a
     run.
     """
     if (runs is None) == (ensemble is None):
@@ -86,17 +86,17 @@ def read_predictors(
             raise UserError(f"odds.{name}: want more than 0, got {times:g}")
     if not 0 <= adapt <= 1:
         raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
-    found = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(ensemble or "")
-    calibration = found.mixture.calibration
+    predictors = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(ensemble or "")
+    calibration = predictors.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
     if temperature is not None:
         calibration = calibration._replace(temperature=temperature)
-    return found._replace(mixture=found.mixture._replace(calibration=calibration), adapt=adapt)
+    return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
 
 
 def _mean_of(runs: list[Path]) -> Predictors:
-    as_it_is = Calibration(1.0, np.zeros(len(CLASSES)))
-    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), as_it_is, None)
+    identity = Calibration(1.0, np.zeros(len(CLASSES)))
+    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None)
     return Predictors({run: finished_folds(run) for run in runs}, mean, 0)
 
 
@@ -109,7 +109,7 @@ def _of_ensemble(given: str) -> Predictors:
         if run is None:
             raise UserError(
                 f"{folder / 'ensemble.json'}: want a run folder for each member with weight, got '{names[i]}' "
-                "(no such folder); other people's files predict nothing new"
+                "(no such folder); a file of predictions cannot predict new data"
             )
     return Predictors(
         {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used]), 0

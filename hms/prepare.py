@@ -1,4 +1,4 @@
-"""`python -m hms.prepare`: read and check a corpus once and write its store."""
+"""`python -m hms.prepare`: read and check a corpus, and write its store."""
 
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -10,7 +10,7 @@ from hms.shards import Sharded, shard_of
 
 
 class Corpus(TypedDict):
-    """What a command is told about the corpus that it reads."""
+    """The keys about the corpus that a command reads."""
 
     data: Node
     stores: str
@@ -23,10 +23,10 @@ class Prepare(Corpus, Sharded):
 
 @entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
-    """Build the store unless it is there, and say what is in it."""
+    """Build the store unless it exists, and print what it holds."""
     from hms.console import say
     from hms.electrodes import SFREQ_HZ
-    from hms.store import build_shard, path_of, prepared  # slow to import; a mistake should not wait for it
+    from hms.store import build_shard, path_of, prepared  # slow to import; mistakes should surface first
 
     shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
     if shard.of > 1:
@@ -35,7 +35,7 @@ def main(config: dict[str, Any]) -> None:
             return
     store = prepared(folder, stores, config["on_bad"])
     if not (folder.root / "train_spectrograms").is_dir():
-        say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, where that reaches")
+        say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, as far as it reaches")
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
     hours = len(store.eeg) / SFREQ_HZ / 3600
     print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")

@@ -1,8 +1,8 @@
 """Run folders: `runs/<name>-<hash>/fold{f}_seed{s}/`, one per trained fold.
 
-The hash is of the resolved config, so two runs share a folder only when they would train the same model on the same
-data; what does not change the result (fold and seed, which the folder names; paths, devices, loggers) is left out, and
-the corpus counts by its fingerprint, files of weights and a teacher's labels by their content (`hms.settings`).
+The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
+data. Settings that do not change the result (paths, devices, loggers; fold and seed, which the folder's name has) are
+left out; the corpus counts by its fingerprint, files of weights and a teacher's labels by content (`hms.settings`).
 
     config.yaml       the resolved config
     provenance.json   git commit, package versions, fingerprint of the corpus, command, digests of other files
@@ -37,25 +37,25 @@ from hms.versions import versions
 
 
 def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
-    """Where the fold that `config` describes lives. Raises UserError where it names weights that are not there."""
-    told = settings(config) | files_read(config) | {"corpus": fingerprint}
+    """Return the folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""
+    relevant = settings(config) | files_read(config) | {"corpus": fingerprint}
     if config["live"]:
-        told["simulator"] = FORMAT
-    counts = json.dumps(told, sort_keys=True)
-    digest = hashlib.blake2b(counts.encode(), digest_size=4).hexdigest()
+        relevant["simulator"] = FORMAT
+    text = json.dumps(relevant, sort_keys=True)
+    digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
     return Path(config["runs"]) / f"{name}-{digest}" / f"fold{config['fold']}_seed{config['seed']}"
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a fold's training ended and everything was written."""
+    """Whether a fold's training has ended and everything has been written."""
     return (folder / "scores.json").is_file()
 
 
 def finished_folds(run: Path) -> list[Path]:
-    """Folders of the finished folds of a run, or the one folder of a fold; of a bundle, the files of its members.
+    """Return the folders of a run's finished folds, or a fold's own folder; for a bundle, the files of its members.
 
-    Raises DataError where there is none, and for a bundle that is not whole.
+    Raises DataError if there is none, and for a bundle that is incomplete or changed.
     """
     if is_bundle(run):
         return members(run)
@@ -66,81 +66,80 @@ def finished_folds(run: Path) -> list[Path]:
 
 
 def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
-    """Make a fold's folder and note what is about to be trained, on what, with which versions."""
+    """Create a fold's folder and record what is about to be trained, on which data and with which versions."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     command = [word.removeprefix("++") for word in sys.argv]
-    about = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions()}
+    origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions()}
     with replacing(folder / "provenance.json") as temporary:
-        temporary.write_text(json.dumps(about, indent=1))
+        temporary.write_text(json.dumps(origin, indent=1))
 
 
-def say_what_changed(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
-    """Say so when a fold was trained, or begun, by other versions than the present ones, or on what has changed since:
-    the corpus, pretrained weights, a teacher's labels."""
+def warn_of_changes(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+    """Warn if a fold was trained, or started, with different versions, or before its corpus, pretrained weights or
+    teacher's labels changed."""
     if (folder / "provenance.json").is_file():
         then, now = provenance(folder), versions()
         old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
         if then.get("commit") != now["commit"]:
             old["commit"] = then.get("commit")
         if old:
-            said = ", ".join(f"{name} {value}" for name, value in old.items())
-            say(f"{folder} comes from other versions than the present ones: {said}")
+            listed = ", ".join(f"{name} {value}" for name, value in old.items())
+            say(f"{folder} was made with different versions: {listed}")
     read = {"corpus": fingerprint} | files_read(config)
     for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
         then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)
-        changed = [what for what in read if what in then and read[what] != then[what]]
+        changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
         if changed:
             other = read_config(path.parent)
             if other["data"] == config["data"] and settings(other) == settings(config):
-                what = " and ".join(changed)
-                say(f"{path.parent} was trained before the {what} changed; {folder} is another run")
+                say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {folder} is a new run")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The resolved config a fold was trained with. Raises DataError for a file that is none."""
+    """Return the resolved config a fold was trained with. Raises DataError for a file that is not one."""
     path = folder / "config.yaml"
     try:
         return {**OmegaConf.to_container(OmegaConf.load(path))}  # type: ignore[dict-item]
-    except Exception as error:  # OmegaConf's, the YAML parser's, or that it is no mapping
+    except Exception as error:  # of OmegaConf or the YAML parser, or because it is not a mapping
         raise DataError(f"{path}: not the config of a fold ({first_line(error)})") from None
 
 
 def learned_from_corpus(folder: Path) -> bool:
-    """Whether a fold learned from its corpus, and not from windows simulated as they were needed."""
+    """Whether a fold learned from its corpus, rather than from windows simulated on demand."""
     return not read_config(folder).get("live")
 
 
 def corpus_of(folder: Path) -> str:
-    """Fingerprint of the corpus a fold was trained on."""
+    """Return the fingerprint of the corpus a fold was trained on."""
     fingerprint: str = provenance(folder)["corpus"]
     return fingerprint
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Digests of what a fold learned from beside its corpus, as `hms.settings.files_read` gave them."""
+    """Return the digests of what a fold learned from besides its corpus, as `hms.settings.files_read` gave them."""
     files: dict[str, str] = provenance(folder).get("files", {})
     return files
 
 
 def corpora_of(run: Path) -> set[str]:
-    """Fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
+    """Return the fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
     if is_bundle(run):
         return {*read_bundle(run)["corpora"]}
     return {corpus_of(fold) for fold in finished_folds(run) if learned_from_corpus(fold)}
 
 
 def scored_folds(run: Path) -> list[Path]:
-    """Folders of the finished folds that held somebody out."""
+    """Return the folders of the finished folds that have held-out patients."""
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
 
 
 def named_runs(words: str | list[str], key: str) -> list[Path]:
-    """Folders that a name or a pattern, or each of several, stands for, each once.
+    """Return the folders that names or patterns stand for, each once.
 
-    A name without a folder stands for itself: whoever opens it says what is wrong. Raises UserError, with the `key`
-    that they were given by, for no name at all.
+    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError, naming the
+    `key` of the option, if there is no name at all.
     """
     each = [words] if isinstance(words, str) else words
     if not each:
@@ -149,18 +148,18 @@ def named_runs(words: str | list[str], key: str) -> list[Path]:
 
 
 def scored_runs(patterns: list[str]) -> list[Path]:
-    """Runs, each once, that the patterns match and of which a finished fold held somebody out.
+    """Return the runs, each once, that match the patterns and have a finished fold with held-out patients.
 
-    Other things that they match, as a shell's * does, are passed over, folders with a word. Raises UserError for a
-    pattern that matches nothing, and where no run is left.
+    Anything else that matches, as with a shell's *, is skipped, and skipped folders are named. Raises UserError for a
+    pattern that matches nothing, and if no run is left.
     """
-    found = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
-    paths = [*dict.fromkeys(path for matches in found.values() for path in matches)]
+    matches = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
+    paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
     runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in _finished(path))]
-    if empty := patterns if not runs else [pattern for pattern, matches in found.items() if not matches]:
+    if empty := patterns if not runs else [pattern for pattern, matched in matches.items() if not matched]:
         raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
-    if passed := [str(path) for path in paths if path.is_dir() and path not in runs]:
-        say(f"passed over, as no finished fold of theirs held somebody out: {', '.join(passed)}")
+    if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:
+        say(f"skipped, as they have no finished fold with held-out patients: {', '.join(skipped)}")
     return runs
 
 
@@ -169,7 +168,7 @@ def _finished(run: Path) -> list[Path]:
 
 
 def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
-    """Print the scores of all finished folds beside `folder`, say where to look; `folder`'s own KL in nats or NaN."""
+    """Print the scores of `folder` and the run's other finished folds; return its own KL in nats, or NaN."""
     if not (folder / "oof.parquet").is_file():
         say(f"{folder} learned from every patient: nobody is left to score it on")
         return math.nan
@@ -184,5 +183,5 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
 
 
 def provenance(folder: Path) -> dict[str, Any]:
-    """What a fold's provenance.json says: `corpus`, `files`, `command`, `commit`, `python`, `packages`."""
+    """Return the content of provenance.json: `corpus`, `files`, `command`, `commit`, `python`, `packages`."""
     return read_json(folder / "provenance.json", "corpus")

@@ -1,7 +1,7 @@
-"""What decides a trained model: the part of its config that does, and what its training reads beside the corpus.
+"""What determines a trained model: the relevant part of its config, and what its training reads besides the corpus.
 
-What only costs memory or time is left out, and so are paths: the corpus counts by its fingerprint, files of pretrained
-weights and a teacher's labels by what is in them.
+Settings that affect only memory or time are left out, and so are paths: the corpus counts by its fingerprint, and
+files of pretrained weights or a teacher's labels count by their content.
 """
 
 import hashlib
@@ -13,50 +13,50 @@ from typing import Any
 from hms.errors import DataError
 from hms.pretrained import weights_file
 
-_NO_MATTER = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show", "compile")
-_NO_MATTER_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
+_IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show", "compile")
+_IRRELEVANT_TRAINER_KEYS = ("accelerator", "devices", "num_nodes", "strategy")
 _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The part of a config that decides what a trained model is; looks at no file."""
-    counts = {key: value for key, value in config.items() if key not in _NO_MATTER}
+    """Return the part of a config that determines the trained model, without looking at any file."""
+    kept = {key: value for key, value in config.items() if key not in _IRRELEVANT_KEYS}
     if live := config.get("live"):
-        counts["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
-    trainer = {k: v for k, v in config["trainer"].items() if k not in _NO_MATTER_TRAINER}
-    if trainer.get("sync_batchnorm"):  # as in one process; without it, each process has statistics of its own rows
+        kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
+    trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
+    if trainer.get("sync_batchnorm"):  # the same as in one process; without it, each has statistics of its own rows
         del trainer["sync_batchnorm"]
-    decisive: dict[str, Any] = _decisive(counts | {"trainer": trainer})
-    return decisive
+    relevant: dict[str, Any] = _relevant(kept | {"trainer": trainer})
+    return relevant
 
 
 def files_read(config: dict[str, Any]) -> dict[str, str]:
-    """Digests of what a training reads beside its corpus: `weights` of its networks, the labels of its `teacher`.
+    """Return digests of what a training reads besides its corpus: pretrained `weights` and the labels of its `teacher`.
 
-    Without the entry of what it does not read. Raises UserError for weights that are not there.
+    There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
-    found: dict[str, list[Path]] = {}
+    read: dict[str, list[Path]] = {}
     for node in _nodes([config["model"], config["augmentation"]]):
         match node:
             case {"pretrained": True, "weights": str(weights), "name": str(name)}:
-                found.setdefault("weights", []).append(weights_file(weights, name))
+                read.setdefault("weights", []).append(weights_file(weights, name))
             case {"_target_": target, "runs": [*runs]} if target == _TEACHER:
-                found.setdefault("teacher", []).extend(file for run in runs for file in teacher_files(Path(run)))
-    return {what: _joined(map(_digest_of, files)) for what, files in found.items()}
+                read.setdefault("teacher", []).extend(file for run in runs for file in teacher_files(Path(run)))
+    return {kind: _joined(map(_digest_of, files)) for kind, files in read.items()}
 
 
 def teacher_files(run: Path) -> list[Path]:
-    """What the folds of a run predicted for a student to learn from."""
+    """Return the files of what the folds of a run predicted for a student to learn from."""
     return sorted(run.glob("fold*_seed*/teacher.parquet"))
 
 
-def _decisive(value: Any) -> Any:
-    """A copy without what computes the same with less memory, and with no more of a path than a run's name."""
+def _relevant(value: Any) -> Any:
+    """Copy a value without what only saves memory, and without paths, of which just the names of runs are kept."""
     if isinstance(value, list):
-        return [_decisive(part) for part in value]
+        return [_relevant(part) for part in value]
     if not isinstance(value, dict):
         return value
-    kept = {key: _decisive(part) for key, part in value.items() if key != "grad_checkpointing"}
+    kept = {key: _relevant(part) for key, part in value.items() if key != "grad_checkpointing"}
     if {"pretrained", "weights"} <= kept.keys():
         kept["weights"] = None
     if kept.get("_target_") == _TEACHER:
@@ -77,14 +77,14 @@ def _joined(digests: Iterator[str]) -> str:
 
 def _digest_of(file: Path) -> str:
     try:
-        about = file.stat()
-        return _digest(file, about.st_size, about.st_mtime_ns)
+        status = file.stat()
+        return _digest(file, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from None
 
 
 @cache
 def _digest(file: Path, size: int, modified_ns: int) -> str:
-    """Of a file's content; the jobs of a sweep read it once, as long as it stays as it is."""
-    with file.open("rb") as held:
-        return hashlib.file_digest(held, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    """Return the digest of a file's content; the jobs of a sweep compute it once, unless the file changes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

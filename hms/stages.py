@@ -1,4 +1,4 @@
-"""The stages of a model with what comes out of each, how much it has to learn, and how much it computes."""
+"""List the stages of a model with the shapes they return, their parameters, multiply-adds and memory."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -16,20 +16,20 @@ from hms.batch import Batch
 from hms.checkpoint import without_pretrained
 from hms.config.build import build
 from hms.console import print_table
-from hms.cost import NumbersMade, measured_rates, step_s
+from hms.cost import ElementsWritten, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
-from hms.inference import best_device, half
+from hms.inference import best_device, half_dtype
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
-_WINDOWS = 2  # one alone has no statistics for a batch norm
+_WINDOWS = 2  # a batch norm has no statistics of a single one
 
 
-class _Seen(NamedTuple):
+class _Usage(NamedTuple):
     takes: str
     gives: str
     multiply_adds: float
@@ -38,11 +38,11 @@ class _Seen(NamedTuple):
 
 
 def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
-    """Build the model that a config describes, send shapes without values through it, and print its stages.
+    """Build the model that a config describes, pass fake tensors through it, and print its stages.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
-    pass, in float32. In half precision a step keeps half of it, but for WaveNets on a CPU; weights, gradients and the
-    optimizer's state are added.
+    pass, in float32. A step in half precision keeps half of that, except for WaveNets on a CPU. The total includes
+    weights, gradients and the optimizer's state.
     """
     model, meter = metered(node)
     stages = {**dict(_stages(model)), "all": model}
@@ -51,65 +51,65 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     for column in ("takes", "gives", "parameters", "multiply-adds", "memory"):
         table.add_column(column, justify="right")
     for name, stage in stages.items():
-        seen = meter.seen.get(name, _Seen("", "", 0, 0))
+        used = meter.usage.get(name, _Usage("", "", 0, 0))
         parameters = sum(p.numel() for p in stage.parameters())
         label = "  " * name.count(".") + name.rpartition(".")[2]
-        numbers = (f"{parameters:,}", _magnitude(seen.multiply_adds), f"{_magnitude(seen.kept)}B" if seen.kept else "")
-        table.add_row(label, seen.takes, seen.gives, *numbers)
+        numbers = (f"{parameters:,}", _magnitude(used.multiply_adds), f"{_magnitude(used.kept)}B" if used.kept else "")
+        table.add_row(label, used.takes, used.gives, *numbers)
     print_table(table, width=120)
     precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
-    kept = meter.seen["all"].kept
+    kept = meter.usage["all"].kept
     try:
         device = best_device(accelerator)
     except UserError:
-        device = None  # of another machine: what it keeps can be told, not how fast it is
-    if half(precision):
+        device = None  # it is in another machine: its memory can be estimated, but not its speed
+    if half_dtype(precision):
         kept = (kept + (_kept_by_wavenets(model, meter) if device == "cpu" else 0)) / 2
     total = batch_size * kept + state
-    whatever = f"{_magnitude(state)}B of it whatever the batch"
-    print(f"A training step of {batch_size} windows in {precision} keeps about {_magnitude(total)}B, {whatever}.")
-    print("At its peak a process may hold twice that: what libraries work in is not counted.")
+    fixed = f"{_magnitude(state)}B of it whatever the batch size"
+    print(f"A training step of {batch_size} windows in {precision} keeps about {_magnitude(total)}B, {fixed}.")
+    print("At its peak a process may use twice that: the workspaces of libraries are not counted.")
     if device is None:
-        print(f"How long it takes, a machine with {accelerator} can tell; for this one trainer.accelerator=cpu does.")
+        print(f"To see how long it takes, run this where there is a {accelerator}, or set trainer.accelerator=cpu.")
         return
     window_s = step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
-    how = "each to a factor of 1.5" if device == "cpu" and not half(precision) else "roughly"
-    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, {how}.")
+    accuracy = "each within a factor of 1.5" if device == "cpu" and not half_dtype(precision) else "roughly"
+    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, {accuracy}.")
 
 
 def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
-    """The model that a config describes, as shapes without values, and what was counted while windows passed it."""
-    shapes = FakeTensorMode()
-    with FakeCopyMode(shapes):
+    """Return the model that a config describes, made of fake tensors, and what was counted in a forward pass."""
+    fake = FakeTensorMode()
+    with FakeCopyMode(fake):
         model: Model = deepcopy(build(without_pretrained(node)).train())
     meter = Meter(model)
     for name, stage in {**dict(_stages(model)), "all": model}.items():
         call = "features" if isinstance(stage, Backbone) else "forward"
         setattr(stage, call, meter.watched(getattr(stage, call), name))
-    with shapes, meter.flops, meter.numbers, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
+    with fake, meter.flops, meter.elements, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
         model(_windows(model.reads_spectrogram))
     return model, meter
 
 
 class Meter:
-    """Counts what passes through the stages of a model while `_WINDOWS` windows do."""
+    """Measures each stage of a model while `_WINDOWS` windows pass through."""
 
     def __init__(self, model: Model):
-        self.flops, self.numbers = FlopCounterMode(display=False), NumbersMade()
-        self.seen: dict[str, _Seen] = {}
-        self._storages = {p.untyped_storage()._cdata for p in model.parameters()}  # shapes have no address of data
+        self.flops, self.elements = FlopCounterMode(display=False), ElementsWritten()
+        self.usage: dict[str, _Usage] = {}
+        self._storages = {p.untyped_storage()._cdata for p in model.parameters()}  # fake tensors have no data_ptr
         self._kept = 0
-        self._alive: list[Tensor] = []  # or the address of one that is gone could be given to another
+        self._alive: list[Tensor] = []  # so that the address of a freed storage is not reused
 
     @property
     def computed(self) -> tuple[float, float]:
-        """Multiply-adds of a window, and numbers made for it."""
-        return self.flops.get_total_flops() / 2 / _WINDOWS, self.numbers.count / _WINDOWS
+        """The multiply-adds of a window, and the elements written for it."""
+        return self.flops.get_total_flops() / 2 / _WINDOWS, self.elements.count / _WINDOWS
 
     def keep(self, tensor: Tensor) -> Tensor:
-        """Count what autograd keeps, once for each storage; parameters are there anyway."""
+        """Count what autograd saves, once per storage; parameters are not counted, as they exist anyway."""
         storage = tensor.untyped_storage()
         if storage._cdata not in self._storages:
             self._storages.add(storage._cdata)
@@ -118,20 +118,20 @@ class Meter:
         return tensor
 
     def watched(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The call, noted under a name."""
+        """Wrap a call so that its usage is recorded under `name`."""
 
-        def noted(given: Any) -> Any:
+        def recorded(given: Any) -> Any:
             flops, kept = self.flops.get_total_flops(), self._kept
-            made = call(given)
+            result = call(given)
             flops, kept = self.flops.get_total_flops() - flops, self._kept - kept
-            self.seen[name] = _Seen(_shape(given), _shape(made), flops / 2 / _WINDOWS, kept / _WINDOWS)
-            return made
+            self.usage[name] = _Usage(_shape(given), _shape(result), flops / 2 / _WINDOWS, kept / _WINDOWS)
+            return result
 
-        return noted
+        return recorded
 
 
 def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
-    """Preprocessing, each extractor with its parts, fusion: in the order of the data."""
+    """Yield preprocessing, each extractor with its parts, and fusion, in the order of the data flow."""
     yield "preprocess", model.preprocess
     for name, extractor in model.extractors.items():
         yield f"extractors.{name}", extractor
@@ -141,9 +141,9 @@ def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _kept_by_wavenets(model: Model, meter: Meter) -> float:
-    """What they keep beside their image networks: on a CPU in float32, whatever a training's precision."""
+    """Return what WaveNets keep apart from their backbones: float32 on a CPU, whatever the trainer's precision."""
     names = [f"extractors.{name}" for name, one in model.extractors.items() if isinstance(one, Wavenet)]
-    return sum(meter.seen[name].kept - meter.seen[f"{name}.backbone"].kept for name in names)
+    return sum(meter.usage[name].kept - meter.usage[f"{name}.backbone"].kept for name in names)
 
 
 def _windows(with_spectrogram: bool) -> Batch:
@@ -158,7 +158,7 @@ def _windows(with_spectrogram: bool) -> Batch:
 
 
 def _shape(value: Any) -> str:
-    """Of a tensor, or of the first in a tuple or mapping, without the batch."""
+    """Put the shape of a tensor, or of the first one in a tuple or mapping, in words, without the batch."""
     tensor = next(part for part in tree_leaves(value) if isinstance(part, Tensor))
     return " x ".join(map(str, tensor.shape[1:]))
 

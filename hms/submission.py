@@ -1,4 +1,4 @@
-"""submission.csv: six probabilities for each test EEG, from its files, in the order of sample_submission.csv."""
+"""Make submission.csv: six probabilities for each test EEG, in the order of sample_submission.csv."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,24 +19,24 @@ from hms.stream import bad_files, batches
 from hms.tables import read_submission, read_test
 
 
-class Wanted(NamedTuple):
-    """The EEGs that a submission has, in its order, and the file that says so."""
+class Required(NamedTuple):
+    """The EEGs that a submission must contain, in order, and the file that requires them."""
 
     source: Path
     eeg_ids: list[int]
 
 
-def wanted(root: Path) -> Wanted:
-    """What a submission for the corpus at `root` has: sample_submission.csv says it, without one test.csv.
+def required_eegs(root: Path) -> Required:
+    """Return the EEGs of a submission for the corpus at `root`, from sample_submission.csv or else from test.csv.
 
-    Raises DataError where the two do not name the same EEGs.
+    Raises DataError if the two files do not name the same EEGs.
     """
     test, sample = root / "test.csv", root / "sample_submission.csv"
-    found = Wanted(test, read_test(test)["eeg_id"].to_list())
+    required = Required(test, read_test(test)["eeg_id"].to_list())
     if sample.is_file():
-        found = Wanted(sample, read_submission(sample)["eeg_id"].to_list())
-        _want_the_same(test, read_test(test)["eeg_id"], found)
-    return found
+        required = Required(sample, read_submission(sample)["eeg_id"].to_list())
+        _want_the_same(test, read_test(test)["eeg_id"], required)
+    return required
 
 
 def predict_rows(
@@ -50,20 +50,20 @@ def predict_rows(
     flips: bool,
     precision: Precision,
 ) -> pl.DataFrame:
-    """The `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
+    """Return `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
-    The files of `checked` rows are read first, and adapted to where the predictors do that. Raises DataError for bad
-    ones, unless they are to be skipped.
+    First the files of the rows `checked` are read and, if the predictors adapt, adapted to. Raises DataError for bad
+    files unless they are to be skipped.
     """
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
     bad = bad_files(root, checked, with_spectrogram)
     lost = [one.eeg_id for one in bad]
     if bad:
-        told = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
+        table = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
         if not skip_bad:
-            raise DataError(told)
-        say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{told}")
+            raise DataError(table)
+        say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{table}")
     if rows["eeg_id"].is_in(lost).all():
         return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
 
@@ -71,40 +71,41 @@ def predict_rows(
         return batches(root, of, batch_size, with_spectrogram, lost, purpose)
 
     models = predictors.adapted(models, lambda: windows(checked, "adapt"), device, flips, precision)
-    eeg_ids, found = by_model(models, windows(rows, "predict"), device, flips, precision)
-    known = pl.DataFrame(predictors.mix(found), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
-    return rows.select("eeg_id").join(known, on="eeg_id", how="left", maintain_order="left")
+    eeg_ids, by_fold = by_model(models, windows(rows, "predict"), device, flips, precision)
+    predicted = pl.DataFrame(predictors.mix(by_fold), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
+    return rows.select("eeg_id").join(predicted, on="eeg_id", how="left", maintain_order="left")
 
 
 def check_submission(path: Path, root: Path) -> None:
     """Raise DataError unless the file at `path` can be submitted for the corpus at `root`.
 
-    The columns and their order, numbers from 0 to 1 that sum to 1 in each row, every EEG once, and in order.
+    It must have the columns in order, numbers from 0 to 1 that sum to 1 in each row, and every EEG once, in order.
     """
-    want, table = wanted(root), read_submission(path)
-    _want_the_same(path, table["eeg_id"], want)
-    for line, got, wish in zip(table["line"], table["eeg_id"], want.eeg_ids, strict=True):
-        if got != wish:
+    required, table = required_eegs(root), read_submission(path)
+    _want_the_same(path, table["eeg_id"], required)
+    for line, got, want in zip(table["line"], table["eeg_id"], required.eeg_ids, strict=True):
+        if got != want:
             raise DataError(
-                f"{path}: line {line}, column 'eeg_id': want {wish}, got {got} (the order of {want.source})"
+                f"{path}: line {line}, column 'eeg_id': want {want}, got {got} (the order of {required.source})"
             )
 
 
 def write_submission(path: Path, root: Path, table: pl.DataFrame) -> None:
-    """Write `table`, the `eeg_id` and the probabilities of `CLASSES`; a file that fails the check is never there."""
-    rows = pl.DataFrame({"eeg_id": wanted(root).eeg_ids}).join(table, on="eeg_id", how="left", maintain_order="left")
+    """Write `table`, the `eeg_id` and the probabilities of `CLASSES`; a file that fails the check never appears."""
+    rows = pl.DataFrame({"eeg_id": required_eegs(root).eeg_ids})
+    rows = rows.join(table, on="eeg_id", how="left", maintain_order="left")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         rows.select("eeg_id", *CLASSES).rename(dict(zip(CLASSES, VOTE_COLUMNS, strict=True))).write_csv(temporary)
         check_submission(temporary, root)
 
 
-def _want_the_same(path: Path, eeg_ids: Iterable[int], want: Wanted) -> None:
-    got, asked = {*eeg_ids}, {*want.eeg_ids}
-    if lacking := sorted(asked - got):
-        raise DataError(f"{path}: lacks eeg_id {_some(lacking)} of {want.source}")
-    if extra := sorted(got - asked):
-        raise DataError(f"{path}: has eeg_id {_some(extra)}, which {want.source} has not")
+def _want_the_same(path: Path, eeg_ids: Iterable[int], required: Required) -> None:
+    got, want = {*eeg_ids}, {*required.eeg_ids}
+    if missing := sorted(want - got):
+        raise DataError(f"{path}: lacks eeg_id {_some(missing)} of {required.source}")
+    if extra := sorted(got - want):
+        raise DataError(f"{path}: has eeg_id {_some(extra)}, which {required.source} lacks")
 
 
 def _some(ids: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""`python -m hms.train`: train one fold of one member; with `-m` a sweep of them."""
+"""`python -m hms.train`: train one fold of one member, or with `-m` a sweep of them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +11,7 @@ from hms.prepare import Corpus
 
 
 class Pretrain(TypedDict, total=False):
-    """A first stage; none at all when empty."""
+    """The keys of a first stage; if empty, there is none."""
 
     subset: Node
     weighting: Node
@@ -53,7 +53,7 @@ class Train(Corpus):
 
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
-    """A line for each value that is out of its range, or does not go with another."""
+    """Yield a line for each value that is out of range or conflicts with another."""
     for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1), ("folds", 2)):
         if not least <= config[name] < 2**32:
             yield f"{name}: want {least} or more (below 2^32), got {config[name]}"
@@ -65,13 +65,13 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     if config["live"] and config["pretrain"]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     if config["compile"] and config["backbone"].get("grad_checkpointing"):
-        yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, or that false"
+        yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
     if config["live"] and "teacher_labels" in config["augmentation"]:
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 
 
 def compare_all(configs: list[dict[str, Any]]) -> None:
-    """Print what the runs of a sweep scored, beside what differs between them, and name those that did not finish."""
+    """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs that did not finish."""
     from hms.config.build import build
     from hms.console import say
     from hms.corpus import fingerprint
@@ -81,22 +81,22 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
 
     if any(config["show"] for config in configs):
         return
-    folders, known = [], cache(fingerprint)  # which looks at every file of a corpus
+    folders, cached = [], cache(fingerprint)  # a fingerprint looks at every file of a corpus
     for config in configs:
-        with suppress(UserError):  # without its corpus a job has no folder; it has said what is wrong
-            folders.append(run_folder(config, known(build(config["data"]).root)))
+        with suppress(UserError):  # without its corpus a job has no folder; it has reported what is wrong
+            folders.append(run_folder(config, cached(build(config["data"]).root)))
     if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
         show(compare(finished))
-    missing = [str(folder) for folder in folders if not is_finished(folder)]
-    if lost := len(configs) - len(folders) + len(missing):
-        say("\n".join([f"{lost} of {len(configs)} jobs did not finish{':' if missing else ''}", *missing]))
+    unfinished = [str(folder) for folder in folders if not is_finished(folder)]
+    if lost := len(configs) - len(folders) + len(unfinished):
+        say("\n".join([f"{lost} of {len(configs)} jobs did not finish{':' if unfinished else ''}", *unfinished]))
 
 
 @entry_point("train", Train, mistakes_in_values=mistakes_in_values, after_sweep=compare_all)
 def main(config: dict[str, Any]) -> float | None:
-    """Give the fold's out-of-fold KL, which Hydra's sweepers minimise."""
+    """Return the fold's out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
-        from hms.stages import show  # torch is slow to import; a mistake in the config should not wait for it
+        from hms.stages import show  # torch is slow to import; mistakes in the config should surface first
 
         show(config["model"], config["batch_size"], config["trainer"])
         return None

@@ -1,4 +1,4 @@
-"""What a run was made with: the checkout's commit and the versions of what computes."""
+"""The versions that a run was made with: the commit of hms, Python and the packages that compute."""
 
 import shutil
 import subprocess
@@ -11,15 +11,15 @@ _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "
 
 
 def versions() -> dict[str, Any]:
-    """Commit, Python and packages, for a run's provenance.json."""
+    """Return the commit and the versions of Python and packages, for a run's provenance.json."""
     packages = {name: version(name) for name in _PACKAGES}
     return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with `+` when files differ from it; None outside a checkout, and without git."""
+    """Return the checkout's commit, with `+` if files differ from it; None outside a checkout, and without git."""
     root = Path(__file__).parents[1]
-    if not (root / ".git").exists() or not shutil.which("git"):  # installed, it may lie within a checkout of others
+    if not (root / ".git").exists() or not shutil.which("git"):  # an installed hms may lie in a foreign checkout
         return None
     described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],

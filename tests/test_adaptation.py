@@ -114,7 +114,7 @@ def test_without_windows_nothing_changes():
 def test_models_without_batch_norms_are_refused():
     bare = model()
     bare.extractors["stft_short"].backbone = nn.Identity()
-    with pytest.raises(UserError, match=r"adapt: want a model with batch norms, got none that has any; or adapt=0"):
+    with pytest.raises(UserError, match=r"adapt: want 0, as no model has a batch norm, got 0.5"):
         adapted([bare], lambda: [batch(2)], 0.5, "cpu", flips=False)
 
 

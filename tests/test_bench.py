@@ -11,7 +11,7 @@ import torch
 from material import config
 
 from hms.config.build import build
-from hms.cost import Rates, _rounded_as_convolutions, step_s
+from hms.cost import Rates, _tf32_as_for_convolutions, step_s
 from hms.store import Store
 from hms.windows import Windows
 from scripts.bench import __main__ as bench
@@ -72,8 +72,8 @@ def test_chosen_letters_are_measured_and_written_to_a_flat_json(tmp_path: Path, 
         bench.main("axz")
 
 
-def test_an_estimate_counts_multiply_adds_and_numbers_made():
-    rates = Rates(multiply_adds=2e9, numbers=1e9)
+def test_an_estimate_counts_what_is_computed_and_what_is_made():
+    rates = Rates(multiply_adds=2e9, elements=1e9)
     assert step_s(2e9, 0, rates) == pytest.approx(3 * 1.2)
     assert step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
 
@@ -81,7 +81,7 @@ def test_an_estimate_counts_multiply_adds_and_numbers_made():
 def test_a_matrix_product_is_timed_with_the_rounding_of_convolutions():
     flags = torch.backends.cuda.matmul
     before = flags.allow_tf32
-    with _rounded_as_convolutions():
+    with _tf32_as_for_convolutions():
         assert flags.allow_tf32 is torch.backends.cudnn.allow_tf32 is True
     assert flags.allow_tf32 is before is False
 

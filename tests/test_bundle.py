@@ -234,17 +234,17 @@ def test_a_flipped_bit_in_any_file_is_seen(bundle: Path):
 SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "changed": (
         lambda b: (b / CARD).write_text("It is a medical device."),
-        r"bundle/README\.md: not as it was written \(SHA256SUMS tells another hash\): copy it again",
+        r"bundle/README\.md: not as it was written \(SHA256SUMS lists another hash\): copy it again",
     ),
     "lacking": (
         lambda b: (b / "fold1_seed0.safetensors").unlink(),
-        r"bundle: lacks 'fold1_seed0\.safetensors' \(SHA256SUMS tells what belongs to it\)",
+        r"bundle: lacks 'fold1_seed0\.safetensors' \(SHA256SUMS lists what belongs to it\)",
     ),
     "foreign": (
         lambda b: (b / "evil.py").touch(),
-        r"bundle: has a file that is not its own, 'evil\.py' \(SHA256SUMS tells what belongs to it\)",
+        r"bundle: has a foreign file, 'evil\.py' \(SHA256SUMS lists what belongs to it\)",
     ),
-    "no hashes": (lambda b: (b / SUMS).unlink(), r"SHA256SUMS: no such file; hms\.export writes it with the others"),
+    "no hashes": (lambda b: (b / SUMS).unlink(), r"SHA256SUMS: no such file; hms\.export writes it with the rest"),
     "other lines": (
         lambda b: (b / SUMS).write_text((b / SUMS).read_text().replace("  ", " ")),
         r"SHA256SUMS: want a line for each file, its SHA-256, two spaces and its name; got something else",
@@ -272,7 +272,7 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "another config": (
         lambda b: edited(b, model=quick(config(*SMALL, "extractor.stft_short.n_fft=66"))["model"]),
-        r"fold0_seed0\.safetensors: want weights of the model that its config describes, got others",
+        r"fold0_seed0\.safetensors: want weights of the model that its config describes, got different ones",
     ),
     "no model": (
         lambda b: edited(b, model=quick(config())["montage"]),
@@ -300,14 +300,14 @@ def test_what_is_wrong_with_a_bundle_is_told_in_one_line(what: str, bundle: Path
 
 
 @pytest.mark.parametrize("change", ["more", "less", "shape"])
-def test_other_weights_than_the_models_are_refused(change: str, bundle: Path):
+def test_weights_that_do_not_fit_the_model_are_refused(change: str, bundle: Path):
     path = bundle / "fold0_seed0.safetensors"
     weights = load_file(path)
     name = "fusion.linear.bias"
     changes = {"more": {"more": torch.zeros(1)}, "shape": {name: torch.zeros(7)}, "less": {}}
     kept = {key: value for key, value in weights.items() if key != name or change != "less"}
     save_file(kept | changes[change], path)
-    with pytest.raises(DataError, match="want weights of the model that its config describes, got others"):
+    with pytest.raises(DataError, match="want weights of the model that its config describes, got different ones"):
         hms.load(sealed(bundle))
 
 
@@ -435,7 +435,7 @@ def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_config_of_other_types_and_weights_that_are_no_numbers_are_refused(bundle: Path):
+def test_a_config_of_wrong_types_and_weights_that_are_not_finite_are_refused(bundle: Path):
     held = json.loads((bundle / CONFIG).read_text())
     (bundle / CONFIG).write_text(json.dumps(held | {"model": held["model"] | {"preprocess": None}}))
     with pytest.raises(
@@ -446,5 +446,5 @@ def test_a_config_of_other_types_and_weights_that_are_no_numbers_are_refused(bun
     weights = load_file(bundle / "fold0_seed0.safetensors")
     next(weight for weight in weights.values() if weight.is_floating_point()).fill_(torch.nan)
     save_file(weights, bundle / "fold0_seed0.safetensors")
-    with pytest.raises(DataError, match=r"fold0_seed0\.safetensors: has weights that are no numbers"):
+    with pytest.raises(DataError, match=r"fold0_seed0\.safetensors: has weights that are not finite"):
         hms.load(sealed(bundle))

@@ -32,7 +32,7 @@ from hms.folds import patient_folds
 from hms.inference import probabilities
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.runs import open_run, run_folder, say_what_changed
+from hms.runs import open_run, run_folder, warn_of_changes
 from hms.store import Store
 from hms.subset import Subset
 from hms.trainer import make
@@ -61,7 +61,7 @@ def only_fold(runs: Path) -> Path:
     return scores.parent
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(
+def test_an_interrupted_run_resumes_to_the_same_weights_and_metrics(
     config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     config["runs"] = str(tmp_path / "straight")
@@ -84,7 +84,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_metrics(
     fit(config)
     resumed = only_fold(tmp_path / "interrupted")
     said = " ".join(capsys.readouterr().err.split())
-    for line in (f"{straight} begins", f"{resumed} begins", f"{resumed} goes on after its last whole epoch"):
+    for line in (f"{straight} starts", f"{resumed} starts", f"{resumed} resumes after its last complete epoch"):
         assert line in said
 
     assert resumed.parts[-2:] == straight.parts[-2:]
@@ -141,18 +141,18 @@ def test_a_half_written_checkpoint_is_not_resumed_from(config: dict, tmp_path: P
     (run / "last.ckpt").write_bytes((run / "model.ckpt").read_bytes()[:5000])
     before = load_model(run).state_dict()
     fit(config)
-    assert "last.ckpt is not whole: training starts again" in capsys.readouterr().err
+    assert "last.ckpt is incomplete: training starts from the beginning" in capsys.readouterr().err
     assert all(torch.equal(weight, before[name]) for name, weight in load_model(run).state_dict().items())
 
 
-def test_a_run_of_another_commit_says_so(config: dict, tmp_path: Path, capsys):
+def test_a_run_of_another_commit_warns(config: dict, tmp_path: Path, capsys):
     config["epochs"] = 1
     fit(config)
     path = only_fold(tmp_path / "runs") / "provenance.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"commit": "deadbeef"}))
     fit(config)
-    assert "comes from other versions than the present ones: commit deadbeef" in capsys.readouterr().err
+    assert "was made with different versions: commit deadbeef" in capsys.readouterr().err
 
 
 def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path, monkeypatch):
@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_version_is_named(config: dict, tmp_path: Path):
     pair = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}, "order": "listed"}
     other = {"gone": torch.zeros(1)}
     for node, weights, error, message in (
-        (config["model"], other, DataError, "want weights of the model that its config describes, got others"),
+        (config["model"], other, DataError, "want weights of the model that its config describes, got different ones"),
         (pair | {"gone": 1}, {}, ConfigError, r"model\.gone: Montage takes no 'gone'"),
         (pair, {}, ConfigError, r"want a config of hms\.model\.Model, got one of Montage"),
     ):
@@ -244,26 +244,26 @@ def test_weights_and_teachers_that_changed_give_another_run_and_say_so(config: d
     student = pretrained(tmp_path, "augmentation=[teacher_labels]", taught, f"runs={tmp_path / 'runs'}")
     before = run_folder(student, "corpus")
     open_run(before, student, "corpus")
-    say_what_changed(before, student, "corpus")
+    warn_of_changes(before, student, "corpus")
     assert capsys.readouterr().err == ""
     (tmp_path / "a.safetensors").write_bytes(b"another")
     shutil.rmtree(tmp_path / "a")
     teacher(tmp_path / "a", {2: [1.0, 0, 0, 0, 0, 0]})
     after = run_folder(student, "corpus")
-    say_what_changed(after, student, "corpus")
-    said = f"{before} was trained before the weights and teacher changed; {after} is another run"
+    warn_of_changes(after, student, "corpus")
+    said = f"{before} was trained before the weights and teacher changed; {after} is a new run"
     assert said in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_a_corpus_that_changed_gives_another_run_and_says_so(config: dict, tmp_path: Path, capsys):
     folder = run_folder(config, "before")
     open_run(folder, config, "before")
-    say_what_changed(run_folder(config, "after"), config, "after")
-    assert f"{folder} was trained before the corpus changed; {run_folder(config, 'after')} is another run" in (
+    warn_of_changes(run_folder(config, "after"), config, "after")
+    assert f"{folder} was trained before the corpus changed; {run_folder(config, 'after')} is a new run" in (
         capsys.readouterr().err
     )
     for other in (config | {"epochs": 9}, config | {"data": {"root": "elsewhere"}}):
-        say_what_changed(run_folder(other, "after"), other, "after")
+        warn_of_changes(run_folder(other, "after"), other, "after")
     assert capsys.readouterr().err == ""
 
 

@@ -235,7 +235,7 @@ def test_two_processes_that_train_the_same_fold_train_it_once(place: Place, tmp_
     assert [exit_code(process, log) for process, log in zip(both, logs, strict=True)] == [0, 0]
     said = [log.read_text() for log in logs]
     assert sum("epoch 1/2" in one for one in said) == 1
-    assert any("another process trains" in one or "is trained already" in one for one in said)
+    assert any("another process is training" in one or "is already trained" in one for one in said)
     assert differing(contents(place.here), place.expected["train"]) == []
 
 

@@ -240,7 +240,7 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
 
 
 def test_a_model_that_predicts_nan_is_named_with_what_may_be_the_reason(runs: list[Path]):
-    told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed cannot"
+    told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
     with pytest.raises(UserError, match=re.escape(told)):
         read_predictors("model", str(runs[1]), None, None, {}, 0).mix(np.full((1, 2, 6), np.nan))
 
@@ -279,7 +279,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
     held = torch.load(run / "fold1_seed0" / "model.ckpt", weights_only=True)
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
-    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are no numbers; its training diverged" in predict(
+    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are not finite; its training diverged" in predict(
         f"model={run}", *of(folder), code=1
     )
 
@@ -290,7 +290,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
 def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     run = f"model={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
-    no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); other people's"
+    no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); a file of"
     no_test = "no such file; a corpus is a folder with test.csv, test_eegs/ ..."
     for words, message in (
         ([], "model, ensemble: want one of the two, got neither"),
@@ -323,7 +323,7 @@ TEST_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "fewer": (lambda t: t[1:], r"test\.csv: lacks eeg_id \d+ of .*sample_submission\.csv"),
     "others": (
         lambda t: pl.concat([t, t[:2].with_columns(pl.col("eeg_id") + 1)]),
-        r"test\.csv: has eeg_id \d+ \(and 1 more\), which .*sample_submission\.csv has not",
+        r"test\.csv: has eeg_id \d+ \(and 1 more\), which .*sample_submission\.csv lacks",
     ),
 }
 
@@ -380,7 +380,7 @@ SUBMISSION_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str
     "lacking": (lambda t: t[1:], r"lacks eeg_id \d+ of .*sample_submission\.csv"),
     "foreign": (
         lambda t: pl.concat([t, t[:1].with_columns(eeg_id=pl.lit(7, pl.Int64))]),
-        r"has eeg_id 7, which .*sample_submission\.csv has not",
+        r"has eeg_id 7, which .*sample_submission\.csv lacks",
     ),
     "order": (
         lambda t: t.reverse(),

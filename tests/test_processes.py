@@ -115,10 +115,10 @@ def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2}
     spawning = trainer.make(node | {"strategy": "ddp_spawn"})
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
-        trainer.further(spawning)
+        trainer.processes_to_start(spawning)
     monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning accepts only with a GPU
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
-        trainer.further(spawning)
+        trainer.processes_to_start(spawning)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
 def test_options_that_cannot_work_here_are_refused_before_any_process_starts(options: dict[str, Any], message: str):
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp"}
     with pytest.raises(UserError, match=message):
-        trainer.further(trainer.make(node | options))
+        trainer.processes_to_start(trainer.make(node | options))
 
 
 def test_the_decision_of_the_first_process_holds_for_all_and_so_does_its_error(tmp_path: Path):
@@ -158,7 +158,7 @@ def test_of_two_torchrun_commands_one_trains_a_fold_and_the_other_waits_for_it(
     said = [process.communicate(timeout=300)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(said)
     assert sum("epoch 1/2" in one for one in said) == 1
-    waited = [one.count("another process trains") or one.count("is trained already") for one in said]
+    waited = [one.count("another process is training") or one.count("is already trained") for one in said]
     assert sorted(waited) == [0, 1]
     run = only_fold(tmp_path / "runs")
     assert pl.read_parquet(run / "oof.parquet")["label_id"].is_unique().all()

@@ -254,7 +254,7 @@ def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list
     pl.from_numpy(eeg, [*SCALP, "EKG"]).write_parquet(tmp_path / "night.parquet")
     before = (tmp_path / "night.parquet").read_bytes()
     _, said = say(str(runs[0]), f"recording={tmp_path}", f"out={tmp_path}", code=1)
-    assert f"out: want another folder than the recordings', got '{tmp_path}', which holds" in said
+    assert f"out: want a folder other than the recordings', got '{tmp_path}', which holds" in said
     assert (tmp_path / "night.parquet").read_bytes() == before
     (tmp_path / "night.parquet").unlink()
     write_edf(tmp_path / "night.edf", noise(60, 100), SCALP, 100)

@@ -84,7 +84,7 @@ def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | N
 
 
 def _type(module: str, written: ast.expr | None) -> Any:
-    """Turn an annotation into a type made up of int, float, bool, str, None, Literal, list, dict, union, Node or Any."""
+    """Turn an annotation into a type: int, float, bool, str, None, Literal, list, dict, a union of them, Node, Any."""
     ours = module.startswith(OURS)
     match written:
         case ast.Constant(value=None):
