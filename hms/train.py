@@ -71,7 +71,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
 
 
 def compare_all(configs: list[dict[str, Any]]) -> None:
-    """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs that did not finish."""
+    """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs left unfinished."""
     from hms.config.build import build
     from hms.console import say
     from hms.corpus import fingerprint

@@ -1,4 +1,4 @@
-"""Batch norms that are fitted to the windows to predict: what they then hold, and what stays as it was."""
+"""Batch norms adapted to the windows to predict: the statistics they then have, and what stays unchanged."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def norms(of: Model) -> list[_BatchNorm]:
 
 
 def met(of: Model, *some) -> list[tuple[Tensor, Tensor]]:
-    """The mean and variance of what each norm gets while the model predicts, in the order of `norms`."""
+    """Return the mean and variance of each norm's input while the model predicts, in the order of `norms`."""
     found: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms(of)}
     hooks = [norm.register_forward_pre_hook(lambda norm, x: found[norm].append(x[0])) for norm in found]
     by_model([of], some, "cpu", flips=False)
@@ -40,7 +40,7 @@ def met(of: Model, *some) -> list[tuple[Tensor, Tensor]]:
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
-def test_with_a_share_of_one_every_norm_holds_what_it_gets_from_the_windows(extractor: str):
+def test_with_a_share_of_one_every_norm_has_the_statistics_of_the_windows(extractor: str):
     before = model(extractor)
     (after,) = adapted([before], lambda: [batch(3)], 1, "cpu", flips=False)
     for norm, (mean, var) in zip(norms(after), met(after, batch(3)), strict=True):
@@ -50,7 +50,7 @@ def test_with_a_share_of_one_every_norm_holds_what_it_gets_from_the_windows(extr
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
-def test_a_share_lies_between_the_training_and_the_windows(extractor: str):
+def test_a_share_mixes_the_statistics_of_training_and_windows(extractor: str):
     before = model(extractor)
     (after,) = adapted([before], lambda: [batch(3)], 0.25, "cpu", flips=False)
     for (old, new), (mean, var) in zip(_both(before, after), met(after, batch(3)), strict=True):
@@ -71,7 +71,7 @@ def test_neither_the_size_of_batches_nor_their_order_matters():
             torch.testing.assert_close(norm.running_var, other.running_var, rtol=1e-4, atol=1e-5)
 
 
-def test_flips_count_as_further_windows():
+def test_flips_count_as_additional_windows():
     before = model()
     (flipped,) = adapted([before], lambda: [batch(2)], 1, "cpu", flips=True)
     (one_by_one,) = adapted([before], lambda: views(batch(2), "cpu", flips=True), 1, "cpu", flips=False)
@@ -80,7 +80,7 @@ def test_flips_count_as_further_windows():
         torch.testing.assert_close(one.running_var, other.running_var)
 
 
-def test_models_and_weights_stay_as_they_are_and_each_member_adapts_for_itself():
+def test_models_and_weights_stay_unchanged_and_each_member_adapts_on_its_own():
     members = [model(seed=0), model("wavenet_short", seed=1)]
     held = [{name: value.clone() for name, value in each.state_dict().items()} for each in members]
     together = adapted(members, lambda: [batch(3)], 0.5, "cpu", flips=False)
@@ -93,7 +93,7 @@ def test_models_and_weights_stay_as_they_are_and_each_member_adapts_for_itself()
         assert not after.training
 
 
-def test_a_channel_that_is_always_the_same_does_not_end_it_early():
+def test_a_constant_channel_does_not_end_adaptation_early():
     before = model()
     stem = before.extractors["stft_short"].backbone.stem[0]
     stem.weight.data[0], stem.bias.data[0] = 0, 1

@@ -1,4 +1,4 @@
-"""A bundle gives a run's predictions back to the bit, alone, and nothing that was changed in it goes unseen."""
+"""A bundle alone reproduces a run's predictions to the bit, and no change to it goes unnoticed."""
 
 import importlib.util
 import io
@@ -38,7 +38,7 @@ SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_
 
 
 def a_run(run: Path, folds: int, *words: str) -> Path:
-    """A run of untrained models with predictions of rows of four patients, each fold with weights of its own."""
+    """Write a run of untrained models, each fold with its own weights and predictions for 40 rows of four patients."""
     for fold in range(folds):
         whole = quick(config("data.size=tiny", *(words or SMALL)))
         torch.manual_seed(fold)
@@ -55,7 +55,7 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
 
 
 def command(module: str, *words: str, code: int = 0) -> str:
-    """What a command says; in this process, because importing torch takes so long."""
+    """Run a command, in this process as importing torch takes so long; return what it prints."""
     said, ended = io.StringIO(), 0
     with mock.patch.object(sys, "argv", [module, *words]), redirect_stdout(said), redirect_stderr(said):
         try:
@@ -129,7 +129,7 @@ def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, co
     assert corpora_of(run) == corpora_of(whole) == {"0123456789abcdef"}
 
 
-def test_evaluate_tells_no_interval_of_one_patient(whole: Path, corpus: Path, tmp_path: Path):
+def test_evaluate_gives_no_interval_for_a_single_patient(whole: Path, corpus: Path, tmp_path: Path):
     folder = tmp_path / "one"
     folder.mkdir()
     for part in ("train_eegs", "train_spectrograms"):
@@ -174,7 +174,7 @@ def test_a_bundle_needs_no_conf(whole: Path, bundle: Path, tmp_path: Path):
     assert np.array_equal(np.load(tmp_path / "found.npy"), hms.load(whole).predict(eeg, spectrogram))
 
 
-def test_weights_that_are_shared_stay_so_and_are_there_once(tmp_path: Path):
+def test_shared_weights_stay_shared_and_are_stored_once(tmp_path: Path):
     words = ("extractor=[stft,stft_cosine]", "model.share_backbones=true")
     node = quick(config(*words))["model"]
     model = build(node).eval()
@@ -189,7 +189,7 @@ def test_weights_that_are_shared_stay_so_and_are_there_once(tmp_path: Path):
     assert sum(w.numel() for w in held.values()) < sum(w.numel() for w in model.state_dict().values())
 
 
-def test_one_fold_makes_a_bundle_and_a_new_one_takes_the_place_of_the_old(run: Path, tmp_path: Path):
+def test_one_fold_makes_a_bundle_and_a_new_bundle_replaces_the_old(run: Path, tmp_path: Path):
     out = tmp_path / "bundle"
     for name in ("fold0_seed0", "fold1_seed0"):
         command("export.__main__", f"run={run / name}", f"out={out}")
@@ -199,7 +199,7 @@ def test_one_fold_makes_a_bundle_and_a_new_one_takes_the_place_of_the_old(run: P
     subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=out, check=True)
 
 
-def test_a_bundle_keeps_what_it_is_given_with_the_windows(whole: Path):
+def test_predict_rejects_windows_of_wrong_shape_unit_or_value(whole: Path):
     eeg, spectrogram = windows()
     model = hms.load(str(whole))
     for arguments, message in (
@@ -217,7 +217,7 @@ def test_a_bundle_keeps_what_it_is_given_with_the_windows(whole: Path):
 # What is refused
 
 
-def test_a_flipped_bit_in_any_file_is_seen(bundle: Path):
+def test_a_flipped_bit_in_any_file_is_detected(bundle: Path):
     draw = np.random.default_rng(0)
     for path in sorted(bundle.iterdir()):
         right = path.read_bytes()
@@ -287,7 +287,7 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", SPOILT)
-def test_what_is_wrong_with_a_bundle_is_told_in_one_line(what: str, bundle: Path):
+def test_what_is_wrong_with_a_bundle_is_reported_in_one_line(what: str, bundle: Path):
     spoil, message = SPOILT[what]
     spoil(bundle)
     for use in (
@@ -312,7 +312,7 @@ def test_weights_that_do_not_fit_the_model_are_refused(change: str, bundle: Path
 
 
 class Evil:
-    """Makes a folder where it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -352,7 +352,7 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     assert trap.exists(), "the trap does not work"
 
 
-def test_what_cannot_be_exported_is_told(run: Path, whole: Path, tmp_path: Path):
+def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, whole: Path, tmp_path: Path):
     def say(*words: str) -> str:
         return command("export.__main__", *words, code=1)
 
@@ -399,7 +399,7 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
     assert str(ROOT) not in text + (whole / CONFIG).read_text()
 
 
-def test_the_card_tells_an_evaluation_elsewhere_and_when_nobody_was_left_out(tmp_path: Path):
+def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_out(tmp_path: Path):
     run = a_run(tmp_path / "small-9a", 1)
     folds = finished_folds(run)
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real", "corpus": "other"}

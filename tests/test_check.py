@@ -1,4 +1,4 @@
-"""Every kind of mistake in a config has its line, all of them come in one message, and nothing heavy is imported."""
+"""Every kind of mistake in a config is reported in a line, all in one message, and without importing anything heavy."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate":
 
 
 def complaint(name: str, *overrides: str) -> str:
-    """What the check says about a command line; empty when it has nothing to say."""
+    """Return what the check reports about a command line; empty if there is no mistake."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(name, overrides=list(overrides))
     return "\n".join(f"  {line}" for line in mistakes(config, name, SCHEMAS[name]))
@@ -33,7 +33,7 @@ def options(group: str) -> list[str]:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Every option of every group that an entry point has, as an override."""
+    """Return every option of every group of the entry points, as an override."""
     found = []
     for name in SCHEMAS:
         defaults = OmegaConf.load(CONF / f"{name}.yaml").defaults
@@ -174,12 +174,12 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         ),
     ],
 )
-def test_a_mistake_has_its_line(overrides: str, lines: str):
+def test_each_mistake_is_reported_in_one_line(overrides: str, lines: str):
     arguments = [overrides] if "{" in overrides else overrides.split()
     assert complaint("train", *arguments) == f"  {lines}"
 
 
-def test_what_comes_from_a_missing_value_is_not_said_again():
+def test_a_missing_value_is_reported_once_however_often_it_is_used():
     assert complaint("evaluate", "data=competition") == "  data.root: want a value, got none (data.root=...)"
 
 

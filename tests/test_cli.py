@@ -40,7 +40,7 @@ SMALL = ["experiment=smoke", "extractor=stft_short"]
 
 
 def hms(module: str, *arguments: str, code: int = 0) -> tuple[str, str]:
-    """What a command writes to stdout and stderr; in this process, because importing torch takes so long."""
+    """Run a command, in this process as importing torch takes so long; return what it writes to stdout and stderr."""
     out, err, ended = io.StringIO(), io.StringIO(), 0
     with mock.patch.object(sys, "argv", [f"hms.{module}", *arguments]), redirect_stdout(out), redirect_stderr(err):
         try:
@@ -53,7 +53,7 @@ def hms(module: str, *arguments: str, code: int = 0) -> tuple[str, str]:
 
 
 def said_by(command: str, arguments: list[str]) -> str:
-    """What a command that fails writes to stderr."""
+    """Return what a command that fails writes to stderr."""
     return hms(command, *arguments, code=1)[1]
 
 
@@ -65,7 +65,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sweep(places: list[str]) -> tuple[Path, str]:
-    """Run folder and output of two folds of the smoke experiment, as a user starts it."""
+    """The run folder and output of two folds of the smoke experiment, run as a user would."""
     command = python("-m", "hms.train", "-m", *SMALL, "fold=0,1", *places)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_out_of_fold_files_hold_the_held_out_patients_rows(sweep: tuple[Path, st
         np.testing.assert_allclose(oof.select(CLASSES).sum_horizontal(), 1, rtol=1e-6)
 
 
-def test_the_table_names_folds_classes_and_marks(sweep: tuple[Path, str]):
+def test_the_table_names_folds_classes_and_reference_scores(sweep: tuple[Path, str]):
     _, printed = sweep
     for word in (
         "fold0_seed0",
@@ -179,7 +179,7 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     assert len(table) == held["rows"] == line["rows"]
 
 
-def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
+def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
     run, _ = sweep
@@ -207,7 +207,7 @@ def test_evaluate_scores_an_ensemble_makes_it_less_sure_and_adapts_it(
     assert json.loads((tmp_path / "rounded" / "evaluation.json").read_text())["precision"] == "bf16-mixed"
 
 
-def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_move_it(
+def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
     run, _ = sweep
@@ -224,7 +224,7 @@ def test_evaluate_averages_several_runs_and_says_how_far_other_patients_would_mo
     assert f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)" in said
 
 
-def test_evaluate_wants_runs_a_batch_and_a_folder_for_what_several_runs_say(sweep: tuple[Path, str]):
+def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"])
     assert "out: want a folder for what is said together, or with temperature, odds or adapt (out=...)" in said
@@ -272,10 +272,10 @@ def test_a_sweep_gives_each_fold_a_wandb_run_in_one_group_offline_and_without_an
             assert said.encode() in written
     loggers = make_loggers(config("logger=wandb")["logger"], file.parents[2], {})
     finish_loggers(loggers)
-    assert [logger.version for logger in loggers] == [file.stem.removeprefix("run-")]  # a resumed fold goes on there
+    assert [logger.version for logger in loggers] == [file.stem.removeprefix("run-")]  # a resumed fold continues it
 
 
-def test_spectrograms_that_are_computed_are_told(corpus: Path, tmp_path: Path):
+def test_prepare_says_that_missing_spectrograms_are_computed(corpus: Path, tmp_path: Path):
     copy = shutil.copytree(corpus, tmp_path / "copy", ignore=shutil.ignore_patterns("train_spectrograms", "test*"))
     _, err = hms("prepare", "data=competition", f"data.root={copy}", f"stores={tmp_path}")
     assert f"{copy}: has no train_spectrograms: spectrograms are computed from the EEG" in err
@@ -290,21 +290,21 @@ def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple
     assert "best first" in out
 
 
-def test_a_sweep_without_its_corpus_says_what_is_wrong_and_no_more(places: list[str], tmp_path: Path):
+def test_a_sweep_without_its_corpus_reports_only_that(places: list[str], tmp_path: Path):
     words = ["-m", "fold=0,1", "data=competition", f"data.root={tmp_path / 'nowhere'}", *places[2:]]
     said = said_by("train", words)
     assert f"data.root: want a folder with train.csv, got '{tmp_path / 'nowhere'}' (no such folder)" in said
     assert said.endswith("2 of 2 jobs did not finish\n")
 
 
-def test_a_sweep_whose_corpus_cannot_be_is_told_so(places: list[str], tmp_path: Path):
+def test_a_sweep_with_an_impossible_corpus_reports_it(places: list[str], tmp_path: Path):
     words = ["-m", "fold=0,1", "data.seed=-1", f"runs={tmp_path}", f"hydra.sweep.dir={tmp_path}"]
     said = said_by("train", words)
     assert "SimulatedFolder: seed: want at least 0, got -1" in said
     assert said.endswith("2 of 2 jobs did not finish\n")
 
 
-def test_a_sweep_beside_a_fold_that_cannot_be_read_ends_in_a_line(
+def test_a_sweep_that_finds_an_unreadable_fold_ends_with_one_line(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
     shutil.copytree(sweep[0], tmp_path / sweep[0].name)
@@ -386,7 +386,7 @@ def test_show_counts_half_of_the_memory_in_half_precision(capsys):
 
 
 def kept_by(model: dict, precision: str | int, capsys: pytest.CaptureFixture) -> float:
-    """What a step keeps of its batch, in MB, as `show` says it."""
+    """Return the memory, in MB, that a step keeps for its batch according to `show`."""
     show(model, 16, {"accelerator": "cpu", "precision": precision})
     said = capsys.readouterr().out
     assert ("each within a factor of 1.5" in said) == (precision in ("32-true", 32))
@@ -401,7 +401,7 @@ def test_show_counts_all_of_a_wavenet_on_a_cpu_which_keeps_it_in_single_precisio
     assert kept[0] / kept[1] < 1.3
 
 
-def test_show_counts_what_a_step_keeps_on_a_gpu_that_is_not_here(capsys):
+def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(capsys):
     if torch.accelerator.is_available():
         pytest.skip("there is one here")
     show(config("extractor=stft")["model"], 16, {"accelerator": "gpu", "precision": "16-mixed"})
@@ -449,7 +449,7 @@ def test_a_mistake_ends_with_one_line_and_no_folder(arguments, message, places, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     where = ["data=competition", f"data.root={tmp_path / 'x'}", f"stores={tmp_path}"]
     said = said_by("prepare", where)
     assert f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}' (no such folder)" in said

@@ -1,4 +1,4 @@
-"""What was typed, as the configs of its jobs: every mistake at once, and no `+` before a key."""
+"""The words typed become the configs of the jobs: every mistake is reported at once, and no key needs a `+`."""
 
 import importlib
 import sys
@@ -51,7 +51,7 @@ def line(*words: str) -> CommandLine:
         ("--config-dir nowhere", "--config-dir: want a folder of YAML files, got 'nowhere' (no such folder)"),
     ],
 )
-def test_what_cannot_be_composed_has_its_line(words: str, problem: str):
+def test_a_word_that_cannot_be_composed_is_explained_in_one_line(words: str, problem: str):
     given = line(*words.split())
     list(given.samples())
     (found,) = given.problems
@@ -59,7 +59,7 @@ def test_what_cannot_be_composed_has_its_line(words: str, problem: str):
     assert found.startswith(problem.format(offered))
 
 
-def test_the_rest_is_checked_with_the_option_that_was_meant():
+def test_the_rest_is_checked_as_if_the_nearest_option_had_been_typed():
     given = line("extractor=wavnet", "extractor.wavenet.blocks=8", "-m", "augmentation=[brain_flop,noise],[nois]")
     first, second = given.samples()
     assert first.extractor.wavenet.blocks == 8
@@ -83,7 +83,7 @@ def test_the_rest_is_checked_with_the_option_that_was_meant():
         ),
     ],
 )
-def test_a_slip_in_an_experiment_of_ones_own_is_told(text: str, problem: str, tmp_path: Path):
+def test_a_mistake_in_a_users_own_experiment_is_explained(text: str, problem: str, tmp_path: Path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/mine.yaml").write_text(text)
     given = line("--config-dir", str(tmp_path), "experiment=mine")
@@ -114,7 +114,7 @@ def test_few_jobs_are_all_samples():
     assert [(config.folds, config.fold) for config in given.samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
 
 
-def test_a_folder_of_ones_own_offers_options_and_may_not_hide_ours(tmp_path: Path):
+def test_a_users_own_folder_offers_options_but_may_not_hide_ours(tmp_path: Path):
     (tmp_path / "extractor").mkdir()
     (tmp_path / "extractor/mine.yaml").write_text("mine: {_target_: hms.extractor.stft.Stft}\n")
     given = line("--config-dir", str(tmp_path), "extractor=mine")
@@ -127,7 +127,7 @@ def test_a_folder_of_ones_own_offers_options_and_may_not_hide_ours(tmp_path: Pat
 
 
 def said_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *words: str) -> str:
-    """What `python -m hms.train` with mistakes writes to stderr."""
+    """Return what `python -m hms.train` writes to stderr, given words with mistakes."""
     monkeypatch.setattr(sys, "argv", ["hms.train", *words])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module("hms.train").main()
@@ -159,14 +159,14 @@ def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, ca
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_option_without_a_name_of_its_own_is_told_how_it_looks(monkeypatch, capsys, tmp_path):
+def test_an_option_without_a_name_is_told_the_right_form(monkeypatch, capsys, tmp_path):
     (tmp_path / "extractor").mkdir()
     (tmp_path / "extractor/bare.yaml").write_text("_target_: hms.extractor.stft.Stft\nn_fft: 3\n")
     said = said_by(monkeypatch, capsys, "--config-dir", str(tmp_path), "extractor=bare")
     assert "  extractor: want `<name>: {_target_: ...}`, got `_target_: ...` without a name\n" in said
 
 
-def test_a_yaml_that_does_not_parse_is_told_in_one_line(monkeypatch, capsys, tmp_path):
+def test_a_yaml_that_does_not_parse_is_reported_in_one_line(monkeypatch, capsys, tmp_path):
     (tmp_path / "extractor").mkdir()
     (tmp_path / "extractor/bad.yaml").write_text("bad: {_target_\n")
     said = said_by(monkeypatch, capsys, "--config-dir", str(tmp_path), "extractor=bad")
@@ -178,7 +178,7 @@ def test_shell_completion_keeps_hydras_own_words():
     assert line("-sc", "install=bash").for_hydra == ["-sc", "install=bash"]
 
 
-def test_values_out_of_range_are_told_together_before_any_job(monkeypatch: pytest.MonkeyPatch, capsys):
+def test_values_out_of_range_are_reported_together_before_any_job(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "-m", "fold=0,9", "epochs=0", "batch_size=-1")
     assert said.splitlines() == [
         "3 problem(s) in the config:",
@@ -188,7 +188,7 @@ def test_values_out_of_range_are_told_together_before_any_job(monkeypatch: pytes
     ]
 
 
-def test_values_that_clash_are_told_beside_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):
+def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "-m", "folds=5,2", "fold=4", "extractor.stft.nfft=3")
     assert said.splitlines()[1:] == [
         "  extractor.stft.nfft: Stft takes no 'nfft'; did you mean 'n_fft'?",
@@ -198,6 +198,6 @@ def test_values_that_clash_are_told_beside_other_mistakes(monkeypatch: pytest.Mo
     assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
 
 
-def test_nothing_is_said_of_what_stands_in_for_an_option_that_is_not_known(monkeypatch: pytest.MonkeyPatch, capsys):
+def test_the_substitute_of_an_unknown_option_is_not_checked(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "extractor=eeg", "extractor.spectrogram.dropout=0.3")
     assert said.startswith("1 problem(s) in the config:\n  extractor: want one of ")

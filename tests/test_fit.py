@@ -1,4 +1,4 @@
-"""Training in this process: what a run learns, and what an interruption costs."""
+"""Training in this process: what a run learns, and how it survives interruptions."""
 
 import gc
 import json
@@ -211,7 +211,7 @@ def pretrained(weights: Path | str, *more: str) -> dict:
         return OmegaConf.to_container(compose("train", ["backbone=hgnetv2", *words]), resolve=True)
 
 
-def test_pretrained_weights_count_by_what_is_in_the_file_that_is_read(tmp_path: Path, monkeypatch):
+def test_pretrained_weights_count_by_the_content_of_the_file(tmp_path: Path, monkeypatch):
     for name in ("one", "copy"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.safetensors").write_bytes(b"weights")
@@ -231,13 +231,13 @@ def test_pretrained_weights_count_by_what_is_in_the_file_that_is_read(tmp_path: 
         run_folder(pretrained("nowhere"), "corpus")
 
 
-def test_less_memory_for_more_time_is_the_same_run():
+def test_trading_time_for_memory_does_not_change_the_run():
     wavenet = "extractor=[wavenet,stft]"
     same = ["backbone.grad_checkpointing=true", "extractor.wavenet.grad_checkpointing=false"]
     assert run_folder(pretrained("null", wavenet, *same), "") == run_folder(pretrained("null", wavenet), "")
 
 
-def test_weights_and_teachers_that_changed_give_another_run_and_say_so(config: dict, tmp_path: Path, capsys):
+def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
     (tmp_path / "a.safetensors").write_bytes(b"weights")
     run = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]})
     taught = f"augmentation.teacher_labels.runs=[{run}]"
@@ -255,7 +255,7 @@ def test_weights_and_teachers_that_changed_give_another_run_and_say_so(config: d
     assert said in capsys.readouterr().err.replace("\n", " ")
 
 
-def test_a_corpus_that_changed_gives_another_run_and_says_so(config: dict, tmp_path: Path, capsys):
+def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
     folder = run_folder(config, "before")
     open_run(folder, config, "before")
     warn_of_changes(run_folder(config, "after"), config, "after")
@@ -280,8 +280,10 @@ def test_a_finished_job_leaves_no_model_in_memory(config: dict):
 
 
 def interrupted_and_straight(config: dict, tmp_path: Path, monkeypatch, at: list[int]) -> tuple[Path, Path]:
-    """Folders of the same training, once with a power cut before each of the epochs `at` (counted over all stages), and
-    1000 s noted for each epoch before it."""
+    """Train twice, once with a power cut before each epoch in `at` (counted over all stages); return both folders.
+
+    Every epoch before a power cut is recorded as having taken 1000 s.
+    """
     config["runs"] = str(tmp_path / "straight")
     fit(config)
     begin, begun = OneRowPerEeg.set_epoch, []
@@ -315,7 +317,7 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 def chosen(config: dict, *overrides: str) -> dict:
-    """The config with other options of its groups."""
+    """Return the config with different options chosen."""
     given = [f"{key}={config[key]}" for key in ("stores", "runs")]
     given += [f"data.root={config['data']['root']}", "data.size=tiny", "trainer.accelerator=cpu"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -380,7 +382,7 @@ def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_p
     assert "learned from every patient: nobody is left to score it on" in capsys.readouterr().err
 
 
-def test_a_student_learns_from_what_the_teacher_said_of_held_out_patients(config: dict, tmp_path: Path, store: Store):
+def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config: dict, tmp_path: Path, store: Store):
     for fold in range(2):
         fit(chosen(config, f"fold={fold}", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
     (run,) = (tmp_path / "teacher").iterdir()
@@ -421,7 +423,7 @@ def test_averaging_takes_in_at_least_the_last_epoch():
         Swa(8, 0)
 
 
-def test_what_hms_sets_itself_is_no_choice(config: dict):
+def test_trainer_options_that_hms_sets_itself_are_refused(config: dict):
     keys = "callbacks logger default_root_dir num_sanity_val_steps use_distributed_sampler enable_model_summary"
     for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing"]:
         with pytest.raises(UserError, match=rf"^trainer\.{key}: set by hms itself; leave it out$"):
@@ -429,7 +431,7 @@ def test_what_hms_sets_itself_is_no_choice(config: dict):
 
 
 @pytest.mark.filterwarnings("ignore:.*supported for historical reasons")
-def test_weights_are_of_32_bits(config: dict):
+def test_only_precisions_with_float32_weights_are_accepted(config: dict):
     for precision, same in {"32": "32-true", 32: "32-true", None: "32-true", "bf16": "bf16-mixed"}.items():
         assert make(config["trainer"] | {"precision": precision}).precision == same
     for precision in ("bf16-true", "16-true", "64-true", 64, "transformer-engine", "fp8"):
@@ -439,7 +441,7 @@ def test_weights_are_of_32_bits(config: dict):
 
 
 class Still(Trainer):
-    """A trainer that trains nothing and only says which epoch it is."""
+    """A trainer that trains nothing and only knows which epoch it is."""
 
     current_epoch = 0
     strategy = SingleDeviceStrategy("cpu")
@@ -448,7 +450,7 @@ class Still(Trainer):
         pass
 
 
-def test_until_there_is_an_average_the_present_weights_are_validated_and_kept():
+def test_until_there_is_an_average_the_current_weights_are_validated_and_kept():
     module, swa, trainer = LightningModule(), Swa(8, 0.25), Still()
     module.weight = torch.nn.Parameter(torch.zeros(()))
     swa.setup(trainer, module, "fit")
@@ -471,7 +473,7 @@ def test_until_there_is_an_average_the_present_weights_are_validated_and_kept():
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # where all steps are skipped
 @pytest.mark.parametrize(("scale", "skipped"), [(2.0**8, False), (2.0**120, True)])
-def test_a_fused_optimizer_learns_what_another_does_also_beside_a_scale_and_clipping(
+def test_a_fused_optimizer_learns_the_same_even_with_gradient_scaling_and_clipping(
     config: dict, store: Store, scale: float, skipped: bool
 ):
     ends, small = [], chosen(config, "backbone.image.channels=[4,8]")  # few CPUs compute in float16
@@ -492,7 +494,7 @@ def test_a_fused_optimizer_learns_what_another_does_also_beside_a_scale_and_clip
 
 
 class Seeds(torch.nn.Module):
-    """An augmentation that changes nothing and notes what its batch's random numbers come from."""
+    """An augmentation that changes nothing and records the seed of each batch's random numbers."""
 
     stage = "electrodes"
 
@@ -506,7 +508,7 @@ class Seeds(torch.nn.Module):
 
 
 @pytest.mark.parametrize("together", [1, 2])
-def test_each_batch_draws_its_own_also_where_gradients_are_accumulated(config: dict, store: Store, together: int):
+def test_each_batch_has_its_own_seed_even_if_gradients_are_accumulated(config: dict, store: Store, together: int):
     module = classifier(config, config, build(config["model"]))
     module.augmentations = {"seeds": Seeds()}
     node = config["trainer"] | {"max_epochs": 2, "accumulate_grad_batches": together}

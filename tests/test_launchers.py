@@ -1,4 +1,4 @@
-"""Where the jobs of a sweep run: every preset is whole, and what keeps one from running is told in a line."""
+"""Where the jobs of a sweep run: every preset is complete, and what keeps one from running is reported in a line."""
 
 import importlib
 import sys
@@ -34,7 +34,7 @@ def problems(*words: str) -> list[str]:
     return line.problems
 
 
-def test_a_launcher_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_a_launcher_that_is_not_installed_is_reported(monkeypatch: pytest.MonkeyPatch):
     assert problems("launcher=slurm") == []
     monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], "submitit_slurm.yaml")
     told = "launcher: slurm needs a package that is not installed: pip install 'hms[slurm]'"
@@ -49,7 +49,7 @@ def test_a_mistake_in_a_launchers_key_is_found_before_anything_runs():
     assert "n_job" in told
 
 
-def test_a_ray_job_gets_a_gpu_where_there_is_one():
+def test_a_ray_job_gets_a_gpu_if_there_is_one():
     assert RayLauncher(None, 2, None, 3)._resources(NODES) == {"num_cpus": 2, "num_gpus": 1}
     assert RayLauncher(None, 2, None, 3)._resources(NODES[1:]) == {"num_cpus": 2, "num_gpus": 0}
     assert RayLauncher(None, 2, 0.5, 3)._resources(NODES) == {"num_cpus": 2, "num_gpus": 0.5}
@@ -62,7 +62,7 @@ def test_a_ray_job_that_no_node_has_room_for_is_refused():
         RayLauncher(None, 1, 1, 3)._resources(NODES[1:])
 
 
-def test_a_slurm_job_that_is_lost_for_good_is_told_in_a_line_with_its_log(
+def test_a_slurm_job_that_is_lost_for_good_is_reported_in_a_line_with_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     local = pytest.importorskip("submitit.local.local")

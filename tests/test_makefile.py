@@ -1,4 +1,4 @@
-"""Every stage of the whole solution is a command without a mistake, and every job of it has a folder of its own."""
+"""Every stage of the whole solution is a command without mistakes, and each of its jobs has its own folder."""
 
 import os
 import resource
@@ -32,7 +32,7 @@ def make(*words: str, cwd: Path = ROOT, **options: Any) -> subprocess.CompletedP
 
 
 def commands(*words: str) -> list[list[str]]:
-    """The commands of hms that a target would run, each as its words after `python -m hms.`"""
+    """Return the commands of hms that a target would run, each as the words after `python -m hms.`"""
     done = make("-n", *words)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.replace("\\\n", " ").splitlines()
@@ -40,7 +40,7 @@ def commands(*words: str) -> list[list[str]]:
 
 
 def jobs(*words: str) -> list[dict[str, Any]]:
-    """The resolved configs of a training command's jobs."""
+    """Return the resolved configs of a training command's jobs."""
     line = CommandLine("train", CONF, words)
     assert line.problems == []
     return [OmegaConf.to_container(job, resolve=True) for job in line.jobs()]
@@ -75,7 +75,7 @@ def test_the_student_gets_the_teachers_runs_as_a_list():
     assert student[0]["model"] == config("experiment=member_3", "data.root=x")["model"]
 
 
-def test_of_several_runs_of_a_teacher_none_is_taken_unasked(tmp_path: Path):
+def test_several_possible_teachers_must_be_chosen_by_name(tmp_path: Path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("member_3-12ab", "member_3-34cd", "member_4-56ef"):
         (tmp_path / "runs" / name).mkdir(parents=True)
@@ -93,7 +93,7 @@ cp -n {archive} "$2/$3.zip"
 """
 
 
-def test_an_unpacking_that_a_full_disk_ended_goes_on(tmp_path: Path):
+def test_unpacking_resumes_after_a_full_disk(tmp_path: Path):
     files = {"train.csv": b"label_id", "train_eegs/1.parquet": b"eeg", "train_eegs/2.parquet": bytes(2**20)}
     with zipfile.ZipFile(tmp_path / "hms.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, held in files.items():
@@ -133,7 +133,7 @@ def test_an_unpacking_that_a_full_disk_ended_goes_on(tmp_path: Path):
         (None, "no such file"),
     ],
 )
-def test_an_archive_that_is_none_of_a_corpus_is_refused(name: str | None, said: str, tmp_path: Path):
+def test_an_archive_without_a_corpus_is_refused(name: str | None, said: str, tmp_path: Path):
     archive = tmp_path / "a.zip"
     if name is not None:
         archive.write_bytes(b"half")

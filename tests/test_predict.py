@@ -1,4 +1,4 @@
-"""A submission from trained models and test files alone: what is in it, what is refused, and in which words."""
+"""A submission from trained models and test files alone: its content, and which input is refused with which message."""
 
 import importlib
 import importlib.util
@@ -35,7 +35,7 @@ Predict = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus whose test part is its training part as well, a window at the start of each of four EEGs."""
+    """A corpus whose test part is also its training part: a window at the start of each of four EEGs."""
     root = tmp_path_factory.mktemp("both") / "corpus"
     rows = read_labels(corpus / "train.csv").unique("eeg_id", keep="first", maintain_order=True)[:4]
     for name in ("eegs", "spectrograms"):
@@ -67,7 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture
 def predict(tmp_path: Path, say: Say) -> Predict:
-    """The command, whose submission is named here; gives what it writes to stderr."""
+    """Run the command with a fixed path for the submission; returns what it writes to stderr."""
     return lambda *words, code=0: say(f"out={tmp_path / 'submission.csv'}", *words, code=code)[1]
 
 
@@ -80,14 +80,14 @@ def read(path: Path) -> pl.DataFrame:
 
 
 def expected(store: Store, submission: pl.DataFrame, run: Path, flips: bool = False) -> np.ndarray:
-    """What evaluation would say of the same windows, taken from a store."""
+    """Predict the same windows the way `hms.evaluate` does, from a store."""
     rows = submission.select("eeg_id").join(store.rows, on="eeg_id", maintain_order="left")
     models = [load_model(fold) for fold in sorted(run.iterdir())]
     return probabilities(models, store, rows, 3, "cpu", flips)
 
 
 @pytest.mark.parametrize("spectrograms", [True, False])
-def test_test_files_are_predicted_as_if_they_stood_in_a_store(
+def test_test_files_are_predicted_as_if_they_were_in_a_store(
     spectrograms: bool, folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, store = folder, both
@@ -115,7 +115,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
     np.testing.assert_allclose(read(tmp_path / "1.csv"), read(tmp_path / "3.csv"), atol=1e-6)
 
 
-def test_runs_count_alike_however_many_folds_they_have(
+def test_runs_have_equal_weight_however_many_folds_they_have(
     folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     predict(*map(str, runs), *of(folder))
@@ -189,7 +189,7 @@ def spoilt(folder: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
     return root, [one, two]
 
 
-def test_bad_files_are_told_together_before_anything_is_predicted(
+def test_bad_files_are_reported_together_before_anything_is_predicted(
     spoilt, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, (one, two) = spoilt
@@ -201,7 +201,7 @@ def test_bad_files_are_told_together_before_anything_is_predicted(
     assert not (tmp_path / "submission.csv").exists()
 
 
-def test_skipped_rows_get_the_mean_of_all_others_and_that_is_said(
+def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
     spoilt, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, bad = spoilt
@@ -239,7 +239,7 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
-def test_a_model_that_predicts_nan_is_named_with_what_may_be_the_reason(runs: list[Path]):
+def test_a_model_that_predicts_nan_is_named_with_possible_reasons(runs: list[Path]):
     told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
     with pytest.raises(UserError, match=re.escape(told)):
         read_predictors("model", str(runs[1]), None, None, {}, 0).mix(np.full((1, 2, 6), np.nan))
@@ -255,7 +255,7 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
-def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_if_every_file_is_bad_nothing_is_predicted(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
@@ -264,7 +264,7 @@ def test_where_every_file_is_bad_nothing_is_made_up(folder: Path, runs: list[Pat
     assert "parquet: no such file" in said
 
 
-def test_a_bad_spectrogram_costs_nothing_where_no_model_reads_it(
+def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(
     folder: Path, runs: list[Path], predict: Predict, tmp_path
 ):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
@@ -287,7 +287,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
 # Mistakes of the command line and of the tables
 
 
-def test_a_mistake_of_the_command_line_is_told(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     run = f"model={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
     no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); a file of"
@@ -336,7 +336,7 @@ def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[P
     assert re.search(message, predict(f"model={runs[0]}", *of(root), code=1))
 
 
-def test_a_folder_without_test_eegs_is_told(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_folder_without_test_eegs_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
     wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
     assert f"{root / 'test_eegs'}: {wish}" in predict(f"model={runs[0]}", *of(root), code=1)
@@ -407,7 +407,7 @@ def test_a_sample_of_six_digits_is_read_as_the_competition_reads_it(folder: Path
     check_submission(sample, root)
 
 
-def test_a_submission_that_fails_the_check_is_never_there(folder: Path, tmp_path: Path):
+def test_a_submission_that_fails_the_check_is_never_written(folder: Path, tmp_path: Path):
     table = read(folder / "sample_submission.csv")
     with pytest.raises(DataError, match="want a sum of 1"):
         write_submission(tmp_path / "deep" / "submission.csv", folder, table.with_columns(lpd=pl.lit(0.5)))
@@ -428,7 +428,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 """
 
 
-def test_predicting_asks_no_network_and_imports_nothing_that_only_trains(
+def test_predicting_needs_no_network_and_imports_nothing_used_only_in_training(
     folder: Path, runs: list[Path], tmp_path: Path
 ):
     words = [f"model={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
@@ -476,7 +476,7 @@ def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[
         )
 
 
-def test_a_folder_of_other_files_is_not_taken(kaggle_folder: ModuleType, tmp_path: Path):
+def test_a_folder_with_unrelated_files_is_refused(kaggle_folder: ModuleType, tmp_path: Path):
     kaggle_folder.want_free(tmp_path / "new")
     kaggle_folder.want_free(tmp_path)
     (tmp_path / "thesis.tex").touch()
@@ -486,7 +486,7 @@ def test_a_folder_of_other_files_is_not_taken(kaggle_folder: ModuleType, tmp_pat
     kaggle_folder.want_free(tmp_path)
 
 
-def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):
+def test_the_packages_in_the_folder_are_locked(kaggle_folder: ModuleType):
     locked = re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert {*kaggle_folder.PACKAGES} <= {*locked}
 
@@ -495,7 +495,7 @@ def test_what_the_folder_brings_is_locked(kaggle_folder: ModuleType):
 def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
     kaggle_folder: ModuleType, corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    """Fetches wheels from the package index, then needs no network, and says so where a sandbox can be had."""
+    """Fetches wheels from the package index, then needs no network, which a sandbox ensures if there is one."""
     predict(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     made = tmp_path / "kaggle"
     build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--model", *map(str, runs), "--out", str(made))
