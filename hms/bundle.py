@@ -1,4 +1,4 @@
-"""A bundle: a folder in which trained models are passed on. Reading it runs none of its content.
+"""A bundle: a folder for handing over trained models. Reading it runs no code from it.
 
     README.md                  the model card
     config.json                format, plain config of the model, names of its members, corpora they learned from

@@ -1,8 +1,9 @@
 """Estimate how long a training step takes, without running one, from what it computes and what it writes to memory.
 
 The estimate is the time of its multiply-adds at the rate of a large matrix product, plus that of all the elements its
-operations write at the rate of a copy, each times the factor by which networks are slower. The rates are measured on
-the spot, in a fraction of a second; the factors were fitted to steps on a CPU (EXPERIMENTS.md, "Before a run").
+operations write at the rate of a copy, each multiplied by a factor for the lower efficiency of networks. The rates are
+measured on the spot, in a fraction of a second; the factors were fitted to steps on a CPU (EXPERIMENTS.md, "Before a
+run").
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Predict probabilities with trained models: the only way to do so, for out-of-fold rows, new files and all else."""
+"""Predict probabilities with trained models: the single code path for out-of-fold rows, new files and all else."""
 
 import itertools
 from collections.abc import Iterable, Iterator

@@ -77,8 +77,10 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
 
 
 def warn_of_changes(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
-    """Warn if a fold was trained, or started, with different versions, or before its corpus, pretrained weights or
-    teacher's labels changed."""
+    """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
+
+    The inputs are the corpus, pretrained weights and a teacher's labels.
+    """
     if (folder / "provenance.json").is_file():
         then, now = provenance(folder), versions()
         old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}

@@ -1,4 +1,6 @@
-"""Turn a command line and YAML files into objects, or report every mistake; quickly, as torch is not imported for that.
+"""Turn a command line and YAML files into objects, or report every mistake in them.
+
+Nothing here imports torch, so that mistakes are reported at once.
 
 command       turns a function into the command of a YAML file: the only place that sets Hydra up
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs

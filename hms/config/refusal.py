@@ -15,9 +15,9 @@ NO_PACKAGE = "experiment: want '# @package _global_' as the first line of its YA
 def refusal(
     word: str, override: Override | None, error: Exception, options: Options, rest: Callable[[], DictConfig]
 ) -> str:
-    """Say in one line why `word`, which was parsed as `override` if at all, made Hydra raise `error`.
+    """Say in one line why `word` made Hydra raise `error`.
 
-    `rest` composes the config without that word, Hydra's own keys included.
+    `override` is the parsed word, if it can be parsed; `rest` composes the config without it, with Hydra's own keys.
     """
     message = str(error)
     if override is None:
