@@ -28,18 +28,18 @@ from hms.report.__main__ import main
 from hms.report.figures import curves, dots
 from hms.report.looks import looks_of
 from hms.report.page import page
-from hms.report.subject import learning_curves, of_ensemble, of_run
+from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
 from hms.scores import predictions, score, scored
 from hms.store import Store
 from hms.windows import Windows
 
 EVIL = "\"><img src=x onerror=alert(1)>&amp;'"
-"""The name of a run that would do something on a page that does not escape it."""
+"""A run name that would run a script on a page that does not escape it."""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path, store: Store) -> Path:
-    """Two folds with everything that a finished training leaves; their models never learned."""
+    """Two folds with all files of a finished training; their models are untrained."""
     folder = tmp_path_factory.mktemp("runs") / EVIL
     whole = quick(config("extractor=[stft_short,spectrogram]", "fusion=attention"))
     whole |= {"data": {"_target_": "hms.corpus.CompetitionFolder", "root": str(corpus), "resident": "auto"}}
@@ -61,14 +61,14 @@ def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path, store: Store) ->
 
 @pytest.fixture(scope="module")
 def ensemble(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ensemble of that run and of a file that is not here."""
+    """An ensemble of that run and of a file that no longer exists."""
     folder = tmp_path_factory.mktemp("ensembles") / "both"
     folder.mkdir()
     pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in sorted(run.iterdir())).write_parquet(
         folder / "oof.parquet"
     )
     square = [[0.0, 0.1], [0.1, 0.0]]
-    held = {
+    content = {
         "members": [str(run), "<b>x<img src=x onerror=alert(1)>.csv"],
         "weights": [0.7, 0.3],
         "mixing": "linear",
@@ -79,7 +79,7 @@ def ensemble(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "weights_of_folds": [[0.6, 0.4], [0.8, 0.2]],
         "prior_effect": {"before": 0.9, "after": 0.8, "effective_rows": 10.0, "unweighted": 1.0},
     }
-    (folder / "ensemble.json").write_text(json.dumps(held))
+    (folder / "ensemble.json").write_text(json.dumps(content))
     return folder
 
 
@@ -94,7 +94,7 @@ def written(text: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def report(run: Path, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    subject = of_run(run, store.path.parent)._replace(store=store, missing="")
+    subject = subject_of_run(run, store.path.parent)._replace(store=store, missing="")
     return written(page(subject, 1, "cpu"), tmp_path_factory.mktemp("report"))
 
 
@@ -120,17 +120,19 @@ def test_the_charts_follow_when_the_screen_turns_dark(chromium: Page, report: Pa
     )
 
 
-def test_names_from_outside_are_text(chromium: Page, report: Path, ensemble: Path, tmp_path: Path):
+def test_names_from_outside_are_escaped(chromium: Page, report: Path, ensemble: Path, tmp_path: Path):
     chromium.open(report)
     assert chromium.value("document.querySelector('h1').textContent") == EVIL
     assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
-    other = written(page(of_ensemble(ensemble, tmp_path), 1, "cpu"), tmp_path)
+    other = written(page(subject_of_ensemble(ensemble, tmp_path), 1, "cpu"), tmp_path)
     chromium.events.clear()
     chromium.open(other)
     assert chromium.errors == []
     assert "2 <b>x<img src=x one…" in chromium.value("document.querySelector('#plot-scores').textContent")
     assert chromium.value("document.querySelectorAll('script').length") == 5
-    assert "On the rows weighted to the new shares (10 in effect)" in chromium.value("document.body.textContent")
+    assert "On rows weighted to the new shares (effective number of rows: 10)" in chromium.value(
+        "document.body.textContent"
+    )
 
 
 def test_an_injected_script_would_not_run(chromium: Page, report: Path, tmp_path: Path):
@@ -138,7 +140,7 @@ def test_an_injected_script_would_not_run(chromium: Page, report: Path, tmp_path
     assert chromium.value("window.evil") is None
 
 
-def test_keys_and_addresses_lead_through_the_windows(chromium: Page, report: Path):
+def test_arrow_keys_and_addresses_choose_the_window(chromium: Page, report: Path):
     chromium.open(report)
     shown = "document.querySelector('.window:not([hidden])').id"
     assert chromium.value(shown) == "window-1"
@@ -173,7 +175,7 @@ def hms_report(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     main()
 
 
-def test_the_command_writes_a_page_and_says_where(run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").symlink_to(run)
     hms_report(monkeypatch, "run=mine/fold0_seed0", "windows=0", f"out={tmp_path / 'new/page.html'}")
@@ -190,10 +192,13 @@ def test_the_command_writes_a_page_and_says_where(run: Path, tmp_path: Path, mon
         (["run=a", "ensemble=b"], "run, ensemble: want one of the two, got run=a ensemble=b"),
         (["run=a", "windows=-1"], "windows: want 0 or more, got -1"),
         (["run=nowhere"], "nowhere: no finished fold here"),
-        (["ensemble=nowhere"], "nowhere/ensemble.json: no ensemble of hms.ensemble ([Errno 2]"),
-        (["ensemble=half"], "half/ensemble.json: no 'kl', 'interval', 'diversity', 'weights_of_folds' in it"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: not an ensemble written by hms.ensemble ([Errno 2]"),
+        (
+            ["ensemble=half"],
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', which hms.ensemble writes",
+        ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
-        (["run=all"], "all: no fold held anybody out, so there is nothing to report on"),
+        (["run=all"], "all: no fold has held-out patients, so there is nothing to report on"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], message: str, ensemble: Path, tmp_path: Path, monkeypatch, capsys):
@@ -206,30 +211,31 @@ def test_a_mistake_is_one_line(words: list[str], message: str, ensemble: Path, t
     with pytest.raises(SystemExit) as ended:
         hms_report(monkeypatch, *words)
     assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert message in said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
 
 
-def test_an_ensemble_finds_its_runs_beside_it_first(run: Path, ensemble: Path, tmp_path: Path):
+def test_an_ensemble_looks_for_its_runs_in_its_own_folder_first(run: Path, ensemble: Path, tmp_path: Path):
     moved = Path(shutil.copytree(ensemble, tmp_path / "moved"))
-    held = json.loads((moved / "ensemble.json").read_text())
-    (moved / "ensemble.json").write_text(json.dumps(held | {"members": ["runs/one", "gone.csv"]}))
-    assert of_ensemble(moved, tmp_path).missing == "no run among the members is here."
+    content = json.loads((moved / "ensemble.json").read_text())
+    (moved / "ensemble.json").write_text(json.dumps(content | {"members": ["runs/one", "gone.csv"]}))
+    none = "none of the members is a run that is still here."
+    assert subject_of_ensemble(moved, tmp_path).missing == none
     shutil.copytree(run, moved / "runs" / "one")
-    assert of_ensemble(moved, tmp_path).missing == of_ensemble(ensemble, tmp_path).missing != "no run among the members"
+    assert subject_of_ensemble(moved, tmp_path).missing == subject_of_ensemble(ensemble, tmp_path).missing != none
     assert member_folder(moved, "runs/one") == moved / "runs" / "one"
     assert member_folder(moved, str(run)) == run
     assert member_folder(moved, "gone.csv") is None
 
 
-def test_without_its_corpus_a_run_has_numbers_and_no_drawings(run: Path, tmp_path: Path):
-    subject = of_run(run, tmp_path)
+def test_without_its_corpus_a_run_has_numbers_but_no_drawings(run: Path, tmp_path: Path):
+    subject = subject_of_run(run, tmp_path)
     gone = subject._replace(store=None, truth=None, missing="data/x is not here.")
     text = page(gone, 1, "cpu")
     assert "Signals are not drawn: data/x is not here." in text
     assert '<svg class="traces"' not in text
-    assert "The truth of this corpus is not known" in text
+    assert "The true probabilities of this corpus are unknown" in text
 
 
 # The numbers
@@ -266,10 +272,10 @@ def test_a_truth_that_lacks_a_row_is_refused():
         scored(table, truth[:1])
 
 
-def test_several_seeds_are_one_row_each_window_on_the_page(run: Path, tmp_path: Path):
+def test_the_page_counts_a_window_of_several_seeds_once(run: Path, tmp_path: Path):
     copy = Path(shutil.copytree(run / "fold0_seed0", tmp_path / "run/fold0_seed0")).parent
     shutil.copytree(copy / "fold0_seed0", copy / "fold0_seed1")
-    subject = of_run(copy, tmp_path)._replace(store=None, truth=None, missing="gone.")
+    subject = subject_of_run(copy, tmp_path)._replace(store=None, truth=None, missing="gone.")
     assert (subject.about["folds"], subject.about["seeds"]) == ("1, of 5", "2")
     alone = subject._replace(table=subject.table[: len(subject.table) // 2])
     both, one = page(subject, 0, "cpu"), page(alone, 0, "cpu")
@@ -279,15 +285,43 @@ def test_several_seeds_are_one_row_each_window_on_the_page(run: Path, tmp_path: 
 
 
 def test_a_page_of_one_patient_names_no_interval_and_no_gap(run: Path, tmp_path: Path):
-    subject = of_run(run, tmp_path)._replace(store=None, missing="gone.")
+    subject = subject_of_run(run, tmp_path)._replace(store=None, missing="gone.")
     table = subject.table[:1]
     text = page(subject._replace(table=table, truth=table.select("label_id", *CLASSES)), 0, "cpu")
-    assert "had other patients been drawn" not in text
+    assert "(bootstrap over patients)" not in text
 
 
-def test_a_table_of_epochs_without_epochs_is_named(tmp_path: Path):
+def test_the_nested_folds_of_an_ensemble_are_called_patient_groups(run: Path, ensemble: Path, tmp_path: Path):
+    text = page(subject_of_ensemble(ensemble, tmp_path), 1, "cpu")
+    assert "<h3>By patient group</h3>" in text
+    assert '<th scope="row">patient group 0</th>' in text
+    assert re.search(r"patient \d+ · patient group \d</p>", text)
+    assert "fold 0" not in text
+    text = page(subject_of_run(run, tmp_path)._replace(store=None, missing="gone."), 1, "cpu")
+    assert "<h3>By fold</h3>" in text
+    assert '<th scope="row">fold 0</th>' in text
+    assert "patient group" not in text
+
+
+def test_the_page_of_a_single_member_has_no_diversity(ensemble: Path, tmp_path: Path):
+    subject = subject_of_ensemble(ensemble, tmp_path)
+    single = {
+        **subject.ensemble,
+        "members": ["runs/a-1"],
+        "weights": [1.0],
+        "kl": {"members": [1.1], "mean": 1.1, "nested": 1.0},
+        "interval": {"members": [[1.0, 1.2]], "mean": [1.0, 1.2], "nested": [0.9, 1.1]},
+        "diversity": {"js": [[0.0]], "loss_correlation": [[1.0]]},
+        "weights_of_folds": [[1.0], [1.0]],
+    }
+    texts = [page(subject._replace(ensemble=content), 0, "cpu") for content in (subject.ensemble, single)]
+    assert ["Jensen–Shannon" in text for text in texts] == [True, False]
+    assert ['id="plot-weights"' in text for text in texts] == [True, True]
+
+
+def test_a_table_of_epochs_without_epochs_is_refused(tmp_path: Path):
     (tmp_path / "metrics.csv").write_text("val_kl\n1\n")
-    with pytest.raises(DataError, match=r'metrics.csv: no table of epochs \(.*"epoch" not found'):
+    with pytest.raises(DataError, match=r'metrics.csv: not a table of epochs \(.*"epoch" not found'):
         learning_curves([tmp_path])
 
 
@@ -300,15 +334,15 @@ def test_a_curve_leaves_out_epochs_that_were_not_validated():
 def test_an_interval_is_over_patients_not_rows():
     both = [([1, 0, 0, 0, 0, 0], SURE), ([0, 1, 0, 0, 0, 0], SURE)] * 20
     one, many = (summary.group("", scored(rows_of(*both, patients=p), None)) for p in ([7] * 40, None))
-    assert one.ends is None, "of one patient nothing is known about others"
-    assert many.ends[0] < many.kl < many.ends[1]
+    assert one.interval is None, "a single patient says nothing about others"
+    assert many.interval[0] < many.kl < many.interval[1]
     drawn = dots([one, many], many, 1.0).data[-1]
     assert (drawn.error_x.array[0], drawn.error_x.arrayminus[0]) == (None, None)
-    assert drawn.error_x.array[1] == pytest.approx(many.ends[1] - many.kl)
+    assert drawn.error_x.array[1] == pytest.approx(many.interval[1] - many.kl)
     assert "(" not in drawn.hovertemplate[0]
 
 
-def test_reliability_and_confusion_count_what_was_said():
+def test_reliability_and_confusion_count_predictions_against_votes():
     rows = scored(rows_of(([4, 0, 0, 0, 0, 0], SURE), ([2, 2, 0, 0, 0, 0], SURE)), None)
     first, second, *_ = summary.reliability(rows)
     assert (first.predicted, first.voted, first.rows) == ([0.9], [0.75], [2])
@@ -320,7 +354,7 @@ def test_reliability_and_confusion_count_what_was_said():
     assert np.isnan(soft[2]).all()
 
 
-def test_the_windows_are_of_different_patients_and_classes():
+def test_the_drawn_windows_are_of_different_patients_and_classes():
     votes = [([0, 9, 0, 0, 0, 0], SURE), ([0, 9, 0, 0, 0, 0], SURE), ([1, 8, 0, 0, 0, 0], SURE), ([9] + [0] * 5, SURE)]
     rows = scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)
     assert summary.most_wrong(rows, 2)["label_id"].to_list() == [0, 2]
@@ -347,7 +381,7 @@ def test_negative_is_up():
 
 
 def path_range(path: str) -> tuple[int, int]:
-    """The least and the greatest height of a path's points."""
+    """The lowest and the highest value of a path."""
     steps = np.array([[int(n) for n in point.replace("-", " -").split()] for point in path_points(path)])
     heights = np.cumsum(steps[:, 1])
     return int(heights.min()), int(heights.max())
@@ -357,7 +391,7 @@ def path_points(path: str) -> list[str]:
     return re.findall(r"\d+(?: |(?=-))-?\d+", path)
 
 
-def test_what_was_not_recorded_breaks_the_line_and_what_the_mains_add_is_gone():
+def test_missing_samples_leave_gaps_and_mains_hum_is_filtered_out():
     t = np.arange(10000) / 200
     mains = 100 * np.sin(2 * np.pi * 50 * t)
     slow = 100 * np.sin(2 * np.pi * 3 * t)
@@ -375,7 +409,7 @@ def test_the_montage_is_the_double_banana_left_before_right():
     assert labels[16:] == ["Fz-Cz", "Cz-Pz", "EKG"]
 
 
-def test_a_spectrogram_has_one_scale_for_all_and_holes_for_what_is_missing():
+def test_spectrograms_share_one_scale_and_missing_parts_are_transparent():
     power = np.full((2, 4, 300, 100), 1.0)
     power[0, 0], power[1, 1], power[1, 2] = 99.0, np.nan, 0.0
     db = regions.decibels(power)
@@ -406,8 +440,8 @@ def test_looks_are_shares_of_every_pair_and_image(run: Path, store: Store):
     assert found.stretches[0] == pytest.approx(0, abs=1e-9)  # the STFT looks at the centre alone
     assert max(found.stretches) > 1e-6
     assert [(look.title, look.kind) for look in found.looks] == [
-        ("What mattered, by pair", "pair"),
-        ("What mattered, by image", "region"),
+        ("Influence by pair", "pair"),
+        ("Influence by image", "region"),
         ("Attention of spectrogram", "region"),
         ("Fusion's attention to stft_short", "pair"),
         ("Fusion's attention to spectrogram", "region"),

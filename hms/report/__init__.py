@@ -1,1 +1,1 @@
-"""The page about a run or an ensemble: one HTML file, with everything it needs inside."""
+"""A page about a run or an ensemble: one self-contained HTML file."""

@@ -1,4 +1,4 @@
-"""`python -m hms.report`: one HTML page about a run or an ensemble, with everything it needs inside."""
+"""`python -m hms.report`: write a self-contained HTML page about a run or an ensemble."""
 
 from pathlib import Path
 from typing import Any, TypedDict
@@ -20,11 +20,11 @@ class Report(TypedDict):
 
 @entry_point("report", Report)
 def main(config: dict[str, Any]) -> None:
-    """Write the page and print where it is."""
+    """Write the page and print its path."""
     from hms.atomic import replacing  # these are slow to import; a mistake in the config should not wait for them
     from hms.inference import best_device
     from hms.report.page import page
-    from hms.report.subject import of_ensemble, of_run
+    from hms.report.subject import subject_of_ensemble, subject_of_run
 
     run, ensemble, stores = config["run"], config["ensemble"], Path(config["stores"])
     if (run is None) == (ensemble is None):
@@ -32,7 +32,7 @@ def main(config: dict[str, Any]) -> None:
     if config["windows"] < 0:
         raise UserError(f"windows: want 0 or more, got {config['windows']}")
     device = best_device(config["accelerator"])
-    subject = of_run(Path(run), stores) if run else of_ensemble(Path(ensemble), stores)
+    subject = subject_of_run(Path(run), stores) if run else subject_of_ensemble(Path(ensemble), stores)
     out = Path(config["out"]) if config["out"] else subject.folder / "report.html"
     text = page(subject, config["windows"], device)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""One HTML file with its style and scripts inside, in the light and the dark.
+"""Render one HTML file that contains its style and scripts, for a light and a dark colour scheme.
 
-Whatever comes from files is escaped by Jinja. The page also forbids itself, by its Content-Security-Policy, to load
-anything and to run any script but its own, which it names by their hashes.
+Jinja escapes everything that comes from files. The page's Content-Security-Policy also forbids it to load anything, and
+to run any script but its own, which are listed by their hashes.
 """
 
 import base64
@@ -22,13 +22,13 @@ SHOWN = dict(zip(CLASSES, CONSENSUS_NAMES, strict=True))
 
 
 def document(package: str, template: str, libraries: Sequence[str] = (), **content: Any) -> str:
-    """`<template>.html` of a package, which extends document.html, filled with `content`.
+    """Render `<template>.html` of a package, which extends document.html, with `content`.
 
-    `<template>.css` adds to document.css, and `<template>.js` stands before eeg.js, which every page has; `libraries`
-    are texts of scripts that come first.
+    `<template>.css` follows document.css, and `<template>.js` precedes eeg.js, which every page has; `libraries` are
+    the texts of scripts to put first.
     """
-    places = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "hms.report"))]
-    plain = jinja2.Environment(loader=jinja2.ChoiceLoader(places), undefined=jinja2.StrictUndefined)
+    loaders = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "hms.report"))]
+    plain = jinja2.Environment(loader=jinja2.ChoiceLoader(loaders), undefined=jinja2.StrictUndefined)
     environment = plain.overlay(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     ramp = ", ".join(regions.gradient())
     style = "".join(plain.get_template(f"{name}.css").render(ramp=ramp) for name in ("document", template))
@@ -38,7 +38,7 @@ def document(package: str, template: str, libraries: Sequence[str] = (), **conte
         **content,
         style=Markup(style),
         scripts=[Markup(text) for text in scripts],
-        hashes=Markup(" ".join(f"'sha256-{one}'" for one in hashes)),
+        hashes=Markup(" ".join(f"'sha256-{digest}'" for digest in hashes)),
         colours=COLOURS | CLASS_COLOURS,
         classes=CLASSES,
         shown=SHOWN,

@@ -1,5 +1,5 @@
 "use strict";
-// How the EEG is drawn; what is chosen holds for all windows.
+// Zoom and gain of the EEG, for all windows at once.
 const drawings = [...document.querySelectorAll(".eeg")];
 let gain = 1;
 for (const button of document.querySelectorAll("[data-gain]"))

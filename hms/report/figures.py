@@ -1,6 +1,6 @@
-"""The charts of the page, as Plotly figures in the colours of the light scheme; the page changes them for the dark.
+"""The charts of the page, as Plotly figures in the light colours, which the page replaces in the dark scheme.
 
-Every figure is bare (no title, no legend box, no toolbar): heading and how to read it stand on the page around it.
+Every figure is bare (no title, no legend box, no toolbar): its heading and how to read it are on the page around it.
 """
 
 import html
@@ -15,18 +15,18 @@ from hms.report.palette import light
 from hms.report.summary import Group, Headline, Reliability
 
 _FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-_ROW = 34  # pixels per line of a dot chart
+_ROW = 34  # pixels per row of a dot chart
 
 
 def ruler(head: Headline) -> go.Figure:
-    """From oracle to uniform on one line, and how far the model came."""
-    found = head.all
-    marks = {"prior": found.prior, "uniform": head.uniform}
-    start = 0.0 if found.oracle is None else found.oracle
-    marks = {"perfect" if found.oracle is None else "oracle": start, **marks}
+    """The scale from oracle to uniform, and how far the model has come on it."""
+    whole = head.all
+    marks = {"prior": whole.prior, "uniform": head.uniform}
+    start = 0.0 if whole.oracle is None else whole.oracle
+    marks = {"perfect" if whole.oracle is None else "oracle": start, **marks}
     figure = bare(112)
     figure.add_scatter(x=[start, head.uniform], y=[0, 0], mode="lines", line=_line("line", 10), hoverinfo="skip")
-    figure.add_scatter(x=[found.kl, found.prior], y=[0, 0], mode="lines", line=_line("model", 10), hoverinfo="skip")
+    figure.add_scatter(x=[whole.kl, whole.prior], y=[0, 0], mode="lines", line=_line("model", 10), hoverinfo="skip")
     figure.add_scatter(
         x=[*marks.values()],
         y=[0] * len(marks),
@@ -35,25 +35,25 @@ def ruler(head: Headline) -> go.Figure:
         hovertemplate=[f"{name} {value:.3f}<extra></extra>" for name, value in marks.items()],
     )
     figure.add_scatter(
-        x=[found.kl],
+        x=[whole.kl],
         y=[0],
-        error_x=whisker([found.kl], [found.ends]),
+        error_x=whisker([whole.kl], [whole.interval]),
         mode="markers",
         marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
-        hovertemplate=f"this {found.kl:.3f}{between(found.ends, '.3f')}<extra></extra>",
+        hovertemplate=f"this {whole.kl:.3f}{bracketed(whole.interval, '.3f')}<extra></extra>",
     )
     for name, value in marks.items():
         _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34)
-    _label(figure, found.kl, f"<b>{found.kl:.3f}</b>", "model", 32)
+    _label(figure, whole.kl, f"<b>{whole.kl:.3f}</b>", "model", 32)
     figure.update_yaxes(visible=False, range=[-1, 1])
     figure.update_layout(margin={"b": 8})
-    low, high = found.ends or (found.kl, found.kl)
+    low, high = whole.interval or (whole.kl, whole.kl)
     figure.update_xaxes(visible=False, range=[min(start, low) - 0.07, max(head.uniform, high) + 0.07])
     return figure
 
 
 def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
-    """A line per group: KL with its interval, prior and oracle; all rows dotted. The axis ends at `top`."""
+    """A row per group: KL with its interval, prior and oracle; dotted, the KL of all rows. The axis ends at `top`."""
     grey = f"<span style='color:{light('muted')}'>"
     lines = [f"{_shown(part)}  {grey}{part.rows:,}</span>" for part in groups]
     figure = bare(_ROW * len(groups) + 50)
@@ -64,12 +64,12 @@ def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
     figure.add_scatter(
         x=[part.kl for part in groups],
         y=lines,
-        error_x=whisker([part.kl for part in groups], [part.ends for part in groups]),
+        error_x=whisker([part.kl for part in groups], [part.interval for part in groups]),
         mode="markers",
         name="KL",
         marker={"color": light("model"), "size": 10},
         hovertemplate=[
-            f"{_shown(part)}: {part.kl:.3f}{between(part.ends, '.3f')}<br>"
+            f"{_shown(part)}: {part.kl:.3f}{bracketed(part.interval, '.3f')}<br>"
             f"{part.rows:,} windows of {part.patients:,} patients<extra></extra>"
             for part in groups
         ],
@@ -79,21 +79,21 @@ def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
     return figure
 
 
-def calibration(found: Reliability) -> go.Figure:
-    """Share of the votes by predicted probability, on the diagonal where the model is right on average."""
+def calibration(bins: Reliability) -> go.Figure:
+    """Share of the votes by predicted probability; on the diagonal, the model is right on average."""
     figure = bare(220)
-    colour = light(found.name)
+    colour = light(bins.name)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_line("line", 2), hoverinfo="skip")
     figure.add_scatter(
-        x=found.predicted,
-        y=found.voted,
+        x=bins.predicted,
+        y=bins.voted,
         mode="lines+markers",
         line={"color": colour, "width": 2},
-        error_y=whisker([*found.voted], found.ends) | {"color": colour, "thickness": 1},
-        marker={"color": colour, "size": 4 + 18 * np.sqrt(found.rows / found.rows.sum())},
+        error_y=whisker([*bins.voted], bins.intervals) | {"color": colour, "thickness": 1},
+        marker={"color": colour, "size": 4 + 18 * np.sqrt(bins.rows / bins.rows.sum())},
         hovertemplate=[
-            f"predicted {p:.0%}, voted {v:.0%}{between(ends, '.0%')}<br>{n:,} windows<extra></extra>"
-            for p, v, ends, n in zip(found.predicted, found.voted, found.ends, found.rows, strict=True)
+            f"predicted {p:.0%}, voted {v:.0%}{bracketed(interval, '.0%')}<br>{n:,} windows<extra></extra>"
+            for p, v, interval, n in zip(bins.predicted, bins.voted, bins.intervals, bins.rows, strict=True)
         ],
     )
     axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
@@ -104,7 +104,7 @@ def calibration(found: Reliability) -> go.Figure:
 
 
 def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
-    """A line per fold over the epochs; named above them."""
+    """A line per fold over the epochs, with a legend above."""
     figure = bare(280)
     for i, (name, table) in enumerate(tables.items()):
         if column not in table.columns:
@@ -130,7 +130,7 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
 
 
 def plain(name: str) -> str:
-    """A name as text for Plotly, which reads some tags, and some entities, but not those of quotes."""
+    """A name escaped for Plotly, which interprets some tags and entities, but not those of quotes."""
     return html.escape(name, quote=False)
 
 
@@ -140,10 +140,10 @@ def _shown(part: Group) -> str:
 
 
 def bare(height: int) -> go.Figure:
-    """A figure of this height in pixels, in the page's style, with nothing in it."""
+    """An empty figure in the page's style; `height` in pixels."""
     figure = go.Figure()
     axis = {
-        "fixedrange": True,  # a finger that scrolls the page must not zoom
+        "fixedrange": True,  # scrolling the page by touch must not zoom
         "gridcolor": light("line"),
         "linecolor": light("line"),
         "zeroline": False,
@@ -181,18 +181,18 @@ def _points(lines: list[str], values: list[float | None], name: str, symbol: str
     }
 
 
-def between(ends: list[float] | None, digits: str) -> str:
-    """An interval in brackets, nothing where there is none; `digits` is a format such as .3f."""
-    return "" if ends is None else f" ({ends[0]:{digits}}–{ends[1]:{digits}})"
+def bracketed(interval: list[float] | None, spec: str) -> str:
+    """An interval in brackets, or nothing for None; `spec` is a format such as .3f."""
+    return "" if interval is None else f" ({interval[0]:{spec}}–{interval[1]:{spec}})"
 
 
-def whisker(points: list[float], ends: list[list[float] | None]) -> dict[str, Any]:
-    """Error bars of points, each from its lower to its upper end; none where there is no interval."""
+def whisker(points: list[float], intervals: list[list[float] | None]) -> dict[str, Any]:
+    """Error bars from the lower to the upper end of each interval; none for None."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [end and end[1] - point for point, end in zip(points, ends, strict=True)],
-        "arrayminus": [end and point - end[0] for point, end in zip(points, ends, strict=True)],
+        "array": [ends and ends[1] - point for point, ends in zip(points, intervals, strict=True)],
+        "arrayminus": [ends and point - ends[0] for point, ends in zip(points, intervals, strict=True)],
         "color": light("model"),
         "thickness": 2,
         "width": 0,

@@ -1,5 +1,5 @@
 "use strict";
-// Charts: drawn in light colours, which are exchanged one for one where the reader's screen is dark.
+// Charts: drawn in light colours, each of which is replaced by its dark counterpart in the dark scheme.
 const text = document.getElementById("figures").textContent;
 const dark = JSON.parse(document.getElementById("dark").textContent);
 const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -12,7 +12,7 @@ function draw() {
 scheme.addEventListener("change", draw);
 draw();
 
-// Windows: one at a time, by click, arrow keys or the address (#window-3). Without this script, all of them.
+// Windows: shown one at a time, chosen by click, arrow keys or address (#window-3). Without this script, all are shown.
 const tabs = [...document.querySelectorAll("[role=tab]")];
 
 function show(chosen, focus) {
@@ -21,7 +21,7 @@ function show(chosen, focus) {
     tab.tabIndex = tab === chosen ? 0 : -1;
     document.getElementById(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
   }
-  for (const box of document.querySelectorAll(".window:not([hidden]) .scroll")) // on a small screen: what was labelled
+  for (const box of document.querySelectorAll(".window:not([hidden]) .scroll")) // on a small screen, start at the labelled 10 s
     box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
   if (focus) chosen.focus();
 }

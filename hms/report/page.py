@@ -1,4 +1,4 @@
-"""Put the page about a run or an ensemble together."""
+"""Assemble the page about a run or an ensemble."""
 
 import json
 
@@ -8,42 +8,45 @@ from plotly.offline import get_plotlyjs
 from hms.report import figures, head, summary
 from hms.report.document import document
 from hms.report.members import members_of, scores, weights
-from hms.report.palette import in_the_dark
+from hms.report.palette import dark_colours
 from hms.report.subject import Subject, learning_curves
 from hms.report.windows import views
 from hms.scores import scored
 
 CURVES = {"val_kl": "validation KL", "train_loss": "training loss"}
-"""Columns of metrics.csv that are drawn, and what they are."""
+"""Columns of metrics.csv to draw, and their titles."""
 
 
 def page(subject: Subject, windows: int, device: str) -> str:
-    """The page about a subject, with this many of the most wrong and as many of the most right windows."""
+    """The page about a subject, with the `windows` most wrong and as many of the most right ones."""
     rows = scored(subject.table, subject.truth)
     whole = summary.headline(rows)
+    # An ensemble's folds are those of hms.ensemble.nested, in which no member was trained.
+    fold_name = "patient group" if subject.ensemble else "fold"
     parts = {
-        "fold": ("By fold", summary.by_fold(rows)),
-        "class": ("By the class that leads", summary.by_class(rows)),
+        "fold": (f"By {fold_name}", summary.by_fold(rows, fold_name)),
+        "class": ("By leading class", summary.by_class(rows)),
         "votes": ("By number of votes", summary.by_votes(rows)),
     }
-    calibrated = summary.reliability(rows)
+    reliability = summary.reliability(rows)
     curves = learning_curves(subject.folds)
     charts = {"ruler": figures.ruler(whole)}
-    top = 1.05 * max(max(one.prior, one.kl, *(one.ends or ())) for _, groups in parts.values() for one in groups)
+    every_group = [group for _, groups in parts.values() for group in groups]
+    top = 1.05 * max(max(group.prior, group.kl, *(group.interval or ())) for group in every_group)
     charts |= {key: figures.dots(groups, whole.all, top) for key, (_, groups) in parts.items()}
-    charts |= {f"reliability-{one.name}": figures.calibration(one) for one in calibrated}
+    charts |= {f"reliability-{bins.name}": figures.calibration(bins) for bins in reliability}
     charts |= {name: figures.curves(curves, name) for name in CURVES if curves}
     members = members_of(subject.ensemble) if subject.ensemble else []
     if members:
         charts |= {"scores": scores(members), "weights": weights(members)}
     wrong, right = summary.most_wrong(rows, windows), summary.most_right(rows, windows)
-    shown, decibels = views(subject, pl.concat([wrong, right]), device)
+    drawn, spectrogram_range = views(subject, pl.concat([wrong, right]), device)
     return document(
         "hms.report",
         "page",
         [get_plotlyjs()],
         figures={name: json.loads(figure.to_json()) for name, figure in charts.items()},
-        dark=in_the_dark(),
+        dark=dark_colours(),
         electrodes=list(head.DOTS.values()),
         name=subject.name,
         kind=subject.kind,
@@ -53,14 +56,15 @@ def page(subject: Subject, windows: int, device: str) -> str:
         several_seeds=len(rows) < len(subject.table),
         members=members,
         ensemble=subject.ensemble,
+        fold_name=fold_name,
         parts=[(key, title, groups) for key, (title, groups) in parts.items()],
-        reliability=calibrated,
+        reliability=reliability,
         confusion=summary.confusion(rows),
         soft_confusion=summary.soft_confusion(rows),
         curves=CURVES if curves else {},
         missing=subject.missing,
-        views=[(view, *_rank(i, len(wrong))) for i, view in enumerate(shown)],
-        shades=decibels,
+        views=[(view, *_rank(i, len(wrong))) for i, view in enumerate(drawn)],
+        spectrogram_range=spectrogram_range,
     )
 
 

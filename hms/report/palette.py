@@ -1,7 +1,7 @@
-"""Every colour of the page, for light and for dark; the style sheet and the charts take them from here.
+"""All colours of the page, in light and dark, for its style sheet and its charts.
 
-The six class colours are those of Okabe and Ito (2008), told apart by colour-blind readers, darker on white and lighter
-on black where contrast asks for it.
+The six class colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart, made darker on white
+and lighter on black for contrast.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from hms.labels import CLASSES
 
 
 class Colour(NamedTuple):
-    """One role in both schemes, as #rrggbb."""
+    """The colour of one role in both schemes, as #rrggbb."""
 
     light: str
     dark: str
@@ -29,7 +29,7 @@ COLOURS = {
     "right": Colour("#ad2f3b", "#f48b8b"),
     "shade": Colour("#fdf3d7", "#2b2719"),
 }
-"""`model` and `experts` are what was predicted and what was voted; `left` and `right` the sides of the head."""
+"""`model` and `experts` colour predictions and votes; `left` and `right`, the sides of the head."""
 
 CLASS_COLOURS = dict(
     zip(
@@ -48,10 +48,10 @@ CLASS_COLOURS = dict(
 
 
 def light(role: str) -> str:
-    """The colour of a role for a chart, which the page exchanges where it is dark."""
+    """The light colour of a role, for a chart; the page replaces it in the dark scheme."""
     return (COLOURS | CLASS_COLOURS)[role].light
 
 
-def in_the_dark() -> dict[str, str]:
-    """What each light colour becomes in the dark."""
+def dark_colours() -> dict[str, str]:
+    """The dark counterpart of each light colour."""
     return {colour.light: colour.dark for colour in (COLOURS | CLASS_COLOURS).values()}

@@ -1,4 +1,4 @@
-"""Draw the ten-minute regional spectrogram of a window, in dB, as one small picture per region."""
+"""Draw the ten-minute regional spectrograms of a window, in dB, as a small image per region."""
 
 import base64
 import io
@@ -14,11 +14,11 @@ from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 SCALE = "Inferno"
 NAMES = {"LL": "left temporal", "RL": "right temporal", "LP": "left parasagittal", "RP": "right parasagittal"}
 _SHADES = 64
-_NONE = _SHADES  # palette entry of what was not recorded: see-through
+_NONE = _SHADES  # palette entry of missing values: transparent
 
 
 class Range(NamedTuple):
-    """What the darkest and the brightest shade stand for, in dB of 1 µV²/Hz."""
+    """The values of the darkest and the brightest shade, in dB of 1 µV²/Hz."""
 
     low_db: int
     high_db: int
@@ -27,13 +27,13 @@ class Range(NamedTuple):
 def decibels(
     power: Float[np.ndarray, "*window region row frequency"],
 ) -> Float[np.ndarray, "*window region row frequency"]:
-    """10 log10 of µV²/Hz; NaN where there is no power."""
+    """10 log10 of power in µV²/Hz; NaN where it is 0 or missing."""
     known = np.where(power > 0, power, np.nan).astype(np.float32)
     return 10 * np.log10(known)
 
 
 def common_range(db: Float[np.ndarray, "..."]) -> Range:
-    """From the 2nd to the 98th percentile, to the next 5 dB, so that all windows can be compared."""
+    """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB."""
     known = db[np.isfinite(db)]
     if not known.size:
         return Range(-10, 20)
@@ -47,13 +47,13 @@ def pictures(db: Float[np.ndarray, "region row frequency"], within: Range) -> di
 
 
 def gradient() -> list[str]:
-    """The colours of the scale from low to high, for a legend."""
+    """The colours of the scale, from low to high, for a legend."""
     colours: list[str] = sample_colorscale(SCALE, [i / 8 for i in range(9)])
     return colours
 
 
 def ticks() -> list[tuple[int, float]]:
-    """Frequencies to name, and how far from the top each is, as a share of the height."""
+    """Frequencies to label, in Hz, with the distance of each from the top as a share of the height."""
     low, high = FREQUENCIES_HZ[[0, -1]]
     return [(hz, float((high - hz) / (high - low))) for hz in (5, 10, 15)]
 
@@ -68,6 +68,6 @@ def _png(shades: UInt8[np.ndarray, "frequency row"]) -> str:
     image = Image.fromarray(shades)
     colours = sample_colorscale(SCALE, [i / (_SHADES - 1) for i in range(_SHADES)])
     image.putpalette([*(round(part) for colour in colours for part in unlabel_rgb(colour)), 0, 0, 0])
-    held = io.BytesIO()
-    image.save(held, "PNG", optimize=True, transparency=_NONE)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True, transparency=_NONE)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""What a page is about, read from its files: a run or an ensemble, with the corpus it saw where that is still there."""
+"""The subject of a page, read from its files: a run or an ensemble, with its training corpus if that still exists."""
 
 import json
 from pathlib import Path
@@ -26,25 +26,25 @@ class Subject(NamedTuple):
     folder: Path
     name: str
     about: dict[str, str]
-    """What the first lines of the page say of it, by label."""
+    """Facts for the top of the page, by label."""
     table: pl.DataFrame
-    """Out-of-fold predictions, as in oof.parquet, of all seeds; `folder` names the fold that made each row, null for an
-    ensemble."""
+    """Out-of-fold predictions of all seeds, as in oof.parquet; `folder` names the fold that predicted the row, and is
+    null for an ensemble."""
     folds: list[Path]
     """Folders of the finished folds, for learning curves and models."""
     truth: pl.DataFrame | None
     store: Store | None
     missing: str
-    """Why there is no store to draw windows from; empty where there is one."""
+    """Why there is no store to draw windows from; empty if there is one."""
     ensemble: dict[str, Any] | None
-    """What ensemble.json holds, of an ensemble."""
+    """The content of ensemble.json; None for a run."""
 
 
-def of_run(run: Path, stores: Path) -> Subject:
-    """A run, or one fold of it. Raises DataError where nothing was held out."""
+def subject_of_run(run: Path, stores: Path) -> Subject:
+    """A run, or one fold of it. Raises DataError if no fold has held-out patients."""
     folds = scored_folds(run)
     if not folds:
-        raise DataError(f"{run}: no fold held anybody out, so there is nothing to report on")
+        raise DataError(f"{run}: no fold has held-out patients, so there is nothing to report on")
     parts = [read_predictions(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
@@ -61,48 +61,48 @@ def of_run(run: Path, stores: Path) -> Subject:
     return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None)
 
 
-def of_ensemble(path: Path, stores: Path) -> Subject:
-    """An ensemble, by its folder or the ensemble.json in it. Raises DataError where there is none."""
+def subject_of_ensemble(path: Path, stores: Path) -> Subject:
+    """An ensemble, given by its folder or the ensemble.json in it. Raises DataError if there is none."""
     folder = ensemble_folder(path)
-    held = _ensemble(folder / "ensemble.json")
+    content = _ensemble(folder / "ensemble.json")
     table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
-    found = [member_folder(folder, name) for name in held["members"]]
-    runs = [run for run in found if run and any(run.glob("fold*_seed*/oof.parquet"))]
-    truth, store, missing = None, None, "no run among the members is here."
+    folders = [member_folder(folder, name) for name in content["members"]]
+    runs = [run for run in folders if run and any(run.glob("fold*_seed*/oof.parquet"))]
+    truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:
         fold = scored_folds(runs[0])[0]
         truth, store, missing = _corpus(fold, read_config(fold), stores)
-    about = {"members": str(len(held["members"])), "mixing": held["mixing"], "calibrated": held["calibrate"]}
-    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, held)
+    about = {"members": str(len(content["members"])), "mixing": content["mixing"], "calibrated": content["calibrate"]}
+    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, content)
 
 
 def model_of(subject: Subject, folder: str) -> Model:
-    """The model of the fold of this name."""
+    """The trained model of a fold, given by the fold's name."""
     (fold,) = [fold for fold in subject.folds if fold.name == folder]
     return load_model(fold)
 
 
 def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
-    """metrics.csv by fold, with that of a first stage where there was one."""
-    found = {}
+    """metrics.csv of each fold, and of its pre-training stage if it had one."""
+    curves = {}
     for fold in folds:
         for stage in ("pretrain", "."):
             path = fold / stage / "metrics.csv"
             if path.is_file():
-                found[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
-    return found
+                curves[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
+    return curves
 
 
 def _ensemble(path: Path) -> dict[str, Any]:
     wanted = ("members", "weights", "mixing", "calibrate", "kl", "interval", "diversity", "weights_of_folds")
     try:
-        held: dict[str, Any] = json.loads(path.read_text())
-        lacking = [name for name in wanted if name not in held]
+        content: dict[str, Any] = json.loads(path.read_text())
+        lacking = [name for name in wanted if name not in content]
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: no ensemble of hms.ensemble ({first_line(error)})") from None
+        raise DataError(f"{path}: not an ensemble written by hms.ensemble ({first_line(error)})") from None
     if lacking:
-        raise DataError(f"{path}: no {', '.join(map(repr, lacking))} in it; hms.ensemble writes them")
-    return held
+        raise DataError(f"{path}: lacks {', '.join(map(repr, lacking))}, which hms.ensemble writes")
+    return content
 
 
 def _csv(path: Path) -> pl.DataFrame:
@@ -110,15 +110,15 @@ def _csv(path: Path) -> pl.DataFrame:
         table = pl.read_csv(path)
         table.get_column("epoch")
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: no table of epochs ({first_line(error)})") from None
+        raise DataError(f"{path}: not a table of epochs ({first_line(error)})") from None
     return table
 
 
 def _corpus(fold: Path, config: dict[str, Any], stores: Path) -> tuple[pl.DataFrame | None, Store | None, str]:
-    """Truth and store of the corpus a fold was trained on, or why there is none; makes no corpus."""
-    folder = build(config["data"], allowed=OURS)  # whoever wrote the run
+    """Truth and store of the corpus a fold was trained on, or why there are none; never creates a corpus."""
+    folder = build(config["data"], allowed=OURS)  # whoever wrote the run, build nothing but our own classes
     if not (folder.root / "train.csv").is_file():
         return None, None, f"{folder.root} is not here."
     if fingerprint(folder.root) != corpus_of(fold):
-        return None, None, f"{folder.root} is no longer the corpus that the run was trained on."
+        return None, None, f"{folder.root} has changed since the run was trained on it."
     return read_truth(folder.root), prepared(folder, stores, "skip"), ""

@@ -1,7 +1,7 @@
-"""Draw a window of EEG as a neurologist reads it: the double banana, negative up, filtered for display.
+"""Draw a window of EEG as a neurologist reads it: double banana, negative up, filtered for display.
 
-The order of the chains is that of the competition's spectrogram regions, midline and EKG below. 50 s are drawn, thinned
-to what a screen shows; the central 10 s, which the experts labelled, keep 100 samples a second.
+The chains are in the order of the competition's spectrogram regions, with midline and EKG below. All 50 s are drawn,
+thinned to what a screen can show; the central 10 s, which the experts labelled, keep 100 samples per second.
 """
 
 from typing import NamedTuple
@@ -25,37 +25,37 @@ CHAINS = {
 PASS_HZ = (0.5, 40.0)
 NOTCH_HZ = (50, 60)
 
-ROW, GAP = 32, 14  # pixels from trace to trace, and more between chains
+ROW, GAP = 32, 14  # pixels between traces, and extra pixels between chains
 SENSITIVITIES_UV = (30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
-_STEPS = 64  # a row is as many steps high: half a pixel each, so that a path is short text
-_REACH = 2.0  # rows that a trace may swing to either side before it is cut off
-_BUCKET = 10  # samples outside the central 10 s of which the least and the greatest are drawn
+_STEPS = 64  # per row, half a pixel each: whole numbers keep the text of a path short
+_REACH = 2.0  # rows that a trace may swing to either side before it is clipped
+_BUCKET = 10  # samples of which only the minimum and the maximum are drawn, outside the central 10 s
 _CENTRE = slice(BEFORE_S * SFREQ_HZ, (BEFORE_S + CENTRE_S) * SFREQ_HZ)
 
 
 class Trace(NamedTuple):
-    """One line of the drawing."""
+    """One trace of the drawing."""
 
     label: str
     side: str
     """left, right, middle or heart."""
     y: float
-    """Of its zero line, pixels from the top."""
+    """Position of its zero line, in pixels from the top."""
     path: str
-    """SVG path: a unit is a sample to the right, and 1/64 of a row down."""
+    """SVG path, in units of one sample to the right and 1/64 of a row down."""
 
 
 class Drawing(NamedTuple):
-    """All lines of a window."""
+    """All traces of a window."""
 
     traces: list[Trace]
     height: float
     row_uv: int
-    """µV from one trace to the next."""
+    """Sensitivity: µV between two traces."""
 
 
 def draw(eeg: Float[np.ndarray, "electrode time"]) -> Drawing:
-    """Draw 50 s of the twenty channels in µV at 200 Hz; where a sample is missing, the line breaks."""
+    """Draw 50 s of the twenty channels in µV at 200 Hz; missing samples leave gaps."""
     pairs = {pair: for_display(_pair(eeg, pair)) for pairs in CHAINS.values() for pair in pairs}
     scalp = np.stack([values for pair, values in pairs.items() if pair != "EKG"])
     row_uv = _row_uv(scalp)
@@ -74,8 +74,8 @@ def for_display(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"
     missing = ~np.isfinite(values)
     if missing.all():
         return values
-    at = np.arange(len(values))
-    filtered = np.interp(at, at[~missing], values[~missing])
+    index = np.arange(len(values))
+    filtered = np.interp(index, index[~missing], values[~missing])
     for hz in NOTCH_HZ:
         filtered = signal.filtfilt(*signal.iirnotch(hz, 30, fs=SFREQ_HZ), filtered)
     filtered = signal.sosfiltfilt(signal.butter(2, PASS_HZ, "bandpass", fs=SFREQ_HZ, output="sos"), filtered)
@@ -93,13 +93,13 @@ def _side(chain: str) -> str:
 
 
 def _swing(values: Float[np.ndarray, "..."]) -> float:
-    """How far the values go to either side, but for the farthest 1 %."""
+    """The 99 % quantile of the absolute values."""
     known = np.abs(values[np.isfinite(values)])
     return float(np.quantile(known, 0.99)) if known.size else 0.0
 
 
 def _row_uv(pairs: Float[np.ndarray, "pair time"]) -> int:
-    """The sensitivity at which the median pair swings over about its own row."""
+    """The sensitivity at which the median pair about fills its own row."""
     swing = float(np.median([_swing(values) for values in pairs]))
     return next((uv for uv in SENSITIVITIES_UV if uv >= 1.4 * swing), SENSITIVITIES_UV[-1])
 
@@ -119,9 +119,9 @@ def _path(rows: Float[np.ndarray, " time"]) -> str:
 
 
 def _thinned(values: Float[np.ndarray, " time"]) -> np.ndarray:
-    """Indices to draw: every second one in the centre, the least and the greatest of each bucket elsewhere."""
+    """Indices to draw: every second sample in the centre, minimum and maximum of each bucket elsewhere."""
     buckets = np.where(np.isfinite(values), values, 0.0)[: len(values) // _BUCKET * _BUCKET].reshape(-1, _BUCKET)
     first = np.arange(len(buckets)) * _BUCKET
     ends = np.concatenate([first + buckets.argmin(axis=1), first + buckets.argmax(axis=1), [0, len(values) - 1]])
-    aside = ends[(ends < _CENTRE.start) | (ends >= _CENTRE.stop)]
-    return np.unique(np.concatenate([aside, np.arange(_CENTRE.start, _CENTRE.stop, 2)]))
+    outside = ends[(ends < _CENTRE.start) | (ends >= _CENTRE.stop)]
+    return np.unique(np.concatenate([outside, np.arange(_CENTRE.start, _CENTRE.stop, 2)]))

@@ -1,4 +1,4 @@
-"""The windows that the page draws: everything about one, ready for its template."""
+"""The windows that the page shows: everything about each, ready for the template."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from hms.windows import Windows
 
 
 class Bar(NamedTuple):
-    """A class: what the experts said, what the model said, and what is true where that is known."""
+    """One class in one window: the experts' votes, the prediction, and the true probability, None if unknown."""
 
     name: str
     votes: int
@@ -25,29 +25,29 @@ class Bar(NamedTuple):
     true: float | None
 
 
-class Seen(NamedTuple):
-    """What was recorded in a window, drawn, and where the model looked."""
+class Pictures(NamedTuple):
+    """The recorded signals of a window, drawn, and where the model looked."""
 
-    drawing: traces.Drawing
-    spectrogram: dict[str, str]
-    """A picture per region."""
+    eeg: traces.Drawing
+    spectrograms: dict[str, str]
+    """An image per region, as a data URI."""
     stretches: list[float]
-    """How much each 2 s counted, from 0 to 1, the most of the window."""
+    """Influence of each 2 s, relative to the largest of the window; empty for an ensemble."""
     heads: list[tuple[Look, list[head.Line]]]
     images: list[Look]
 
 
 class View(NamedTuple):
-    """A window of the page."""
+    """One window of the page."""
 
     row: dict[str, Any]
-    """Its scored row of predictions, with `offset_s`, the second of the recording at which it begins (if known)."""
+    """Its scored row of predictions; if there is a store, with `offset_s`, the start of the window in its EEG."""
     bars: list[Bar]
-    seen: Seen | None
+    pictures: Pictures | None
 
 
 def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View], regions.Range | None]:
-    """Each scored row as a window to show, and the range of the spectrograms; unseen where there is no store."""
+    """A view of each scored row, and the common range of their spectrograms; without a store, neither has pictures."""
     bars = [_bars(row, subject.truth) for row in rows.iter_rows(named=True)]
     if subject.store is None or rows.is_empty():
         return [View(row, bar, None) for row, bar in zip(rows.iter_rows(named=True), bars, strict=True)], None
@@ -56,12 +56,12 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     rows = rows.with_columns(kept.select(offset))
     windows = Windows(subject.store, kept, with_spectrogram=True)
     batches = [windows[i] for i in range(len(windows))]
-    db = regions.decibels(np.concatenate([one.spectrogram for one in batches if one.spectrogram is not None]))
+    db = regions.decibels(np.concatenate([batch.spectrogram for batch in batches if batch.spectrogram is not None]))
     within = regions.common_range(db)
-    pictures = [regions.pictures(one, within) for one in db]
+    spectrograms = [regions.pictures(window, within) for window in db]
     looks = list(_looks(subject, rows["folder"].to_list(), batches, device))
-    seen = [_seen(*one) for one in zip(batches, pictures, looks, strict=True)]
-    return [View(*one) for one in zip(rows.iter_rows(named=True), bars, seen, strict=True)], within
+    pictures = [_pictures(*window) for window in zip(batches, spectrograms, looks, strict=True)]
+    return [View(*view) for view in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
 
 
 def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:
@@ -74,27 +74,27 @@ def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:
 
 
 def _looks(subject: Subject, folders: list[str | None], batches: list[Batch], device: str) -> Iterator[Looks | None]:
-    """Of each window by the model of its fold, the first of several seeds; none for an ensemble."""
+    """Where the model of each window's fold looked, the first of several seeds; None for an ensemble."""
     models = {name: model_of(subject, name).to(device) for name in {*folders} if name is not None}
     for folder, batch in track(zip(folders, batches, strict=True), len(batches), "look"):
         if folder is None:
             yield None
             continue
-        here = batch._replace(
+        moved = batch._replace(
             eeg=batch.eeg.to(device), spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device)
         )
-        yield looks_of(models[folder], here if models[folder].reads_spectrogram else here._replace(spectrogram=None))
+        yield looks_of(models[folder], moved if models[folder].reads_spectrogram else moved._replace(spectrogram=None))
 
 
-def _seen(batch: Batch, pictures: dict[str, str], looks: Looks | None) -> Seen:
-    drawing = traces.draw(batch.eeg[0].numpy())
+def _pictures(batch: Batch, spectrograms: dict[str, str], looks: Looks | None) -> Pictures:
+    eeg = traces.draw(batch.eeg[0].numpy())
     if looks is None:
-        return Seen(drawing, pictures, [], [], [])
+        return Pictures(eeg, spectrograms, [], [], [])
     top = max(looks.stretches) or 1.0
-    return Seen(
-        drawing=drawing,
-        spectrogram=pictures,
-        stretches=[moved / top for moved in looks.stretches],
+    return Pictures(
+        eeg=eeg,
+        spectrograms=spectrograms,
+        stretches=[influence / top for influence in looks.stretches],
         heads=[(look, head.lines(look.weights)) for look in looks.looks if look.kind == "pair"],
         images=[look for look in looks.looks if look.kind == "region"],
     )
