@@ -6,7 +6,7 @@ from typing import Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.ensemble.choices import TOGETHER, OfClasses, Precision
+from hms.ensemble.choices import PREDICTOR_KEYS, PerClass, Precision
 from hms.errors import DataError, UserError
 from hms.prepare import Corpus
 
@@ -17,7 +17,7 @@ class Evaluate(Corpus):
     run: str | list[str] | None
     ensemble: str | None
     temperature: float | None
-    odds: OfClasses
+    odds: PerClass
     adapt: float
     out: str | None
     min_votes: int
@@ -30,7 +30,7 @@ class Evaluate(Corpus):
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
-    """Predict every labelled row by runs, each the mean of its folds; score, write into `config["out"]`."""
+    """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
     from hms.atomic import replacing
@@ -48,10 +48,10 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")
     if config["draws"] < 1:
         raise UserError(f"draws: want at least 1, got {config['draws']}")
-    predictors = read_predictors("run", config["run"], **{key: config[key] for key in TOGETHER})
+    predictors = read_predictors("run", config["run"], **{key: config[key] for key in PREDICTOR_KEYS})
     runs = [*predictors.folds]
-    if config["out"] is None and (len(runs) > 1 or any(config[key] for key in TOGETHER)):
-        raise UserError("out: want a folder for what is said together, or with temperature, odds or adapt (out=...)")
+    if config["out"] is None and (len(runs) > 1 or any(config[key] for key in PREDICTOR_KEYS)):
+        raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     folds = [fold for of_run in predictors.folds.values() for fold in of_run]
     corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
@@ -62,34 +62,34 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(config["batch_size"])
-    how = {"device": device, "flips": config["flips"], "precision": config["precision"]}
-    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), **how)
-    _, found = by_model(models, track(loader, len(loader), "predict"), **how)
-    table = predictions(rows, None, predictors.mix(found))
+    options = {"device": device, "flips": config["flips"], "precision": config["precision"]}
+    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), **options)
+    _, by_fold = by_model(models, track(loader, len(loader), "predict"), **options)
+    table = predictions(rows, None, predictors.mix(by_fold))
     scores = score(table, read_truth(folder.root))
     kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
     ends = mean_interval(kl, patients, config["draws"], config["seed"])
     scores |= {"kl_interval": ends, "members": [str(fold) for fold in folds]}
-    scores |= {name: config[name] for name in (*TOGETHER, "flips", "precision")}
+    scores |= {name: config[name] for name in (*PREDICTOR_KEYS, "flips", "precision")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     out = Path(config["out"] or runs[0] / "evaluation")
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / "evaluation.json") as about, replacing(out / "predictions.parquet") as predicted:
+    with replacing(out / "evaluation.json") as summary, replacing(out / "predictions.parquet") as predicted:
         table.write_parquet(predicted)
-        about.write_text(json.dumps(scores, indent=1))
+        summary.write_text(json.dumps(scores, indent=1))
     title = f"{', '.join(map(str, runs))} on {folder.root}: KL, all and by the class that leads the votes"
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
     if ends is not None:
-        print(f"KL {scores['kl']:.3f}; had other patients been recorded, {ends[0]:.3f} to {ends[1]:.3f} (95 %)")
+        print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
     if store.fingerprint in corpora:
-        print("The run was trained on this corpus: these are not held-out patients; its oof.parquet are.")
+        print("A run was trained on this corpus, so these patients are not held out; those of its oof.parquet are.")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores
 
 
 @entry_point("evaluate", Evaluate)
 def main(config: dict[str, Any]) -> float:
-    """Give the KL."""
+    """Return the KL."""
     kl: float = evaluate(config)["kl"]
     return kl
 

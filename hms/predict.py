@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.signature import Node
-from hms.ensemble.choices import TOGETHER, OfClasses, Precision
+from hms.ensemble.choices import PREDICTOR_KEYS, PerClass, Precision
 from hms.errors import DataError, UserError
 from hms.shards import Shard, Sharded, merged, shard_of
 
@@ -28,7 +28,7 @@ class Predict(Sharded):
     model: str | list[str] | None
     ensemble: str | None
     temperature: float | None
-    odds: OfClasses
+    odds: PerClass
     adapt: float
     data: Node
     recording: str | list[str] | None
@@ -51,7 +51,7 @@ def predict(config: dict[str, Any]) -> None:
 
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors("model", config["model"], **{key: config[key] for key in TOGETHER})
+    predictors = read_predictors("model", config["model"], **{key: config[key] for key in PREDICTOR_KEYS})
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 

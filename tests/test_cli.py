@@ -221,13 +221,13 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
     assert found["members"] == [str(fold) for fold in folds]
     low, high = found["kl_interval"]
     assert low < found["kl"] < high
-    assert f"KL {found['kl']:.3f}; had other patients been recorded, {low:.3f} to {high:.3f} (95 %)" in said
+    assert f"KL {found['kl']:.3f}, 95 % interval {low:.3f} to {high:.3f} (bootstrap over patients)" in said
 
 
 def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
     said = said_by("evaluate", [f"run={run}/fold*"])
-    assert "out: want a folder for what is said together, or with temperature, odds or adapt (out=...)" in said
+    assert "out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null" in said
     said = said_by("evaluate", ["run=[]"])
     assert "run: want at least one, got none" in said
     said = said_by("evaluate", [])
@@ -235,7 +235,7 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"run={run}", "temperature=0"])
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"run={run}", "temperature=2"])
-    assert "out: want a folder for what is said together, or with temperature, odds or adapt (out=...)" in said
+    assert "out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null" in said
     said = said_by("evaluate", [f"run={run}", "odds.othr=2"])
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
     said = said_by("evaluate", [f"run={run}", "odds.other=0"])

@@ -1,4 +1,4 @@
-"""Members are aligned or refused; the command writes what others read; on real predictions it reaches known figures."""
+"""Members are aligned or refused; what the command writes can be read; real predictions reach known scores."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ KEYS = ["eeg_id", "eeg_sub_id"]
 
 @pytest.fixture(scope="module")
 def train() -> pl.DataFrame:
-    """A train.csv; true logits are drawn by the same seed in `predicted`."""
+    """A train.csv; `predicted` draws the same true logits from the same seed."""
     draw = np.random.default_rng(0)
     votes = draw.multinomial(12, softmax(2 * draw.normal(size=(ROWS, 6)), axis=1))
     row = np.arange(ROWS)
@@ -38,16 +38,16 @@ def train() -> pl.DataFrame:
 
 
 def predicted(train: pl.DataFrame, noise: float, seed: int) -> pl.DataFrame:
-    """A member's table of predictions, without its fold."""
+    """A member's table of predictions: the true logits with noise, in two folds."""
     logits = 2 * np.random.default_rng(0).normal(size=(ROWS, 6))
-    found = softmax(logits + noise * np.random.default_rng(seed).normal(size=(ROWS, 6)), axis=1)
+    probabilities = softmax(logits + noise * np.random.default_rng(seed).normal(size=(ROWS, 6)), axis=1)
     fold = (pl.col("patient_id") % 2).alias("fold")
     about = train.select("label_id", "eeg_id", "patient_id", fold, *VOTE_COLUMNS)
-    return about.with_columns(pl.Series(name, found[:, i]) for i, name in enumerate(CLASSES))
+    return about.with_columns(pl.Series(name, probabilities[:, i]) for i, name in enumerate(CLASSES))
 
 
 def run(folder: Path, table: pl.DataFrame, seed: int = 0) -> Path:
-    """A finished run with these out-of-fold predictions, rows in another order than in any other."""
+    """A finished run with these out-of-fold predictions, its rows shuffled differently from those of other runs."""
     for fold, (_, part) in enumerate(table.group_by("fold", maintain_order=True)):
         (folder / f"fold{fold}_seed{seed}").mkdir(parents=True)
         part.sample(fraction=1, shuffle=True, seed=len(folder.name)).write_parquet(
@@ -58,7 +58,7 @@ def run(folder: Path, table: pl.DataFrame, seed: int = 0) -> Path:
 
 
 def csv(path: Path, train: pl.DataFrame, table: pl.DataFrame, suffix: str = "_vote_prediction") -> Path:
-    """The same predictions in another's layout, votes as shares."""
+    """The same predictions in the layout of a public notebook, with votes as shares."""
     whole = table.drop("fold").join(train.select("label_id", "eeg_sub_id"), on="label_id")
     shares = [pl.col(name) / pl.sum_horizontal(VOTE_COLUMNS) for name in VOTE_COLUMNS]
     whole.select(*KEYS, *shares, *(pl.col(name).alias(f"{name}{suffix}") for name in CLASSES)).reverse().write_csv(path)
@@ -82,7 +82,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     main()
 
 
-def test_rows_of_all_members_are_brought_into_one_order(runs: list[Path], train: pl.DataFrame):
+def test_the_rows_of_all_members_get_the_same_order(runs: list[Path], train: pl.DataFrame):
     members = read_members(runs, [], None, 1)
     table = predicted(train, 0.8, 2).sort("label_id")
     assert members.names == [str(path) for path in runs]
@@ -90,7 +90,7 @@ def test_rows_of_all_members_are_brought_into_one_order(runs: list[Path], train:
     np.testing.assert_allclose(members.probabilities[1], table.select(CLASSES).to_numpy())
 
 
-def test_seeds_of_a_run_count_by_their_mean(train: pl.DataFrame, tmp_path: Path):
+def test_the_seeds_of_a_run_are_averaged(train: pl.DataFrame, tmp_path: Path):
     tables = [predicted(train, 1.0, seed) for seed in (1, 2)]
     for seed, table in enumerate(tables):
         run(tmp_path / "a", table, seed)
@@ -99,7 +99,7 @@ def test_seeds_of_a_run_count_by_their_mean(train: pl.DataFrame, tmp_path: Path)
 
 
 @pytest.mark.parametrize("suffix", ["_vote_prediction", "_prediction"])
-def test_a_csv_file_gives_what_the_run_gives(suffix: str, runs, train, labels, tmp_path: Path):
+def test_a_csv_file_and_a_run_with_the_same_predictions_agree(suffix: str, runs, train, labels, tmp_path: Path):
     file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1), suffix)
     members = read_members(runs[:1], [file], labels, 12)
     np.testing.assert_allclose(members.probabilities[1], members.probabilities[0], atol=1e-9)
@@ -134,9 +134,9 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_members_that_do_not_match_are_refused_with_one_line(what: str, runs, train, tmp_path: Path):
-    change, message = CHANGES[what]
+@pytest.mark.parametrize("case", CHANGES)
+def test_members_that_do_not_match_are_refused_with_one_line(case: str, runs, train, tmp_path: Path):
+    change, message = CHANGES[case]
     other = run(tmp_path / "other", change(predicted(train, 0.8, 2)))
     with pytest.raises(DataError) as refused:
         read_members([runs[0], other], [], None, 1)
@@ -153,7 +153,7 @@ def test_seeds_that_disagree_are_refused(train: pl.DataFrame, tmp_path: Path):
         read_members([tmp_path / "a"], [], None, 1)
 
 
-def test_votes_nobody_has_are_refused(runs: list[Path]):
+def test_more_votes_than_any_row_has_are_refused(runs: list[Path]):
     with pytest.raises(DataError, match="a-1: no row has 13 votes or more"):
         read_members(runs, [], None, 13)
 
@@ -162,24 +162,24 @@ CSV_CHANGES = {
     "key": (lambda t: t.drop("eeg_sub_id"), "lacks column 'eeg_sub_id'"),
     "prediction": (
         lambda t: t.drop("gpd_vote_prediction"),
-        "want a column of numbers 'gpd_vote_prediction' or 'gpd_prediction', got eeg_id, eeg_sub_id, ",
+        "want a numeric column 'gpd_vote_prediction' or 'gpd_prediction', got eeg_id, eeg_sub_id, ",
     ),
     "text": (
         lambda t: t.with_columns(gpd_vote_prediction=pl.lit("x")),
-        "want a column of numbers 'gpd_vote_prediction' or 'gpd_prediction', got ",
+        "want a numeric column 'gpd_vote_prediction' or 'gpd_prediction', got ",
     ),
     "double": (lambda t: pl.concat([t, t[5:6]]), "want each row once, got eeg_id 617 eeg_sub_id 0 again"),
     "unknown": (lambda t: t.with_columns(pl.col("eeg_id") + 1), "eeg_id 620 eeg_sub_id 1 is not in {labels} (2 of 240"),
     "votes": (
         lambda t: t.with_columns(lpd_vote=pl.col("lpd_vote") + 1),
-        "eeg_id 619 eeg_sub_id 1: want the votes of {labels}, got others (",
+        "eeg_id 619 eeg_sub_id 1: want the votes of {labels}, got different ones (",
     ),
 }
 
 
-@pytest.mark.parametrize("what", CSV_CHANGES)
-def test_a_csv_file_that_does_not_match_is_refused_with_one_line(what: str, train, labels, tmp_path: Path):
-    change, message = CSV_CHANGES[what]
+@pytest.mark.parametrize("case", CSV_CHANGES)
+def test_a_csv_file_that_does_not_match_is_refused_with_one_line(case: str, train, labels, tmp_path: Path):
+    change, message = CSV_CHANGES[case]
     file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1))
     change(pl.read_csv(file)).write_csv(file)
     with pytest.raises(DataError) as refused:
@@ -188,7 +188,7 @@ def test_a_csv_file_that_does_not_match_is_refused_with_one_line(what: str, trai
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_that_is_no_csv_is_named(labels: Path, tmp_path: Path):
+def test_a_missing_or_unreadable_csv_file_is_refused(labels: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
         read_members([], [tmp_path / "none.csv"], labels, 1)
     (tmp_path / "empty.csv").touch()
@@ -202,67 +202,68 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
     out = tmp_path / "out"
     command(monkeypatch, str(tmp_path / "runs/*"), f"out={out}", "draws=100", "prior.seizure=0.05", "folds=4")
     printed = capsys.readouterr().out
-    held = json.loads((out / "ensemble.json").read_text())
-    kl = held["kl"]
-    assert held["members"] == [str(path) for path in runs]
+    content = json.loads((out / "ensemble.json").read_text())
+    kl = content["kl"]
+    assert content["members"] == [str(path) for path in runs]
     assert kl["fitted"] < kl["nested"] < kl["mean"]
-    assert held["difference"]["nested"][0] < kl["nested"] - kl["mean"] < held["difference"]["nested"][1]
-    assert held["weights"][0] > held["weights"][2]
-    assert np.array(held["weights_of_folds"]).shape == (4, 3)
-    assert held["optimality_gap"] < 1e-6
+    assert content["difference"]["nested"][0] < kl["nested"] - kl["mean"] < content["difference"]["nested"][1]
+    assert content["weights"][0] > content["weights"][2]
+    assert np.array(content["weights_of_folds"]).shape == (4, 3)
+    assert content["optimality_gap"] < 1e-6
     table = pl.read_parquet(out / "oof.parquet")
     assert table.columns == ["label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES]
     assert score(table)["kl"] == pytest.approx(kl["nested"])
     assert table.group_by("patient_id").agg(pl.col("fold").n_unique())["fold"].unique().to_list() == [1]
     assert sorted(table["fold"].unique()) == [0, 1, 2, 3]
     members, mixture = read_ensemble(out / "ensemble.json")
-    assert members == held["members"]
-    found = mixture._replace(prior=None)(read_members(runs, [], None, 1).probabilities)
+    assert members == content["members"]
+    mixed = mixture._replace(prior=None)(read_members(runs, [], None, 1).probabilities)
     target = read_members(runs, [], None, 1).target
-    assert kl_divergence(target, found).mean() == pytest.approx(kl["fitted"])
-    effect = held["prior_effect"]
-    for said in ("a-1", "mean of all", "mixture, calibrated", "Jensen-Shannon", "Calibration (temperature_bias)"):
-        assert said in printed
+    assert kl_divergence(target, mixed).mean() == pytest.approx(kl["fitted"])
+    effect = content["prior_effect"]
+    for text in ("a-1", "plain mean", "mixture, calibrated", "Jensen-Shannon", "Calibration (temperature_bias)"):
+        assert text in printed
     assert f"{effect['before']:.4f} before the shift, {effect['after']:.4f} after" in printed
-    assert f"KL on the rows as they are: {kl['nested']:.4f} before, {effect['unweighted']:.4f} after" in printed
+    assert f"KL on all rows as they are: {kl['nested']:.4f} before, {effect['unweighted']:.4f} after" in printed
     assert effect["after"] < effect["before"]
     assert 0 < effect["effective_rows"] < ROWS
     assert 0 < mixture.prior.strength < 1
 
 
-def test_diversity_is_0_between_alike_and_log_2_between_opposed(train, tmp_path, monkeypatch, capsys):
+def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(train, tmp_path, monkeypatch, capsys):
     one = predicted(train, 1, 1)
     sure = [one.with_columns(pl.lit(float(name == top)).alias(name) for name in CLASSES) for top in ("lpd", "gpd")]
     for name, table in (("a", one), ("b", one), ("c", sure[0]), ("d", sure[1])):
         run(tmp_path / "runs" / name, table)
     command(monkeypatch, str(tmp_path / "runs/*"), f"out={tmp_path / 'out'}", "draws=10")
     diversity = json.loads((tmp_path / "out/ensemble.json").read_text())["diversity"]
-    js, together = np.array(diversity["js"]), np.array(diversity["loss_correlation"])
+    js, correlation = np.array(diversity["js"]), np.array(diversity["loss_correlation"])
     assert (js[0, 1], js[2, 3]) == (0, pytest.approx(np.log(2), rel=1e-6))
-    assert together[0, 1] == pytest.approx(1)
-    np.testing.assert_allclose([js, together], [js.T, together.T])
+    assert correlation[0, 1] == pytest.approx(1)
+    np.testing.assert_allclose([js, correlation], [js.T, correlation.T])
 
 
 @pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])
-def test_other_mixings_are_scored_alike(words: list[str], runs, tmp_path, monkeypatch, capsys):
+def test_the_other_mixings_are_scored_in_the_same_way(words: list[str], runs, tmp_path, monkeypatch, capsys):
     command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10", *words)
-    held = json.loads((tmp_path / "out/ensemble.json").read_text())
-    assert held["mixing"] == words[0].partition("=")[2]
-    assert held["kl"]["nested"] < min(held["kl"]["members"])
-    assert (held["kl"]["nested"] == held["kl"]["uncalibrated"]) == ("calibrate=none" in words)
+    content = json.loads((tmp_path / "out/ensemble.json").read_text())
+    assert content["mixing"] == words[0].partition("=")[2]
+    assert content["kl"]["nested"] < min(content["kl"]["members"])
+    assert (content["kl"]["nested"] == content["kl"]["uncalibrated"]) == ("calibrate=none" in words)
 
 
-def test_one_member_alone_is_calibrated(runs, tmp_path, monkeypatch, capsys):
+def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_path, monkeypatch, capsys):
     command(monkeypatch, str(runs[2]), f"out={tmp_path / 'out'}", "draws=10")
-    held = json.loads((tmp_path / "out/ensemble.json").read_text())
-    assert held["weights"] == [1.0]
-    assert held["kl"]["nested"] < held["kl"]["mean"] == held["kl"]["members"][0]
+    content = json.loads((tmp_path / "out/ensemble.json").read_text())
+    assert content["weights"] == [1.0]
+    assert "Jensen-Shannon" not in capsys.readouterr().out
+    assert content["kl"]["nested"] < content["kl"]["mean"] == content["kl"]["members"][0]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "runs: want folders of runs, or CSV files as oof=[...], got neither"),
+        ([], "runs: want run folders, or CSV files as oof=[...], got neither"),
         (["nowhere/*"], "runs: no finished run matches nowhere/*"),
         (["RUNS/a-1", "RUNS/x-9"], "runs: no finished run matches RUNS/x-9"),
         (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
@@ -292,14 +293,14 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_four_public_models_reach_what_is_known_of_them(seed: int, public, tmp_path, monkeypatch, capsys):
+def test_four_public_models_reach_their_known_scores(seed: int, public, tmp_path, monkeypatch, capsys):
     began_s = time.process_time()
     command(monkeypatch, *public, f"out={tmp_path}", f"seed={seed}")
     assert time.process_time() - began_s < 10
-    held = json.loads((tmp_path / "ensemble.json").read_text())
-    kl = held["kl"]
-    assert (held["rows"], held["patients"]) == (6366, 1063)
+    content = json.loads((tmp_path / "ensemble.json").read_text())
+    kl = content["kl"]
+    assert (content["rows"], content["patients"]) == (6366, 1063)
     assert sorted(round(one, 4) for one in kl["members"]) == [0.2404, 0.2407, 0.2547, 0.2606]
     assert round(kl["mean"], 5) == 0.21674
     assert kl["nested"] < kl["uncalibrated"] < 0.2158
-    assert held["difference"]["nested"][1] < 0
+    assert content["difference"]["nested"][1] < 0

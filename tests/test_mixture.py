@@ -1,4 +1,4 @@
-"""The weights of an ensemble are the best there are, and what is done to its probabilities can be undone and told."""
+"""The weights of an ensemble are optimal; calibrations and prior shifts are recovered; files keep a mixture exactly."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ from hms.ensemble.calibration import (
     fit_calibration,
     fit_strength,
     full_prior,
-    halves,
-    weights_of_prior,
+    split_panels,
+    weights_for_prior,
 )
 from hms.ensemble.mixture import Mixture, mix, read_ensemble
 from hms.ensemble.weights import fit_weights, objective, optimality_gap
@@ -27,13 +27,13 @@ from hms.metric import kl_divergence
 MIXINGS = ("linear", "geometric", "greedy")
 
 
-def made(seed: int, members: int = 4, rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predictions of members that see the truth through noise of different size, shares of 5 votes, row weights."""
-    draw = np.random.default_rng(seed)
-    logits = draw.normal(size=(rows, 6)) * draw.choice([0.5, 2, 6])
-    noise = draw.uniform(0.1, 3, (members, 1, 1)) * draw.normal(size=(members, rows, 6))
-    votes = draw.multinomial(5, softmax(logits, axis=1))
-    return softmax(logits + noise, axis=2), votes / 5, draw.uniform(0.5, 2, rows)
+def simulated(seed: int, members: int = 4, rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predictions of members that see the truth with different amounts of noise, shares of 5 votes, and row weights."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(rows, 6)) * random.choice([0.5, 2, 6])
+    noise = random.uniform(0.1, 3, (members, 1, 1)) * random.normal(size=(members, rows, 6))
+    votes = random.multinomial(5, softmax(logits, axis=1))
+    return softmax(logits + noise, axis=2), votes / 5, random.uniform(0.5, 2, rows)
 
 
 def cost(probabilities: np.ndarray, target: np.ndarray, row_weight: np.ndarray) -> float:
@@ -48,13 +48,13 @@ few = settings(max_examples=15, deadline=None, derandomize=True)
 @few
 @seeds
 def test_weights_meet_the_conditions_of_an_optimum(mixing: str, seed: int):
-    """Karush, Kuhn, Tucker: the slope is the same towards all members in use, and no lower towards any other."""
-    found, target, row_weight = made(seed)
+    """Karush-Kuhn-Tucker: the slope is equal for all members in use, and not lower for any other."""
+    found, target, row_weight = simulated(seed)
     weights = fit_weights(found, target, row_weight, mixing)
     assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1)
     step = 1e-6
-    slopes = [  # by differences, apart from the code that was minimised; both mixings are defined off the simplex, too
+    slopes = [  # finite differences, independent of the minimised code; both mixings are defined off the simplex, too
         (cost(mix(found, weights + step * one, mixing), target, row_weight)
          - cost(mix(found, weights - step * one, mixing), target, row_weight)) / (2 * step)
         for one in np.eye(len(weights))
@@ -68,8 +68,8 @@ def test_weights_meet_the_conditions_of_an_optimum(mixing: str, seed: int):
 @pytest.mark.parametrize("mixing", MIXINGS)
 @few
 @seeds
-def test_a_mixture_is_no_worse_where_it_was_fitted_than_its_best_member(mixing: str, seed: int):
-    found, target, row_weight = made(seed)
+def test_a_mixture_fits_its_rows_no_worse_than_its_best_member(mixing: str, seed: int):
+    found, target, row_weight = simulated(seed)
     weights = fit_weights(found, target, row_weight, mixing)
     assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1)
@@ -80,8 +80,8 @@ def test_a_mixture_is_no_worse_where_it_was_fitted_than_its_best_member(mixing: 
 @pytest.mark.parametrize("mixing", MIXINGS)
 @few
 @seeds
-def test_order_and_doubles_of_members_change_nothing(mixing: str, seed: int):
-    found, target, row_weight = made(seed)
+def test_the_order_of_members_and_duplicates_change_nothing(mixing: str, seed: int):
+    found, target, row_weight = simulated(seed)
     weights = fit_weights(found, target, row_weight, mixing)
     order = np.random.default_rng(seed).permutation(len(found))
     np.testing.assert_allclose(fit_weights(found[order], target, row_weight, mixing), weights[order], atol=1e-3)
@@ -92,13 +92,13 @@ def test_order_and_doubles_of_members_change_nothing(mixing: str, seed: int):
 
 @few
 @seeds
-def test_greedy_selection_comes_near_the_best_weights(seed: int):
-    found, target, row_weight = made(seed)
+def test_greedy_selection_comes_close_to_the_optimal_weights(seed: int):
+    found, target, row_weight = simulated(seed)
     costs = [cost(mix(found, fit_weights(found, target, row_weight, m), m), target, row_weight) for m in MIXINGS]
     assert costs[0] - 1e-7 <= costs[2] <= costs[0] + 1e-3
 
 
-def test_weights_are_those_that_can_be_worked_out_by_hand():
+def test_weights_match_those_worked_out_by_hand():
     sure = np.full((2, 10, 6), 1e-9)
     sure[0, :, 0] = sure[1, :, 1] = 1 - 5e-9
     target = np.zeros((10, 6))
@@ -111,14 +111,14 @@ def test_weights_are_those_that_can_be_worked_out_by_hand():
 @pytest.mark.parametrize("mixing", ["linear", "geometric"])
 @few
 @seeds
-def test_a_weight_is_of_use_or_0(mixing: str, seed: int):
-    found, target, row_weight = made(seed, members=8)
+def test_a_negligible_weight_is_exactly_0(mixing: str, seed: int):
+    found, target, row_weight = simulated(seed, members=8)
     weights = fit_weights(found, target, row_weight, mixing)
     assert not ((weights > 0) & (weights < 1e-6)).any()
 
 
 def test_members_that_are_never_right_do_no_harm():
-    found, target, row_weight = made(0)
+    found, target, row_weight = simulated(0)
     wrong = np.zeros_like(found[:1])
     wrong[0, np.arange(len(target)), target.argmin(axis=1)] = 1
     for mixing in MIXINGS:
@@ -127,8 +127,8 @@ def test_members_that_are_never_right_do_no_harm():
         assert weights[-1] < 0.01
 
 
-def test_mixing_by_a_single_weight_gives_that_member():
-    found, _, _ = made(0)
+def test_a_single_weight_selects_its_member():
+    found, _, _ = simulated(0)
     for mixing in MIXINGS:
         np.testing.assert_allclose(mix(found, np.array([0.0, 1, 0, 0]), mixing), found[1])
     mean = np.exp(np.log(found).mean(axis=0))
@@ -136,8 +136,8 @@ def test_mixing_by_a_single_weight_gives_that_member():
     np.testing.assert_allclose(even, mean / mean.sum(axis=1, keepdims=True))
 
 
-def test_a_calibration_is_found_again():
-    found, _, row_weight = made(1, rows=400)
+def test_a_calibration_is_recovered():
+    found, _, row_weight = simulated(1, rows=400)
     true = Calibration(1.7, np.array([0.3, -0.1, 0, 0.1, -0.2, -0.1]))
     got = fit_calibration(found[0], true(found[0]), row_weight, 10**6, "temperature_bias")
     assert got.temperature == pytest.approx(1.7, rel=1e-3)
@@ -146,16 +146,16 @@ def test_a_calibration_is_found_again():
     assert (alone.temperature, *alone.bias) == (pytest.approx(1.7, rel=1e-3), *[0] * 6)
 
 
-def test_what_is_not_to_be_calibrated_stays():
-    found, target, row_weight = made(2)
-    for what, free in (("none", (False, False)), ("temperature", (True, False)), ("bias", (False, True))):
-        got = fit_calibration(found[0], target, row_weight, 100, what)
+def test_parts_that_are_not_calibrated_stay_neutral():
+    found, target, row_weight = simulated(2)
+    for parts, free in (("none", (False, False)), ("temperature", (True, False)), ("bias", (False, True))):
+        got = fit_calibration(found[0], target, row_weight, 100, parts)
         assert (got.temperature != 1, bool(got.bias.any())) == free
     np.testing.assert_allclose(fit_calibration(found[0], target, row_weight, 9, "none")(found[0]), found[0])
 
 
-def test_biases_of_few_patients_are_small_and_their_mean_is_0():
-    found, target, row_weight = made(3)
+def test_biases_fitted_to_few_patients_are_small_with_mean_0():
+    found, target, row_weight = simulated(3)
     few, many = (fit_calibration(found[0], target, row_weight, n, "bias").bias for n in (2, 2000))
     assert np.abs(few).max() < 0.1 * np.abs(many).max()
     assert few.mean() == pytest.approx(0, abs=1e-5)
@@ -176,65 +176,67 @@ def test_a_prior_shift_gives_the_other_population_its_shares():
         assert fit_strength(shift, before, shift(before), weights).strength == pytest.approx(true, abs=1e-3)
 
 
-def test_weighted_rows_have_the_prior():
-    _, target, _ = made(4, rows=500)
+def test_weights_for_a_prior_give_it_to_the_rows():
+    _, target, _ = simulated(4, rows=500)
     prior = full_prior({"seizure": 0.02}, target.mean(axis=0))
-    weights = weights_of_prior(target, target, prior)
+    weights = weights_for_prior(target, target, prior)
     np.testing.assert_allclose(weights @ target / 500, prior, atol=1e-4)
     assert weights.min() > 0
     assert weights.mean() == pytest.approx(1)
-    np.testing.assert_allclose(weights_of_prior(target, target, target.mean(axis=0)), 1, atol=1e-3)
+    np.testing.assert_allclose(weights_for_prior(target, target, target.mean(axis=0)), 1, atol=1e-3)
 
 
 SOURCE = np.array([0.06, 0.18, 0.12, 0.08, 0.09, 0.47])
 
 
 def strength_of(votes: np.ndarray, probabilities: np.ndarray, share: float) -> float:
-    """What is fitted where seizures are to have this share."""
+    """The strength fitted for a prior with this share of seizures."""
     shift = PriorShift(SOURCE, full_prior({"seizure": share}, SOURCE), 1.0)
-    known, half = halves(votes, 0)
+    known, half = split_panels(votes, 0)
     return fit_strength(
-        shift, np.tile(probabilities, (2, 1)), half, weights_of_prior(known, half, shift.target)
+        shift, np.tile(probabilities, (2, 1)), half, weights_for_prior(known, half, shift.target)
     ).strength
 
 
 @pytest.mark.parametrize("panel", [12, 3])
-def test_a_model_that_knows_the_truth_needs_no_shift_and_one_of_classes_needs_all_of_it(panel: int):
+def test_a_model_that_knows_the_truth_needs_no_shift_and_one_that_knows_classes_a_full_one(panel: int):
     draw = np.random.default_rng(1)
     truth = draw.dirichlet(3 * SOURCE, 6000)
     assert strength_of(draw.multinomial(panel, truth), truth, 0.2) < 0.05
-    label = np.repeat(np.arange(6), (6000 * SOURCE).round().astype(int))  # every panel of one mind
+    label = np.repeat(np.arange(6), (6000 * SOURCE).round().astype(int))  # every panel unanimous
     seen = 1.5 * np.eye(6)[label] + draw.normal(size=(len(label), 6))
     posterior = softmax(np.log(SOURCE) + 1.5 * seen, axis=1)
     assert strength_of(panel * np.eye(6, dtype=int)[label], posterior, 0.2) > 0.85
 
 
-def test_halves_hold_each_vote_once():
+def test_split_panels_hold_each_vote_once():
     votes = np.random.default_rng(0).multinomial(7, SOURCE, 50)
-    one, other = halves(votes, 0)
+    one, other = split_panels(votes, 0)
     np.testing.assert_allclose(3 * one[:50] + 4 * other[:50], votes)
     np.testing.assert_array_equal(one[50:], other[:50])
-    assert (halves(votes, 1)[0] != one).any()
-    with pytest.raises(UserError, match="min_votes: want 2 or more for a prior, whose fit halves the votes, got rows"):
-        halves(np.eye(6, dtype=int), 0)
+    assert (split_panels(votes, 1)[0] != one).any()
+    with pytest.raises(
+        UserError, match="min_votes: want 2 or more for a prior, whose fit splits each panel in two, got rows with 1"
+    ):
+        split_panels(np.eye(6, dtype=int), 0)
 
 
-def test_a_prior_that_no_weights_have_is_refused():
+def test_a_prior_that_no_weights_can_give_is_refused():
     target = np.tile(np.eye(6)[:2], (5, 1))
-    message = r"prior: want one that these rows can be weighted to by half of each panel: \w+ comes to 0\.5, and not to"
+    message = r"prior: want shares that weights by .* can give these rows, got 0\.4 for \w+, which comes to 0\.5"
     with pytest.raises(UserError, match=message):
-        weights_of_prior(target, target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
+        weights_for_prior(target, target, np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]))
 
 
-def test_classes_that_are_not_named_share_the_rest_as_before():
+def test_classes_that_are_not_named_divide_the_rest_as_before():
     source = np.array([0.2, 0.2, 0.1, 0.1, 0.1, 0.3])
     np.testing.assert_allclose(full_prior({"seizure": 0.6}, source), [0.6, 0.1, 0.05, 0.05, 0.05, 0.15])
     whole = dict(zip(CLASSES, source.tolist(), strict=True))
     np.testing.assert_allclose(full_prior(whole, source[::-1]), source)
     for wrong, message in (
         ({"seizure": 2.0}, "prior.seizure: want a share between 0 and 1, got 2"),
-        ({"lpd": 0.7, "gpd": 0.5}, "prior: want less than 1 for the named classes together, got 1.2"),
-        ({**whole, "lpd": 0.4}, "prior: want 1 for all classes with votes together, got 1.2"),
+        ({"lpd": 0.7, "gpd": 0.5}, "prior: want a sum of less than 1 for the named classes, got 1.2"),
+        ({**whole, "lpd": 0.4}, "prior: want a sum of 1 for all classes with votes, got 1.2"),
     ):
         with pytest.raises(UserError, match=message):
             full_prior(wrong, source)
@@ -243,12 +245,12 @@ def test_classes_that_are_not_named_share_the_rest_as_before():
 def test_classes_without_votes_get_no_share():
     source = np.array([0.4, 0.6, 0, 0, 0, 0])
     np.testing.assert_allclose(full_prior({"seizure": 0.3, "lpd": 0.7}, source), [0.3, 0.7, 0, 0, 0, 0])
-    with pytest.raises(UserError, match=r"prior: want 1 for all classes with votes together, got 0\.5"):
+    with pytest.raises(UserError, match=r"prior: want a sum of 1 for all classes with votes, got 0\.5"):
         full_prior({"seizure": 0.3, "lpd": 0.2}, source)
 
 
-def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):
-    found, _, _ = made(5)
+def test_an_ensemble_file_keeps_the_mixture_exactly(tmp_path: Path):
+    found, _, _ = simulated(5)
     calibration = Calibration(0.9, np.array([0.1, -0.1, 0, 0, 0.2, -0.2]))
     unseen = PriorShift(np.array([0.5, 0.5, 0, 0, 0, 0]), np.array([0.1, 0.9, 0, 0, 0, 0]), 0.7)
     for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7), unseen):
@@ -260,12 +262,12 @@ def test_an_ensemble_file_gives_the_mixture_back(tmp_path: Path):
         np.testing.assert_allclose(again(found).sum(axis=1), 1)
 
 
-def test_what_is_no_ensemble_file_is_told(tmp_path: Path):
+def test_a_file_that_is_not_an_ensemble_is_refused(tmp_path: Path):
     path = tmp_path / "ensemble.json"
     with pytest.raises(DataError, match=f"{path}: no such file; hms.ensemble writes it"):
         read_ensemble(path)
     path.write_text("{}")
-    with pytest.raises(DataError, match=f"{path}: not an ensemble of hms.ensemble"):
+    with pytest.raises(DataError, match=f"{path}: not an ensemble written by hms.ensemble"):
         read_ensemble(path)
     mixture = Mixture("linear", np.array([0.5, 0.5]), Calibration(1.0, np.zeros(6)), None)
     path.write_text(json.dumps({"members": ["a"], **mixture.as_json()}))

@@ -1,11 +1,11 @@
-"""One prediction from several models: their weights, a calibration, and an honest score of both.
+"""Combine several models into one predictor: weights, a calibration, and an honest score of the result.
 
-members      out-of-fold predictions of runs, and of other people's models, row beside row
-choices      what can be chosen
+members      out-of-fold predictions of runs, and of other people's models, aligned row by row
+choices      the options, as types
 weights      how much each member counts, fitted exactly
-calibration  temperature, class biases, another population's prior
-mixture      members, weights and calibration as `ensemble.json` keeps and applies them
+calibration  temperature, class biases, and a shift to another population's class shares
+mixture      members, weights and calibration, as `ensemble.json` stores them
 nested       fitted on some patients, scored on others
-scores       what came out, with intervals, and how far the members differ
-tables       the same for people
+scores       KL with intervals, and how much the members differ
+tables       the same, printed
 """

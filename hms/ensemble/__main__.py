@@ -1,22 +1,23 @@
 """`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture.
 
-Writes `ensemble.json` and `oof.parquet` into `out`. The json's members, weights, mixing, calibration and prior are told
-in `hms.ensemble.mixture`. Beside them it holds, KL in nats, lists in the order of the members:
+Writes `ensemble.json` and `oof.parquet` to `out`. `hms.ensemble.mixture` describes the keys members, weights, mixing,
+calibration and prior. These are the others, with KL in nats and lists in the order of the members:
 
-    kl                `members`, `mean` (of all members alike), `uncalibrated` (the mixture, fitted and scored on
-                      different patients), `nested` (the same, calibrated: the ensemble), `fitted` (where it was fitted)
-    interval          of all but `fitted`: where 95 % of the draws of a bootstrap over patients lie
-    difference        of `members`, `uncalibrated` and `nested`: the interval of KL - KL of the mean, on the same draws
-    diversity         of two members: `js`, mean Jensen-Shannon divergence of their predictions in nats, and
-                      `loss_correlation`, Pearson's of their KL row by row
-    weights_of_folds  a list of weights for each patient fold
-    optimality_gap    the most by which other weights of the same mixing could lower the KL that was minimised
-    prior_effect      null, or what the prior shift does to `nested`: on the rows weighted to have that prior (`before`,
-                      `after`, `effective_rows`; weighted by half of each panel's votes and scored by the other) and on
-                      the rows as they are (`unweighted`)
-    rows, patients    how many; and the settings min_votes calibrate weigh folds seed draws
+    kl                `members`; `mean`: the plain mean of all members; `uncalibrated`: the mixture, fitted and scored
+                      on different patients; `nested`: the same, calibrated, which is the ensemble; `fitted`: the
+                      ensemble in sample, on the rows it was fitted to
+    interval          of each of these but `fitted`: 95 % interval of a bootstrap over patients
+    difference        of `members`, `uncalibrated` and `nested`: interval of KL - KL of the mean, on the same draws
+    diversity         of each two members: `js`, the mean Jensen-Shannon divergence of their predictions in nats, and
+                      `loss_correlation`, Pearson's correlation of their KL over rows
+    weights_of_folds  for each patient fold, the weights fitted on all other folds
+    optimality_gap    upper bound on how far other weights of the same mixing could lower the minimised KL
+    prior_effect      null, or the KL of `nested` `before` and `after` the prior shift on rows weighted to that prior
+                      (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
+                      (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
+    rows, patients    their number; then the settings min_votes calibrate weigh folds seed draws
 
-`oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is that of the nesting.
+`oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.
 """
 
 import glob
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
-from hms.ensemble.choices import Calibrate, Mixing, OfClasses, Weigh
+from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
 
 
 class Ensemble(TypedDict):
@@ -39,18 +40,18 @@ class Ensemble(TypedDict):
     mixing: Mixing
     calibrate: Calibrate
     weigh: Weigh
-    prior: OfClasses
+    prior: PerClass
     folds: int
     seed: int
     draws: int
 
 
 def ensemble(config: dict[str, Any]) -> dict[str, Any]:
-    """Fit, score, write and print; what ensemble.json holds."""
+    """Fit, score, write and print an ensemble; return the content of ensemble.json."""
     import numpy as np  # these are slow to import; a mistake in the config should not wait for them
 
     from hms.ensemble.members import read_members
-    from hms.ensemble.nested import Fitting, nest
+    from hms.ensemble.nested import Fitting, fit_nested
     from hms.ensemble.scores import prior_effect, scores_of
     from hms.ensemble.tables import show
     from hms.errors import UserError
@@ -58,7 +59,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.runs import scored_runs
 
     if not config["runs"] and not config["oof"]:
-        raise UserError("runs: want folders of runs, or CSV files as oof=[...], got neither")
+        raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
     runs = scored_runs(config["runs"]) if config["runs"] else []
     labels = None if config["labels"] is None else Path(config["labels"])
     members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
@@ -73,7 +74,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         config["calibrate"],
     )
     effect = None
-    nested = nest(fitting, config["folds"], config["seed"])
+    nested = fit_nested(fitting, config["folds"], config["seed"])
     mixture = fitting.fit()
     scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
     if config["prior"]:
@@ -81,13 +82,13 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         mixture = mixture._replace(prior=shift)
     settings = {name: config[name] for name in ("min_votes", "calibrate", "weigh", "folds", "seed", "draws")}
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
-    held = {"members": members.names, **mixture.as_json(), **scores, "prior_effect": effect, **counts, **settings}
-    _write(Path(config["out"]), held, members.rows, nested)
-    show(held)
-    return held
+    content = {"members": members.names, **mixture.as_json(), **scores, "prior_effect": effect, **counts, **settings}
+    _write(Path(config["out"]), content, members.rows, nested)
+    show(content)
+    return content
 
 
-def _write(out: Path, held: dict[str, Any], rows: Any, nested: Any) -> None:
+def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
     import polars as pl
 
     from hms.atomic import replacing
@@ -96,24 +97,24 @@ def _write(out: Path, held: dict[str, Any], rows: Any, nested: Any) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
-    with replacing(out / "ensemble.json") as about, replacing(out / "oof.parquet") as predicted:
+    with replacing(out / "ensemble.json") as summary, replacing(out / "oof.parquet") as predicted:
         table.write_parquet(predicted)
-        about.write_text(json.dumps(held, indent=1, allow_nan=False))
+        summary.write_text(json.dumps(content, indent=1, allow_nan=False))
     say(f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}")
 
 
 def _files(patterns: list[str]) -> list[Path]:
     from hms.errors import UserError
 
-    found = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
-    if empty := [pattern for pattern, names in found.items() if not names]:
+    matches = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
+    if empty := [pattern for pattern, names in matches.items() if not names]:
         raise UserError(f"oof: no file matches {', '.join(empty)}")
-    return [Path(name) for name in dict.fromkeys(name for names in found.values() for name in names)]
+    return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
 
 
 @entry_point("ensemble", Ensemble, positional="runs")
 def main(config: dict[str, Any]) -> float:
-    """Give the KL of the nested ensemble."""
+    """Return the KL of the ensemble on patients it was not fitted to."""
     kl: float = ensemble(config)["kl"]["nested"]
     return kl
 

@@ -1,22 +1,22 @@
-"""What can be chosen of an ensemble or a prediction; apart from what does it, so that `--help` waits for no library."""
+"""Options of ensembles and predictions, as types; in a module of their own, so that `--help` imports no library."""
 
 from typing import Literal, TypedDict
 
 Mixing = Literal["linear", "geometric", "greedy"]
-"""The weighted mean, the weighted geometric mean, or a weighted mean whose weights are found by greedy selection."""
+"""Weighted mean, weighted geometric mean, or weighted mean with weights from greedy selection."""
 
 Calibrate = Literal["none", "temperature", "bias", "temperature_bias"]
-"""What of a calibration is fitted; the rest stays as it changes nothing."""
+"""Which parts of a calibration are fitted; the others change nothing."""
 
 Weigh = Literal["equal", "votes"]
-"""Whether a row counts once in a fit, or as often as it has votes."""
+"""Whether a row counts once in a fit, or once per vote."""
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
-"""What models predict in, by Lightning's names: float32, or where it is enough float16 or bfloat16."""
+"""Precision of inference, by Lightning's names: float32, or float16 or bfloat16 wherever that is enough."""
 
 
-class OfClasses(TypedDict, total=False):
-    """A number for some of the classes: their shares, or by what their odds are multiplied."""
+class PerClass(TypedDict, total=False):
+    """A number for some of the classes: their shares, or factors on their odds."""
 
     seizure: float
     lpd: float
@@ -26,5 +26,5 @@ class OfClasses(TypedDict, total=False):
     other: float
 
 
-TOGETHER = ("ensemble", "temperature", "odds", "adapt")
-"""Keys of conf/predictors.yaml that decide what runs predict together; `hms.predictors.read_predictors` takes them."""
+PREDICTOR_KEYS = ("ensemble", "temperature", "odds", "adapt")
+"""Keys of conf/predictors.yaml on how several runs predict together; `hms.predictors.read_predictors` takes them."""

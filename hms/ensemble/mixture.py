@@ -1,8 +1,8 @@
-"""One prediction from several members, and the file that says how: `ensemble.json`.
+"""Mix the predictions of several members into one, as `ensemble.json` describes.
 
-`read_ensemble(path)` gives the members and the `Mixture`; `mixture(probabilities)` of (member, row, label) is what the
-ensemble predicts for any data, the members in the order of the file. A member that is a run predicts by the mean of all
-its finished folds.
+`read_ensemble(path)` returns the members and a `Mixture`; `mixture(probabilities)` turns predictions (member, row,
+label) for any data, with members in the order of the file, into those of the ensemble. A run predicts by the mean of
+all its finished folds.
 
     members        list of text: run folders, or CSV files of other people's models, which cannot predict new data
     weights        list, one per member, in their order; at least 0, sum 1
@@ -12,7 +12,8 @@ its finished folds.
     prior          null, or {"source": {class: share}, "target": {class: share}, "strength": s}: then
                    p * (target / source) ^ s, normalised
 
-What else the file holds (KL, intervals, diversity) is of the rows that the weights were fitted on; see `hms.ensemble`.
+The rest of the file (KL, intervals, diversity) is about the rows the weights were fitted to; see
+`hms.ensemble.__main__`.
 """
 
 import json
@@ -30,7 +31,7 @@ from hms.labels import CLASSES
 
 
 class Mixture(NamedTuple):
-    """Weights of the members, how they are mixed, and what is done to the result."""
+    """Weights of the members, how they are mixed, and how the result is corrected."""
 
     mixing: Mixing
     weights: Float[np.ndarray, " member"]
@@ -39,11 +40,11 @@ class Mixture(NamedTuple):
 
     def __call__(self, probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "row label"]:
         """The ensemble's probabilities."""
-        found = self.calibration(mix(probabilities, self.weights, self.mixing))
-        return self.prior(found) if self.prior else found
+        mixed = self.calibration(mix(probabilities, self.weights, self.mixing))
+        return self.prior(mixed) if self.prior else mixed
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of ensemble.json that `read_ensemble` reads, `members` aside."""
+        """The keys of ensemble.json that `read_ensemble` reads, except `members`."""
         calibration = {"temperature": self.calibration.temperature, "bias": _named(self.calibration.bias)}
         prior = self.prior and {
             "source": _named(self.prior.source),
@@ -56,7 +57,7 @@ class Mixture(NamedTuple):
 def mix(
     probabilities: Float[np.ndarray, "member row label"], weights: Float[np.ndarray, " member"], mixing: Mixing
 ) -> Float[np.ndarray, "row label"]:
-    """The members' weighted mean, or with `geometric` their weighted geometric mean, normalised."""
+    """The weighted mean of the members, or for `geometric` their weighted geometric mean, normalised."""
     if mixing == "geometric":
         return scipy.special.softmax(np.tensordot(weights, log_of(probabilities), 1), axis=1)
     return np.tensordot(weights, probabilities, 1)
@@ -65,27 +66,27 @@ def mix(
 def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
     """Members and mixture of an ensemble.json. Raises DataError for a file that is not one."""
     try:
-        held = json.loads(path.read_text())
-        calibration, prior = held["calibration"], held["prior"]
+        content = json.loads(path.read_text())
+        calibration, prior = content["calibration"], content["prior"]
         mixture = Mixture(
-            held["mixing"],
-            np.array(held["weights"], float),
+            content["mixing"],
+            np.array(content["weights"], float),
             Calibration(float(calibration["temperature"]), _listed(calibration["bias"])),
             prior and PriorShift(_listed(prior["source"]), _listed(prior["target"]), float(prior["strength"])),
         )
-        members = [str(member) for member in held["members"]]
+        members = [str(member) for member in content["members"]]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; hms.ensemble writes it") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(f"{path}: not an ensemble of hms.ensemble ({first_line(error)})") from None
-    _want_mixture(path, mixture)
+        raise DataError(f"{path}: not an ensemble written by hms.ensemble ({first_line(error)})") from None
+    _check_mixture(path, mixture)
     if len(members) != len(mixture.weights):
         raise DataError(f"{path}: want a weight per member ({len(members)}), got {len(mixture.weights)}")
     return members, mixture
 
 
-def _want_mixture(path: Path, mixture: Mixture) -> None:
-    """Raise DataError for numbers that make no probabilities."""
+def _check_mixture(path: Path, mixture: Mixture) -> None:
+    """Raise DataError for values that would not yield probabilities."""
     weights, (temperature, bias), prior = mixture.weights, mixture.calibration, mixture.prior
     if mixture.mixing not in get_args(Mixing):
         raise DataError(f"{path}: mixing: want one of {', '.join(get_args(Mixing))}, got {mixture.mixing!r}")
@@ -102,13 +103,13 @@ def _are_shares(values: Float[np.ndarray, " label"]) -> bool:
 
 
 def ensemble_folder(given: str | Path) -> Path:
-    """Where an ensemble lies that was given by its folder, or by the ensemble.json in it."""
+    """The folder of an ensemble, given by that folder or by the ensemble.json in it."""
     path = Path(given)
     return path.parent if path.suffix == ".json" else path
 
 
 def member_folder(folder: Path, name: str) -> Path | None:
-    """Where a member that is a run lies: beside the ensemble.json in `folder`, or else where its name leads."""
+    """The folder of a member that is a run, looked up in the ensemble's `folder` first; None if there is none."""
     return next(filter(Path.is_dir, (folder / name, Path(name))), None)
 
 

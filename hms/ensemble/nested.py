@@ -1,8 +1,8 @@
-"""An ensemble's mixture, fitted on some patients and scored on others.
+"""Fit an ensemble's mixture on some patients and predict others.
 
-Weights that are scored on the rows they were fitted on look better than they are. Here patients are dealt into folds,
-the rows of each fold are predicted by a mixture that was fitted on all others, and these predictions are scored.
-Members are taken as they are: each was trained without the patients it predicts, but not without those of other folds.
+Weights look better than they are when scored on the rows they were fitted to. So patients are dealt into folds, the
+rows of each fold are predicted by a mixture fitted on all other folds, and these predictions are scored. The members
+are taken as they are: each was trained without the patients it predicts, but not without those of the other folds.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from hms.folds import random_folds
 
 
 class Fitting(NamedTuple):
-    """Everything that a mixture is fitted to, and how."""
+    """The data that a mixture is fitted to, and the options of the fit."""
 
     probabilities: Float[np.ndarray, "member row label"]
     target: Float[np.ndarray, "row label"]
@@ -27,8 +27,8 @@ class Fitting(NamedTuple):
     mixing: Mixing
     calibrate: Calibrate
 
-    def of(self, rows: Bool[np.ndarray, " row"]) -> "Fitting":
-        """Some rows of it."""
+    def subset(self, rows: Bool[np.ndarray, " row"]) -> "Fitting":
+        """The same for some of the rows."""
         return self._replace(
             probabilities=self.probabilities[:, rows],
             target=self.target[rows],
@@ -37,7 +37,7 @@ class Fitting(NamedTuple):
         )
 
     def fit(self) -> Mixture:
-        """Weights first, then the calibration of what they mix."""
+        """Fit the weights, then the calibration of what they mix."""
         weights = fit_weights(self.probabilities, self.target, self.row_weight, self.mixing)
         mixed, patients = mix(self.probabilities, weights, self.mixing), len(np.unique(self.patient_id))
         calibration = fit_calibration(mixed, self.target, self.row_weight, patients, self.calibrate)
@@ -45,7 +45,7 @@ class Fitting(NamedTuple):
 
 
 class Nested(NamedTuple):
-    """What mixtures say of rows whose patients they were not fitted to."""
+    """Predictions for each row by a mixture that was not fitted to its patient."""
 
     fold: Int[np.ndarray, " row"]
     mixtures: list[Mixture]
@@ -54,10 +54,10 @@ class Nested(NamedTuple):
     calibrated: Float[np.ndarray, "row label"]
 
 
-def nest(fitting: Fitting, folds: int, seed: int) -> Nested:
-    """Fit as many mixtures as there are folds. Raises UserError for fewer than two folds or patients than folds."""
+def fit_nested(fitting: Fitting, folds: int, seed: int) -> Nested:
+    """Fit a mixture for each fold, on all others. Raises UserError for fewer than two folds or patients than folds."""
     fold = random_folds(fitting.patient_id, folds, seed)
-    mixtures = [fitting.of(fold != held_out).fit() for held_out in range(folds)]
+    mixtures = [fitting.subset(fold != held_out).fit() for held_out in range(folds)]
     uncalibrated, calibrated = np.empty((2, *fitting.target.shape))
     for held_out, mixture in enumerate(mixtures):
         rows = fold == held_out

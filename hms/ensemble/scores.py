@@ -1,4 +1,4 @@
-"""What an ensemble and its members score, how sure that is, and how much the members differ."""
+"""Score an ensemble and its members, with intervals, and measure how much the members differ."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from hms.bootstrap import bootstrap_means, interval
-from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, halves, weights_of_prior
+from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, split_panels, weights_for_prior
 from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
@@ -19,26 +19,26 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
 
     Raises UserError for no draws.
     """
-    target, found = fitting.target, fitting.probabilities
-    members = np.stack([kl_divergence(target, one) for one in found])  # member row
-    ensembles = np.stack([kl_divergence(target, one) for one in (nested.uncalibrated, nested.calibrated)])
-    mean = kl_divergence(target, found.mean(axis=0))
+    target, probabilities = fitting.target, fitting.probabilities
+    members = np.stack([kl_divergence(target, member) for member in probabilities])  # member row
+    ensembles = np.stack([kl_divergence(target, mixed) for mixed in (nested.uncalibrated, nested.calibrated)])
+    mean = kl_divergence(target, probabilities.mean(axis=0))
     kl = {
         "members": members.mean(axis=1).tolist(),
         "mean": float(mean.mean()),
         "uncalibrated": float(ensembles[0].mean()),
         "nested": float(ensembles[1].mean()),
-        "fitted": float(kl_divergence(target, mixture(found)).mean()),
+        "fitted": float(kl_divergence(target, mixture(probabilities)).mean()),
     }
     means = bootstrap_means(np.stack([*members, *ensembles, mean]), fitting.patient_id, draws, seed)
-    ends, apart = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()
-    minimised = objective(found, target, fitting.row_weight, mixture.mixing)
+    ends, differences = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()
+    minimised = objective(probabilities, target, fitting.row_weight, mixture.mixing)
     return {
         "kl": kl,
         "interval": {"members": ends[:-3], "mean": ends[-1], "uncalibrated": ends[-3], "nested": ends[-2]},
-        "difference": {"members": apart[:-2], "uncalibrated": apart[-2], "nested": apart[-1]},
-        "diversity": {"js": _js(found).tolist(), "loss_correlation": _correlation(members).tolist()},
-        "weights_of_folds": [one.weights.tolist() for one in nested.mixtures],
+        "difference": {"members": differences[:-2], "uncalibrated": differences[-2], "nested": differences[-1]},
+        "diversity": {"js": _js(probabilities).tolist(), "loss_correlation": _correlation(members).tolist()},
+        "weights_of_folds": [fold.weights.tolist() for fold in nested.mixtures],
         "optimality_gap": optimality_gap(minimised, mixture.weights),
     }
 
@@ -46,42 +46,43 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
 def prior_effect(
     given: dict[str, float], votes: Int[np.ndarray, "row label"], nested: Nested, seed: int
 ) -> tuple[PriorShift, dict[str, Any]]:
-    """The shift from the rows' mean target to a prior of which some classes are `given`, and what it does to the KL.
+    """The shift from the rows' mean target to a prior `given` for some classes, and its effect on the KL.
 
-    Rows are weighted by half of their votes, which the seed draws, and scored by the other half, then the reverse. The
-    strength is fitted and scored on different patients, too. Raises UserError for a prior that cannot be, or that no
-    weights of the rows have, and for a row of one vote.
+    Rows are weighted by a random half of their votes and scored on the other half, then with the halves swapped. The
+    strength, too, is fitted and scored on different patients. Raises UserError for an impossible prior, for one that no
+    weights give these rows, and for a row with a single vote.
     """
     target = target_of(votes)
     source = target.mean(axis=0)
     shift = PriorShift(source, full_prior(given, source), strength=1.0)
-    known, half = halves(votes, seed)
-    weights = weights_of_prior(known, half, shift.target)
-    found, fold = np.tile(nested.calibrated, (2, 1)), np.tile(nested.fold, 2)
-    shifted = np.empty_like(found)
+    known, half = split_panels(votes, seed)
+    weights = weights_for_prior(known, half, shift.target)
+    predicted, fold = np.tile(nested.calibrated, (2, 1)), np.tile(nested.fold, 2)
+    shifted = np.empty_like(predicted)
     for held_out in np.unique(fold):
         rows, others = fold == held_out, fold != held_out
-        shifted[rows] = fit_strength(shift, found[others], half[others], weights[others])(found[rows])
-    of_rows = weights.reshape(2, -1).sum(axis=0)
-    return fit_strength(shift, found, half, weights), {
-        "before": float(np.average(kl_divergence(half, found), weights=weights)),
+        fitted = fit_strength(shift, predicted[others], half[others], weights[others])
+        shifted[rows] = fitted(predicted[rows])
+    row_weights = weights.reshape(2, -1).sum(axis=0)
+    return fit_strength(shift, predicted, half, weights), {
+        "before": float(np.average(kl_divergence(half, predicted), weights=weights)),
         "after": float(np.average(kl_divergence(half, shifted), weights=weights)),
-        "effective_rows": float(of_rows.sum() ** 2 / (of_rows**2).sum()),
+        "effective_rows": float(row_weights.sum() ** 2 / (row_weights**2).sum()),
         "unweighted": float(kl_divergence(target, shifted[: len(target)]).mean()),
     }
 
 
-def _js(found: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
-    """Mean over rows of the Jensen-Shannon divergence of two members' predictions, in nats: 0 to log 2."""
-    to_middle = np.array([[kl_divergence(one, (one + other) / 2).mean() for other in found] for one in found])
+def _js(probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
+    """Mean over rows of the Jensen-Shannon divergence between two members' predictions, in nats: 0 to log 2."""
+    to_middle = np.array([[kl_divergence(a, (a + b) / 2).mean() for b in probabilities] for a in probabilities])
     return (to_middle + to_middle.T) / 2
 
 
 def _correlation(losses: Float[np.ndarray, "member row"]) -> Float[np.ndarray, "member member"]:
-    """Pearson's correlation; 1 of a member with itself, 0 with one that scores every row alike."""
+    """Pearson's correlation; 1 of a member with itself, 0 with one that has the same loss on every row."""
     centred = losses - losses.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    together = unit @ unit.T
-    np.fill_diagonal(together, 1.0)
-    return together
+    correlation = unit @ unit.T
+    np.fill_diagonal(correlation, 1.0)
+    return correlation

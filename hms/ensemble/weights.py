@@ -1,8 +1,8 @@
 """Weights of an ensemble's members, fitted to votes by minimising the competition's KL.
 
-On the simplex (weights of at least 0 that sum to 1) the KL is convex, of the weighted mean as of the weighted geometric
-mean, so there is one best value; `optimality_gap` bounds how far weights are from it. Greedy selection with replacement
-is Caruana et al. 2004, *Ensemble selection from libraries of models*; changed: the best of all prefixes is kept.
+For both the weighted mean and the weighted geometric mean, the KL is convex on the simplex (weights of at least 0 that
+sum to 1), so it has a single minimum; `optimality_gap` bounds the distance to it. Greedy selection with replacement is
+from Caruana et al. 2004, *Ensemble selection from libraries of models*; changed: the best of all prefixes is kept.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from hms.ensemble.choices import Mixing
 from hms.metric import CLIP
 
 _PICKS = 100
-"""Members that greedy selection draws: weights in steps of 1 %."""
+"""How many members greedy selection picks, with replacement: weights in steps of 1 %."""
 
-_NOTHING = 1e-6
-"""A weight below it is one of 0, to which a fit comes only near; whoever predicts need not run that member."""
+_NEGLIGIBLE = 1e-6
+"""Smaller weights become 0, which a fit only comes close to; members of weight 0 need not run."""
 
 Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarray, " member"]]]
-"""From weights to the KL, less what no weights change, and its gradient."""
+"""Maps weights to the KL, less a constant, and its gradient."""
 
 
 def fit_weights(
@@ -31,11 +31,11 @@ def fit_weights(
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Float[np.ndarray, " member"]:
-    """Weights of the members with the least KL over rows, each of which counts `row_weight`."""
+    """The weights of the members with the least KL over rows weighted by `row_weight`."""
     if mixing == "greedy":
         return _greedy(probabilities, target, row_weight)
     members = len(probabilities)
-    found = scipy.optimize.minimize(
+    solution = scipy.optimize.minimize(
         objective(probabilities, target, row_weight, mixing),
         np.full(members, 1 / members),
         jac=True,
@@ -44,7 +44,7 @@ def fit_weights(
         constraints=scipy.optimize.LinearConstraint(np.ones(members), 1, 1),
         options={"ftol": 1e-13, "maxiter": 500},
     )
-    weights = np.where(found.x > _NOTHING, found.x, 0.0)
+    weights = np.where(solution.x > _NEGLIGIBLE, solution.x, 0.0)
     return weights / weights.sum()
 
 
@@ -54,18 +54,18 @@ def objective(
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Objective:
-    """What `fit_weights` minimises, for `linear` or `geometric` mixing."""
+    """The function that `fit_weights` minimises for `linear` or `geometric` mixing."""
     share = target * (row_weight / row_weight.sum())[:, None]  # row label, sums to 1
     if mixing == "geometric":
         logs = log_of(probabilities)
-        wanted = np.tensordot(logs, share, 2)  # member
+        observed = np.tensordot(logs, share, 2)  # member
 
         def geometric(weights: Float[np.ndarray, " member"]) -> tuple[float, Float[np.ndarray, " member"]]:
             mixed = np.tensordot(weights, logs, 1)
             total = scipy.special.logsumexp(mixed, axis=1)
             rows = share.sum(axis=1)
             expected = np.tensordot(logs, rows[:, None] * np.exp(mixed - total[:, None]), 2)
-            return float(rows @ total - weights @ wanted), expected - wanted
+            return float(rows @ total - weights @ observed), expected - observed
 
         return geometric
     voted = target > 0
@@ -79,7 +79,7 @@ def objective(
 
 
 def optimality_gap(objective: Objective, weights: Float[np.ndarray, " member"]) -> float:
-    """The most by which other weights could lower a convex objective: its slope towards the best single member."""
+    """Upper bound on how far other weights could lower a convex objective: its slope towards the best single member."""
     _, gradient = objective(weights)
     return float(weights @ gradient - gradient.min())
 
@@ -97,6 +97,6 @@ def _greedy(
         candidates = -np.log(np.maximum((total + chances) / (pick + 1), CLIP)) @ counts
         best = int(candidates.argmin())
         total, losses[pick], picked[pick, best] = total + chances[best], candidates[best], 1
-    upto = int(losses.argmin()) + 1
-    weights: Float[np.ndarray, " member"] = picked[:upto].mean(axis=0)
+    best_length = int(losses.argmin()) + 1
+    weights: Float[np.ndarray, " member"] = picked[:best_length].mean(axis=0)
     return weights
