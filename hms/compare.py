@@ -1,7 +1,7 @@
-"""`python -m hms.compare runs/*`: what differs between runs, and what each scored, best first.
+"""`python -m hms.compare runs/*`: the differences between runs, and their scores, best first.
 
-Out-of-fold predictions of two runs for the same rows are compared on the same draws of a bootstrap over patients: the
-interval tells what the difference might be with other patients.
+Two runs are compared by their out-of-fold predictions for the same rows, on the same draws of a bootstrap over
+patients: the interval says how large the difference might be with other patients.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ class Compare(TypedDict):
 
 @entry_point("compare", Compare, positional="runs")
 def main(config: dict[str, Any]) -> None:
-    """Compare the runs that the patterns match."""
+    """Compare the runs that match the patterns."""
     from hms.results import compare, show, write_csv  # slow to import; a mistake in the config should not wait for it
     from hms.runs import scored_runs
 

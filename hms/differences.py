@@ -1,17 +1,17 @@
-"""What differs between configs, in as few words as tell them apart."""
+"""Differences between configs, in as few words as tell them apart."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def differences(nodes: list[Any], place: str = "") -> dict[str, list[str]]:
-    """Where some configs differ, and what each has there; what differs alike in several places is said once."""
-    found: dict[tuple[str, ...], str] = {}
-    for where, words in _differences(nodes, place):
-        known = found.get(tuple(words))
-        if known is None or (where.count("."), len(where)) < (known.count("."), len(known)):
-            found[tuple(words)] = where
-    return {where: list(words) for words, where in found.items()}
+    """The keys in which configs differ, with the value of each; keys that differ in the same way appear once."""
+    key_of: dict[tuple[str, ...], str] = {}
+    for key, words in _differences(nodes, place):
+        known = key_of.get(tuple(words))
+        if known is None or (key.count("."), len(key)) < (known.count("."), len(known)):
+            key_of[tuple(words)] = key
+    return {key: list(words) for words, key in key_of.items()}
 
 
 def _differences(nodes: list[Any], place: str) -> Iterator[tuple[str, list[str]]]:
@@ -25,7 +25,7 @@ def _differences(nodes: list[Any], place: str) -> Iterator[tuple[str, list[str]]
         return
     keys = list(dict.fromkeys(key for node in nodes for key in node))
     shared = [key for key in keys if all(key in node for node in nodes)]
-    if len(shared) < len(keys) and place and "_target_" not in keys:  # things chosen by name
+    if len(shared) < len(keys) and place and "_target_" not in keys:  # options chosen by name
         yield place, ["+".join(node) or "none" for node in nodes]
         keys = shared
     for key in keys:

@@ -1,4 +1,4 @@
-"""What differs between runs is found in their configs, what they scored in their files."""
+"""Differences between runs are found in their configs, and scores in their files."""
 
 import json
 import os
@@ -19,22 +19,22 @@ from hms.results import Result, compare, show, write_csv
 STFT = {"_target_": "hms.extractor.stft.Stft", "n_fft": 64, "dropout": 0.5}
 
 
-def test_what_differs_is_named_once_by_its_shortest_key():
+def test_a_difference_appears_once_under_its_shortest_key():
     one = {"epochs": 8, "trainer": {"_target_": "T", "max_epochs": 8}, "model": {"lr": 1}, "seed": {"a": 1}}
     two = {"epochs": 9, "trainer": {"_target_": "T", "max_epochs": 9}, "model": {"lr": 1}, "seed": {"a": 1}}
     assert differences([one, two]) == {"epochs": ["8", "9"]}
     assert differences([one, one]) == {}
 
 
-def test_things_chosen_by_name_are_told_by_their_names():
+def test_options_chosen_by_name_are_shown_by_name():
     both = {"extractor": {"stft": STFT, "other": STFT}, "model": {"extractors": {"stft": STFT, "other": STFT}}}
     one = {"extractor": {"stft": STFT | {"n_fft": 128}}, "model": {"extractors": {"stft": STFT | {"n_fft": 128}}}}
-    found = {"extractor": ["stft+other", "stft"], "extractor.stft.n_fft": ["64", "128"]}
-    assert differences([both, one]) == found
+    expected = {"extractor": ["stft+other", "stft"], "extractor.stft.n_fft": ["64", "128"]}
+    assert differences([both, one]) == expected
     assert differences([{"augmentation": {}}, {"augmentation": {"flip": {}}}]) == {"augmentation": ["none", "flip"]}
 
 
-def test_another_class_and_another_argument_are_told_by_the_word_that_differs():
+def test_different_classes_and_arguments_are_shown_by_the_word_that_differs():
     other = {"_target_": "hms.backbone.TinyBackbone", "channels": [8, 16]}
     assert differences([{"b": STFT}, {"b": other}]) == {"b": ["Stft", "TinyBackbone"]}
     assert differences([{"b": STFT}, {"b": STFT | {"betas": [1]}}]) == {"b.betas": ["-", "[1]"]}
@@ -42,9 +42,9 @@ def test_another_class_and_another_argument_are_told_by_the_word_that_differs():
 
 
 def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: str = "abcdef", **config) -> Path:
-    """A fold's folder with the files that a comparison reads: ten rows of each patient, the KL of whom are around `kl`.
+    """Write a fold's folder with the files that a comparison reads; return its run.
 
-    The patients of a fold are the same in every run and seed.
+    Each patient has ten rows, with a KL around `kl`. A fold has the same patients in every run and seed.
     """
     folder = run / f"fold{fold}_seed{seed}"
     folder.mkdir(parents=True)
@@ -52,7 +52,7 @@ def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: 
     (folder / "config.yaml").write_text(yaml.safe_dump(whole))
     (folder / "provenance.json").write_text(json.dumps({"corpus": corpus}))
     patient = np.repeat(np.arange(patients), 10)
-    voted = np.exp(-kl * (0.5 + patient / (patients - 1)))  # from half of it to 3/2
+    voted = np.exp(-kl * (0.5 + patient / (patients - 1)))  # KL from kl / 2 to kl * 3 / 2
     label_id = 10_000 * fold + np.arange(10 * patients)
     table = {"label_id": label_id, "eeg_id": label_id, "patient_id": 1000 * fold + patient}
     table["fold"] = np.full(len(patient), fold)
@@ -74,16 +74,16 @@ def runs(tmp_path: Path) -> list[Path]:
     return [tmp_path / "a-1", tmp_path / "b-2"]
 
 
-def test_kl_is_that_of_all_rows_and_the_best_run_comes_first(runs: list[Path]):
+def test_kl_is_over_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
     assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
-    assert last.run.of_seeds == pytest.approx([0.6, 0.7])
+    assert last.run.kl_by_seed == pytest.approx([0.6, 0.7])
     assert (last.run.folds, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
     assert (last.run.kl, last.run.losses["kl"].mean()) == pytest.approx((0.65, 0.65))
     assert last.interval[0] < 0.65 < last.interval[1]
 
 
-def test_runs_are_told_apart_on_the_rows_that_both_have(runs: list[Path]):
+def test_runs_are_compared_on_the_rows_that_both_have(runs: list[Path]):
     best, last = compare(runs)
     assert (best.difference, best.shared) == (None, 100)
     assert last.shared == 100  # fold 0: 0.45, the mean of its seeds, against 0.42
@@ -91,8 +91,8 @@ def test_runs_are_told_apart_on_the_rows_that_both_have(runs: list[Path]):
     assert 0 < last.difference_interval[0] < 0.03 < last.difference_interval[1] < 0.05
 
 
-def test_a_fold_that_a_seed_lacks_moves_neither_mean_nor_interval_nor_spread(tmp_path: Path, capsys):
-    """Fold 1 is harder and fold 0 the same for each seed, so that the mean of the seeds' own means would flatter."""
+def test_a_fold_missing_for_one_seed_biases_neither_mean_nor_interval_nor_spread(tmp_path: Path, capsys):
+    """Fold 1 is harder and both seeds agree on fold 0, so the mean of the means of each seed would be too low."""
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
         finished(tmp_path / "a", fold, seed, 0.4 if fold else 0.1, 10, epochs=8)
     finished(tmp_path / "b", 0, 0, 0.1, 10, epochs=9)
@@ -107,10 +107,9 @@ def test_a_fold_that_a_seed_lacks_moves_neither_mean_nor_interval_nor_spread(tmp
     assert (last.run.sd, no_common.run.sd) == (0, None)
     show([best, last, no_common])
     a, c = tmp_path / "a", tmp_path / "c"
-    lacking = f"Seeds lack folds: {a} (fold1_seed1), {c} (fold0_seed1, fold1_seed0). KL is of all windows, +- of the "
     printed = capsys.readouterr().out
-    assert lacking + "folds that all seeds have." in printed
-    assert "The best was chosen on these very rows" in printed
+    assert f"Folds missing for some seeds: {a} (fold1_seed1), {c} (fold0_seed1, fold1_seed0). KL is over all" in printed
+    assert "The best run was selected on these same rows" in printed
 
 
 def test_runs_of_one_patient_have_no_interval(tmp_path: Path, capsys):
@@ -127,11 +126,11 @@ def test_runs_of_one_patient_have_no_interval(tmp_path: Path, capsys):
     assert pl.read_csv(tmp_path / "table.csv")["kl_low"].to_list() == [None, None]
 
 
-def test_a_difference_that_other_patients_might_turn_round_is_told_with_its_interval(tmp_path: Path, capsys):
+def test_a_difference_that_other_patients_might_reverse_is_printed_with_its_interval(tmp_path: Path, capsys):
     one = finished(tmp_path / "one", 0, 0, 0.40, 10)
     other = finished(tmp_path / "other", 0, 0, 0.41, 10)
     table = pl.read_parquet(other / "fold0_seed0/oof.parquet")
-    better = pl.when(pl.col("patient_id") < 5).then(0.1).otherwise(-0.115)  # so many patients better, so many worse
+    better = pl.when(pl.col("patient_id") < 5).then(0.1).otherwise(-0.115)  # half of the patients better, half worse
     changed = table.with_columns(lpd=pl.col("lpd") * better.exp()).with_columns(other=1 - pl.col("lpd"))
     changed.with_columns(pl.lit(0.0).alias(name) for name in ("seizure", "gpd", "lrda", "grda")).write_parquet(
         other / "fold0_seed0/oof.parquet"
@@ -144,13 +143,13 @@ def test_a_difference_that_other_patients_might_turn_round_is_told_with_its_inte
     assert "= best" not in printed
 
 
-def test_runs_of_other_corpora_are_not_told_apart(tmp_path: Path, capsys):
+def test_runs_on_different_corpora_are_not_compared(tmp_path: Path, capsys):
     show(compare([finished(tmp_path / str(i), 0, 0, 0.4 + i, 10, corpus=f"{i}abc") for i in range(2)]))
     assert "no shared rows" in capsys.readouterr().out
 
 
 def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monkeypatch, capsys):
-    (runs[0].parent / "multirun.yaml").touch()  # a shell's * finds it, too
+    (runs[0].parent / "multirun.yaml").touch()  # a shell's * matches it, too
     (runs[0].parent / "ensemble").mkdir()
     monkeypatch.chdir(runs[0].parent)
     monkeypatch.setattr(sys, "argv", ["hms.compare", *sorted(os.listdir())])
@@ -164,11 +163,12 @@ def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monke
         ["9", "0", "1", "0.420", ends[0], "best", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
         ["8", "0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
     ]
-    assert "Not all runs have the same folds: figures of different patients do not compare." in printed.out
-    assert "skipped, as they have no finished fold with held-out patients: ensemble\n" in printed.err
+    assert "Not all runs have the same folds: scores on different patients are not comparable." in printed.out
+    assert "skipped, as they have no finished fold with held-out patients: ensemble
+" in printed.err
 
 
-def test_the_csv_holds_every_figure_and_what_differs(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
+def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'new/table.csv'}", "draws=50"])
     main()
     capsys.readouterr()
@@ -180,7 +180,7 @@ def test_the_csv_holds_every_figure_and_what_differs(runs: list[Path], tmp_path:
     assert (last["minutes"], last["parameters"], last["megabytes"]) == (4.0, 620_000, 2.5)
 
 
-def test_a_run_from_before_parameters_were_noted_is_shown_without(tmp_path: Path, capsys):
+def test_a_run_from_before_parameters_were_recorded_is_shown_without_them(tmp_path: Path, capsys):
     run = finished(tmp_path / "old", 0, 0, 0.4, 10)
     (run / "fold0_seed0/scores.json").write_text(json.dumps({"kl": 0.4, "rows": 100, "seconds": 60}))
     (run / "fold0_seed0/model.ckpt").unlink()
@@ -189,7 +189,7 @@ def test_a_run_from_before_parameters_were_noted_is_shown_without(tmp_path: Path
     assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
 
 
-def test_other_weights_differ_and_a_students_kl_is_called_flattered(tmp_path: Path, capsys):
+def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_good(tmp_path: Path, capsys):
     node = {"_target_": "hms.backbone.TimmBackbone", "pretrained": True, "weights": "gone"}
     taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/a-1"]}}
     runs = [finished(tmp_path / name, 0, 0, 0.4, 10, backbone=node, augmentation={}) for name in ("one", "other")]
@@ -198,14 +198,16 @@ def test_other_weights_differ_and_a_students_kl_is_called_flattered(tmp_path: Pa
         about = {"corpus": "abc", "files": {"weights": digest}}
         (run / "fold0_seed0/provenance.json").write_text(json.dumps(about))
     results = compare(runs)
-    found = differences([one.run.settings for one in results])
-    assert found == {"weights": ["aa", "bb", "bb"], "augmentation": ["none", "none", "teacher_labels"]}
+    assert differences([one.run.settings for one in results]) == {
+        "weights": ["aa", "bb", "bb"],
+        "augmentation": ["none", "none", "teacher_labels"],
+    }
     show(results)
-    said = f"{runs[2]}: learned from a teacher that knew the held-out patients; its KL is a little flattered."
-    assert said in capsys.readouterr().out
+    warning = f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good."
+    assert warning in capsys.readouterr().out
 
 
-def test_a_pattern_that_finds_nothing_is_named(tmp_path: Path, monkeypatch, capsys):
+def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", f"{tmp_path}/x*"])
     with pytest.raises(SystemExit):
         main()
@@ -219,7 +221,7 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
     assert "draws: want at least 1, got 0" in capsys.readouterr().err
 
 
-def test_many_folds_are_told_as_a_range(tmp_path: Path, capsys):
+def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
     run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
     many = [run._replace(folds=folds, gap_closed=0.5) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])]
     show([Result(one, [0.3, 0.5], 100, None, None) for one in many])

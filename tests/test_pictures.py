@@ -1,4 +1,4 @@
-"""The extractors that draw pairs in other ways than the STFT; what every extractor must keep is in test_contracts."""
+"""Extractors that draw pairs in other ways than the STFT; test_contracts tests what all extractors share."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_a_sine_is_brightest_in_the_row_of_its_frequency():
     assert spectrogram[0, 0].mean(dim=1).argmax() * 0.5 == pytest.approx(6, abs=1)  # NW / window = 1 Hz wide
 
 
-def test_several_tapers_make_noise_more_even_than_one():
+def test_several_tapers_smooth_noise_more_than_one():
     torch.manual_seed(0)
     noise = torch.randn(1, 1, 10000)
     one, three = (multitaper(bandwidth=width).spectrogram(noise)[0, 0, 4:].std() for width in (1, 2))
@@ -40,7 +40,7 @@ def test_the_drawing_holds_each_stretch_of_each_pair_in_order():
     torch.testing.assert_close(image[0, 0, 4:].flatten(), pairs[0, 1, 3000:7000], atol=1e-6, rtol=1e-4)
 
 
-def test_what_is_loud_is_squeezed_and_what_is_not_is_kept():
+def test_large_amplitudes_are_compressed_and_small_ones_kept():
     image = raw_image(every=1).image(torch.tensor([0.1, 1e6]).repeat_interleave(5000).expand(1, 1, 10000))
     assert image.max() <= 1
     assert image.min() == pytest.approx(0.1 / 4, rel=1e-3)
@@ -55,7 +55,7 @@ def test_what_is_loud_is_squeezed_and_what_is_not_is_kept():
         ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
     ],
 )
-def test_the_multitaper_refuses_what_it_cannot_do(options: dict, message: str):
+def test_the_multitaper_refuses_impossible_options(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         multitaper(**options)
 
@@ -69,6 +69,6 @@ def test_the_multitaper_refuses_what_it_cannot_do(options: dict, message: str):
         ({"limit": 0}, "limit: want more than 0, got 0"),
     ],
 )
-def test_the_drawing_refuses_what_it_cannot_do(options: dict, message: str):
+def test_the_drawing_refuses_impossible_options(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         raw_image(**options)
