@@ -164,8 +164,7 @@ def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monke
         ["8", "0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
     ]
     assert "Not all runs have the same folds: scores on different patients are not comparable." in printed.out
-    assert "skipped, as they have no finished fold with held-out patients: ensemble
-" in printed.err
+    assert "skipped, as they have no finished fold with held-out patients: ensemble\n" in printed.err
 
 
 def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
