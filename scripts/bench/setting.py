@@ -22,8 +22,6 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FULL = ("backbone=hgnetv2", "backbone.pretrained=false", "preprocess=original")
 """A model at full size with random weights."""
 
-SMALL = ("extractor.wavenet.blocks=2", "extractor.wavenet.layers=4", "extractor.wavenet.span_s=5")
-
 
 @cache
 def config(*overrides: str) -> dict[str, Any]:
