@@ -1,6 +1,6 @@
 """Write EDF and BDF files to test readers, byte by byte, so that they can break the rules as real files do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,12 @@ def write_edf(
     record_s: float = 1,
     starts_s: Sequence[float] | None = None,
     kind: str = "",
+    annotated: Mapping[int, bytes] | None = None,
 ) -> Path:
     """Write `signals` (channel time), in units of `unit`; `starts_s`, the start of each record, makes the file EDF+.
 
+    `annotated` holds annotations as EDF+ stores them, by the record that holds them: onset, \x15 and duration, \x14,
+    text, \x14 and \0.
     A `path` ending in .bdf gets 24 bits. Samples that do not fill a whole record are dropped.
     """
     bits, magic = (24, b"\xffBIOSEMI") if path.suffix == ".bdf" else (16, b"0       ")
@@ -52,7 +55,8 @@ def write_edf(
         data.append(np.ascontiguousarray(part).view(np.uint8).reshape(*part.shape, 4)[..., : bits // 8].tobytes())
         if is_plus:
             size = sizes[-1] * bits // 8
-            data.append(b"+%g\x14\x14\0".replace(b"%g", f"{starts_s[record]:g}".encode()).ljust(size, b"\0"))
+            stamp = f"+{starts_s[record]:g}\x14\x14\0".encode() + (annotated or {}).get(record, b"")
+            data.append(stamp.ljust(size, b"\0"))
     path.write_bytes(header + b"".join(data))
     return path
 

@@ -499,6 +499,55 @@ def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_p
     assert np.isnan(eeg[:, 4000:10_000]).all()
 
 
+DISCONTINUOUS_S = [*range(20), *range(50, 70)]
+
+
+def discontinuous(path: Path, values: np.ndarray) -> Path:
+    """Forty seconds at 200 Hz with a gap of 30 s after 20 s, and annotations before, in and after it."""
+    stored = {
+        0: b"+3.5\x14Augen zu, \xc3\x84rztin\x14\0",
+        19: b"+18\x1540\x14bad \xc4\x14movement\x14\0",
+        39: b"+69.5\x14\x14\0+65\x14Anfall\x14\0",
+    }
+    return write_edf(path, values, SCALP, 200, starts_s=DISCONTINUOUS_S, kind="EDF+D", annotated=stored)
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(suffix: str, tmp_path: Path):
+    recording = recorded(discontinuous(tmp_path / f"x.{suffix}", noise(40, 200)))
+    assert recording.annotations == [
+        (3.5, 0, "Augen zu, Ärztin"),
+        (18, 40, "bad Ä"),
+        (18, 40, "movement"),
+        (65, 0, "Anfall"),
+    ]
+    assert not [note for note in recording.notes if "annotation" in note]  # MNE's about those it leaves out
+
+
+def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
+    path = discontinuous(tmp_path / "x.edf", noise(40, 200))
+    recording = recorded(path)
+    stored_s = recording.stored_s(np.array([0, 19.5, 20, 35, 50, 65, 70, 80]))
+    assert stored_s.tolist() == [0, 19.5, 20, 20, 20, 35, 40, 40]
+    raw = mne.io.read_raw(path, encoding="latin1", verbose="error")
+    ours, first = recording.eeg(60 * 200, 61 * 200)[:19], int(recording.stored_s(np.array([60.0]))[0] * 200)
+    np.testing.assert_allclose(raw.get_data(stop=first + 200)[:19, first:] * 1e6, ours, atol=0.01)
+
+
+def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path):
+    info = mne.create_info([*SCALP], 200.0, "eeg")
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, info, first_samp=2000, verbose="error")
+    texts = ["Anfall", "BAD_ACQ_SKIP", "EDGE boundary", "bad_movement"]
+    raw.set_annotations(mne.Annotations([12, 20, 20, 40], [3, 10, 0, 30], texts), verbose="error")
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert [one.text for one in recording.annotations] == ["Anfall", "bad_movement"]
+    np.testing.assert_allclose([one[:2] for one in recording.annotations], [[12, 3], [40, 20]], atol=0.01)
+    times_s = np.array([5.0, 25.0, 50.0])
+    np.testing.assert_array_equal(recording.stored_s(times_s), times_s)
+    assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
+
+
 def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
     starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
     path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")

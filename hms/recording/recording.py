@@ -13,9 +13,10 @@ from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.channels import UNITS_UV
 from hms.recording.derivation import derivation
+from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
-from hms.recording.source import Source, open_source
+from hms.recording.source import Annotation, Source
 
 _QUIETEST_UV = 0.5
 _LOUDEST_UV = 5000.0
@@ -52,6 +53,15 @@ class Recording(NamedTuple):
     def start(self) -> datetime | None:
         """When it began, if the file says."""
         return self.source.start
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """The annotations that the file holds, in chronological order."""
+        return self.source.annotations
+
+    def stored_s(self, time_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """Convert times of the recording to those of `mne.io.read_raw(path)`, which joins the records of an EDF+D."""
+        return self.source.stored_s(time_s)
 
     def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps and beyond the ends of the recording."""

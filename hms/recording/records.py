@@ -3,10 +3,11 @@
 MNE-Python reads the samples, but takes every file to be continuous and to hold as many records as fit into it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from hms.errors import DataError
 from hms.recording.edf import Header
@@ -97,6 +98,14 @@ def _is_smooth(path: Path, header: Header) -> bool:
                 jump = np.median(np.abs(signal[1:, 0] - signal[:-1, -1]))
                 smooth.append(jump**2 < step * distant)
     return bool(np.mean(smooth) > 0.5) if smooth else plausible
+
+
+def annotation_bytes(path: Path, header: Header) -> Iterator[UInt8[np.ndarray, "record byte"]]:
+    """What each annotation channel of an EDF+ or BDF+ file holds, record by record."""
+    ends = np.cumsum([0, *header.samples]) * header.sample_bytes
+    for i, label in enumerate(header.labels):
+        if label in _ANNOTATIONS:
+            yield _records(path, header)[:, ends[i] : ends[i + 1]]
 
 
 def _record_bytes(header: Header) -> int:

@@ -1,0 +1,66 @@
+"""Read the annotations that a file holds, with onsets in the time of the recording.
+
+MNE-Python reads them from most formats. Those of EDF+ and BDF+ are read here: MNE drops what lies beyond the joined
+records of a discontinuous file, and knows a single encoding. Source: Kemp and Olivan 2003, edfplus.info.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hms.recording.edf import Header
+from hms.recording.records import annotation_bytes
+from hms.recording.source import Annotation, Span
+
+_TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
+_TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
+"""What MNE notes where samples were joined, or the file where a segment begins: gaps, which are shown as such."""
+
+
+def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[Span]) -> list[Annotation]:
+    """The annotations of a file that lie within its recording, in chronological order."""
+    rate = float(raw.info["sfreq"])
+    if header is None:
+        onsets_s = (float(one["onset"]) - raw.first_time for one in raw.annotations)
+        found = [
+            Annotation(_recording_s(onset_s, spans, rate), float(one["duration"]), one["description"])
+            for onset_s, one in zip(onsets_s, raw.annotations, strict=True)
+        ]
+    else:
+        found = [*_of_records(path, header)]
+    end_s = (spans[-1].at + spans[-1].length) / rate
+    return sorted(
+        Annotation(max(0.0, onset_s), min(end_s, onset_s + length_s) - max(0.0, onset_s), text.strip())
+        for onset_s, length_s, text in found
+        if onset_s <= end_s and onset_s + length_s >= 0 and text.strip() and not _TECHNICAL.fullmatch(text.strip())
+    )
+
+
+def _of_records(path: Path, header: Header) -> Iterator[Annotation]:
+    """Those of an EDF+ or BDF+ file, from the time of its first record; the times of its records have no text."""
+    first_s: float | None = None
+    for channel in annotation_bytes(path, header):
+        for stored in channel.tobytes().split(b"\0"):
+            if not (found := _TIMED.fullmatch(stored)):
+                continue
+            onset_s, length_s = float(found[1]), float(found[2] or 0)
+            first_s = onset_s if first_s is None else first_s
+            for text in filter(None, found[3].split(b"\x14")):
+                yield Annotation(onset_s - first_s, length_s, _decoded(text))
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")  # as many recorders write, against the specification
+
+
+def _recording_s(stored_s: float, spans: Sequence[Span], rate: float) -> float:
+    """The time in the recording of a stored sample: of two joined ones, the later."""
+    begins = np.array([span.stored_at for span in spans]) / rate
+    span = spans[max(0, int(np.searchsorted(begins, stored_s + 0.5 / rate, side="right")) - 1)]
+    return stored_s + (span.at - span.stored_at) / rate

@@ -1,0 +1,153 @@
+"""Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.errors import DataError, first_line
+from hms.files import read_eeg
+from hms.recording.annotations import annotations_of
+from hms.recording.channels import UNITS_UV, Channel, channels_to_read, unit_of
+from hms.recording.edf import Header, read_header, want_range
+from hms.recording.labels import EKG, Lead, lead_of
+from hms.recording.source import Source, Span
+from hms.recording.spans import spans_of
+
+_VOLTS = {"uV": 1e-6, "mV": 1e-3, "V": 1.0}
+_SCALED_BY_MNE = {"uV": "uV", "µV": "uV", "μV": "uV", "\x83\xcaV": "uV", "mV": "mV"}
+"""Dimensions of an EDF file that MNE converts to volts; it takes values of any other to be volts."""
+
+_SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
+"""Rates of EEG recorders; the slowest still covers the delta to beta bands."""
+
+_LARGEST_UV = 1e9
+"""Values beyond a kilovolt do not come from a body: they are damaged."""
+
+_IRRELEVANT = ("not unique", "filters", "cutoff", "naming conventions", "annotation(s) that were")
+"""Words of MNE's warnings about what is not used here, or noted in our own words."""
+
+
+def open_source(path: Path, unit: str | None) -> Source:
+    """Open the channels of the file at `path`; `unit` overrides the one that the file gives (None: as it says).
+
+    Raises DataError if the file is not a recording or holds no EEG.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    if path.suffix == ".parquet":
+        eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
+        leads = [EKG if name == EKG.anode else Lead(name, "") for name in ELECTRODES]
+        return Source(leads, SFREQ_HZ, [Span(0, 0, eeg.shape[1])], None, [], [], lambda first, last: eeg[:, first:last])
+    try:
+        header = read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
+    raw, notes = _open(path, header)
+    channels, label_notes = channels_to_read(raw.ch_names, raw.info["bads"])
+    if not channels:
+        raise DataError(_no_eeg(path, header.labels if header else raw.ch_names))
+    to_uv, unit_notes = _to_uv(path, header, raw, channels, unit)
+    if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
+        raise DataError(
+            f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {raw.info['sfreq']:g} Hz"
+        )
+    spans, gap_notes = spans_of(path, header, raw)
+
+    def read(first: int, last: int) -> Float[np.ndarray, "channel time"]:
+        values = np.full((len(channels), last - first), np.nan)
+        for span in spans:
+            begin, end = max(first, span.at), min(last, span.at + span.length)
+            if begin < end:
+                shift = span.stored_at - span.at
+                values[:, begin - first : end - first] = _samples(path, raw, channels, begin + shift, end + shift)
+        with np.errstate(over="ignore"):
+            values *= to_uv[:, None]
+        values[~(np.abs(values) < _LARGEST_UV)] = np.nan
+        return values
+
+    notes += [*label_notes, *unit_notes, *gap_notes]
+    leads, rate = [one.lead for one in channels], float(raw.info["sfreq"])
+    return Source(leads, rate, spans, raw.info["meas_date"], annotations_of(path, header, raw, spans), notes, read)
+
+
+def _open(path: Path, header: Header | None) -> tuple[Any, list[str]]:
+    """Open a file with MNE-Python; return its `Raw` object and its relevant warnings.
+
+    Of EDF and BDF, only relevant channels are opened: MNE would resample all channels to the highest rate among them.
+    """
+    import mne  # slow to import
+
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if header is None:
+                raw = mne.io.read_raw(path, preload=False, verbose="warning")
+            else:
+                reader = mne.io.read_raw_bdf if header.sample_bytes == 3 else mne.io.read_raw_edf
+                labels = _labels_to_open(path, header)
+                raw = reader(path, include=labels, preload=False, encoding="latin1", verbose="warning")
+    except DataError:
+        raise
+    except Exception as error:  # MNE's readers raise all kinds
+        raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
+    lines = [first_line(one.message) for one in caught if isinstance(one.message, RuntimeWarning)]
+    return raw, [line for line in lines if not any(word in line for word in _IRRELEVANT)]
+
+
+def _labels_to_open(path: Path, header: Header) -> list[str]:
+    """Labels of the channels whose label has a meaning; off the scalp, only of those at the scalp's rate."""
+    leads = {i: lead for i, label in enumerate(header.labels) if (lead := lead_of(label))}
+    rates = {header.sfreq_hz(i) for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
+    if not rates:
+        raise DataError(_no_eeg(path, header.labels))
+    if len(rates) > 1:
+        rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
+        raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
+    # By label, because to MNE a label means all channels that have it.
+    others = {header.labels[i] for i in leads if header.sfreq_hz(i) not in rates}
+    opened = [i for i in leads if header.labels[i] not in others]
+    for i in opened:
+        want_range(path, header, i)
+    return [header.labels[i] for i in opened]
+
+
+def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: int) -> Float[np.ndarray, "channel time"]:
+    try:
+        with np.errstate(all="ignore"):  # values that overflow become missing
+            return raw.get_data([one.place for one in channels], first, last, verbose="error")
+    except Exception as error:  # MNE's readers raise all kinds
+        raise DataError(f"{path}: cannot be read to its end ({first_line(error)})") from None
+
+
+def _to_uv(
+    path: Path, header: Header | None, raw: Any, channels: list[Channel], unit: str | None
+) -> tuple[Float[np.ndarray, " channel"], list[str]]:
+    """Factors that convert MNE's values to µV, and notes on unknown units."""
+    if header is None:
+        if unit is None:
+            return np.full(len(channels), 1e6), []
+        default = "V" if ".fif" in path.suffixes else "uV"  # the unit of files that do not give one
+        claims = [unit_of(raw._orig_units.get(raw.ch_names[one.place], "")) or default for one in channels]
+        return np.array([1e6 * UNITS_UV[unit] / UNITS_UV[claim] for claim in claims]), []
+    opened = {*_labels_to_open(path, header)}
+    dimensions = [text for label, text in zip(header.labels, header.dimensions, strict=True) if label in opened]
+    factors, unknown = [], []
+    for one in channels:
+        as_stored = 1 / _VOLTS[_SCALED_BY_MNE.get(dimensions[one.place], "V")]
+        known = unit or unit_of(dimensions[one.place])
+        factors.append(as_stored * UNITS_UV[known or "uV"])
+        if known is None and one.lead != EKG:
+            unknown.append(one.label)
+    if not unknown:
+        return np.array(factors), []
+    names = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+    return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
+
+
+def _no_eeg(path: Path, labels: list[str]) -> str:
+    names = ", ".join(labels[:6]) + (" ..." if len(labels) > 6 else "")
+    return f"{path}: no EEG: none of its {len(labels)} channels is named after a 10-20 electrode ({names})"
