@@ -4,9 +4,9 @@ The modules in reading order; each imports only modules listed before it, which 
 
     errors console interrupt memory constant       error types, terminal output, signals, memory, cached tensors
     labels electrodes batch                        names, order, shapes and units of everything that is passed around
-    montage spectrogram_recipe timing spectrogram_images
-                                                   pairs of electrodes; ten minutes as regional spectrograms; the
-                                                   lengths of a window
+    montage spectrogram_recipe silence timing spectrogram_images
+                                                   pairs of electrodes; ten minutes as regional spectrograms; whether
+                                                   there is any signal; the lengths of a window
     files atomic shards tables corpus stream       a folder in the competition's layout, read and checked; writing
                                                    files atomically and in shards
     processes                                      distributed training: which rows of a batch each process gets

@@ -253,10 +253,12 @@ def test_microvolts_labelled_as_millivolts_are_refused(tmp_path: Path):
 
 
 def test_a_nearly_flat_eeg_is_accepted_if_its_unit_is_given(tmp_path: Path):
-    path = write_edf(tmp_path / "x.edf", 0.01 * noise(20, 200), SCALP, 200)
-    with pytest.raises(DataError, match=r"median SD of 0\.3"):
+    path = write_edf(tmp_path / "x.edf", 0.4 / 30 * noise(20, 200), SCALP, 200)
+    with pytest.raises(DataError, match=r"median SD of 0\.4"):
         recorded(path)
-    assert recorded(path, unit="uV").eeg(0, 4000)[:19].std() == pytest.approx(0.3, rel=0.1)
+    recording = recorded(path, unit="uV")
+    assert recording.notes == ["Hardly any EEG with unit=uV: values have a median SD of 0.4 µV."]
+    assert recording.eeg(0, 4000)[:19].std() == pytest.approx(0.4, rel=0.1)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
@@ -725,6 +727,58 @@ def test_files_that_cannot_be_meant_are_refused(words: str | list[str], message:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=re.escape(message)):
         recording_files(words)
+
+
+# Signal and no signal
+
+
+UNPLUGGED = {
+    "zeros": lambda draw, at: 0 * at,
+    "a railed amplifier": lambda draw, at: 0 * at + 3000,
+    "noise": lambda draw, at: draw.normal(0, 0.3, at.shape),
+    "mains": lambda draw, at: (
+        draw.normal(0, 0.3, at.shape) + 30 * np.sin(100 * np.pi * at) * draw.uniform(1, 9, (19, 1))
+    ),
+}
+
+
+@pytest.mark.parametrize("sfreq_hz", [200, 256])
+@pytest.mark.parametrize("kind", UNPLUGGED)
+def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, tmp_path: Path):
+    values, off = noise(90, sfreq_hz), slice(30 * sfreq_hz, 60 * sfreq_hz)
+    at = np.tile(np.arange(30 * sfreq_hz) / sfreq_hz, (19, 1))
+    values[:, off] = UNPLUGGED[kind](np.random.default_rng(1), at)
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, sfreq_hz))
+    assert recording.notes == []
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    assert np.isnan(recording.eeg(6000, 12_000)).all()
+    assert np.isfinite(recording.eeg(0, 6000)[:19]).all()
+    said = "No signal for 30 s (below 0.4 µV: unplugged, or electrocerebral inactivity), so without a prediction."
+    assert recording.notes == [said]
+
+
+def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
+    values = noise(60, 200)
+    values[:, 2000:4000] *= 0.5 / 30  # SD, about 3 µV from peak to peak
+    values[:, 4000:8000] *= 0.01
+    values[:, 7000:7100] *= 100  # half a second in ten
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True, True, False, True, True, True]
+
+
+def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
+    (stretch,) = stretches(recording, 10, False)
+    assert not stretch.recorded.any()
+    assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
+    assert recording.notes[1].startswith("No signal for 1 min (below 0.4 µV")
+
+
+def test_an_offset_of_direct_current_is_resampled_without_a_ripple():
+    resample = Resampler(lambda first, last: np.full((1, last - first), 3e5), 2560, 256)
+    np.testing.assert_allclose(resample(0, resample.samples), 3e5, rtol=1e-12)
 
 
 # Windows

@@ -66,6 +66,19 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     return Derivation(matrix, missing, bool(detached) or any(leads[i].cathode in SCALP for i in scalp))
 
 
+def derived(one: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
+    """The electrodes at each time, NaN where a channel that contributes is missing."""
+    found, missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan), np.isnan(channels)
+    if missing.all():
+        return found
+    known = np.isfinite(one.matrix).all(axis=1)
+    rows = one.matrix[known]
+    found[known] = rows @ np.nan_to_num(channels)
+    if missing.any():
+        found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
+    return found
+
+
 def _solve(leads: Sequence[Lead]) -> tuple[list[str], Float[np.ndarray, "node channel"]]:
     """All electrodes and references, and the potential of each as a combination of the channels.
 

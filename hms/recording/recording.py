@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.electrodes import SCALP
 from hms.errors import DataError
+from hms.recording.blocks import Blocks
 from hms.recording.channels import UNITS_UV
-from hms.recording.derivation import derivation
+from hms.recording.derivation import derivation, derived
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
@@ -25,7 +26,6 @@ _LOUDEST_UV = 5000.0
 _PROBES = 8  # places at which a recording's unit is checked
 _MOST_PROBES = 120  # places at which flat channels are searched for any signal
 _PROBE_S = 10
-_PIECE = 60 * SFREQ_HZ  # samples derived at once, so that a file with many fast channels needs little memory
 
 
 class Recording(NamedTuple):
@@ -34,9 +34,8 @@ class Recording(NamedTuple):
     path: Path
     source: Source
     interpolated: tuple[str, ...]
-    notes: list[str]
-    """What a user should know about it, one sentence each."""
-    resampler: Resampler
+    opening_notes: list[str]
+    blocks: Blocks
     """Reads the electrodes at 200 Hz."""
 
     @property
@@ -47,7 +46,12 @@ class Recording(NamedTuple):
     @property
     def samples(self) -> int:
         """Number of samples at 200 Hz."""
-        return self.resampler.samples
+        return self.blocks.samples
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about it, one sentence each; reading it adds what only the samples show."""
+        return [*self.opening_notes, *self.blocks.notes()]
 
     @property
     def start(self) -> datetime | None:
@@ -64,12 +68,8 @@ class Recording(NamedTuple):
         return self.source.stored_s(time_s)
 
     def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
-        """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps and beyond the ends of the recording."""
-        found = np.full((len(ELECTRODES), last - first), np.nan, np.float32)
-        for begin in range(max(first, 0), min(last, self.samples), _PIECE):
-            end = min(begin + _PIECE, last, self.samples)
-            found[:, begin - first : end - first] = self.resampler(begin, end)
-        return found
+        """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps, without any signal, and beyond the ends."""
+        return self.blocks(first, last)
 
 
 def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | None) -> Recording:
@@ -80,34 +80,24 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
     """
     source, flat = _without_flat(path, open_source(path, unit))
     try:
-        derived = derivation(source.leads, pairs)
+        own = derivation(source.leads, pairs)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    known = np.flatnonzero(np.isfinite(derived.matrix).all(axis=1))
-    rows = derived.matrix[known]
-
-    def electrodes(first: int, last: int) -> Float[np.ndarray, "electrode time"]:
-        channels = source.read(first, last)
-        found, missing = np.full((len(ELECTRODES), last - first), np.nan), np.isnan(channels)
-        if missing.all():
-            return found
-        found[known] = rows @ np.nan_to_num(channels)
-        if missing.any():
-            found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
-        return found
-
-    _want_uv(path, source, electrodes, unit)
+    spread_uv = _spread_uv(path, source, lambda first, last: derived(own, source.read(first, last)))
+    _want_uv(path, spread_uv, unit)
     notes = [*source.notes]
+    if spread_uv < _QUIETEST_UV:
+        notes.append(f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV.")
     if flat:
         notes.append(f"Flat or missing wherever checked, so not read: {', '.join(flat)}.")
-    if derived.interpolated:
-        notes.append(f"Interpolated: {', '.join(derived.interpolated)}.")
-    if derived.reconstructed:
+    if own.interpolated:
+        notes.append(f"Interpolated: {', '.join(own.interpolated)}.")
+    if own.reconstructed:
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
-    resampler = Resampler(electrodes, source.samples, source.sfreq_hz)
-    return Recording(path, source, derived.interpolated, notes, resampler)
+    blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), own)
+    return Recording(path, source, own.interpolated, notes, blocks)
 
 
 def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
@@ -137,21 +127,25 @@ def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:
         yield span.at + int(after), span.at + min(int(after) + size, span.length)
 
 
-def _want_uv(path: Path, source: Source, electrodes: Read, unit: str | None) -> None:
-    """Probe the recording at a few places and raise DataError if the values cannot be an EEG in µV.
+def _want_uv(path: Path, spread_uv: float, unit: str | None) -> None:
+    """Raise DataError if the values cannot be an EEG in µV.
 
     If the user names the unit, a nearly flat EEG is accepted: there is one after cardiac arrest.
     """
-    spreads_uv = _spreads_uv(source, electrodes, _PROBES) or _spreads_uv(source, electrodes, _MOST_PROBES)
-    if not spreads_uv:
-        raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
-    spread_uv = float(np.median(spreads_uv))
     if (unit is None and spread_uv < _QUIETEST_UV) or spread_uv > _LOUDEST_UV:
         likely = "mV or V" if spread_uv < _QUIETEST_UV else "nV, or uV labelled as mV or V"
         raise DataError(
             f"{path}: want an EEG in µV, got values with a median SD of {spread_uv:.2g} µV; are they {likely}? "
             f"Say which with unit={', unit='.join(UNITS_UV)}"
         )
+
+
+def _spread_uv(path: Path, source: Source, electrodes: Read) -> float:
+    """The SD of the median electrode at the median of a few places."""
+    spreads_uv = _spreads_uv(source, electrodes, _PROBES) or _spreads_uv(source, electrodes, _MOST_PROBES)
+    if not spreads_uv:
+        raise DataError(f"{path}: want EEG, got a flat line in most electrodes")
+    return float(np.median(spreads_uv))
 
 
 def _spreads_uv(source: Source, electrodes: Read, most: int) -> list[float]:

@@ -32,10 +32,11 @@ class Resampler:
         self.samples = -(-samples * self.up // self.down)
         """Number of samples at 200 Hz."""
         self._read, self._stored = read, samples
-        self._level = np.nan_to_num(read(0, 1))  # subtracted: an offset of a hundred millivolts would leave a ripple
         half_hz, fine_hz = min(SFREQ_HZ, sfreq_hz) / 2, sfreq_hz * self.up
         count, beta = signal.kaiserord(_STOP_DB, _WIDTH * half_hz / (fine_hz / 2))
         self._taps = signal.firwin(count | 1, (1 - _WIDTH / 2) * half_hz, window=("kaiser", beta), fs=fine_hz)
+        for phase in range(self.up):  # a constant stays one: an offset of a hundred millivolts would leave a ripple
+            self._taps[phase :: self.up] /= self.up * self._taps[phase :: self.up].sum()
         self._margin = -(-len(self._taps) // (2 * self.up * self.down))  # blocks of `down` samples
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
@@ -51,10 +52,10 @@ class Resampler:
         resampled = signal.resample_poly(bridged, self.up, self.down, 1, self._taps)  # type: ignore[call-overload]
         nearest = np.minimum(np.arange(resampled.shape[1]) * self.down // self.up, stored.shape[1] - 1)
         resampled[missing[:, nearest]] = np.nan
-        return resampled[:, first - begin * self.up :][:, : last - first] + self._level
+        return resampled[:, first - begin * self.up :][:, : last - first]
 
     def _extended(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
-        inside = self._read(max(first, 0), min(last, self._stored)) - self._level
+        inside = self._read(max(first, 0), min(last, self._stored))
         return np.pad(inside, ((0, 0), (max(0, -first), max(0, last - self._stored))), mode="edge")
 
 
