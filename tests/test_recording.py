@@ -768,6 +768,60 @@ def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
     assert stretch.recorded.tolist() == [True, True, False, True, True, True]
 
 
+FLAT = {"zero": 0.0, "railed": 3000.0, "below 0.1 µV": 0.05 * np.random.default_rng(0).normal(size=60 * 256)}
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_an_electrode_that_is_flat_for_a_while_is_interpolated_there_with_a_note(kind: str, tmp_path: Path):
+    values = noise(90, 256)
+    absent = recorded(write_edf(tmp_path / "absent.edf", np.delete(values, 2, 0), [*SCALP[:2], *SCALP[3:]]))
+    whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP))
+    values[2, 30 * 256 :] = FLAT[kind]
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
+    eeg = recording.eeg(0, recording.samples)[:19]
+    np.testing.assert_allclose(eeg[:, 6100:], absent.eeg(6100, recording.samples)[:19], atol=0.15)
+    np.testing.assert_allclose(eeg[:, :5900], whole.eeg(0, 5900)[:19], atol=0.15)
+    assert recording.notes == ["Flat for part of the time and interpolated there: C3 (1 min)."]
+
+
+def test_more_flat_electrodes_than_can_be_interpolated_are_missing_there(tmp_path: Path):
+    values = noise(60, 200)
+    values[[0, 3, 7, 11, 15], 4000:] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    missing = np.isnan(recording.eeg(4000, 12_000)[:19]).all(axis=1)
+    assert np.flatnonzero(missing).tolist() == [0, 3, 7, 11, 15]
+    each = ", ".join(f"{SCALP[i]} (40 s)" for i in (0, 3, 7, 11, 15))
+    assert recording.notes == [f"Flat for part of the time and missing there: {each}."]
+
+
+def test_a_flat_pair_is_bypassed_if_the_others_still_connect_all_electrodes(tmp_path: Path):
+    potentials, labels = noise(60, 200), [f"{one}-{other}" for one, other in BANANA]
+    values = pairs_of(potentials, labels)
+    values[labels.index("C3-P3"), 6000:] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values, labels, 200))
+    found = recording.eeg(0, 12_000)
+    np.testing.assert_allclose(pairs_of(found, labels), pairs_of(potentials, labels), atol=0.05)
+    assert recording.notes[-1] == "Flat for part of the time and interpolated there: C3-P3 (30 s)."
+
+
+def test_a_flat_pair_that_alone_connects_electrodes_is_read_as_it_is(tmp_path: Path):
+    chains = [pair for pair in BANANA if pair not in [("P3", "O1"), ("P4", "O2")]]
+    labels = [f"{one}-{other}" for one, other in chains]
+    values = pairs_of(noise(60, 200), labels)
+    values[labels.index("C3-P3"), 6000:] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values, labels, 200), chains)
+    np.testing.assert_allclose(pairs_of(recording.eeg(0, 12_000), labels), values, atol=0.05)
+    assert recording.notes[-1] == "Flat for part of the time and read as it is: C3-P3 (30 s)."
+
+
+def test_a_noisy_electrode_stays_as_it_is(tmp_path: Path):
+    values = noise(60, 200)
+    values[2] += 2000 * np.sin(100 * np.pi * np.arange(12_000) / 200 + 1)
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    np.testing.assert_allclose(recording.eeg(0, 12_000)[2], values[2], atol=0.1)
+    assert recording.notes == []
+
+
 def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
     (stretch,) = stretches(recording, 10, False)

@@ -1,32 +1,50 @@
 """The electrodes of a recording at 200 Hz, derived and judged ten seconds at a time.
 
 Ten seconds without any signal become missing, as if in a gap: from an unplugged amplifier's zeros, noise or mains, a
-model would predict a pattern, and neighbouring windows would contain a step.
+model would predict a pattern, and neighbouring windows would contain a step. A single electrode that is flat for ten
+seconds is derived from the others, as one that the file lacks.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
-from hms.recording.derivation import Derivation, derived
+from hms.errors import DataError
+from hms.recording.derivation import Derivation, derivation, derived
 from hms.recording.duration import duration_text
+from hms.recording.labels import EKG, Lead
 from hms.recording.resample import Resampler
 from hms.silence import SILENT_UV, loudness_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
 _PIECE = 6  # blocks read at once, so that a file with many fast channels needs little memory
+_PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
+_FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
+
+_Way = Literal["interpolated there", "missing there", "read as it is"]
+"""How a flat channel was treated."""
 
 
 class Blocks:
-    """Read the electrodes of channels that `read_channels` resamples; `derivation` says how they follow from these."""
+    """Read the electrodes of channels that measure `leads` and that `read_channels` resamples.
 
-    def __init__(self, read_channels: Resampler, derivation: Derivation):
+    Raises DataError if the electrodes cannot be derived, see `derivation`.
+    """
+
+    def __init__(self, read_channels: Resampler, leads: Sequence[Lead], pairs: Collection[tuple[str, str]]):
+        self.derivation = derivation(leads, pairs)
+        """That of blocks without flat channels."""
         self.samples = read_channels.samples
         """Number of samples at 200 Hz."""
-        self._read, self._derivation = read_channels, derivation
-        self._silent: dict[int, int] = {}  # samples of each block without signal, so far
+        self._read, self._leads, self._pairs = read_channels, leads, pairs
+        self._without: dict[tuple[int, ...], Derivation | None] = {}  # by the channels to do without
+        # What the blocks read so far have shown, by number: samples without signal, and flat channels.
+        self._silent: dict[int, int] = {}
+        self._flat: dict[int, dict[tuple[str, _Way], int]] = {}
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
@@ -36,13 +54,18 @@ class Blocks:
             found[:, inside.start - first : inside.stop - first] = eeg[:, inside.start - begin : inside.stop - begin]
         return found
 
-    def notes(self) -> list[str]:
+    def notes(self) -> Iterator[str]:
         """What the blocks read so far have shown, one sentence each."""
-        if not self._silent:
-            return []
-        silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
-        reason = f"below {SILENT_UV} µV: unplugged, or electrocerebral inactivity"
-        return [f"No signal for {silent} ({reason}), so without a prediction."]
+        if self._silent:
+            silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
+            reason = f"below {SILENT_UV} µV: unplugged, or electrocerebral inactivity"
+            yield f"No signal for {silent} ({reason}), so without a prediction."
+        flat: Counter[tuple[str, _Way]] = Counter()
+        for samples in self._flat.values():
+            flat.update(samples)
+        for way in sorted({way for _, way in flat}):
+            each = (f"{name} ({duration_text(flat[name, own] / SFREQ_HZ)})" for name, own in flat if own == way)
+            yield f"Flat for part of the time and {way}: {', '.join(each)}."
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, Float[np.ndarray, "electrode time"]]]:
         """First sample and values of each block that holds some of the samples: whole ones, so that all are judged."""
@@ -55,8 +78,42 @@ class Blocks:
                 yield number * _BLOCK, self._judged(number, channels[:, begin : begin + _BLOCK])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
-        eeg = derived(self._derivation, channels)
+        eeg = derived(self.derivation, channels)
         if loudness_uv(eeg) < SILENT_UV:
             self._silent[number] = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
             return np.full_like(eeg, np.nan)
+        if flat := tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG):
+            way, eeg = self._without_channels(flat, channels)
+            known = np.isfinite(channels).sum(axis=1)
+            self._flat[number] = {(_name(self._leads[i]), way): int(known[i]) for i in flat}
         return eeg
+
+    def _without_channels(
+        self, flat: tuple[int, ...], channels: Float[np.ndarray, "channel time"]
+    ) -> tuple[_Way, Float[np.ndarray, "electrode time"]]:
+        """Derive the electrodes without flat channels, and say how."""
+        kept = [i for i in range(len(channels)) if i not in flat]
+        if flat not in self._without:
+            try:
+                self._without[flat] = derivation([self._leads[i] for i in kept], self._pairs)
+            except DataError:  # too few are left
+                self._without[flat] = None
+        if (without := self._without[flat]) is not None:
+            return "interpolated there", derived(without, channels[kept])
+        if self.derivation.reconstructed:  # every electrode depends on every channel
+            return "read as it is", derived(self.derivation, channels)
+        missing = channels.copy()
+        missing[list(flat)] = np.nan
+        return "missing there", derived(self.derivation, missing)
+
+
+def _flat_channels(channels: Float[np.ndarray, "channel time"]) -> list[int]:
+    """The channels of a block that are flat in most parts of it; where samples are missing, nothing is flat."""
+    size = min(_PART, channels.shape[1])
+    parts = channels[:, : channels.shape[1] // size * size].reshape(len(channels), -1, size)
+    flat = parts.std(axis=2) < _FLAT_UV
+    return np.flatnonzero(flat.mean(axis=1) > 0.5).tolist()
+
+
+def _name(lead: Lead) -> str:
+    return f"{lead.anode}-{lead.cathode}" if lead.cathode in SCALP else lead.anode

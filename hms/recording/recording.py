@@ -13,7 +13,7 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.blocks import Blocks
 from hms.recording.channels import UNITS_UV
-from hms.recording.derivation import derivation, derived
+from hms.recording.derivation import derived
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
@@ -80,9 +80,10 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
     """
     source, flat = _without_flat(path, open_source(path, unit))
     try:
-        own = derivation(source.leads, pairs)
+        blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    own = blocks.derivation
     spread_uv = _spread_uv(path, source, lambda first, last: derived(own, source.read(first, last)))
     _want_uv(path, spread_uv, unit)
     notes = [*source.notes]
@@ -96,7 +97,6 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
-    blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), own)
     return Recording(path, source, own.interpolated, notes, blocks)
 
 
