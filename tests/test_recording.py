@@ -509,7 +509,7 @@ def discontinuous(path: Path, values: np.ndarray) -> Path:
     stored = {
         0: b"+3.5\x14Augen zu, \xc3\x84rztin\x14\0",
         19: b"+18\x1540\x14bad \xc4\x14movement\x14\0",
-        39: b"+69.5\x14\x14\0+65\x14Anfall\x14\0",
+        39: b"+69.5\x14\x14\0+65\x14bad@@Cz\x14\0",
     }
     return write_edf(path, values, SCALP, 200, starts_s=DISCONTINUOUS_S, kind="EDF+D", annotated=stored)
 
@@ -521,9 +521,10 @@ def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(su
         (3.5, 0, "Augen zu, Ärztin"),
         (18, 40, "bad Ä"),
         (18, 40, "movement"),
-        (65, 0, "Anfall"),
+        (65, 0, "Cz: bad"),
     ]
-    assert not [note for note in recording.notes if "annotation" in note]  # MNE's about those it leaves out
+    bad, gaps = "Marked as bad in the file, so without a prediction: 10 s.", "The recording has 1 gap, 30 s in all."
+    assert recording.notes == [gaps, bad]  # and none of MNE's about annotations that it leaves out
 
 
 def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
@@ -867,6 +868,24 @@ def test_windows_in_a_gap_are_marked(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
     (stretch,) = stretches(recorded(path), 10, False)
     assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
+
+
+def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
+    raw = mne.io.RawArray(
+        noise(100, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), first_samp=999, verbose="error"
+    )
+    texts, every = (
+        ["BAD_movement", "bad", "Bad blink", "badly seen", "BAD_flat", "not bad"],
+        [(), (), (), (), ("Cz",), ()],
+    )
+    raw.set_annotations(mne.Annotations([20, 28, 41, 66, 50, 80], [10, 7, 4, 0, 20, 20], texts, ch_names=every))
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
+    assert recording.notes == ["Marked as bad in the file, so without a prediction: 19 s."]
+    assert [one.text for one in recording.annotations].count("Cz: BAD_flat") == 1
+    assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
 
 
 def test_a_gap_of_hours_is_skipped(tmp_path: Path):

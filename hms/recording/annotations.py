@@ -5,11 +5,12 @@ records of a discontinuous file, and knows a single encoding. Source: Kemp and O
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
@@ -26,7 +27,11 @@ def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[
     if header is None:
         onsets_s = (float(one["onset"]) - raw.first_time for one in raw.annotations)
         found = [
-            Annotation(_recording_s(onset_s, spans, rate), float(one["duration"]), one["description"])
+            Annotation(
+                _recording_s(onset_s, spans, rate),
+                float(one["duration"]),
+                _of_channels(one["description"], one.get("ch_names", ())),
+            )
             for onset_s, one in zip(onsets_s, raw.annotations, strict=True)
         ]
     else:
@@ -49,7 +54,25 @@ def _of_records(path: Path, header: Header) -> Iterator[Annotation]:
             onset_s, length_s = float(found[1]), float(found[2] or 0)
             first_s = onset_s if first_s is None else first_s
             for text in filter(None, found[3].split(b"\x14")):
-                yield Annotation(onset_s - first_s, length_s, _decoded(text))
+                plain, *channels = _decoded(text).split("@@")  # how MNE writes what concerns some channels
+                yield Annotation(onset_s - first_s, length_s, _of_channels(plain, channels))
+
+
+def bad_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"]:
+    """Begin and end of each stretch that annotations mark as bad, which MNE does by their first word; none overlap."""
+    merged: list[list[float]] = []
+    for onset_s, duration_s, text in annotations:
+        if text.lower().startswith("bad") and duration_s > 0:
+            if merged and onset_s <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], onset_s + duration_s)
+            else:
+                merged.append([onset_s, onset_s + duration_s])
+    return np.array(merged).reshape(-1, 2)
+
+
+def _of_channels(text: str, channels: Sequence[str]) -> str:
+    """The text, after the channels that it concerns if these are not all: then it marks no time as bad."""
+    return f"{' '.join(channels)}: {text}" if channels else text
 
 
 def _decoded(text: bytes) -> str:

@@ -11,9 +11,11 @@ from jaxtyping import Float
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
+from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
 from hms.recording.channels import UNITS_UV
 from hms.recording.derivation import derived
+from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
@@ -89,6 +91,10 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
     notes = [*source.notes]
     if spread_uv < _QUIETEST_UV:
         notes.append(f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV.")
+    if len(bad := bad_s(source.annotations)):
+        ends_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
+        marked_s = sum(float(np.diff(bad.clip(*ends)).sum()) for ends in ends_s)
+        notes.append(f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}.")
     if flat:
         notes.append(f"Flat or missing wherever checked, so not read: {', '.join(flat)}.")
     if own.interpolated:

@@ -15,12 +15,14 @@ from jaxtyping import Bool, Float
 from hms.batch import Batch, unlabelled
 from hms.corpus import as_stored
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _STRETCH_S = 1200
 _SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began
+_TOLERANCE_S = 0.01  # formats round onsets
 _OFFSET_UV = 1000.0  # larger offsets are removed: about here models clip, and half precision resolves only 1 µV
 
 
@@ -32,7 +34,7 @@ class Stretch(NamedTuple):
     onsets_s: Float[np.ndarray, " window"]
     """When the centre of each window begins."""
     recorded: Bool[np.ndarray, " window"]
-    """Whether at least half of a window's centre was recorded."""
+    """Whether at least half of a window's centre was recorded, and less than half of it is marked as bad."""
     eeg: Float[np.ndarray, "electrode time"]
     """µV at 200 Hz, from the start of the first window."""
     model_spectrogram: Float[np.ndarray, "region row frequency"] | None
@@ -74,6 +76,7 @@ def count_stretches(recording: Recording, step_s: float) -> int:
 def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, each = count_windows(recording, step_s), _per_stretch(step_s)
+    bad = bad_s(recording.annotations)
     for first in range(0, count, each):
         onsets_s = float(step_s) * np.arange(first, min(first + each, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)
@@ -90,7 +93,7 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
         yield Stretch(
             first,
             onsets_s,
-            np.array([_recorded(recording, onset_s, onset_s - onsets_s[0], windows) for onset_s in onsets_s]),
+            np.array([_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]),
             windows,
             power if with_spectrogram else None,
             power[:, own[0] - rows[0] : own[1] - rows[0]],
@@ -129,12 +132,20 @@ def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "ele
     return eeg - np.where(far, means, 0.0).astype(np.float32)
 
 
-def _recorded(recording: Recording, onset_s: float, after_s: float, eeg: Float[np.ndarray, "electrode time"]) -> bool:
-    """Whether half of a centre was recorded; its window begins `after_s` into the EEG."""
+def _recorded(
+    recording: Recording,
+    onset_s: float,
+    after_s: float,
+    eeg: Float[np.ndarray, "electrode time"],
+    bad: Float[np.ndarray, "stretch 2"],
+) -> bool:
+    """Whether half of a centre was recorded, and less is marked as bad; its window begins `after_s` into the EEG."""
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)
-    return bool(np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2)
+    bad_of_it_s = np.diff(bad.clip(onset_s, onset_s + reach_s)).sum()
+    enough = np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2
+    return bool(enough and bad_of_it_s < reach_s / 2 - _TOLERANCE_S)
 
 
 def _count_rows(recording: Recording) -> int:
