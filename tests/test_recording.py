@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -551,6 +552,41 @@ def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path
     assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
 
 
+def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_path: Path):
+    values = noise(40)
+    markers = (
+        "Mk1=New Segment,,1,1,0,20201010220000000000\n"
+        "Mk2=Comment,Anfall,7681,1,0\n"  # at 30 s of what is stored
+        "Mk3=New Segment,,2561,1,0,20201010220010020000\n"  # no pause
+        "Mk4=New Segment,,5121,1,0,20201010220200000000\n"
+        "Mk5=New Segment,,6401,1,0,20190101000000000000\n"  # a wrong date
+        "Mk6=New Segment,,6657,1,0,00000000000000000000\n"  # none
+    )
+    _brainvision(tmp_path / "x.vhdr", values, markers)
+    recording = recorded(tmp_path / "x.vhdr")
+    assert recording.duration_s == 140
+    assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
+    assert recording.annotations[0].onset_s == pytest.approx(130, abs=0.01)
+    assert [one.text for one in recording.annotations] == ["Comment/Anfall"]
+    assert recording.stored_s(np.array([10.0, 60.0, 130.0])).tolist() == [10, 20, 30]
+    whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
+    np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)
+    assert np.isnan(recording.eeg(4000, 24_000)).all()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: bool, tmp_path: Path):
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_meas_date(datetime(2024, 3, 5, 21, 30, tzinfo=UTC) if known else None)
+    raw.crop(tmin=20).save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert recording.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
+    mne.Annotations([12.5], [2], ["seizure"]).save(tmp_path / "x-annot.fif")  # as a timeline's
+    raw.set_annotations(mne.read_annotations(tmp_path / "x-annot.fif"))
+    (found,) = raw.crop_by_annotations()
+    np.testing.assert_allclose(found.get_data()[:, :400] * 1e6, recording.eeg(2500, 2900)[:19], atol=0.01)
+
+
 def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
     starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
     path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
@@ -644,12 +680,16 @@ def test_other_formats_hold_the_same_recording(suffix: str, tmp_path: Path):
         assert recording.notes[0] == "Marked as bad in the file, so not read: Cz."
 
 
-def _brainvision(path: Path, values: np.ndarray) -> None:
+def _brainvision(path: Path, values: np.ndarray, markers: str = "") -> None:
+    path.with_suffix(".vmrk").write_text(
+        f"Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\n[Marker Infos]\n{markers}"
+    )
     values.T.astype("<f4").tofile(path.with_suffix(".eeg"))
     channels = "\n".join(f"Ch{i + 1}={name},,1,µV" for i, name in enumerate(SCALP))
     path.write_text(
         "BrainVision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
         f"DataFile={path.stem}.eeg\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=19\n"
+        f"MarkerFile={path.stem}.vmrk\n"
         "SamplingInterval=3906.25\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n" + channels
     )
 

@@ -1,6 +1,7 @@
 """Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
 
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,10 @@ def open_source(path: Path, unit: str | None) -> Source:
 
     notes += [*label_notes, *unit_notes, *gap_notes]
     leads, rate = [one.lead for one in channels], float(raw.info["sfreq"])
-    return Source(leads, rate, spans, raw.info["meas_date"], annotations_of(path, header, raw, spans), notes, read)
+    start = raw.info["meas_date"]
+    if start is not None:  # of the acquisition, which a cropped file does not begin with
+        start += timedelta(seconds=raw.first_time)
+    return Source(leads, rate, spans, start, annotations_of(path, header, raw, spans), notes, read)
 
 
 def _open(path: Path, header: Header | None) -> tuple[Any, list[str]]:

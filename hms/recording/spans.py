@@ -1,5 +1,11 @@
-"""Find out when the samples of a file were recorded: MNE-Python joins them, or fills the pauses."""
+"""Find out when the samples of a file were recorded: MNE-Python fills the pauses of FIF, and joins all others.
 
+A pause of BrainVision is known from the dates of its "New Segment" markers (BrainVision Core Data Format 1.0).
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,15 +17,21 @@ from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
 from hms.recording.source import Span
 
+_SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,(\d{20})\s*$", re.MULTILINE)
+_SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
+"""Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
+
 
 def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], list[str]]:
-    """The stretches that were recorded: by the record times of an EDF+ file, or between the pauses that MNE noted."""
+    """The stretches that were recorded: by record times (EDF+), dates (BrainVision), or the pauses that MNE notes."""
     rate, count = float(raw.info["sfreq"]), int(raw.n_times)
     starts_s = None if header is None else record_starts_s(path, header)
     if header is not None and starts_s is not None:
         size = round(header.record_s * rate)
         firsts = [0, *(np.flatnonzero(np.diff(starts_s) > header.record_s + 1 / rate) + 1).tolist(), header.records]
         spans = [Span(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
+    elif path.suffix.lower() == ".vhdr":
+        spans = [*_segments(path, rate, count)]
     else:
         pauses = [one for one in raw.annotations if one["description"].upper() == "BAD_ACQ_SKIP"]
         begins = [0, *(round((one["onset"] - raw.first_time + one["duration"]) * rate) for one in pauses)]
@@ -28,3 +40,30 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
     missing_s = (spans[-1].at + spans[-1].length - sum(span.length for span in spans)) / rate
     gaps = "1 gap" if len(spans) == 2 else f"{len(spans) - 1} gaps"
     return spans, [f"The recording has {gaps}, {duration_text(missing_s)} in all."] if missing_s else []
+
+
+def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
+    """The segments of a BrainVision file of `count` samples; those without a pause between them are one."""
+    at = stored_at = 0
+    begun: datetime | None = None
+    for first, date in _dated_segments(path):
+        begun = begun or date
+        since = (date - begun).total_seconds()
+        pause_s = since - (at + first - stored_at) / rate
+        if stored_at < first < count and _SHORTEST_S < pause_s < _LONGEST_S:
+            yield Span(at, stored_at, first - stored_at)
+            at, stored_at = round(since * rate), first
+    yield Span(at, stored_at, count - stored_at)
+
+
+def _dated_segments(path: Path) -> Iterator[tuple[int, datetime]]:
+    """First sample and date of each segment that has one, in the marker file next to the header at `path`."""
+    named = re.search(rb"^MarkerFile=(.*?)\s*$", path.read_bytes(), re.MULTILINE)
+    markers = path.parent / (named[1].decode("utf-8", "ignore") if named else "")
+    if not markers.is_file():
+        markers = path.with_suffix(".vmrk")
+    for place, date in _SEGMENT.findall(markers.read_bytes()) if markers.is_file() else ():
+        try:
+            yield int(place) - 1, datetime.strptime(date.decode(), "%Y%m%d%H%M%S%f")
+        except ValueError:
+            continue  # a date of zeros says that it is not known
