@@ -16,8 +16,9 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import want_microvolts
 from hms.inference import best_device, by_model
+from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class BundledModel:
@@ -40,10 +41,11 @@ class BundledModel:
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against
         any common reference, in µV; NaN where nothing was recorded. `spectrogram`, if the model reads it, is
         (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
-        Raises DataError for wrong shapes, infinite values, and values that are not in µV.
+        Raises DataError for other shapes, infinite values, values that are not in µV, and windows without any signal.
         """
         eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
         want_microvolts("eeg_uv", eeg.transpose(1, 2).flatten(0, 1).numpy())
+        _want_signal(eeg.numpy())
         power = None
         if self.reads_spectrogram:
             shape = (len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ))
@@ -55,6 +57,16 @@ class BundledModel:
         batches = (mapped(whole, itemgetter(part)) for part in parts)
         _, predicted = by_model(self.models, batches, self.device, flips)
         return predicted.mean(axis=0)
+
+
+def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:
+    """Raise DataError for a window whose centre holds no EEG, as a timeline of a recording leaves it out."""
+    for number, window in enumerate(eeg_uv):
+        uv = loudness_uv(window[:, BEFORE_S * SFREQ_HZ :][:, : CENTRE_S * SFREQ_HZ])
+        if not uv >= SILENT_UV:
+            got = "missing samples" if np.isnan(uv) else f"{uv:.2g} µV"
+            wish = f"want a signal of at least {SILENT_UV} µV in its central {CENTRE_S} s"
+            raise DataError(f"eeg_uv: window {number}: {wish}, got {got}")
 
 
 def _array(place: str, given: Any, shape: tuple[int, ...], meaning: str) -> Tensor:

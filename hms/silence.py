@@ -23,6 +23,8 @@ _BAND_HZ = 0.5, 30.0
 
 def loudness_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
     """SD of the median pair from 0.5 to 30 Hz, of a few seconds in µV at 200 Hz; NaN if less than 2 s were recorded."""
+    if eeg.shape[1] < _SEGMENT:
+        return np.nan
     scalp = eeg[: len(SCALP)].astype(float)
     segments = _segments(_PAIRS @ np.nan_to_num(scalp))
     power = np.square(segments @ _TRANSFORM).sum(axis=2)

@@ -21,8 +21,8 @@ def write_edf(
 ) -> Path:
     """Write `signals` (channel time), in units of `unit`; `starts_s`, the start of each record, makes the file EDF+.
 
-    `annotated` holds annotations as EDF+ stores them, by the record that holds them: onset, \x15 and duration, \x14,
-    text, \x14 and \0.
+    `annotated` holds annotations as EDF+ stores them, by the record that holds them: onset, \\x15 and duration, \\x14,
+    text, \\x14 and \\0.
     A `path` ending in .bdf gets 24 bits. Samples that do not fill a whole record are dropped.
     """
     bits, magic = (24, b"\xffBIOSEMI") if path.suffix == ".bdf" else (16, b"0       ")

@@ -24,15 +24,18 @@ from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
 
 import hms
+from hms.batch import Batch
 from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.checkpoint import load_model, save_model, save_weights
 from hms.config.build import build
+from hms.electrodes import SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.predictors import read_predictors
 from hms.runs import corpora_of, finished_folds, open_run, run_folder
+from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
 SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
 
@@ -93,8 +96,15 @@ def edited(bundle: Path, **more: Any) -> Path:
     return sealed(bundle)
 
 
+def batch_with_signal() -> Batch:
+    """The last two windows are missing, or silent, but for their central 10 s."""
+    given, whole = batch(3, missing=True), batch(3)
+    centre = (torch.arange(EEG_SAMPLES) // SFREQ_HZ // CENTRE_S) == BEFORE_S // CENTRE_S
+    return given._replace(eeg=torch.where(centre, whole.eeg, given.eeg))
+
+
 def windows() -> tuple[np.ndarray, np.ndarray]:
-    given = batch(3, missing=True)
+    given = batch_with_signal()
     return given.eeg.numpy(), given.spectrogram.numpy()
 
 
@@ -104,7 +114,7 @@ def windows() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("flips", [True, False])
 def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, flips: bool):
     models = [load_model(fold) for fold in finished_folds(run)]
-    _, wanted = by_model(models, [batch(3, missing=True)], "cpu", flips)
+    _, wanted = by_model(models, [batch_with_signal()], "cpu", flips)
     model = hms.load(whole)
     found = model.predict(*windows(), flips=flips)
     assert np.array_equal(found, wanted.mean(axis=0))
@@ -212,6 +222,15 @@ def test_predict_rejects_windows_of_wrong_shape_unit_or_value(whole: Path):
     ):
         with pytest.raises(DataError, match=message):
             model.predict(*arguments)
+
+
+@pytest.mark.parametrize(("value", "got"), [(np.nan, "missing samples"), (0.0, "0 µV"), (3000.0, r"\S+ µV")])
+def test_a_bundle_refuses_a_window_without_signal_by_its_number(whole: Path, value: float, got: str):
+    eeg, spectrogram = windows()
+    eeg[1, :, 3000:7000] = value
+    wish = f"eeg_uv: window 1: want a signal of at least 0.4 µV in its central 10 s, got {got}"
+    with pytest.raises(DataError, match=wish):
+        hms.load(whole).predict(eeg, spectrogram)
 
 
 # What is refused

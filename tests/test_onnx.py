@@ -21,7 +21,7 @@ from hms.export.onnx import _Convolution, write_onnx
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")
 WORDS = {
@@ -36,11 +36,12 @@ WORDS = {
 
 
 def given(windows: int) -> dict[str, np.ndarray]:
-    """Noise; mains of 3 mV on an offset; windows with electrodes, seconds or everything missing; silence."""
+    """Noise; mains of 3 mV on an offset; electrodes and seconds missing; only the centre there, or not silent."""
     draw = np.random.default_rng(1)
     eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_SAMPLES))
     eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_SAMPLES))
-    eeg[2, 3:6], eeg[2, :, 700:2600], eeg[3], eeg[4] = np.nan, np.nan, np.nan, 0
+    outside = np.r_[0 : BEFORE_S * SFREQ_HZ, (BEFORE_S + CENTRE_S) * SFREQ_HZ : EEG_SAMPLES]
+    eeg[2, 3:6], eeg[2, :, 700:2600], eeg[3, :, outside], eeg[4, :, outside] = np.nan, np.nan, np.nan, 0
     power = draw.lognormal(size=(6, 4, SPECTROGRAM_ROWS, 100))
     power[2, :, :50], power[3], power[4] = np.nan, np.nan, 0
     return {"eeg_uv": eeg[:windows].astype("float32"), "spectrogram": power[:windows].astype("float32")}

@@ -799,6 +799,13 @@ def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, t
     assert recording.notes == [said]
 
 
+@pytest.mark.parametrize("seconds", [1, 11.5, 62.5])
+def test_a_recording_may_end_within_ten_seconds(seconds: float, tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 200), SCALP, 200, record_s=0.5))
+    assert np.isfinite(recording.eeg(0, recording.samples)[:19]).all()
+    assert recording.notes == []
+
+
 def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
     values = noise(60, 200)
     values[:, 2000:4000] *= 0.5 / 30  # SD, about 3 µV from peak to peak
