@@ -52,6 +52,17 @@ def recorded(path: Path, pairs=BANANA, unit: str | None = None) -> Recording:
     [
         *("Fp1", "FP1", "fp1", " Fp1 ", "Fp1.", "Fp1..", "EEG Fp1", "EEG FP1", "EEG Fp1-Ref", "EEG FP1-REF", "EEGFp1"),
         *("Fp1-Ref", "FP1 - REF", "Fp1_Ref", "Fp1REF", "POL Fp1", "EEG:Fp1", "EEG-Fp1", "eeg fp1-ref", "Fp1 [uV]"),
+        *(
+            "Fp1/Ref",
+            "Fp 1",
+            "1 Fp1",
+            "01: Fp1",
+            "EEG1 Fp1",
+            "EEG 1 Fp1",
+            "EEG12 Fp 1-Ref",
+            "Chan 1 Fp1",
+            "EEG Fp 1 - Ref",
+        ),
     ],
 )
 def test_an_electrode_is_recognised_in_all_its_spellings(label: str):
@@ -76,7 +87,20 @@ def test_an_electrode_is_recognised_in_all_its_spellings(label: str):
         ("EKG EKG", EKG),
         ("EEG EKG-LE", EKG),
         ("ECG ECG1", EKG),
+        ("X1-EKG", EKG),
+        ("BIP EKG", EKG),
+        ("BIP 2: ECG", EKG),
+        ("T7/T3", Lead("T3", "")),
+        ("P4/O2", Lead("P4", "O2")),
+        ("T6 (P8)", Lead("T6", "")),
+        ("T7/T3-A1", Lead("T3", "A1")),
+        ("C3/(A1+A2)/2", Lead("C3", "(A1+A2)/2")),
+        ("F 7 - T 3", Lead("F7", "T3")),
         *((none, None) for none in ("POL E", "DC1-DC", "SaO2 X9", "Status", "STI 014", "1", "EEG 20-REF", "PHOTIC PH")),
+        *(
+            (none, None)
+            for none in ("T3/T3", "1", "1 2", "EEG1", "EEG 1 2", "EEG1-REF", "X1", "Xylo ECG rate", "CH 3", "O2 Sat")
+        ),
         *((none, None) for none in ("EDF Annotations", "OorLiTop", "MK", "", "Fp1-Fp1")),
     ],
 )
@@ -155,6 +179,15 @@ def test_more_than_four_missing_electrodes_are_too_many():
         derivation(leads, BANANA)
     with pytest.raises(DataError, match="no EEG: none of its channels is named after a 10-20 electrode"):
         derivation([EKG], BANANA)
+
+
+def test_electrodes_that_are_neither_recorded_nor_interpolated_are_named(tmp_path: Path):
+    labels = [f"{one}-{other}" for one, other in BANANA]
+    recording = recorded(write_edf(tmp_path / "x.edf", pairs_of(noise(20), labels), labels))
+    assert recording.interpolated == ()
+    said = "Missing, and not interpolated because the channels form separate groups: Fz, Cz, Pz."
+    assert said in recording.notes
+    assert not any("EKG" in note for note in recording.notes)
 
 
 # Rates
@@ -637,7 +670,14 @@ def test_a_file_that_is_not_a_recording_is_refused_in_one_line(tmp_path: Path):
         ("short.edf", whole[:6000], r"holds no samples \(it ends within or right after its header\)"),
         ("text.vhdr", b"no header", r"cannot be read \("),
         ("text.fif", b"no header", r"cannot be read \("),
-        ("notes.txt", b"no header", r"cannot be read \("),
+        ("notes.txt", b"no header", r"cannot be read \(no reader of MNE-Python recognises this '\.txt' file\)"),
+        ("x.xyz", b"no header", r"cannot be read \(no reader of MNE-Python recognises this '\.xyz' file\)"),
+        (
+            "text.eeg",
+            b"\xc2",
+            r"cannot be read \(not a file of Nihon Kohden; if it is BrainVision's, open 'text\.vhdr'\)",
+        ),
+        ("alone.eeg", b"\xc2", r"cannot be read \(not .* if it is BrainVision's, open the \.vhdr file that names it\)"),
         ("x.parquet", b"no header", r"not a valid parquet file \("),
     ):
         (tmp_path / name).write_bytes(content)

@@ -28,6 +28,8 @@ class Derivation(NamedTuple):
     matrix: Float[np.ndarray, "electrode channel"]
     """The row of an unknown electrode is NaN."""
     interpolated: tuple[str, ...]
+    unknown: tuple[str, ...]
+    """Neither recorded nor interpolated, because the channels are connected only in parts."""
     reconstructed: bool
     """Whether the channels share no reference: each connected component is known up to one constant."""
 
@@ -57,13 +59,14 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     for name in present:
         matrix[SCALP.index(name)] = 0.0
         matrix[SCALP.index(name), scalp] = potentials[nodes.index(name)]
-    missing = () if detached else tuple(name for name in SCALP if name not in present)
-    if missing:
+    missing = tuple(name for name in SCALP if name not in present)
+    if missing and not detached:
         known = [i for i, name in enumerate(SCALP) if name not in missing]
         matrix[[SCALP.index(name) for name in missing]] = _splines(missing) @ matrix[known]
     if EKG in leads:
         matrix[-1] = np.eye(len(leads))[leads.index(EKG)]
-    return Derivation(matrix, missing, bool(detached) or any(leads[i].cathode in SCALP for i in scalp))
+    interpolated, unknown = ((), missing) if detached else (missing, ())
+    return Derivation(matrix, interpolated, unknown, bool(detached) or any(leads[i].cathode in SCALP for i in scalp))
 
 
 def derived(one: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:

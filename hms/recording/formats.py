@@ -97,9 +97,20 @@ def _open(path: Path, header: Header | None) -> tuple[Any, list[str]]:
     except DataError:
         raise
     except Exception as error:  # MNE's readers raise all kinds
-        raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
+        raise DataError(f"{path}: cannot be read ({_reason(path, error)})") from None
     lines = [first_line(one.message) for one in caught if isinstance(one.message, RuntimeWarning)]
     return raw, [line for line in lines if not any(word in line for word in _IRRELEVANT)]
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why MNE-Python cannot open a file, and what to open instead."""
+    if path.suffix.lower() == ".eeg":  # MNE takes it to be Nihon Kohden's
+        header = path.with_suffix(".vhdr")
+        named = f"'{header.name}'" if header.exists() else "the .vhdr file that names it"
+        return f"not a file of Nihon Kohden; if it is BrainVision's, open {named}"
+    if isinstance(error, AssertionError) or "Unsupported file type" in str(error):
+        return f"no reader of MNE-Python recognises this '{path.suffix}' file"
+    return first_line(error)
 
 
 def _labels_to_open(path: Path, header: Header) -> list[str]:

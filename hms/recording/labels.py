@@ -1,7 +1,7 @@
 """Parse the label of a channel: an electrode against a reference, a pair of electrodes, EKG, or something irrelevant.
 
-Clinics write the same electrode as `Fp1`, `FP1..`, `EEG Fp1-Ref`, `EEG FP1-LE` or `POL Fp1`, and a pair as `FP1-F7` or
-`F7T3`. T7, T8, P7 and P8 are the newer names (10-10 system) of T3, T4, T5 and T6.
+Clinics write the same electrode as `Fp1`, `FP1..`, `EEG Fp1-Ref`, `EEG1 FP1/LE`, `1 Fp 1` or `POL Fp1`, and a pair as
+`FP1-F7` or `F7T3`. T7, T8, P7 and P8 are the newer names (10-10 system) of T3, T4, T5 and T6.
 """
 
 import re
@@ -14,8 +14,11 @@ RENAMED = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
 
 _KNOWN = {name.upper(): name for name in SCALP} | RENAMED
 _OF_10_10 = r"(?:N|I|FP|AF|F|FT|FC|C|T|TP|CP|P|PO|O|A|M|PG|SP)(?:Z|\d{1,2})"
-_PREFIX = re.compile(r"(?:(?:EEG|POL|SEEG|REF EEG)[\s:_-]+|EEG(?=[A-Z]))")
-_SEPARATOR = re.compile(r"\s*[-‐‑–—−_:]\s*|\s+")
+_PREFIX = re.compile(r"(?:(?:(?:EEG|SEEG|CH|CHAN)\s*\d*|POL|REF EEG)[\s:_-]+|EEG(?=[A-Z]))(?:\d+[\s.:]+)?|\d+[\s.:]+")
+_EKG = re.compile(r"(?:(?:X|BIP|AUX)\s*\d*[\s:_-]+)?(?:ECG|EKG)")
+_SPACED = re.compile(r"\b(FP|[FCPTOAM]) (Z|\d)\b")
+_SEPARATOR = re.compile(r"\s*[-‐‑–—−_:/]\s*|\s+")
+_BOTH_NAMES = re.compile(r"(\w+)\s*[/(]\s*(\w+)\)?(.*)")
 _GLUED = re.compile(rf"({'|'.join(sorted(_KNOWN, key=len, reverse=True))})(.+)")
 _UNNAMED = {"", "REF", "REFERENCE", "EEG", "G2", "NONE"}
 """References that do not say what they are: all are taken to be the same one."""
@@ -35,15 +38,18 @@ EKG = Lead("EKG", "")
 def lead_of(label: str) -> Lead | None:
     """Parse a label; None if it names neither an electrode of the 10-10 system nor EKG."""
     text = re.sub(r"[\[(](?:[uµμm]?V|[uµμ]V)[\])]", "", label, flags=re.IGNORECASE).strip(" .[]'\"\0").upper()
-    text = _PREFIX.sub("", text, count=1).strip(" .")
-    if re.match(r"(?:ECG|EKG)", text):
+    text = _SPACED.sub(r"\1\2", text)
+    text = _without_prefix(text).strip(" .")
+    if _EKG.match(text):
         return EKG
+    if (both := _BOTH_NAMES.fullmatch(text)) and _is_renamed(both[1], both[2]):
+        text = both[1] + both[3]
     anode, cathode = ([*_SEPARATOR.split(text, maxsplit=1), ""])[:2]
     if not cathode and (glued := _GLUED.fullmatch(anode)) and _is_reference(glued[2]):
         anode, cathode = glued.groups()
-    if not re.fullmatch(_OF_10_10, anode.strip(".")):
+    if not re.fullmatch(_OF_10_10, anode.strip(".")) or cathode.startswith("SAT"):  # O2 is oxygen, too
         return None
-    lead = Lead(_name(anode), _name(_PREFIX.sub("", cathode)))
+    lead = Lead(_name(anode), _name(_without_prefix(cathode)))
     return None if lead.anode == lead.cathode else lead
 
 
@@ -52,6 +58,16 @@ def without_numbers(labels: list[str]) -> list[str]:
     bases = [re.sub(r"-\d+$", "", label) for label in labels]
     count = Counter(base for base, label in zip(bases, labels, strict=True) if base != label)
     return [base if base != label and count[base] > 1 else label for base, label in zip(bases, labels, strict=True)]
+
+
+def _without_prefix(text: str) -> str:
+    prefix = _PREFIX.match(text)
+    return text[prefix.end() :] if prefix else text
+
+
+def _is_renamed(one: str, other: str) -> bool:
+    """Whether these are the older and the newer name of an electrode."""
+    return RENAMED.get(one) == other or RENAMED.get(other) == one
 
 
 def _is_reference(text: str) -> bool:

@@ -99,6 +99,10 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | N
         notes.append(f"Flat or missing wherever checked, so not read: {', '.join(flat)}.")
     if own.interpolated:
         notes.append(f"Interpolated: {', '.join(own.interpolated)}.")
+    if own.unknown:
+        notes.append(
+            f"Missing, and not interpolated because the channels form separate groups: {', '.join(own.unknown)}."
+        )
     if own.reconstructed:
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
