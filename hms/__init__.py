@@ -29,7 +29,7 @@ The modules in reading order; each imports only modules listed before it, which 
     cost stages fold fit                           the shapes of a model and its cost; a fold from start to finish
     differences results                            comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
-    report timeline                                pages, tables and annotations
+    page report timeline                           pages, tables and annotations
     prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """

@@ -23,7 +23,8 @@ from hms.electrodes import ELECTRODES
 from hms.ensemble.mixture import member_folder
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.report import head, regions, summary, traces
+from hms.page import head, regions, traces
+from hms.report import summary
 from hms.report.__main__ import main
 from hms.report.figures import curves, dots
 from hms.report.looks import looks_of

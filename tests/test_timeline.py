@@ -18,8 +18,8 @@ from material import a_run
 from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.page.traces import draw
 from hms.recording.recording import open_recording
-from hms.report.traces import draw
 from hms.timeline import chart
 from hms.timeline.drawn import Drawn, chosen_rows
 from hms.timeline.files import write_timeline

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from hms.labels import CLASSES, CONSENSUS_NAMES
-from hms.report.palette import light
+from hms.page.palette import light
 from hms.report.summary import Group, Headline, Reliability
 
 _FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from hms.page.palette import light
 from hms.report.figures import bare, bracketed, plain, whisker
-from hms.report.palette import light
 
 _ROW = 34  # pixels per row
 

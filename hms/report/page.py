@@ -5,10 +5,11 @@ import json
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from hms.report import figures, head, summary
-from hms.report.document import document
+from hms.page import head
+from hms.page.document import document
+from hms.page.palette import dark_colours
+from hms.report import figures, summary
 from hms.report.members import members_of, scores, weights
-from hms.report.palette import dark_colours
 from hms.report.subject import Subject, learning_curves
 from hms.report.windows import views
 from hms.scores import scored

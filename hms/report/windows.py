@@ -9,7 +9,7 @@ import polars as pl
 from hms.batch import Batch
 from hms.console import track
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.report import head, regions, traces
+from hms.page import head, regions, traces
 from hms.report.looks import Look, Looks, looks_of
 from hms.report.subject import Subject, model_of
 from hms.windows import Windows

@@ -12,7 +12,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.labels import CLASSES
-from hms.report import regions
+from hms.page import regions
 from hms.spectrogram_recipe import STEP_S
 from hms.timeline.timeline import DAY_S, Timeline, edges_s, spans_s
 

@@ -6,8 +6,8 @@ import polars as pl
 
 from hms.electrodes import SFREQ_HZ
 from hms.labels import CLASSES
+from hms.page import traces
 from hms.recording.recording import Recording
-from hms.report import traces
 from hms.timeline.timeline import HOUR_S, Timeline
 from hms.timing import BEFORE_S, EEG_SAMPLES
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hms.report.document import document
+from hms.page.document import document
 from hms.timeline import chart
 from hms.timeline.drawn import Drawn
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, burden, events, predicted_minutes

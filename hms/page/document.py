@@ -14,9 +14,9 @@ import jinja2
 from markupsafe import Markup
 
 from hms.labels import CLASSES, CONSENSUS_NAMES
-from hms.report import regions
-from hms.report.palette import CLASS_COLOURS, COLOURS
-from hms.report.traces import ROW
+from hms.page import regions
+from hms.page.palette import CLASS_COLOURS, COLOURS
+from hms.page.traces import ROW
 
 SHOWN = dict(zip(CLASSES, CONSENSUS_NAMES, strict=True))
 
@@ -27,7 +27,7 @@ def document(package: str, template: str, libraries: Sequence[str] = (), **conte
     `<template>.css` follows document.css, and `<template>.js` precedes eeg.js, which every page has; `libraries` are
     the texts of scripts to put first.
     """
-    loaders = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "hms.report"))]
+    loaders = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "hms.page"))]
     plain = jinja2.Environment(loader=jinja2.ChoiceLoader(loaders), undefined=jinja2.StrictUndefined)
     environment = plain.overlay(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     ramp = ", ".join(regions.gradient())
