@@ -4,7 +4,7 @@ All share one horizontal axis, in seconds of the recording, which the page stret
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.page import regions
 from hms.spectrogram_recipe import STEP_S
+from hms.timeline.clock import clock, date
 from hms.timeline.timeline import DAY_S, Timeline, edges_s, spans_s
 
 HEIGHT = 500
@@ -102,25 +103,6 @@ def zooms(timeline: Timeline) -> list[Zoom]:
     return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _zoom_name(s)) for s in screens_s)]
 
 
-def clock(seconds: float, timeline: Timeline) -> str:
-    """A moment of the recording as a time of day, with the day if it lasts over 24 h; as `length` without a start."""
-    if timeline.start is None:
-        return length(seconds)
-    time = f"{timeline.start + timedelta(seconds=seconds):%H:%M:%S}"
-    return f"day {_day(seconds, timeline.start)} {time}" if timeline.duration_s > DAY_S else time
-
-
-def length(seconds: float) -> str:
-    """A duration as hours:minutes:seconds."""
-    minutes, second = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
-
-
-def _day(seconds: float, start: datetime) -> int:
-    """The day of the recording, from 1, on which a moment of it falls."""
-    return ((start + timedelta(seconds=seconds)).date() - start.date()).days + 1
-
-
 def _zoom(timeline: Timeline, screen_s: float, name: str) -> Zoom:
     step_s = next((one for one in _TICKS_S if screen_s / one <= _MOST_TICKS), _TICKS_S[-1])
     return Zoom(name, timeline.duration_s / screen_s, list(_ticks(timeline, step_s)))
@@ -133,7 +115,7 @@ def _ticks(timeline: Timeline, step_s: int) -> Iterator[tuple[float, str]]:
     for second in np.arange(first_s, timeline.duration_s, step_s).tolist():
         text = clock(second, timeline).rpartition(" ")[2]
         if start is not None and timeline.duration_s > DAY_S and text == "00:00:00":
-            text = f"day {_day(second, start)}"
+            text = date(start + timedelta(seconds=second))
         elif step_s % 60 == 0:
             text = text[:-3]
         yield 100 * second / timeline.duration_s, text

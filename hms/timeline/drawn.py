@@ -1,15 +1,20 @@
-"""Which windows of a recording the page draws: those where the model is surest, from every class and hour."""
+"""Which windows of a recording the page draws: the surest of each event, then the surest of every class and hour."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from hms.electrodes import SFREQ_HZ
 from hms.labels import CLASSES
 from hms.page import traces
 from hms.recording.recording import Recording
-from hms.timeline.timeline import HOUR_S, Timeline
+from hms.timeline.events import events
+from hms.timeline.timeline import HOUR_S, Timeline, spans_s
 from hms.timing import BEFORE_S, EEG_SAMPLES
+
+_MOST_EVENTS = 100
 
 
 class Drawn(NamedTuple):
@@ -30,20 +35,43 @@ def drawn_windows(recording: Recording, timeline: Timeline, most: int) -> list[D
     """Up to `most` predicted windows, in chronological order."""
     return [
         Drawn(row["onset_s"], {name: row[name] for name in CLASSES}, _drawing(recording, row["onset_s"]))
-        for row in chosen_rows(timeline.table, most).iter_rows(named=True)
+        for row in chosen_rows(timeline, most).iter_rows(named=True)
     ]
 
 
-def chosen_rows(table: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Up to `most` predicted windows: the surest of each class and hour, then the next surest, the classes in turn."""
-    sure = pl.max_horizontal(CLASSES)
+def chosen_rows(timeline: Timeline, most: int) -> pl.DataFrame:
+    """Up to `most` predicted windows: the surest of each listed event, then of each class and hour, then the next
+    surest, the classes in turn in each case."""
+    table = timeline.table
+    sure, listed = pl.max_horizontal(CLASSES), listed_events(timeline)
+    of_events = listed.select("label", "probability", onset_s="surest_s").with_columns(
+        turn=pl.col("probability").rank("ordinal", descending=True).over("label")
+    )
+    of_events = of_events.sort("turn", "label").unique("onset_s", keep="first", maintain_order=True)
     rows = table.drop_nulls().with_columns(
         sure=sure, leading=pl.concat_list(CLASSES).list.arg_max(), hour=pl.col("onset_s") // HOUR_S
     )
     rank = pl.col("sure").rank("ordinal", descending=True).over("hour", "leading")
     rows = rows.with_columns(turn=rank).sort("turn", -pl.col("sure"), maintain_order=True)
-    rows = rows.with_columns(turn=pl.int_range(pl.len()).over("leading"))
-    return rows.sort("turn", "leading", maintain_order=True)[:most].sort("onset_s").select(table.columns)
+    rows = rows.with_columns(turn=pl.int_range(pl.len()).over("leading")).sort("turn", "leading", maintain_order=True)
+    order = pl.concat([of_events["onset_s"], rows["onset_s"]]).unique(maintain_order=True)[:most]
+    return table.filter(pl.col("onset_s").is_in(order.implode()))
+
+
+def listed_events(timeline: Timeline) -> pl.DataFrame:
+    """The surest events, which the page lists, in chronological order."""
+    return events(timeline).top_k(_MOST_EVENTS, by="probability").sort("onset_s", maintain_order=True)
+
+
+def drawn_for(event: dict[str, Any], timeline: Timeline, drawn: Sequence[Drawn]) -> int | None:
+    """Which of the drawn windows shows an event: of those in it, the one where its class is most probable."""
+    begins_s, ends_s = spans_s(timeline)
+    rows = np.searchsorted(timeline.table["onset_s"], [one.onset_s for one in drawn])
+    end_s = event["onset_s"] + event["duration_s"]
+    inside = [
+        i for i, row in enumerate(rows) if begins_s[row] >= event["onset_s"] - 1e-6 and ends_s[row] <= end_s + 1e-6
+    ]
+    return max(inside, key=lambda i: drawn[i].shares[event["label"]], default=None)
 
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:

@@ -9,7 +9,8 @@ import polars as pl
 
 from hms.atomic import locked, scratch_folder
 from hms.labels import CLASSES
-from hms.timeline.timeline import Timeline, burden, edges_s, events, predicted_minutes
+from hms.timeline.events import Total, burden, events, status_epilepticus, totals
+from hms.timeline.timeline import Timeline, edges_s, predicted_minutes
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What a timeline's files append to their stem."""
@@ -49,10 +50,21 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
         "windows": len(timeline.table),
         "minutes_predicted": round(float(predicted.sum()), 3),
         "minutes_predicted_of_each_hour": predicted.round(3).tolist(),
-        "minutes_above_threshold": dict(zip(CLASSES, minutes.sum(axis=0).round(3).tolist(), strict=True)),
+        "burden": {name: _total(total) for name, total in totals(timeline).items()},
+        "status_epilepticus": [one._asdict() for one in status_epilepticus(timeline)],
         "minutes_of_each_hour": {
             name: column.round(3).tolist() for name, column in zip(CLASSES, minutes.T, strict=True)
         },
+    }
+
+
+def _total(total: Total) -> dict[str, float | None]:
+    """How much of the recording a class takes; the share is null if nothing was predicted."""
+    return {
+        "minutes": round(total.minutes, 3),
+        "share": None if np.isnan(total.share) else round(total.share, 4),
+        "longest_minutes": round(total.longest_s / 60, 3),
+        "most_minutes_of_60": round(total.busiest_s / 60, 3),
     }
 
 

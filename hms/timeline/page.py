@@ -6,18 +6,16 @@ import numpy as np
 
 from hms.page.document import document
 from hms.timeline import chart
-from hms.timeline.drawn import Drawn
-from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, burden, events, predicted_minutes
-
-_MOST_EVENTS = 100
+from hms.timeline.clock import clock, length
+from hms.timeline.drawn import Drawn, drawn_for, listed_events
+from hms.timeline.events import PATTERNS, burden, events, status_epilepticus, totals
+from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, predicted_minutes
 
 
 def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
     """Render the page, with the EEG of the `drawn` windows; `models` names what made the predictions."""
     found = events(timeline)
-    patterns = found.filter(found["label"] != "other")
-    listed = patterns.top_k(_MOST_EVENTS, by="probability").sort("onset_s")
-    minutes, predicted = burden(timeline), predicted_minutes(timeline)
+    predicted = predicted_minutes(timeline)
     pictures, shades = chart.pictures(timeline)
     return document(
         "hms.timeline",
@@ -25,21 +23,25 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
         timeline=timeline,
         name=timeline.path.name,
         models=models,
-        long=chart.length(timeline.duration_s),
+        long=length(timeline.duration_s),
         areas=chart.areas(timeline),
         height=chart.HEIGHT,
         pictures=pictures,
         shades=shades,
         zooms=chart.zooms(timeline),
         events=list(found.iter_rows(named=True)),
-        listed=[{**one, "at": chart.clock(one["onset_s"], timeline)} for one in listed.iter_rows(named=True)],
-        patterns=len(patterns),
-        minutes=minutes,
-        total=minutes.sum(axis=0),
+        listed=[
+            {**one, "at": clock(one["onset_s"], timeline), "window": drawn_for(one, timeline, drawn)}
+            for one in listed_events(timeline).iter_rows(named=True)
+        ],
+        patterns=PATTERNS,
+        status=list(status_epilepticus(timeline)),
+        minutes=burden(timeline),
+        totals=totals(timeline),
         predicted=predicted,
-        predicted_long=chart.length(60 * predicted.sum()),
-        hours=[chart.clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(minutes))],
-        drawn=[(one, chart.clock(one.onset_s, timeline)) for one in drawn],
+        predicted_long=length(60 * predicted.sum()),
+        hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
+        drawn=[(one, clock(one.onset_s, timeline)) for one in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),
         data=_data(timeline, drawn),
     )

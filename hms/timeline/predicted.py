@@ -5,6 +5,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 from jaxtyping import Float
 
@@ -18,7 +19,9 @@ from hms.model import Model
 from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
-from hms.timeline.timeline import Timeline, timeline_of
+from hms.timeline.notes import notes
+from hms.timeline.timeline import Timeline
+from hms.timing import CENTRE_S
 
 Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
 """Combine the predictions of all models into one."""
@@ -87,10 +90,39 @@ def predicted(
         onsets_s.append(piece.onsets_s)
         probabilities.append(shares)
         spectrogram.append(piece.spectrogram)
-    return timeline_of(
+    return _timeline_of(
         recording,
         np.concatenate(onsets_s),
         np.concatenate(probabilities),
         np.concatenate(spectrogram, axis=1),
         threshold,
     )
+
+
+def _timeline_of(
+    recording: Recording,
+    onsets_s: Float[np.ndarray, " window"],
+    probabilities: Float[np.ndarray, "window label"],
+    spectrogram: Float[np.ndarray, "region row frequency"],
+    threshold: float,
+) -> Timeline:
+    """Assemble a timeline; a row of NaN is a window of which too little was recorded."""
+    table = pl.DataFrame(
+        {
+            "onset_s": onsets_s.astype(float),
+            "duration_s": np.minimum(CENTRE_S, recording.duration_s - onsets_s),
+            **dict(zip(CLASSES, probabilities.T, strict=True)),
+        }
+    ).with_columns(pl.col(CLASSES).fill_nan(None))
+    timeline = Timeline(
+        recording.path,
+        recording.start,
+        recording.duration_s,
+        recording.source.sfreq_hz,
+        table,
+        spectrogram,
+        threshold,
+        recording.interpolated,
+        recording.notes,
+    )
+    return timeline._replace(notes=[*recording.notes, *notes(timeline)])

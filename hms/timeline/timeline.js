@@ -27,8 +27,9 @@ function show(chosen, focus) {
   current = Math.min(windows.length - 1, Math.max(0, chosen));
   for (const [i, one] of windows.entries()) one.hidden = i !== current;
   const onset = data.drawn[current];
-  cursor.style.left = `${(100 * (onset - 20)) / data.duration}%`;
-  cursor.style.width = `${5000 / data.duration}%`;
+  const [from, to] = [Math.max(0, onset - 20), Math.min(data.duration, onset + 30)];
+  cursor.style.left = `${(100 * from) / data.duration}%`;
+  cursor.style.width = `${(100 * (to - from)) / data.duration}%`;
   strip.setAttribute("aria-valuenow", Math.round(onset));
   strip.setAttribute("aria-valuetext", windows[current].querySelector("h3").textContent);
   tell(onset + 5);
@@ -60,7 +61,7 @@ strip.addEventListener("keydown", (event) => {
 });
 document.getElementById("back")?.addEventListener("click", () => show(current - 1, false));
 document.getElementById("on")?.addEventListener("click", () => show(current + 1, false));
-for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => show(nearest(Number(button.dataset.at)), true));
+for (const button of document.querySelectorAll("[data-window]")) button.addEventListener("click", () => show(Number(button.dataset.window), true));
 
 for (const button of document.querySelectorAll("[data-zoom]"))
   button.addEventListener("click", () => {
