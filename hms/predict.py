@@ -123,16 +123,19 @@ def _timeline(
     from hms.recording.recording import open_recording
     from hms.timeline.drawn import drawn_windows
     from hms.timeline.files import write_timeline
+    from hms.timeline.origin import origin
     from hms.timeline.page import page
     from hms.timeline.predicted import pairs_of, predicted
     from hms.timeline.timeline import extent
 
     recording = open_recording(path, pairs_of(models), config["unit"])
     options = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
-    timeline = predicted(recording, models, predictors.mix, **options, **how)
-    say("\n  ".join([f"{path}:", *timeline.notes]))
-    runs = ", ".join(run.name for run in predictors.folds)
-    text = page(timeline, drawn_windows(recording, timeline, config["windows"]), f"{runs} ({predictors.name})")
+    kept = ("ensemble", "step_s", "threshold", "unit", "odds", "flips", "precision")
+    made_by = origin(predictors, **{key: config[key] for key in kept})
+    timeline = predicted(recording, models, predictors.mix, **options, **how, origin=made_by)
+    if timeline.notes:
+        say("\n  ".join([f"{path}:", *timeline.notes]))
+    text = page(timeline, drawn_windows(recording, timeline, config["windows"]))
     write_timeline(out.parent, out.name, timeline, text, config["edf"])
     print(f"{out}.html: {extent(timeline)}, by {predictors.name}")
 

@@ -59,7 +59,8 @@ class Predictors(NamedTuple):
     def name(self) -> str:
         """How many models and runs there are and, if they are adapted, by how much."""
         adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
-        return f"{sum(map(len, self.folds.values()))} model(s) of {len(self.folds)} run(s){adapted}"
+        models, runs = sum(map(len, self.folds.values())), len(self.folds)
+        return f"{models} model{'s' * (models > 1)} of {runs} run{'s' * (runs > 1)}{adapted}"
 
 
 def read_predictors(

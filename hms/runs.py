@@ -125,6 +125,21 @@ def files_of(folder: Path) -> dict[str, str]:
     return files
 
 
+def is_simulated(config: dict[str, Any]) -> bool:
+    """Whether a fold of this config learned from simulated EEG, in a folder or made as it was needed."""
+    return bool(config.get("live")) or str(config["data"]["_target_"]).endswith(".SimulatedFolder")
+
+
+def learned_from_simulation(run: Path) -> bool | None:
+    """Whether a run, a fold or a bundle learned from simulated EEG; None if it does not say."""
+    try:
+        if is_bundle(run):
+            return read_bundle(run).get("simulated")
+        return any(is_simulated(read_config(fold)) for fold in finished_folds(run))
+    except (DataError, KeyError):  # model.ckpt alone is enough to predict
+        return None
+
+
 def corpora_of(run: Path) -> set[str]:
     """Return the fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
     if is_bundle(run):

@@ -34,7 +34,7 @@ from hms.export.card import card
 from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.predictors import read_predictors
-from hms.runs import corpora_of, finished_folds, open_run, run_folder
+from hms.runs import corpora_of, finished_folds, learned_from_simulation, open_run, run_folder
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
 SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
@@ -395,6 +395,8 @@ def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, who
 
 
 def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, whole: Path):
+    assert learned_from_simulation(run)
+    assert learned_from_simulation(whole)
     text = (whole / CARD).read_text()
     assert "# small-1a2b\n" in text
     for words in (

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.recording.source import Annotation
 from hms.report.page import page as report
 from hms.report.subject import Subject
 from hms.scores import predictions
@@ -87,7 +88,10 @@ def of_recording(word: str, folder: Path) -> str:
     table = pl.DataFrame({"onset_s": [0.0, 10.0, 20.0, 30.0], "duration_s": [10.0] * 4, **shares})
     power = np.full((4, 20, 100), 1.0, np.float32)
     notes = [word, f"Interpolated: {word}."]
-    return timeline_page(Timeline(Path(word), None, 40.0, 256.0, table, power, 0.1, (word,), notes), [], word)
+    noted = [Annotation(1.0, 2.0, word)]
+    made_by = {"models": [], "predicted_by": word, "unit": word}
+    shown = Timeline(Path(word), None, 40.0, 256.0, table, power, 0.1, (word,), notes, noted, made_by, float)
+    return timeline_page(shown, [])
 
 
 @pytest.mark.parametrize("made", [of_run, of_recording])

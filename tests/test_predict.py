@@ -434,7 +434,7 @@ def test_predicting_needs_no_network_and_imports_nothing_used_only_in_training(
     words = [f"model={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
     done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model(s) of 1 run(s)\n"
+    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model of 1 run\n"
     imported = done.stderr.split()
     assert {"torch", "nnAudio", "hms"} <= {*imported}
     assert not {"wandb", "lightning", "huggingface_hub"} & {*imported}

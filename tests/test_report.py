@@ -418,6 +418,8 @@ def test_spectrograms_share_one_scale_and_missing_parts_are_transparent():
     assert np.isnan(db[1, 1:3]).all()
     within = regions.common_range(db)
     assert within == (0, 20)
+    assert regions.common_range(np.concatenate([db.ravel(), np.full(10_000, -365.0)])) == (-30, 20)
+    assert regions.common_range(np.full(9, -365.0)) == (-30, -25)
     drawn = regions.pictures(db[1], within)
     assert [*drawn] == ["LL", "RL", "LP", "RP"]
     for region, alpha in (("LL", 255), ("RL", 0), ("LP", 0)):

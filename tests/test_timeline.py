@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page.traces import draw
 from hms.recording.recording import open_recording
+from hms.recording.source import Annotation
 from hms.timeline import chart
 from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
@@ -54,7 +56,20 @@ def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: d
     onsets_s = float(step_s) * np.arange(rows)
     table = pl.DataFrame({"onset_s": onsets_s, "duration_s": np.full(rows, 10.0), **columns, "other": rest})
     power = np.full((4, 5 * rows, 100), 1.0, np.float32)
-    return Timeline(Path(f"{EVIL}.edf"), start, step_s * (rows - 1) + max(step_s, 10), 256.0, table, power, 0.5, (), [])
+    return Timeline(
+        Path(f"{EVIL}.edf"),
+        start,
+        step_s * (rows - 1) + max(step_s, 10),
+        256.0,
+        table,
+        power,
+        0.5,
+        (),
+        [],
+        [],
+        {"models": [], "predicted_by": "a model"},
+        lambda time_s: time_s,
+    )
 
 
 # Events and burden
@@ -120,8 +135,8 @@ def test_totals_are_of_the_whole_recording():
 def test_seizures_meet_the_criterion_of_status_epilepticus_by_ten_minutes_or_a_fifth_of_an_hour(on, found):
     shown = timeline({"seizure": [0.9 if i in on else 0.1 for i in range(720)]})
     assert [one.why for one in status_epilepticus(shown)] == found
-    assert ("would be met" in page(shown, [], "a model")) == bool(found)
-    assert any("electrographic status epilepticus" in note for note in notes(shown)) == bool(found)
+    assert ("would be met" in page(shown, [])) == bool(found)
+    assert any("electrographic status epilepticus" in note for note in notes(shown, np.full(720, 50.0))) == bool(found)
 
 
 def test_burden_is_minutes_of_each_hour():
@@ -161,7 +176,7 @@ def test_windows_that_overlap_share_the_time_between_them():
 
 def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
     shown = timeline({"seizure": [0.9] * 90 + [0.1] * 90 + [None] * 540})
-    write_timeline(tmp_path, "x", shown, text := page(shown, [], "a model"), edf=False)
+    write_timeline(tmp_path, "x", shown, text := page(shown, []), edf=False)
     summary = json.loads((tmp_path / "x.json").read_text())
     assert (summary["minutes_predicted"], summary["minutes_predicted_of_each_hour"]) == (30, [30, 0])
     assert summary["burden"]["seizure"] == {
@@ -173,7 +188,7 @@ def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
     assert [one["duration_s"] for one in summary["status_epilepticus"]] == [900, 3600]
     assert "50.0 % of the predicted time" in text
     assert text.count("<td class=muted>nothing</td>") == 1
-    nothing = page(timeline({"seizure": [None] * 9}), [], "a model")
+    nothing = page(timeline({"seizure": [None] * 9}), [])
     assert "nothing was predicted" in nothing
     assert "No window has a prediction, so none is drawn." in nothing
 
@@ -184,8 +199,8 @@ def test_one_window_is_not_called_windows():
     assert extent(timeline({"seizure": [0.1] * 8640})) == "8,640 windows in 24 h, one every 10 s"
     (row,) = one.table.iter_rows(named=True)
     drawn = [Drawn(0.0, {name: row[name] for name in CLASSES}, draw(np.zeros((20, 10_000), np.float32)))]
-    assert "The only window is drawn." in page(one, drawn, "a model")
-    assert "1 of 9 windows is drawn: " in page(timeline({"seizure": [0.1] * 9}), drawn, "a model")
+    assert "The only window is drawn." in page(one, drawn)
+    assert "1 of 9 windows is drawn: " in page(timeline({"seizure": [0.1] * 9}), drawn)
 
 
 # What is drawn
@@ -214,7 +229,7 @@ def test_the_surest_window_of_each_event_is_drawn_before_others():
              for onset_s in (0.0, 20.0, 30.0, 70.0, 140.0)]  # fmt: skip
     assert [drawn_for(one, shown, drawn) for one in events(shown).iter_rows(named=True)] == [1, 3, None, None, 4]
     assert [drawn_for(one, shown, []) for one in events(shown).iter_rows(named=True)] == [None] * 5
-    buttons = re.findall(r"<li><button (disabled|data-window=\"\d\")", page(shown, drawn, "a model"))
+    buttons = re.findall(r"<li><button (disabled|data-window=\"\d\")", page(shown, drawn))
     assert buttons == ['data-window="1"', 'data-window="3"', "disabled", "disabled", 'data-window="4"']
 
 
@@ -259,7 +274,7 @@ def test_times_in_a_recording_of_over_24_h_include_the_date():
     assert [clock(at_s, shown) for at_s in (0, 3600, 90_000)] == times
     (whole, *_) = chart.zooms(shown)
     assert [text for _, text in whole.ticks[:4]] == ["06 Mar", "06:00", "12:00", "18:00"]
-    assert '<th scope="row">07 Mar 04:50</th>' in page(shown, [], "a model")
+    assert '<th scope="row">07 Mar 04:50</th>' in page(shown, [])
 
 
 # The command
@@ -269,7 +284,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model(s) of 1 run(s)\n"
+    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model of 1 run\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -279,7 +294,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     np.testing.assert_allclose(table.select(CLASSES).sum_horizontal(), 1, rtol=1e-6)
     np.testing.assert_allclose(pl.read_csv(out / "night.csv"), table, atol=1e-6)
     summary = json.loads((out / "night.json").read_text())
-    assert (summary["interpolated"], summary["start"]) == (["O2"], "2024-03-05T21:30:00+00:00")
+    assert (summary["interpolated"], summary["start"]) == (["O2"], "2024-03-05T21:30:00")
     raw = mne.io.read_raw_edf(path, verbose="error")
     for kind in ("fif", "edf"):
         found = mne.read_annotations(out / f"night-annot.{kind}")
@@ -316,7 +331,6 @@ def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], 
     bad = f"{tmp_path}/in/b.edf: not an EDF or BDF file (it begins with 'no EDF')"
     assert said.endswith(f"1 of 3 recording(s) have no timeline:\n  {bad}\n")
     notes = (
-        "The recording lasts 30 s and a window 50 s, so every window is padded with missing samples.",
         "Windows are 15 s apart and each predicts 10 s; the time between has no prediction.",
         "Predictions cover 20 s of 30 s; percentages refer to that time.",
     )
@@ -371,7 +385,7 @@ def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[
     for plain, adapted, shards in zip(*found.values(), strict=True):
         assert adapted.equals(shards)
         assert not adapted.equals(plain)
-    assert "1 model(s) of 1 run(s), adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
+    assert "1 model of 1 run, adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
 
 
 def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
@@ -402,7 +416,7 @@ def test_shards_divide_the_recordings_and_write_the_same_files(runs: list[Path],
 def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: list[Path], tmp_path: Path):
     path, models = write_edf(tmp_path / "x.edf", noise(40, 100), SCALP, 100), [load_model(runs[1] / "fold0_seed0")]
     opened = open_recording(path, pairs_of(models), None)
-    how = {"step_s": 10, "batch_size": 4, "device": "cpu", "flips": False, "threshold": 0.5}
+    how = {"step_s": 10, "batch_size": 4, "device": "cpu", "flips": False, "threshold": 0.5, "origin": {"models": []}}
     exact, rounded = (
         predicted(opened, models, lambda found: found[0], precision=precision, **how).table.select(CLASSES).to_numpy()
         for precision in ("32-true", "bf16-mixed")
@@ -416,14 +430,85 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
     _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path}", "windows=1")
     notes = (
-        "Windows without a prediction, because they lie in gaps: 7 of 13.",
+        "not recorded, had no signal, or is marked as bad: 7 of 13.",
         "Predictions cover 1 min of 2 min 10 s; percentages refer to that time.",
     )
-    assert "\n  ".join(notes) in said
+    assert all(note in said for note in notes)
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
     twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, 10, 4)
     assert [batch.label_id.tolist() for batch in twice][:3] == [[0, 1, 2], [10, 11], [12]]  # what models adapt to
+
+
+def test_predictions_from_little_eeg_are_named(runs: list[Path], say: Say, tmp_path: Path):
+    for seconds, note in (
+        (9, "The only prediction is from 9 s of EEG, where a window has 50 s."),
+        (18, "2 of 2 predictions are from less than half of a window's 50 s, the least from 18 s of EEG."),
+    ):
+        path = write_edf(tmp_path / f"{seconds}.edf", noise(seconds, 100), SCALP, 100)
+        _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path / 'out'}", "windows=1")
+        assert note in said
+        assert note in (tmp_path / f"out/{seconds}.html").read_text().replace("&#39;", "'")
+    path = write_edf(tmp_path / "60.edf", noise(60, 100), SCALP, 100)
+    _, said = say(str(runs[0]), f"recording={path}", f"out={tmp_path / 'out'}", "windows=1")
+    assert "of EEG" not in said.replace("simulated EEG", "")
+
+
+def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
+    runs = [shutil.copytree(run, tmp_path / run.name) for run in runs]
+    target = "data: {_target_: hms.simulate.corpus.SimulatedFolder}"
+    (runs[1] / "fold0_seed0" / "config.yaml").write_text(target)
+    words = ["windows=0", "temperature=1.5", "odds.seizure=0.5", "threshold=0.4", "unit=uV", "step_s=5"]
+    _, said = say(*(f"recording={path}", f"out={tmp_path / 'out'}", "model=[" + ",".join(map(str, runs)) + "]"), *words)
+    summary = json.loads((tmp_path / "out/x.json").read_text())["origin"]
+    assert json.loads(pl.read_parquet_metadata(tmp_path / "out/x.parquet")["origin"]) == summary
+    models = {one["run"]: one["simulated_eeg"] for one in summary["models"]}
+    assert models == {"one-1a": None, "two-2b": True}
+    wanted = {"threshold": 0.4, "temperature": 1.5, "unit": "uV", "step_s": 5, "adapt": 0, "flips": False}
+    assert {key: summary[key] for key in wanted} == wanted
+    assert summary["odds"]["seizure"] == 0.5
+    assert summary["precision"] == "32-true"
+    simulated = "Trained on simulated EEG: two-2b. On real"
+    assert simulated in said
+    assert simulated in (text := (tmp_path / "out/x.html").read_text())
+    assert "one-1a, two-2b (2 models of 2 runs)" in text
+
+
+def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_real_time(tmp_path: Path):
+    """Of an EDF+D, MNE joins the blocks: 30 s, a gap of 70 s, 50 s."""
+    starts_s = [*range(30), *range(100, 150)]
+    path = write_edf(tmp_path / "x.edf", noise(80, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    stored_s = open_recording(path, [], None).stored_s
+    on = [0.1] * 2 + [0.9] + [None] * 7 + [0.1, 0.1, 0.9, 0.9, 0.1]
+    shown = timeline({"seizure": on})._replace(stored_s=stored_s)
+    write_timeline(tmp_path, "out", shown, "", edf=True)
+    raw = mne.io.read_raw_edf(path, verbose="error")
+    raw.set_annotations(mne.read_annotations(tmp_path / "out-annot.fif"))
+    assert [(one["onset"], one["duration"]) for one in raw.annotations] == [(20, 10), (50, 20)]
+    found = mne.read_annotations(tmp_path / "out-annot.edf")
+    each = [("seizure", 20, 10), ("no prediction", 30, 70), ("seizure", 120, 20)]
+    assert [*zip(found.description, found.onset, found.duration, strict=True)] == each
+    across = timeline({"seizure": [0.1, 0.1, 0.9, 0.9, 0.1]})._replace(
+        stored_s=lambda time_s: np.interp(time_s, [0, 25, 35, 50], [0, 25, 25, 40])
+    )
+    write_timeline(tmp_path, "across", across, "", edf=False)
+    (one,) = mne.read_annotations(tmp_path / "across-annot.fif")
+    assert (one["onset"], one["duration"]) == (20, 10)
+
+
+def test_the_page_shows_what_the_file_itself_notes():
+    shown = timeline({"seizure": [0.1] * 360}, start=datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC))
+    notes = [Annotation(60.0, 0.0, "eyes closed"), Annotation(600.0, 90.0, EVIL), Annotation(700.0, 0.0, "x")]
+    text = page(shown._replace(annotations=notes), [])
+    assert '<path d="M60 1h0v8h-0z"><title>21:51:00 eyes closed</title></path>' in text
+    assert "<li><b>22:00:00</b> <span>&lt;img src=x" in text
+    assert text.count("<title>") == 4
+    many = page(shown._replace(annotations=notes * 100), [])
+    assert "the first 200 of 300" in many
+    assert many.count("<title>") == 201
+    assert many.count("M700 1") == 100
+    assert "Annotations of the file" not in page(shown, [])
 
 
 @pytest.mark.parametrize(
@@ -539,6 +624,7 @@ def test_the_readout_shows_time_and_probabilities(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("tell(1861)")
     assert chromium.value("document.getElementById('at').textContent") == "22:01:01"
-    assert chromium.value("data.days = true, time(90000)") == "day 2 22:30:00"
+    assert chromium.value("data.days = true, time(90000)") == "06 Mar 22:30:00"
+    assert chromium.value("data.start = null, time(90061)") == "25:01:01"
     shares = chromium.value("[...document.querySelectorAll('[data-share]')].map((one) => parseInt(one.textContent))")
     assert sum(shares) == pytest.approx(100, abs=3)

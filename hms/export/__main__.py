@@ -29,7 +29,7 @@ def main(config: dict[str, Any]) -> None:
     from hms.console import say
     from hms.export.card import card
     from hms.export.onnx import want_libraries, write_onnx
-    from hms.runs import corpora_of, finished_folds
+    from hms.runs import corpora_of, finished_folds, learned_from_simulation
 
     run = Path(config["run"])
     if is_bundle(run):
@@ -45,7 +45,12 @@ def main(config: dict[str, Any]) -> None:
         raise UserError(f"run: want folds of one model, got several in {run}; export each alone, run={folds[0]}")
     models = {fold.name: rebuilt(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
     text = card(run, folds, next(iter(models.values())).reads_spectrogram)
-    about = {"members": [*models], "corpora": sorted(corpora_of(run)), "model": without_pretrained(node)}
+    about = {
+        "members": [*models],
+        "corpora": sorted(corpora_of(run)),
+        "simulated": learned_from_simulation(run),
+        "model": without_pretrained(node),
+    }
     with new_bundle(out, about) as folder:
         for name, model in models.items():
             save_weights(member_path(folder, name), model)

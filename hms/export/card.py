@@ -15,7 +15,7 @@ from hms.bundle import FORMAT
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
 from hms.labels import CLASSES
-from hms.runs import provenance, read_config
+from hms.runs import is_simulated, provenance, read_config
 from hms.scores import score_folds
 
 _DRAWS = 10_000
@@ -42,7 +42,7 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
         electrodes=ELECTRODES,
         reads_spectrogram=reads_spectrogram,
         learned=_learned(config, ", ".join(sorted({one["corpus"] for one in origins}))),
-        simulated=_simulated(config),
+        simulated=is_simulated(config),
         scored=_scored(folds),
         elsewhere=_elsewhere(run, folds),
         hms=version("hms"),
@@ -55,7 +55,7 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
 def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
     """The choices that characterise the model, by config group."""
     data = "windows simulated on demand" if config.get("live") else Path(config["data"]["root"]).name
-    if _simulated(config):
+    if is_simulated(config):
         data += " (no patient ever had this EEG)"
     held_out = "no patient" if config["fold"] == "all" else f"one of {config['folds']} patient folds per model"
     return {
@@ -72,10 +72,6 @@ def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
         "preprocess": _words(config["preprocess"]),
         "augmentation": ", ".join(config["augmentation"]) or "none",
     }
-
-
-def _simulated(config: dict[str, Any]) -> bool:
-    return bool(config.get("live")) or _target(config["data"]) == "SimulatedFolder"
 
 
 def _scored(folds: list[Path]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
 SCALE = "Inferno"
 NAMES = {"LL": "left temporal", "RL": "right temporal", "LP": "left parasagittal", "RP": "right parasagittal"}
+_LOWEST_DB = -30
 _SHADES = 64
 _NONE = _SHADES  # palette entry of missing values: transparent
 
@@ -33,12 +34,16 @@ def decibels(
 
 
 def common_range(db: Float[np.ndarray, "..."]) -> Range:
-    """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB."""
+    """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB.
+
+    It never reaches below -30 dB, the noise of an amplifier; digital silence would take up the whole scale otherwise.
+    """
     known = db[np.isfinite(db)]
     if not known.size:
         return Range(-10, 20)
     low, high = np.quantile(known, [0.02, 0.98])
-    return Range(int(np.floor(low / 5)) * 5, int(np.ceil(high / 5)) * 5)
+    low_db = max(_LOWEST_DB, int(np.floor(low / 5)) * 5)
+    return Range(low_db, max(low_db + 5, int(np.ceil(high / 5)) * 5))
 
 
 def pictures(db: Float[np.ndarray, "region row frequency"], within: Range) -> dict[str, str]:

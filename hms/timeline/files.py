@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from hms.atomic import locked, scratch_folder
 from hms.labels import CLASSES
-from hms.timeline.events import Total, burden, events, status_epilepticus, totals
-from hms.timeline.timeline import Timeline, edges_s, predicted_minutes
+from hms.timeline.annotations import write_edf, write_fif
+from hms.timeline.events import Total, burden, status_epilepticus, totals
+from hms.timeline.timeline import Timeline, predicted_minutes
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What a timeline's files append to their stem."""
@@ -19,18 +19,19 @@ SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
 
-    The JSON holds what does not fit in a table: file, start, rate, interpolated electrodes, notes, threshold, how much
-    was predicted, and burden.
+    The JSON holds what does not fit in a table: file, start (local time, so without an offset),
+    rate, interpolated electrodes, notes, what made it, how much was predicted, and burden. The Parquet file's metadata
+    hold what made it, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / stem
     with locked(target, f"another process is writing {target}.html: waiting for it"), scratch_folder(target) as scratch:
-        timeline.table.write_parquet(scratch / f"{stem}.parquet")
+        timeline.table.write_parquet(scratch / f"{stem}.parquet", metadata={"origin": json.dumps(timeline.origin)})
         timeline.table.write_csv(scratch / f"{stem}.csv", float_precision=6)
         (scratch / f"{stem}.json").write_text(json.dumps(_summary(timeline), indent=1))
-        _annotations(timeline).save(scratch / f"{stem}-annot.fif")
+        write_fif(scratch / f"{stem}-annot.fif", timeline)
         if edf:
-            _write_edf(scratch / f"{stem}-annot.edf", timeline)
+            write_edf(scratch / f"{stem}-annot.edf", timeline)
         (scratch / f"{stem}.html").write_text(page, encoding="utf-8")
         for suffix in SUFFIXES:
             if (written := scratch / f"{stem}{suffix}").exists():
@@ -41,11 +42,12 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
     minutes, predicted = burden(timeline), predicted_minutes(timeline)
     return {
         "file": str(timeline.path),
-        "start": None if timeline.start is None else timeline.start.isoformat(),
+        "start": None if timeline.start is None else timeline.start.replace(tzinfo=None).isoformat(),
         "duration_s": timeline.duration_s,
         "sfreq_hz": timeline.sfreq_hz,
         "interpolated": list(timeline.interpolated),
         "notes": timeline.notes,
+        "origin": timeline.origin,
         "threshold": timeline.threshold,
         "windows": len(timeline.table),
         "minutes_predicted": round(float(predicted.sum()), 3),
@@ -66,25 +68,3 @@ def _total(total: Total) -> dict[str, float | None]:
         "longest_minutes": round(total.longest_s / 60, 3),
         "most_minutes_of_60": round(total.busiest_s / 60, 3),
     }
-
-
-def _annotations(timeline: Timeline) -> Any:
-    """The events; onsets are in seconds from the first sample, whatever start time the file gives."""
-    import mne  # slow to import
-
-    found = events(timeline)
-    return mne.Annotations(found["onset_s"].to_numpy(), found["duration_s"].to_numpy(), found["label"].to_list())
-
-
-def _write_edf(path: Path, timeline: Timeline) -> None:
-    """Write an EDF+ for any viewer: the probabilities of the nearest window as six signals at 1 Hz, and the events."""
-    import mne
-
-    seconds = np.arange(int(np.ceil(timeline.duration_s)))
-    row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
-    share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
-    raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
-    if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
-        raw.set_meas_date(timeline.start)
-    raw.set_annotations(_annotations(timeline))
-    mne.export.export_raw(path, raw, fmt="edf", physical_range=(0.0, 1.0), verbose="error")

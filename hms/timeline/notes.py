@@ -2,31 +2,43 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+from jaxtyping import Float
+
 from hms.recording.duration import duration_text
 from hms.timeline.events import status_epilepticus
 from hms.timeline.timeline import Timeline, predicted_minutes, step_s
-from hms.timing import CENTRE_S
+from hms.timing import CENTRE_S, EEG_S
 
 
-def notes(timeline: Timeline) -> Iterator[str]:
-    """Yield what a user should know about the predictions."""
+def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Iterator[str]:
+    """Yield what a user should know about the predictions, from windows of which `recorded_s` were recorded."""
     table, duration_s = timeline.table, timeline.duration_s
-    if duration_s < 50:
+    if simulated := [one["run"] for one in timeline.origin["models"] if one["simulated_eeg"]]:
+        yield f"Trained on simulated EEG: {', '.join(simulated)}. On real recordings, expect far worse predictions."
+    yield from _status(timeline)
+    known = table["other"].is_not_null().to_numpy()
+    poor_s = recorded_s[known & (recorded_s < EEG_S / 2)]
+    if len(poor_s) == 1 == len(table):
+        yield f"The only prediction is from {duration_text(poor_s[0])} of EEG, where a window has {EEG_S} s."
+    elif len(poor_s):
+        which = f"{len(poor_s):,} of {int(known.sum()):,} predictions are from less than half"
+        yield f"{which} of a window's {EEG_S} s, the least from {duration_text(poor_s.min())} of EEG."
+    if lost := int((~known).sum()):
         yield (
-            f"The recording lasts {duration_text(duration_s)} and a window 50 s, "
-            "so every window is padded with missing samples."
+            "Windows without a prediction, because half of their central 10 s or more was not recorded, had no signal, "
+            f"or is marked as bad: {lost:,} of {len(table):,}."
         )
-    else:
-        yield "Windows within 20 s of either end of the recording reach beyond it and are padded with missing samples."
-    if lost := table["other"].null_count():
-        yield f"Windows without a prediction, because they lie in gaps: {lost:,} of {len(table):,}."
     if (apart_s := step_s(timeline)) > CENTRE_S:
         yield f"Windows are {apart_s:g} s apart and each predicts {CENTRE_S} s; the time between has no prediction."
     if (minutes := predicted_minutes(timeline).sum()) < (duration_s - CENTRE_S / 2) / 60:
         covered = f"{duration_text(60 * minutes)} of {duration_text(duration_s)}"
         yield f"Predictions cover {covered}; percentages refer to that time."
+
+
+def _status(timeline: Timeline) -> Iterator[str]:
     if where := [one.why for one in status_epilepticus(timeline)]:
         yield (
             "If the model's seizure events were confirmed, they would meet the criterion of electrographic status "
-            f"epilepticus (10 min without a break, or a fifth of any 60 min): {'; '.join(where)}. Review the EEG."
+            f"epilepticus (10 min without a break, or 20 % of any 60 min): {'; '.join(where)}. Review the EEG."
         )

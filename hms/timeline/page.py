@@ -1,5 +1,6 @@
 """Render the page of a timeline: probabilities above the spectrogram, EEG, burden by the hour, events."""
 
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from hms.timeline.drawn import Drawn, drawn_for, listed_events
 from hms.timeline.events import PATTERNS, burden, events, status_epilepticus, totals
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, predicted_minutes
 
+_MOST_REMARKS = 200
 
-def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
-    """Render the page, with the EEG of the `drawn` windows; `models` names what made the predictions."""
+
+def page(timeline: Timeline, drawn: list[Drawn]) -> str:
+    """Render the page, with the EEG of the `drawn` windows."""
     found = events(timeline)
     predicted = predicted_minutes(timeline)
     pictures, shades = chart.pictures(timeline)
@@ -22,7 +25,6 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
         "timeline",
         timeline=timeline,
         name=timeline.path.name,
-        models=models,
         long=length(timeline.duration_s),
         areas=chart.areas(timeline),
         height=chart.HEIGHT,
@@ -38,6 +40,7 @@ def page(timeline: Timeline, drawn: list[Drawn], models: str) -> str:
         status=list(status_epilepticus(timeline)),
         minutes=burden(timeline),
         totals=totals(timeline),
+        remarks=[(one, clock(one.onset_s, timeline)) for one in timeline.annotations[:_MOST_REMARKS]],
         predicted=predicted,
         predicted_long=length(60 * predicted.sum()),
         hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
@@ -53,7 +56,7 @@ def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
     start = timeline.start
     return {
         "duration": timeline.duration_s,
-        "start": None if start is None else start.hour * 3600 + start.minute * 60 + start.second,
+        "start": None if start is None else start.replace(tzinfo=UTC).timestamp(),
         "days": timeline.duration_s > DAY_S,
         "edges": edges_s.tolist(),
         "shares": [[None if np.isnan(one) else round(100 * one) for one in row] for row in shares.tolist()],

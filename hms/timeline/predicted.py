@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,8 @@ from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
 from hms.timeline.notes import notes
-from hms.timeline.timeline import Timeline
-from hms.timing import CENTRE_S
+from hms.timeline.timeline import Timeline, seconds_before
+from hms.timing import BEFORE_S, CENTRE_S, EEG_S
 
 Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
 """Combine the predictions of all models into one."""
@@ -74,6 +75,7 @@ def predicted(
     flips: bool,
     precision: Precision,
     threshold: float,
+    origin: dict[str, Any],
 ) -> Timeline:
     """Predict a recording every `step_s`.
 
@@ -96,6 +98,7 @@ def predicted(
         np.concatenate(probabilities),
         np.concatenate(spectrogram, axis=1),
         threshold,
+        origin,
     )
 
 
@@ -105,6 +108,7 @@ def _timeline_of(
     probabilities: Float[np.ndarray, "window label"],
     spectrogram: Float[np.ndarray, "region row frequency"],
     threshold: float,
+    origin: dict[str, Any],
 ) -> Timeline:
     """Assemble a timeline; a row of NaN is a window of which too little was recorded."""
     table = pl.DataFrame(
@@ -124,5 +128,11 @@ def _timeline_of(
         threshold,
         recording.interpolated,
         recording.notes,
+        recording.annotations,
+        origin,
+        recording.stored_s,
     )
-    return timeline._replace(notes=[*recording.notes, *notes(timeline)])
+    reach_s = onsets_s.astype(float) - BEFORE_S
+    spans_s = np.array([[one.at, one.at + one.length] for one in recording.source.spans]) / recording.source.sfreq_hz
+    recorded_s = seconds_before(spans_s, reach_s + EEG_S) - seconds_before(spans_s, reach_s)
+    return timeline._replace(notes=[*notes(timeline, recorded_s), *recording.notes])

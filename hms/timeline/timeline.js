@@ -7,10 +7,9 @@ const numbers = [...document.querySelectorAll("[data-share]")];
 let current = 0;
 
 function time(second) {
-  const whole = Math.floor(second + (data.start ?? 0));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60].map((one) => String(one).padStart(2, "0"));
-  if (data.start === null) return `${Number(h)}:${m}:${s}`;
-  return `${data.days ? `day ${1 + Math.floor(h / 24)} ` : ""}${String(h % 24).padStart(2, "0")}:${m}:${s}`;
+  const moment = new Date(1000 * (second + (data.start ?? 0))).toUTCString(); // Sun, 10 Mar 2024 22:13:07 GMT
+  if (data.start === null) return `${Math.floor(second / 3600)}${moment.slice(19, 25)}`;
+  return `${data.days ? `${moment.slice(5, 11)} ` : ""}${moment.slice(17, 25)}`;
 }
 function tell(second) {
   let [low, high] = [0, data.edges.length - 1];

@@ -1,14 +1,16 @@
 """Six probabilities every few seconds of a recording, and which of its time each of them refers to."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from hms.recording.duration import duration_text
+from hms.recording.source import Annotation
 from hms.timing import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -32,6 +34,12 @@ class Timeline(NamedTuple):
     interpolated: tuple[str, ...]
     notes: list[str]
     """What a user should know about it, one sentence each."""
+    annotations: list[Annotation]
+    """Those that the file itself holds."""
+    origin: dict[str, Any]
+    """What made it (`hms.timeline.origin`)."""
+    stored_s: Callable[[Float[np.ndarray, " time"]], Float[np.ndarray, " time"]]
+    """Convert times of the recording to those of `mne.io.read_raw(path)`."""
 
 
 def extent(timeline: Timeline) -> str:

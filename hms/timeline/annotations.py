@@ -1,0 +1,63 @@
+"""Events as annotations that MNE-Python loads and EDF+ viewers show."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from hms.labels import CLASSES
+from hms.timeline.events import events
+from hms.timeline.timeline import Timeline, edges_s
+
+_NOTHING = "no prediction"
+
+
+def write_fif(path: Path, timeline: Timeline) -> None:
+    """Write the events in the time of `mne.io.read_raw(recording)`, for `raw.set_annotations`.
+
+    MNE joins what a discontinuous EDF file holds, so an event that spans a gap is as long as what was recorded of it.
+    """
+    _annotations(events(timeline), timeline.stored_s).save(path)
+
+
+def write_edf(path: Path, timeline: Timeline) -> None:
+    """Write an EDF+ for any viewer: the probabilities of the nearest window as six signals at 1 Hz, and the events.
+
+    It is in the time of the recording, gaps included. The signals are 0 where the nearest window has no prediction, and
+    an annotation says so.
+    """
+    import mne  # slow to import
+
+    seconds = np.arange(int(np.ceil(timeline.duration_s)))
+    row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
+    share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
+    raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
+    if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
+        raw.set_meas_date(timeline.start)
+    both = pl.concat([events(timeline), _unpredicted(timeline)], how="diagonal").sort("onset_s", maintain_order=True)
+    raw.set_annotations(_annotations(both, lambda time_s: time_s))
+    mne.export.export_raw(path, raw, fmt="edf", physical_range=(0.0, 1.0), verbose="error")
+
+
+def _annotations(
+    table: pl.DataFrame, to_file: Callable[[Float[np.ndarray, " time"]], Float[np.ndarray, " time"]]
+) -> Any:
+    """Annotations from the first sample on, whatever start time the file gives."""
+    import mne
+
+    begins_s = table["onset_s"].to_numpy()
+    onsets_s = to_file(begins_s)
+    durations_s = to_file(begins_s + table["duration_s"].to_numpy()) - onsets_s
+    return mne.Annotations(onsets_s, durations_s, table["label"].to_list())
+
+
+def _unpredicted(timeline: Timeline) -> pl.DataFrame:
+    """Stretches in which the nearest window has no prediction, as events are given."""
+    edges = edges_s(timeline)
+    unknown = timeline.table["other"].is_null().to_numpy().astype(int)
+    first, end = (np.flatnonzero(np.diff(unknown, prepend=0, append=0) == sign) for sign in (1, -1))
+    stretches = {"onset_s": edges[first], "duration_s": edges[end] - edges[first]}
+    return pl.DataFrame(stretches).with_columns(label=pl.lit(_NOTHING))
