@@ -1,38 +1,32 @@
-"""Differences between configs, in as few words as tell them apart."""
+"""Differences between the settings of runs, in the words that would override them on a command line."""
 
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-
-def differences(nodes: list[Any], place: str = "") -> dict[str, list[str]]:
-    """The keys in which configs differ, with the value of each; keys that differ in the same way appear once."""
-    key_of: dict[tuple[str, ...], str] = {}
-    for key, words in _differences(nodes, place):
-        known = key_of.get(tuple(words))
-        if known is None or (key.count("."), len(key)) < (known.count("."), len(known)):
-            key_of[tuple(words)] = key
-    return {key: list(words) for words, key in key_of.items()}
+from hms.config.described import Description, describe, lookup, several, word
 
 
-def _differences(nodes: list[Any], place: str) -> Iterator[tuple[str, list[str]]]:
-    if all(node == nodes[0] for node in nodes):
-        return
-    if not all(isinstance(node, dict) for node in nodes):
-        yield place, [_word(node) for node in nodes]
-        return
-    if len({node.get("_target_") for node in nodes}) > 1:
-        yield place, [_word(node) for node in nodes]
-        return
-    keys = list(dict.fromkeys(key for node in nodes for key in node))
-    shared = [key for key in keys if all(key in node for node in nodes)]
-    if len(shared) < len(keys) and place and "_target_" not in keys:  # options chosen by name
-        yield place, ["+".join(node) or "none" for node in nodes]
-        keys = shared
-    for key in keys:
-        yield from _differences([node.get(key, "-") for node in nodes], f"{place}.{key}" if place else key)
+def differences(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The keys in which configs differ, with the value in each; empty where another option makes the key meaningless.
+
+    If an option differs as a whole, its values are not listed one by one.
+    """
+    described = [describe(config) for config in configs]
+    keys = dict.fromkeys(chain.from_iterable(chain(one.options, one.values) for one in described))
+    words = {key: [_value(key, *pair, described) for pair in zip(configs, described, strict=True)] for key in keys}
+    return {key: each for key, each in words.items() if len({*each}) > 1}
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value["_target_"]).rpartition(".")[2] if "_target_" in value else "+".join(value) or "none"
-    return "null" if value is None else str(value)
+def _value(key: str, config: dict[str, Any], own: Description, every: list[Description]) -> str:
+    known = own.options | own.values
+    group = key.partition(".")[0]
+    if key in known or not (group in several() or _has_option_of_another(group, key, own, every)):
+        return known.get(key, "")
+    value = lookup(config, key)
+    return "" if isinstance(value, dict) else word(value)
+
+
+def _has_option_of_another(group: str, key: str, own: Description, every: list[Description]) -> bool:
+    """Whether a config that names the key has the same option of its group, so that the values can be compared."""
+    option = own.options.get(group)
+    return any(key in other.values and other.options.get(group) == option for other in every)

@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
-from rich.table import Table
 
 from hms.atomic import replacing
 from hms.bootstrap import format_difference, format_interval, mean_interval
-from hms.console import print_table
+from hms.console import print_columns, print_paragraph
 from hms.differences import differences
 from hms.files import read_json
 from hms.runs import corpus_of, files_of, read_config, scored_folds
 from hms.scores import percent, score_folds
 from hms.settings import settings
+from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+
+_LEAST_IMPORTANT_FIRST = [
+    [name] for name in ("MB", "params", "minutes", "by fold", "+-", "seeds", "folds", "gap closed", "against the best")
+]
+"""Columns that a narrow terminal goes without."""
 
 
 class Run(NamedTuple):
@@ -70,34 +75,50 @@ def compare(runs: Iterable[Path], draws: int = 2000, seed: int = 0) -> list[Resu
 
 
 def show(results: list[Result]) -> None:
-    """Print a table with a row per run."""
-    columns = differences([result.run.settings for result in results])
-    known = any(result.run.gap_closed is not None for result in results)
+    """Print a table with a row per run, then the settings in which runs differ, and what to bear in mind."""
+    runs = [result.run for result in results]
+    columns = {
+        "run": [str(run.folder) for run in runs],
+        "folds": [_ranges(run.folds) for run in runs],
+        "seeds": [str(len(run.seeds)) for run in runs],
+        "KL": [f"{run.kl:.3f}" for run in runs],
+        "95 %": [format_interval(result.interval, digits=3) for result in results],
+        "against the best": [_against(result) for result in results],
+        "+-": ["-" if run.sd is None else f"{run.sd:.3f}" for run in runs],
+        "by fold": [f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}" for run in runs],
+        "gap closed": [percent(run.gap_closed) for run in runs],
+        "minutes": [f"{run.minutes:.1f}" for run in runs],
+        "params": ["-" if run.parameters is None else f"{run.parameters / 1e6:.1f} M" for run in runs],
+        "MB": ["-" if run.megabytes is None else f"{run.megabytes:.1f}" for run in runs],
+    }
+    if len(runs) == 1:
+        del columns["against the best"]
+    if all(run.gap_closed is None for run in runs):
+        del columns["gap closed"]
     title = "Out-of-fold KL, best first; 95 % by bootstrap over patients, +- is the SD over seeds"
-    selection = "The best run was selected on these same rows: among many equal runs, some look worse by chance."
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    table.caption = selection if len(results) > 1 else None
-    table.add_column("run", overflow="fold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    gap = ["gap closed"] if known else []
-    against = ["against the best"] if len(results) > 1 else []
-    for name in ("folds", "seeds", "KL", "95 %", *against, "+-", "by fold", *gap, "minutes", "params", "MB"):
-        table.add_column(name, justify="right", style="bold" if name == "KL" else None, no_wrap=True)
-    for i, (run, ends, *_) in enumerate(results):
-        cells = [str(run.folder), *(words[i] for words in columns.values()), _ranges(run.folds), str(len(run.seeds))]
-        cells += [f"{run.kl:.3f}", format_interval(ends, digits=3), *([_against(results[i])] if against else [])]
-        cells += ["-" if run.sd is None else f"{run.sd:.3f}", f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}"]
-        cells += [percent(run.gap_closed)] if known else []
-        cells += [f"{run.minutes:.1f}", "-" if run.parameters is None else f"{run.parameters / 1e6:.1f} M"]
-        table.add_row(*cells, "-" if run.megabytes is None else f"{run.megabytes:.1f}")
-    print_table(table, width=180)
-    if len({tuple(result.run.folds) for result in results}) > 1:
+    if left_out := print_columns(title, columns, _LEAST_IMPORTANT_FIRST):
+        print(f"This terminal is too narrow for: {', '.join(left_out)}.")
+    if len(runs) > 1:
+        print("The best run was selected on these same rows: among many equal runs, some look worse by chance.")
+    _show_settings(runs)
+    if len({tuple(run.folds) for run in runs}) > 1:
         print("Not all runs have the same folds: scores on different patients are not comparable.")
-    if missing := [f"{run.folder} ({', '.join(run.missing)})" for run, *_ in results if run.missing]:
+    if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
         print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over the common folds.")
-    if taught := [str(run.folder) for run, *_ in results if "teacher_labels" in run.settings.get("augmentation", {})]:
-        print(f"{', '.join(taught)}: learned from a teacher that saw the held-out patients, so its KL looks too good.")
+    if taught := [str(run.folder) for run in runs if learned_from_teacher(run.settings)]:
+        print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
+
+
+def _show_settings(runs: list[Run]) -> None:
+    """Print a paragraph per run: the settings of the best that others do not share, and how each other differs."""
+    columns = differences([run.settings for run in runs])
+    if columns:
+        print("Settings that differ, of the best run and, where not the same, of the others:")
+    for i, run in enumerate(runs if columns else []):
+        words = [
+            f"{name}={cells[i]}" for name, cells in columns.items() if cells[i] and (i == 0 or cells[i] != cells[0])
+        ]
+        print_paragraph(f"  {run.folder}: {' '.join(words) or 'the same'}", indent=6)
 
 
 def write_csv(results: list[Result], path: Path) -> None:
@@ -153,7 +174,7 @@ def _read(folder: Path) -> Run:
         folder=folder,
         settings=settings(config)
         | files_of(folders[0])
-        | {"corpus": f"{Path(config['data']['root']).name} {corpus[:4]}"},
+        | {"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}"},
         folds=sorted(folds),
         seeds=sorted(seeds),
         missing=[f"fold{fold}_seed{seed}" for fold, seed in missing],

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 from jaxtyping import Float
-from rich.table import Table
 
-from hms.console import print_table
+from hms.console import print_columns
 from hms.errors import DataError, UserError, first_line
 from hms.files import check_columns, read_json, read_table
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
@@ -163,17 +162,25 @@ def percent(share: float | None) -> str:
 
 
 def show(rows: dict[str, Scores], title: str) -> None:
-    """Print one line per entry: KL, KL by leading class, and the reference values to compare it with."""
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    known = all("oracle" in scores for scores in rows.values())
-    table.add_column("")
-    for name in ("rows", "KL", *CLASSES, "top-1", "uniform", "prior", *(("oracle", "gap closed") if known else ())):
-        table.add_column(name, justify="right", style="bold" if name == "KL" else None)
-    for name, scores in rows.items():
-        by_class = [scores["per_class"][label]["kl"] for label in CLASSES]
-        references = [scores["uniform"], scores["prior"], *([scores["oracle"]] if known else [])]
-        cells = [f"{scores['kl']:.3f}", *("-" if kl is None else f"{kl:.3f}" for kl in by_class)]
-        cells += [f"{scores['top1']:.0%}", *(f"{reference:.3f}" for reference in references)]
-        cells += [percent(scores["gap_closed"])] if known else []
-        table.add_row(name, f"{scores['rows']:,}", *cells)
-    print_table(table, width=160)
+    """Print one line per entry: KL, KL by leading class, and the reference values to compare it with.
+
+    In a narrow terminal, the KL by leading class is a table of its own.
+    """
+    each = [*rows.values()]
+    of_classes = [[scores["per_class"][name]["kl"] for scores in each] for name in CLASSES]
+    by_class = {
+        name: ["-" if kl is None else f"{kl:.3f}" for kl in kls] for name, kls in zip(CLASSES, of_classes, strict=True)
+    }
+    columns = {
+        "": [*rows],
+        "rows": [f"{scores['rows']:,}" for scores in each],
+        "KL": [f"{scores['kl']:.3f}" for scores in each],
+        **by_class,
+        "top-1": [f"{scores['top1']:.0%}" for scores in each],
+        **{name: [f"{scores[name]:.3f}" for scores in each] for name in ("uniform", "prior")},
+    }
+    if all("oracle" in scores for scores in each):
+        columns["oracle"] = [f"{scores['oracle']:.3f}" for scores in each]
+        columns["gap closed"] = [percent(scores["gap_closed"]) for scores in each]
+    if print_columns(title, columns, expendable=[CLASSES]):
+        print_columns("KL by the class that leads the votes", {"": [*rows], **by_class})

@@ -1,11 +1,23 @@
-"""Check the runs that teach a student: were a fold missing, what a student learns would depend on when it started."""
+"""Check the runs that teach a student, and tell whether a run is one.
+
+Were a teacher's fold missing, what a student learns would depend on when it started.
+"""
 
 import re
 from pathlib import Path
+from typing import Any
 
 from hms.errors import UserError
 from hms.runs import is_finished, read_config
 from hms.settings import teacher_files
+
+LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."
+"""What to know about a student's KL; the name of the run goes before it."""
+
+
+def learned_from_teacher(config: dict[str, Any]) -> bool:
+    """Whether the config of a run makes it a student."""
+    return "teacher_labels" in config.get("augmentation", {})
 
 
 def want_all_folds(runs: list[str]) -> None:

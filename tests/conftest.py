@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise each subprocess would compile Lightning and SciPy anew
+os.environ.pop("COLUMNS", None)  # tables are tested as in a pipe
 
 Say = Callable[..., tuple[str, str]]
 

@@ -1,44 +1,88 @@
 """Differences between runs are found in their configs, and scores in their files."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import struct
+import subprocess
 import sys
+import termios
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import yaml
+from conftest import ROOT, python
+from material import config
 
 from hms.compare import main
 from hms.differences import differences
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results import Result, compare, show, write_csv
-
-STFT = {"_target_": "hms.extractor.stft.Stft", "n_fft": 64, "dropout": 0.5}
-
-
-def test_a_difference_appears_once_under_its_shortest_key():
-    one = {"epochs": 8, "trainer": {"_target_": "T", "max_epochs": 8}, "model": {"lr": 1}, "seed": {"a": 1}}
-    two = {"epochs": 9, "trainer": {"_target_": "T", "max_epochs": 9}, "model": {"lr": 1}, "seed": {"a": 1}}
-    assert differences([one, two]) == {"epochs": ["8", "9"]}
-    assert differences([one, one]) == {}
+from hms.settings import settings
 
 
-def test_options_chosen_by_name_are_shown_by_name():
-    both = {"extractor": {"stft": STFT, "other": STFT}, "model": {"extractors": {"stft": STFT, "other": STFT}}}
-    one = {"extractor": {"stft": STFT | {"n_fft": 128}}, "model": {"extractors": {"stft": STFT | {"n_fft": 128}}}}
-    expected = {"extractor": ["stft+other", "stft"], "extractor.stft.n_fft": ["64", "128"]}
-    assert differences([both, one]) == expected
-    assert differences([{"augmentation": {}}, {"augmentation": {"flip": {}}}]) == {"augmentation": ["none", "flip"]}
+def trained(*words: str) -> dict[str, Any]:
+    """The settings of a run that was trained with these words on its command line."""
+    return settings(config(*words, "data.root=x"))
 
 
-def test_different_classes_and_arguments_are_shown_by_the_word_that_differs():
-    other = {"_target_": "hms.backbone.TinyBackbone", "channels": [8, 16]}
-    assert differences([{"b": STFT}, {"b": other}]) == {"b": ["Stft", "TinyBackbone"]}
-    assert differences([{"b": STFT}, {"b": STFT | {"betas": [1]}}]) == {"b.betas": ["-", "[1]"]}
-    assert differences([{"b": None}, {"b": 1}, {"b": 1}]) == {"b": ["null", "1", "1"]}
+def test_a_difference_appears_once_by_the_key_that_sets_it():
+    """`epochs` also sets the length of the trainer's work and of the schedule, and `backbone` a part of extractors."""
+    assert differences([trained(), trained("epochs=9")]) == {"epochs": ["14", "9"]}
+    assert differences([trained(), trained("backbone.image.grid=[4,2]")]) == {"backbone.image.grid": ["[8,2]", "[4,2]"]}
+    assert differences([trained(), trained()]) == {}
+
+
+def test_a_group_that_differs_as_a_whole_is_shown_by_its_option():
+    plain, member = trained(), trained("experiment=member_5", "extractor=[stft]", "epochs=1", "pretrain.epochs=1")
+    assert differences([plain, member]) == {
+        "montage": ["pairs8", "pairs24"],
+        "preprocess": ["clinical", "original"],
+        "backbone": ["tiny", "efficientnetv2"],
+        "augmentation": ["[brain_flip]", "[brain_flip,cropcat,edge_dropout,head_scale,noise,spectrogram_mask]"],
+        "pretrain": ["none", "low_votes"],
+        "pretrain.epochs": ["", "1"],
+        "epochs": ["14", "1"],
+        "trainer.precision": ["32-true", "16-mixed"],
+    }
+    two = trained("extractor=[stft,spectrogram]", "augmentation=[]", "fusion=attention", "averaging=ema")
+    assert differences([plain, two]) == {
+        "extractor": ["[stft]", "[spectrogram,stft]"],
+        "fusion": ["concat", "attention"],
+        "augmentation": ["[brain_flip]", "[]"],
+        "averaging": ["none", "ema"],
+    }
+
+
+def test_a_value_is_compared_among_the_runs_with_its_option():
+    words = (["preprocess=original"], ["preprocess.highpass_hz=1"], ["preprocess.highpass_hz=null"], [])
+    assert differences([trained(*each) for each in words]) == {
+        "preprocess": ["original", "clinical", "clinical", "clinical"],
+        "preprocess.highpass_hz": ["", "1", "null", "0.5"],
+    }
+    words = (["extractor.stft.n_fft=64"], [], ["extractor=[spectrogram]"])
+    assert differences([trained(*each) for each in words]) == {
+        "extractor": ["[stft]", "[stft]", "[spectrogram]"],
+        "extractor.stft.n_fft": ["64", "190", ""],
+    }
+
+
+def test_what_no_option_describes_is_shown_by_its_values():
+    mine = {"_target_": "mine.Fusion", "width": 3}
+    assert differences([{"fusion": mine}, {"fusion": mine | {"width": 4}}]) == {"fusion.width": ["3", "4"]}
+    assert differences([{"fusion": mine}, {"fusion": trained()["fusion"]}]) == {
+        "fusion._target_": ["mine.Fusion", ""],
+        "fusion.width": ["3", ""],
+        "fusion": ["", "concat"],
+    }
+    one, other = ({"optimizer": {"_target_": "torch.optim.AdamW", **more}} for more in ({}, {"betas": [1, None]}))
+    assert differences([one, other]) == {"optimizer.betas": ["", "[1,null]"]}
 
 
 def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: str = "abcdef", **config) -> Path:
@@ -160,11 +204,79 @@ def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monke
     ends = [f"{low:.3f}-{high:.3f}" for low, high in (best, last)]
     apart = "+0.030 ({:+.3f} to {:+.3f})".format(*compare(runs)[1].difference_interval)
     assert [row[1:] for row in rows] == [
-        ["9", "0", "1", "0.420", ends[0], "best", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
-        ["8", "0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
+        ["0", "1", "0.420", ends[0], "best", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
+        ["0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
     ]
     assert "Not all runs have the same folds: scores on different patients are not comparable." in printed.out
     assert "skipped, as they have no finished fold with held-out patients: ensemble\n" in printed.err
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> list[str]:
+    """Three runs with names of the usual length, by the words that a shell in their folder would give."""
+    for i, (name, words) in enumerate({"member_1-66af54bc": [], "member_2-7861a7b5": ["epochs=1"]}.items()):
+        finished(tmp_path / "runs" / name, 0, 0, 0.4 + i / 10, 10, **trained(*words))
+    student = trained("pretrain=low_votes", "extractor=[stft_short]", "epochs=1")
+    finished(tmp_path / "runs/student-4626292f", 0, 0, 0.6, 10, **student)
+    return ["runs/member_1-66af54bc", "runs/member_2-7861a7b5", "runs/student-4626292f"]
+
+
+LISTED = """\
+Settings that differ, of the best run and, where not the same, of the others:
+  runs/member_1-66af54bc: extractor=[stft] pretrain=none epochs=14
+  runs/member_2-7861a7b5: epochs=1
+  runs/student-4626292f: extractor=[stft_short] pretrain=low_votes epochs=1
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (60, "folds, seeds, against the best, +-, by fold, minutes, params, MB"),
+        (80, "folds, seeds, +-, by fold, minutes, params, MB"),
+        (120, "minutes, params, MB"),
+        (None, None),
+    ],
+)
+def test_no_width_cuts_runs_and_scores(width: int | None, left_out: str | None, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(width)) if width else monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *named])
+    main()
+    printed = capsys.readouterr().out
+    table, _, rest = printed.partition("┘")
+    assert max(map(len, table.splitlines())) <= (width or 180)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if "│" in line]
+    results = compare([tmp_path / name for name in named])
+    place = 1 if left_out and "folds" in left_out else 3
+    scores = [[f"{one.run.kl:.3f}", "{:.3f}-{:.3f}".format(*one.interval)] for one in results]
+    assert [[row[0], *row[place : place + 2]] for row in rows] == [[n, *s] for n, s in zip(named, scores, strict=True)]
+    assert ("minutes" in table) == (left_out is None)
+    assert (f"This terminal is too narrow for: {left_out}.\n" in rest) == (left_out is not None)
+    assert (
+        LISTED in printed
+        if width != 60
+        else "  runs/student-4626292f: extractor=[stft_short]\n      pretrain" in printed
+    )
+
+
+def test_the_width_is_that_of_the_terminal(named: list[str], tmp_path: Path):
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"PYTHONPATH": str(ROOT)}
+    command = python("-m", "hms.compare", *named)
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdin=inner, stdout=inner, stderr=inner) as running:
+        os.close(inner)
+        printed = b""
+        with contextlib.suppress(OSError):  # raised at the end
+            while part := os.read(outer, 65536):
+                printed += part
+    os.close(outer)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).replace("\r\n", "\n")
+    assert running.returncode == 0, text
+    assert "too narrow for: folds, seeds, +-, by fold, minutes, params, MB." in text
+    assert max(map(len, text.partition("┘")[0].splitlines())) <= 80
+    assert LISTED in text
 
 
 def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
@@ -198,8 +310,9 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
         (run / "fold0_seed0/provenance.json").write_text(json.dumps(about))
     results = compare(runs)
     assert differences([one.run.settings for one in results]) == {
+        "augmentation": ["[]", "[]", "[teacher_labels]"],
+        "augmentation.teacher_labels.runs": ["", "", "[a-1]"],
         "weights": ["aa", "bb", "bb"],
-        "augmentation": ["none", "none", "teacher_labels"],
     }
     show(results)
     warning = f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good."

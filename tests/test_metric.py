@@ -69,6 +69,28 @@ def test_the_scores_of_a_table_and_how_they_are_printed(capsys: pytest.CaptureFi
     assert re.search(r"a row .* 1\.792 .* - │$", capsys.readouterr().out, re.MULTILINE)
 
 
+def test_a_narrow_terminal_shows_the_classes_in_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch, capsys):
+    rows = pl.DataFrame({name: range(8) for name in ("label_id", "eeg_id", "patient_id")})
+    rows = rows.with_columns(pl.lit(2 * (name == "lpd_vote")).alias(name) for name in VOTE_COLUMNS)
+    table = predictions(rows, 0, np.tile([0.5, 0.3, 0.05, 0.05, 0.05, 0.05], (8, 1)))
+    truth = table.select("label_id", *CLASSES)
+    each = {name: score(table, truth) for name in ("fold0_seed0", "fold1_seed0", "all")}
+    headers = {}
+    for width in (80, 120, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        show(each, "title")
+        printed = capsys.readouterr().out
+        assert max(map(len, printed.splitlines())) <= width
+        headers[width] = [re.findall(r"[\w-]+(?: closed)?", line) for line in printed.splitlines() if "┃" in line]
+        assert printed.count("1.204") == 9  # KL, that of lpd, and oracle
+    before, after = ["rows", "KL"], ["top-1", "uniform", "prior", "oracle", "gap closed"]
+    assert headers == {
+        80: [[*before, *after], [*CLASSES]],
+        120: [[*before, *after], [*CLASSES]],
+        160: [[*before, *CLASSES, *after]],
+    }
+
+
 def test_a_window_that_several_seeds_predicted_counts_once():
     rows = pl.DataFrame({"label_id": [7, 8, 9], "eeg_id": [1, 2, 3], "patient_id": [1, 1, 2]})
     rows = rows.with_columns(pl.lit(2 * (name == "lpd_vote")).alias(name) for name in VOTE_COLUMNS)

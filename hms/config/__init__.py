@@ -11,4 +11,5 @@ misfit        checks a value against a type
 signature     the arguments that a class takes, read from its source
 source        finds the definition of a class or function without importing it
 build         builds the objects that a config's nodes describe
+described     names the options that a resolved config was made of, and the values that differ from theirs
 """

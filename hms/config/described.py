@@ -1,0 +1,129 @@
+"""Describe a resolved config in the words that would override the defaults on a command line.
+
+A run's config no longer says which option of a group was chosen, so the nearest one in `conf/` is looked up. A value
+that an option takes from another key, such as `${epochs}`, is not repeated.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from hms.config.command import CONF
+
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+_UNNAMED = "trainer"
+"""A group whose options mostly set what is not part of a run's settings, such as the device, so only keys are named."""
+
+
+class Description(NamedTuple):
+    """The options and values of a config."""
+
+    options: dict[str, str]
+    """The option chosen from each group, or all of them, as in [spectrogram,stft]."""
+    values: dict[str, str]
+    """Values that differ from those of the chosen option, and all that belong to no group."""
+
+
+def describe(config: dict[str, Any]) -> Description:
+    """Describe the settings of a training, or part of them."""
+    options: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for group, node in config.items():
+        if group in several():
+            options[group] = f"[{','.join(sorted(node))}]"
+            for name, part in node.items():
+                values |= _changed(f"{group}.{name}", part, _option(group, name).get(name), config)
+        elif (option := _nearest(group, node, config)) and group == _UNNAMED:
+            values |= _leaves(group, node, _option(group, option), config)
+        elif option:
+            options[group] = option
+            values |= _changed(group, node, _option(group, option), config)
+        else:
+            values |= _leaves(group, node, _defaults().get(group), config)
+    return Description(options, {key: word(value) for key, value in values.items()})
+
+
+def _changed(place: str, node: Any, template: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """The values of a node that are not those of its option."""
+    given = dict(_literals(place, template))
+    return {k: v for k, v in _leaves(place, node, template, config).items() if k not in given or given[k] != v}
+
+
+def _nearest(group: str, node: Any, config: dict[str, Any]) -> str | None:
+    """The option with the fewest values that differ from the node; None if more than half of them do."""
+    distance = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        template = _option(group, path.stem)
+        given, got = dict(_literals(group, template)), _leaves(group, node, template, config)
+        differing = sum(key not in given or key not in got or given[key] != got[key] for key in given | got)
+        if 2 * differing <= len(given | got):
+            distance[path.stem] = differing
+    return min(distance, key=distance.__getitem__, default=None)
+
+
+def _leaves(place: str, node: Any, template: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """The values in a node by their full keys, without those that `template` takes from another key of `config`."""
+    if isinstance(template, str) and (match := _REFERENCE.fullmatch(template)) and lookup(config, match[1]) == node:
+        return {}
+    if not isinstance(node, dict) or not node:
+        return {} if node == {} else {place: node}
+    inner = template if isinstance(template, dict) else {}
+    parts = (_leaves(f"{place}.{key}", value, inner.get(key), config) for key, value in node.items())
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _literals(place: str, template: Any) -> Iterator[tuple[str, Any]]:
+    """The values that a template itself gives."""
+    if isinstance(template, dict):
+        for key, value in template.items():
+            yield from _literals(f"{place}.{key}", value)
+    elif not (isinstance(template, str) and _REFERENCE.fullmatch(template)):
+        yield place, template
+
+
+def lookup(config: dict[str, Any], key: str) -> Any:
+    """The value of a key such as `optimizer.lr`; an empty text if there is none."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part, "") if isinstance(value, dict) else ""
+    return value
+
+
+@cache
+def _option(group: str, name: str) -> dict[str, Any]:
+    """An option as its YAML file gives it, with what its defaults list adds; empty if there is no such file."""
+    path = CONF / group / f"{name}.yaml"
+    node: Any = OmegaConf.load(path) if path.is_file() else OmegaConf.create()
+    parts = []
+    for entry in node.pop("defaults", []):
+        if isinstance(entry, str):
+            parts.append(_option(group, entry))
+        else:
+            ((key, chosen),) = entry.items()  # such as /subset@subset: pretrain
+            other, _, place = key.removeprefix("/").partition("@")
+            parts.append({place: _option(other, chosen)})
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*parts, node))
+    return {**merged}
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
+    return {**values}
+
+
+@cache
+def several() -> set[str]:
+    """The groups from which several options may be chosen."""
+    chosen = [entry for entry in _defaults()["defaults"] if isinstance(entry, dict)]
+    return {group for entry in chosen for group, value in entry.items() if isinstance(value, list)}
+
+
+def word(value: Any) -> str:
+    """A value as it is written on a command line."""
+    if isinstance(value, list):
+        return f"[{','.join(map(word, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
