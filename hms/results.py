@@ -16,7 +16,7 @@ from hms.differences import differences
 from hms.files import read_json
 from hms.runs import corpus_of, files_of, read_config, scored_folds
 from hms.scores import percent, score_folds
-from hms.settings import settings
+from hms.settings import settings, with_same_settings
 from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 
 _LEAST_IMPORTANT_FIRST = [
@@ -101,6 +101,8 @@ def show(results: list[Result]) -> None:
     if len(runs) > 1:
         print("The best run was selected on these same rows: among many equal runs, some look worse by chance.")
     _show_settings(runs)
+    for group in with_same_settings([run.folder for run in runs]):
+        print(f"{', '.join(map(str, group))}: the same settings under different names.")
     if len({tuple(run.folds) for run in runs}) > 1:
         print("Not all runs have the same folds: scores on different patients are not comparable.")
     if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:

@@ -5,6 +5,7 @@ files of pretrained weights or a teacher's labels count by their content.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -43,6 +44,20 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
             case {"_target_": target, "runs": [*runs]} if target == _TEACHER:
                 read.setdefault("teacher", []).extend(file for run in runs for file in teacher_files(Path(run)))
     return {kind: _joined(map(_digest_of, files)) for kind, files in read.items()}
+
+
+def with_same_settings(runs: list[Path]) -> list[list[Path]]:
+    """Group the runs that share a hash, and so all settings and inputs, under different names; only groups of several.
+
+    Of folds, given by their own folders, those of the same fold and seed belong together.
+    """
+    groups: dict[tuple[str, str], list[Path]] = {}
+    for run in runs:
+        folder = run.resolve()
+        fold = folder.name if folder.name.startswith("fold") else ""
+        if match := re.search(r"-([0-9a-f]{8})$", folder.parent.name if fold else folder.name):
+            groups.setdefault((match[1], fold), []).append(run)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def teacher_files(run: Path) -> list[Path]:

@@ -319,6 +319,21 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
     assert warning in capsys.readouterr().out
 
 
+def test_runs_of_the_same_settings_under_different_names_are_named(tmp_path: Path, capsys):
+    names = ["a-66af54bc", "b-66af54bc", "c-7861a7b5"]
+    runs = [finished(tmp_path / name, fold, 0, 0.4, 10) for name in names for fold in (0, 1)][::2]
+    show(compare(runs))
+    assert f"{runs[0]}, {runs[1]}: the same settings under different names.\n" in capsys.readouterr().out
+    show(compare([runs[0], runs[2]]))
+    assert "the same settings" not in capsys.readouterr().out
+    show(compare([run / "fold0_seed0" for run in runs] + [runs[0] / "fold1_seed0"]))
+    printed = capsys.readouterr().out
+    assert (
+        f"{runs[0] / 'fold0_seed0'}, {runs[1] / 'fold0_seed0'}: the same settings under different names.\n" in printed
+    )
+    assert printed.count("the same settings") == 1
+
+
 def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", f"{tmp_path}/x*"])
     with pytest.raises(SystemExit):

@@ -1,6 +1,7 @@
 """Members are aligned or refused; what the command writes can be read; real predictions reach known scores."""
 
 import json
+import re
 import sys
 import time
 import zipfile
@@ -17,7 +18,7 @@ from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.metric import kl_divergence
+from hms.metric import kl_divergence, prior_kl, uniform_kl
 from hms.scores import score
 from hms.tables import LABEL_COLUMNS
 
@@ -243,6 +244,54 @@ def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(tr
     np.testing.assert_allclose([js, correlation], [js.T, correlation.T])
 
 
+def test_an_ensemble_is_shown_next_to_the_prior_that_it_should_beat(runs, train, tmp_path, monkeypatch, capsys):
+    command(monkeypatch, str(runs[0]), f"out={tmp_path / 'out'}", "draws=10")
+    target = read_members(runs[:1], [], None, 1).target
+    references = {"prior": prior_kl(target), "uniform": uniform_kl(target)}
+    kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
+    assert {name: kl[name] for name in references} == pytest.approx(references)
+    printed = capsys.readouterr().out
+    for name, value in references.items():
+        assert re.search(rf"^│ {name} +│ +│ +│ {value:.4f} │", printed, re.MULTILINE)
+    assert "no better than the prior" not in printed
+    useless = predicted(train, 0.6, 1).with_columns(pl.lit(1 / 6).alias(name) for name in CLASSES)
+    command(monkeypatch, str(run(tmp_path / "useless", useless)), f"out={tmp_path / 'out'}", "draws=10")
+    assert "The ensemble is no better than the prior, which always predicts" in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_cuts_neither_names_nor_kl(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10")
+    printed = capsys.readouterr().out
+    kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
+    assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
+    for name, value in zip(("a-1", "bb-2", "ccc-3"), kl["members"], strict=True):
+        assert re.search(rf"^│ {name} +│ .* │ {value:.4f} │", printed, re.MULTILINE)
+
+
+def test_a_larger_bias_sd_allows_larger_biases(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
+    largest = []
+    for i, words in enumerate(([], ["bias_sd=0.1"], ["bias_sd=1"])):
+        command(monkeypatch, str(runs[2]), f"out={tmp_path / str(i)}", "draws=10", *words)
+        content = json.loads((tmp_path / str(i) / "ensemble.json").read_text())
+        largest.append(max(map(abs, content["calibration"]["bias"].values())))
+    assert content["bias_sd"] == 1
+    assert largest[0] == largest[1] < largest[2]
+
+
+def test_averaged_seeds_and_a_member_under_two_names_are_named(train: pl.DataFrame, tmp_path, monkeypatch, capsys):
+    same = [tmp_path / "runs" / name for name in ("a-66af54bc", "b-66af54bc", "c-7861a7b5", "d-7861a7b")]
+    for seed, folder in enumerate(same):
+        run(folder, predicted(train, 0.6, seed))
+    run(same[2], predicted(train, 0.6, 9), seed=1)
+    command(monkeypatch, *map(str, same), f"out={tmp_path / 'out'}", "draws=10")
+    printed = capsys.readouterr().out
+    assert f"{same[2]}: 2 seeds averaged, so its KL is not hms.compare's, which is the mean over seeds.\n" in printed
+    assert f"{same[0]}, {same[1]}: the same settings under different names, here 2 members.\n" in printed
+    assert (printed.count(" averaged, "), printed.count("the same settings")) == (1, 1)
+    assert json.loads((tmp_path / "out/ensemble.json").read_text())["member_seeds"] == [1, 1, 2, 1]
+
+
 @pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])
 def test_the_other_mixings_are_scored_in_the_same_way(words: list[str], runs, tmp_path, monkeypatch, capsys):
     command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10", *words)
@@ -269,6 +318,8 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
         (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
         (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99"),
         (["RUNS/*", "draws=0"], "draws: want at least 1, got 0"),
+        (["RUNS/*", "bias_sd=0"], "bias_sd: want nats above 0, got 0; for no biases, calibrate=temperature"),
+        (["RUNS/*", "bias_sd=nan"], "bias_sd: want nats above 0, got nan"),
         (["RUNS/*", "prior.lpd=1.5"], "prior.lpd: want a share between 0 and 1, got 1.5"),
         (["RUNS/*", "prior.siezure=0.1"], "prior.siezure: prior takes no 'siezure'; did you mean 'seizure'?"),
         (["RUNS/*", "mixing=median"], "mixing: want 'linear', 'geometric' or 'greedy', got 'median'"),

@@ -139,24 +139,24 @@ def test_a_single_weight_selects_its_member():
 def test_a_calibration_is_recovered():
     found, _, row_weight = simulated(1, rows=400)
     true = Calibration(1.7, np.array([0.3, -0.1, 0, 0.1, -0.2, -0.1]))
-    got = fit_calibration(found[0], true(found[0]), row_weight, 10**6, "temperature_bias")
+    got = fit_calibration(found[0], true(found[0]), row_weight, 10**6, "temperature_bias", 0.1)
     assert got.temperature == pytest.approx(1.7, rel=1e-3)
     np.testing.assert_allclose(got.bias, true.bias, atol=1e-3)
-    alone = fit_calibration(found[0], Calibration(1.7, np.zeros(6))(found[0]), row_weight, 1, "temperature")
+    alone = fit_calibration(found[0], Calibration(1.7, np.zeros(6))(found[0]), row_weight, 1, "temperature", 0.1)
     assert (alone.temperature, *alone.bias) == (pytest.approx(1.7, rel=1e-3), *[0] * 6)
 
 
 def test_parts_that_are_not_calibrated_stay_neutral():
     found, target, row_weight = simulated(2)
     for parts, free in (("none", (False, False)), ("temperature", (True, False)), ("bias", (False, True))):
-        got = fit_calibration(found[0], target, row_weight, 100, parts)
+        got = fit_calibration(found[0], target, row_weight, 100, parts, 0.1)
         assert (got.temperature != 1, bool(got.bias.any())) == free
-    np.testing.assert_allclose(fit_calibration(found[0], target, row_weight, 9, "none")(found[0]), found[0])
+    np.testing.assert_allclose(fit_calibration(found[0], target, row_weight, 9, "none", 0.1)(found[0]), found[0])
 
 
 def test_biases_fitted_to_few_patients_are_small_with_mean_0():
     found, target, row_weight = simulated(3)
-    few, many = (fit_calibration(found[0], target, row_weight, n, "bias").bias for n in (2, 2000))
+    few, many = (fit_calibration(found[0], target, row_weight, n, "bias", 0.1).bias for n in (2, 2000))
     assert np.abs(few).max() < 0.1 * np.abs(many).max()
     assert few.mean() == pytest.approx(0, abs=1e-5)
 

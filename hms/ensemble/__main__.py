@@ -5,8 +5,9 @@ calibration and prior. These are the others, with KL in nats and lists in the or
 
     kl                `members`; `mean`: the plain mean of all members; `uncalibrated`: the mixture, fitted and scored
                       on different patients; `nested`: the same, calibrated, which is the ensemble; `fitted`: the
-                      ensemble in sample, on the rows it was fitted to
-    interval          of each of these but `fitted`: 95 % interval of a bootstrap over patients
+                      ensemble in sample, on the rows it was fitted to; `prior` and `uniform`: the mean vote shares of
+                      these rows, and 1/6, predicted for every row
+    interval          of each of these but the last three: 95 % interval of a bootstrap over patients
     difference        of `members`, `uncalibrated` and `nested`: interval of KL - KL of the mean, on the same draws
     diversity         of each two members: `js`, the mean Jensen-Shannon divergence of their predictions in nats, and
                       `loss_correlation`, Pearson's correlation of their KL over rows
@@ -15,7 +16,8 @@ calibration and prior. These are the others, with KL in nats and lists in the or
     prior_effect      null, or the KL of `nested` `before` and `after` the prior shift on rows weighted to that prior
                       (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
                       (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
-    rows, patients    their number; then the settings min_votes calibrate weigh folds seed draws
+    member_seeds      how many seeds of each member were averaged; 1 for a CSV file
+    rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
 
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.
 """
@@ -39,6 +41,7 @@ class Ensemble(TypedDict):
     min_votes: int
     mixing: Mixing
     calibrate: Calibrate
+    bias_sd: float
     weigh: Weigh
     prior: PerClass
     folds: int
@@ -72,6 +75,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
         members.rows["patient_id"].to_numpy(),
         config["mixing"],
         config["calibrate"],
+        config["bias_sd"],
     )
     effect = None
     nested = fit_nested(fitting, config["folds"], config["seed"])
@@ -80,9 +84,10 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     if config["prior"]:
         shift, effect = prior_effect(config["prior"], panels, nested, config["seed"])
         mixture = mixture._replace(prior=shift)
-    settings = {name: config[name] for name in ("min_votes", "calibrate", "weigh", "folds", "seed", "draws")}
+    settings = {name: config[name] for name in ("min_votes", "calibrate", "bias_sd", "weigh", "folds", "seed", "draws")}
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
-    content = {"members": members.names, **mixture.as_json(), **scores, "prior_effect": effect, **counts, **settings}
+    content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
+    content |= {"prior_effect": effect, **counts, **settings}
     _write(Path(config["out"]), content, members.rows, nested)
     show(content)
     return content

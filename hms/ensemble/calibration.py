@@ -24,9 +24,6 @@ from hms.errors import UserError
 from hms.labels import CLASSES, target_of
 from hms.metric import CLIP, kl_divergence
 
-BIAS_SD = 0.1
-"""Standard deviation, in nats, of the normal prior on biases, against which each patient counts as one observation."""
-
 _SHARPEST = 100.0
 """Upper bound on the temperature and on its inverse."""
 
@@ -66,11 +63,18 @@ def fit_calibration(
     row_weight: Float[np.ndarray, " row"],
     patients: int,
     parts: Calibrate,
+    bias_sd: float,
 ) -> Calibration:
-    """The calibration with the least KL over rows weighted by `row_weight`, which come from so many `patients`."""
+    """The calibration with the least KL over rows weighted by `row_weight`, which come from so many `patients`.
+
+    `bias_sd` is the standard deviation, in nats, of the normal prior on biases, against which each patient counts as
+    one observation. Raises UserError unless it is above 0.
+    """
+    if not bias_sd > 0:
+        raise UserError(f"bias_sd: want nats above 0, got {bias_sd}; for no biases, calibrate=temperature")
     logs, share = log_of(probabilities), row_weight / row_weight.sum()
     weighted_target = share[:, None] * target
-    penalty = 1 / (2 * patients * BIAS_SD**2)
+    penalty = 1 / (2 * patients * bias_sd**2)
 
     def objective(x: Float[np.ndarray, " parameter"]) -> tuple[float, Float[np.ndarray, " parameter"]]:
         logits = x[0] * logs + x[1:]

@@ -27,6 +27,8 @@ class Members(NamedTuple):
     """Rows with their votes, and the predictions of each member for them."""
 
     names: list[str]
+    seeds: list[int]
+    """How many seeds of each member were averaged; 1 for a CSV file."""
     rows: pl.DataFrame
     """label_id eeg_id patient_id fold and six vote counts, sorted by label_id; `fold` is null if no member is a run."""
     probabilities: Float[np.ndarray, "member row label"]
@@ -58,7 +60,8 @@ def read_members(runs: list[Path], files: list[Path], labels: Path | None, min_v
     folds = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
-    return Members([*tables], first[1].select(_SHARED).with_columns(folds), probabilities)
+    seeds = [_number_of_seeds(run) for run in runs] + [1] * len(files)
+    return Members([*tables], seeds, first[1].select(_SHARED).with_columns(folds), probabilities)
 
 
 def read_run(run: Path) -> pl.DataFrame:
@@ -73,6 +76,10 @@ def read_run(run: Path) -> pl.DataFrame:
     if not (differing := merged.filter(pl.col("versions") > 1)).is_empty():
         raise DataError(f"{run}: label_id {differing['label_id'][0]}: its seeds disagree on patient, fold or votes")
     return merged.drop("versions")
+
+
+def _number_of_seeds(run: Path) -> int:
+    return len({fold.name.partition("_")[2] for fold in scored_folds(run)})  # fold{f}_seed{s}
 
 
 def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:

@@ -26,6 +26,7 @@ class Fitting(NamedTuple):
     patient_id: Int[np.ndarray, " row"]
     mixing: Mixing
     calibrate: Calibrate
+    bias_sd: float
 
     def subset(self, rows: Bool[np.ndarray, " row"]) -> "Fitting":
         """The same for some of the rows."""
@@ -40,7 +41,7 @@ class Fitting(NamedTuple):
         """Fit the weights, then the calibration of what they mix."""
         weights = fit_weights(self.probabilities, self.target, self.row_weight, self.mixing)
         mixed, patients = mix(self.probabilities, weights, self.mixing), len(np.unique(self.patient_id))
-        calibration = fit_calibration(mixed, self.target, self.row_weight, patients, self.calibrate)
+        calibration = fit_calibration(mixed, self.target, self.row_weight, patients, self.calibrate, self.bias_sd)
         return Mixture(self.mixing, weights, calibration, prior=None)
 
 

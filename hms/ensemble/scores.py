@@ -11,7 +11,7 @@ from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
 from hms.labels import target_of
-from hms.metric import kl_divergence
+from hms.metric import kl_divergence, prior_kl, uniform_kl
 
 
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
         "uncalibrated": float(ensembles[0].mean()),
         "nested": float(ensembles[1].mean()),
         "fitted": float(kl_divergence(target, mixture(probabilities)).mean()),
+        "prior": prior_kl(target),
+        "uniform": uniform_kl(target),
     }
     means = bootstrap_means(np.stack([*members, *ensembles, mean]), fitting.patient_id, draws, seed)
     ends, differences = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()

@@ -4,59 +4,71 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from hms.bootstrap import format_difference, format_interval
-from hms.console import print_table
+from hms.console import print_columns
+from hms.settings import with_same_settings
 
 
 def show(content: dict[str, Any]) -> None:
     """Print the content of ensemble.json."""
     names = _short(content["members"])
-    print_table(_scores(content, names), width=160)
+    _show_scores(content, names)
+    kl = content["kl"]
+    if kl["nested"] >= kl["prior"]:
+        print("The ensemble is no better than the prior, which always predicts the mean vote shares of these rows.")
+    for name, seeds in zip(content["members"], content["member_seeds"], strict=True):
+        if seeds > 1:
+            print(f"{name}: {seeds} seeds averaged, so its KL is not hms.compare's, which is the mean over seeds.")
+    for group in with_same_settings([Path(name) for name in content["members"]]):
+        print(f"{', '.join(map(str, group))}: the same settings under different names, here {len(group)} members.")
     calibration = content["calibration"]
     bias = " ".join(f"{name} {value:+.3f}" for name, value in calibration["bias"].items())
     print(f"Calibration ({content['calibrate']}): temperature {calibration['temperature']:.3f}, bias {bias}")
     if len(names) > 1:
-        print_table(_diversity(content["diversity"], names), width=160)
+        _show_diversity(content["diversity"], names)
     if content["prior"] is not None:
         print(_prior(content))
 
 
-def _scores(content: dict[str, Any], names: list[str]) -> Table:
+def _show_scores(content: dict[str, Any], names: list[str]) -> None:
     kl, ends, differences = content["kl"], content["interval"], content["difference"]
-    title = f"KL on {content['rows']:,} rows of {content['patients']:,} patients"
-    fitted = f"weights ({content['mixing']}) and calibration fitted on the other patient folds"
-    table = Table(title=f"{title}; {fitted}", title_justify="left")
-    table.add_column("", overflow="fold")
-    for name in ("weight", "by fold", "KL", "95 % (patients)", "against the mean"):
-        table.add_column(name, justify="right", style="bold" if name == "KL" else None, no_wrap=True)
     of_folds = np.array(content["weights_of_folds"])
-    for i, name in enumerate(names):
-        weights = [f"{content['weights'][i]:.3f}", f"{of_folds[:, i].min():.3f}-{of_folds[:, i].max():.3f}"]
-        against = format_difference(kl["members"][i] - kl["mean"], differences["members"][i], digits=4)
-        table.add_row(name, *weights, f"{kl['members'][i]:.4f}", format_interval(ends["members"][i], digits=4), against)
-    table.add_section()
-    table.add_row("plain mean", "", "", f"{kl['mean']:.4f}", format_interval(ends["mean"], digits=4), "")
+    members = [
+        [
+            name,
+            f"{content['weights'][i]:.3f}",
+            f"{of_folds[:, i].min():.3f}-{of_folds[:, i].max():.3f}",
+            f"{kl['members'][i]:.4f}",
+            format_interval(ends["members"][i], digits=4),
+            format_difference(kl["members"][i] - kl["mean"], differences["members"][i], digits=4),
+        ]
+        for i, name in enumerate(names)
+    ]
+    combined = [["plain mean", "", "", f"{kl['mean']:.4f}", format_interval(ends["mean"], digits=4), ""]]
     for name, key in (("mixture", "uncalibrated"), ("mixture, calibrated", "nested")):
         against = format_difference(kl[key] - kl["mean"], differences[key], digits=4)
-        table.add_row(name, "", "", f"{kl[key]:.4f}", format_interval(ends[key], digits=4), against)
-    table.add_row("the same, in sample", "", "", f"{kl['fitted']:.4f}", "", "")
-    return table
-
-
-def _diversity(diversity: dict[str, list[list[float]]], names: list[str]) -> Table:
-    table = Table(
-        title="Jensen-Shannon divergence of predictions (nats) / correlation of KL by row", title_justify="left"
+        combined.append([name, "", "", f"{kl[key]:.4f}", format_interval(ends[key], digits=4), against])
+    combined.append(["the same, in sample", "", "", f"{kl['fitted']:.4f}", "", ""])
+    references = [[name, "", "", f"{kl[name]:.4f}", "", ""] for name in ("prior", "uniform")]
+    columns = ("", "weight", "by fold", "KL", "95 % (patients)", "against the mean")
+    print_columns(
+        f"KL on {content['rows']:,} rows of {content['patients']:,} patients; weights ({content['mixing']}) and "
+        "calibration fitted on the other patient folds",
+        dict(zip(columns, zip(*members, *combined, *references, strict=True), strict=True)),
+        expendable=[["by fold"], ["95 % (patients)"], ["weight"]],
+        sections=(len(members) - 1, len(members) + len(combined) - 1),
     )
-    table.add_column("", overflow="fold")
+
+
+def _show_diversity(diversity: dict[str, list[list[float]]], names: list[str]) -> None:
+    columns = {"": [f"{i + 1} {name}" for i, name in enumerate(names)]}
     for i in range(len(names)):
-        table.add_column(str(i + 1), justify="right", no_wrap=True)
-    for i, name in enumerate(names):
         pairs = zip(diversity["js"][i], diversity["loss_correlation"][i], strict=True)
-        cells = ["-" if i == j else f"{js:.3f} / {correlation:.2f}" for j, (js, correlation) in enumerate(pairs)]
-        table.add_row(f"{i + 1} {name}", *cells)
-    return table
+        columns[str(i + 1)] = [
+            "-" if i == j else f"{js:.3f} / {correlation:.2f}" for j, (js, correlation) in enumerate(pairs)
+        ]
+    print_columns("Jensen-Shannon divergence of predictions (nats) / correlation of KL by row", columns)
 
 
 def _prior(content: dict[str, Any]) -> str:
