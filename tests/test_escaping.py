@@ -80,7 +80,7 @@ def of_run(word: str, folder: Path) -> str:
     fold.mkdir()
     (fold / "metrics.csv").write_text("epoch,train_loss,val_kl\n0,2,1.5\n1,1,1.2\n")
     about = {"extractors": word, "trained on": word, word: word}
-    return report(Subject(word, fold, word, about, table, [fold], None, None, word, held), 2, "cpu")
+    return report(Subject(word, fold, word, about, table, [fold], None, None, word, held, [word]), 2, "cpu")
 
 
 def of_recording(word: str, folder: Path) -> str:

@@ -196,7 +196,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["ensemble=nowhere"], "nowhere/ensemble.json: not an ensemble written by hms.ensemble ([Errno 2]"),
         (
             ["ensemble=half"],
-            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', which hms.ensemble writes",
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect', which hms.",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
         (["run=all"], "all: no fold has held-out patients, so there is nothing to report on"),
@@ -253,7 +253,7 @@ def rows_of(*votes: tuple[list[int], list[float]], patients: list[int] | None = 
 SURE = [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]
 
 
-def test_groups_split_the_rows_and_share_one_prior():
+def test_groups_split_the_rows_and_those_of_a_class_share_one_prior():
     table = rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE))
     rows = scored(table, None)
     whole = summary.headline(rows)
@@ -262,7 +262,54 @@ def test_groups_split_the_rows_and_share_one_prior():
     assert [(one.name, one.rows) for one in summary.by_class(rows)] == [("seizure", 1), ("lpd", 1)]
     assert [(one.name, one.rows) for one in summary.by_votes(rows)] == [("1–4", 1), ("10–12", 1)]
     assert [one.prior for one in summary.by_class(rows)] == pytest.approx([np.log(2)] * 2)
+    assert [one.prior for one in summary.by_votes(rows)] == pytest.approx([0, 0])
     assert summary.by_fold(rows.with_columns(fold=pl.lit(None, pl.Int64))) == []
+
+
+def test_the_prior_of_a_fold_is_that_of_the_score_table(run: Path, tmp_path: Path):
+    subject = subject_of_run(run, tmp_path)
+    expected = [score(pl.read_parquet(fold / "oof.parquet"))["prior"] for fold in subject.folds]
+    assert expected[0] != pytest.approx(expected[1], abs=1e-3)
+    assert [one.prior for one in summary.by_fold(scored(subject.table, None))] == pytest.approx(expected)
+    text = page(subject._replace(store=None, truth=None, missing="gone."), 0, "cpu")
+    for fold, prior in enumerate(expected):
+        assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td></tr>', text)
+
+
+def test_a_model_worse_than_the_prior_is_said_to_be_above_it(run: Path, tmp_path: Path):
+    """Random predictions are worse; the votes themselves are better."""
+    subject = subject_of_run(run, tmp_path)._replace(store=None, truth=None, missing="gone.")
+    scores = score(subject.table)
+    share = f"{100 * (scores['kl'] / scores['prior'] - 1):.0f}"
+    headline = f"<strong>{share} %</strong><span>above the prior ({scores['prior']:.3f})."
+    assert headline in page(subject, 0, "cpu")
+    votes = pl.sum_horizontal(VOTE_COLUMNS)
+    right = subject.table.with_columns((pl.col(f"{name}_vote") / votes).alias(name) for name in CLASSES)
+    assert f"<strong>100 %</strong><span>below the prior ({scores['prior']:.3f})." in page(
+        subject._replace(table=right), 0, "cpu"
+    )
+    worse = page(subject._replace(truth=right.select("label_id", *CLASSES)), 0, "cpu")
+    assert f"<strong>-{share} %</strong><span>of the way from the prior" in worse
+    assert "The prior is better.</span>" in worse
+
+
+def test_the_page_warns_of_a_student_that_looks_too_good(run: Path, ensemble: Path, tmp_path: Path):
+    student = Path(shutil.copytree(run, tmp_path / "student"))
+    for fold in student.iterdir():
+        whole = yaml.safe_load((fold / "config.yaml").read_text())
+        whole["augmentation"]["teacher_labels"] = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels"}
+        (fold / "config.yaml").write_text(yaml.safe_dump(whole))
+    both = Path(shutil.copytree(ensemble, tmp_path / "both"))
+    content = json.loads((both / "ensemble.json").read_text())
+    (both / "ensemble.json").write_text(json.dumps(content | {"members": [str(run), str(student)]}))
+    flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
+    for subject, notes in (
+        (subject_of_run(run, tmp_path), []),
+        (subject_of_run(student, tmp_path), [f"This run {flattered}"]),
+        (subject_of_ensemble(both, tmp_path), [f"The member {student} {flattered}"]),
+    ):
+        text = page(subject._replace(store=None, missing="gone."), 0, "cpu")
+        assert re.findall(r'<p class="note">(.*teacher.*)</p>', text) == notes
 
 
 def test_a_truth_that_lacks_a_row_is_refused():

@@ -64,6 +64,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         soft_confusion=summary.soft_confusion(rows),
         curves=CURVES if curves else {},
         missing=subject.missing,
+        notes=subject.notes,
         views=[(view, *_rank(i, len(wrong))) for i, view in enumerate(drawn)],
         spectrogram_range=spectrogram_range,
     )

@@ -16,6 +16,7 @@ from hms.model import Model
 from hms.runs import corpus_of, read_config, scored_folds
 from hms.scores import read_predictions, read_truth
 from hms.store import Store, prepared
+from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 
 
 class Subject(NamedTuple):
@@ -38,6 +39,8 @@ class Subject(NamedTuple):
     """Why there is no store to draw windows from; empty if there is one."""
     ensemble: dict[str, Any] | None
     """The content of ensemble.json; None for a run."""
+    notes: list[str]
+    """What to bear in mind when reading the KL."""
 
 
 def subject_of_run(run: Path, stores: Path) -> Subject:
@@ -58,7 +61,8 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     about |= {"seeds": str(len(seeds))} if len(seeds) > 1 else {}
     *_, parent, name = run.resolve().parts
     name = f"{parent}/{name}" if run == folds[0] else name
-    return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None)
+    notes = [f"This run {LEARNED_FROM_TEACHER}"] if learned_from_teacher(config) else []
+    return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None, notes)
 
 
 def subject_of_ensemble(path: Path, stores: Path) -> Subject:
@@ -67,13 +71,16 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     content = _ensemble(folder / "ensemble.json")
     table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
-    runs = [run for run in folders if run and any(run.glob("fold*_seed*/oof.parquet"))]
+    started = [run for run in folders if run and any(run.glob("fold*_seed*/scores.json"))]
+    runs = {run: folds[0] for run in started if (folds := scored_folds(run))}
     truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:
-        fold = scored_folds(runs[0])[0]
+        fold = next(iter(runs.values()))
         truth, store, missing = _corpus(fold, read_config(fold), stores)
+    students = [run for run, fold in runs.items() if learned_from_teacher(read_config(fold))]
+    notes = [f"The member {run} {LEARNED_FROM_TEACHER}" for run in students]
     about = {"members": str(len(content["members"])), "mixing": content["mixing"], "calibrated": content["calibrate"]}
-    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, content)
+    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, content, notes)
 
 
 def model_of(subject: Subject, folder: str) -> Model:
@@ -94,7 +101,17 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
 
 
 def _ensemble(path: Path) -> dict[str, Any]:
-    wanted = ("members", "weights", "mixing", "calibrate", "kl", "interval", "diversity", "weights_of_folds")
+    wanted = (
+        "members",
+        "weights",
+        "mixing",
+        "calibrate",
+        "kl",
+        "interval",
+        "diversity",
+        "weights_of_folds",
+        "prior_effect",
+    )
     try:
         content: dict[str, Any] = json.loads(path.read_text())
         lacking = [name for name in wanted if name not in content]

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from hms.bootstrap import mean_interval
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import gap_closed, uniform_kl
+from hms.metric import gap_closed, prior_kl, uniform_kl
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Ranges of the number of votes, both ends included."""
@@ -33,7 +33,8 @@ class Group(NamedTuple):
     interval: list[float] | None
     """None for a single patient."""
     prior: float
-    """KL of the mean vote shares over all rows, not over these alone, as that would reveal what they have in common."""
+    """KL of the mean vote shares of these rows, as in `hms.scores.score`; for a class, which these would give away, of
+    all rows."""
     oracle: float | None
 
 
@@ -78,18 +79,19 @@ def group(name: str, rows: pl.DataFrame) -> Group:
 def by_fold(rows: pl.DataFrame, name: str = "fold") -> list[Group]:
     """A group per fold, in order, called `name` and its number; none for rows without a fold."""
     folds = rows["fold"].drop_nulls().unique().sort().to_list()
-    return _groups(rows, {f"{name} {fold}": pl.col("fold") == fold for fold in folds})
+    return _groups(_parts(rows, {f"{name} {fold}": pl.col("fold") == fold for fold in folds}))
 
 
 def by_class(rows: pl.DataFrame) -> list[Group]:
     """A group per class, of the rows whose votes it leads."""
-    return _groups(rows, {name: pl.col("leading") == i for i, name in enumerate(CLASSES)})
+    return [group(*part) for part in _parts(rows, {name: pl.col("leading") == i for i, name in enumerate(CLASSES)})]
 
 
 def by_votes(rows: pl.DataFrame) -> list[Group]:
     """A group per range of the number of votes."""
     names = {(low, high): f"{low}–{high}" if high else f"{low} or more" for low, high in BUCKETS}
-    return _groups(rows, {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS})
+    ranges = {names[low, high]: pl.col("votes").is_between(low, high or 10**9) for low, high in BUCKETS}
+    return _groups(_parts(rows, ranges))
 
 
 def reliability(rows: pl.DataFrame) -> list[Reliability]:
@@ -125,9 +127,16 @@ def most_right(rows: pl.DataFrame, count: int) -> pl.DataFrame:
     return rows.sort("kl", "label_id").unique("leading", keep="first", maintain_order=True)[:count]
 
 
-def _groups(rows: pl.DataFrame, conditions: dict[str, pl.Expr]) -> list[Group]:
+def _parts(rows: pl.DataFrame, conditions: dict[str, pl.Expr]) -> list[tuple[str, pl.DataFrame]]:
+    """The rows that meet each condition, by its name; none for a condition that no row meets."""
     parts = {name: rows.filter(condition) for name, condition in conditions.items()}
-    return [group(name, part) for name, part in parts.items() if len(part)]
+    return [(name, part) for name, part in parts.items() if len(part)]
+
+
+def _groups(parts: list[tuple[str, pl.DataFrame]]) -> list[Group]:
+    """Score parts of the rows, each by the prior of its own rows."""
+    priors = [prior_kl(target_of(part.select(VOTE_COLUMNS).to_numpy())) for _, part in parts]
+    return [group(name, part)._replace(prior=prior) for (name, part), prior in zip(parts, priors, strict=True)]
 
 
 def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
