@@ -8,8 +8,8 @@ ARCHIVE = $(DATA)/hms-harmful-brain-activity-classification.zip
 CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
-RUNS ?= $(foreach member,$(subst $(comma), ,$(MEMBERS)),'runs/$(member)-*')
-ABOUT ?= run=$(shell ls -dt runs/*-*/ | head -n 1)
+RUNS ?= $(if $(untrained),$(error MEMBERS: runs/ has no $(untrained)$(instead)))$(foreach member,$(trained),'runs/$(member)-*')
+ABOUT ?= run=$(shell $(call newest,runs/*-*))
 TEACHER ?= $(call only,$(wildcard runs/$(EXPERIMENT)-*))
 ENSEMBLE ?=
 KILLS ?= 20
@@ -18,6 +18,12 @@ LETTERS ?=
 ARGS ?=
 comma := ,
 space := $(subst ,, )
+# Those of MEMBERS that have a run, and those that have none
+trained = $(strip $(foreach member,$(subst $(comma), ,$(MEMBERS)),$(if $(wildcard runs/$(member)-*/),$(member))))
+untrained = $(filter-out $(trained),$(subst $(comma), ,$(MEMBERS)))
+instead = $(if $(trained),; without them: MEMBERS=$(subst $(space),$(comma),$(trained)))
+# The run whose fold was finished last
+newest = ls -t $(1)/fold[0-9]*_seed*/scores.json | head -n 1 | cut -d/ -f1-2
 only = $(if $(word 2,$(1)),$(error TEACHER: want one run, or several by their names, got $(1)),$(1))
 
 help:  ## Print this list
@@ -36,7 +42,7 @@ demo: setup  ## From nothing to a scored model: simulate, prepare, train two fol
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
-	$(RUN) hms.report run="$$(ls -dt runs/quick-*/ | head -n 1)"
+	$(RUN) hms.report run="$$($(call newest,runs/quick-*))"
 
 data: setup  ## Download the competition's files into DATA by Kaggle's client (needs an account and the rules accepted)
 	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) $(notdir $(basename $(ARCHIVE)))
@@ -66,17 +72,17 @@ student: setup  ## Train all five folds of EXPERIMENT as a student of the runs T
 	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
 		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
-submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE or the mean of RUNS
+submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE, or by the mean of MEMBERS or RUNS
 	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
-kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE or RUNS
+kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE, MEMBERS or RUNS
 	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--model $(RUNS)) $(ARGS)
 
 report: setup  ## Write an HTML page about the newest run, or ABOUT="run=runs/<name>" or "ensemble=runs/<name>"
 	$(RUN) hms.report $(ABOUT) $(ARGS)
 
 picture: setup  ## Make README's report.png from the report on the newest quick run (needs Chromium)
-	$(BIN)/python tests/browser.py "$$(ls -dt runs/quick-*/ | head -n 1)report.html" report.png
+	$(BIN)/python tests/browser.py "$$($(call newest,runs/quick-*))/report.html" report.png
 
 test: setup  ## Run the tests (minutes on two cores)
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile

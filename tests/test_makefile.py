@@ -86,6 +86,43 @@ def test_several_possible_teachers_must_be_chosen_by_name(tmp_path: Path):
     assert "runs=[runs/member_4-56ef]" in make(*student, "EXPERIMENT=member_4", cwd=tmp_path).stdout
 
 
+def test_members_without_a_run_are_named_with_those_that_have_one(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("member_1-12ab", "member_4-34cd"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    for target in ("submit", "ensemble", "kaggle"):
+        target_words = ("-n", "-o", ".venv/done", target)
+        done = make(*target_words, "MEMBERS=member_1,member_2,member_3,member_4", cwd=tmp_path)
+        assert done.returncode > 0
+        assert "MEMBERS: runs/ has no member_2 member_3; without them: MEMBERS=member_1,member_4." in done.stderr
+        assert (
+            "'runs/member_1-*' 'runs/member_4-*'"
+            in make(*target_words, "MEMBERS=member_1,member_4", cwd=tmp_path).stdout
+        )
+        assert "runs/x" in make(*target_words, "RUNS=runs/x", cwd=tmp_path).stdout
+    assert "MEMBERS: runs/ has no member_7." in make(*target_words, "MEMBERS=member_7", cwd=tmp_path).stderr
+    assert "ensemble=runs/e" in make("-n", "-o", ".venv/done", "submit", "ENSEMBLE=runs/e", cwd=tmp_path).stdout
+
+
+def test_the_report_is_about_the_run_that_finished_a_fold_last(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for age, name in enumerate(("quick-12ab", "other-34cd", "quick-56ef")):
+        fold = tmp_path / "runs" / name / "fold0_seed0"
+        fold.mkdir(parents=True)
+        (fold / "scores.json").touch()
+        os.utime(fold / "scores.json", (1e9 - age, 1e9 - age))
+    (tmp_path / "runs/quick-56ef/evaluation").mkdir()  # which makes this folder the newest
+    everyone = tmp_path / "runs/other-34cd/foldall_seed0"  # it has no held-out patients to report on
+    everyone.mkdir()
+    (everyone / "scores.json").touch()
+    assert "run=runs/quick-12ab" in make("-n", "-o", ".venv/done", "report", cwd=tmp_path).stdout
+    picture = make("-n", "-o", ".venv/done", "picture", cwd=tmp_path).stdout.strip()
+    path = subprocess.run(
+        ["sh", "-c", f"set -- {picture}; echo $3"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert path.stdout.strip() == "runs/quick-12ab/report.html"
+
+
 KAGGLE = """#!/bin/sh
 while [ "$1" != -p ]; do shift; done
 echo asked >> "$2/asked"
