@@ -10,9 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from hms.errors import UserError, first_line
-from hms.norms import UpdateOnce
+from hms.norms import UpdateOnce, mixed_norm
 from hms.pool import cell_means
 from hms.pretrained import hub_reachable, weights_file
 
@@ -122,9 +123,10 @@ class TinyBackbone(nn.Module):
     `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so the row tells the side of the head. A
     share `instance` of the channels, except in the last stage, has not batch norms but instance norms, which remove
     differences in brightness and contrast between images (IBN-Net, Pan et al. 2018, arXiv 1807.09441).
+    `grad_checkpointing` recomputes the activations of each block in the backward pass instead of keeping them.
     """
 
-    def __init__(self, channels: list[int], grid: list[int], instance: float):
+    def __init__(self, channels: list[int], grid: list[int], instance: float, grad_checkpointing: bool):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels: want at least two stages, got {channels}")
@@ -134,19 +136,26 @@ class TinyBackbone(nn.Module):
             raise ValueError(f"grid: want rows and columns, got {grid}")
         if not 0 <= instance <= 1:
             raise ValueError(f"instance: want a share, 0 to 1, got {instance}")
-        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), _norm(channels[0], instance), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), mixed_norm(channels[0], instance), nn.ReLU())
         shares = [instance] * (len(channels) - 2) + [0.0]
         stages = zip(pairwise(channels), shares, strict=True)
         self.blocks = nn.Sequential(*(_Residual(i, o, share) for (i, o), share in stages))
         self.rows, self.columns = grid
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
+        self._update_once = UpdateOnce() if grad_checkpointing else None
         self.to(memory_format=_LAYOUT)
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        feature_map: Tensor = self.blocks(self.stem(_channels_last(image)))
+        feature_map: Tensor = self.stem(_channels_last(image))
+        if self._update_once and self.training:
+            with self._update_once.first_pass(self.blocks):
+                for block in self.blocks:
+                    feature_map = checkpoint(block, feature_map, use_reentrant=False)
+        else:
+            feature_map = self.blocks(feature_map)
         return feature_map
 
     def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
@@ -168,7 +177,7 @@ class _Residual(nn.Module):
         super().__init__()
         self.convolutions = nn.Sequential(
             nn.Conv2d(channels, out_channels, 3, 2, 1, bias=False),
-            _norm(out_channels, instance),
+            mixed_norm(out_channels, instance),
             nn.ReLU(),
             nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -179,27 +188,3 @@ class _Residual(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch out height2 width2"]:
         return torch.relu(self.convolutions(x) + self.shortcut(x))
-
-
-class _InstanceBatchNorm(nn.Module):
-    """Normalise the first channels image by image, the rest over the batch."""
-
-    def __init__(self, by_image: int, by_batch: int):
-        super().__init__()
-        self.by_image, self.by_batch = _instance_norm(by_image), nn.BatchNorm2d(by_batch)
-        self.sizes = [by_image, by_batch]
-
-    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
-        first, rest = torch.split(x, self.sizes, dim=1)
-        return torch.cat([self.by_image(first), self.by_batch(rest)], dim=1)
-
-
-def _instance_norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(channels, channels)  # same as nn.InstanceNorm2d(affine=True), but faster on a CPU
-
-
-def _norm(channels: int, instance: float) -> nn.Module:
-    by_image = round(channels * instance)
-    if by_image in (0, channels):
-        return _instance_norm(channels) if by_image else nn.BatchNorm2d(channels)
-    return _InstanceBatchNorm(by_image, channels - by_image)

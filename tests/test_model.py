@@ -1,4 +1,5 @@
 import functools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from hms.spectrogram_images import SpectrogramImages
 def stft(**options) -> Stft:
     node = yaml.safe_load((ROOT / "conf/extractor/stft.yaml").read_text())["stft"]
     del node["_target_"]
-    return Stft(**{**node, "backbone": TinyBackbone([8, 16], [1, 1], 0.0), **options})
+    return Stft(**{**node, "backbone": TinyBackbone([8, 16], [1, 1], 0.0, False), **options})
 
 
 def preprocess(option: str = "original", **options) -> Preprocess:
@@ -44,7 +45,7 @@ def batch(rows: int = 3, samples: int = 2000) -> Batch:
 
 def extractors() -> dict[str, nn.Module]:
     """One of each kind, on a montage of two pairs."""
-    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1], 0.0)
+    backbone = functools.partial(TinyBackbone, [8, 16], [1, 1], 0.0, False)
     montage = Montage({"all": ["Fp1-F7", "O1-T3"]}, "listed")
     wavenet = Wavenet(montage, backbone(), 2, 4, 3, "improved", 5, 10, None, 0.0, False)
     return {"stft": stft(dropout=0.0), "wavenet": wavenet, "spectrogram": Spectrogram(backbone(), 10, 0.0, 8, 0.0)}
@@ -355,7 +356,7 @@ def test_an_unknown_timm_model_is_refused():
 
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
 def test_backbones_declare_the_sizes_of_their_features(size: tuple[int, int]):
-    for backbone in (*(TinyBackbone([8, 16, 24], [2, 3], share) for share in (0.0, 0.5, 1.0)), timm_backbone()):
+    for backbone in (*(TinyBackbone([8, 16, 24], [2, 3], share, False) for share in (0.0, 0.5, 1.0)), timm_backbone()):
         found = backbone.features(torch.randn(2, 1, *size))
         assert found.shape[:2] == (2, backbone.map_features)
         assert found.is_contiguous(memory_format=torch.channels_last)
@@ -365,7 +366,7 @@ def test_backbones_declare_the_sizes_of_their_features(size: tuple[int, int]):
 
 
 def test_weights_and_gradients_have_the_memory_format_of_the_feature_maps():
-    for backbone in (TinyBackbone([8, 16, 24], [2, 3], 0.5), timm_backbone()):
+    for backbone in (TinyBackbone([8, 16, 24], [2, 3], 0.5, False), timm_backbone()):
         backbone(torch.randn(2, 1, 64, 64)).square().sum().backward()
         for weight in (one for one in backbone.parameters() if one.ndim == 4):
             assert weight.is_contiguous(memory_format=torch.channels_last)
@@ -383,22 +384,24 @@ def test_instance_norms_ignore_brightness_and_contrast():
     torch.manual_seed(0)
     image = torch.randn(2, 1, 64, 80)
     for share, blind in ((0.0, False), (0.5, False), (1.0, True)):
-        backbone = TinyBackbone([8, 16, 24], [2, 3], share).eval()
+        backbone = TinyBackbone([8, 16, 24], [2, 3], share, False).eval()
         found, changed = backbone(image), backbone(3 * image + 7)
         assert torch.allclose(found, changed, atol=1e-3) == blind
 
 
 def test_half_the_channels_have_instance_norm_and_the_others_batch_norm():
-    norm = TinyBackbone([8, 16], [1, 1], 0.5).stem[1]
+    norm = TinyBackbone([8, 16], [1, 1], 0.5, False).stem[1]
     image = torch.randn(3, 8, 9, 11)
     halves = [nn.InstanceNorm2d(4)(image[:, :4]), nn.BatchNorm2d(4)(image[:, 4:])]
     torch.testing.assert_close(norm(image), torch.cat(halves, dim=1), rtol=1e-4, atol=1e-5)
-    assert isinstance(TinyBackbone([8, 16], [1, 1], 0.5).blocks[0].convolutions[1], nn.BatchNorm2d)  # the last stage
+    assert isinstance(
+        TinyBackbone([8, 16], [1, 1], 0.5, False).blocks[0].convolutions[1], nn.BatchNorm2d
+    )  # the last stage
 
 
 def test_a_share_of_instance_norms_above_1_is_refused():
     with pytest.raises(ValueError, match=r"instance: want a share, 0 to 1, got 1\.5"):
-        TinyBackbone([8, 16], [1, 1], 1.5)
+        TinyBackbone([8, 16], [1, 1], 1.5, False)
 
 
 def test_a_stem_stride_may_keep_the_rows():
@@ -407,17 +410,45 @@ def test_a_stem_stride_may_keep_the_rows():
     assert timm_backbone(stem_stride=[1, 2]).features(image).shape[2:] == (4, 2)
 
 
-def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statistics():
-    found = []
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda checkpointing: timm_backbone(grad_checkpointing=checkpointing),
+        lambda checkpointing: TinyBackbone([8, 16, 24], [2, 3], 0.5, checkpointing),
+    ],
+    ids=["timm", "tiny"],
+)
+def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statistics(make: Callable[[bool], nn.Module]):
+    found, kept = [], []
     for grad_checkpointing in (False, True):
         torch.manual_seed(0)
-        backbone = timm_backbone(grad_checkpointing=grad_checkpointing)
+        backbone = make(grad_checkpointing)
+        bytes_kept = 0
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal bytes_kept
+            bytes_kept += tensor.nbytes
+            return tensor
+
         for step in range(2):
-            backbone(step + torch.randn(2, 1, 64, 64)).square().sum().backward()
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                loss = backbone(step + torch.randn(2, 1, 64, 64)).square().sum()
+            kept.append(bytes_kept)
+            loss.backward()
         statistics = [buffer for name, buffer in backbone.named_buffers() if "running" in name]
         found.append([*(p.grad for p in backbone.parameters()), *statistics])
+    assert kept[2] < kept[0]
     for plain, checkpointed in zip(*found, strict=True):
         torch.testing.assert_close(plain, checkpointed)
+
+
+@pytest.mark.parametrize("member", range(5, 9))
+def test_a_member_that_saves_memory_can_have_the_tiny_backbone(member: int):
+    model = config(f"experiment=member_{member}", "backbone=tiny", "data.root=x")["model"]
+    backbones = [node["backbone"] for node in model["extractors"].values()]
+    assert [(one["_target_"], one["grad_checkpointing"]) for one in backbones] == [
+        ("hms.backbone.TinyBackbone", True)
+    ] * 3
 
 
 @pytest.mark.parametrize("stride", [[2], [0, 1], [1, 2, 3]])

@@ -10,12 +10,12 @@ from hms.extractor.raw_image import RawImage
 
 def multitaper(**options) -> Multitaper:
     given = {"window_s": 2, "step_s": 0.1, "bandwidth": 2, "fmax_hz": 20, "span_s": 30, "columns": 2, "dropout": 0.0}
-    return Multitaper(TinyBackbone([8, 16], [1, 1], 0.0), **{**given, **options})
+    return Multitaper(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
 
 
 def raw_image(**options) -> RawImage:
     given = {"span_s": 20, "every": 2, "rows": 4, "height": 1, "limit": 4.0, "dropout": 0.0}
-    return RawImage(TinyBackbone([8, 16], [1, 1], 0.0), **{**given, **options})
+    return RawImage(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
 
 
 def test_a_sine_is_brightest_in_the_row_of_its_frequency():
