@@ -102,6 +102,11 @@ def test_a_dip_of_one_window_does_not_end_an_event():
     assert len(events(timeline({"seizure": [0.9] * 10 + [0.1, None, 0.1] + [0.9] * 10}, step_s=2.5))) == 2
 
 
+def test_blips_between_longer_dips_do_not_add_up_to_an_event():
+    assert len(events(timeline({"seizure": ([0.9] + [0.1] * 3) * 100}, step_s=2.5))) == 0
+    assert len(events(timeline({"seizure": [0.9] * 10 + ([0.1] * 3 + [0.9]) * 100}, step_s=2.5))) == 1
+
+
 def test_what_is_shorter_than_ten_seconds_or_other_is_no_event():
     shares = [0.1] * 8 + [0.9] * 3 + [0.1] * 9 + [0.9] * 4 + [0.1] * 8
     shown = timeline({"seizure": shares}, step_s=2.5)

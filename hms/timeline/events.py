@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.labels import CLASSES
 from hms.timeline.clock import clock
@@ -25,7 +25,7 @@ SHORTEST_S = 10
 """What is shorter is no event."""
 
 BRIDGED_S = 10
-"""A dip below the threshold of up to this length, one window, does not end an event."""
+"""A dip below the threshold of up to this length, one window, does not end an event that is as long on both sides."""
 
 _CONTINUOUS_S, _OF_ANY_HOUR_S = 600, 720
 _ROUNDING_S = 1e-6
@@ -56,8 +56,8 @@ class Status(NamedTuple):
 def stretches(timeline: Timeline) -> pl.DataFrame:
     """Stretches of each class: `label onset_s duration_s`, greatest `probability`, `surest_s`, the window that has it.
 
-    Of a pattern, these are its events: it reaches the threshold in all windows, save for dips of up to 10 s in time
-    that was predicted, and for at least 10 s in all. Of `other`, every stretch at the threshold. Sorted by onset.
+    Of a pattern, these are its events: it reaches the threshold in all windows, save for short dips in time that was
+    predicted (`BRIDGED_S`), and for at least 10 s in all. Of `other`, every stretch at the threshold. Sorted by onset.
     """
     begins_s, ends_s = spans_s(timeline)
     onsets_s, known_s = timeline.table["onset_s"].to_numpy(), predicted_s(timeline)
@@ -66,10 +66,10 @@ def stretches(timeline: Timeline) -> pl.DataFrame:
         bridged_s, shortest_s = (BRIDGED_S, SHORTEST_S) if name in PATTERNS else (0, 0)
         share = timeline.table[name].fill_null(0.0).to_numpy()
         above = np.flatnonzero(share >= timeline.threshold)
-        from_s, to_s = ends_s[above[:-1]], begins_s[above[1:]]
-        unknown_s = to_s - from_s - (seconds_before(known_s, to_s) - seconds_before(known_s, from_s))
-        breaks = np.flatnonzero((to_s - from_s > bridged_s + _ROUNDING_S) | (unknown_s > _ROUNDING_S))
-        for first, last in pairwise([0, *(breaks + 1).tolist(), len(above)] if len(above) else []):
+        if not len(above):
+            continue
+        breaks = _breaks(begins_s[above], ends_s[above], known_s, bridged_s)
+        for first, last in pairwise([0, *breaks.tolist(), len(above)]):
             inside = above[first:last]
             duration_s = float(ends_s[inside[-1]] - begins_s[inside[0]])
             if duration_s >= shortest_s - _ROUNDING_S:
@@ -121,6 +121,26 @@ def status_epilepticus(timeline: Timeline) -> Iterator[Status]:
     if seizure.busiest_s >= _OF_ANY_HOUR_S - _ROUNDING_S:
         why = f"{seizure.busiest_s / 60:.0f} min of events in the 60 min from {clock(seizure.busiest_at_s, timeline)}"
         yield Status(seizure.busiest_at_s, min(HOUR_S, timeline.duration_s - seizure.busiest_at_s), why)
+
+
+def _breaks(
+    begins_s: Float[np.ndarray, " span"],
+    ends_s: Float[np.ndarray, " span"],
+    known_s: Float[np.ndarray, "stretch 2"],
+    bridged_s: float,
+) -> Int[np.ndarray, " break"]:
+    """Number of each span that begins a new stretch: its distance from the one before is more than a dip.
+
+    A dip was predicted throughout, and is no longer than `bridged_s` or than what reaches the threshold without a break
+    on either side of it; otherwise blips, of windows close together, would add up to long events.
+    """
+    dips_s = begins_s[1:] - ends_s[:-1]
+    unknown_s = dips_s - (seconds_before(known_s, begins_s[1:]) - seconds_before(known_s, ends_s[:-1]))
+    starts = np.flatnonzero(dips_s > _ROUNDING_S) + 1
+    runs = np.searchsorted(starts, np.arange(len(begins_s)), side="right")  # those without a break, by their number
+    long_s = (ends_s[np.append(starts, len(ends_s)) - 1] - begins_s[np.insert(starts, 0, 0)])[runs]
+    longest_s = np.minimum(bridged_s, np.minimum(long_s[:-1], long_s[1:]))
+    return np.flatnonzero((dips_s > _ROUNDING_S) & ((dips_s > longest_s + _ROUNDING_S) | (unknown_s > _ROUNDING_S))) + 1
 
 
 def _intervals(timeline: Timeline) -> dict[str, Float[np.ndarray, "stretch 2"]]:
