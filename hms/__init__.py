@@ -7,7 +7,8 @@ The modules in reading order; each imports only modules listed before it, which 
     montage spectrogram_recipe silence timing spectrogram_images
                                                    pairs of electrodes; ten minutes as regional spectrograms; whether
                                                    there is any signal; the lengths of a window
-    files atomic shards tables corpus stream       a folder in the competition's layout, read and checked; writing
+    files flaws atomic shards tables corpus stream
+                                                   a folder in the competition's layout, read and checked; writing
                                                    files atomically and in shards
     processes                                      distributed training: which rows of a batch each process gets
     store windows resident subset folds            the memory-mapped store and its batches; which rows, which patients
@@ -22,7 +23,7 @@ The modules in reading order; each imports only modules listed before it, which 
     config                                         from the command line and YAML files to objects, or to error messages
     settings bundle checkpoint trainer versions runs teacher
                                                    the folder of one trained fold and what is in it
-    ensemble inference adaptation predictors submission
+    ensemble inference adaptation mismatch predictors submission
                                                    the predictions of trained models, singly and combined
     bundled_model                                  what `hms.load` returns
     recording                                      EDF and similar recordings as the project's electrodes and windows

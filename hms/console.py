@@ -20,6 +20,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, which takes an s unless the number is 1."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_table(table: Table, width: int) -> None:
     """Print to stdout, in the terminal's width, or `width` characters wide if stdout is not a terminal."""
     console = Console()

@@ -16,14 +16,20 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Float16
 
+from hms.console import counted
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
 from hms.files import read_eeg, read_spectrogram
+from hms.flaws import Flaws, flaws_of
 from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
+from hms.tables import read_ids
 from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
 _LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel reaches it
+
+_FOLDERS = {"train_eegs": "eeg_id", "train_spectrograms": "spectrogram_id"}
+"""The column of train.csv whose ids name the files of each folder."""
 
 Part = Literal["train", "test"]
 """A part of a corpus: `train` has votes, `test` is to be predicted."""
@@ -64,6 +70,7 @@ class Recording(NamedTuple):
     """µV²/Hz, a row per 2 s."""
     spectrogram_start_s: float
     """The spectrogram label offset of the first row."""
+    flaws: Flaws
 
 
 class BadFile(NamedTuple):
@@ -79,23 +86,25 @@ def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
     Several EEGs that share a bad spectrogram report the same problem.
     """
     each = dict.fromkeys(problems)
-    return "\n".join([f"{root}: {len(each)} bad file(s); on_bad=skip {skipping}", *(f"  {one}" for one in each)])
+    return "\n".join(
+        [f"{root}: {counted(len(each), 'bad file')}; on_bad=skip {skipping}", *(f"  {one}" for one in each)]
+    )
 
 
 def fingerprint(root: Path) -> str:
-    """Identity of a corpus: a hash of train.csv and of the names and sizes of all EEG and spectrogram files.
+    """Identity of a corpus: a hash of train.csv and of the names and sizes of the files that it names.
 
-    Reads no signal. Raises DataError if there is no train.csv.
+    Reads no signal. Raises DataError if train.csv is missing or lacks the columns of ids.
     """
-    labels = root / "train.csv"
-    if not labels.is_file():
-        raise DataError(f"{labels}: no such file; a corpus is a folder with train.csv, train_eegs/ ...")
+    path = root / "train.csv"
+    ids = read_ids(path, (*_FOLDERS.values(),))
     try:
-        digest = hashlib.blake2b(labels.read_bytes(), digest_size=8)
-        for kind in ("train_eegs", "train_spectrograms"):
-            if (root / kind).is_dir():
-                with os.scandir(root / kind) as entries:
-                    named = [e for e in entries if not e.name.startswith(".")]  # hidden files are still being written
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
+        for folder, column in _FOLDERS.items():
+            if (root / folder).is_dir():
+                names = _file_names(ids[column])
+                with os.scandir(root / folder) as entries:
+                    named = [entry for entry in entries if entry.name in names]
                     sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in named)
                 digest.update(repr(sizes).encode())
     except OSError as error:
@@ -103,22 +112,33 @@ def fingerprint(root: Path) -> str:
     return digest.hexdigest()
 
 
+def unnamed_eegs(root: Path) -> int:
+    """Count the EEG files of the training part that no row of train.csv names."""
+    named = _file_names(read_ids(root / "train.csv", ("eeg_id",))["eeg_id"])
+    return len({path.name for path in (root / "train_eegs").glob("[!.]*.parquet")} - named)
+
+
 def recordings(
-    root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True
+    root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True, may_lack_channels: bool = False
 ) -> Iterator[Recording | BadFile]:
     """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
 
-    Without `with_spectrogram` the spectrograms are empty, and none of their files is read.
+    Without `with_spectrogram` the spectrograms are empty, and none of their files is read. An EEG with a scalp channel
+    without samples is bad unless it `may_lack_channels`.
     """
     eegs = root / f"{part}_eegs"
     if not eegs.is_dir():
         raise DataError(f"{eegs}: no such folder; it holds <eeg_id>.parquet for every EEG of {part}.csv")
     groups = rows.partition_by("spectrogram_id", maintain_order=True)
-    reader = _Reader(root, part, with_spectrogram)
+    reader = _Reader(root, part, with_spectrogram, may_lack_channels)
     with ThreadPoolExecutor() as threads:  # Polars releases the GIL while it reads
         for first in range(0, len(groups), _CHUNK):
             for group in threads.map(reader.group, groups[first : first + _CHUNK]):
                 yield from group
+
+
+def _file_names(ids: pl.Series) -> set[str]:
+    return {f"{number}.parquet" for number in ids.unique()}
 
 
 class _Reader(NamedTuple):
@@ -127,6 +147,7 @@ class _Reader(NamedTuple):
     root: Path
     part: Part
     with_spectrogram: bool
+    may_lack_channels: bool
 
     def group(self, rows: pl.DataFrame) -> list[Recording | BadFile]:
         """The EEGs of the rows of one spectrogram."""
@@ -144,17 +165,19 @@ class _Reader(NamedTuple):
         eeg_id = rows["eeg_id"][0]
         path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
         try:
-            eeg = read_eeg(path)
+            eeg = read_eeg(path, may_lack_channels=self.may_lack_channels)
+            starts = (rows["eeg_label_offset_seconds"].to_numpy() * SFREQ_HZ).round().astype(int)
             self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0)
+                return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
-        return Recording(eeg_id, as_stored(eeg), as_stored(shared[first : last + SPECTROGRAM_ROWS]), first * STEP_S)
+        power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
+        return Recording(eeg_id, as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.

@@ -22,20 +22,27 @@ LOUDEST_UV = 1e5
 """Bounds for the SD of the median scalp channel: 12 raw clinical segments have 10-3,000 µV, in volts below 0.01."""
 
 
-def read_eeg(path: Path, in_uv: bool = True) -> Float[np.ndarray, "time electrode"]:
+def read_eeg(path: Path, in_uv: bool = True, may_lack_channels: bool = False) -> Float[np.ndarray, "time electrode"]:
     """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing.
 
-    Raises DataError for anything but an EEG file, and, with `in_uv`, for values that cannot be µV.
+    Raises DataError for anything but an EEG file, for a scalp channel without samples (with `may_lack_channels` only if
+    all are without), and, with `in_uv`, for values that cannot be µV.
     """
     eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
         _refuse_infinite(path, eeg, ELECTRODES)
-        for name, missing in zip(SCALP, np.isnan(eeg).all(axis=0), strict=False):
-            if missing:
-                raise DataError(f"{path}: column '{name}': want samples, got none (all {len(eeg)} are missing)")
+        lacking = lacking_channels(eeg)
+        if lacking and not (may_lack_channels and len(lacking) < len(SCALP)):
+            raise DataError(f"{path}: column '{lacking[0]}': want samples, got none (all {len(eeg)} are missing)")
     if in_uv:
         want_microvolts(str(path), eeg)
     return eeg
+
+
+def lacking_channels(eeg: Float[np.ndarray, "time electrode"]) -> list[str]:
+    """The scalp channels without a single sample."""
+    candidates = np.flatnonzero(np.isnan(eeg[0, : len(SCALP)]))
+    return [SCALP[channel] for channel in candidates if np.isnan(eeg[:, channel]).all()]
 
 
 def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:

@@ -60,9 +60,9 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     """Write the submission to `config["out"]`, or a shard of it."""
     import polars as pl
 
-    from hms.labels import CLASSES
+    from hms.console import counted
     from hms.stream import reading_order
-    from hms.submission import predict_rows, required_eegs, write_submission
+    from hms.submission import predict_rows, required_eegs, without_gaps, write_submission
     from hms.tables import read_test
 
     how = _how(config)
@@ -81,18 +81,16 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
 
     def merge(parts: list[Path]) -> None:
         table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
-        filled = table.with_columns(pl.col(CLASSES).fill_null(pl.col(CLASSES).mean()))
-        if filled[CLASSES[0]].has_nulls():
-            raise DataError(f"{folder.root}: no file can be used")
-        write_submission(out, folder.root, filled)
+        write_submission(out, folder.root, without_gaps(table))
 
     parts = out.with_name(f"{out.name}.{_digest(config, predictors, folder.root)}")
     if merged(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
-        print(f"{out}: {len(rows):,} rows, by {predictors.name}")
+        print(f"{out}: {counted(len(rows), 'row')}, by {predictors.name}")
 
 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
     """Write the timeline of each recording to the folder `config["out"]`; bad recordings do not stop the others."""
+    from hms.console import counted
     from hms.recording.found import recording_files
     from hms.timeline.predicted import windows_of
 
@@ -113,7 +111,7 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
     if bad:
-        raise DataError("\n  ".join([f"{len(bad)} of {len(files)} recording(s) have no timeline:", *bad]))
+        raise DataError("\n  ".join([f"{len(bad)} of {counted(len(files), 'recording')} got no timeline:", *bad]))
 
 
 def _timeline(

@@ -10,20 +10,23 @@ from jaxtyping import Float
 from hms.adaptation import adapted
 from hms.batch import Batch
 from hms.checkpoint import load_model
+from hms.console import counted
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.choices import Precision
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
-from hms.errors import UserError
+from hms.errors import DataError, UserError
+from hms.files import read_json
 from hms.labels import CLASSES
+from hms.mismatch import warn_of_mismatches
 from hms.model import Model
-from hms.runs import finished_folds, named_runs
+from hms.runs import finished_folds, is_of_all_patients, named_runs
 
 
 class Predictors(NamedTuple):
     """Runs that predict together."""
 
     folds: dict[Path, list[Path]]
-    """The finished folds of each run, whose mean is the run's prediction."""
+    """The folds that each run predicts by; their mean is the run's prediction."""
     mixture: Mixture
     """Combines the runs, in their order."""
     adapt: float
@@ -57,10 +60,13 @@ class Predictors(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How many models and runs there are and, if they are adapted, by how much."""
+        """How many folds and runs there are and, if they are adapted, by how much."""
         adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
-        models, runs = sum(map(len, self.folds.values())), len(self.folds)
-        return f"{models} model{'s' * (models > 1)} of {runs} run{'s' * (runs > 1)}{adapted}"
+        folds = [fold for of_run in self.folds.values() for fold in of_run]
+        of_all = sum(map(is_of_all_patients, folds))
+        counts = ((len(folds) - of_all, "fold"), (of_all, "fold=all model"))
+        models = " and ".join(counted(number, noun) for number, noun in counts if number)
+        return f"{models} of {counted(len({fold.parent for fold in folds}), 'run')}{adapted}"
 
 
 def read_predictors(
@@ -98,20 +104,37 @@ def read_predictors(
 def _mean_of(runs: list[Path]) -> Predictors:
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None)
-    return Predictors({run: finished_folds(run) for run in runs}, mean, 0)
+    folds = {run: finished_folds(run) for run in runs}
+    warn_of_mismatches(folds)
+    return Predictors(folds, mean, 0)
 
 
 def _of_ensemble(given: str) -> Predictors:
     folder = ensemble_folder(given)
-    names, mixture = read_ensemble(folder / "ensemble.json")
+    path = folder / "ensemble.json"
+    names, mixture = read_ensemble(path)
     used = np.flatnonzero(mixture.weights)
     runs = [member_folder(folder, names[i]) for i in used]
     for i, run in zip(used, runs, strict=True):
         if run is None:
             raise UserError(
-                f"{folder / 'ensemble.json'}: want a run folder for each member with weight, got '{names[i]}' "
+                f"{path}: want a run folder for each member with weight, got '{names[i]}' "
                 "(no such folder); a file of predictions cannot predict new data"
             )
     return Predictors(
-        {run: finished_folds(run) for run in runs if run}, mixture._replace(weights=mixture.weights[used]), 0
+        {run: _fitted_folds(path, names[i], run) for i, run in zip(used, runs, strict=True) if run},
+        mixture._replace(weights=mixture.weights[used]),
+        0,
     )
+
+
+def _fitted_folds(path: Path, member: str, run: Path) -> list[Path]:
+    """The folds of a member that the ensemble.json at `path` was fitted to, or by which it predicts if none are named.
+
+    The folder of a Kaggle notebook names none: it holds just the folds to use.
+    """
+    folds = {fold.stem: fold for fold in finished_folds(run)}
+    fitted = read_json(path).get("member_folds", {}).get(member, [*folds])
+    if lacking := [name for name in fitted if name not in folds]:
+        raise DataError(f"{run}: lacks {', '.join(lacking)}, to which {path} was fitted; fit the ensemble again")
+    return [folds[name] for name in fitted]

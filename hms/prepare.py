@@ -24,7 +24,8 @@ class Prepare(Corpus, Sharded):
 @entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it exists, and print what it holds."""
-    from hms.console import say
+    from hms.console import counted, say
+    from hms.corpus import unnamed_eegs
     from hms.electrodes import SFREQ_HZ
     from hms.store import build_shard, path_of, prepared  # slow to import; mistakes should surface first
 
@@ -38,6 +39,13 @@ def main(config: dict[str, Any]) -> None:
         say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, as far as it reaches")
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
     hours = len(store.eeg) / SFREQ_HZ / 3600
+    if store.flaws:
+        constant, missing = counted(store.flaws.constant, "row"), counted(store.flaws.missing, "row")
+        unnamed = counted(unnamed_eegs(folder.root), "EEG file")
+        print(
+            f"{constant} with a constant scalp channel, {missing} with over a tenth of the samples missing, "
+            f"{unnamed} that no row names"
+        )
     print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")
 
 

@@ -53,16 +53,23 @@ def is_finished(folder: Path) -> bool:
 
 
 def finished_folds(run: Path) -> list[Path]:
-    """Return the folders of a run's finished folds, or a fold's own folder; for a bundle, the files of its members.
+    """Return the finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
 
-    Raises DataError if there is none, and for a bundle that is incomplete or changed.
+    A run predicts by the folds of its cross-validation, to which an ensemble's calibration is fitted; only if none of
+    them is finished by its models of fold=all. Raises DataError if nothing is finished, and for a bundle that is
+    incomplete or changed.
     """
     if is_bundle(run):
         return members(run)
     folds = _finished(run)
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
-    return folds
+    return [fold for fold in folds if not is_of_all_patients(fold)] or folds
+
+
+def is_of_all_patients(fold: Path) -> bool:
+    """Whether a fold's folder, or the file of a bundle's member, is that of fold=all, which holds no patients out."""
+    return fold.name.startswith("foldall_")
 
 
 def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:

@@ -5,7 +5,7 @@ Layout of the folder:
     eeg.f16            samples x 20 channels, µV, all EEGs one after another
     spectrogram.f16    rows x 4 regions x 100 frequencies, µV²/Hz
     rows.parquet       train.csv plus `eeg_start`, `spectrogram_start`: where each row's windows begin in the two files
-    store.json         format, fingerprint of the corpus, shapes, which files were left out; written last
+    store.json         format, fingerprint of the corpus, shapes, which files were left out, flaws; written last
 """
 
 import json
@@ -19,10 +19,11 @@ import polars as pl
 from jaxtyping import Float16
 
 from hms.atomic import locked, scratch_folder
-from hms.console import say, track
+from hms.console import counted, say, track
 from hms.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError, first_line
+from hms.flaws import Flaws
 from hms.shards import Shard, merged
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 from hms.tables import read_labels
@@ -43,6 +44,8 @@ class Store(NamedTuple):
     spectrogram: Float16[np.ndarray, "row region frequency"]
     left_out: list[str]
     """The problem of each bad file whose EEGs were left out."""
+    flaws: Flaws | None
+    """How many rows have each flaw; None in a store of a version that did not count them."""
 
 
 def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
@@ -58,7 +61,7 @@ def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> 
     if store.left_out and on_bad == "raise":
         raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
     if store.left_out:
-        say(f"{path} was built without the EEGs of {len(store.left_out)} bad file(s):")
+        say(f"{path} was built without the EEGs of {counted(len(store.left_out), 'bad file')}:")
         say("\n".join(store.left_out))
     return store
 
@@ -80,7 +83,8 @@ def open_store(path: Path) -> Store:
         rows = pl.read_parquet(path / "rows.parquet")
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: not a complete store ({first_line(error)}); delete it and prepare again") from None
-    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"])
+    flaws = Flaws(**about["flaws"]) if "flaws" in about else None
+    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"], flaws)
 
 
 def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "raise") -> Store:
@@ -137,8 +141,8 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Write the samples of all usable recordings; return their lengths, and the problems of the others."""
-    lengths: list[tuple[int, int, int, int]] = []
+    """Write the samples of all usable recordings; return their lengths and flaws, and the problems of the others."""
+    lengths: list[tuple[int, ...]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
         for found in track(recordings(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
@@ -146,10 +150,10 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
                 bad[found.problem] = None
                 continue
             first_row = int(found.spectrogram_start_s) // STEP_S
-            lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row))
+            lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row, *found.flaws))
             eeg.write(np.ascontiguousarray(found.eeg).data)
             spectrogram.write(np.ascontiguousarray(found.spectrogram).data)
-    names = ("eeg_id", "samples", "spectrogram_rows", "first_row")
+    names = ("eeg_id", "samples", "spectrogram_rows", "first_row", *Flaws._fields)
     return pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad]
 
 
@@ -173,4 +177,5 @@ def _write_rows(
     rows.write_parquet(into / "rows.parquet")
     about: dict[str, object] = {name: int(lengths[name].sum()) for name in ("samples", "spectrogram_rows")}
     about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
+    about["flaws"] = {name: int(lengths[name].sum()) for name in Flaws._fields}
     (into / "store.json").write_text(json.dumps(about, indent=1))

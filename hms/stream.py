@@ -7,6 +7,7 @@ just what it would see in training.
 from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,13 +17,29 @@ from hms.batch import Batch, unlabelled
 from hms.console import track
 from hms.corpus import BadFile, Recording, recordings
 from hms.errors import DataError
+from hms.files import lacking_channels
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
-def bad_files(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> list[BadFile]:
-    """Read all files that `rows` (from `tables.read_test`) name, and return those that cannot be used."""
-    found = track(recordings(root, rows, "test", with_spectrogram), len(rows), f"check {root.name}")
-    return [one for one in found if isinstance(one, BadFile)]
+class Check(NamedTuple):
+    """What is wrong with the files of rows to predict."""
+
+    bad: list[BadFile]
+    """Those that cannot be used."""
+    incomplete: dict[int, list[str]]
+    """The scalp channels without samples of each EEG that lacks some."""
+
+
+def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool, may_lack_channels: bool) -> Check:
+    """Read all files that `rows` (from `tables.read_test`) name; an EEG that lacks channels is bad unless it may."""
+    bad, incomplete = [], {}
+    found = recordings(root, rows, "test", with_spectrogram, may_lack_channels)
+    for one in track(found, len(rows), f"check {root.name}"):
+        if isinstance(one, BadFile):
+            bad.append(one)
+        elif lacking := lacking_channels(one.eeg):
+            incomplete[one.eeg_id] = lacking
+    return Check(bad, incomplete)
 
 
 def batches(
@@ -35,10 +52,10 @@ def batches(
 ) -> Iterator[Batch]:
     """The windows of `rows` (in the order of `reading_order`), `batch_size` at a time, without the EEGs in `lost`.
 
-    `label_id` holds the EEG's id; target and weight are NaN. `purpose` is the title of the progress bar. Raises
-    DataError at a file that cannot be used, unless its EEG is in `lost`.
+    `label_id` holds the EEG's id; target and weight are NaN, and so are channels without samples. `purpose` is the
+    title of the progress bar. Raises DataError at a file that cannot be used, unless its EEG is in `lost`.
     """
-    found = iter(track(recordings(root, rows, "test", with_spectrogram), len(rows), purpose))
+    found = iter(track(recordings(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
     while group := list(islice(found, batch_size)):
         if good := [_want_good(one) for one in group if one.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)

@@ -8,15 +8,17 @@ import polars as pl
 
 from hms.atomic import replacing
 from hms.batch import Batch
-from hms.console import say
+from hms.console import counted, say
 from hms.corpus import bad_file_table
 from hms.ensemble.choices import Precision
 from hms.errors import DataError
 from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.predictors import Predictors
-from hms.stream import bad_files, batches
+from hms.stream import batches, check
 from hms.tables import read_submission, read_test
+
+_SKIPPING = "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
 
 
 class Required(NamedTuple):
@@ -53,17 +55,19 @@ def predict_rows(
     """Return `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
     First the files of the rows `checked` are read and, if the predictors adapt, adapted to. Raises DataError for bad
-    files unless they are to be skipped.
+    files unless they are to be skipped; then an EEG that merely lacks channels is predicted without them.
     """
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad = bad_files(root, checked, with_spectrogram)
+    bad, incomplete = check(root, checked, with_spectrogram, may_lack_channels=skip_bad)
     lost = [one.eeg_id for one in bad]
     if bad:
-        table = bad_file_table(root, [one.problem for one in bad], "gives their rows the mean of all others")
+        table = bad_file_table(root, [one.problem for one in bad], _SKIPPING)
         if not skip_bad:
             raise DataError(table)
         say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{table}")
+    for eeg_id, channels in incomplete.items():
+        say(f"{root}: EEG {eeg_id} is predicted without {', '.join(channels)} (no samples)")
     if rows["eeg_id"].is_in(lost).all():
         return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
 
@@ -74,6 +78,14 @@ def predict_rows(
     eeg_ids, by_fold = by_model(models, windows(rows, "predict"), device, flips, precision)
     predicted = pl.DataFrame(predictors.mix(by_fold), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     return rows.select("eeg_id").join(predicted, on="eeg_id", how="left", maintain_order="left")
+
+
+def without_gaps(table: pl.DataFrame) -> pl.DataFrame:
+    """Fill the rows that were not predicted with the mean of the others, or all with 1/6 if there are no others."""
+    if table[CLASSES[0]].is_null().all():
+        say(f"NOTHING WAS PREDICTED: no file can be used; all {counted(len(table), 'row')} get 1/6 for each class")
+        return table.with_columns(pl.lit(1 / len(CLASSES)).alias(name) for name in CLASSES)
+    return table.with_columns(pl.col(CLASSES).fill_null(pl.col(CLASSES).mean()))
 
 
 def check_submission(path: Path, root: Path) -> None:

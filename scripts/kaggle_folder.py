@@ -95,8 +95,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     size = sum(file.stat().st_size for file in args.out.rglob("*") if file.is_file()) / 1e6
-    folds = sum(map(len, predictors.folds.values()))
-    print(f"{args.out}: {len(predictors.folds)} run(s), {folds} model(s), {size:.1f} MB; upload it as a Kaggle dataset")
+    print(f"{args.out}: {predictors.name}, {size:.1f} MB; upload it as a Kaggle dataset")
 
 
 if __name__ == "__main__":

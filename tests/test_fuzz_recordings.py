@@ -222,7 +222,7 @@ def test_predict_reports_each_spoilt_recording_in_one_line_and_predicts_the_othe
     refused = [line for line in said.splitlines() if line.startswith(f"  {folder}")]
     made = [*out.glob("*.parquet")]
     assert len(refused) + len(made) == count
-    assert f"{len(refused)} of {count} recording(s) have no timeline:" in said
+    assert f"{len(refused)} of {count} recordings got no timeline:" in said
     assert out / "0.parquet" in made
     for table in map(pl.read_parquet, made):
         shares = table.select(CLASSES).drop_nulls()

@@ -19,6 +19,7 @@ from material import a_run
 
 from hms.adaptation import adapted
 from hms.checkpoint import load_model
+from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
 from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -159,6 +160,78 @@ def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], predict
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
+@pytest.fixture
+def with_all(tmp_path: Path) -> Path:
+    """A run of two folds and a model of fold=all."""
+    run = a_run(tmp_path / "both-5e", 3, "extractor=stft_short")
+    (run / "fold2_seed0").rename(run / "foldall_seed0")
+    return run
+
+
+def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_alone(
+    folder: Path, with_all: Path, say: Say, tmp_path: Path
+):
+    out = tmp_path / "submission.csv"
+    made = {}
+    for name, words, by in (
+        ("run", [str(with_all)], "2 folds of 1 run"),
+        ("folds", [str(with_all / f"fold{fold}_seed0") for fold in (0, 1)], "2 folds of 1 run"),
+        ("all", [str(with_all / "foldall_seed0")], "1 fold=all model of 1 run"),
+        (
+            "alone",
+            [str(shutil.copytree(with_all, tmp_path / "alone", ignore=shutil.ignore_patterns("fold[01]*")))],
+            "1 fold=all model of 1 run",
+        ),
+    ):
+        printed, said = say(*words, f"out={out}", *of(folder))
+        assert printed == f"{out}: 4 rows, by {by}\n"
+        unused = f"predicts by its 2 folds, without fold=all; to predict by that, name {with_all / 'foldall_seed0'}"
+        assert (unused in said) == (name == "run")
+        made[name] = read(out).select(CLASSES).to_numpy()
+    np.testing.assert_allclose(made["run"], made["folds"], atol=1e-6)
+    np.testing.assert_array_equal(made["all"], made["alone"])
+    assert np.abs(made["all"] - made["run"]).max() > 1e-4
+
+
+def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_path: Path):
+    an_ensemble(tmp_path, [str(with_all)], [1.0])
+    path = tmp_path / "ensemble.json"
+    for fitted in (None, ["fold0_seed0"], ["fold0_seed0", "fold1_seed0"]):
+        key = {} if fitted is None else {"member_folds": {str(with_all): fitted}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | key))
+        (folds,) = read_predictors("model", None, str(path), None, {}, 0).folds.values()
+        assert [fold.name for fold in folds] == (fitted or ["fold0_seed0", "fold1_seed0"])
+    shutil.rmtree(with_all / "fold1_seed0")
+    told = f"{with_all}: lacks fold1_seed0, to which {path} was fitted; fit the ensemble again"
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_predictors("model", None, str(path), None, {}, 0)
+
+
+def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture):
+    def run(name: str, folds: int, corpus: str, of: int = 3) -> Path:
+        for fold in range(folds):
+            into = tmp_path / name / f"fold{fold}_seed0"
+            into.mkdir(parents=True)
+            (into / "scores.json").write_text("{}")
+            (into / "config.yaml").write_text(f"folds: {of}")
+            (into / "provenance.json").write_text(json.dumps({"corpus": corpus}))
+        return tmp_path / name
+
+    def said(*runs: Path) -> list[str]:
+        read_predictors("model", [*map(str, runs)], None, None, {}, 0)
+        return capsys.readouterr().err.splitlines()
+
+    one, other, old = run("a-1", 3, "c0"), run("b-1", 3, "c0"), run("a-2", 2, "c1")
+    assert said(one, other) == said(old) == []
+    assert said(one, old) == [
+        f"{old} has 2 of its 3 folds; it lacks fold2_seed0",
+        f"{one} and {old} are runs named a that differ in settings or data: is one out of date?",
+        f"these runs learned from different corpora: c0: {one}; c1: {old}",
+    ]
+    two = run("c-1", 2, "c0", of=2)
+    assert said(one, two) == [f"these runs predict by different folds: {one} by 3 folds, {two} by 2 folds"]
+
+
 def test_the_simulated_corpus_has_a_test_part_and_its_truth(
     corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
@@ -194,7 +267,10 @@ def test_bad_files_are_reported_together_before_anything_is_predicted(
 ):
     root, (one, two) = spoilt
     said = predict(f"model={runs[1]}", *of(root), code=1)
-    assert f"{root}: 2 bad file(s); on_bad=skip gives their rows the mean of all others\n" in said
+    skipping = (
+        "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
+    )
+    assert f"{root}: 2 bad files; on_bad=skip {skipping}\n" in said
     assert f"\n  {one}: not a valid parquet file (" in said
     assert f"\n  {two}: want at least 50 s for test.csv line " in said
     assert "(eeg_label_offset_seconds 0 + 50 s), got 40 s; wrong sampling rate?" in said
@@ -206,7 +282,7 @@ def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
 ):
     root, bad = spoilt
     said = predict(f"model={runs[1]}", "on_bad=skip", *of(root))
-    assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad file(s)" in said
+    assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad files" in said
     found = read(tmp_path / "submission.csv")
     lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
     others = found.filter(~pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
@@ -255,13 +331,44 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
-def test_if_every_file_is_bad_nothing_is_predicted(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_if_every_file_is_bad_each_class_gets_a_sixth_with_a_warning(
+    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
-    said = predict(f"model={runs[0]}", "on_bad=skip", *of(root), code=1)
-    assert "4 bad file(s)" in said
+    said = predict(f"model={runs[0]}", "on_bad=skip", *of(root))
+    assert "4 bad files" in said
     assert "parquet: no such file" in said
+    assert "NOTHING WAS PREDICTED: no file can be used; all 4 rows get 1/6 for each class" in said
+    np.testing.assert_allclose(read(tmp_path / "submission.csv").select(CLASSES), 1 / 6)
+
+
+@pytest.mark.parametrize("spectrograms", [True, False])
+def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
+    spectrograms: bool, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+):
+    root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
+    if not spectrograms:
+        shutil.rmtree(root / "test_spectrograms")
+    one, two, *_ = sorted(root.glob("test_eegs/*"))
+    whole = pl.read_parquet(one)
+    whole.with_columns(pl.lit(None, pl.Float32).alias("T3")).write_parquet(one)
+    pl.read_parquet(two).with_columns(pl.lit(None, pl.Float32).alias(name) for name in SCALP).write_parquet(two)
+    said = predict(f"model={runs[1]}", *of(root), code=1)
+    assert f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)" in said
+    said = predict(f"model={runs[1]}", "on_bad=skip", *of(root))
+    assert f"{root}: EEG {one.stem} is predicted without T3 (no samples)\n" in said
+    assert "NOT PREDICTED: 1 of 4 rows" in said
+    found = read(tmp_path / "submission.csv")
+    whole.with_columns(pl.lit(0, pl.Float32).alias("T3")).write_parquet(one)
+    if spectrograms:
+        predict(f"model={runs[1]}", "on_bad=skip", *of(root))
+        np.testing.assert_allclose(found.select(CLASSES), read(tmp_path / "submission.csv").select(CLASSES), atol=1e-6)
+    (row,) = found.filter(eeg_id=int(one.stem)).select(CLASSES).rows()
+    others = found.filter(~pl.col("eeg_id").is_in([int(one.stem), int(two.stem)])).select(CLASSES).to_numpy()
+    (lost,) = found.filter(eeg_id=int(two.stem)).select(CLASSES).to_numpy()
+    np.testing.assert_allclose(lost, np.vstack([others, row]).mean(axis=0), rtol=1e-9)
 
 
 def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(
@@ -271,7 +378,7 @@ def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(
     for path in root.glob("test_spectrograms/*"):
         path.write_text("no parquet")
     predict(f"model={runs[0]}", *of(root))
-    assert "bad file(s)" in predict(f"model={runs[1]}", *of(root), code=1)
+    assert "bad files; on_bad=skip" in predict(f"model={runs[1]}", *of(root), code=1)
 
 
 def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
@@ -434,7 +541,7 @@ def test_predicting_needs_no_network_and_imports_nothing_used_only_in_training(
     words = [f"model={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
     done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model of 1 run\n"
+    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 fold of 1 run\n"
     imported = done.stderr.split()
     assert {"torch", "nnAudio", "hms"} <= {*imported}
     assert not {"wandb", "lightning", "huggingface_hub"} & {*imported}

@@ -131,7 +131,7 @@ def test_a_shard_reports_its_own_bad_files_and_a_store_without_them_is_identical
     root = Path(shutil.copytree(corpus, tmp_path / "spoilt"))
     for label in pl.read_csv(root / "train.csv").partition_by("spectrogram_id", maintain_order=True)[::5]:
         (root / "train_eegs" / f"{label['eeg_id'][0]}.parquet").write_text("no parquet")
-    with pytest.raises(DataError, match=r"bad file\(s\); on_bad=skip leaves their EEGs out"):
+    with pytest.raises(DataError, match=r"bad files?; on_bad=skip leaves their EEGs out"):
         build_shard(root, tmp_path / "stores" / "sharded", "raise", Shard(0, 2))
     assert list((tmp_path / "stores").iterdir()) == []
     for number in (1, 0):

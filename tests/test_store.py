@@ -115,9 +115,11 @@ def test_the_real_folder_can_be_stored_as_it_is(tmp_path: Path):
     assert np.flatnonzero(known[0].numpy()).mean() == pytest.approx(149.5)
 
 
-def test_the_fingerprint_depends_on_labels_and_files_and_nothing_else(copy: Path, corpus: Path):
+def test_the_fingerprint_depends_on_labels_and_the_files_they_name_and_nothing_else(copy: Path, corpus: Path):
     assert fingerprint(copy) == fingerprint(corpus)
     (copy / "corpus.json").write_text("{}")
+    for kind, name in (("eegs", "1.parquet"), ("eegs", "notes.txt"), ("spectrograms", "1.parquet")):
+        (copy / f"train_{kind}" / name).write_text("named by no row")
     assert fingerprint(copy) == fingerprint(corpus)
     _, path = an_eeg(copy)
     pl.read_parquet(path).vstack(pl.read_parquet(path)).write_parquet(path)
@@ -136,7 +138,7 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
     with pytest.raises(DataError) as caught:
         build_store(copy, tmp_path / "stores" / "copy")
     message = str(caught.value)
-    assert "3 bad file(s); on_bad=skip leaves their EEGs out" in message
+    assert "3 bad files; on_bad=skip leaves their EEGs out" in message
     assert f"{first}: no such file" in message
     assert f"{second}: not a valid parquet file" in message
     assert f"{third}: want at least " in message
@@ -156,7 +158,7 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
 
     stores = tmp_path / "kept"
     assert prepared(Folder(), stores, "skip").left_out == store.left_out
-    with pytest.raises(DataError, match=r"3 bad file\(s\)"):
+    with pytest.raises(DataError, match="3 bad files"):
         prepared(Folder(), stores, "raise")
 
 

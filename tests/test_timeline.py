@@ -289,7 +289,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model of 1 run\n"
+    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 fold of 1 run\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -334,7 +334,7 @@ def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], 
     printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", "step_s=15", code=1)
     assert [line.partition(":")[0] for line in printed.splitlines()] == [f"{out}/a.html", f"{out}/c.html"]
     bad = f"{tmp_path}/in/b.edf: not an EDF or BDF file (it begins with 'no EDF')"
-    assert said.endswith(f"1 of 3 recording(s) have no timeline:\n  {bad}\n")
+    assert said.endswith(f"1 of 3 recordings got no timeline:\n  {bad}\n")
     notes = (
         "Windows are 15 s apart and each predicts 10 s; the time between has no prediction.",
         "Predictions cover 20 s of 30 s; percentages refer to that time.",
@@ -390,7 +390,7 @@ def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[
     for plain, adapted, shards in zip(*found.values(), strict=True):
         assert adapted.equals(shards)
         assert not adapted.equals(plain)
-    assert "1 model of 1 run, adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
+    assert "1 fold of 1 run, adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
 
 
 def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, tmp_path: Path):

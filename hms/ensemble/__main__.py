@@ -17,6 +17,7 @@ calibration and prior. These are the others, with KL in nats and lists in the or
                       (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
                       (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
     member_seeds      how many seeds of each member were averaged; 1 for a CSV file
+    member_folds      of each member that is a run, the names of the folds that it was fitted to and predicts by
     rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
 
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.
@@ -59,7 +60,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.tables import show
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
-    from hms.runs import scored_runs
+    from hms.runs import scored_folds, scored_runs
 
     if not config["runs"] and not config["oof"]:
         raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
@@ -88,6 +89,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
     content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
     content |= {"prior_effect": effect, **counts, **settings}
+    content["member_folds"] = {str(run): [fold.name for fold in scored_folds(run)] for run in runs}
     _write(Path(config["out"]), content, members.rows, nested)
     show(content)
     return content

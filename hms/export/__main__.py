@@ -26,7 +26,7 @@ def main(config: dict[str, Any]) -> None:
         save_weights,
         without_pretrained,
     )
-    from hms.console import say
+    from hms.console import counted, say
     from hms.export.card import card
     from hms.export.onnx import want_libraries, write_onnx
     from hms.runs import corpora_of, finished_folds, learned_from_simulation
@@ -59,7 +59,7 @@ def main(config: dict[str, Any]) -> None:
             difference = write_onnx(folder / ONNX, [*models.values()], config["flips"])
             say(f"{ONNX} gives the same probabilities as torch to within {difference:.1g}")
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    print(f"{out}: {len(folds)} model(s), {size:.1f} MB; load with hms.load('{out}')")
+    print(f"{out}: {counted(len(folds), 'model')}, {size:.1f} MB; load with hms.load('{out}')")
 
 
 if __name__ == "__main__":
