@@ -23,7 +23,7 @@ The modules in reading order; each imports only modules listed before it, which 
     config                                         from the command line and YAML files to objects, or to error messages
     settings bundle checkpoint trainer versions runs teacher
                                                    the folder of one trained fold and what is in it
-    ensemble inference adaptation mismatch predictors submission
+    ensemble inference adaptation mismatch leakage predictors submission
                                                    the predictions of trained models, singly and combined
     bundled_model                                  what `hms.load` returns
     recording                                      EDF and similar recordings as the project's electrodes and windows

@@ -35,11 +35,11 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
     from hms.atomic import replacing
     from hms.bootstrap import mean_interval
-    from hms.console import say, track
+    from hms.console import counted, say, track
     from hms.inference import best_device, by_model
     from hms.labels import VOTE_COLUMNS
+    from hms.leakage import rows_maybe_trained_on
     from hms.predictors import read_predictors
-    from hms.runs import corpora_of
     from hms.scores import predictions, read_truth, score, scored, show
     from hms.store import prepared
     from hms.windows import Windows
@@ -53,7 +53,6 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     if config["out"] is None and (len(runs) > 1 or any(config[key] for key in PREDICTOR_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     folds = [fold for of_run in predictors.folds.values() for fold in of_run]
-    corpora = set().union(*map(corpora_of, runs))
     device = best_device(config["accelerator"])
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
@@ -72,7 +71,9 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     scores |= {"kl_interval": ends, "members": [str(fold) for fold in folds]}
     scores |= {name: config[name] for name in (*PREDICTOR_KEYS, "flips", "precision")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
-    out = Path(config["out"] or runs[0] / "evaluation")
+    scores["rows_maybe_trained_on"] = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
+    data = f"{folder.root.resolve().name}-{store.fingerprint[:8]}"  # so that no result replaces that on other data
+    out = Path(config["out"] or runs[0] / "evaluation" / data)
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "evaluation.json") as summary, replacing(out / "predictions.parquet") as predicted:
         table.write_parquet(predicted)
@@ -81,8 +82,12 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     show({f"mean of {len(folds)}" if len(folds) > 1 else folds[0].name: scores}, title)
     if ends is not None:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
-    if store.fingerprint in corpora:
-        print("A run was trained on this corpus, so these patients are not held out; those of its oof.parquet are.")
+    if known := scores["rows_maybe_trained_on"]:
+        print(
+            f"{known:,} of {counted(len(rows), 'row')} are of patients that the models may have been trained on; "
+            "those of a run's oof.parquet are held out."
+        )
+    print(f"by {predictors.name}")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores
 

@@ -80,7 +80,7 @@ def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of the run, as the command writes it."""
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     said = command("export.__main__", f"run={run}", f"out={out}")
-    assert re.fullmatch(rf"{out}: 2 model\(s\), \d\.\d MB; load with hms\.load\('{out}'\)\n", said)
+    assert re.fullmatch(rf"{out}: 2 models, \d\.\d MB; load with hms\.load\('{out}'\)\n", said)
     return out
 
 
@@ -423,14 +423,15 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
 def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_out(tmp_path: Path):
     run = a_run(tmp_path / "small-9a", 1)
     folds = finished_folds(run)
-    found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real", "corpus": "other"}
-    (run / "evaluation").mkdir()
-    path = run / "evaluation" / "evaluation.json"
+    found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real"}
+    found["rows_maybe_trained_on"] = 0
+    path = run / "evaluation" / "hms_real-01234567" / "evaluation.json"
+    path.parent.mkdir(parents=True)
     said = (
         "On 12 windows from another folder, `hms_real`, the mean of the models has KL **0.500** "
         "(95 % interval 0.400 to 0.610)."
     )
-    for other, told in (({}, True), ({"members": []}, False), ({"corpus": "0123456789abcdef"}, False)):
+    for other, told in (({}, True), ({"members": []}, False), ({"rows_maybe_trained_on": 5}, False)):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
         assert (said in card(run, folds, False)) == told
     path.write_text(json.dumps(found | {"kl_interval": None, "rows": 1, "members": [str(folds[0])]}))

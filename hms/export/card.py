@@ -88,14 +88,15 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
     }
 
 
-def _elsewhere(run: Path, folds: list[Path]) -> dict[str, Any] | None:
-    """The result of hms.evaluate for the same models, if it was on data that they were not trained on."""
-    path = run / "evaluation" / "evaluation.json"
-    evaluation: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    same = [Path(member).name for member in evaluation.get("members", [])] == [fold.name for fold in folds]
-    if not same or evaluation["corpus"] == provenance(folds[0])["corpus"]:
-        return None
-    return evaluation | {"data": Path(evaluation["data"]).name}
+def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
+    """The results of hms.evaluate for the same models on data that they were not trained on."""
+    names = [fold.name for fold in folds]
+    evaluations = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation/*/evaluation.json"))]
+    return [
+        evaluation | {"data": Path(evaluation["data"]).name}
+        for evaluation in evaluations
+        if [Path(member).name for member in evaluation["members"]] == names and not evaluation["rows_maybe_trained_on"]
+    ]
 
 
 def _target(node: dict[str, Any]) -> str:

@@ -1,0 +1,54 @@
+"""How many labelled rows a run may have been trained on, from the tables of its folds and the corpus it names."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hms.leakage import rows_maybe_trained_on
+
+ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
+
+
+def a_run(run: Path, of: int = 2, live: bool = False) -> Path:
+    """Two folds, which held out patients 1 and 2, and 3 and 4, and a model of fold=all."""
+    for name, eegs, patients in (("0", [10, 20], [1, 2]), ("1", [30, 40], [3, 4]), ("all", [], [])):
+        fold = run / f"fold{name}_seed0"
+        fold.mkdir(parents=True)
+        (fold / "scores.json").write_text("{}")
+        (fold / "config.yaml").write_text(f"folds: {of}\nlive: {'{simulated: {}}' if live else '{}'}")
+        (fold / "provenance.json").write_text(json.dumps({"corpus": "ours"}))
+        if eegs:
+            pl.DataFrame({"eeg_id": eegs, "patient_id": patients}).write_parquet(fold / "teacher.parquet")
+    return run
+
+
+def known(run: Path, corpus: str, *folds: str, rows: pl.DataFrame = ROWS) -> int:
+    used = [run / f"fold{name}_seed0" for name in folds]
+    return rows_maybe_trained_on({run if len(used) > 1 else used[0]: used}, rows, corpus)
+
+
+@pytest.mark.parametrize("corpus", ["ours", "a copy"])
+def test_rows_of_patients_that_some_fold_learned_from_count(corpus: str, tmp_path: Path):
+    run = a_run(tmp_path / "a-1")
+    assert known(run, corpus, "0", "1") == 5, "all but patient 9, of whom no fold knows"
+    assert known(run, corpus, "0") == 2, "patients 3 and 4"
+    assert known(run, corpus, "all") == 5
+
+
+def test_a_run_that_lacks_folds_may_have_learned_from_patients_that_none_of_them_names(tmp_path: Path):
+    run = a_run(tmp_path / "a-1", of=5)
+    assert known(run, "a copy", "0", "1") == len(ROWS)
+    assert known(run, "a copy", "0") == 3, "patients 3, 4 and 9"
+
+
+def test_a_patient_is_the_same_only_if_an_eeg_is(tmp_path: Path):
+    run = a_run(tmp_path / "a-1")
+    assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("eeg_id") - 1)) == 2, "those of patient 2"
+    assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("eeg_id") + 5)) == 0
+    assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("patient_id") + 100)) == 0
+
+
+def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):
+    assert known(a_run(tmp_path / "a-1", live=True), "ours", "0", "1") == 0
