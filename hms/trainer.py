@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, WandbLogger
@@ -83,12 +84,16 @@ def make(
 
 
 def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
-    """Raise UserError for a key that would be ignored, and for a precision in which no training step is possible."""
+    """Raise UserError for a key that would be ignored, a precision in which no step is possible, and a missing GPU."""
     if reserved := [key for key in node if key in ours]:
         raise UserError(f"trainer.{reserved[0]}: set by hms itself; leave it out")
     precision = node.get("precision")
     if precision is not None and str(precision) not in _PRECISIONS:
         raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
+    if (accelerator := node.get("accelerator")) in ("gpu", "cuda") and not torch.accelerator.is_available():
+        raise UserError(
+            f"trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got '{accelerator}'"
+        )
 
 
 def processes_to_start(trainer: Trainer) -> int:

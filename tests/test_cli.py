@@ -23,6 +23,7 @@ from scipy.special import softmax
 
 from hms.augmentation.brain_flip import flip
 from hms.checkpoint import load_model
+from hms.console import counted
 from hms.ensemble.calibration import Calibration
 from hms.folds import patient_folds
 from hms.inference import probabilities
@@ -157,13 +158,37 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     assert {"kl", "top1", "rows", "uniform", "prior", "per_class", "oracle", "gap_closed"} <= set(found)
     assert set(found["per_class"]) == set(CLASSES)
     assert table.columns == ["label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES]
-    assert "was trained on this corpus" in said
+    assert found["rows_maybe_trained_on"] == len(table)
+    known = f"{len(table)} of {len(table)} rows are of patients that the models may have been trained on"
+    assert known in said
+    assert "by 2 folds of 1 run\n" in said
     rows = read_labels(corpus / "train.csv")
     assert sorted(table["label_id"]) == sorted(rows["label_id"])
     models = [load_model(run / f"fold{fold}_seed0") for fold in (0, 1)]
     mean = probabilities(models, store, store.rows, 32, "cpu", flips=True)
     each = dict(zip(store.rows["label_id"], mean, strict=True))
     np.testing.assert_allclose(table.select(CLASSES), np.stack([each[i] for i in table["label_id"]]), atol=1e-5)
+
+
+def test_evaluations_on_several_folders_are_kept_and_a_copy_of_the_corpus_is_recognised(
+    sweep: tuple[Path, str], places: list[str], corpus: Path, tmp_path: Path
+):
+    fold = sweep[0] / "fold0_seed0"
+    rows = pl.read_csv(corpus / "train.csv")[:12]
+    held_out = pl.read_parquet(fold / "teacher.parquet")["patient_id"]
+    for name, labels in (("copy", rows), ("other", rows.with_columns(pl.col("patient_id") + 100_000))):
+        (tmp_path / name).mkdir()
+        for kind in ("train_eegs", "train_spectrograms"):
+            (tmp_path / name / kind).symlink_to(corpus / kind)
+        labels.write_csv(tmp_path / name / "train.csv")
+        where = ["data=competition", f"data.root={tmp_path / name}", places[2]]
+        said, _ = hms("evaluate", f"run={fold}", "flips=false", "draws=10", *where)
+        (path,) = fold.glob(f"evaluation/{name}-*/evaluation.json")
+        known = json.loads(path.read_text())["rows_maybe_trained_on"]
+        assert known == (0 if name == "other" else (~rows["patient_id"].is_in(held_out.implode())).sum())
+        assert (f"{known} of 12 rows are of patients that the models may have been trained on" in said) == (known > 0)
+    assert len([*fold.glob("evaluation/*/predictions.parquet")]) == 2
+    shutil.rmtree(fold / "evaluation")
 
 
 def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: Path):
@@ -175,6 +200,7 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3", "draws=50")
     held = json.loads((tmp_path / "out" / "ensemble.json").read_text())
     assert held["kl"]["members"] == [pytest.approx(line["kl"])]
+    assert held["member_folds"] == {str(run): ["fold0_seed0", "fold1_seed0"]}
     table = pl.read_parquet(tmp_path / "out" / "oof.parquet")
     assert len(table) == held["rows"] == line["rows"]
 
@@ -255,7 +281,9 @@ def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
     (oof,) = tmp_path.glob("runs/smoke-*/fold0_seed0/oof.parquet")
     assert 1 <= len(pl.read_parquet(oof)) <= 4
     hms("evaluate", f"run={oof.parents[1]}", *places)
-    found = json.loads((oof.parents[1] / "evaluation" / "evaluation.json").read_text())
+    (path,) = oof.parents[1].glob("evaluation/hms_real-*/evaluation.json")
+    found = json.loads(path.read_text())
+    assert path.parent.name == f"hms_real-{found['corpus'][:8]}"
     assert [found["rows"], round(found["uniform"], 3)] == [12, 1.640]
 
 
@@ -273,6 +301,27 @@ def test_a_sweep_gives_each_fold_a_wandb_run_in_one_group_offline_and_without_an
     loggers = make_loggers(config("logger=wandb")["logger"], file.parents[2], {})
     finish_loggers(loggers)
     assert [logger.version for logger in loggers] == [file.stem.removeprefix("run-")]  # a resumed fold continues it
+
+
+def test_prepare_counts_rows_of_little_use_and_files_that_no_row_names(corpus: Path, store: Store, tmp_path: Path):
+    copy = Path(shutil.copytree(corpus, tmp_path / "copy", ignore=shutil.ignore_patterns("test*")))
+    one, two = pl.read_csv(copy / "train.csv").partition_by("eeg_id", maintain_order=True)[:2]
+    flat, gaps = (copy / "train_eegs" / f"{rows['eeg_id'][0]}.parquet" for rows in (one, two))
+    shutil.copy(flat, copy / "train_eegs" / "1.parquet")
+    pl.read_parquet(flat).with_columns(pl.lit(3, pl.Float32).alias("Cz"), EKG=pl.lit(0, pl.Float32)).write_parquet(flat)
+    eeg = pl.read_parquet(gaps)
+    some = pl.int_range(pl.len()) % 100 < 11
+    eeg.with_columns(pl.when(~some).then(pl.col(name)).alias(name) for name in eeg.columns).write_parquet(gaps)
+    words = ["data=competition", f"data.root={copy}"]
+    constant, missing = store.flaws.constant + len(one), store.flaws.missing + len(two)
+    told = (
+        f"{counted(constant, 'row')} with a constant scalp channel, {counted(missing, 'row')} with over a tenth of the "
+        "samples missing, 1 EEG file that no row names\n"
+    )
+    for _ in range(2):  # also from the finished store
+        assert hms("prepare", *words, f"stores={tmp_path / 'stores'}")[0].startswith(told)
+    hms("prepare", *words, f"stores={tmp_path / 'sharded'}", "shards=2", "shard=0")
+    assert hms("prepare", *words, f"stores={tmp_path / 'sharded'}", "shards=2", "shard=1")[0].startswith(told)
 
 
 def test_prepare_says_that_missing_spectrograms_are_computed(corpus: Path, tmp_path: Path):
@@ -447,6 +496,15 @@ def test_a_mistake_ends_with_one_line_and_no_folder(arguments, message, places, 
     assert message in line
     assert above in ([], ["1 problem(s) in the config:"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("trainer", ["gpu", "ddp"])
+def test_training_on_a_gpu_that_is_not_there_names_the_trainers_to_use(trainer: str, places: list[str], tmp_path: Path):
+    said = said_by("train", [f"trainer={trainer}", *places[:3], f"runs={tmp_path / 'runs'}"])
+    want = "trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got 'gpu'\n"
+    assert said == want
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_missing_folder_is_named(tmp_path):
