@@ -56,9 +56,9 @@ def _warn_of_namesakes(runs: set[Path]) -> None:
     of_name = defaultdict(list)
     for run in sorted(runs):
         of_name[run.name.rpartition("-")[0] or run.name].append(str(run))
-    for name, alike in of_name.items():
-        if len(alike) > 1:
-            say(f"{' and '.join(alike)} are runs named {name} that differ in settings or data: is one out of date?")
+    for name, namesakes in of_name.items():
+        if len(namesakes) > 1:
+            say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")
 
 
 def _warn_of_corpora(folds: dict[Path, list[Path]]) -> None:

@@ -55,9 +55,8 @@ def is_finished(folder: Path) -> bool:
 def finished_folds(run: Path) -> list[Path]:
     """Return the finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
 
-    A run predicts by the folds of its cross-validation, to which an ensemble's calibration is fitted; only if none of
-    them is finished by its models of fold=all. Raises DataError if nothing is finished, and for a bundle that is
-    incomplete or changed.
+    A run predicts by its cross-validation, to which an ensemble's calibration is fitted, or if none of its folds is
+    finished by fold=all. Raises DataError if nothing is finished, and for a bundle that is incomplete or changed.
     """
     if is_bundle(run):
         return members(run)
@@ -122,14 +121,12 @@ def learned_from_corpus(folder: Path) -> bool:
 
 def corpus_of(folder: Path) -> str:
     """Return the fingerprint of the corpus a fold was trained on."""
-    fingerprint: str = provenance(folder)["corpus"]
-    return fingerprint
+    return str(provenance(folder)["corpus"])
 
 
 def files_of(folder: Path) -> dict[str, str]:
     """Return the digests of what a fold learned from besides its corpus, as `hms.settings.files_read` gave them."""
-    files: dict[str, str] = provenance(folder).get("files", {})
-    return files
+    return {**provenance(folder).get("files", {})}
 
 
 def is_simulated(config: dict[str, Any]) -> bool:
@@ -202,8 +199,7 @@ def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
     each = {name: score(table, truth) for name, table in tables.items()}
     show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
     say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
-    kl: float = each[folder.name]["kl"]
-    return kl
+    return float(each[folder.name]["kl"])
 
 
 def provenance(folder: Path) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def test_golden_preprocess_pairs(left_right: int, front_back: int):
 @pytest.mark.parametrize(("option", "recording"), [("stft", "stft_hann_190"), ("stft_cosine", "stft_cosine_110")])
 def test_golden_stft_and_its_two_column_restack(option: str, recording: str):
     recorded = golden(recording)
-    node = conf(f"extractor/{option}")[option] | {"backbone": conf("backbone/tiny")["image"]}
+    node = conf(f"extractor/{option}")[option] | {
+        "backbone": conf("backbone/tiny")["image"] | {"grad_checkpointing": False}
+    }
     extractor: Stft = build(node)
     spectrogram = extractor.spectrogram(recorded["input"][None])
     torch.testing.assert_close(spectrogram[0], recorded["spectrogram"], atol=1e-4, rtol=0)
@@ -57,7 +59,8 @@ def test_golden_stft_and_its_two_column_restack(option: str, recording: str):
 def test_golden_wavenet(option: str, recording: str):
     recorded = golden(recording)
     montage = {"_target_": "hms.montage.Montage", "groups": {"one": ["Fp1-F7"]}, "order": "listed"}
-    node = conf(f"extractor/{option}")[option] | {"backbone": conf("backbone/tiny")["wavenet"], "montage": montage}
+    backbone = conf("backbone/tiny")["wavenet"] | {"grad_checkpointing": False}
+    node = conf(f"extractor/{option}")[option] | {"backbone": backbone, "montage": montage}
     extractor: Wavenet = build(node)
     network = extractor.networks["one"]
     network.load_state_dict({name: _of_wavenet(recorded, name) for name in network.state_dict()})

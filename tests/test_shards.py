@@ -161,7 +161,7 @@ def test_shards_can_be_swept_by_any_launcher(corpus: Path, store: Store, tmp_pat
     command = python("-m", "hms.prepare", *words, *places)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "1 to come" in done.stderr
+    assert "1 to come" in done.stderr or "another process is merging" in done.stderr  # if both end at once
     (path,) = (path for path in (tmp_path / "stores").iterdir() if path.is_dir())
     assert "12 patients, " in done.stdout
     assert done.stdout.endswith(f"-> {path}\n")

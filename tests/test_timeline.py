@@ -462,7 +462,7 @@ def test_predictions_from_little_eeg_are_named(runs: list[Path], say: Say, tmp_p
 def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
     runs = [shutil.copytree(run, tmp_path / run.name) for run in runs]
-    target = "data: {_target_: hms.simulate.corpus.SimulatedFolder}"
+    target = "{folds: 1, data: {_target_: hms.simulate.corpus.SimulatedFolder}}"
     (runs[1] / "fold0_seed0" / "config.yaml").write_text(target)
     words = ["windows=0", "temperature=1.5", "odds.seizure=0.5", "threshold=0.4", "unit=uV", "step_s=5"]
     _, said = say(*(f"recording={path}", f"out={tmp_path / 'out'}", "model=[" + ",".join(map(str, runs)) + "]"), *words)
@@ -477,7 +477,7 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     simulated = "Trained on simulated EEG: two-2b. On real"
     assert simulated in said
     assert simulated in (text := (tmp_path / "out/x.html").read_text())
-    assert "one-1a, two-2b (2 models of 2 runs)" in text
+    assert "one-1a, two-2b (2 folds of 2 runs)" in text
 
 
 def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_real_time(tmp_path: Path):
