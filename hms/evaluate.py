@@ -59,6 +59,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     rows = store.rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= config["min_votes"])
     if rows.is_empty():
         raise DataError(f"{folder.root}: no row has {config['min_votes']} votes or more")
+    maybe_trained_on = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(config["batch_size"])
     options = {"device": device, "flips": config["flips"], "precision": config["precision"]}
@@ -71,7 +72,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     scores |= {"kl_interval": ends, "members": [str(fold) for fold in folds]}
     scores |= {name: config[name] for name in (*PREDICTOR_KEYS, "flips", "precision")}
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
-    scores["rows_maybe_trained_on"] = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
+    scores["rows_maybe_trained_on"] = maybe_trained_on
     data = f"{folder.root.resolve().name}-{store.fingerprint[:8]}"  # so that no result replaces that on other data
     out = Path(config["out"] or runs[0] / "evaluation" / data)
     out.mkdir(parents=True, exist_ok=True)

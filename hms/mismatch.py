@@ -11,6 +11,7 @@ from hms.bundle import is_bundle
 from hms.console import counted, say
 from hms.runs import corpora_of, is_of_all_patients, read_config
 
+_RUN = re.compile(r"(.+)-[0-9a-f]+")
 _CROSS_VALIDATION = re.compile(r"fold\d+_seed(\d+)")
 
 
@@ -21,7 +22,7 @@ def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
     if len(folds) > 1:
         if not any([_warn_of_lacking(run, used) for run, used in folds.items()]):
             _warn_of_different_counts(folds)
-        _warn_of_namesakes({used[0].parent for used in folds.values()})
+        _warn_of_namesakes({used[0].parent for run, used in folds.items() if not is_bundle(run)})
         _warn_of_corpora(folds)
 
 
@@ -54,8 +55,9 @@ def _warn_of_different_counts(folds: dict[Path, list[Path]]) -> None:
 
 def _warn_of_namesakes(runs: set[Path]) -> None:
     of_name = defaultdict(list)
-    for run in sorted(runs):
-        of_name[run.name.rpartition("-")[0] or run.name].append(str(run))
+    for run in sorted({run.name: run for run in sorted(runs)}.values()):  # a copy elsewhere is the same run
+        if found := _RUN.fullmatch(run.name):
+            of_name[found[1]].append(str(run))
     for name, namesakes in of_name.items():
         if len(namesakes) > 1:
             say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")

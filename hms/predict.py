@@ -92,6 +92,7 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
     """Write the timeline of each recording to the folder `config["out"]`; bad recordings do not stop the others."""
     from hms.console import counted
     from hms.recording.found import recording_files
+    from hms.timeline.origin import origin
     from hms.timeline.predicted import windows_of
 
     all_files = recording_files(config["recording"])
@@ -104,6 +105,8 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
     trained = predictors.load()
     options = {key: config[key] for key in ("unit", "step_s", "batch_size")}
     models = predictors.adapted(trained, lambda: windows_of(all_files.values(), trained, **options), **how)
+    kept = ("ensemble", "step_s", "threshold", "unit", "odds", "flips", "precision")
+    how["origin"] = origin(predictors, **{key: config[key] for key in kept})
     bad = []
     for name, path in files.items():
         try:
@@ -121,16 +124,13 @@ def _timeline(
     from hms.recording.recording import open_recording
     from hms.timeline.drawn import drawn_windows
     from hms.timeline.files import write_timeline
-    from hms.timeline.origin import origin
     from hms.timeline.page import page
     from hms.timeline.predicted import pairs_of, predicted
     from hms.timeline.timeline import extent
 
     recording = open_recording(path, pairs_of(models), config["unit"])
     options = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
-    kept = ("ensemble", "step_s", "threshold", "unit", "odds", "flips", "precision")
-    made_by = origin(predictors, **{key: config[key] for key in kept})
-    timeline = predicted(recording, models, predictors.mix, **options, **how, origin=made_by)
+    timeline = predicted(recording, models, predictors.mix, **options, **how)
     if timeline.notes:
         say("\n  ".join([f"{path}:", *timeline.notes]))
     text = page(timeline, drawn_windows(recording, timeline, config["windows"]))

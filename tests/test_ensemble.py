@@ -320,6 +320,7 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
         (["RUNS/*", "draws=0"], "draws: want at least 1, got 0"),
         (["RUNS/*", "bias_sd=0"], "bias_sd: want nats above 0, got 0; for no biases, calibrate=temperature"),
         (["RUNS/*", "bias_sd=nan"], "bias_sd: want nats above 0, got nan"),
+        (["RUNS/*", "bias_sd=inf"], "bias_sd: want nats above 0, got inf"),
         (["RUNS/*", "prior.lpd=1.5"], "prior.lpd: want a share between 0 and 1, got 1.5"),
         (["RUNS/*", "prior.siezure=0.1"], "prior.siezure: prior takes no 'siezure'; did you mean 'seizure'?"),
         (["RUNS/*", "mixing=median"], "mixing: want 'linear', 'geometric' or 'greedy', got 'median'"),

@@ -105,6 +105,9 @@ def test_a_dip_of_one_window_does_not_end_an_event():
 def test_blips_between_longer_dips_do_not_add_up_to_an_event():
     assert len(events(timeline({"seizure": ([0.9] + [0.1] * 3) * 100}, step_s=2.5))) == 0
     assert len(events(timeline({"seizure": [0.9] * 10 + ([0.1] * 3 + [0.9]) * 100}, step_s=2.5))) == 1
+    flickering = timeline({"seizure": [0.51, 0.49] * 33})
+    assert events(flickering)["duration_s"].max() == 30
+    assert [*status_epilepticus(flickering)] == []
 
 
 def test_what_is_shorter_than_ten_seconds_or_other_is_no_event():

@@ -70,7 +70,7 @@ def fit_calibration(
     `bias_sd` is the standard deviation, in nats, of the normal prior on biases, against which each patient counts as
     one observation. Raises UserError unless it is above 0.
     """
-    if not bias_sd > 0:
+    if not 0 < bias_sd < np.inf:
         raise UserError(f"bias_sd: want nats above 0, got {bias_sd}; for no biases, calibrate=temperature")
     logs, share = log_of(probabilities), row_weight / row_weight.sum()
     weighted_target = share[:, None] * target

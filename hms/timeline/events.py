@@ -7,12 +7,11 @@ here only probabilities count, so a dip of one window between two stretches of a
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from hms.labels import CLASSES
 from hms.timeline.clock import clock
@@ -28,6 +27,7 @@ BRIDGED_S = 10
 """A dip below the threshold of up to this length, one window, does not end an event that is as long on both sides."""
 
 _CONTINUOUS_S, _OF_ANY_HOUR_S = 600, 720
+_DIPPED = 1 / 3  # of an event at most
 _ROUNDING_S = 1e-6
 
 
@@ -68,8 +68,7 @@ def stretches(timeline: Timeline) -> pl.DataFrame:
         above = np.flatnonzero(share >= timeline.threshold)
         if not len(above):
             continue
-        breaks = _breaks(begins_s[above], ends_s[above], known_s, bridged_s)
-        for first, last in pairwise([0, *breaks.tolist(), len(above)]):
+        for first, last in _bridged(begins_s[above], ends_s[above], known_s, bridged_s):
             inside = above[first:last]
             duration_s = float(ends_s[inside[-1]] - begins_s[inside[0]])
             if duration_s >= shortest_s - _ROUNDING_S:
@@ -123,24 +122,32 @@ def status_epilepticus(timeline: Timeline) -> Iterator[Status]:
         yield Status(seizure.busiest_at_s, min(HOUR_S, timeline.duration_s - seizure.busiest_at_s), why)
 
 
-def _breaks(
+def _bridged(
     begins_s: Float[np.ndarray, " span"],
     ends_s: Float[np.ndarray, " span"],
     known_s: Float[np.ndarray, "stretch 2"],
     bridged_s: float,
-) -> Int[np.ndarray, " break"]:
-    """Number of each span that begins a new stretch: its distance from the one before is more than a dip.
+) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of the spans that form each stretch, dips included.
 
-    A dip was predicted throughout, and is no longer than `bridged_s` or than what reaches the threshold without a break
-    on either side of it; otherwise blips, of windows close together, would add up to long events.
+    A dip was predicted throughout, and is no longer than `bridged_s` or the spans without a break on either side of it;
+    all dips of a stretch take at most a third of it. Otherwise blips would add up to long events.
     """
+    predicted_dips_s = seconds_before(known_s, begins_s[1:]) - seconds_before(known_s, ends_s[:-1])
     dips_s = begins_s[1:] - ends_s[:-1]
-    unknown_s = dips_s - (seconds_before(known_s, begins_s[1:]) - seconds_before(known_s, ends_s[:-1]))
-    starts = np.flatnonzero(dips_s > _ROUNDING_S) + 1
-    runs = np.searchsorted(starts, np.arange(len(begins_s)), side="right")  # those without a break, by their number
-    long_s = (ends_s[np.append(starts, len(ends_s)) - 1] - begins_s[np.insert(starts, 0, 0)])[runs]
-    longest_s = np.minimum(bridged_s, np.minimum(long_s[:-1], long_s[1:]))
-    return np.flatnonzero((dips_s > _ROUNDING_S) & ((dips_s > longest_s + _ROUNDING_S) | (unknown_s > _ROUNDING_S))) + 1
+    firsts = [0, *(np.flatnonzero(dips_s > _ROUNDING_S) + 1).tolist(), len(begins_s)]
+    begin, dipped_s = 0, 0.0
+    for before, first, last in zip(firsts, firsts[1:], firsts[2:], strict=False):
+        dip_s = dips_s[first - 1]
+        known = dip_s - predicted_dips_s[first - 1] <= _ROUNDING_S
+        shortest_s = min(bridged_s, ends_s[first - 1] - begins_s[before], ends_s[last - 1] - begins_s[first])
+        most_s = _DIPPED * (ends_s[last - 1] - begins_s[begin]) - dipped_s
+        if known and dip_s <= min(shortest_s, most_s) + _ROUNDING_S:
+            dipped_s += dip_s
+        else:
+            yield begin, first
+            begin, dipped_s = first, 0.0
+    yield begin, len(begins_s)
 
 
 def _intervals(timeline: Timeline) -> dict[str, Float[np.ndarray, "stretch 2"]]:

@@ -12,7 +12,7 @@ from hms.timeline.drawn import Drawn, drawn_for, listed_events
 from hms.timeline.events import PATTERNS, burden, events, status_epilepticus, totals
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, predicted_minutes
 
-_MOST_REMARKS = 200
+_MOST_ANNOTATIONS = 200
 
 
 def page(timeline: Timeline, drawn: list[Drawn]) -> str:
@@ -40,7 +40,7 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         status=list(status_epilepticus(timeline)),
         minutes=burden(timeline),
         totals=totals(timeline),
-        remarks=[(one, clock(one.onset_s, timeline)) for one in timeline.annotations[:_MOST_REMARKS]],
+        annotations=[(one, clock(one.onset_s, timeline)) for one in timeline.annotations[:_MOST_ANNOTATIONS]],
         predicted=predicted,
         predicted_long=length(60 * predicted.sum()),
         hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
