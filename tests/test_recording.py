@@ -872,14 +872,24 @@ def test_an_electrode_that_is_flat_for_a_while_is_interpolated_there_with_a_note
     assert recording.notes == ["Flat for part of the time and interpolated there: C3 (1 min)."]
 
 
-def test_more_flat_electrodes_than_can_be_interpolated_are_missing_there(tmp_path: Path):
+@pytest.mark.parametrize("count", [5, 11, 18])
+def test_a_stretch_with_more_flat_electrodes_than_can_be_interpolated_is_missing(count: int, tmp_path: Path):
     values = noise(60, 200)
-    values[[0, 3, 7, 11, 15], 4000:] = 0
+    values[:count, 4000:8000] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    missing = np.isnan(recording.eeg(4000, 12_000)[:19]).all(axis=1)
-    assert np.flatnonzero(missing).tolist() == [0, 3, 7, 11, 15]
-    each = ", ".join(f"{SCALP[i]} (40 s)" for i in (0, 3, 7, 11, 15))
-    assert recording.notes == [f"Flat for part of the time and missing there: {each}."]
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True, True, False, False, True, True]
+    assert np.isnan(recording.eeg(4000, 8000)).all()
+    why = "more than 4 of the 19 are flat or missing"
+    assert recording.notes == [f"Too few electrodes for 20 s ({why}), so without a prediction."]
+
+
+def test_electrodes_that_the_file_lacks_count_among_those_that_are_too_many(tmp_path: Path):
+    values = noise(40, 200)
+    values[5, 2000:4000] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values[4:], SCALP[4:], 200))
+    assert np.isnan(recording.eeg(2000, 4000)).all()
+    assert recording.notes[-1].startswith("Too few electrodes for 10 s")
 
 
 def test_a_flat_pair_is_bypassed_if_the_others_still_connect_all_electrodes(tmp_path: Path):

@@ -2,7 +2,8 @@
 
 Ten seconds without any signal become missing, as if in a gap: from an unplugged amplifier's zeros, noise or mains, a
 model would predict a pattern, and neighbouring windows would contain a step. A single electrode that is flat for ten
-seconds is derived from the others, as one that the file lacks.
+seconds is derived from the others, as one that the file lacks. If so many are flat that a file with only the others
+would be refused, the ten seconds become missing too: the model would read half a head as 0 µV.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
-from hms.recording.derivation import Derivation, derivation, derived
+from hms.recording.derivation import MOST_MISSING, Derivation, derivation, derived
 from hms.recording.duration import duration_text
 from hms.recording.labels import EKG, Lead
 from hms.recording.resample import Resampler
@@ -25,7 +26,7 @@ _PIECE = 6  # blocks read at once, so that a file with many fast channels needs 
 _PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
 _FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
 
-_Way = Literal["interpolated there", "missing there", "read as it is"]
+_Way = Literal["interpolated there", "read as it is"]
 """How a flat channel was treated."""
 
 
@@ -42,8 +43,10 @@ class Blocks:
         """Number of samples at 200 Hz."""
         self._read, self._leads, self._pairs = read_channels, leads, pairs
         self._without: dict[tuple[int, ...], Derivation | None] = {}  # by the channels to do without
-        # What the blocks read so far have shown, by number: samples without signal, and flat channels.
+        # What the blocks read so far have shown, by number: samples without signal, samples of too few
+        # electrodes, and flat channels.
         self._silent: dict[int, int] = {}
+        self._too_few: dict[int, int] = {}
         self._flat: dict[int, dict[tuple[str, _Way], int]] = {}
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
@@ -60,6 +63,10 @@ class Blocks:
             silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
             reason = f"below {SILENT_UV} µV: unplugged, or electrocerebral inactivity"
             yield f"No signal for {silent} ({reason}), so without a prediction."
+        if self._too_few:
+            partly = duration_text(sum(self._too_few.values()) / SFREQ_HZ)
+            reason = f"more than {MOST_MISSING} of the {len(SCALP)} are flat or missing"
+            yield f"Too few electrodes for {partly} ({reason}), so without a prediction."
         flat: Counter[tuple[str, _Way]] = Counter()
         for samples in self._flat.values():
             flat.update(samples)
@@ -79,10 +86,16 @@ class Blocks:
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
         eeg = derived(self.derivation, channels)
-        if loudness_uv(eeg) < SILENT_UV:
-            self._silent[number] = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
+        recorded = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
+        flat = tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG)
+        left = [lead for i, lead in enumerate(self._leads) if i not in flat and lead != EKG]
+        if flat and left and _too_few(left):  # before asking for silence, which would be heard in most pairs
+            self._too_few[number] = recorded
             return np.full_like(eeg, np.nan)
-        if flat := tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG):
+        if loudness_uv(eeg) < SILENT_UV:
+            self._silent[number] = recorded
+            return np.full_like(eeg, np.nan)
+        if flat:
             way, eeg = self._without_channels(flat, channels)
             known = np.isfinite(channels).sum(axis=1)
             self._flat[number] = {(_name(self._leads[i]), way): int(known[i]) for i in flat}
@@ -96,15 +109,16 @@ class Blocks:
         if flat not in self._without:
             try:
                 self._without[flat] = derivation([self._leads[i] for i in kept], self._pairs)
-            except DataError:  # too few are left
+            except DataError:  # the others do not connect what the model subtracts
                 self._without[flat] = None
         if (without := self._without[flat]) is not None:
             return "interpolated there", derived(without, channels[kept])
-        if self.derivation.reconstructed:  # every electrode depends on every channel
-            return "read as it is", derived(self.derivation, channels)
-        missing = channels.copy()
-        missing[list(flat)] = np.nan
-        return "missing there", derived(self.derivation, missing)
+        return "read as it is", derived(self.derivation, channels)
+
+
+def _too_few(leads: Sequence[Lead]) -> bool:
+    """Whether a file with only these leads would be refused because they measure too few electrodes."""
+    return len({*SCALP} - {name for lead in leads for name in lead}) > MOST_MISSING
 
 
 def _flat_channels(channels: Float[np.ndarray, "channel time"]) -> list[int]:
