@@ -295,6 +295,16 @@ def test_a_nearly_flat_eeg_is_accepted_if_its_unit_is_given(tmp_path: Path):
     assert recording.eeg(0, 4000)[:19].std() == pytest.approx(0.4, rel=0.1)
 
 
+def test_noise_of_an_unplugged_amplifier_does_not_speak_for_the_unit_if_the_rest_is_eeg(tmp_path: Path):
+    values = noise(200, 200)
+    values[:, :24_000] *= 0.3 / 30
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    assert np.isfinite(recording.eeg(24_000, 40_000)[:19]).all()
+    assert np.isnan(recording.eeg(0, 24_000)).all()
+    with pytest.raises(DataError, match="are they mV or V"):
+        recorded(write_edf(tmp_path / "mV.edf", 30e-3 / 30 * values, SCALP, 200))
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: float, tmp_path: Path):
     values = noise(20, 200)

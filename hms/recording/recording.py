@@ -20,10 +20,14 @@ from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Annotation, Source
+from hms.silence import SILENT_UV
 
 _QUIETEST_UV = 0.5
 _LOUDEST_UV = 5000.0
 """Bounds on the SD of the median electrode within 10 s: 12 raw clinical segments lie in 10-3,000 µV."""
+
+_CLEARLY_EEG_UV = 5.0
+"""SD that EEG labelled as µV but in mV reaches at no place, unless an artefact has millivolts."""
 
 _PROBES = 8  # places at which a recording's unit is checked
 _MOST_PROBES = 120  # places at which flat channels are searched for any signal
@@ -159,8 +163,12 @@ def _spread_uv(path: Path, source: Source, electrodes: Read) -> float:
 
 
 def _spreads_uv(source: Source, electrodes: Read, most: int) -> list[float]:
-    """The SD of the median electrode at up to `most` places, without those where it is flat, as if unplugged."""
+    """The SD of the median electrode at up to `most` places, without those where the amplifier is as if unplugged.
+
+    There it is flat, or has but its own noise while there is clearly EEG elsewhere: noise says nothing about the unit.
+    """
     scalps = (electrodes(first, last)[: len(SCALP)] for first, last in _probes(source, most))
     complete = (scalp[np.isfinite(scalp).all(axis=1)] for scalp in scalps)
     spreads = [float(np.median(one.std(axis=1))) for one in complete if len(one)]
-    return [spread_uv for spread_uv in spreads if spread_uv > 1e-9]
+    least_uv = SILENT_UV if any(spread_uv >= _CLEARLY_EEG_UV for spread_uv in spreads) else 1e-9
+    return [spread_uv for spread_uv in spreads if spread_uv > least_uv]
