@@ -970,6 +970,16 @@ def test_a_window_surrounds_its_10_s_and_is_missing_where_nothing_was_recorded(t
     assert np.isnan(eeg[-1, :, 6000:]).all()
 
 
+def test_only_seconds_with_signal_count_as_recorded(tmp_path: Path):
+    values = noise(100, 200)
+    values[:, 4000:8000] = 0  # no signal
+    values[:7, 12_000:14_000] = 0  # too few electrodes
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    for step_s, most in ((10, 1), (2.5, 4)):
+        (stretch,) = stretches(recording, step_s, False)
+        assert stretch.recorded_s()[::most].tolist() == [20, 20, 30, 30, 20, 30, 40, 40, 30, 30]
+
+
 def test_windows_in_a_gap_are_marked(tmp_path: Path):
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")

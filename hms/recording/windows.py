@@ -57,6 +57,12 @@ class Stretch(NamedTuple):
         begin = round((onset_s - self.onsets_s[0]) * SFREQ_HZ)
         return self.eeg[:, begin : begin + EEG_SAMPLES]
 
+    def recorded_s(self) -> Float[np.ndarray, " window"]:
+        """Seconds of each window in which any scalp electrode is known: neither in a gap, nor without signal."""
+        known = np.concatenate([[0], np.isfinite(self.eeg[: len(SCALP)]).any(axis=0).cumsum()])
+        begins = ((self.onsets_s - self.onsets_s[0]) * SFREQ_HZ).round().astype(int)
+        return (known[np.minimum(begins + EEG_SAMPLES, len(known) - 1)] - known[begins]) / SFREQ_HZ
+
     def _ten_minutes(self, onset_s: float) -> Float[np.ndarray, "region row frequency"]:
         assert self.model_spectrogram is not None
         begin = _first_row(onset_s) - _first_row(self.onsets_s[0])

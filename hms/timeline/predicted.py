@@ -21,8 +21,8 @@ from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
 from hms.timeline.notes import notes
-from hms.timeline.timeline import Timeline, seconds_before
-from hms.timing import BEFORE_S, CENTRE_S, EEG_S
+from hms.timeline.timeline import Timeline
+from hms.timing import CENTRE_S
 
 Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
 """Combine the predictions of all models into one."""
@@ -82,7 +82,7 @@ def predicted(
     It is read once, in pieces; only the spectrogram is kept in memory for the whole length, 70 MB a day.
     """
     reads = any(model.reads_spectrogram for model in models)
-    onsets_s, probabilities, spectrogram = [], [], []
+    onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
     pieces = stretches(recording, step_s, reads)
     for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
         shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)
@@ -90,11 +90,13 @@ def predicted(
             _, by_fold = by_model(models, piece.batches(batch_size), device, flips, precision)
             shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
         onsets_s.append(piece.onsets_s)
+        recorded_s.append(piece.recorded_s())
         probabilities.append(shares)
         spectrogram.append(piece.spectrogram)
     return _timeline_of(
         recording,
         np.concatenate(onsets_s),
+        np.concatenate(recorded_s),
         np.concatenate(probabilities),
         np.concatenate(spectrogram, axis=1),
         threshold,
@@ -105,6 +107,7 @@ def predicted(
 def _timeline_of(
     recording: Recording,
     onsets_s: Float[np.ndarray, " window"],
+    recorded_s: Float[np.ndarray, " window"],
     probabilities: Float[np.ndarray, "window label"],
     spectrogram: Float[np.ndarray, "region row frequency"],
     threshold: float,
@@ -132,7 +135,4 @@ def _timeline_of(
         origin,
         recording.stored_s,
     )
-    reach_s = onsets_s.astype(float) - BEFORE_S
-    spans_s = np.array([[one.at, one.at + one.length] for one in recording.source.spans]) / recording.source.sfreq_hz
-    recorded_s = seconds_before(spans_s, reach_s + EEG_S) - seconds_before(spans_s, reach_s)
     return timeline._replace(notes=[*notes(timeline, recorded_s), *recording.notes])
