@@ -617,6 +617,18 @@ def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_pat
     assert np.isnan(recording.eeg(4000, 24_000)).all()
 
 
+def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_pauses(tmp_path: Path):
+    markers = (
+        "Mk1=New Segment,,1,1,0,00000000000000000000\n"
+        "Mk2=New Segment,,15361,1,0,20201010220000000000\n"  # after 60 s
+        "Mk3=New Segment,,20481,1,0,20201010220120000000\n"  # 60 s after the end of the second
+    )
+    _brainvision(tmp_path / "x.vhdr", noise(100), markers)
+    recording = recorded(tmp_path / "x.vhdr")
+    assert recording.source.spans == [(0, 0, 20_480), (35_840, 20_480, 5120)]
+    assert recording.notes == ["The recording has 1 gap, 1 min in all."]
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: bool, tmp_path: Path):
     raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")

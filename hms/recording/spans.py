@@ -45,10 +45,10 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
 def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
     """The segments of a BrainVision file of `count` samples; those without a pause between them are one."""
     at = stored_at = 0
-    begun: datetime | None = None
+    clock: tuple[int, datetime] | None = None  # the first date, and where it is: segments before it may have none
     for first, date in _dated_segments(path):
-        begun = begun or date
-        since = (date - begun).total_seconds()
+        clock = clock or (first, date)
+        since = clock[0] / rate + (date - clock[1]).total_seconds()
         pause_s = since - (at + first - stored_at) / rate
         if stored_at < first < count and _SHORTEST_S < pause_s < _LONGEST_S:
             yield Span(at, stored_at, first - stored_at)
