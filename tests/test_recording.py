@@ -868,6 +868,19 @@ def test_a_recording_may_end_within_ten_seconds(seconds: float, tmp_path: Path):
     assert recording.notes == []
 
 
+@pytest.mark.parametrize("tail_s", [0.5, 1.5, 2.5])
+def test_the_tail_of_a_silent_stretch_is_silent(tail_s: float, tmp_path: Path):
+    values = noise(60 + tail_s, 200)
+    values[:, 8000:] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200, record_s=0.5))
+    assert np.isnan(recording.eeg(8000, recording.samples)).all()
+    (note,) = recording.notes
+    assert note.startswith("No signal for 2")
+    again = recorded(tmp_path / "x.edf")
+    assert np.isnan(again.eeg(12_000, again.samples + 100)).all()  # alone
+    assert np.isnan(again.eeg(again.samples + 50, again.samples + 100)).all()  # beyond the end
+
+
 def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
     values = noise(60, 200)
     values[:, 2000:4000] *= 0.5 / 30  # SD, about 3 µV from peak to peak

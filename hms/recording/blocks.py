@@ -76,13 +76,17 @@ class Blocks:
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, Float[np.ndarray, "electrode time"]]]:
         """First sample and values of each block that holds some of the samples: whole ones, so that all are judged."""
-        numbers = range(first // _BLOCK, -(-last // _BLOCK))
+        if first >= last:
+            return
+        count = max(1, (self.samples + _BLOCK - _PART) // _BLOCK)  # under 2 s are too few to judge: the last has them
+        numbers = range(min(first // _BLOCK, count - 1), min(-(-last // _BLOCK), count))
         for i in range(0, len(numbers), _PIECE):
             piece = numbers[i : i + _PIECE]
-            channels = self._read(piece[0] * _BLOCK, min((piece[-1] + 1) * _BLOCK, self.samples))
-            for number in piece:
-                begin = (number - piece[0]) * _BLOCK
-                yield number * _BLOCK, self._judged(number, channels[:, begin : begin + _BLOCK])
+            ends = [self.samples if number == count - 1 else (number + 1) * _BLOCK for number in piece]
+            channels = self._read(piece[0] * _BLOCK, ends[-1])
+            for number, end in zip(piece, ends, strict=True):
+                own = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
+                yield number * _BLOCK, self._judged(number, channels[:, own])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
         eeg = derived(self.derivation, channels)
