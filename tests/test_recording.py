@@ -934,7 +934,15 @@ def test_a_flat_pair_is_bypassed_if_the_others_still_connect_all_electrodes(tmp_
     recording = recorded(write_edf(tmp_path / "x.edf", values, labels, 200))
     found = recording.eeg(0, 12_000)
     np.testing.assert_allclose(pairs_of(found, labels), pairs_of(potentials, labels), atol=0.05)
-    assert recording.notes[-1] == "Flat for part of the time and interpolated there: C3-P3 (30 s)."
+    assert recording.notes[-1] == "Flat for part of the time and not read there: C3-P3 (30 s)."
+
+
+def test_an_electrode_that_no_channel_connects_without_a_flat_pair_is_missing_there(tmp_path: Path):
+    values = pairs_of(noise(60, 200), DOUBLE_BANANA)
+    values[DOUBLE_BANANA.index("Cz-Pz"), 6000:] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", values, DOUBLE_BANANA, 200))
+    assert np.isnan(recording.eeg(6000, 12_000)[SCALP.index("Pz")]).all()
+    assert recording.notes[-1] == "Flat for part of the time and missing there: Cz-Pz (30 s)."
 
 
 def test_a_flat_pair_that_alone_connects_electrodes_is_read_as_it_is(tmp_path: Path):

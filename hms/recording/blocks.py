@@ -26,7 +26,7 @@ _PIECE = 6  # blocks read at once, so that a file with many fast channels needs 
 _PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
 _FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
 
-_Way = Literal["interpolated there", "read as it is"]
+_Way = Literal["interpolated there", "missing there", "not read there", "read as it is"]
 """How a flat channel was treated."""
 
 
@@ -100,15 +100,17 @@ class Blocks:
             self._silent[number] = recorded
             return np.full_like(eeg, np.nan)
         if flat:
-            way, eeg = self._without_channels(flat, channels)
+            without, eeg = self._without_channels(flat, channels)
             known = np.isfinite(channels).sum(axis=1)
-            self._flat[number] = {(_name(self._leads[i]), way): int(known[i]) for i in flat}
+            self._flat[number] = {
+                (_name(self._leads[i]), _way(self._leads[i], self.derivation, without)): int(known[i]) for i in flat
+            }
         return eeg
 
     def _without_channels(
         self, flat: tuple[int, ...], channels: Float[np.ndarray, "channel time"]
-    ) -> tuple[_Way, Float[np.ndarray, "electrode time"]]:
-        """Derive the electrodes without flat channels, and say how."""
+    ) -> tuple[Derivation | None, Float[np.ndarray, "electrode time"]]:
+        """Derive the electrodes without flat channels, and say how; None if they are read as they are."""
         kept = [i for i in range(len(channels)) if i not in flat]
         if flat not in self._without:
             try:
@@ -116,8 +118,19 @@ class Blocks:
             except DataError:  # the others do not connect what the model subtracts
                 self._without[flat] = None
         if (without := self._without[flat]) is not None:
-            return "interpolated there", derived(without, channels[kept])
-        return "read as it is", derived(self.derivation, channels)
+            return without, derived(without, channels[kept])
+        return None, derived(self.derivation, channels)
+
+
+def _way(lead: Lead, whole: Derivation, without: Derivation | None) -> _Way:
+    """What became of the electrodes of a flat channel, in the derivation `without` it instead of the `whole`."""
+    if without is None:
+        return "read as it is"
+    if {*lead} & ({*without.interpolated} - {*whole.interpolated}):
+        return "interpolated there"
+    if {*lead} & ({*without.unknown} - {*whole.unknown}):
+        return "missing there"
+    return "not read there"  # others connect the same electrodes
 
 
 def _too_few(leads: Sequence[Lead]) -> bool:
