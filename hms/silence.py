@@ -18,7 +18,7 @@ and the noise of amplifiers of up to 0.5 µV (SD, to 100 Hz) is below 0.4 µV in
 """
 
 _SEGMENT, _HOP = 2 * SFREQ_HZ, SFREQ_HZ  # samples
-_BAND_HZ = 0.5, 30.0
+BAND_HZ = 0.5, 30.0
 
 
 def loudness_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
@@ -53,7 +53,7 @@ def _transform() -> Float[np.ndarray, "time part"]:
     window = 0.5 - 0.5 * np.cos(2 * np.pi * (at + 0.5) / _SEGMENT)
     weighted = window[:, None] * line  # fitted under the window: an unweighted fit would let mains leak into the slope
     hz = np.fft.rfftfreq(_SEGMENT, 1 / SFREQ_HZ)
-    angles = 2 * np.pi * at[:, None] / SFREQ_HZ * hz[(hz >= _BAND_HZ[0]) & (hz <= _BAND_HZ[1])]
+    angles = 2 * np.pi * at[:, None] / SFREQ_HZ * hz[(hz >= BAND_HZ[0]) & (hz <= BAND_HZ[1])]
     waves = window[:, None] * np.hstack([np.cos(angles), np.sin(angles)])
     return (waves - weighted @ np.linalg.solve(line.T @ weighted, line.T @ waves)) * np.sqrt(
         2 / _SEGMENT / np.square(window).sum()

@@ -857,8 +857,8 @@ def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, t
     assert stretch.recorded.tolist() == [True] * 3 + [False] * 3 + [True] * 3
     assert np.isnan(recording.eeg(6000, 12_000)).all()
     assert np.isfinite(recording.eeg(0, 6000)[:19]).all()
-    said = "No signal for 30 s (below 0.4 µV: unplugged, or electrocerebral inactivity), so without a prediction."
-    assert recording.notes == [said]
+    why = "SD below 0.4 µV in 0.5-30 Hz: unplugged, or electrocerebral inactivity"
+    assert recording.notes == [f"No signal for 30 s ({why}), so without a prediction."]
 
 
 @pytest.mark.parametrize("seconds", [1, 11.5, 62.5])
@@ -968,7 +968,7 @@ def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
     (stretch,) = stretches(recording, 10, False)
     assert not stretch.recorded.any()
     assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
-    assert recording.notes[1].startswith("No signal for 1 min (below 0.4 µV")
+    assert recording.notes[1].startswith("No signal for 1 min (SD below 0.4 µV")
 
 
 def test_an_offset_of_direct_current_is_resampled_without_a_ripple():

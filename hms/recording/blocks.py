@@ -19,7 +19,7 @@ from hms.recording.derivation import MOST_MISSING, Derivation, derivation, deriv
 from hms.recording.duration import duration_text
 from hms.recording.labels import EKG, Lead
 from hms.recording.resample import Resampler
-from hms.silence import SILENT_UV, loudness_uv
+from hms.silence import BAND_HZ, SILENT_UV, loudness_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
 _PIECE = 6  # blocks read at once, so that a file with many fast channels needs little memory
@@ -61,7 +61,9 @@ class Blocks:
         """What the blocks read so far have shown, one sentence each."""
         if self._silent:
             silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
-            reason = f"below {SILENT_UV} µV: unplugged, or electrocerebral inactivity"
+            reason = (
+                f"SD below {SILENT_UV} µV in {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz: unplugged, or electrocerebral inactivity"
+            )
             yield f"No signal for {silent} ({reason}), so without a prediction."
         if self._too_few:
             partly = duration_text(sum(self._too_few.values()) / SFREQ_HZ)
