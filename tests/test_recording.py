@@ -24,6 +24,7 @@ from hms.recording.labels import EKG, Lead, lead_of, without_numbers
 from hms.recording.recording import Recording, open_recording
 from hms.recording.records import record_starts_s
 from hms.recording.resample import Resampler
+from hms.recording.spans import spans_of
 from hms.recording.windows import count_windows, levelled, stretches
 from hms.spectrogram_recipe import REGIONS, regional_spectrogram
 
@@ -593,6 +594,14 @@ def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path
     times_s = np.array([5.0, 25.0, 50.0])
     np.testing.assert_array_equal(recording.stored_s(times_s), times_s)
     assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
+
+
+def test_a_pause_at_the_start_of_a_fif_file_counts_as_a_gap():
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations([0, 30], [10, 5], ["BAD_ACQ_SKIP"] * 2), verbose="error")
+    spans, notes = spans_of(Path("x_raw.fif"), None, raw)  # MNE would not save the pause at the start as it is
+    assert [(span.at, span.length) for span in spans] == [(2000, 4000), (7000, 5000)]
+    assert notes == ["The recording has 2 gaps, 15 s in all."]
 
 
 def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_path: Path):

@@ -37,9 +37,10 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
         begins = [0, *(round((one["onset"] - raw.first_time + one["duration"]) * rate) for one in pauses)]
         ends = [*(round((one["onset"] - raw.first_time) * rate) for one in pauses), count]
         spans = [Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
-    missing_s = (spans[-1].at + spans[-1].length - sum(span.length for span in spans)) / rate
-    gaps = "1 gap" if len(spans) == 2 else f"{len(spans) - 1} gaps"
-    return spans, [f"The recording has {gaps}, {duration_text(missing_s)} in all."] if missing_s else []
+    ends = [0, *(span.at + span.length for span in spans)]
+    gaps_s = [(span.at - end) / rate for span, end in zip(spans, ends, strict=False) if span.at > end]
+    gaps = "1 gap" if len(gaps_s) == 1 else f"{len(gaps_s)} gaps"
+    return spans, [f"The recording has {gaps}, {duration_text(sum(gaps_s))} in all."] if gaps_s else []
 
 
 def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
