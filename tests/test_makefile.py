@@ -28,7 +28,8 @@ SCHEMA = {"train": Train, "prepare": Prepare}
 def make(*words: str, cwd: Path = ROOT, **options: Any) -> subprocess.CompletedProcess:
     if not shutil.which("make"):
         pytest.skip("wants make")
-    return subprocess.run(["make", *words], cwd=cwd, capture_output=True, text=True, check=False, **options)
+    command = ["make", "--no-print-directory", *words]  # which make prints where it was called by `make test`
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **options)
 
 
 def commands(*words: str) -> list[list[str]]:
