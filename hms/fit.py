@@ -22,6 +22,7 @@ from hms.model import Model
 from hms.processes import ALONE, Place, first_decides, run_in_processes
 from hms.runs import is_finished, run_folder, summarise, warn_of_changes
 from hms.scores import read_truth
+from hms.settings import teachers
 from hms.store import Store, prepared
 from hms.teacher import want_all_folds
 
@@ -76,8 +77,7 @@ def _needs_training(fold: Fold, probe: Trainer, place: Place, locks: ExitStack) 
 
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """Return the model, and a trainer that knows the number of processes and the rank of this one."""
-    if teacher := config["augmentation"].get("teacher_labels"):
-        want_all_folds(teacher["runs"])
+    want_all_folds(teachers(config))
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the run; here they only serve to reveal mistakes

@@ -57,13 +57,13 @@ class Classifier(LightningModule):
         """The batch's loss, and that of predicting 1/6 for each class, which every training should soon beat."""
         # The step number alone seeds its random numbers, so a resumed run draws what an uninterrupted one would.
         number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # or batch number, if gradients are accumulated
-        torch.manual_seed((self.seed << 32) + number)
+        _seed(self.seed, number)
         place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         batch = self.augment(batch, "electrodes", rows)
         signals = self.augment(self.model.preprocess(batch), "signals", rows)
         if place.rank > 0:  # all processes draw the same augmentations, but not the same dropout
-            torch.manual_seed(int(np.random.SeedSequence((self.seed, number, *place)).generate_state(1)[0]))
+            _seed(self.seed, number, *place)
         own = place.own(rows)
         signals = mapped(signals, lambda tensor: tensor[: max(1, own)])
         logits = self.model.classify(signals)
@@ -121,6 +121,11 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
         return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
+
+
+def _seed(*key: int) -> None:
+    """Seed torch by several numbers at once: of a single large one, its generator for the CPU reads 32 bits."""
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
 
 def _augmented(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:

@@ -37,12 +37,12 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
     There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
     read: dict[str, list[Path]] = {}
-    for node in _nodes([config["model"], config["augmentation"]]):
+    for node in _nodes(config["model"]):
         match node:
             case {"pretrained": True, "weights": str(weights), "name": str(name)}:
                 read.setdefault("weights", []).append(weights_file(weights, name))
-            case {"_target_": target, "runs": [*runs]} if target == _TEACHER:
-                read.setdefault("teacher", []).extend(file for run in runs for file in teacher_files(Path(run)))
+    if runs := teachers(config):
+        read["teacher"] = [file for run in runs for file in teacher_files(Path(run))]
     return {kind: _joined(map(_digest_of, files)) for kind, files in read.items()}
 
 
@@ -58,6 +58,12 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
         if match := re.search(r"-([0-9a-f]{8})$", folder.parent.name if fold else folder.name):
             groups.setdefault((match[1], fold), []).append(run)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def teachers(config: dict[str, Any]) -> list[str]:
+    """Return the runs that teach the run of a config; it is a student if there are any."""
+    nodes = _nodes(config.get("augmentation", {}))
+    return [run for node in nodes if node.get("_target_") == _TEACHER for run in node["runs"]]
 
 
 def teacher_files(run: Path) -> list[Path]:

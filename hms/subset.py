@@ -2,7 +2,7 @@
 
 An EEG is cut into overlapping windows, one per row. The 15th-place solution trains on the rows that have the most votes
 of their EEG and start at least 25 s apart, one per EEG and epoch, and validates on the first such row of each EEG.
-Added: training may include rows with few votes; validation is always on rows with many.
+Added: training may include rows with fewer votes than a row to validate on needs.
 """
 
 import numpy as np

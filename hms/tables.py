@@ -127,11 +127,13 @@ def _one_per_eeg(name: str) -> _Check:
 
 
 def _as_number(name: str, kind: Any) -> pl.Expr:
-    number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+    text = pl.col(name).str.strip_chars()
+    number = text.cast(pl.Float64, strict=False)
     number = pl.when(number.is_finite()).then(number)
     if kind == pl.Float64:
         return number.alias(name)
-    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False).alias(name)
+    whole = pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
+    return pl.coalesce(text.cast(pl.Int64, strict=False), whole).alias(name)  # a large id is no Float64
 
 
 def _unreadable_values(text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hms.errors import UserError
 from hms.runs import is_finished, read_config
-from hms.settings import teacher_files
+from hms.settings import teacher_files, teachers
 
 LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."
 """What to know about a student's KL; the name of the run goes before it."""
@@ -17,7 +17,7 @@ LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, s
 
 def learned_from_teacher(config: dict[str, Any]) -> bool:
     """Whether the config of a run makes it a student."""
-    return "teacher_labels" in config.get("augmentation", {})
+    return bool(teachers(config))
 
 
 def want_all_folds(runs: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 from hms.config.command import entry_point
 from hms.config.signature import Node
 from hms.prepare import Corpus
+from hms.settings import teachers
 
 
 class Pretrain(TypedDict, total=False):
@@ -66,7 +67,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     if config["compile"] and config["backbone"].get("grad_checkpointing"):
         yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
-    if config["live"] and "teacher_labels" in config["augmentation"]:
+    if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 
 

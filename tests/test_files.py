@@ -39,6 +39,16 @@ def at(table: pl.DataFrame, column: str, row: int, value: object) -> pl.DataFram
     return table.with_columns(pl.Series(column, [str(v) for v in values] if kind else values, kind, strict=False))
 
 
+def test_ids_of_64_bits_are_read_to_the_last_digit(tmp_path: Path):
+    large = 2**53 + 1  # no double
+    labels().with_columns(eeg_id=pl.lit(large), eeg_sub_id=pl.lit("2.0"), patient_id=7, spectrogram_id=7).write_csv(
+        tmp_path / "train.csv"
+    )
+    read = read_labels(tmp_path / "train.csv")
+    assert read["eeg_id"].unique().to_list() == [large]
+    assert read["eeg_sub_id"].unique().to_list() == [2]
+
+
 LABEL_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "missing column": (lambda t: t.drop("lpd_vote"), r"train\.csv: lacks column 'lpd_vote'"),
     "extra column": (lambda t: t.with_columns(x=1), r"train\.csv: has an unknown column 'x'"),

@@ -35,6 +35,7 @@ from hms.model import Model
 from hms.runs import open_run, run_folder, warn_of_changes
 from hms.store import Store
 from hms.subset import Subset
+from hms.teacher import learned_from_teacher
 from hms.trainer import make
 from hms.windows import OneRowPerEeg, Windows
 
@@ -410,6 +411,17 @@ def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config:
     assert only_fold(tmp_path / "student").is_dir()
 
 
+def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
+    started = Path(teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]}), "fold0_seed0/config.yaml")
+    started.write_text(OmegaConf.to_yaml(config))
+    node = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": [str(tmp_path / "a")], "p": 0.5}
+    student = config | {"augmentation": {"mine": node}}
+    assert learned_from_teacher(student)
+    assert not learned_from_teacher(config)
+    with pytest.raises(UserError, match=r"^teacher_labels\.runs: want runs with all of their .* folds finished"):
+        fit(student)
+
+
 def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"teacher_labels.runs: want folders of runs with finished folds, got \['.*'\]"):
         TeacherLabels([str(tmp_path)], p=0.15)
@@ -440,35 +452,30 @@ def test_only_precisions_with_float32_weights_are_accepted(config: dict):
             make(config["trainer"] | {"precision": precision})
 
 
-class Still(Trainer):
-    """A trainer that trains nothing and only knows which epoch it is."""
-
-    current_epoch = 0
-    strategy = SingleDeviceStrategy("cpu")
+class OneWeight(LightningModule):
+    """A weight that is n after n epochs; records what is validated."""
 
     def __init__(self):
-        pass
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen: list[float] = []
+
+    def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
+        return -self.weight / 3  # of the gradient of each of three steps
+
+    def validation_step(self, batch: torch.Tensor, index: int) -> None:
+        self.seen.append(self.weight.item())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
 
 
-def test_until_there_is_an_average_the_current_weights_are_validated_and_kept():
-    module, swa, trainer = LightningModule(), Swa(8, 0.25), Still()
-    module.weight = torch.nn.Parameter(torch.zeros(()))
-    swa.setup(trainer, module, "fit")
-    seen = []
-    for epoch in range(8):
-        trainer.current_epoch = epoch
-        module.weight.data.fill_(epoch + 1.0)
-        swa.on_validation_epoch_start(trainer, module)
-        seen.append(module.weight.item())
-        swa.on_validation_epoch_end(trainer, module)
-        assert module.weight.item() == epoch + 1.0
-        if epoch == 3:
-            swa.on_train_end(trainer, module)  # as where trainer.max_epochs is below epochs
-            assert module.weight.item() == 4.0
-        swa.on_train_epoch_end(trainer, module)
-    assert seen == [1, 2, 3, 4, 5, 6, 7, 7]  # an epoch is taken in after its validation
-    swa.on_train_end(trainer, module)
-    assert module.weight.item() == 7.5
+@pytest.mark.parametrize(("epochs", "seen"), [(8, [1, 2, 3, 4, 5, 6, 7, 7.5]), (4, [1, 2, 3, 4])])
+def test_weight_averaging_validates_and_keeps_the_average_of_its_epochs(config: dict, epochs: int, seen: list[float]):
+    module, node = OneWeight(), config["trainer"] | {"max_epochs": epochs}  # may be below the `epochs` of averaging
+    make(node, callbacks=[Swa(8, 0.25)]).fit(module, DataLoader(torch.zeros(3)), DataLoader(torch.zeros(1)))
+    assert module.seen == pytest.approx(seen)
+    assert module.weight.item() == pytest.approx(seen[-1])
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # where all steps are skipped
@@ -493,27 +500,31 @@ def test_a_fused_optimizer_learns_the_same_even_with_gradient_scaling_and_clippi
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
-class Seeds(torch.nn.Module):
-    """An augmentation that changes nothing and records the seed of each batch's random numbers."""
+class Draws(torch.nn.Module):
+    """An augmentation that changes nothing and records a random number of each batch."""
 
     stage = "electrodes"
 
     def __init__(self):
         super().__init__()
-        self.seen: list[int] = []
+        self.seen: list[float] = []
 
     def forward(self, batch: Batch) -> Batch:
-        self.seen.append(torch.initial_seed())
+        self.seen.append(torch.rand(()).item())
         return batch
 
 
 @pytest.mark.parametrize("together", [1, 2])
-def test_each_batch_has_its_own_seed_even_if_gradients_are_accumulated(config: dict, store: Store, together: int):
-    module = classifier(config, config, build(config["model"]))
-    module.augmentations = {"seeds": Seeds()}
+def test_each_batch_of_each_seed_has_its_own_random_numbers(config: dict, store: Store, together: int):
     node = config["trainer"] | {"max_epochs": 2, "accumulate_grad_batches": together}
-    make(node).fit(module, Windows(store, store.rows.head(12)).loader(4))  # of three batches the last is alone
-    assert module.augmentations["seeds"].seen == [(config["seed"] << 32) + number for number in range(6)]
+    model, seen = build(config["model"]), []
+    for seed in (0, 1, 0):
+        module = classifier(config | {"seed": seed}, config, model)
+        module.augmentations = {"draws": Draws()}
+        make(node).fit(module, Windows(store, store.rows.head(12)).loader(4))  # of three batches the last is alone
+        seen.append(module.augmentations["draws"].seen)
+    assert len({*seen[0], *seen[1]}) == 12
+    assert seen[0] == seen[2]
 
 
 def test_the_loss_of_a_uniform_prediction_is_computed_once_whatever_heads_there_are(config: dict, store: Store):
@@ -550,11 +561,19 @@ def test_a_moving_average_soon_forgets_the_random_weights_it_began_with():
     assert len(launches.made) < 30
 
 
+class Numberless(Trainer):
+    """A trainer that trains nothing, on a device which has no numbers to wait for."""
+
+    strategy = SingleDeviceStrategy("meta")
+
+    def __init__(self):
+        pass
+
+
 def test_an_average_takes_in_a_step_without_waiting_for_the_device():
-    module, ema, trainer = LightningModule(), Ema(0.5), Still()
+    module, ema = LightningModule(), Ema(0.5)
     module.weight, module.count = torch.nn.Parameter(torch.zeros(3)), torch.nn.Buffer(torch.tensor(4))
-    trainer.strategy = SingleDeviceStrategy("meta")  # which has no numbers to wait for
-    ema.setup(trainer, module.to("meta"), "fit")
+    ema.setup(Numberless(), module.to("meta"), "fit")
     for step in range(3):
         ema._average_model.update_parameters(module)
         assert ema._average_model.n_averaged == step + 1

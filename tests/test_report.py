@@ -297,7 +297,8 @@ def test_the_page_warns_of_a_student_that_looks_too_good(run: Path, ensemble: Pa
     student = Path(shutil.copytree(run, tmp_path / "student"))
     for fold in student.iterdir():
         whole = yaml.safe_load((fold / "config.yaml").read_text())
-        whole["augmentation"]["teacher_labels"] = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels"}
+        teacher = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/teacher"]}
+        whole["augmentation"]["by_any_name"] = teacher
         (fold / "config.yaml").write_text(yaml.safe_dump(whole))
     both = Path(shutil.copytree(ensemble, tmp_path / "both"))
     content = json.loads((both / "ensemble.json").read_text())

@@ -39,8 +39,10 @@ def in_workers(job: Callable[[T], None], items: Sequence[T], workers: int | None
 
 
 def cores() -> int:
-    """Number of cores this process may use; macOS tells only how many there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of cores that this process may use, also in a container that was given a share of them."""
+    import joblib  # slow to import
+
+    return int(joblib.cpu_count())
 
 
 @contextmanager
