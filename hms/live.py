@@ -24,6 +24,7 @@ from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.windows import as_is
 
 _OWN_STREAM = 20  # key of a random stream that no corpus draws from
 
@@ -66,7 +67,7 @@ class SimulatedWindows:
         return _Loader(
             windows,
             batch_sampler=Batches(numbers, batch_size, place),
-            collate_fn=_identity,
+            collate_fn=as_is,
             num_workers=workers,
             persistent_workers=workers > 0,
             multiprocessing_context="spawn" if workers else None,  # a fork of a process that ran Polars can hang
@@ -142,7 +143,3 @@ class _Loader(DataLoader[Batch]):
     def __iter__(self) -> Any:
         with worker_environment() if self.num_workers else nullcontext():
             return super().__iter__()
-
-
-def _identity(batch: Any) -> Any:
-    return batch
