@@ -162,7 +162,7 @@ def _write_rows(
 ) -> None:
     """Write rows.parquet and store.json. Raises DataError if no EEG is left."""
     if lengths.is_empty():
-        raise DataError(f"{root}: no EEG is left; {bad_file_table(root, bad, _SKIPPING)}")
+        raise DataError(bad_file_table(root, bad, f"{_SKIPPING}, and then none is left"))
     where = lengths.select(
         "eeg_id",
         eeg_start=pl.col("samples").cum_sum() - pl.col("samples"),

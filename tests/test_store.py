@@ -162,6 +162,16 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
         prepared(Folder(), stores, "raise")
 
 
+def test_a_folder_of_bad_files_alone_is_refused_whatever_on_bad_says(copy: Path, tmp_path: Path):
+    shutil.rmtree(copy / "train_eegs")
+    (copy / "train_eegs").mkdir()
+    with pytest.raises(DataError) as caught:
+        build_store(copy, tmp_path / "store", on_bad="skip")
+    told, *files = str(caught.value).splitlines()
+    assert told == f"{copy}: {len(files)} bad files; on_bad=skip leaves their EEGs out, and then none is left"
+    assert len(files) == pl.read_csv(copy / "train.csv")["eeg_id"].n_unique()
+
+
 def test_a_folder_without_eegs_is_reported_in_one_line(copy: Path, tmp_path: Path):
     shutil.rmtree(copy / "train_eegs")
     with pytest.raises(DataError, match=r"train_eegs: no such folder; it holds <eeg_id>\.parquet"):
