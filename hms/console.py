@@ -25,12 +25,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def print_table(table: Table, width: int) -> None:
-    """Print to stdout, in the terminal's width, or `width` characters wide if stdout is not a terminal."""
-    console = Console()
-    (console if console.is_terminal else Console(width=width)).print(table)
-
-
 def print_columns(
     title: str,
     columns: Mapping[str, Sequence[str]],

@@ -5,7 +5,6 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
-from rich.table import Table
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.utils._pytree import tree_leaves
@@ -15,7 +14,7 @@ from hms.backbone import Backbone
 from hms.batch import Batch
 from hms.checkpoint import without_pretrained
 from hms.config.build import build
-from hms.console import print_table
+from hms.console import print_columns
 from hms.cost import ElementsWritten, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.errors import UserError
@@ -46,17 +45,16 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     """
     model, meter = metered(node)
     stages = {**dict(_stages(model)), "all": model}
-    table = Table(title="Stages, for one window", title_justify="left")
-    table.add_column("")
-    for column in ("takes", "gives", "parameters", "multiply-adds", "memory"):
-        table.add_column(column, justify="right")
-    for name, stage in stages.items():
-        used = meter.usage.get(name, _Usage("", "", 0, 0))
-        parameters = sum(p.numel() for p in stage.parameters())
-        label = "  " * name.count(".") + name.rpartition(".")[2]
-        numbers = (f"{parameters:,}", _magnitude(used.multiply_adds), f"{_magnitude(used.kept)}B" if used.kept else "")
-        table.add_row(label, used.takes, used.gives, *numbers)
-    print_table(table, width=120)
+    usage = [meter.usage.get(name, _Usage("", "", 0, 0)) for name in stages]
+    columns = {
+        "": ["  " * name.count(".") + name.rpartition(".")[2] for name in stages],
+        "takes": [used.takes for used in usage],
+        "gives": [used.gives for used in usage],
+        "parameters": [f"{sum(p.numel() for p in stage.parameters()):,}" for stage in stages.values()],
+        "multiply-adds": [_magnitude(used.multiply_adds) for used in usage],
+        "memory": [f"{_magnitude(used.kept)}B" if used.kept else "" for used in usage],
+    }
+    print_columns("Stages, for one window", columns, expendable=[["takes"]])
     precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
     kept = meter.usage["all"].kept

@@ -443,6 +443,15 @@ def kept_by(model: dict, precision: str | int, capsys: pytest.CaptureFixture) ->
     return total - state
 
 
+def test_show_goes_without_a_column_rather_than_break_words_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    show(config("extractor=stft_short")["model"], 16, {"accelerator": "cpu", "precision": "32-true"})
+    table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in ("┃", "│")]
+    assert max(map(len, table)) <= 80
+    names = ["preprocess", "stft_short", "transform", "backbone", "dropout", "fusion", "all"]
+    assert [line.split()[1] for line in table[1:]] == names
+
+
 def test_show_counts_all_of_a_wavenet_on_a_cpu_which_keeps_it_in_single_precision(capsys):
     small = ("extractor.wavenet.blocks=2", "extractor.wavenet.layers=3", "extractor.wavenet.span_s=10")
     model = config("extractor=wavenet", *small)["model"]
