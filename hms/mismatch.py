@@ -17,8 +17,6 @@ _CROSS_VALIDATION = re.compile(r"fold\d+_seed(\d+)")
 
 def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
     """Print a line for each way in which runs, given with the folds that they predict by, do not match."""
-    for run, used in folds.items():
-        _warn_of_unused(run, used)
     if len(folds) > 1:
         if not any([_warn_of_lacking(run, used) for run, used in folds.items()]):
             _warn_of_different_counts(folds)
@@ -26,7 +24,8 @@ def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
         _warn_of_corpora(folds)
 
 
-def _warn_of_unused(run: Path, used: list[Path]) -> None:
+def warn_of_unused(run: Path, used: list[Path]) -> None:
+    """Print a line if a run predicts by its cross-validation although it has a model of all patients, too."""
     others = sorted(path.parent for path in run.glob("foldall_*/scores.json"))
     if unused := [fold for fold in others if fold not in used and used[0].parent == run]:
         names = ", ".join(map(str, unused))

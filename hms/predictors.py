@@ -17,7 +17,7 @@ from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_e
 from hms.errors import DataError, UserError
 from hms.files import read_json
 from hms.labels import CLASSES
-from hms.mismatch import warn_of_mismatches
+from hms.mismatch import warn_of_mismatches, warn_of_unused
 from hms.model import Model
 from hms.runs import finished_folds, is_of_all_patients, named_runs
 
@@ -105,6 +105,8 @@ def _mean_of(runs: list[Path]) -> Predictors:
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
     mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None)
     folds = {run: finished_folds(run) for run in runs}
+    for run, used in folds.items():
+        warn_of_unused(run, used)
     warn_of_mismatches(folds)
     return Predictors(folds, mean, 0)
 

@@ -20,6 +20,12 @@ def learned_from_teacher(config: dict[str, Any]) -> bool:
     return bool(teachers(config))
 
 
+def students_of(folds: dict[Path, list[Path]]) -> list[Path]:
+    """Those of the runs, given with their folds, that are students; without a config.yaml, as in a bundle, none is."""
+    configs = {run: used[0] / "config.yaml" for run, used in folds.items()}
+    return [run for run, path in configs.items() if path.is_file() and learned_from_teacher(read_config(path.parent))]
+
+
 def want_all_folds(runs: list[str]) -> None:
     """Raise UserError unless each run has finished all folds of each seed it has started, apart from `foldall`.
 

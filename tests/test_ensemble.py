@@ -14,11 +14,12 @@ from conftest import real
 from scipy.special import softmax
 
 from hms.ensemble.__main__ import main
-from hms.ensemble.members import read_members
+from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.metric import kl_divergence, prior_kl, uniform_kl
+from hms.runs import scored_folds
 from hms.scores import score
 from hms.tables import LABEL_COLUMNS
 
@@ -66,6 +67,10 @@ def csv(path: Path, train: pl.DataFrame, table: pl.DataFrame, suffix: str = "_vo
     return path
 
 
+def members_of(runs: list[Path], files: list[Path], labels: Path | None, min_votes: int) -> Members:
+    return read_members({run: scored_folds(run) for run in runs}, files, labels, min_votes)
+
+
 @pytest.fixture
 def runs(train: pl.DataFrame, tmp_path: Path) -> list[Path]:
     tables = [predicted(train, noise, seed) for seed, noise in enumerate((0.6, 0.8, 1.6), start=1)]
@@ -84,7 +89,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 
 
 def test_the_rows_of_all_members_get_the_same_order(runs: list[Path], train: pl.DataFrame):
-    members = read_members(runs, [], None, 1)
+    members = members_of(runs, [], None, 1)
     table = predicted(train, 0.8, 2).sort("label_id")
     assert members.names == [str(path) for path in runs]
     assert members.rows.equals(table.select(members.rows.columns))
@@ -96,20 +101,30 @@ def test_the_seeds_of_a_run_are_averaged(train: pl.DataFrame, tmp_path: Path):
     for seed, table in enumerate(tables):
         run(tmp_path / "a", table, seed)
     mean = sum(table.sort("label_id").select(CLASSES).to_numpy() for table in tables) / 2
-    np.testing.assert_allclose(read_members([tmp_path / "a"], [], None, 1).probabilities[0], mean)
+    np.testing.assert_allclose(members_of([tmp_path / "a"], [], None, 1).probabilities[0], mean)
+
+
+def test_a_run_is_read_from_the_folds_it_is_given_with_even_if_more_end_meanwhile(train: pl.DataFrame, tmp_path: Path):
+    member = run(tmp_path / "a", predicted(train, 1.0, 1))
+    folds = {member: scored_folds(member)}
+    run(member, predicted(train, 1.0, 2), seed=1)
+    members = read_members(folds, [], None, 1)
+    assert members.seeds == [1]
+    wanted = predicted(train, 1.0, 1).sort("label_id").select(CLASSES).to_numpy()
+    np.testing.assert_allclose(members.probabilities[0], wanted)
 
 
 @pytest.mark.parametrize("suffix", ["_vote_prediction", "_prediction"])
 def test_a_csv_file_and_a_run_with_the_same_predictions_agree(suffix: str, runs, train, labels, tmp_path: Path):
     file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1), suffix)
-    members = read_members(runs[:1], [file], labels, 12)
+    members = members_of(runs[:1], [file], labels, 12)
     np.testing.assert_allclose(members.probabilities[1], members.probabilities[0], atol=1e-9)
     assert members.rows["fold"].null_count() == 0
 
 
 def test_rows_with_few_votes_are_left_out(train: pl.DataFrame, tmp_path: Path):
     some = predicted(train, 1, 1).with_columns(other_vote=pl.col("other_vote") + pl.int_range(ROWS) % 2)
-    assert len(read_members([run(tmp_path / "a", some)], [], None, 13).rows) == ROWS // 2
+    assert len(members_of([run(tmp_path / "a", some)], [], None, 13).rows) == ROWS // 2
 
 
 CHANGES = {
@@ -140,7 +155,7 @@ def test_members_that_do_not_match_are_refused_with_one_line(case: str, runs, tr
     change, message = CHANGES[case]
     other = run(tmp_path / "other", change(predicted(train, 0.8, 2)))
     with pytest.raises(DataError) as refused:
-        read_members([runs[0], other], [], None, 1)
+        members_of([runs[0], other], [], None, 1)
     assert str(refused.value).startswith(str(other))
     assert message.format(a=runs[0]) in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -151,12 +166,12 @@ def test_seeds_that_disagree_are_refused(train: pl.DataFrame, tmp_path: Path):
     run(tmp_path / "a", table)
     run(tmp_path / "a", table.with_columns(patient_id=pl.col("patient_id") + 2), seed=1)
     with pytest.raises(DataError, match=r"a: label_id \d+: its seeds disagree on patient, fold or votes"):
-        read_members([tmp_path / "a"], [], None, 1)
+        members_of([tmp_path / "a"], [], None, 1)
 
 
 def test_more_votes_than_any_row_has_are_refused(runs: list[Path]):
     with pytest.raises(DataError, match="a-1: no row has 13 votes or more"):
-        read_members(runs, [], None, 13)
+        members_of(runs, [], None, 13)
 
 
 CSV_CHANGES = {
@@ -184,19 +199,19 @@ def test_a_csv_file_that_does_not_match_is_refused_with_one_line(case: str, trai
     file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1))
     change(pl.read_csv(file)).write_csv(file)
     with pytest.raises(DataError) as refused:
-        read_members([], [file], labels, 1)
+        members_of([], [file], labels, 1)
     assert str(refused.value).startswith(f"{file}: {message.format(labels=labels)}")
     assert "\n" not in str(refused.value)
 
 
 def test_a_missing_or_unreadable_csv_file_is_refused(labels: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
-        read_members([], [tmp_path / "none.csv"], labels, 1)
+        members_of([], [tmp_path / "none.csv"], labels, 1)
     (tmp_path / "empty.csv").touch()
     with pytest.raises(DataError, match=r"empty\.csv: not a CSV file"):
-        read_members([], [tmp_path / "empty.csv"], labels, 1)
+        members_of([], [tmp_path / "empty.csv"], labels, 1)
     with pytest.raises(UserError, match=r"labels: want the train\.csv that the rows of oof"):
-        read_members([], [tmp_path / "empty.csv"], None, 1)
+        members_of([], [tmp_path / "empty.csv"], None, 1)
 
 
 def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, train, tmp_path, monkeypatch, capsys):
@@ -218,8 +233,8 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
     assert sorted(table["fold"].unique()) == [0, 1, 2, 3]
     members, mixture = read_ensemble(out / "ensemble.json")
     assert members == content["members"]
-    mixed = mixture._replace(prior=None)(read_members(runs, [], None, 1).probabilities)
-    target = read_members(runs, [], None, 1).target
+    mixed = mixture._replace(prior=None)(members_of(runs, [], None, 1).probabilities)
+    target = members_of(runs, [], None, 1).target
     assert kl_divergence(target, mixed).mean() == pytest.approx(kl["fitted"])
     effect = content["prior_effect"]
     for text in ("a-1", "plain mean", "mixture, calibrated", "Jensen-Shannon", "Calibration (temperature_bias)"):
@@ -246,7 +261,7 @@ def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(tr
 
 def test_an_ensemble_is_shown_next_to_the_prior_that_it_should_beat(runs, train, tmp_path, monkeypatch, capsys):
     command(monkeypatch, str(runs[0]), f"out={tmp_path / 'out'}", "draws=10")
-    target = read_members(runs[:1], [], None, 1).target
+    target = members_of(runs[:1], [], None, 1).target
     references = {"prior": prior_kl(target), "uniform": uniform_kl(target)}
     kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
     assert {name: kl[name] for name in references} == pytest.approx(references)
@@ -267,6 +282,28 @@ def test_a_narrow_terminal_cuts_neither_names_nor_kl(runs: list[Path], tmp_path:
     assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
     for name, value in zip(("a-1", "bb-2", "ccc-3"), kl["members"], strict=True):
         assert re.search(rf"^│ {name} +│ .* │ {value:.4f} │", printed, re.MULTILINE)
+
+
+def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_named(
+    train: pl.DataFrame, tmp_path: Path, monkeypatch, capsys
+):
+    old, new = (run(tmp_path / f"runs/a-{i}", predicted(train, 0.6, i)) for i in (1, 2))
+    for folder, corpus, augmentation in ((old, "c0", "{}"), (new, "c1", "{teacher_labels: {p: 1}}")):
+        for fold in folder.iterdir():
+            (fold / "config.yaml").write_text(f"folds: 3\naugmentation: {augmentation}")
+            (fold / "provenance.json").write_text(json.dumps({"corpus": corpus}))
+    (old / "foldall_seed0").mkdir()
+    (old / "foldall_seed0/scores.json").write_text("{}")
+    command(monkeypatch, str(old), str(new), f"out={tmp_path / 'out'}", "draws=10")
+    printed, said = capsys.readouterr()
+    flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
+    assert [line for line in printed.splitlines() if "teacher" in line] == [f"{new}: {flattered}"]
+    assert said.splitlines()[:-1] == [
+        f"{old} has 2 of its 3 folds; it lacks fold2_seed0",
+        f"{new} has 2 of its 3 folds; it lacks fold2_seed0",
+        f"{old} and {new} are runs named a that differ in settings or data: is one out of date?",
+        f"these runs learned from different corpora: c0: {old}; c1: {new}",
+    ]
 
 
 def test_a_larger_bias_sd_allows_larger_biases(runs: list[Path], tmp_path: Path, monkeypatch, capsys):

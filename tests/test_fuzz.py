@@ -118,7 +118,9 @@ def test_spoilt_predictions(oof: pl.DataFrame, tmp_path: Path):
         value: Any = rng.choice(["a", 1.5, float("nan"), float("inf"), -1, 2**62, True, None, [1]])
         changed = [oof.drop(name), oof.rename({name: "x"}), pl.concat([oof, oof]), oof.clear()]
         rng.choice([*changed, *[oof.with_columns(pl.lit(value).alias(name))] * 4]).write_parquet(path)
-        assert_usable_or_refused(lambda: read_members([tmp_path / "run-0"], [], None, 1).rows, assert_finite_table)
+        assert_usable_or_refused(
+            lambda: read_members({tmp_path / "run-0": [path.parent]}, [], None, 1).rows, assert_finite_table
+        )
 
 
 def test_spoilt_predictions_from_elsewhere(corpus: Path, tmp_path: Path):
@@ -127,7 +129,7 @@ def test_spoilt_predictions_from_elsewhere(corpus: Path, tmp_path: Path):
     whole = keys.with_columns(pl.lit(1 / 6).alias(f"{name}_prediction") for name in CLASSES).write_csv().encode()
     for _ in range(times(60)):
         path.write_bytes(spoilt(rng, whole))
-        assert_usable_or_refused(lambda: read_members([], [path], corpus / "train.csv", 1).rows, assert_finite_table)
+        assert_usable_or_refused(lambda: read_members({}, [path], corpus / "train.csv", 1).rows, assert_finite_table)
 
 
 def test_spoilt_ensembles_and_records(tmp_path: Path):

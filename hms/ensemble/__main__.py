@@ -60,13 +60,16 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.tables import show
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
+    from hms.mismatch import warn_of_mismatches
     from hms.runs import scored_folds, scored_runs
+    from hms.teacher import LEARNED_FROM_TEACHER, students_of
 
     if not config["runs"] and not config["oof"]:
         raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
-    runs = scored_runs(config["runs"]) if config["runs"] else []
+    folds = {run: scored_folds(run) for run in (scored_runs(config["runs"]) if config["runs"] else ())}
+    warn_of_mismatches(folds)
     labels = None if config["labels"] is None else Path(config["labels"])
-    members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
+    members = read_members(folds, _files(config["oof"]), labels, config["min_votes"])
     panels = members.rows.select(VOTE_COLUMNS).to_numpy()
     votes = panels.sum(axis=1).astype(float)
     fitting = Fitting(
@@ -89,9 +92,11 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
     content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
     content |= {"prior_effect": effect, **counts, **settings}
-    content["member_folds"] = {str(run): [fold.name for fold in scored_folds(run)] for run in runs}
+    content["member_folds"] = {str(run): [fold.name for fold in own] for run, own in folds.items()}
     _write(Path(config["out"]), content, members.rows, nested)
     show(content)
+    for run in students_of(folds):
+        print(f"{run}: {LEARNED_FROM_TEACHER}")
     return content
 
 

@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.runs import scored_folds
 from hms.scores import checked, read_predictions
 from hms.tables import read_labels
 
@@ -39,12 +38,13 @@ class Members(NamedTuple):
         return target_of(self.rows.select(VOTE_COLUMNS).to_numpy())
 
 
-def read_members(runs: list[Path], files: list[Path], labels: Path | None, min_votes: int) -> Members:
+def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path | None, min_votes: int) -> Members:
     """Out-of-fold predictions of runs and CSV files for the rows with at least `min_votes` votes.
 
+    Each run is given with the folds that it is to be read from.
     Raises DataError for members that predict different rows, or disagree on a row's patient, fold or votes.
     """
-    tables = {str(run): read_run(run) for run in runs}
+    tables = {str(run): _read_run(run, own) for run, own in folds.items()}
     if files:
         if labels is None:
             raise UserError("labels: want the train.csv that the rows of oof=[...] come from, got null")
@@ -57,18 +57,16 @@ def read_members(runs: list[Path], files: list[Path], labels: Path | None, min_v
         raise DataError(f"{first[0]}: no row has {min_votes} votes or more")
     for other in others:
         _check_same_rows(first, other)
-    folds = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
+    patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
-    seeds = [_number_of_seeds(run) for run in runs] + [1] * len(files)
-    return Members([*tables], seeds, first[1].select(_SHARED).with_columns(folds), probabilities)
+    seeds = [len({fold.name.partition("_")[2] for fold in own}) for own in folds.values()]  # fold{f}_seed{s}
+    rows = first[1].select(_SHARED).with_columns(patient_fold)
+    return Members([*tables], seeds + [1] * len(files), rows, probabilities)
 
 
-def read_run(run: Path) -> pl.DataFrame:
-    """The predictions of a run's finished folds, averaged over seeds: one row per label_id."""
-    folds = scored_folds(run)
-    if not folds:
-        raise DataError(f"{run}: want folds with held-out patients, got only fold=all")
+def _read_run(run: Path, folds: list[Path]) -> pl.DataFrame:
+    """The predictions of a run's folds, averaged over seeds: one row per label_id."""
     table = pl.concat(read_predictions(fold / "oof.parquet") for fold in folds)
     merged = table.group_by("label_id", maintain_order=True).agg(
         pl.col(_SHARED[1:]).first(), pl.col(CLASSES).mean(), pl.struct(_SHARED).n_unique().alias("versions")
@@ -76,10 +74,6 @@ def read_run(run: Path) -> pl.DataFrame:
     if not (differing := merged.filter(pl.col("versions") > 1)).is_empty():
         raise DataError(f"{run}: label_id {differing['label_id'][0]}: its seeds disagree on patient, fold or votes")
     return merged.drop("versions")
-
-
-def _number_of_seeds(run: Path) -> int:
-    return len({fold.name.partition("_")[2] for fold in scored_folds(run)})  # fold{f}_seed{s}
 
 
 def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:

@@ -29,6 +29,7 @@ def main(config: dict[str, Any]) -> None:
     from hms.console import counted, say
     from hms.export.card import card
     from hms.export.onnx import want_libraries, write_onnx
+    from hms.mismatch import warn_of_unused
     from hms.runs import corpora_of, finished_folds, learned_from_simulation
 
     run = Path(config["run"])
@@ -37,6 +38,7 @@ def main(config: dict[str, Any]) -> None:
     folds = finished_folds(run)
     out = Path(config["out"] or run / "bundle")
     want_free(out)
+    warn_of_unused(run, folds)
     if config["onnx"]:
         want_libraries()
     checkpoints = {fold: read_checkpoint(fold) for fold in folds}
