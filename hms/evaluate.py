@@ -42,6 +42,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     from hms.predictors import read_predictors
     from hms.scores import predictions, read_truth, score, scored, show
     from hms.store import prepared
+    from hms.teacher import LEARNED_FROM_TEACHER, students_of
     from hms.windows import Windows
 
     if config["batch_size"] < 1:
@@ -88,6 +89,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
             f"{known:,} of {counted(len(rows), 'row')} are of patients that the models may have been trained on; "
             "those of a run's oof.parquet are held out."
         )
+        for run in students_of(predictors.folds):
+            print(f"{run}: {LEARNED_FROM_TEACHER}")
     print(f"by {predictors.name}")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
     return scores

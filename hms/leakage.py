@@ -7,6 +7,7 @@ import polars as pl
 
 from hms.bundle import is_bundle
 from hms.runs import corpora_of, learned_from_corpus, read_config
+from hms.teacher import learned_from_teacher
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
@@ -23,6 +24,7 @@ def rows_maybe_trained_on(folds: dict[Path, list[Path]], rows: pl.DataFrame, fin
 def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: str) -> pl.Series:
     """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
 
+    A student may have learned from these, too, because its teacher saw them.
     Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
     chance, so one counts as the same only if an EEG has the same number, too.
     """
@@ -36,9 +38,12 @@ def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: 
     if not same and known.is_empty():
         return _NOBODY
     numbers = {fold.name.partition("_")[0] for fold, table in held_out.items() if len(table)}
-    named = len(numbers) == read_config(used[0])["folds"]  # else nothing names the patients of the other folds
-    by_all = reduce(lambda a, b: a.filter(a.is_in(b.implode())), (held_out[fold]["patient_id"] for fold in used))
+    config = read_config(used[0])
+    named = len(numbers) == config["folds"]  # else nothing names the patients of the other folds
     candidates = known if named else everybody
+    if learned_from_teacher(config):
+        return candidates
+    by_all = reduce(lambda a, b: a.filter(a.is_in(b.implode())), (held_out[fold]["patient_id"] for fold in used))
     return candidates.filter(~candidates.is_in(by_all.implode()))
 
 

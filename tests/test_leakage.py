@@ -11,13 +11,14 @@ from hms.leakage import rows_maybe_trained_on
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
 
 
-def a_run(run: Path, of: int = 2, live: bool = False) -> Path:
+def a_run(run: Path, of: int = 2, live: bool = False, augmentation: str = "{}") -> Path:
     """Two folds, which held out patients 1 and 2, and 3 and 4, and a model of fold=all."""
     for name, eegs, patients in (("0", [10, 20], [1, 2]), ("1", [30, 40], [3, 4]), ("all", [], [])):
         fold = run / f"fold{name}_seed0"
         fold.mkdir(parents=True)
         (fold / "scores.json").write_text("{}")
-        (fold / "config.yaml").write_text(f"folds: {of}\nlive: {'{simulated: {}}' if live else '{}'}")
+        config = f"folds: {of}\nlive: {'{simulated: {}}' if live else '{}'}\naugmentation: {augmentation}"
+        (fold / "config.yaml").write_text(config)
         (fold / "provenance.json").write_text(json.dumps({"corpus": "ours"}))
         if eegs:
             pl.DataFrame({"eeg_id": eegs, "patient_id": patients}).write_parquet(fold / "teacher.parquet")
@@ -52,3 +53,10 @@ def test_a_patient_is_the_same_only_if_an_eeg_is(tmp_path: Path):
 
 def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):
     assert known(a_run(tmp_path / "a-1", live=True), "ours", "0", "1") == 0
+
+
+@pytest.mark.parametrize("corpus", ["ours", "a copy"])
+def test_a_student_may_have_learned_from_the_patients_it_held_out_whom_its_teacher_saw(corpus: str, tmp_path: Path):
+    student = a_run(tmp_path / "a-1", augmentation="{teacher_labels: {p: 1}}")
+    assert known(student, corpus, "0") == known(student, corpus, "0", "1") == 5
+    assert known(student, "other", "0", rows=ROWS.with_columns(pl.col("patient_id") + 100)) == 0
