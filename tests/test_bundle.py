@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 from conftest import ROOT, python
 from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
@@ -28,6 +29,7 @@ from hms.batch import Batch
 from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.checkpoint import load_model, save_model, save_weights
 from hms.config.build import build
+from hms.corpus import fingerprint
 from hms.electrodes import SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
@@ -55,6 +57,15 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
         table.with_columns(pl.lit(1 / 6).alias(name) for name in CLASSES).write_parquet(into / "oof.parquet")
         (into / "scores.json").write_text(json.dumps({"rows": 40, "kl": 1.0, "oracle": 0.25}))
     return run
+
+
+def as_student(fold: Path, corpus: str = "0123456789abcdef") -> None:
+    """Make a fold that of a student, trained on a corpus."""
+    held = yaml.safe_load((fold / "config.yaml").read_text())
+    taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels"}}
+    (fold / "config.yaml").write_text(yaml.safe_dump(held | {"augmentation": taught}))
+    about = json.loads((fold / "provenance.json").read_text())
+    (fold / "provenance.json").write_text(json.dumps(about | {"corpus": corpus}))
 
 
 def command(module: str, *words: str, code: int = 0) -> str:
@@ -137,6 +148,19 @@ def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, co
     held = json.loads((tmp_path / "bundle" / "evaluation.json").read_text())
     assert held["members"] == [str(whole / f"fold{fold}_seed0.safetensors") for fold in (0, 1)]
     assert corpora_of(run) == corpora_of(whole) == {"0123456789abcdef"}
+
+
+def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learned_from(
+    run: Path, corpus: Path, tmp_path: Path
+):
+    student = Path(shutil.copytree(run, tmp_path / "student-1a"))
+    for fold in student.iterdir():
+        as_student(fold, fingerprint(corpus))
+    words = ("min_votes=10", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
+    flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
+    for learner, told in ((student, [f"{student}: {flattered}"]), (run, [])):
+        said = command("evaluate", f"run={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
+        assert [line for line in said.splitlines() if "teacher" in line] == told
 
 
 def test_evaluate_gives_no_interval_for_a_single_patient(whole: Path, corpus: Path, tmp_path: Path):
@@ -424,17 +448,24 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
     run = a_run(tmp_path / "small-9a", 1)
     folds = finished_folds(run)
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real"}
-    found["rows_maybe_trained_on"] = 0
+    found |= {"rows_maybe_trained_on": 0, "ensemble": None, "temperature": None, "odds": {}, "adapt": 0}
     path = run / "evaluation" / "hms_real-01234567" / "evaluation.json"
     path.parent.mkdir(parents=True)
     said = (
         "On 12 windows from another folder, `hms_real`, the mean of the models has KL **0.500** "
         "(95 % interval 0.400 to 0.610)."
     )
-    for other, told in (({}, True), ({"members": []}, False), ({"rows_maybe_trained_on": 5}, False)):
+    for other, told in (
+        ({}, True),
+        ({"members": []}, False),
+        ({"rows_maybe_trained_on": 5}, False),
+        ({"temperature": 2.0}, False),
+        ({"adapt": 0.5}, False),
+    ):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
         assert (said in card(run, folds, False)) == told
     path.write_text(json.dumps(found | {"kl_interval": None, "rows": 1, "members": [str(folds[0])]}))
+    shutil.move(path.parent, run / "evaluation" / "more" / "hms_real")
     text = card(run, folds, False)
     assert "has KL **0.500**.\n" in text, "of one patient there is no interval"
     assert "On 1 window from another folder" in text
@@ -443,6 +474,40 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
     assert "40 windows of 4 patients" in card(run, finished_folds(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()
     assert "Unknown: it was trained on every patient of its corpus" in card(run, folds, False)
+
+
+def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, tmp_path: Path):
+    seeds = a_run(tmp_path / "seeds-1a", 1)
+    shutil.copytree(seeds / "fold0_seed0", seeds / "fold0_seed1")
+    both = Path(shutil.copytree(run, tmp_path / "both-1a"))
+    shutil.copytree(both / "fold0_seed0", both / "fold0_seed1")
+    shared = (
+        "the mean over the models, which all held out these patients; the mean of their predictions has at most this"
+    )
+    crossed = "cannot be scored this way, because each patient was seen by some of them."
+    for models, told in ((seeds, [shared]), (run, [crossed]), (both, [crossed]), (run / "fold0_seed0", [])):
+        text = card(models, finished_folds(models), False)
+        assert [words for words in (shared, crossed) if words in text] == told
+
+
+def test_the_card_of_a_student_says_that_its_scores_look_too_good(tmp_path: Path):
+    student = a_run(tmp_path / "student-1a", 1)
+    flattered = "The model learned from a teacher that saw the held-out patients, so its KL looks too good.\n"
+    assert "teacher" not in card(student, finished_folds(student), False)
+    as_student(student / "fold0_seed0")
+    text = card(student, finished_folds(student), False)
+    assert flattered in text
+    assert text.index("## Scores") < text.index(flattered) < text.index("| votes led by |")
+    (student / "fold0_seed0/oof.parquet").unlink()
+    assert flattered not in card(student, finished_folds(student), False), "it names no KL"
+
+
+def test_the_model_of_all_patients_that_an_export_leaves_out_is_named(run: Path, tmp_path: Path):
+    both = Path(shutil.copytree(run, tmp_path / "small-2c"))
+    shutil.copytree(both / "fold1_seed0", both / "foldall_seed0")
+    told = f"{both} predicts by its 2 folds, without fold=all; to predict by that, name {both / 'foldall_seed0'}\n"
+    assert command("export.__main__", f"run={both}").startswith(told)
+    assert read_bundle(both / "bundle")["members"] == ["fold0_seed0", "fold1_seed0"]
 
 
 def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

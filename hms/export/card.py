@@ -13,10 +13,12 @@ import jinja2
 from hms.bootstrap import mean_interval
 from hms.bundle import FORMAT
 from hms.electrodes import ELECTRODES
+from hms.ensemble.choices import PREDICTOR_KEYS
 from hms.errors import DataError
 from hms.labels import CLASSES
 from hms.runs import is_simulated, provenance, read_config
 from hms.scores import score_folds
+from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 
 _DRAWS = 10_000
 """Draws of the bootstrap over patients."""
@@ -44,6 +46,8 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
         learned=_learned(config, ", ".join(sorted({one["corpus"] for one in origins}))),
         simulated=is_simulated(config),
         scored=_scored(folds),
+        flattered=LEARNED_FROM_TEACHER if learned_from_teacher(config) else "",
+        share_patients=len({fold.name.partition("_")[0] for fold in folds}) == 1,
         elsewhere=_elsewhere(run, folds),
         hms=version("hms"),
         commit=" and ".join(sorted({one["commit"] or "unknown" for one in origins})),
@@ -89,13 +93,18 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
 
 
 def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
-    """The results of hms.evaluate for the same models on data that they were not trained on."""
+    """The results of hms.evaluate, by default in `evaluation/<data>/`, for the mean of these models elsewhere.
+
+    Those on data that they may have been trained on are left out.
+    """
     names = [fold.name for fold in folds]
-    evaluations = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation/*/evaluation.json"))]
+    evaluations = [json.loads(path.read_text()) for path in sorted((run / "evaluation").rglob("evaluation.json"))]
     return [
         evaluation | {"data": Path(evaluation["data"]).name}
         for evaluation in evaluations
-        if [Path(member).name for member in evaluation["members"]] == names and not evaluation["rows_maybe_trained_on"]
+        if [Path(member).name for member in evaluation["members"]] == names
+        and not evaluation["rows_maybe_trained_on"]
+        and not any(evaluation[key] for key in PREDICTOR_KEYS)
     ]
 
 
