@@ -20,6 +20,7 @@ from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page.traces import draw
+from hms.predictors import read_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Annotation
 from hms.timeline import chart
@@ -28,6 +29,7 @@ from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import burden, events, status_epilepticus, totals
 from hms.timeline.files import write_timeline
 from hms.timeline.notes import notes
+from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predicted, windows_of
 from hms.timeline.timeline import Timeline, extent, predicted_minutes, spans_s
@@ -473,14 +475,26 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     assert json.loads(pl.read_parquet_metadata(tmp_path / "out/x.parquet")["origin"]) == summary
     models = {one["run"]: one["simulated_eeg"] for one in summary["models"]}
     assert models == {"one-1a": None, "two-2b": True}
-    wanted = {"threshold": 0.4, "temperature": 1.5, "unit": "uV", "step_s": 5, "adapt": 0, "flips": False}
+    wanted = {"threshold": 0.4, "unit": "uV", "step_s": 5, "adapt": 0, "flips": False}
     assert {key: summary[key] for key in wanted} == wanted
     assert summary["odds"]["seizure"] == 0.5
+    assert (summary["mixing"], summary["weights"], summary["prior"]) == ("linear", [0.5, 0.5], None)
+    assert summary["calibration"]["temperature"] == 1.5
+    assert summary["calibration"]["bias"] == pytest.approx(dict.fromkeys(CLASSES, 0) | {"seizure": np.log(0.5)})
     assert summary["precision"] == "32-true"
     simulated = "Trained on simulated EEG: two-2b. On real"
     assert simulated in said
     assert simulated in (text := (tmp_path / "out/x.html").read_text())
     assert "one-1a, two-2b (2 folds of 2 runs)" in text
+
+
+def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path], tmp_path: Path):
+    bias, share = dict.fromkeys(CLASSES, 0.0) | {"lpd": 0.2}, dict.fromkeys(CLASSES, 1 / 6)
+    mixture = {"mixing": "geometric", "weights": [0.25, 0.75], "calibration": {"temperature": 0.9, "bias": bias}}
+    mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
+    (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
+    held = origin(read_predictors("model", None, str(tmp_path), None, {}, 0))
+    assert {key: held[key] for key in mixture} == mixture
 
 
 def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_real_time(tmp_path: Path):

@@ -8,7 +8,11 @@ from hms.runs import learned_from_simulation
 
 
 def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:
-    """What a timeline is made by; `settings` are the options of hms.predict that change it."""
+    """What a timeline is made by; `settings` are the options of hms.predict that change it.
+
+    How the runs, in their order, were combined is under the keys of an ensemble.json (`hms.ensemble.mixture`); the
+    option `odds`, though among the settings, is part of the bias there.
+    """
     return {
         "hms": version("hms"),
         "models": [
@@ -16,8 +20,7 @@ def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:
             for run, folds in predictors.folds.items()
         ],
         "predicted_by": f"{', '.join(run.name for run in predictors.folds)} ({predictors.name})",
-        "weights": predictors.mixture.weights.tolist(),
+        **predictors.mixture.as_json(),
         **settings,
-        "temperature": predictors.mixture.calibration.temperature,
         "adapt": predictors.adapt,
     }
