@@ -352,6 +352,15 @@ def test_the_nested_folds_of_an_ensemble_are_called_patient_groups(run: Path, en
     assert "patient group" not in text
 
 
+def test_no_chart_is_described_by_a_place_that_it_has_only_on_wide_screens(ensemble: Path, tmp_path: Path):
+    text = page(subject_of_ensemble(ensemble, tmp_path), 0, "cpu")
+    charts = {*re.findall(r"<h3>([^<]+)</h3>", text)}
+    pairs = [["KL", "Weights"], ["Divergence of predictions", "Correlation of errors"]]
+    pairs.append(["Leading class", "Mean prediction per vote"])
+    assert [re.findall("<b>(.+?)</b>", how) for how in re.findall(r'<p class="how.*?">(.*<b>.*)</p>', text)] == pairs
+    assert charts.issuperset(name for pair in pairs for name in pair)
+
+
 def test_the_page_of_a_single_member_has_no_diversity(ensemble: Path, tmp_path: Path):
     subject = subject_of_ensemble(ensemble, tmp_path)
     single = {
