@@ -281,7 +281,7 @@ def test_a_narrow_terminal_cuts_neither_names_nor_kl(runs: list[Path], tmp_path:
     kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
     assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
     for name, value in zip(("a-1", "bb-2", "ccc-3"), kl["members"], strict=True):
-        assert re.search(rf"^│ {name} +│ .* │ {value:.4f} │", printed, re.MULTILINE)
+        assert re.search(rf"^│ \d {name} +│ .* │ {value:.4f} │", printed, re.MULTILINE)
 
 
 def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_named(
@@ -304,6 +304,23 @@ def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_name
         f"{old} and {new} are runs named a that differ in settings or data: is one out of date?",
         f"these runs learned from different corpora: c0: {old}; c1: {new}",
     ]
+
+
+def test_the_diversity_of_twelve_members_fits_into_80_columns(train: pl.DataFrame, tmp_path: Path, monkeypatch, capsys):
+    members = [run(tmp_path / f"runs/member_{i}-{i}a", predicted(train, 0.6 + i / 10, i)) for i in range(1, 13)]
+    monkeypatch.setenv("COLUMNS", "80")
+    command(monkeypatch, *map(str, members), f"out={tmp_path / 'out'}", "draws=10")
+    printed = capsys.readouterr().out
+    assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
+    js, correlation = (
+        np.array(json.loads((tmp_path / "out/ensemble.json").read_text())["diversity"][key])
+        for key in ("js", "loss_correlation")
+    )
+    of_members = printed.partition("Diversity")[2]
+    cells = [re.findall(r"[^│\s]+", line) for line in of_members.splitlines() if line.startswith("│")]
+    assert [row[0] for row in cells] == [str(i) for i in range(1, 13)]
+    assert (cells[6][3], cells[2][10]) == (f"{1000 * js[6, 2]:.0f}", f"{100 * correlation[2, 9]:.0f}")
+    assert "│ 7 member_7-7a " in printed
 
 
 def test_a_larger_bias_sd_allows_larger_biases(runs: list[Path], tmp_path: Path, monkeypatch, capsys):

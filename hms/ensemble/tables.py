@@ -26,7 +26,7 @@ def show(content: dict[str, Any]) -> None:
     bias = " ".join(f"{name} {value:+.3f}" for name, value in calibration["bias"].items())
     print(f"Calibration ({content['calibrate']}): temperature {calibration['temperature']:.3f}, bias {bias}")
     if len(names) > 1:
-        _show_diversity(content["diversity"], names)
+        _show_diversity(content["diversity"], len(names))
     if content["prior"] is not None:
         print(_prior(content))
 
@@ -61,14 +61,16 @@ def _show_scores(content: dict[str, Any], names: list[str]) -> None:
     )
 
 
-def _show_diversity(diversity: dict[str, list[list[float]]], names: list[str]) -> None:
-    columns = {"": [f"{i + 1} {name}" for i, name in enumerate(names)]}
-    for i in range(len(names)):
-        pairs = zip(diversity["js"][i], diversity["loss_correlation"][i], strict=True)
-        columns[str(i + 1)] = [
-            "-" if i == j else f"{js:.3f} / {correlation:.2f}" for j, (js, correlation) in enumerate(pairs)
-        ]
-    print_columns("Jensen-Shannon divergence of predictions (nats) / correlation of KL by row", columns)
+def _show_diversity(diversity: dict[str, list[list[float]]], members: int) -> None:
+    """Print both symmetric tables as one, in whole numbers, so that twelve members fit into 80 columns."""
+    js, correlation = 1000 * np.array(diversity["js"]), 100 * np.array(diversity["loss_correlation"])
+    both = np.where(np.tri(members, dtype=bool), js, correlation)
+    columns = {"": [str(i + 1) for i in range(members)]}
+    for i in range(members):
+        columns[str(i + 1)] = ["-" if i == j else f"{both[j, i]:.0f}" for j in range(members)]
+    print_columns("Diversity", columns)
+    print("Below the diagonal: Jensen-Shannon divergence of predictions, in 0.001 nats.")
+    print("Above it: correlation of KL by row, in %.")
 
 
 def _prior(content: dict[str, Any]) -> str:
@@ -83,6 +85,7 @@ def _prior(content: dict[str, Any]) -> str:
 
 
 def _short(names: list[str]) -> list[str]:
-    """The names without their folders, if these are still unique."""
+    """The names, numbered if there are several, without their folders if they are still unique then."""
     short = [Path(name).name for name in names]
-    return short if len({*short}) == len(names) else names
+    kept = short if len({*short}) == len(names) else names
+    return [f"{i} {name}" for i, name in enumerate(kept, start=1)] if len(kept) > 1 else kept
