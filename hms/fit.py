@@ -20,8 +20,8 @@ from hms.fold import Fold, classifier
 from hms.folds import patient_folds
 from hms.model import Model
 from hms.processes import ALONE, Place, first_decides, run_in_processes
-from hms.runs import is_finished, run_folder, summarise, warn_of_changes
-from hms.scores import read_truth
+from hms.runs import is_finished, run_folder, scored_folds, warn_of_changes
+from hms.scores import read_predictions, read_truth, score, show
 from hms.settings import teachers
 from hms.store import Store, prepared
 from hms.teacher import want_all_folds
@@ -52,7 +52,7 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
         if state.exists():  # left if the process was killed just after it finished the run
             state.unlink(missing_ok=True)
-    return summarise(run, truth)
+    return _summarise(run, truth)
 
 
 def _needs_training(fold: Fold, probe: Trainer, place: Place, locks: ExitStack) -> bool:
@@ -101,3 +101,17 @@ def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.Da
     rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
     held_out = pl.col("fold") == config["fold"]
     return rows.filter(~held_out), rows.filter(held_out)
+
+
+def _summarise(folder: Path, truth: pl.DataFrame | None) -> float:
+    """Print the scores of `folder` and the run's other finished folds; return its own KL in nats, or NaN."""
+    if not (folder / "oof.parquet").is_file():
+        say(f"{folder} learned from every patient: nobody is left to score it on")
+        return math.nan
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(folder.parent)}
+    if len(tables) > 1:
+        tables["all"] = pl.concat(tables.values())
+    each = {name: score(table, truth) for name, table in tables.items()}
+    show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
+    say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
+    return float(each[folder.name]["kl"])

@@ -17,12 +17,10 @@ left out; the corpus counts by its fingerprint, files of weights and a teacher's
 import glob
 import hashlib
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from omegaconf import OmegaConf
 
 from hms.atomic import replacing
@@ -30,7 +28,6 @@ from hms.bundle import is_bundle, members, read_bundle
 from hms.console import say
 from hms.errors import DataError, UserError, first_line
 from hms.files import read_json
-from hms.scores import read_predictions, score, show
 from hms.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 from hms.versions import versions
@@ -186,20 +183,6 @@ def scored_runs(patterns: list[str]) -> list[Path]:
 
 def _finished(run: Path) -> list[Path]:
     return [run] if is_finished(run) else sorted(path.parent for path in run.glob("fold*_seed*/scores.json"))
-
-
-def summarise(folder: Path, truth: pl.DataFrame | None) -> float:
-    """Print the scores of `folder` and the run's other finished folds; return its own KL in nats, or NaN."""
-    if not (folder / "oof.parquet").is_file():
-        say(f"{folder} learned from every patient: nobody is left to score it on")
-        return math.nan
-    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(folder.parent)}
-    if len(tables) > 1:
-        tables["all"] = pl.concat(tables.values())
-    each = {name: score(table, truth) for name, table in tables.items()}
-    show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
-    say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
-    return float(each[folder.name]["kl"])
 
 
 def provenance(folder: Path) -> dict[str, Any]:
