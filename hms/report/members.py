@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from hms.page.palette import light
-from hms.report.figures import bare, bracketed, plain, whisker
+from hms.report.style import bare, bracketed, plain, whisker
 
 _ROW = 34  # pixels per row
 

@@ -1,0 +1,62 @@
+"""What all charts of the page share: Plotly figures in the light colours, which the page replaces in the dark scheme.
+
+Every figure is bare (no title, no legend box, no toolbar): its heading and how to read it are on the page around it.
+"""
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+from hms.page.palette import light
+
+_FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def bare(height: int) -> go.Figure:
+    """An empty figure in the page's style; `height` in pixels."""
+    figure = go.Figure()
+    axis = {
+        "fixedrange": True,  # scrolling the page by touch must not zoom
+        "gridcolor": light("line"),
+        "linecolor": light("line"),
+        "zeroline": False,
+        "tickfont": {"size": 12},
+        "title": {"font": {"size": 12, "color": light("muted")}},
+    }
+    figure.update_layout(
+        template=go.layout.Template(layout={"xaxis": axis, "yaxis": axis}),
+        height=height,
+        margin={"l": 8, "r": 12, "t": 8, "b": 40},
+        font={"family": _FONT, "size": 13, "color": light("ink")},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": light("panel"), "bordercolor": light("line"), "font": {"color": light("ink")}},
+    )
+    return figure
+
+
+def whisker(points: list[float], intervals: list[list[float] | None]) -> dict[str, Any]:
+    """Error bars from the lower to the upper end of each interval; none for None."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [ends and ends[1] - point for point, ends in zip(points, intervals, strict=True)],
+        "arrayminus": [ends and point - ends[0] for point, ends in zip(points, intervals, strict=True)],
+        "color": light("model"),
+        "thickness": 2,
+        "width": 0,
+    }
+
+
+def bracketed(interval: list[float] | None, spec: str) -> str:
+    """An interval in brackets, or nothing for None; `spec` is a format such as .3f."""
+    return "" if interval is None else f" ({interval[0]:{spec}}–{interval[1]:{spec}})"
+
+
+def plain(name: str) -> str:
+    """A name escaped for Plotly, which interprets some tags and entities, but not those of quotes."""
+    return html.escape(name, quote=False)
