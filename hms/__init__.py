@@ -25,12 +25,12 @@ The modules in reading order; each imports only modules listed before it, which 
                                                    the folder of one trained fold and what is in it
     ensemble inference adaptation mismatch leakage predictors submission
                                                    the predictions of trained models, singly and combined
-    bundled_model                                  what `hms.load` returns
     recording                                      EDF and similar recordings as the project's electrodes and windows
     cost stages fold fit                           the shapes of a model and its cost; a fold from start to finish
     differences results                            comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations
+    bundled_model                                  what `hms.load` returns
     prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """
@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 def load(bundle: str | Path, accelerator: str = "cpu") -> "BundledModel":
     """Load a model from the folder that `hms.export` wrote, without running any code from that folder.
 
-    Its use: `hms.load("bundle").predict(eeg_uv)`.
+    Its use: `hms.load("bundle").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`.
     """
     from hms.bundled_model import BundledModel  # torch takes seconds to import
 

@@ -11,13 +11,18 @@ from torch import Tensor
 
 from hms.batch import mapped, unlabelled
 from hms.bundle import members
-from hms.checkpoint import load_model
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.files import want_microvolts
 from hms.inference import best_device, by_model
+from hms.predictors import mean_of
+from hms.recording.recording import open_recording
 from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.timeline.options import want_options
+from hms.timeline.origin import origin
+from hms.timeline.predicted import pairs_of, predicted
+from hms.timeline.timeline import Timeline
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
@@ -30,7 +35,8 @@ class BundledModel:
 
     def __init__(self, folder: Path, accelerator: str):
         self.device = best_device(accelerator)
-        self.models = [load_model(member) for member in members(folder)]
+        self.predictors = mean_of({folder: members(folder)})
+        self.models = self.predictors.load()
         self.reads_spectrogram = any(model.reads_spectrogram for model in self.models)
 
     def predict(
@@ -55,8 +61,31 @@ class BundledModel:
         whole = unlabelled(eeg, power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
-        _, predicted = by_model(self.models, batches, self.device, flips)
-        return predicted.mean(axis=0)
+        _, shares = by_model(self.models, batches, self.device, flips)
+        return shares.mean(axis=0)
+
+    def timeline(
+        self,
+        recording: str | Path,
+        step_s: float = 10,
+        threshold: float = 0.5,
+        unit: str | None = None,
+        flips: bool = True,
+        batch_size: int = 32,
+    ) -> Timeline:
+        """Predict a recording (EDF, BDF, BrainVision, FIF ...) as `hms.predict recording=` does, by the same options.
+
+        The `table` of a Timeline has a row for each window, its `notes` say what a user should know, and
+        `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range, and
+        DataError, naming the file and the reason, for a recording that cannot be used.
+        """
+        want_options(step_s, threshold, unit, batch_size)
+        how: dict[str, Any] = {"step_s": step_s, "threshold": threshold, "flips": flips, "precision": "32-true"}
+        made_by = origin(self.predictors, **how, unit=unit, ensemble=None, odds={})
+        opened = open_recording(Path(recording), pairs_of(self.models), unit)
+        return predicted(
+            opened, self.models, self.predictors.mix, batch_size=batch_size, device=self.device, origin=made_by, **how
+        )
 
 
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:

@@ -6,7 +6,6 @@ of each fold is enough.
 
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -174,11 +173,11 @@ def _digest(config: dict[str, Any], predictors: "Predictors", root: Path) -> str
 
 
 def _want_ranges(config: dict[str, Any]) -> None:
-    for key, least in (("batch_size", 1), ("step_s", 1), ("windows", 0)):
-        if not least <= config[key] < math.inf:
-            raise UserError(f"{key}: want at least {least}, got {config[key]}")
-    if not 0 < config["threshold"] <= 1:
-        raise UserError(f"threshold: want more than 0, up to 1, got {config['threshold']}")
+    from hms.timeline.options import want_options
+
+    want_options(**{key: config[key] for key in ("step_s", "threshold", "unit", "batch_size")})
+    if config["windows"] < 0:
+        raise UserError(f"windows: want at least 0, got {config['windows']}")
 
 
 @entry_point("predict", Predict, positional="model")

@@ -93,7 +93,13 @@ def read_predictors(
             raise UserError(f"odds.{name}: want more than 0, got {times:g}")
     if not 0 <= adapt <= 1:
         raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
-    predictors = _mean_of(named_runs(runs, key)) if runs is not None else _of_ensemble(ensemble or "")
+    if runs is None:
+        predictors = _of_ensemble(ensemble or "")
+    else:
+        predictors = mean_of({run: finished_folds(run) for run in named_runs(runs, key)})
+        for run, used in predictors.folds.items():
+            warn_of_unused(run, used)
+        warn_of_mismatches(predictors.folds)
     calibration = predictors.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
     if temperature is not None:
@@ -101,14 +107,10 @@ def read_predictors(
     return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
 
 
-def _mean_of(runs: list[Path]) -> Predictors:
+def mean_of(folds: dict[Path, list[Path]]) -> Predictors:
+    """Combine runs, given with the folds that they predict by, with equal weights."""
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
-    mean = Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None)
-    folds = {run: finished_folds(run) for run in runs}
-    for run, used in folds.items():
-        warn_of_unused(run, used)
-    warn_of_mismatches(folds)
-    return Predictors(folds, mean, 0)
+    return Predictors(folds, Mixture("linear", np.full(len(folds), 1 / len(folds)), identity, None), 0)
 
 
 def _of_ensemble(given: str) -> Predictors:

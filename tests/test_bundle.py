@@ -1,6 +1,7 @@
 """A bundle alone reproduces a run's predictions to the bit, and no change to it goes unnoticed."""
 
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -15,28 +16,32 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import mne
 import numpy as np
 import polars as pl
 import pytest
 import torch
 import yaml
 from conftest import ROOT, python
+from edf_files import write_edf
 from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
 
 import hms
 from hms.batch import Batch
 from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
+from hms.bundled_model import BundledModel
 from hms.checkpoint import load_model, save_model, save_weights
 from hms.config.build import build
 from hms.corpus import fingerprint
-from hms.electrodes import SFREQ_HZ
+from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.predictors import read_predictors
 from hms.runs import corpora_of, finished_folds, learned_from_simulation, open_run, run_folder
+from hms.timeline.events import events
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
 SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
@@ -161,6 +166,47 @@ def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learn
     for learner, told in ((student, [f"{student}: {flattered}"]), (run, [])):
         said = command("evaluate", f"run={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
         assert [line for line in said.splitlines() if "teacher" in line] == told
+
+
+def test_a_timeline_in_python_is_that_of_the_command_to_the_bit(
+    whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+):
+    eeg = 30 * np.random.default_rng(0).normal(size=(18, 90 * 200))
+    path = write_edf(tmp_path / "night.edf", eeg, SCALP[:-1], 200)
+    words = ("accelerator=cpu", "flips=false", "step_s=15", "threshold=0.2", "windows=1", f"out={tmp_path}")
+    command("predict", str(whole), f"recording={path}", *words)
+    capfd.readouterr()
+    found = hms.load(whole).timeline(str(path), step_s=15, threshold=0.2, flips=False)
+    assert capfd.readouterr() == ("", "")
+    assert found.table.equals(pl.read_parquet(tmp_path / "night.parquet"))
+    held = json.loads((tmp_path / "night.json").read_text())
+    assert found.interpolated == (SCALP[-1],) == tuple(held["interpolated"])
+    assert (found.notes, found.origin, found.threshold) == (held["notes"], held["origin"], held["threshold"])
+    listed = mne.read_annotations(tmp_path / "night-annot.fif")
+    assert sorted(events(found)["label"]) == sorted(listed.description)
+
+
+def test_a_timeline_in_python_has_the_options_of_the_command(whole: Path, tmp_path: Path):
+    keys = config_of("predictors") | config_of("predict")
+    _, _, *options = inspect.signature(BundledModel.timeline).parameters.values()  # after self and the recording
+    defaults = {one.name: one.default for one in options}
+    assert defaults == {name: keys[name] for name in defaults}
+    model = hms.load(whole)
+    for options, message in (
+        ({"step_s": 0.5}, "step_s: want at least 1, got 0.5"),
+        ({"step_s": float("nan")}, "step_s: want at least 1, got nan"),
+        ({"threshold": 0}, "threshold: want more than 0, up to 1, got 0"),
+        ({"batch_size": 0}, "batch_size: want at least 1, got 0"),
+        ({"unit": "mv"}, "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'mv'; did you mean 'mV'?"),
+    ):
+        with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+            model.timeline(tmp_path / "gone.edf", **options)
+    with pytest.raises(DataError, match=r"gone\.edf: no such file"):
+        model.timeline(tmp_path / "gone.edf")
+
+
+def config_of(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / f"conf/{name}.yaml").read_text())
 
 
 def test_evaluate_gives_no_interval_for_a_single_patient(whole: Path, corpus: Path, tmp_path: Path):

@@ -17,11 +17,13 @@ from unittest import mock
 import numpy as np
 import pytest
 from conftest import ROOT, python
+from edf_files import write_edf
 from test_bundle import a_run, command
 
 from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
+from hms.electrodes import SCALP
 
 README = (ROOT / "README.md").read_text()
 OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]
@@ -87,13 +89,16 @@ def entry_point(module: str) -> tuple[str, type, str | None]:
 
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     section = README.partition("\n### Hand a model over\n")[2].partition("\n### ")[0]
-    in_python, in_onnx = blocks(section, "python")
+    in_python, of_recordings, in_onnx = blocks(section, "python")
     run = a_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
     command("export.__main__", f"run={run}", f"out={tmp_path / 'bundle'}")
     monkeypatch.chdir(tmp_path)
     given = {"eeg_uv": 30 * np.random.default_rng(0).standard_normal((2, 20, 10000))}
     exec(in_python, given)
     assert given["probabilities"].shape == (2, 6)
+    write_edf(tmp_path / "night.edf", given["eeg_uv"][0, :19], SCALP, 200)
+    exec(of_recordings, given)
+    assert len(given["night"].table) == 5
     session = mock.Mock(run=lambda names, inputs: [(names, inputs)])
     monkeypatch.setattr("onnxruntime.InferenceSession", {"bundle/model.onnx": session}.__getitem__)
     exec(in_onnx, given)

@@ -1,0 +1,18 @@
+"""Check the options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
+
+import math
+
+from hms.errors import UserError, did_you_mean
+from hms.recording.channels import UNITS_UV
+
+
+def want_options(step_s: float, threshold: float, unit: str | None, batch_size: int) -> None:
+    """Raise UserError, naming the option, for a value out of its range and for an unknown unit."""
+    for key, value in (("batch_size", batch_size), ("step_s", step_s)):
+        if not 1 <= value < math.inf:
+            raise UserError(f"{key}: want at least 1, got {value}")
+    if not 0 < threshold <= 1:
+        raise UserError(f"threshold: want more than 0, up to 1, got {threshold}")
+    if unit is not None and unit not in UNITS_UV:
+        units = ", ".join(map(repr, UNITS_UV))
+        raise UserError(f"unit: want {units} or null, got {unit!r}{did_you_mean(unit, UNITS_UV)}")
