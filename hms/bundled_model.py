@@ -1,5 +1,6 @@
 """The object that `hms.load` returns: the models of a bundle, which predict together as one."""
 
+from collections.abc import Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ class BundledModel:
         step_s: float = 10,
         threshold: float = 0.5,
         unit: str | None = None,
+        channels: Mapping[str, str] | None = None,
         flips: bool = True,
         batch_size: int = 32,
     ) -> Timeline:
@@ -79,10 +81,10 @@ class BundledModel:
         `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range, and
         DataError, naming the file and the reason, for a recording that cannot be used.
         """
-        want_options(step_s, threshold, unit, batch_size)
+        want_options(step_s, threshold, unit, channels, batch_size)
         how: dict[str, Any] = {"step_s": step_s, "threshold": threshold, "flips": flips, "precision": "32-true"}
-        made_by = origin(self.predictors, **how, unit=unit, ensemble=None, odds={})
-        opened = open_recording(Path(recording), pairs_of(self.models), unit)
+        made_by = origin(self.predictors, **how, unit=unit, channels=channels, ensemble=None, odds={})
+        opened = open_recording(Path(recording), pairs_of(self.models), unit, channels)
         return predicted(
             opened, self.models, self.predictors.mix, batch_size=batch_size, device=self.device, origin=made_by, **how
         )

@@ -36,6 +36,7 @@ class Predict(Sharded):
     step_s: float
     threshold: float
     unit: Literal["nV", "uV", "mV", "V"] | None
+    channels: dict[str, str] | None
     windows: int
     edf: bool
     batch_size: int
@@ -48,6 +49,8 @@ def predict(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
     from hms.predictors import read_predictors  # slow to import; mistakes in the config should surface first
 
+    if config["channels"]:  # Hydra reads the name 1 as a number
+        config = config | {"channels": {str(name): lead for name, lead in config["channels"].items()}}
     _want_ranges(config)
     shard = shard_of(config)
     predictors = read_predictors("model", config["model"], **{key: config[key] for key in PREDICTOR_KEYS})
@@ -102,9 +105,9 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
         return  # more shards than recordings
     how = _how(config)
     trained = predictors.load()
-    options = {key: config[key] for key in ("unit", "step_s", "batch_size")}
+    options = {key: config[key] for key in ("unit", "channels", "step_s", "batch_size")}
     models = predictors.adapted(trained, lambda: windows_of(all_files.values(), trained, **options), **how)
-    kept = ("ensemble", "step_s", "threshold", "unit", "odds", "flips", "precision")
+    kept = ("ensemble", "step_s", "threshold", "unit", "channels", "odds", "flips", "precision")
     how["origin"] = origin(predictors, **{key: config[key] for key in kept})
     bad = []
     for name, path in files.items():
@@ -127,7 +130,7 @@ def _timeline(
     from hms.timeline.predicted import pairs_of, predicted
     from hms.timeline.timeline import extent
 
-    recording = open_recording(path, pairs_of(models), config["unit"])
+    recording = open_recording(path, pairs_of(models), config["unit"], config["channels"])
     options = {key: config[key] for key in ("step_s", "batch_size", "threshold")}
     timeline = predicted(recording, models, predictors.mix, **options, **how)
     if timeline.notes:
@@ -175,7 +178,7 @@ def _digest(config: dict[str, Any], predictors: "Predictors", root: Path) -> str
 def _want_ranges(config: dict[str, Any]) -> None:
     from hms.timeline.options import want_options
 
-    want_options(**{key: config[key] for key in ("step_s", "threshold", "unit", "batch_size")})
+    want_options(**{key: config[key] for key in ("step_s", "threshold", "unit", "channels", "batch_size")})
     if config["windows"] < 0:
         raise UserError(f"windows: want at least 0, got {config['windows']}")
 

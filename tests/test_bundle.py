@@ -172,11 +172,19 @@ def test_a_timeline_in_python_is_that_of_the_command_to_the_bit(
     whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture
 ):
     eeg = 30 * np.random.default_rng(0).normal(size=(18, 90 * 200))
-    path = write_edf(tmp_path / "night.edf", eeg, SCALP[:-1], 200)
-    words = ("accelerator=cpu", "flips=false", "step_s=15", "threshold=0.2", "windows=1", f"out={tmp_path}")
+    path = write_edf(tmp_path / "night.edf", eeg, ["X 1", *SCALP[1:-1]], 200)
+    words = (
+        "accelerator=cpu",
+        "flips=false",
+        "step_s=15",
+        "threshold=0.2",
+        "windows=1",
+        f"out={tmp_path}",
+        "channels={X 1: Fp1}",
+    )
     command("predict", str(whole), f"recording={path}", *words)
     capfd.readouterr()
-    found = hms.load(whole).timeline(str(path), step_s=15, threshold=0.2, flips=False)
+    found = hms.load(whole).timeline(str(path), step_s=15, threshold=0.2, flips=False, channels={"X 1": "Fp1"})
     assert capfd.readouterr() == ("", "")
     assert found.table.equals(pl.read_parquet(tmp_path / "night.parquet"))
     held = json.loads((tmp_path / "night.json").read_text())

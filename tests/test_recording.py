@@ -41,8 +41,8 @@ def noise(seconds: float, sfreq_hz: float = 256, seed: int = 0, channels: int = 
     return 30 * values / values.std(axis=1, keepdims=True)
 
 
-def recorded(path: Path, pairs=BANANA, unit: str | None = None) -> Recording:
-    return open_recording(path, pairs, unit)
+def recorded(path: Path, pairs=BANANA, unit: str | None = None, channels: dict[str, str] | None = None) -> Recording:
+    return open_recording(path, pairs, unit, channels)
 
 
 # Labels
@@ -118,6 +118,77 @@ def test_every_electrode_is_recognised_in_capitals_and_by_its_newer_name():
 
 def test_numbers_that_mne_appends_to_duplicate_labels_are_removed():
     assert without_numbers(["T8-P8-0", "Cz", "T8-P8-1", "A-1"]) == ["T8-P8", "Cz", "T8-P8", "A-1"]
+
+
+# Channels named by hand
+
+
+def test_channels_with_other_names_are_what_the_user_says(tmp_path: Path):
+    values = noise(30)
+    plain = recorded(write_edf(tmp_path / "plain.edf", values, SCALP))
+    labels = [f"EEG {i + 1}" for i in range(17)] + ["Ch03", SCALP[-1]]
+    channels = {label: name for label, name in zip(labels[:18], SCALP, strict=False)}
+    path = write_edf(tmp_path / "x.edf", values, labels)
+    found = recorded(path, channels=channels)  # the last is still recognised
+    np.testing.assert_array_equal(found.eeg(0, found.samples), plain.eeg(0, plain.samples))
+    assert (found.interpolated, found.notes) == ((), [])
+    fif = tmp_path / "x_raw.fif"
+    mne.io.read_raw_edf(path, verbose="error").save(fif, verbose="error")
+    np.testing.assert_allclose(
+        recorded(fif, channels=channels).eeg(0, 200), plain.eeg(0, 200), atol=0.01, equal_nan=True
+    )
+
+
+def test_pairs_by_hand_and_newer_names_mean_the_same_as_by_name(tmp_path: Path):
+    labels = [f"{one}-{other}" for one, other in BANANA]
+    values = pairs_of(noise(30), labels)
+    plain = recorded(write_edf(tmp_path / "plain.edf", values, labels))
+    numbers = [str(i) for i in range(1, 17)]
+    newer = [label.replace("T3", "T7") for label in labels]
+    found = recorded(write_edf(tmp_path / "x.edf", values, numbers), channels=dict(zip(numbers, newer, strict=True)))
+    np.testing.assert_array_equal(found.eeg(0, found.samples), plain.eeg(0, plain.samples))
+
+
+@pytest.mark.parametrize("named", ["Fp1", "EEG Fp1-A1"])
+def test_a_channel_named_by_hand_takes_the_place_of_one_with_that_name(named: str, tmp_path: Path):
+    values = noise(30, channels=20)
+    path = write_edf(tmp_path / "x.edf", values, [named, *SCALP[1:], "Ch-03"])
+    found = recorded(path, channels={"Ch-03": "Fp1"})
+    wanted = recorded(write_edf(tmp_path / "y.edf", values[[19, *range(1, 19)]], SCALP))
+    np.testing.assert_allclose(found.eeg(0, 6000), wanted.eeg(0, 6000), atol=1e-9)
+    swapped = recorded(tmp_path / "y.edf", channels={"F3": "F4", "F4": "F3"})
+    here, there = (SCALP.index(name) for name in ("F3", "F4"))
+    np.testing.assert_array_equal(swapped.eeg(0, 6000)[here], wanted.eeg(0, 6000)[there])
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ({"Ch1": "Fq1"}, "channels.Ch1: want an electrode .* such as Fp1-F7 or Fp1-A1, got 'Fq1'; did you mean 'Fp1'?"),
+        ({"Ch1": "Fp1-F77"}, "channels.Ch1: .*, got 'Fp1-F77'; did you mean 'Fp1-F7'?"),
+        ({"Ch1": "FC1"}, "channels.Ch1: .*, got 'FC1'; did you mean"),
+        ({"Ch1": "SpO2"}, "channels.Ch1: .*, got 'SpO2'"),
+        ({"Ch1": "T3", "Ch2": "T7"}, "channels: want one channel for each electrode, got 'Ch1' and 'Ch2' for T7"),
+        ({"Ch01": "Fp1"}, ".*x.edf: channels: want a channel of the file, got 'Ch01'; did you mean 'Ch1'?"),
+        ({"xyz": "Fp1"}, r".*x.edf: channels: want a channel of the file, got 'xyz' \(it has Ch1, Ch2, C3"),
+    ],
+)
+def test_a_channel_or_an_electrode_that_does_not_exist_is_named(channels: dict, message: str, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(5), ["Ch1", "Ch2", *SCALP[2:]])
+    with pytest.raises(UserError, match=f"^{message.replace('?', '[?]')}"):
+        recorded(path, channels=channels)
+
+
+def test_a_recording_with_too_few_known_names_lists_the_others_and_says_how_to_name_them(tmp_path: Path):
+    labels = [f"Ch{i}" for i in range(6)]
+    path = write_edf(tmp_path / "x.edf", noise(30), [*labels, *SCALP[6:]], starts_s=range(30))
+    lacks = "Fp1, F3, C3, P3, F7, T3"
+    wish = rf"got 13 \(lacks {lacks}\); up to 4 are interpolated; not recognised: {', '.join(labels)}; "
+    with pytest.raises(DataError, match=wish + r"channels={Ch0: Fp1, \.\.\.} says what they measure$"):
+        recorded(path)
+    every = [f"Ch{i}" for i in range(19)]
+    with pytest.raises(DataError, match=rf"no EEG: none of its 19 .*\({', '.join(every)}\); channels={{Ch0: Fp1"):
+        recorded(write_edf(tmp_path / "none.edf", noise(30), every))
 
 
 # From channels to electrodes

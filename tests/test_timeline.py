@@ -330,6 +330,21 @@ def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(runs: l
         assert here[0] == 20
 
 
+def test_channels_are_named_on_the_command_line_and_noted(runs: list[Path], say: Say, tmp_path: Path):
+    names = ["EEG 1", "2", "A1-Ref01", "Ch:4", *SCALP[4:]]
+    write_edf(tmp_path / "named.edf", noise(30, 100), SCALP, 100)
+    write_edf(tmp_path / "other.edf", noise(30, 100), names, 100)
+    by_hand = "channels={EEG 1: Fp1, 2: F3, A1-Ref01: C3, Ch\\:4: P3}"
+    tables = []
+    for name, more in (("named", "windows=0"), ("other", by_hand)):
+        say(str(runs[0]), f"recording={tmp_path / name}.edf", f"out={tmp_path / 'out'}", "windows=0", more)
+        tables.append(pl.read_parquet(tmp_path / f"out/{name}.parquet"))
+    assert tables[0].equals(tables[1])
+    made_by = json.loads((tmp_path / "out/other.json").read_text())["origin"]
+    assert made_by["channels"] == {"EEG 1": "Fp1", "2": "F3", "A1-Ref01": "C3", "Ch:4": "P3"}
+    assert "A1-Ref01" in (tmp_path / "out/other.html").read_text()
+
+
 def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], say: Say, tmp_path: Path):
     (tmp_path / "in").mkdir()
     for name in ("a", "c"):
@@ -425,7 +440,7 @@ def test_shards_divide_the_recordings_and_write_the_same_files(runs: list[Path],
 
 def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: list[Path], tmp_path: Path):
     path, models = write_edf(tmp_path / "x.edf", noise(40, 100), SCALP, 100), [load_model(runs[1] / "fold0_seed0")]
-    opened = open_recording(path, pairs_of(models), None)
+    opened = open_recording(path, pairs_of(models), None, None)
     how = {"step_s": 10, "batch_size": 4, "device": "cpu", "flips": False, "threshold": 0.5, "origin": {"models": []}}
     exact, rounded = (
         predicted(opened, models, lambda found: found[0], precision=precision, **how).table.select(CLASSES).to_numpy()
@@ -446,7 +461,7 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     assert all(note in said for note in notes)
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
-    twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, 10, 4)
+    twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, None, 10, 4)
     assert [batch.label_id.tolist() for batch in twice][:3] == [[0, 1, 2], [10, 11], [12]]  # what models adapt to
 
 
@@ -501,7 +516,7 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     """Of an EDF+D, MNE joins the blocks: 30 s, a gap of 70 s, 50 s."""
     starts_s = [*range(30), *range(100, 150)]
     path = write_edf(tmp_path / "x.edf", noise(80, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    stored_s = open_recording(path, [], None).stored_s
+    stored_s = open_recording(path, [], None, None).stored_s
     on = [0.1] * 2 + [0.9] + [None] * 7 + [0.1, 0.1, 0.9, 0.9, 0.1]
     shown = timeline({"seizure": on})._replace(stored_s=stored_s)
     write_timeline(tmp_path, "out", shown, "", edf=True)
@@ -542,6 +557,9 @@ def test_the_page_shows_what_the_file_itself_notes():
         (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
         (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),
         (["unit=kV"], "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'kV'"),
+        (["channels={Ch 1: Fq1}"], "channels.Ch 1: want an electrode of the 10-20 system, EKG, or a pair"),
+        (["channels={Ch 1: 3}"], "channels.Ch 1: want str, got 3"),
+        (["channels=Fp1"], "channels: want dict of str or null, got 'Fp1'"),
         (["recording=*.gone"], "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.gone'"),
     ],
 )
@@ -581,6 +599,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
         "recording": str(path),
         "out": str(folder),
         "unit": None,
+        "channels": None,
         "precision": "32-true",
     }
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ its module.
 """
 
 import re
-from typing import Any, get_type_hints, is_typeddict
+from typing import Any, get_args, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
@@ -24,7 +24,7 @@ def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
     keys = get_type_hints(schema)
     problems.check_arguments("", plain, Signature(name, keys, list(keys), takes_more=False))
     for key in filter(keys.__contains__, plain):
-        problems.check_nodes(key, plain[key], outside=not is_typeddict(keys[key]))
+        problems.check_nodes(key, plain[key], outside=not _holds_values(keys[key]))
     return problems.lines()
 
 
@@ -33,6 +33,11 @@ def mistakes_in_node(node: dict[str, Any], place: str) -> list[str]:
     problems = _Problems()
     problems.check_nodes(place, node, outside=False)
     return problems.lines()
+
+
+def _holds_values(kind: Any) -> bool:
+    """Whether a key of this type is, or may be, a mapping of plain values rather than of nodes."""
+    return is_typeddict(kind) or any(get_args(one)[1:] == (str,) for one in (kind, *get_args(kind)))
 
 
 class _Problems:

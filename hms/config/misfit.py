@@ -14,6 +14,10 @@ UNREAD = object()
 def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield each place in `value` that does not fit the type `kind`, with the type wanted and the value found there."""
     origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType) and isinstance(value, dict):
+        mappings = [one for one in inner if get_origin(one) is dict]
+        if len(mappings) == 1:
+            origin, inner = dict, get_args(mappings[0])
     if origin in (list, dict) and isinstance(value, origin):
         for key, part in items(value):
             yield from misfits(join(place, key), inner[-1], part)

@@ -1,6 +1,7 @@
 """Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,19 @@ from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.files import read_eeg
 from hms.recording.annotations import annotations_of
-from hms.recording.channels import UNITS_UV, Channel, channels_to_read, unit_of
+from hms.recording.channels import (
+    UNITS_UV,
+    Channel,
+    by_hand,
+    channels_to_read,
+    leads_of,
+    listed,
+    mapped_leads,
+    unit_of,
+    want_names,
+)
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG, Lead, lead_of
+from hms.recording.labels import EKG, Lead, without_numbers
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 
@@ -32,26 +43,35 @@ _IRRELEVANT = ("not unique", "filters", "cutoff", "naming conventions", "annotat
 """Words of MNE's warnings about what is not used here, or noted in our own words."""
 
 
-def open_source(path: Path, unit: str | None) -> Source:
+def open_source(path: Path, unit: str | None, channels: Mapping[str, str] | None) -> Source:
     """Open the channels of the file at `path`; `unit` overrides the one that the file gives (None: as it says).
 
-    Raises DataError if the file is not a recording or holds no EEG.
+    `channels` says what channels measure whose names do not. Raises DataError if the file is not a recording, holds no
+    EEG or has no such channels, UserError as `mapped_leads`.
     """
+    mapped = mapped_leads(channels)
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
         eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
-        leads = [EKG if name == EKG.anode else Lead(name, "") for name in ELECTRODES]
-        return Source(leads, SFREQ_HZ, [Span(0, 0, eeg.shape[1])], None, [], [], lambda first, last: eeg[:, first:last])
+        _want_names(path, mapped, ELECTRODES)
+        known = [(i, lead) for i, lead in enumerate(leads_of(ELECTRODES, mapped)) if lead]
+        eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
+        leads = [lead for _, lead in known]
+        return Source(leads, SFREQ_HZ, whole, None, [], [], [], lambda first, last: eeg[:, first:last])
     try:
         header = read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
-    raw, notes = _open(path, header)
-    channels, label_notes = channels_to_read(raw.ch_names, raw.info["bads"])
-    if not channels:
-        raise DataError(_no_eeg(path, header.labels if header else raw.ch_names))
-    to_uv, unit_notes = _to_uv(path, header, raw, channels, unit)
+    opened = [] if header is None else _labels_to_open(path, header, mapped)
+    raw, notes = _open(path, header, opened)
+    labels = header.labels if header else raw.ch_names
+    if header is None:
+        _want_names(path, mapped, labels)
+    read_of, label_notes = channels_to_read(raw.ch_names, mapped, raw.info["bads"])
+    if not read_of:
+        raise DataError(_no_eeg(path, labels))
+    to_uv, unit_notes = _to_uv(path, header, opened, raw, read_of, unit)
     if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
         raise DataError(
             f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {raw.info['sfreq']:g} Hz"
@@ -59,29 +79,31 @@ def open_source(path: Path, unit: str | None) -> Source:
     spans, gap_notes = spans_of(path, header, raw)
 
     def read(first: int, last: int) -> Float[np.ndarray, "channel time"]:
-        values = np.full((len(channels), last - first), np.nan)
+        values = np.full((len(read_of), last - first), np.nan)
         for span in spans:
             begin, end = max(first, span.at), min(last, span.at + span.length)
             if begin < end:
                 shift = span.stored_at - span.at
-                values[:, begin - first : end - first] = _samples(path, raw, channels, begin + shift, end + shift)
+                values[:, begin - first : end - first] = _samples(path, raw, read_of, begin + shift, end + shift)
         with np.errstate(over="ignore"):
             values *= to_uv[:, None]
         values[~(np.abs(values) < _LARGEST_UV)] = np.nan
         return values
 
     notes += [*label_notes, *unit_notes, *gap_notes]
-    leads, rate = [one.lead for one in channels], float(raw.info["sfreq"])
+    leads, rate = [one.lead for one in read_of], float(raw.info["sfreq"])
     start = raw.info["meas_date"]
     if start is not None:  # of the acquisition, which a cropped file does not begin with
         start += timedelta(seconds=raw.first_time)
-    return Source(leads, rate, spans, start, annotations_of(path, header, raw, spans), notes, read)
+    annotations = annotations_of(path, header, raw, spans)
+    return Source(leads, rate, spans, start, annotations, notes, _unrecognised(labels, mapped), read)
 
 
-def _open(path: Path, header: Header | None) -> tuple[Any, list[str]]:
+def _open(path: Path, header: Header | None, labels: list[str]) -> tuple[Any, list[str]]:
     """Open a file with MNE-Python; return its `Raw` object and its relevant warnings.
 
-    Of EDF and BDF, only relevant channels are opened: MNE would resample all channels to the highest rate among them.
+    Of EDF and BDF, only channels with one of the `labels` are opened: MNE would resample all channels to the highest
+    rate among them.
     """
     import mne  # slow to import
 
@@ -92,10 +114,7 @@ def _open(path: Path, header: Header | None) -> tuple[Any, list[str]]:
                 raw = mne.io.read_raw(path, preload=False, verbose="warning")
             else:
                 reader = mne.io.read_raw_bdf if header.sample_bytes == 3 else mne.io.read_raw_edf
-                labels = _labels_to_open(path, header)
                 raw = reader(path, include=labels, preload=False, encoding="latin1", verbose="warning")
-    except DataError:
-        raise
     except Exception as error:  # MNE's readers raise all kinds
         raise DataError(f"{path}: cannot be read ({_reason(path, error)})") from None
     lines = [first_line(one.message) for one in caught if isinstance(one.message, RuntimeWarning)]
@@ -113,9 +132,10 @@ def _reason(path: Path, error: Exception) -> str:
     return first_line(error)
 
 
-def _labels_to_open(path: Path, header: Header) -> list[str]:
-    """Labels of the channels whose label has a meaning; off the scalp, only of those at the scalp's rate."""
-    leads = {i: lead for i, label in enumerate(header.labels) if (lead := lead_of(label))}
+def _labels_to_open(path: Path, header: Header, mapped: Mapping[str, Lead]) -> list[str]:
+    """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
+    _want_names(path, mapped, header.labels)
+    leads = {i: lead for i, lead in enumerate(leads_of(header.labels, mapped)) if lead}
     rates = {header.sfreq_hz(i) for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
     if not rates:
         raise DataError(_no_eeg(path, header.labels))
@@ -139,16 +159,15 @@ def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: in
 
 
 def _to_uv(
-    path: Path, header: Header | None, raw: Any, channels: list[Channel], unit: str | None
+    path: Path, header: Header | None, opened: Sequence[str], raw: Any, channels: list[Channel], unit: str | None
 ) -> tuple[Float[np.ndarray, " channel"], list[str]]:
-    """Factors that convert MNE's values to µV, and notes on unknown units."""
+    """Factors that convert MNE's values to µV, and notes on unknown units; of a `header`, the labels `opened`."""
     if header is None:
         if unit is None:
             return np.full(len(channels), 1e6), []
         default = "V" if ".fif" in path.suffixes else "uV"  # the unit of files that do not give one
         claims = [unit_of(raw._orig_units.get(raw.ch_names[one.place], "")) or default for one in channels]
         return np.array([1e6 * UNITS_UV[unit] / UNITS_UV[claim] for claim in claims]), []
-    opened = {*_labels_to_open(path, header)}
     dimensions = [text for label, text in zip(header.labels, header.dimensions, strict=True) if label in opened]
     factors, unknown = [], []
     for one in channels:
@@ -163,6 +182,18 @@ def _to_uv(
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
 
 
-def _no_eeg(path: Path, labels: list[str]) -> str:
-    names = ", ".join(labels[:6]) + (" ..." if len(labels) > 6 else "")
-    return f"{path}: no EEG: none of its {len(labels)} channels is named after a 10-20 electrode ({names})"
+def _want_names(path: Path, mapped: Mapping[str, Lead], labels: Sequence[str]) -> None:
+    try:
+        want_names(mapped, labels)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _unrecognised(labels: Sequence[str], mapped: Mapping[str, Lead]) -> list[str]:
+    each = zip(without_numbers([*labels]), leads_of(labels, mapped), strict=True)
+    return [text for text, lead in each if lead is None and not text.endswith(" Annotations")]
+
+
+def _no_eeg(path: Path, labels: Sequence[str]) -> str:
+    names = f"none of its {len(labels)} channels is named after a 10-20 electrode ({listed(labels)})"
+    return f"{path}: no EEG: {names}{by_hand(labels)}"

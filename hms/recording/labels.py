@@ -34,6 +34,8 @@ class Lead(NamedTuple):
 
 EKG = Lead("EKG", "")
 
+_REFERENCES = {"REF", "AVG", "AV", "AR", "LE", "A1", "A2", "M1", "M2"}
+
 
 def lead_of(label: str) -> Lead | None:
     """Parse a label; None if it names neither an electrode of the 10-10 system nor EKG."""
@@ -51,6 +53,18 @@ def lead_of(label: str) -> Lead | None:
         return None
     lead = Lead(_name(anode), _name(_without_prefix(cathode)))
     return None if lead.anode == lead.cathode else lead
+
+
+def lead_meant(text: str) -> Lead | None:
+    """Parse what a user calls a channel: EKG, a 10-20 electrode, or one against another or a usual reference.
+
+    None for anything else: what `lead_of` takes for a reference of its own may be a slip of the pen.
+    """
+    lead = lead_of(text)
+    if lead is None or lead == EKG:
+        return lead
+    known = {*SCALP, *_REFERENCES, ""}
+    return lead if {lead.anode, *lead.cathode.split("+")} <= known and {*lead} & {*SCALP} else None
 
 
 def without_numbers(labels: list[str]) -> list[str]:
@@ -71,7 +85,7 @@ def _is_renamed(one: str, other: str) -> bool:
 
 
 def _is_reference(text: str) -> bool:
-    return text in _KNOWN or text in {"REF", "AVG", "AV", "AR", "LE", "A1", "A2", "M1", "M2"}
+    return text in _KNOWN or text in _REFERENCES
 
 
 def _name(text: str) -> str:

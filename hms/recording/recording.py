@@ -1,6 +1,6 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
-from hms.recording.channels import UNITS_UV
+from hms.recording.channels import UNITS_UV, by_hand, listed
 from hms.recording.derivation import derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
@@ -78,17 +78,22 @@ class Recording(NamedTuple):
         return self.blocks(first, last)
 
 
-def open_recording(path: Path, pairs: Collection[tuple[str, str]], unit: str | None) -> Recording:
+def open_recording(
+    path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[str, str] | None
+) -> Recording:
     """Open the recording at `path` for models that subtract `pairs`; values are in `unit` (None: as the file says).
 
-    Raises DataError, with the file and the reason in one line, if it cannot be read, lacks too many electrodes, or
-    holds values that are hardly µV.
+    `channels` maps names of the file's channels to electrodes or pairs of them (None: all by their names). Raises
+    DataError, with the file and the reason in one line, if it cannot be read, lacks too many electrodes or one of these
+    channels, or holds values that are hardly µV.
     """
-    source, flat = _without_flat(path, open_source(path, unit))
+    source, flat = _without_flat(path, open_source(path, unit, channels))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        others = source.unrecognised
+        unknown = f"; not recognised: {listed(others)}" if others else ""
+        raise DataError(f"{path}: {error}{unknown}{by_hand(others)}") from None
     own = blocks.derivation
     spread_uv = _spread_uv(path, source, lambda first, last: derived(own, source.read(first, last)))
     _want_uv(path, spread_uv, unit)

@@ -42,6 +42,8 @@ class Source(NamedTuple):
     """In chronological order."""
     notes: list[str]
     """What a user should know about the file, one sentence each."""
+    unrecognised: list[str]
+    """Names of channels that say nothing about an electrode."""
     read: Callable[[int, int], Float[np.ndarray, "channel time"]]
     """`read(first, last)` returns samples `first` up to `last` in µV, both within the recording."""
 

@@ -1,13 +1,16 @@
 """Check the options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
 
 import math
+from collections.abc import Mapping
 
 from hms.errors import UserError, did_you_mean
-from hms.recording.channels import UNITS_UV
+from hms.recording.channels import UNITS_UV, mapped_leads
 
 
-def want_options(step_s: float, threshold: float, unit: str | None, batch_size: int) -> None:
-    """Raise UserError, naming the option, for a value out of its range and for an unknown unit."""
+def want_options(
+    step_s: float, threshold: float, unit: str | None, channels: Mapping[str, str] | None, batch_size: int
+) -> None:
+    """Raise UserError, naming the option, for a value out of its range, an unknown unit, and what is no electrode."""
     for key, value in (("batch_size", batch_size), ("step_s", step_s)):
         if not 1 <= value < math.inf:
             raise UserError(f"{key}: want at least 1, got {value}")
@@ -16,3 +19,4 @@ def want_options(step_s: float, threshold: float, unit: str | None, batch_size: 
     if unit is not None and unit not in UNITS_UV:
         units = ", ".join(map(repr, UNITS_UV))
         raise UserError(f"unit: want {units} or null, got {unit!r}{did_you_mean(unit, UNITS_UV)}")
+    mapped_leads(channels)

@@ -1,6 +1,6 @@
 """Predict a recording from its first window to its last, with models that all read the same windows."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,12 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
 
 
 def windows_of(
-    paths: Iterable[Path], models: Sequence[Model], unit: str | None, step_s: float, batch_size: int
+    paths: Iterable[Path],
+    models: Sequence[Model],
+    unit: str | None,
+    channels: Mapping[str, str] | None,
+    step_s: float,
+    batch_size: int,
 ) -> Iterator[Batch]:
     """Yield the sufficiently recorded windows of several recordings, skipping recordings that cannot be read.
 
@@ -48,7 +53,7 @@ def windows_of(
     used = set()
     for path in paths:
         try:
-            recording = open_recording(path, pairs_of(models), unit)
+            recording = open_recording(path, pairs_of(models), unit, channels)
             pieces = stretches(recording, step_s, reads)
             for piece in track(pieces, count_stretches(recording, step_s), f"adapt to {path.name}"):
                 for batch in piece.batches(batch_size):

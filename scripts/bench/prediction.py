@@ -28,7 +28,7 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
     pl.DataFrame(eeg, [*ELECTRODES]).write_parquet(recording)
 
     def timeline() -> None:
-        opened = open_recording(recording, pairs_of([model]), None)
+        opened = open_recording(recording, pairs_of([model]), None, None)
         predicted(opened, [model], lambda members: members.mean(axis=0), STEP_S, BATCH, DEVICE, True, "32-true", 0.5)
 
     mb = peak_mb(timeline)
