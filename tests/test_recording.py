@@ -987,6 +987,21 @@ def test_an_electrode_that_is_flat_for_a_while_is_interpolated_there_with_a_note
     assert recording.notes == ["Flat for part of the time and interpolated there: C3 (1 min)."]
 
 
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_electrode_that_has_only_noise_throughout_is_interpolated_like_one_that_the_file_lacks(
+    silent: bool, tmp_path: Path
+):
+    values = noise(60, 200)
+    values[2] = 0.05 * np.random.default_rng(0).normal(size=12_000)
+    if silent:
+        values[:, 4000:6000] *= 1e-4
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    recording.eeg(0, 12_000)
+    assert recording.interpolated == ("C3",)
+    assert recording.notes[-1] == "Flat throughout, so interpolated: C3."
+    assert len(recording.notes) == 1 + silent
+
+
 @pytest.mark.parametrize("count", [5, 11, 18])
 def test_a_stretch_with_more_flat_electrodes_than_can_be_interpolated_is_missing(count: int, tmp_path: Path):
     values = noise(60, 200)

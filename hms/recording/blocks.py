@@ -48,6 +48,7 @@ class Blocks:
         self._silent: dict[int, int] = {}
         self._too_few: dict[int, int] = {}
         self._flat: dict[int, dict[tuple[str, _Way], int]] = {}
+        self._interpolated: dict[int, frozenset[str]] = {}  # of each block that holds EEG
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
@@ -56,6 +57,17 @@ class Blocks:
             inside = slice(max(first, begin), min(last, begin + eeg.shape[1]))
             found[:, inside.start - first : inside.stop - first] = eeg[:, inside.start - begin : inside.stop - begin]
         return found
+
+    @property
+    def interpolated(self) -> tuple[str, ...]:
+        """The electrodes that were interpolated in all of the EEG read so far; before, those that no channel measures.
+
+        An electrode with nothing but an amplifier's noise is known to be flat only when all was read.
+        """
+        if not self._interpolated:
+            return self.derivation.interpolated
+        throughout = frozenset.intersection(*self._interpolated.values())
+        return tuple(name for name in SCALP if name in throughout)
 
     def notes(self) -> Iterator[str]:
         """What the blocks read so far have shown, one sentence each."""
@@ -72,6 +84,10 @@ class Blocks:
         flat: Counter[tuple[str, _Way]] = Counter()
         for samples in self._flat.values():
             flat.update(samples)
+        dead = [name for name in self.interpolated if (name, "interpolated there") in flat]
+        if dead:
+            yield f"Flat throughout, so interpolated: {', '.join(dead)}."
+            flat = Counter({(name, way): count for (name, way), count in flat.items() if name not in dead})
         for way in sorted({way for _, way in flat}):
             each = (f"{name} ({duration_text(flat[name, own] / SFREQ_HZ)})" for name, own in flat if own == way)
             yield f"Flat for part of the time and {way}: {', '.join(each)}."
@@ -101,12 +117,16 @@ class Blocks:
         if loudness_uv(eeg) < SILENT_UV:
             self._silent[number] = recorded
             return np.full_like(eeg, np.nan)
+        used = self.derivation
         if flat:
             without, eeg = self._without_channels(flat, channels)
+            used = without or used
             known = np.isfinite(channels).sum(axis=1)
             self._flat[number] = {
                 (_name(self._leads[i]), _way(self._leads[i], self.derivation, without)): int(known[i]) for i in flat
             }
+        if recorded:
+            self._interpolated[number] = frozenset(used.interpolated)
         return eeg
 
     def _without_channels(

@@ -39,7 +39,6 @@ class Recording(NamedTuple):
 
     path: Path
     source: Source
-    interpolated: tuple[str, ...]
     opening_notes: list[str]
     blocks: Blocks
     """Reads the electrodes at 200 Hz."""
@@ -53,6 +52,11 @@ class Recording(NamedTuple):
     def samples(self) -> int:
         """Number of samples at 200 Hz."""
         return self.blocks.samples
+
+    @property
+    def interpolated(self) -> tuple[str, ...]:
+        """Electrodes that are interpolated throughout; reading it adds those that only the samples show to be flat."""
+        return self.blocks.interpolated
 
     @property
     def notes(self) -> list[str]:
@@ -116,7 +120,7 @@ def open_recording(
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
-    return Recording(path, source, own.interpolated, notes, blocks)
+    return Recording(path, source, notes, blocks)
 
 
 def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
