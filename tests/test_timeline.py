@@ -82,11 +82,11 @@ def rows(found: pl.DataFrame) -> list[tuple]:
 
 
 def test_windows_that_touch_are_one_event():
-    shown = timeline({"seizure": [0.6, 0.7, 0.1, 0.1, 0.5, None, 0.9], "lpd": [0.2, 0.1, 0.8, 0.2, 0.2, None, 0.0]})
+    shown = timeline({"seizure": [0.6, 0.7, 0.1, 0.1, 0.5, 0, 0, 0.9], "lpd": [0.2, 0.1, 0.8, 0.2, 0.2, 0, 0, 0]})
     found = events(shown)
-    each = [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 40, 10, 0.5), ("seizure", 60, 10, 0.9)]
+    each = [("seizure", 0, 20, 0.7), ("lpd", 20, 10, 0.8), ("seizure", 40, 10, 0.5), ("seizure", 70, 10, 0.9)]
     assert rows(found) == each
-    assert found["surest_s"].to_list() == [10, 20, 40, 60]
+    assert found["surest_s"].to_list() == [10, 20, 40, 70]
     assert events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=5)).row(0) == ("seizure", 0, 12.5, 0.7, 5)
     apart = events(timeline({"seizure": [0.6, 0.7, 0.1]}, step_s=20))
     assert apart["duration_s"].to_list() == [10, 10]
@@ -96,12 +96,34 @@ def test_a_dip_of_one_window_does_not_end_an_event():
     (one,) = rows(events(timeline({"seizure": [0.1, 0.9, 0.1, 0.8, 0.9, 0.2, 0.6]})))
     assert one == ("seizure", 10, 60, 0.9)
     assert len(events(timeline({"seizure": [0.9, 0.1, 0.1, 0.9]}))) == 2
-    assert len(events(timeline({"seizure": [0.9, None, 0.9]}))) == 2
     dip = [0.9] * 10 + [0.1] * 4 + [0.9] * 10  # 10 s of spans
     (one,) = rows(events(timeline({"seizure": dip}, step_s=2.5)))
     assert one == ("seizure", 0, pytest.approx(23 * 2.5 + 10), 0.9)
     assert len(events(timeline({"seizure": [0.9] * 10 + [0.1] * 5 + [0.9] * 10}, step_s=2.5))) == 2
-    assert len(events(timeline({"seizure": [0.9] * 10 + [0.1, None, 0.1] + [0.9] * 10}, step_s=2.5))) == 2
+
+
+def test_a_short_time_without_a_prediction_does_not_end_an_event_and_is_not_counted_as_one():
+    shown = timeline({"seizure": [0.9, 0.9, None, 0.8, 0.1, None]})
+    assert rows(events(shown)) == [("seizure", 0, 40, 0.9)]
+    assert burden(shown)[0, 0] == pytest.approx(0.5)
+    seizure = totals(shown)["seizure"]
+    assert (seizure.minutes, seizure.share, seizure.longest_s, seizure.busiest_s) == (0.5, 0.75, 40, 30)
+    mixed = [0.9] * 10 + [0.1, None, 0.1] + [0.9] * 10
+    assert len(events(timeline({"seizure": mixed}, step_s=2.5))) == 1
+    for longer in ([0.9, 0.9, None, None, 0.9, 0.9], [None, None, 0.9, None], [0.9, None, 0.1, 0.9]):
+        assert events(timeline({"seizure": longer}))["duration_s"].max() <= 20
+    assert events(timeline({"seizure": [0.9, None] * 30}))["duration_s"].max() == 30  # a third at most
+    assert events(timeline({"seizure": [0.9] * 6}, step_s=13))["duration_s"].to_list() == [10] * 6
+
+
+def test_an_artefact_of_ten_seconds_does_not_hide_status_epilepticus():
+    half = [0.9] * 30
+    (one,) = status_epilepticus(shown := timeline({"seizure": [*half, None, *half]}))
+    assert (one.duration_s, one.why) == (610, "an event of 10 min from 0:00:00, 10 s of it without a prediction")
+    assert "Up to 10 s without a prediction do not end an event" in page(shown, [])
+    assert [*status_epilepticus(timeline({"seizure": [*half, None, None, *half]}))] == []
+    on = [*[0.9] * 35, None, 0.9]  # 6 min, and 10 s that are not known to be seizure
+    assert [*status_epilepticus(timeline({"seizure": [*on, *[0.1] * 200, *on[:-1]]}))] == []
 
 
 def test_blips_between_longer_dips_do_not_add_up_to_an_event():
@@ -173,7 +195,11 @@ def test_no_second_counts_twice_whatever_the_step(step_s: float):
     claimed = events(shown)
     assert {*claimed["label"]} <= {"seizure"}
     assert claimed["duration_s"].min() >= 10 - 1e-6
-    assert claimed["duration_s"].sum() == pytest.approx(60 * found[:, 0].sum())
+    predicted_of_it_s = sum(
+        np.clip(np.minimum(ends_s[known], onset_s + long_s) - np.maximum(begins_s[known], onset_s), 0, None).sum()
+        for onset_s, long_s in claimed.select("onset_s", "duration_s").rows()
+    )
+    assert predicted_of_it_s == pytest.approx(60 * found[:, 0].sum())
     assert (claimed["onset_s"] + claimed["duration_s"] <= claimed["onset_s"].shift(-1, fill_value=1e9) + 1e-9).all()
 
 
