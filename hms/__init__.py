@@ -2,31 +2,28 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors console interrupt memory constant       error types, terminal output, signals, memory, cached tensors
-    labels electrodes batch                        names, order, shapes and units of everything that is passed around
+    errors labels electrodes constant batch        error types; names, order, shapes and units of everything
+                                                   that is passed around
+    system                                         terminal output, signals, memory, files written atomically
+                                                   and in shards; which rows each of many processes gets
     montage spectrogram_recipe silence timing spectrogram_images
                                                    pairs of electrodes; ten minutes as regional spectrograms; whether
                                                    there is any signal; the lengths of a window
-    files flaws atomic shards tables corpus stream
-                                                   a folder in the competition's layout, read and checked; writing
-                                                   files atomically and in shards
-    processes                                      distributed training: which rows of a batch each process gets
-    store windows resident subset folds            the memory-mapped store and its batches; which rows, which patients
+    data subset                                    a folder in the competition's layout, read and checked; its
+                                                   store and the batches of it; which patients, which rows
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
-    metric scores                                  the competition's metric; tables of predictions and their scores
+    scoring                                        the competition's metric, tables of predictions and their scores, and
+                                                   confidence intervals: how far a figure would move with other patients
     preprocess augmentation                        from raw electrodes to signals; random changes to both
-    pretrained pool norms backbone wavenet_layer extractor fusion model compiled
+    pretrained pool norms backbone wavenet_layer extractor fusion model
                                                    from signals to six logits
-    loss metrics_csv weighting                     what is minimised and logged, and how much each row counts
-    module guard schedule averaging                the training of a model, and the guard over its loss
-    bootstrap                                      confidence intervals: how far a figure would move with other patients
+    loss weighting schedule averaging              what is minimised, how much each row counts, how weights change
     config                                         from the command line and YAML files to objects, or to error messages
-    settings bundle checkpoint trainer versions runs teacher
-                                                   the folder of one trained fold and what is in it
-    ensemble inference adaptation mismatch leakage predictors submission
-                                                   the predictions of trained models, singly and combined
+    runs                                           the folder of a trained fold, and what is known about it
+    ensemble prediction                            the predictions of trained models, singly and combined
     recording                                      EDF and similar recordings as the project's electrodes and windows
-    cost stages fold fit                           the shapes of a model and its cost; a fold from start to finish
+    training                                       a fold from start to finish, and the guard over its loss
+    cost stages                                    the shapes of a model and its cost
     differences results                            comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations

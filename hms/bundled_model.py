@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.batch import mapped, unlabelled
-from hms.bundle import members
+from hms.data.files import want_microvolts
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
-from hms.files import want_microvolts
-from hms.inference import best_device, by_model
-from hms.predictors import mean_of
+from hms.prediction.inference import best_device, by_model
+from hms.prediction.predictors import mean_of
 from hms.recording.recording import open_recording
+from hms.runs.bundle import members
 from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import want_options

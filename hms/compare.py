@@ -23,7 +23,7 @@ class Compare(TypedDict):
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that match the patterns."""
     from hms.results import compare, show, write_csv  # slow to import; a mistake in the config should not wait for it
-    from hms.runs import scored_runs
+    from hms.runs.folder import scored_runs
 
     results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
     show(results)

@@ -33,17 +33,17 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     import polars as pl  # these are slow to import; a mistake in the config should not wait for them
 
-    from hms.atomic import replacing
-    from hms.bootstrap import mean_interval
-    from hms.console import counted, say, track
-    from hms.inference import best_device, by_model
+    from hms.data.store import prepared
+    from hms.data.windows import Windows
     from hms.labels import VOTE_COLUMNS
-    from hms.leakage import rows_maybe_trained_on
-    from hms.predictors import read_predictors
-    from hms.scores import predictions, read_truth, score, scored, show
-    from hms.store import prepared
-    from hms.teacher import LEARNED_FROM_TEACHER, students_of
-    from hms.windows import Windows
+    from hms.prediction.inference import best_device, by_model
+    from hms.prediction.predictors import read_predictors
+    from hms.runs.leakage import rows_maybe_trained_on
+    from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
+    from hms.scoring.bootstrap import mean_interval
+    from hms.scoring.scores import predictions, read_truth, score, scored, show
+    from hms.system.atomic import replacing
+    from hms.system.console import counted, say, track
 
     if config["batch_size"] < 1:
         raise UserError(f"batch_size: want at least 1, got {config['batch_size']}")

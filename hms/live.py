@@ -17,14 +17,14 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
-from hms.corpus import as_stored
+from hms.data.corpus import as_stored
+from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
-from hms.processes import ALONE, Batches, Place
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.windows import as_is
+from hms.system.processes import ALONE, Batches, Place
 
 _OWN_STREAM = 20  # key of a random stream that no corpus draws from
 

@@ -14,11 +14,11 @@ from hms.config.command import entry_point
 from hms.config.signature import Node
 from hms.ensemble.choices import PREDICTOR_KEYS, PerClass, Precision
 from hms.errors import DataError, UserError
-from hms.shards import Shard, Sharded, merged, shard_of
+from hms.system.shards import Shard, Sharded, merged, shard_of
 
 if TYPE_CHECKING:
     from hms.model import Model
-    from hms.predictors import Predictors
+    from hms.prediction.predictors import Predictors
 
 
 class Predict(Sharded):
@@ -47,7 +47,7 @@ class Predict(Sharded):
 
 def predict(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
-    from hms.predictors import read_predictors  # slow to import; mistakes in the config should surface first
+    from hms.prediction.predictors import read_predictors  # slow to import; mistakes in the config should surface first
 
     if config["channels"]:  # Hydra reads the name 1 as a number
         config = config | {"channels": {str(name): lead for name, lead in config["channels"].items()}}
@@ -62,10 +62,10 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
     """Write the submission to `config["out"]`, or a shard of it."""
     import polars as pl
 
-    from hms.console import counted
-    from hms.stream import reading_order
-    from hms.submission import predict_rows, required_eegs, without_gaps, write_submission
-    from hms.tables import read_test
+    from hms.data.stream import reading_order
+    from hms.data.tables import read_test
+    from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
+    from hms.system.console import counted
 
     how = _how(config)
     folder = build(config["data"])
@@ -92,8 +92,8 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
     """Write the timeline of each recording to the folder `config["out"]`; bad recordings do not stop the others."""
-    from hms.console import counted
     from hms.recording.found import recording_files
+    from hms.system.console import counted
     from hms.timeline.origin import origin
     from hms.timeline.predicted import windows_of
 
@@ -122,8 +122,8 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
 def _timeline(
     config: dict[str, Any], out: Path, path: Path, models: "list[Model]", predictors: "Predictors", how: dict[str, Any]
 ) -> None:
-    from hms.console import say
     from hms.recording.recording import open_recording
+    from hms.system.console import say
     from hms.timeline.drawn import drawn_windows
     from hms.timeline.files import write_timeline
     from hms.timeline.page import page
@@ -142,7 +142,7 @@ def _timeline(
 
 def _how(config: dict[str, Any]) -> dict[str, Any]:
     """Return the keyword arguments that say how models compute."""
-    from hms.inference import best_device
+    from hms.prediction.inference import best_device
 
     return {"device": best_device(config["accelerator"]), "flips": config["flips"], "precision": config["precision"]}
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypedDict
 from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.signature import Node
-from hms.shards import Sharded, shard_of
+from hms.system.shards import Sharded, shard_of
 
 
 class Corpus(TypedDict):
@@ -24,10 +24,10 @@ class Prepare(Corpus, Sharded):
 @entry_point("prepare", Prepare)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it exists, and print what it holds."""
-    from hms.console import counted, say
-    from hms.corpus import unnamed_eegs
+    from hms.data.corpus import unnamed_eegs
+    from hms.data.store import build_shard, path_of, prepared  # slow to import; mistakes should surface first
     from hms.electrodes import SFREQ_HZ
-    from hms.store import build_shard, path_of, prepared  # slow to import; mistakes should surface first
+    from hms.system.console import counted, say
 
     shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
     if shard.of > 1:

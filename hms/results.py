@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from hms.atomic import replacing
-from hms.bootstrap import format_difference, format_interval, mean_interval
-from hms.console import print_columns, print_paragraph
+from hms.data.files import read_json
 from hms.differences import differences
-from hms.files import read_json
-from hms.runs import corpus_of, files_of, read_config, scored_folds
-from hms.scores import percent, score_folds
-from hms.settings import settings, with_same_settings
-from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.folder import corpus_of, files_of, read_config, scored_folds
+from hms.runs.settings import settings, with_same_settings
+from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.scoring.bootstrap import format_difference, format_interval, mean_interval
+from hms.scoring.scores import percent, score_folds
+from hms.system.atomic import replacing
+from hms.system.console import print_columns, print_paragraph
 
 _LEAST_IMPORTANT_FIRST = [
     [name] for name in ("MB", "params", "minutes", "by fold", "+-", "seeds", "folds", "gap closed", "against the best")

@@ -12,17 +12,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hms.backbone import Backbone
 from hms.batch import Batch
-from hms.checkpoint import without_pretrained
 from hms.config.build import build
-from hms.console import print_columns
 from hms.cost import ElementsWritten, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
-from hms.inference import best_device, half_dtype
 from hms.labels import CLASSES
 from hms.model import Model
+from hms.prediction.inference import best_device, half_dtype
+from hms.runs.checkpoint import without_pretrained
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.system.console import print_columns
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _WINDOWS = 2  # a batch norm has no statistics of a single one

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 from hms.config.command import entry_point
 from hms.config.signature import Node
 from hms.prepare import Corpus
-from hms.settings import teachers
+from hms.runs.settings import teachers
 
 
 class Pretrain(TypedDict, total=False):
@@ -74,11 +74,11 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
 def compare_all(configs: list[dict[str, Any]]) -> None:
     """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs left unfinished."""
     from hms.config.build import build
-    from hms.console import say
-    from hms.corpus import fingerprint
+    from hms.data.corpus import fingerprint
     from hms.errors import UserError
     from hms.results import compare, show
-    from hms.runs import is_finished, run_folder
+    from hms.runs.folder import is_finished, run_folder
+    from hms.system.console import say
 
     if any(config["show"] for config in configs):
         return
@@ -101,7 +101,7 @@ def main(config: dict[str, Any]) -> float | None:
 
         show(config["model"], config["batch_size"], config["trainer"])
         return None
-    from hms.fit import fit
+    from hms.training.fit import fit
 
     return fit(config)
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from hms.bundle import is_bundle
 from hms.errors import UserError
-from hms.predictors import Predictors, read_predictors
+from hms.prediction.predictors import Predictors, read_predictors
+from hms.runs.bundle import is_bundle
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from hms.atomic import locked, scratch_folder
 from hms.errors import UserError
+from hms.system.atomic import locked, scratch_folder
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, Page, browser
 
+from hms.data.store import Store, build_store
 from hms.simulate.corpus import SimulatedFolder
-from hms.store import Store, build_store
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -12,7 +12,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PRELOADED = "hms.train hms.fit hms.stream hms.predictors hms.submission hms.ensemble.nested hms.ensemble.tables".split()
+PRELOADED = """
+    hms.train hms.training.fit hms.data.stream hms.prediction.predictors hms.prediction.submission hms.ensemble.nested
+    hms.ensemble.tables
+""".split()
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.truncate"}
 """Python's audit events for creating, removing and changing files, besides `open` for writing."""

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hms.batch import Batch, Signals
-from hms.bundle import SUMS
-from hms.checkpoint import save_model
 from hms.config.build import build
 from hms.config.check import mistakes
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.preprocess import Preprocess
-from hms.scores import predictions
+from hms.runs.bundle import SUMS
+from hms.runs.checkpoint import save_model
+from hms.scoring.scores import predictions
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 from hms.train import Train

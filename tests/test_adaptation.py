@@ -6,11 +6,11 @@ from material import batch, config, quick, rows_of
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hms.adaptation import adapted
 from hms.config.build import build
 from hms.errors import UserError
-from hms.inference import by_model, views
 from hms.model import Model
+from hms.prediction.adaptation import adapted
+from hms.prediction.inference import by_model, views
 
 EXTRACTORS = ["stft_short", "wavenet_short", "spectrogram", "[stft_short,raw_image] model.share_backbones=true"]
 

@@ -12,8 +12,8 @@ from material import config
 
 from hms.config.build import build
 from hms.cost import Rates, _tf32_as_for_convolutions, step_s
-from hms.store import Store
-from hms.windows import Windows
+from hms.data.store import Store
+from hms.data.windows import Windows
 from scripts.bench import __main__ as bench
 from scripts.bench import gpu, measure, setting
 from scripts.bench.measure import Figure, peak_mb, ratio

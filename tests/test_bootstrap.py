@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hms.bootstrap import bootstrap_means, format_difference, format_interval, interval, mean_interval
 from hms.errors import UserError
+from hms.scoring.bootstrap import bootstrap_means, format_difference, format_interval, interval, mean_interval
 
 RANDOM = np.random.default_rng(0)
 VALUES, PATIENTS = RANDOM.normal(1, 2, (2, 400)), np.arange(400)

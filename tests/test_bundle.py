@@ -29,18 +29,18 @@ from safetensors.torch import load_file, save_file
 
 import hms
 from hms.batch import Batch
-from hms.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.bundled_model import BundledModel
-from hms.checkpoint import load_model, save_model, save_weights
 from hms.config.build import build
-from hms.corpus import fingerprint
+from hms.data.corpus import fingerprint
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
-from hms.inference import by_model
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.predictors import read_predictors
-from hms.runs import corpora_of, finished_folds, learned_from_simulation, open_run, run_folder
+from hms.prediction.inference import by_model
+from hms.prediction.predictors import read_predictors
+from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
+from hms.runs.checkpoint import load_model, save_model, save_weights
+from hms.runs.folder import corpora_of, finished_folds, learned_from_simulation, open_run, run_folder
 from hms.timeline.events import events
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
@@ -426,8 +426,8 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     loader = "_target_: lightning.pytorch.core.saving._load_from_checkpoint\ncls: 1\nweights_only: false\n"
     backbone = {"_target_": "hms.backbone.TimmBackbone", "_args_": ["resnet18", True, str(tmp_path / "evil.pt"), 0]}
     read = {
-        "_target_": "hms.runs.read_config",
-        "folder": {"_target_": "hms.runs.run_folder", "config": run_config, "fingerprint": ""},
+        "_target_": "hms.runs.folder.read_config",
+        "folder": {"_target_": "hms.runs.folder.run_folder", "config": run_config, "fingerprint": ""},
     }
     folder = run_folder(run_config, "")
     folder.mkdir(parents=True)

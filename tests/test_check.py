@@ -155,7 +155,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
             f"loss._target_: want a name that starts with {TARGETS}, got 'nnAudio.features.stft.STFT'",
         ),
         (
-            "loss._target_=hms.versions.subprocess.run",
+            "loss._target_=hms.runs.versions.subprocess.run",
             "loss._target_: want a class or a function whose source can be found, got 'subprocess.run'",
         ),
         ("loss._target_=hms.loss", "loss._target_: want a class or a function, got the module hms.loss"),

@@ -22,18 +22,18 @@ from material import config
 from scipy.special import softmax
 
 from hms.augmentation.brain_flip import flip
-from hms.checkpoint import load_model
-from hms.console import counted
+from hms.data.folds import patient_folds
+from hms.data.store import Store
+from hms.data.tables import read_labels
+from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
-from hms.folds import patient_folds
-from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.prediction.inference import probabilities
+from hms.runs.checkpoint import load_model
 from hms.stages import show
-from hms.store import Store
 from hms.subset import Subset
-from hms.tables import read_labels
-from hms.trainer import finish_loggers, make_loggers
-from hms.windows import Windows
+from hms.system.console import counted
+from hms.training.trainer import finish_loggers, make_loggers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -390,7 +390,7 @@ LOGITS = """
 import sys, numpy, torch, hms
 from pathlib import Path
 from hms.batch import Batch
-from hms.checkpoint import load_model
+from hms.runs.checkpoint import load_model
 folder, out = map(Path, sys.argv[1:])
 assert (Path(hms.__file__).parents[1] / "conf").exists() == (out.stem == "here"), "conf/ is, or is not, beside hms/"
 eeg = torch.from_numpy(numpy.random.default_rng(0).normal(0, 30, (3, 20, 10000)).astype("float32"))

@@ -24,7 +24,7 @@ from hms.compare import main
 from hms.differences import differences
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results import Result, compare, show, write_csv
-from hms.settings import settings
+from hms.runs.settings import settings
 
 
 def trained(*words: str) -> dict[str, Any]:

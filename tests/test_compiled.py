@@ -9,10 +9,10 @@ import torch
 from material import build, config, each, signals
 from torch import Tensor, nn
 
-from hms.checkpoint import load_model, save_model
-from hms.compiled import compile_networks
 from hms.errors import UserError
 from hms.model import Model
+from hms.runs.checkpoint import load_model, save_model
+from hms.training.compiled import compile_networks
 
 
 @pytest.fixture

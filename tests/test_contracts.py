@@ -18,13 +18,13 @@ from torch.utils.data import DataLoader
 from hms.backbone import Backbone
 from hms.batch import Batch, Features, Signals
 from hms.config.build import build
-from hms.corpus import Folder
+from hms.data.corpus import Folder
+from hms.data.store import Store
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.module import Augmentation, Classifier
-from hms.store import Store
-from hms.trainer import train
+from hms.training.module import Augmentation, Classifier
+from hms.training.trainer import train
 
 OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}
 """Groups with their own tests below; with any option of the other groups, a model must run and learn."""

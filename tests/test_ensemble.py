@@ -13,15 +13,15 @@ import pytest
 from conftest import real
 from scipy.special import softmax
 
+from hms.data.tables import LABEL_COLUMNS
 from hms.ensemble.__main__ import main
 from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.metric import kl_divergence, prior_kl, uniform_kl
-from hms.runs import scored_folds
-from hms.scores import score
-from hms.tables import LABEL_COLUMNS
+from hms.runs.folder import scored_folds
+from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
+from hms.scoring.scores import score
 
 ROWS, PATIENTS = 240, 40
 KEYS = ["eeg_id", "eeg_sub_id"]

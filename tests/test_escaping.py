@@ -14,7 +14,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.recording.source import Annotation
 from hms.report.page import page as report
 from hms.report.subject import Subject
-from hms.scores import predictions
+from hms.scoring.scores import predictions
 from hms.timeline.page import page as timeline_page
 from hms.timeline.timeline import Timeline
 

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from conftest import real
 
-from hms.atomic import replacing
+from hms.data.files import read_eeg, read_spectrogram
+from hms.data.tables import LABEL_COLUMNS, read_labels
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.files import read_eeg, read_spectrogram
 from hms.spectrogram_recipe import COLUMNS
-from hms.tables import LABEL_COLUMNS, read_labels
+from hms.system.atomic import replacing
 
 
 def labels(rows: int = 3) -> pl.DataFrame:

@@ -22,22 +22,22 @@ from torch.utils.data import DataLoader
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.averaging import Ema, Swa, moving_average
 from hms.batch import Batch
-from hms.checkpoint import load_model
 from hms.config.build import build
 from hms.config.command import CONF
+from hms.data.folds import patient_folds
+from hms.data.store import Store
+from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import ConfigError, DataError, UserError
-from hms.fit import fit
-from hms.fold import Fold, classifier
-from hms.folds import patient_folds
-from hms.inference import probabilities
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.runs import open_run, run_folder, warn_of_changes
-from hms.store import Store
+from hms.prediction.inference import probabilities
+from hms.runs.checkpoint import load_model
+from hms.runs.folder import open_run, run_folder, warn_of_changes
+from hms.runs.teacher import learned_from_teacher
 from hms.subset import Subset
-from hms.teacher import learned_from_teacher
-from hms.trainer import make
-from hms.windows import OneRowPerEeg, Windows
+from hms.training.fit import fit
+from hms.training.fold import Fold, classifier
+from hms.training.trainer import make
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -165,9 +165,9 @@ def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path,
 def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     (tmp_path / "evil.pt").write_bytes(b"")
     loader = {"_target_": "lightning.fabric.utilities.cloud_io._load", "path_or_url": str(tmp_path / "evil.pt")}
-    method = {"_target_": "hms.module.Classifier.load_from_checkpoint", "checkpoint_path": "evil.pt"}
+    method = {"_target_": "hms.training.module.Classifier.load_from_checkpoint", "checkpoint_path": "evil.pt"}
     made = {"_target_": "hms.loss.VoteWeightedKl", "joint": "${oc.create:{_target_:torch.load,f:evil.pt}}"}
-    for model in (loader, method, made, {"_target_": "hms.versions.subprocess.run", "args": ["true"]}):
+    for model in (loader, method, made, {"_target_": "hms.runs.versions.subprocess.run", "args": ["true"]}):
         torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
         with pytest.raises(ConfigError, match=r"want (a name that starts with|a class or a function|plain values)"):
             load_model(tmp_path)

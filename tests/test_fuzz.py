@@ -19,19 +19,19 @@ from omegaconf import OmegaConf
 from spoiling import assert_usable_or_refused, no_infinity, spoilt, times
 
 import hms
-from hms.bundle import new_bundle
-from hms.checkpoint import load_model, save_model, save_weights
 from hms.config.build import build
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
+from hms.data.files import read_eeg, read_json, read_spectrogram
+from hms.data.tables import read_labels, read_submission, read_test
 from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import UserError
-from hms.files import read_eeg, read_json, read_spectrogram
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.runs import read_config
-from hms.scores import TABLE, predictions, read_predictions
-from hms.tables import read_labels, read_submission, read_test
+from hms.runs.bundle import new_bundle
+from hms.runs.checkpoint import load_model, save_model, save_weights
+from hms.runs.folder import read_config
+from hms.scoring.scores import TABLE, predictions, read_predictions
 
 VALUES = """
     1 -1 0 1.5 null true abc [] {} [1,2] {a:1} nan inf 1e999 '' 'a\\ b' ${seed} ${nowhere} ${oc.env:HOME} ${.x} ??? a,b

@@ -12,13 +12,13 @@ from material import batch
 from test_fit import composed, only_fold, same_weights
 from torch.utils.data import DataLoader
 
-from hms import trainer
 from hms.batch import Batch
+from hms.data.store import Store
 from hms.errors import UserError
-from hms.fit import fit
-from hms.guard import LossGuard
-from hms.processes import run_in_processes
-from hms.store import Store
+from hms.system.processes import run_in_processes
+from hms.training import trainer
+from hms.training.fit import fit
+from hms.training.guard import LossGuard
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 

@@ -27,8 +27,8 @@ from interruption import Moment, children, exit_code, random_moment, run, start
 from together import work_on
 
 from hms.electrodes import SCALP
-from hms.interrupt import interruptible
-from hms.processes import run_in_processes
+from hms.system.interrupt import interruptible
+from hms.system.processes import run_in_processes
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
 TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
@@ -190,7 +190,7 @@ def _terminated() -> None:
 def test_a_second_signal_ends_the_process_at_once():
     stubborn = """
 import signal, time
-from hms.interrupt import Interrupted, interruptible
+from hms.system.interrupt import Interrupted, interruptible
 with interruptible():
     try:
         signal.raise_signal(signal.SIGUSR1)

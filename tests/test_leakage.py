@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hms.leakage import rows_maybe_trained_on
+from hms.runs.leakage import rows_maybe_trained_on
 
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
 

@@ -11,19 +11,19 @@ from material import config, equal
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from hms.checkpoint import load_model
 from hms.config.build import build
 from hms.config.command import CONF
 from hms.electrodes import ELECTRODES
-from hms.fit import fit
 from hms.labels import CLASSES, vote_weight
 from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
-from hms.runs import learned_from_corpus, run_folder
+from hms.runs.checkpoint import load_model
+from hms.runs.folder import learned_from_corpus, run_folder
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
 from hms.simulate.workers import cores
 from hms.spectrogram_recipe import regional_spectrogram
+from hms.training.fit import fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 

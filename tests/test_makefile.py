@@ -19,7 +19,7 @@ from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.prepare import Prepare
-from hms.runs import run_folder
+from hms.runs.folder import run_folder
 from hms.train import Train
 
 SCHEMA = {"train": Train, "prepare": Prepare}

@@ -15,7 +15,7 @@ FAULTS = """
 import resource
 import sys
 import numpy as np
-from hms.memory import keep_freed
+from hms.system.memory import keep_freed
 if "called" in sys.argv:
     keep_freed()
 several = lambda: [np.ones(24 * 2**20, np.uint8) for _ in range(8)]

@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
-from hms.scores import predictions, score, scored, show
+from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
+from hms.scoring.scores import predictions, score, scored, show
 
 counts = arrays(np.int64, (5, 6), elements=st.integers(0, 20)).map(lambda votes: votes + np.eye(6, dtype=int)[:5])
 

@@ -22,7 +22,7 @@ from hms.ensemble.mixture import Mixture, mix, read_ensemble
 from hms.ensemble.weights import fit_weights, objective, optimality_gap
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
-from hms.metric import kl_divergence
+from hms.scoring.metric import kl_divergence
 
 MIXINGS = ("linear", "geometric", "greedy")
 

@@ -13,7 +13,6 @@ from test_bundle import a_run, command
 
 import hms
 from hms.batch import Batch
-from hms.checkpoint import save_model
 from hms.config.build import build
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import UserError
@@ -21,6 +20,7 @@ from hms.export.onnx import _Convolution, write_onnx
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
+from hms.runs.checkpoint import save_model
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")

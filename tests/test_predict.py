@@ -17,19 +17,19 @@ import torch
 from conftest import ROOT, Say, python, real
 from material import a_run
 
-from hms.adaptation import adapted
-from hms.checkpoint import load_model
+from hms.data.store import Store, build_store
+from hms.data.tables import read_labels
+from hms.data.windows import Windows
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
-from hms.inference import probabilities
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.metric import kl_divergence
 from hms.predict import _digest
-from hms.predictors import read_predictors
-from hms.store import Store, build_store
-from hms.submission import check_submission, write_submission
-from hms.tables import read_labels
-from hms.windows import Windows
+from hms.prediction.adaptation import adapted
+from hms.prediction.inference import probabilities
+from hms.prediction.predictors import read_predictors
+from hms.prediction.submission import check_submission, write_submission
+from hms.runs.checkpoint import load_model
+from hms.scoring.metric import kl_divergence
 
 Predict = Callable[..., str]
 

@@ -16,17 +16,17 @@ from test_fit import composed, only_fold
 from together import decide_together
 from torch import nn
 
-from hms import trainer
 from hms.batch import Features, Signals
 from hms.config.build import build
+from hms.data.store import Store, open_store
+from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import UserError
-from hms.fit import fit
 from hms.model import Model
-from hms.module import Classifier
-from hms.processes import Batches, Place, part_of, run_in_processes
-from hms.store import Store, open_store
 from hms.subset import Subset
-from hms.windows import OneRowPerEeg, Windows
+from hms.system.processes import Batches, Place, part_of, run_in_processes
+from hms.training import trainer
+from hms.training.fit import fit
+from hms.training.module import Classifier
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*")
 

@@ -12,10 +12,10 @@ import pytest
 from conftest import real
 from edf_files import write_edf
 
-from hms.corpus import as_stored
+from hms.data.corpus import as_stored
+from hms.data.files import read_spectrogram
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError, UserError
-from hms.files import read_spectrogram
 from hms.recording.derivation import derivation
 from hms.recording.duration import duration_text
 from hms.recording.edf import read_header

@@ -11,14 +11,14 @@ import torch
 from lightning import LightningModule
 
 from hms.batch import Batch
+from hms.data.files import read_json
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
-from hms.files import read_json
-from hms.guard import LossGuard
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.runs import read_config
-from hms.scores import TABLE, predictions, read_predictions
-from hms.trainer import make
+from hms.runs.folder import read_config
+from hms.scoring.scores import TABLE, predictions, read_predictions
+from hms.training.guard import LossGuard
+from hms.training.trainer import make
 
 
 def table() -> pl.DataFrame:

@@ -17,8 +17,9 @@ from browser import Page
 from material import config, quick
 from PIL import Image
 
-from hms.checkpoint import save_model
 from hms.config.build import build
+from hms.data.store import Store
+from hms.data.windows import Windows
 from hms.electrodes import ELECTRODES
 from hms.ensemble.mixture import member_folder
 from hms.errors import DataError
@@ -30,9 +31,8 @@ from hms.report.figures import curves, dots
 from hms.report.looks import looks_of
 from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
-from hms.scores import predictions, score, scored
-from hms.store import Store
-from hms.windows import Windows
+from hms.runs.checkpoint import save_model
+from hms.scoring.scores import predictions, score, scored
 
 EVIL = "\"><img src=x onerror=alert(1)>&amp;'"
 """A run name that would run a script on a page that does not escape it."""
@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path, store: Store) ->
     """Two folds with all files of a finished training; their models are untrained."""
     folder = tmp_path_factory.mktemp("runs") / EVIL
     whole = quick(config("extractor=[stft_short,spectrogram]", "fusion=attention"))
-    whole |= {"data": {"_target_": "hms.corpus.CompetitionFolder", "root": str(corpus), "resident": "auto"}}
+    whole |= {"data": {"_target_": "hms.data.corpus.CompetitionFolder", "root": str(corpus), "resident": "auto"}}
     torch.manual_seed(0)
     for fold in (0, 1):
         inside = folder / f"fold{fold}_seed0"

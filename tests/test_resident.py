@@ -5,10 +5,10 @@ import torch
 from material import equal
 from torch.utils.data import SubsetRandomSampler
 
-from hms import resident
-from hms.resident import Resident, maybe_resident
-from hms.store import Store
-from hms.windows import OneRowPerEeg, Windows
+from hms.data import resident
+from hms.data.resident import Resident, maybe_resident
+from hms.data.store import Store
+from hms.data.windows import OneRowPerEeg, Windows
 
 
 @pytest.mark.parametrize("with_spectrogram", [False, True])

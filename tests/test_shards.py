@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from conftest import python
 
-from hms import store as store_module
+from hms.data import store as store_module
+from hms.data.store import Store, build_shard, build_store
 from hms.errors import DataError, UserError
-from hms.shards import Shard, merged, shard_of
 from hms.simulate.corpus import SimulatedFolder
-from hms.store import Store, build_shard, build_store
+from hms.system.shards import Shard, merged, shard_of
 
 
 def content(root: Path) -> dict[str, bytes]:

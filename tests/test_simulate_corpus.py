@@ -14,16 +14,16 @@ import polars as pl
 import pytest
 from interruption import children
 
-from hms.atomic import locked
+from hms.data.store import build_store
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
 from hms.labels import CLASSES, CONSENSUS_NAMES, HIGH_VOTES, VOTE_COLUMNS
-from hms.scores import read_truth
+from hms.scoring.scores import read_truth
 from hms.simulate.corpus import FORMAT, SIZES, SimulatedFolder
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import first_inner_row
 from hms.spectrogram_recipe import COLUMNS, regional_spectrogram
-from hms.store import build_store
+from hms.system.atomic import locked
 
 TRAIN_COLUMNS = (
     "eeg_id,eeg_sub_id,eeg_label_offset_seconds,spectrogram_id,spectrogram_sub_id,spectrogram_label_offset_seconds,"

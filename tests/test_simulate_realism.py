@@ -14,7 +14,7 @@ from conftest import real
 from PIL import Image, ImageDraw
 from scipy import signal
 
-from hms.files import read_eeg
+from hms.data.files import read_eeg
 from hms.labels import CLASSES
 from hms.simulate import geometry
 from hms.simulate.corpus import SIZES

@@ -11,7 +11,7 @@ import torch
 from conftest import python
 from slurm_cluster import lacking, said, slurm_cluster, wait_for
 
-from hms.checkpoint import load_model
+from hms.runs.checkpoint import load_model
 
 pytestmark = [
     pytest.mark.slurm,

@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import real
 
-from hms.corpus import fingerprint
+from hms.data.corpus import fingerprint
+from hms.data.store import Store, build_store, open_store, prepared
+from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import DataError
-from hms.store import Store, build_store, open_store, prepared
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
-from hms.windows import OneRowPerEeg, Windows
 
 
 @pytest.fixture

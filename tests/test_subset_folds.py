@@ -9,12 +9,12 @@ from conftest import real
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hms.data.folds import patient_folds
+from hms.data.tables import LABEL_COLUMNS, read_labels
 from hms.errors import UserError
-from hms.folds import patient_folds
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import prior_kl, uniform_kl
+from hms.scoring.metric import prior_kl, uniform_kl
 from hms.subset import Subset
-from hms.tables import LABEL_COLUMNS, read_labels
 
 
 @cache

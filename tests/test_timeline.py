@@ -16,13 +16,13 @@ from conftest import Say, real
 from edf_files import write_edf
 from material import a_run
 
-from hms.checkpoint import load_model
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page.traces import draw
-from hms.predictors import read_predictors
+from hms.prediction.predictors import read_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Annotation
+from hms.runs.checkpoint import load_model
 from hms.timeline import chart
 from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for

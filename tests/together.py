@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from hms.errors import UserError
-from hms.processes import Place, first_decides
+from hms.system.processes import Place, first_decides
 
 
 def decide_together(folder: Path) -> float:

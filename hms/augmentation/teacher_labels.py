@@ -16,7 +16,7 @@ from hms.augmentation.mixing import check_probability
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.labels import CLASSES
-from hms.scores import read_predictions
+from hms.scoring.scores import read_predictions
 
 
 class TeacherLabels:

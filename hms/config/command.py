@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
 from hms.errors import ConfigError, UserError
-from hms.interrupt import Interrupted, interruptible
+from hms.system.interrupt import Interrupted, interruptible
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")

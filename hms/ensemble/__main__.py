@@ -60,9 +60,9 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.tables import show
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
-    from hms.mismatch import warn_of_mismatches
-    from hms.runs import scored_folds, scored_runs
-    from hms.teacher import LEARNED_FROM_TEACHER, students_of
+    from hms.runs.folder import scored_folds, scored_runs
+    from hms.runs.mismatch import warn_of_mismatches
+    from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
 
     if not config["runs"] and not config["oof"]:
         raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
@@ -103,9 +103,9 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
 def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
     import polars as pl
 
-    from hms.atomic import replacing
-    from hms.console import say
-    from hms.scores import predictions
+    from hms.scoring.scores import predictions
+    from hms.system.atomic import replacing
+    from hms.system.console import say
 
     out.mkdir(parents=True, exist_ok=True)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from hms.ensemble.choices import Calibrate
 from hms.errors import UserError
 from hms.labels import CLASSES, target_of
-from hms.metric import CLIP, kl_divergence
+from hms.scoring.metric import CLIP, kl_divergence
 
 _SHARPEST = 100.0
 """Upper bound on the temperature and on its inverse."""

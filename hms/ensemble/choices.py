@@ -27,4 +27,4 @@ class PerClass(TypedDict, total=False):
 
 
 PREDICTOR_KEYS = ("ensemble", "temperature", "odds", "adapt")
-"""Keys of conf/predictors.yaml on how several runs predict together; `hms.predictors.read_predictors` takes them."""
+"""Keys of conf/predictors.yaml on how several runs predict together, which `read_predictors` takes."""

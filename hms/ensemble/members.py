@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from hms.data.tables import read_labels
 from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.scores import checked, read_predictions
-from hms.tables import read_labels
+from hms.scoring.scores import checked, read_predictions
 
 _KEYS = ("eeg_id", "eeg_sub_id")
 _SHARED = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS)

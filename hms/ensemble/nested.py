@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from hms.data.folds import random_folds
 from hms.ensemble.calibration import fit_calibration
 from hms.ensemble.choices import Calibrate, Mixing
 from hms.ensemble.mixture import Mixture, mix
 from hms.ensemble.weights import fit_weights
-from hms.folds import random_folds
 
 
 class Fitting(NamedTuple):

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from hms.bootstrap import bootstrap_means, interval
 from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, split_panels, weights_for_prior
 from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
 from hms.labels import target_of
-from hms.metric import kl_divergence, prior_kl, uniform_kl
+from hms.scoring.bootstrap import bootstrap_means, interval
+from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
 
 
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from hms.bootstrap import format_difference, format_interval
-from hms.console import print_columns
-from hms.settings import with_same_settings
+from hms.runs.settings import with_same_settings
+from hms.scoring.bootstrap import format_difference, format_interval
+from hms.system.console import print_columns
 
 
 def show(content: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from hms.ensemble.calibration import log_of
 from hms.ensemble.choices import Mixing
-from hms.metric import CLIP
+from hms.scoring.metric import CLIP
 
 _PICKS = 100
 """How many members greedy selection picks, with replacement: weights in steps of 1 %."""

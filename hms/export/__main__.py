@@ -1,11 +1,11 @@
-"""`python -m hms.export`: export a trained run, or one fold of it, as a folder to hand over (`hms.bundle`)."""
+"""`python -m hms.export`: export a trained run, or one fold of it, as a folder to hand over (`hms.runs.bundle`)."""
 
 from pathlib import Path
 from typing import Any, TypedDict
 
-from hms.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
 from hms.config.command import entry_point
 from hms.errors import UserError
+from hms.runs.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
 
 
 class Export(TypedDict):
@@ -20,17 +20,17 @@ class Export(TypedDict):
 @entry_point("export", Export)
 def main(config: dict[str, Any]) -> None:
     """Write the bundle and print how to load it."""
-    from hms.checkpoint import (  # slow to import; a mistake in the config should be reported at once
+    from hms.export.card import card
+    from hms.export.onnx import want_libraries, write_onnx
+    from hms.runs.checkpoint import (  # slow to import; a mistake in the config should be reported at once
         read_checkpoint,
         rebuilt,
         save_weights,
         without_pretrained,
     )
-    from hms.console import counted, say
-    from hms.export.card import card
-    from hms.export.onnx import want_libraries, write_onnx
-    from hms.mismatch import warn_of_unused
-    from hms.runs import corpora_of, finished_folds, learned_from_simulation
+    from hms.runs.folder import corpora_of, finished_folds, learned_from_simulation
+    from hms.runs.mismatch import warn_of_unused
+    from hms.system.console import counted, say
 
     run = Path(config["run"])
     if is_bundle(run):

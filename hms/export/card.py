@@ -10,15 +10,15 @@ from typing import Any
 
 import jinja2
 
-from hms.bootstrap import mean_interval
-from hms.bundle import FORMAT
 from hms.electrodes import ELECTRODES
 from hms.ensemble.choices import PREDICTOR_KEYS
 from hms.errors import DataError
 from hms.labels import CLASSES
-from hms.runs import is_simulated, provenance, read_config
-from hms.scores import score_folds
-from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.bundle import FORMAT
+from hms.runs.folder import is_simulated, provenance, read_config
+from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.scoring.bootstrap import mean_interval
+from hms.scoring.scores import score_folds
 
 _DRAWS = 10_000
 """Draws of the bootstrap over patients."""

@@ -22,9 +22,9 @@ from torch.nn import functional as F
 from hms.batch import Batch
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
 from hms.errors import UserError, first_line
-from hms.inference import by_model
 from hms.labels import CLASSES
 from hms.model import Model
+from hms.prediction.inference import by_model
 from hms.preprocess import ZeroPhase
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
@@ -42,7 +42,7 @@ def want_libraries() -> None:
 
 
 def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
-    """Write an ONNX file that predicts the mean of the models, all of one config, as `hms.inference` does.
+    """Write an ONNX file that predicts the mean of the models, all of one config, as `hms.prediction.inference` does.
 
     Inputs are `eeg_uv` (batch, 20, 10000) and, if the models read it, `spectrogram` (batch, 4, 300, 100), both float32
     with NaN for missing values; the output is `probabilities` (batch, 6). The metadata name electrodes, regions and

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from hms.data.files import read_eeg
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
-from hms.files import read_eeg
 from hms.recording.annotations import annotations_of
 from hms.recording.channels import (
     UNITS_UV,

@@ -1,8 +1,8 @@
 """Cut a recording into windows, stretch by stretch, as the batches that models read.
 
 A window is 50 s long, and a prediction for it refers to its central 10 s. Where it reaches into a gap or beyond an end
-of the recording, samples are missing (NaN). Its regional spectrogram covers the ten minutes around it (`hms.corpus`)
-and is computed from the EEG, as far as that was recorded.
+of the recording, samples are missing (NaN). Its regional spectrogram covers the ten minutes around it
+(`hms.data.corpus`) and is computed from the EEG, as far as that was recorded.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from hms.batch import Batch, unlabelled
-from hms.corpus import as_stored
+from hms.data.corpus import as_stored
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording

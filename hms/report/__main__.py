@@ -21,10 +21,12 @@ class Report(TypedDict):
 @entry_point("report", Report)
 def main(config: dict[str, Any]) -> None:
     """Write the page and print its path."""
-    from hms.atomic import replacing  # these are slow to import; a mistake in the config should not wait for them
-    from hms.inference import best_device
+    from hms.prediction.inference import best_device
     from hms.report.page import page
     from hms.report.subject import subject_of_ensemble, subject_of_run
+    from hms.system.atomic import (
+        replacing,  # these are slow to import; a mistake in the config should not wait for them
+    )
 
     run, ensemble, stores = config["run"], config["ensemble"], Path(config["stores"])
     if (run is None) == (ensemble is None):

@@ -12,7 +12,7 @@ from hms.report import figures, summary
 from hms.report.members import members_of, scores, weights
 from hms.report.subject import Subject, learning_curves
 from hms.report.windows import views
-from hms.scores import scored
+from hms.scoring.scores import scored
 
 CURVES = {"val_kl": "validation KL", "train_loss": "training loss"}
 """Columns of metrics.csv to draw, and their titles."""

@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from hms.checkpoint import load_model
 from hms.config.build import build
 from hms.config.signature import OURS
-from hms.corpus import fingerprint
+from hms.data.corpus import fingerprint
+from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import DataError, first_line
 from hms.model import Model
-from hms.runs import corpus_of, read_config, scored_folds
-from hms.scores import read_predictions, read_truth
-from hms.store import Store, prepared
-from hms.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.checkpoint import load_model
+from hms.runs.folder import corpus_of, read_config, scored_folds
+from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.scoring.scores import read_predictions, read_truth
 
 
 class Subject(NamedTuple):

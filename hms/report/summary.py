@@ -1,6 +1,6 @@
 """The numbers of the page: KL by group with intervals, reliability, confusion, and which windows to draw.
 
-Everything is computed from the rows of `hms.scores.scored`, one per window.
+Everything is computed from the rows of `hms.scoring.scores.scored`, one per window.
 """
 
 from typing import NamedTuple
@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from hms.bootstrap import mean_interval
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.metric import gap_closed, prior_kl, uniform_kl
+from hms.scoring.bootstrap import mean_interval
+from hms.scoring.metric import gap_closed, prior_kl, uniform_kl
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Ranges of the number of votes, both ends included."""
@@ -33,8 +33,8 @@ class Group(NamedTuple):
     interval: list[float] | None
     """None for a single patient."""
     prior: float
-    """KL of the mean vote shares of these rows, as in `hms.scores.score`; for a class, which these would give away, of
-    all rows."""
+    """KL of the mean vote shares of these rows, as in `hms.scoring.scores.score`; for a class, which these would give
+    away, of all rows."""
     oracle: float | None
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from hms.batch import Batch
-from hms.console import track
+from hms.data.windows import Windows
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page import head, regions, traces
 from hms.report.looks import Look, Looks, looks_of
 from hms.report.subject import Subject, model_of
-from hms.windows import Windows
+from hms.system.console import track
 
 
 class Bar(NamedTuple):

@@ -6,7 +6,7 @@ from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.signature import Node
 from hms.errors import UserError
-from hms.shards import Sharded, shard_of
+from hms.system.shards import Sharded, shard_of
 
 
 class Simulate(Sharded):

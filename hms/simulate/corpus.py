@@ -16,16 +16,16 @@ from typing import Any, Literal
 
 import polars as pl
 
-from hms.atomic import locked, replacing
-from hms.console import say, track
-from hms.corpus import Residence
+from hms.data.corpus import Residence
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.shards import Shard
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
+from hms.system.atomic import locked, replacing
+from hms.system.console import say, track
+from hms.system.shards import Shard
 
 FORMAT = 8
 """Raise it whenever the same settings would give different bytes."""

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.atomic import replacing
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.simulate.artefacts import draw_artefacts
 from hms.simulate.background import draw_background, draw_brain
@@ -25,6 +24,7 @@ from hms.simulate.noise import SLOW_HZ, interpolate
 from hms.simulate.patterns import Pattern
 from hms.simulate.plan import EegPlan, RecordingPlan, stream
 from hms.spectrogram_recipe import COLUMNS, STEP_S, TAPER_S, regional_spectrogram
+from hms.system.atomic import replacing
 from hms.timing import EEG_S, LEAD_S, SPECTROGRAM_S
 
 _MARGIN_S = 6

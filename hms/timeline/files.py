@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hms.atomic import locked, scratch_folder
 from hms.labels import CLASSES
+from hms.system.atomic import locked, scratch_folder
 from hms.timeline.annotations import write_edf, write_fif
 from hms.timeline.events import Total, burden, status_epilepticus, totals
 from hms.timeline.timeline import Timeline, predicted_minutes

@@ -3,8 +3,8 @@
 from importlib.metadata import version
 from typing import Any
 
-from hms.predictors import Predictors
-from hms.runs import learned_from_simulation
+from hms.prediction.predictors import Predictors
+from hms.runs.folder import learned_from_simulation
 
 
 def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:

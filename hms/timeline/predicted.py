@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float
 
 from hms.batch import Batch, mapped
-from hms.console import track
 from hms.ensemble.choices import Precision
 from hms.errors import DataError, UserError
-from hms.inference import by_model
 from hms.labels import CLASSES
 from hms.model import Model
+from hms.prediction.inference import by_model
 from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
+from hms.system.console import track
 from hms.timeline.notes import notes
 from hms.timeline.timeline import Timeline
 from hms.timing import CENTRE_S

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hms.console import say
+from hms.system.console import say
 from hms.wavenet_layer import anywhere
 from hms.wavenet_layer.in_cache import InCache
 

@@ -12,9 +12,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from hms.config.build import build
-from hms.memory import keep_freed
-from hms.store import build_store
-from hms.windows import Windows
+from hms.data.store import build_store
+from hms.data.windows import Windows
+from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure, peak_mb, ratio
 from scripts.bench.setting import DEVICE, config, store
 from scripts.plain_reference import PlainWindows

@@ -14,15 +14,15 @@ from lightning import Callback
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import RandomSampler
 
-from hms import trainer
-from hms.compiled import compile_networks
 from hms.config.build import build
-from hms.fold import classifier
-from hms.guard import LossGuard
-from hms.inference import by_model
-from hms.module import Classifier
-from hms.resident import Resident
-from hms.windows import Windows
+from hms.data.resident import Resident
+from hms.data.windows import Windows
+from hms.prediction.inference import by_model
+from hms.training import trainer
+from hms.training.compiled import compile_networks
+from hms.training.fold import classifier
+from hms.training.guard import LossGuard
+from hms.training.module import Classifier
 from scripts.bench.measure import Figure, Workload, peak_mb, seconds
 from scripts.bench.setting import DEVICE, config, signals_of, store
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from hms.config.build import build
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.inference import by_model
+from hms.prediction.inference import by_model
 from hms.recording.recording import open_recording
 from hms.timeline.predicted import pairs_of, predicted
 from scripts.bench.measure import Figure, peak_mb, seconds

@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 from hms.batch import Batch, Signals
 from hms.config.build import build
 from hms.config.command import CONF
+from hms.data.store import Store, build_store
+from hms.data.windows import Windows
 from hms.model import Model
-from hms.module import Augmentation
-from hms.store import Store, build_store
-from hms.windows import Windows
+from hms.training.module import Augmentation
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

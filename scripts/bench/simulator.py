@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import process_time
 
-from hms.memory import keep_freed
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
+from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure
 
 

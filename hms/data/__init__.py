@@ -1,0 +1,1 @@
+"""A folder in the competition's layout, read, checked and stored, and its batches."""

@@ -1,0 +1,206 @@
+"""Read a folder in the competition's layout: every recording that train.csv or test.csv names, checked.
+
+A recording is one EEG with the part of its ten-minute spectrogram that its rows use. If the folder has no
+`train_spectrograms/` (`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does
+not reach.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Float16
+
+from hms.data.files import read_eeg, read_spectrogram
+from hms.data.flaws import Flaws, flaws_of
+from hms.data.tables import read_ids
+from hms.electrodes import SFREQ_HZ
+from hms.errors import DataError
+from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
+from hms.system.console import counted
+from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
+
+_CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
+_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel reaches it
+
+_FOLDERS = {"train_eegs": "eeg_id", "train_spectrograms": "spectrogram_id"}
+"""The column of train.csv whose ids name the files of each folder."""
+
+Part = Literal["train", "test"]
+"""A part of a corpus: `train` has votes, `test` is to be predicted."""
+
+Residence = bool | Literal["auto"]
+"""Whether training keeps its windows on the GPU; with "auto", if they fit (`hms.data.resident`)."""
+
+
+@runtime_checkable
+class Folder(Protocol):
+    """What a `data` option builds: a corpus in the competition's layout, created on demand."""
+
+    root: Path
+
+    def make(self) -> None:
+        """Create the files, unless they exist."""
+
+
+class CompetitionFolder:
+    """The unpacked Kaggle download, or any folder in its layout, at `root`."""
+
+    def __init__(self, root: str, resident: Residence):
+        self.root, self.resident = Path(root), resident
+
+    def make(self) -> None:
+        """Raise DataError unless `root` is a folder."""
+        if not self.root.is_dir():
+            raise DataError(f"data.root: want a folder with train.csv, got '{self.root}' (no such folder)")
+
+
+class Recording(NamedTuple):
+    """One EEG file and its spectrogram, in the precision of a store."""
+
+    eeg_id: int
+    eeg: Float16[np.ndarray, "time electrode"]
+    """µV at 200 Hz."""
+    spectrogram: Float16[np.ndarray, "row region frequency"]
+    """µV²/Hz, a row per 2 s."""
+    spectrogram_start_s: float
+    """The spectrogram label offset of the first row."""
+    flaws: Flaws
+
+
+class BadFile(NamedTuple):
+    """A file that cannot be used, and the EEG lost with it."""
+
+    eeg_id: int
+    problem: str
+
+
+def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
+    """A message that lists the problems of a corpus, each once, and says what `on_bad=skip` does.
+
+    Several EEGs that share a bad spectrogram report the same problem.
+    """
+    each = dict.fromkeys(problems)
+    return "\n".join(
+        [f"{root}: {counted(len(each), 'bad file')}; on_bad=skip {skipping}", *(f"  {one}" for one in each)]
+    )
+
+
+def fingerprint(root: Path) -> str:
+    """Identity of a corpus: a hash of train.csv and of the names and sizes of the files that it names.
+
+    Reads no signal. Raises DataError if train.csv is missing or lacks the columns of ids.
+    """
+    path = root / "train.csv"
+    ids = read_ids(path, (*_FOLDERS.values(),))
+    try:
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
+        for folder, column in _FOLDERS.items():
+            if (root / folder).is_dir():
+                names = _file_names(ids[column])
+                with os.scandir(root / folder) as entries:
+                    named = [entry for entry in entries if entry.name in names]
+                    sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in named)
+                digest.update(repr(sizes).encode())
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read ({error})") from None
+    return digest.hexdigest()
+
+
+def unnamed_eegs(root: Path) -> int:
+    """Count the EEG files of the training part that no row of train.csv names."""
+    named = _file_names(read_ids(root / "train.csv", ("eeg_id",))["eeg_id"])
+    return len({path.name for path in (root / "train_eegs").glob("[!.]*.parquet")} - named)
+
+
+def recordings(
+    root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True, may_lack_channels: bool = False
+) -> Iterator[Recording | BadFile]:
+    """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
+
+    Without `with_spectrogram` the spectrograms are empty, and none of their files is read. An EEG with a scalp channel
+    without samples is bad unless it `may_lack_channels`.
+    """
+    eegs = root / f"{part}_eegs"
+    if not eegs.is_dir():
+        raise DataError(f"{eegs}: no such folder; it holds <eeg_id>.parquet for every EEG of {part}.csv")
+    groups = rows.partition_by("spectrogram_id", maintain_order=True)
+    reader = _Reader(root, part, with_spectrogram, may_lack_channels)
+    with ThreadPoolExecutor() as threads:  # Polars releases the GIL while it reads
+        for first in range(0, len(groups), _CHUNK):
+            for group in threads.map(reader.group, groups[first : first + _CHUNK]):
+                yield from group
+
+
+def _file_names(ids: pl.Series) -> set[str]:
+    return {f"{number}.parquet" for number in ids.unique()}
+
+
+class _Reader(NamedTuple):
+    """Where the files of a corpus are, and which of them to read."""
+
+    root: Path
+    part: Part
+    with_spectrogram: bool
+    may_lack_channels: bool
+
+    def group(self, rows: pl.DataFrame) -> list[Recording | BadFile]:
+        """The EEGs of the rows of one spectrogram."""
+        eegs = rows.partition_by("eeg_id", maintain_order=True)
+        path = self.root / f"{self.part}_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
+        try:
+            shared = read_spectrogram(path) if self.with_spectrogram and path.parent.is_dir() else None
+        except DataError as error:
+            return [BadFile(eeg["eeg_id"][0], str(error)) for eeg in eegs]
+        return [self._eeg(eeg, path, shared) for eeg in eegs]
+
+    def _eeg(
+        self, rows: pl.DataFrame, spectrogram_path: Path, shared: Float[np.ndarray, "row region frequency"] | None
+    ) -> Recording | BadFile:
+        eeg_id = rows["eeg_id"][0]
+        path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
+        try:
+            eeg = read_eeg(path, may_lack_channels=self.may_lack_channels)
+            starts = (rows["eeg_label_offset_seconds"].to_numpy() * SFREQ_HZ).round().astype(int)
+            self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
+            if shared is None:
+                spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
+                return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
+            offsets_s = rows["spectrogram_label_offset_seconds"]
+            self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
+        except DataError as error:
+            return BadFile(eeg_id, str(error))
+        first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
+        power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
+        return Recording(eeg_id, as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
+
+    def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
+        # An odd spectrogram offset lies between two rows; the earlier one is used.
+        line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
+        end_s = start_s // STEP_S * STEP_S + window_s if window_s == SPECTROGRAM_S else start_s + window_s
+        if end_s > duration_s:
+            raise DataError(
+                f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
+                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; wrong sampling rate?"
+            )
+
+
+def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
+    """Samples (µV or µV²/Hz) as a store holds them: clipped to the range of half precision, and rounded to it."""
+    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
+        samples = np.clip(samples, -_LARGEST, _LARGEST)
+    return samples.astype(np.float16)
+
+
+def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:
+    known = regional_spectrogram(eeg).transpose(1, 0, 2)
+    first = (LEAD_S + TAPER_S // 2) // STEP_S  # the first row, by its centre, that is known
+    rows = SPECTROGRAM_ROWS + (len(eeg) - EEG_SAMPLES) // (STEP_S * SFREQ_HZ)
+    spectrogram = np.full((rows, *known.shape[1:]), np.nan, np.float32)
+    spectrogram[first : first + len(known)] = known
+    return spectrogram

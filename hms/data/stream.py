@@ -1,0 +1,82 @@
+"""Windows to predict, as batches read straight from their files: there is no store, and there are no votes.
+
+A window begins where its file does. It is read, checked and rounded as for a store (`hms.data.corpus`), so that a model
+sees just what it would see in training.
+"""
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+
+from hms.batch import Batch, unlabelled
+from hms.data.corpus import BadFile, Recording, recordings
+from hms.data.files import lacking_channels
+from hms.errors import DataError
+from hms.system.console import track
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+
+
+class Check(NamedTuple):
+    """What is wrong with the files of rows to predict."""
+
+    bad: list[BadFile]
+    """Those that cannot be used."""
+    incomplete: dict[int, list[str]]
+    """The scalp channels without samples of each EEG that lacks some."""
+
+
+def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool, may_lack_channels: bool) -> Check:
+    """Read all files that `rows` (from `tables.read_test`) name; an EEG that lacks channels is bad unless it may."""
+    bad, incomplete = [], {}
+    found = recordings(root, rows, "test", with_spectrogram, may_lack_channels)
+    for one in track(found, len(rows), f"check {root.name}"):
+        if isinstance(one, BadFile):
+            bad.append(one)
+        elif lacking := lacking_channels(one.eeg):
+            incomplete[one.eeg_id] = lacking
+    return Check(bad, incomplete)
+
+
+def batches(
+    root: Path,
+    rows: pl.DataFrame,
+    batch_size: int,
+    with_spectrogram: bool,
+    lost: Collection[int] = (),
+    purpose: str = "predict",
+) -> Iterator[Batch]:
+    """The windows of `rows` (in the order of `reading_order`), `batch_size` at a time, without the EEGs in `lost`.
+
+    `label_id` holds the EEG's id; target and weight are NaN, and so are channels without samples. `purpose` is the
+    title of the progress bar. Raises DataError at a file that cannot be used, unless its EEG is in `lost`.
+    """
+    found = iter(track(recordings(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
+    while group := list(islice(found, batch_size)):
+        if good := [_want_good(one) for one in group if one.eeg_id not in lost]:
+            yield _batch(good, with_spectrogram)
+
+
+def reading_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows in the order in which their files are read: those of a spectrogram together."""
+    return pl.concat([rows[:0], *rows.partition_by("spectrogram_id", maintain_order=True)])
+
+
+def _want_good(found: Recording | BadFile) -> Recording:
+    if isinstance(found, BadFile):
+        raise DataError(found.problem)
+    return found
+
+
+def _batch(good: list[Recording], with_spectrogram: bool) -> Batch:
+    eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in good])
+    power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in good]) if with_spectrogram else None
+    return unlabelled(
+        torch.from_numpy(eeg).transpose(1, 2),
+        None if power is None else torch.from_numpy(power).transpose(1, 2),
+        torch.tensor([one.eeg_id for one in good]),
+    )

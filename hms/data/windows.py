@@ -1,0 +1,108 @@
+"""Serve the windows of a store as batches: one gather for all rows of a batch, with no code per sample.
+
+`Windows` is a torch dataset that returns whole batches (`__getitems__`), so an ordinary DataLoader works with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float16
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hms.batch import Batch
+from hms.data.store import Store
+from hms.labels import VOTE_COLUMNS, target_of, vote_weight
+from hms.system.processes import ALONE, Batches, Place
+from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+
+
+class Windows(Dataset[Batch]):
+    """The windows of `rows` (a subset of `store.rows`); item i is a batch of row i alone."""
+
+    def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
+        self.rows = rows
+        self._eeg_start = rows["eeg_start"].to_numpy()
+        self._eeg = _sliding(store.eeg, EEG_SAMPLES)
+        self._spectrogram_start = rows["spectrogram_start"].to_numpy()
+        self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_ROWS) if with_spectrogram else None
+        votes = rows.select(VOTE_COLUMNS).to_numpy()
+        self._target = torch.from_numpy(target_of(votes).astype(np.float32))
+        self._label_id = torch.from_numpy(rows["label_id"].to_numpy().copy())
+        self._weight = torch.from_numpy(vote_weight(votes).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, item: int) -> Batch:
+        return self.__getitems__([item])
+
+    def __getitems__(self, items: Sequence[int]) -> Batch:
+        """One batch of several rows, by their positions in `rows`."""
+        eeg = torch.from_numpy(self._eeg[self._eeg_start[items]]).transpose(1, 2)
+        spectrogram = None
+        if self._spectrogram is not None:
+            spectrogram = torch.from_numpy(self._spectrogram[self._spectrogram_start[items]]).transpose(1, 2)
+        rows = torch.as_tensor(items)
+        return Batch(eeg, spectrogram, self._target[rows], self._weight[rows], self._label_id[rows])
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that all windows take."""
+        each = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
+        return len(self) * sum(each)
+
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> "Loader":
+        """Batches in the sampler's order (without one, in the order of `rows`); of each, the rows of one process."""
+        batches = Batches(sampler or range(len(self)), batch_size, place)
+        return Loader(self, batch_sampler=batches, collate_fn=as_is, pin_memory=torch.cuda.is_available())
+
+
+class Loader(DataLoader[Batch]):
+    """Load from a dataset whose items are batches; a thread gathers each batch while the one before it is used.
+
+    There are no worker processes: the gather costs less than passing a batch between processes.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning needs no more
+        batches = super().__iter__()
+        with ThreadPoolExecutor(1) as thread:
+            upcoming = thread.submit(next, batches, None)
+            while (batch := upcoming.result()) is not None:
+                upcoming = thread.submit(next, batches, None)
+                yield batch
+
+
+class OneRowPerEeg(Sampler[int]):
+    """Draw one random row of every EEG per epoch, in random order: long recordings count no more than short ones."""
+
+    def __init__(self, rows: pl.DataFrame, seed: int):
+        order = np.argsort(rows["eeg_id"].to_numpy(), kind="stable")
+        _, self._first, self._count = np.unique(rows["eeg_id"].to_numpy()[order], return_index=True, return_counts=True)
+        self._order, self._seed, self._epoch = order, seed, 0
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch, so that a resumed run draws the same rows as an uninterrupted one."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        draw = np.random.default_rng((self._seed, self._epoch))
+        chosen = self._order[self._first + draw.integers(self._count)]
+        return iter(draw.permutation(chosen).tolist())
+
+
+def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.ndarray, "start size ..."]:
+    """Every window of `size` samples as a view; only the windows asked for are read."""
+    shape = (len(samples) - size + 1, size, *samples.shape[1:])
+    return np.lib.stride_tricks.as_strided(samples, shape, (samples.strides[0], *samples.strides), writeable=False)
+
+
+def as_is(batch: Any) -> Any:
+    """Collate nothing: the dataset returns whole batches."""
+    return batch

@@ -1,0 +1,1 @@
+"""The predictions of trained models."""

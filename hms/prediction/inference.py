@@ -1,0 +1,93 @@
+"""Predict probabilities with trained models: the single code path for out-of-fold rows, new files and all else."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int
+
+from hms.augmentation.brain_flip import flip
+from hms.batch import Batch
+from hms.data.store import Store
+from hms.data.windows import Windows
+from hms.ensemble.choices import Precision
+from hms.errors import UserError
+from hms.labels import CLASSES
+from hms.model import Model
+from hms.system.console import track
+from hms.system.memory import keep_freed
+
+
+def probabilities(
+    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
+) -> Float[np.ndarray, "row label"]:
+    """Return the class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
+    if rows.is_empty():
+        return np.empty((0, len(CLASSES)))
+    members = list(models)
+    windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
+    loader = windows.loader(batch_size)
+    _, predicted = by_model(members, track(loader, len(loader), "predict"), device, flips)
+    return predicted.mean(axis=0)
+
+
+def by_model(
+    models: Iterable[Model],
+    batches: Iterable[Batch],
+    device: str | torch.device,
+    flips: bool,
+    precision: Precision = "32-true",
+) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
+    """Return the `label_id` of each row of the batches, and the probabilities that each model gives it.
+
+    With `flips` each model sees every window four times: as it is, mirrored left to right, front to back, and both.
+    Models compute in `precision`; the probabilities are float64.
+    """
+    keep_freed()
+    members = [model.eval().to(device) for model in models]
+    ids, predicted = [], []
+    with torch.inference_mode():
+        for batch in batches:
+            inputs = views(batch, device, flips)
+            with autocast(device, precision):
+                logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
+            predicted.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # Apple's GPUs have no float64
+            ids.append(batch.label_id)
+    return torch.cat(ids).numpy(), torch.cat(predicted, dim=1).numpy()
+
+
+def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:
+    """Return a context in which a model computes in `precision`, as with Lightning's trainer."""
+    dtype = half_dtype(precision)
+    return torch.autocast(torch.device(device).type, dtype, enabled=dtype is not None)
+
+
+def half_dtype(precision: str | int) -> torch.dtype | None:
+    """Return the 16-bit type that a precision, by any of Lightning's names, computes in; None if it is not half."""
+    return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
+
+
+def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
+    """Return a batch on `device` as models see it: once, or with `flips` in four views."""
+    eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
+    if spectrogram is not None:
+        spectrogram = spectrogram.to(device, non_blocking=True)
+    on_device = batch._replace(eeg=eeg, spectrogram=spectrogram)
+    return list(_flipped(on_device)) if flips else [on_device]
+
+
+def _flipped(batch: Batch) -> Iterator[Batch]:
+    no = torch.zeros(len(batch.eeg), dtype=torch.bool, device=batch.eeg.device)
+    for left_right, front_back in itertools.product((no, ~no), repeat=2):
+        yield flip(batch, left_right, front_back)
+
+
+def best_device(accelerator: str) -> str:
+    """Return the torch device of this machine for `accelerator` (auto, cpu or gpu). Raises UserError if it has none."""
+    gpu = torch.accelerator.current_accelerator(check_available=True)
+    available = {"cpu": "cpu", "auto": gpu.type if gpu else "cpu"} | ({"gpu": gpu.type} if gpu else {})
+    if accelerator not in available:
+        raise UserError(f"accelerator: want {' or '.join(available)} on this machine, got '{accelerator}'")
+    return available[accelerator]

@@ -1,0 +1,144 @@
+"""The runs that predict together, and how to combine their predictions: by their mean, or an ensemble's mixture."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hms.batch import Batch
+from hms.data.files import read_json
+from hms.ensemble.calibration import Calibration
+from hms.ensemble.choices import Precision
+from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
+from hms.errors import DataError, UserError
+from hms.labels import CLASSES
+from hms.model import Model
+from hms.prediction.adaptation import adapted
+from hms.runs.checkpoint import load_model
+from hms.runs.folder import finished_folds, is_of_all_patients, named_runs
+from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
+from hms.system.console import counted
+
+
+class Predictors(NamedTuple):
+    """Runs that predict together."""
+
+    folds: dict[Path, list[Path]]
+    """The folds that each run predicts by; their mean is the run's prediction."""
+    mixture: Mixture
+    """Combines the runs, in their order."""
+    adapt: float
+    """Share of the batch norms' statistics to take from the windows to predict (`hms.prediction.adaptation`)."""
+
+    def load(self) -> list[Model]:
+        """Load the models of all folds, run after run."""
+        return [load_model(fold) for folds in self.folds.values() for fold in folds]
+
+    def adapted(
+        self,
+        models: list[Model],
+        windows: Callable[[], Iterable[Batch]],
+        device: str,
+        flips: bool,
+        precision: Precision,
+    ) -> list[Model]:
+        """Return the models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
+        return adapted(models, windows, self.adapt, device, flips, precision) if self.adapt else models
+
+    def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
+        """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
+        for fold, predicted in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
+            if not np.isfinite(predicted).all():
+                raise UserError(
+                    f"{fold}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
+                )
+        ends = np.cumsum([len(folds) for folds in self.folds.values()])
+        by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
+        return self.mixture(np.stack(by_run))
+
+    @property
+    def name(self) -> str:
+        """How many folds and runs there are and, if they are adapted, by how much."""
+        adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
+        folds = [fold for of_run in self.folds.values() for fold in of_run]
+        of_all = sum(map(is_of_all_patients, folds))
+        counts = ((len(folds) - of_all, "fold"), (of_all, "fold=all model"))
+        models = " and ".join(counted(number, noun) for number, noun in counts if number)
+        return f"{models} of {counted(len({fold.parent for fold in folds}), 'run')}{adapted}"
+
+
+def read_predictors(
+    key: str,
+    runs: str | list[str] | None,
+    ensemble: str | None,
+    temperature: float | None,
+    odds: dict[str, float],
+    adapt: float,
+) -> Predictors:
+    """Find the `runs` (names or patterns, given as the option `key`), or those of an ensemble, by its folder or file.
+
+    An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
+    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
+    ensemble are given, for a temperature, odds or an `adapt` out of range, and for an ensemble's member that is not a
+    run.
+    """
+    if (runs is None) == (ensemble is None):
+        raise UserError(f"{key}, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
+    if temperature is not None and not 0 < temperature < np.inf:
+        raise UserError(f"temperature: want more than 0, or null, got {temperature:g}")
+    for name, times in odds.items():
+        if not 0 < times < np.inf:
+            raise UserError(f"odds.{name}: want more than 0, got {times:g}")
+    if not 0 <= adapt <= 1:
+        raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
+    if runs is None:
+        predictors = _of_ensemble(ensemble or "")
+    else:
+        predictors = mean_of({run: finished_folds(run) for run in named_runs(runs, key)})
+        for run, used in predictors.folds.items():
+            warn_of_unused(run, used)
+        warn_of_mismatches(predictors.folds)
+    calibration = predictors.mixture.calibration
+    calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
+    if temperature is not None:
+        calibration = calibration._replace(temperature=temperature)
+    return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
+
+
+def mean_of(folds: dict[Path, list[Path]]) -> Predictors:
+    """Combine runs, given with the folds that they predict by, with equal weights."""
+    identity = Calibration(1.0, np.zeros(len(CLASSES)))
+    return Predictors(folds, Mixture("linear", np.full(len(folds), 1 / len(folds)), identity, None), 0)
+
+
+def _of_ensemble(given: str) -> Predictors:
+    folder = ensemble_folder(given)
+    path = folder / "ensemble.json"
+    names, mixture = read_ensemble(path)
+    used = np.flatnonzero(mixture.weights)
+    runs = [member_folder(folder, names[i]) for i in used]
+    for i, run in zip(used, runs, strict=True):
+        if run is None:
+            raise UserError(
+                f"{path}: want a run folder for each member with weight, got '{names[i]}' "
+                "(no such folder); a file of predictions cannot predict new data"
+            )
+    return Predictors(
+        {run: _fitted_folds(path, names[i], run) for i, run in zip(used, runs, strict=True) if run},
+        mixture._replace(weights=mixture.weights[used]),
+        0,
+    )
+
+
+def _fitted_folds(path: Path, member: str, run: Path) -> list[Path]:
+    """The folds of a member that the ensemble.json at `path` was fitted to, or by which it predicts if none are named.
+
+    The folder of a Kaggle notebook names none: it holds just the folds to use.
+    """
+    folds = {fold.stem: fold for fold in finished_folds(run)}
+    fitted = read_json(path).get("member_folds", {}).get(member, [*folds])
+    if lacking := [name for name in fitted if name not in folds]:
+        raise DataError(f"{run}: lacks {', '.join(lacking)}, to which {path} was fitted; fit the ensemble again")
+    return [folds[name] for name in fitted]

@@ -1,0 +1,1 @@
+"""The folder of a trained run, and what is known about it."""

@@ -1,0 +1,99 @@
+"""Save and load models: model.ckpt or a bundle holds plain config and weights, enough to rebuild one without conf/."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from hms.config.build import build, refuse_foreign_targets
+from hms.config.check import mistakes_in_node
+from hms.config.signature import OURS
+from hms.errors import ConfigError, DataError, first_line
+from hms.model import Model
+from hms.runs.bundle import is_member, model_node
+from hms.system.atomic import replacing
+
+
+def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
+    """Write a fold's model.ckpt: what `load_model` needs, and nothing else."""
+    write_checkpoint(folder / "model.ckpt", {"config": config, "weights": model.state_dict()})
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a file with `torch.save`, completely or not at all. Raises UserError if that fails."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # hides the error of the file system
+            raise error.__context__ or error from None
+
+
+def save_weights(path: Path, model: Model) -> None:
+    """Write the weights of a bundle's member, shared ones once; the file's metadata map their other names to them."""
+    contiguous = deepcopy(model).to(memory_format=torch.contiguous_format)  # else save_model rejects shared weights
+    try:
+        safetensors.torch.save_model(contiguous, str(path))
+    except SafetensorError as error:
+        raise OSError(first_line(error)) from None
+
+
+def load_model(path: Path) -> Model:
+    """Load the trained model of a fold, given its folder, or of a bundle's member, given its file.
+
+    No code from the file is run. Raises DataError if the file is incomplete or the weights do not fit the model that
+    this version builds, ConfigError if the config describes anything but a model of hms.
+    """
+    if is_member(path):
+        return rebuilt(path, model_node(path), _read_weights(path))
+    return rebuilt(path / "model.ckpt", *read_checkpoint(path))
+
+
+def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
+    """Return the unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
+    path = folder / "model.ckpt"
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        return checkpoint["config"]["model"], checkpoint["weights"]
+    except Exception as error:
+        raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
+
+
+def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
+    """Build the model whose config and weights were read from `path`. Raises errors as `load_model` does."""
+    try:
+        refuse_foreign_targets(node, OURS)
+        if wrong := mistakes_in_node(node, "model") if isinstance(node, dict) else []:
+            raise ConfigError(wrong[0])
+        model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(model, Model):
+        raise ConfigError(f"{path}: want a config of hms.model.Model, got one of {type(model).__name__}")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        wish = "want weights of the model that its config describes"
+        raise DataError(f"{path}: {wish}, got different ones: written by another version of hms?") from None
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise DataError(f"{path}: has weights that are not finite; its training diverged")
+    return model.eval()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            return weights | {alias: weights[name] for alias, name in (file.metadata() or {}).items()}
+    except (SafetensorError, KeyError) as error:
+        raise DataError(f"{path}: not a file of weights ({first_line(error)})") from None
+
+
+def without_pretrained(node: Any) -> Any:
+    """Copy a config with pretrained weights disabled, as they would be overwritten, or are not wanted."""
+    if isinstance(node, dict):
+        return {key: False if key == "pretrained" else without_pretrained(value) for key, value in node.items()}
+    return [without_pretrained(value) for value in node] if isinstance(node, list) else node

@@ -1,0 +1,54 @@
+"""Which labelled rows a run may have been trained on, in the corpus it learned from or in a copy of it."""
+
+from functools import reduce
+from pathlib import Path
+
+import polars as pl
+
+from hms.runs.bundle import is_bundle
+from hms.runs.folder import corpora_of, learned_from_corpus, read_config
+from hms.runs.teacher import learned_from_teacher
+
+_NOBODY = pl.Series("patient_id", [], pl.Int64)
+
+
+def rows_maybe_trained_on(folds: dict[Path, list[Path]], rows: pl.DataFrame, fingerprint: str) -> int:
+    """Count the `rows` of patients that one of the runs, given with the folds that predict, may have learned from.
+
+    The rows are those of a corpus, whose fingerprint this is.
+    """
+    patients = [_learned_from(run, used, rows, fingerprint) for run, used in folds.items()]
+    return int(rows["patient_id"].is_in(pl.concat(patients).implode()).sum())
+
+
+def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: str) -> pl.Series:
+    """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
+
+    A student may have learned from these, too, because its teacher saw them.
+    Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
+    chance, so one counts as the same only if an EEG has the same number, too.
+    """
+    everybody, same = rows["patient_id"].unique(), fingerprint in corpora_of(run)
+    if is_bundle(run):
+        return everybody if same else _NOBODY
+    if not learned_from_corpus(used[0]):
+        return _NOBODY
+    held_out = {fold: _held_out(fold) for fold in {*used, *used[0].parent.glob("fold*_seed*")}}
+    known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
+    if not same and known.is_empty():
+        return _NOBODY
+    numbers = {fold.name.partition("_")[0] for fold, table in held_out.items() if len(table)}
+    config = read_config(used[0])
+    named = len(numbers) == config["folds"]  # else nothing names the patients of the other folds
+    candidates = known if named else everybody
+    if learned_from_teacher(config):
+        return candidates
+    by_all = reduce(lambda a, b: a.filter(a.is_in(b.implode())), (held_out[fold]["patient_id"] for fold in used))
+    return candidates.filter(~candidates.is_in(by_all.implode()))
+
+
+def _held_out(fold: Path) -> pl.DataFrame:
+    """The EEGs that a fold predicted without having learned from their patients; none for fold=all."""
+    tables = [pl.read_parquet(path, columns=["eeg_id", "patient_id"]) for path in fold.glob("*.parquet")]
+    empty = pl.DataFrame(schema={"eeg_id": pl.Int64, "patient_id": pl.Int64})
+    return pl.concat([empty, *tables]).unique(maintain_order=True)

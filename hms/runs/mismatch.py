@@ -1,0 +1,72 @@
+"""Warn if runs that predict together may not belong together: a pattern such as `runs/member_*` takes in old ones, too.
+
+A folder from which only predictions are made, such as that of a Kaggle notebook, lacks the files to compare.
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from hms.runs.bundle import is_bundle
+from hms.runs.folder import corpora_of, is_of_all_patients, read_config
+from hms.system.console import counted, say
+
+_RUN = re.compile(r"(.+)-[0-9a-f]+")
+_CROSS_VALIDATION = re.compile(r"fold\d+_seed(\d+)")
+
+
+def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
+    """Print a line for each way in which runs, given with the folds that they predict by, do not match."""
+    if len(folds) > 1:
+        if not any([_warn_of_lacking(run, used) for run, used in folds.items()]):
+            _warn_of_different_counts(folds)
+        _warn_of_namesakes({used[0].parent for run, used in folds.items() if not is_bundle(run)})
+        _warn_of_corpora(folds)
+
+
+def warn_of_unused(run: Path, used: list[Path]) -> None:
+    """Print a line if a run predicts by its cross-validation although it has a model of all patients, too."""
+    others = sorted(path.parent for path in run.glob("foldall_*/scores.json"))
+    if unused := [fold for fold in others if fold not in used and used[0].parent == run]:
+        names = ", ".join(map(str, unused))
+        say(f"{run} predicts by its {counted(len(used), 'fold')}, without fold=all; to predict by that, name {names}")
+
+
+def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
+    seeds = {found[1] for fold in used if (found := _CROSS_VALIDATION.fullmatch(fold.name))}
+    if run == used[0] or not (used[0] / "config.yaml").is_file() or (config := read_config(used[0])).get("live"):
+        return False  # a fold was named, not a run; or there is no cross-validation
+    wanted = [f"fold{fold}_seed{seed}" for seed in sorted(seeds) for fold in range(config["folds"])]
+    lacking = [name for name in wanted if name not in {fold.name for fold in used}]
+    if lacking:
+        say(f"{run} has {len(wanted) - len(lacking)} of its {len(wanted)} folds; it lacks {', '.join(lacking)}")
+    return bool(lacking)
+
+
+def _warn_of_different_counts(folds: dict[Path, list[Path]]) -> None:
+    counts = {}
+    for run, used in folds.items():
+        of_seeds = {fold.name.partition("_")[0] for fold in used}
+        counts[run] = "fold=all" if is_of_all_patients(used[0]) else counted(len(of_seeds), "fold")
+    if len({*counts.values()}) > 1:
+        say(f"these runs predict by different folds: {', '.join(f'{run} by {those}' for run, those in counts.items())}")
+
+
+def _warn_of_namesakes(runs: set[Path]) -> None:
+    of_name = defaultdict(list)
+    for run in sorted({run.name: run for run in sorted(runs)}.values()):  # a copy elsewhere is the same run
+        if found := _RUN.fullmatch(run.name):
+            of_name[found[1]].append(str(run))
+    for name, namesakes in of_name.items():
+        if len(namesakes) > 1:
+            say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")
+
+
+def _warn_of_corpora(folds: dict[Path, list[Path]]) -> None:
+    of_corpus = defaultdict(list)
+    for run, used in folds.items():
+        for corpus in sorted(corpora_of(run)) if is_bundle(run) or (used[0] / "provenance.json").is_file() else ():
+            of_corpus[corpus].append(str(run))
+    if len(of_corpus) > 1:
+        listed = "; ".join(f"{corpus}: {', '.join(names)}" for corpus, names in of_corpus.items())
+        say(f"these runs learned from different corpora: {listed}")

@@ -1,0 +1,44 @@
+"""Check the runs that teach a student, and tell whether a run is one.
+
+Were a teacher's fold missing, what a student learns would depend on when it started.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hms.errors import UserError
+from hms.runs.folder import is_finished, read_config
+from hms.runs.settings import teacher_files, teachers
+
+LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."
+"""What to know about a student's KL; the name of the run goes before it."""
+
+
+def learned_from_teacher(config: dict[str, Any]) -> bool:
+    """Whether the config of a run makes it a student."""
+    return bool(teachers(config))
+
+
+def students_of(folds: dict[Path, list[Path]]) -> list[Path]:
+    """Those of the runs, given with their folds, that are students; without a config.yaml, as in a bundle, none is."""
+    configs = {run: used[0] / "config.yaml" for run, used in folds.items()}
+    return [run for run, path in configs.items() if path.is_file() and learned_from_teacher(read_config(path.parent))]
+
+
+def want_all_folds(runs: list[str]) -> None:
+    """Raise UserError unless each run has finished all folds of each seed it has started, apart from `foldall`.
+
+    A run without any labels to teach is left to `TeacherLabels`.
+    """
+    for run in map(Path, runs):
+        started = sorted(file.parent for file in run.glob("fold[0-9]*_seed*/config.yaml"))
+        if not started or not teacher_files(run):
+            continue
+        config = read_config(started[0])
+        folds = 1 if config.get("live") else config["folds"]
+        seeds = sorted({int(re.sub(r".*_seed", "", fold.name)) for fold in started})
+        needed = [run / f"fold{fold}_seed{seed}" for seed in seeds for fold in range(folds)]
+        if missing := [fold.name for fold in needed if not is_finished(fold)]:
+            wish = f"want runs with all of their {folds} folds finished"
+            raise UserError(f"teacher_labels.runs: {wish}, {run} lacks {', '.join(missing)}")

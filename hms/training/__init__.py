@@ -1,0 +1,1 @@
+"""The training of one fold, from start to finish."""

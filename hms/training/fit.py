@@ -1,0 +1,117 @@
+"""Train one fold of one member and predict its held-out patients."""
+
+import math
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from hms.config.build import build
+from hms.data.folds import patient_folds
+from hms.data.store import Store, prepared
+from hms.errors import UserError, first_line
+from hms.model import Model
+from hms.runs.folder import is_finished, run_folder, scored_folds, warn_of_changes
+from hms.runs.settings import teachers
+from hms.runs.teacher import want_all_folds
+from hms.scoring.scores import read_predictions, read_truth, score, show
+from hms.system.atomic import locked
+from hms.system.console import say
+from hms.system.processes import ALONE, Place, first_decides, run_in_processes
+from hms.training import trainer
+from hms.training.compiled import compile_networks
+from hms.training.fold import Fold, classifier
+
+
+def fit(config: dict[str, Any], locked_already: bool = False) -> float:
+    """Train the fold that `config` (resolved train.yaml) describes, unless it is already trained.
+
+    Returns its out-of-fold KL in nats, or NaN for `fold=all`, which holds no patients out. Locks the fold against other
+    commands, unless the process that started this one has locked it already.
+    """
+    model, probe = _model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
+    place, to_start = Place(probe.global_rank, probe.world_size), trainer.processes_to_start(probe)
+    folder = build(config["data"])
+    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    truth = read_truth(folder.root)
+    run = run_folder(config, store.fingerprint)
+    with ExitStack() as locks:
+        fold = Fold(config, model, store, run, *_patients(config, store), place)
+        if not is_finished(run):
+            fold.want_rows()  # before its folder is created
+        if locked_already or _needs_training(fold, probe, ALONE if to_start else place, locks):
+            if to_start:
+                return run_in_processes(partial(fit, locked_already=True), config, to_start)
+            fold.finish(truth)
+    if place.rank > 0:
+        return math.nan
+    for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
+        if state.exists():  # left if the process was killed just after it finished the run
+            state.unlink(missing_ok=True)
+    return _summarise(run, truth)
+
+
+def _needs_training(fold: Fold, probe: Trainer, place: Place, locks: ExitStack) -> bool:
+    """Whether the fold is still to be trained; if so, no other command can train it until `locks` is closed.
+
+    Of processes that train together, the first takes the lock for all.
+    """
+
+    def decide() -> bool:
+        warn_of_changes(fold.run, fold.config, fold.store.fingerprint)
+        if is_finished(fold.run):
+            say(f"{fold.run} is already trained: nothing to do")
+            return False
+        fold.run.parent.mkdir(parents=True, exist_ok=True)
+        locks.enter_context(locked(fold.run, f"another process is training {fold.run}: waiting for it"))
+        return not is_finished(fold.run)
+
+    if place != ALONE:
+        probe.strategy.setup_environment()
+    return first_decides(decide, place)
+
+
+def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
+    """Return the model, and a trainer that knows the number of processes and the rank of this one."""
+    want_all_folds(teachers(config))
+    seed_everything(config["seed"], verbose=False)
+    model: Model = build(config["model"])
+    try:  # all of these are built again for the run; here they only serve to reveal mistakes
+        for stage in filter(None, (config["pretrain"], config)):
+            classifier(config, stage, model).configure_optimizers()
+        probe = trainer.make(config["trainer"], callbacks=[build(node) for node in config["averaging"].values()])
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
+    if config["compile"]:
+        compile_networks(model, probe.strategy.root_device.type)
+    return model, probe
+
+
+def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of the patients to learn from, and of those held out."""
+    if config["fold"] == "all":
+        return store.rows, store.rows.clear()
+    if config["live"]:  # nothing is learned from the corpus
+        return store.rows.clear(), store.rows
+    fold_of = patient_folds(store.rows, config["folds"])
+    rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
+    held_out = pl.col("fold") == config["fold"]
+    return rows.filter(~held_out), rows.filter(held_out)
+
+
+def _summarise(folder: Path, truth: pl.DataFrame | None) -> float:
+    """Print the scores of `folder` and the run's other finished folds; return its own KL in nats, or NaN."""
+    if not (folder / "oof.parquet").is_file():
+        say(f"{folder} learned from every patient: nobody is left to score it on")
+        return math.nan
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(folder.parent)}
+    if len(tables) > 1:
+        tables["all"] = pl.concat(tables.values())
+    each = {name: score(table, truth) for name, table in tables.items()}
+    show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
+    say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
+    return float(each[folder.name]["kl"])

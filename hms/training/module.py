@@ -1,0 +1,134 @@
+"""Train a model: the Lightning module of model, augmentations, loss and optimizer."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from lightning import LightningModule
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from hms.batch import AnyBatch, Batch, Logits, mapped
+from hms.model import Model
+from hms.system.processes import ALONE, Place, part_of, whole_of
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
+
+    stage: Literal["electrodes", "signals"]
+
+    def __call__(self, batch: Any) -> Any:
+        """Return a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+
+
+class Classifier(LightningModule):
+    """Train `model` on batches; log `train_loss` and the competition's metric as `val_kl` once per epoch.
+
+    `weighting` is called with the rows' weights and the epoch, `optimizer` with the parameters, and `schedule` with the
+    optimizer; the schedule is stepped once per epoch.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: nn.Module,
+        augmentations: dict[str, Augmentation],
+        weighting: Callable[[Tensor, int], Tensor],
+        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
+        schedule: Callable[[Optimizer], LRScheduler],
+        seed: int,
+    ):
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.augmentations = augmentations
+        self.weighting = weighting
+        self.optimizer, self.schedule = optimizer, schedule
+        self.seed = seed
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
+        """The batch's loss, and that of predicting 1/6 for each class, which every training should soon beat."""
+        # The step number alone seeds its random numbers, so a resumed run draws what an uninterrupted one would.
+        number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # or batch number, if gradients are accumulated
+        _seed(self.seed, number)
+        place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
+        batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
+        batch = self.augment(batch, "electrodes", rows)
+        signals = self.augment(self.model.preprocess(batch), "signals", rows)
+        if place.rank > 0:  # all processes draw the same augmentations, but not the same dropout
+            _seed(self.seed, number, *place)
+        own = place.own(rows)
+        signals = mapped(signals, lambda tensor: tensor[: max(1, own)])
+        logits = self.model.classify(signals)
+        uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would not change this mean
+        share = own * place.world / rows  # makes the mean over processes the mean over rows
+        loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
+        uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
+        return {"loss": loss, "uniform_loss": uniform_loss}
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        rows = self._rows(self.trainer.val_dataloaders, batch, index)
+        own = self.place.own(rows)
+        logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
+        kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
+        kl = kl * (own * self.place.world / rows)
+        self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # a progress bar would wait for the device
+
+    @property
+    def place(self) -> Place:
+        """This process's place among those that train together."""
+        return Place(self.trainer.global_rank, self.trainer.world_size)
+
+    def augment(self, batch: AnyBatch, stage: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
+        """Augment this process's part of a batch of `rows` rows as if the batch were whole."""
+        chosen = [augmentation for augmentation in self.augmentations.values() if augmentation.stage == stage]
+        if not chosen:
+            return batch
+        if self.place == ALONE:
+            return _augmented(batch, chosen)
+        whole = _augmented(mapped(batch, lambda part: whole_of(part, self.place, rows)), chosen)
+        return mapped(whole, lambda tensor: part_of(tensor, self.place))
+
+    def _rows(self, loader: Any, batch: Batch, index: int) -> int:
+        """Number of rows that the batch has in all processes together."""
+        return len(batch.label_id) if self.place == ALONE else loader.batch_sampler.rows(index)
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip as Lightning does, but in mixed precision for `optimizer.fused=true` as well.
+
+        Lightning refuses that combination, because a fused optimizer unscales gradients itself, after they are clipped,
+        unless they are unscaled before. A fused optimizer skips steps with non-finite gradients on the device; others
+        wait for the device to learn of them.
+        """
+        if not gradient_clip_val or not getattr(optimizer, "_step_supports_amp_scaling", False):
+            return super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        plugin: Any = self.trainer.precision_plugin
+        if (scaler := getattr(plugin, "scaler", None)) is not None:
+            scaler.unscale_(optimizer)
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
+        return Precision.clip_gradients(plugin, optimizer, gradient_clip_val, algorithm)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
+
+
+def _seed(*key: int) -> None:
+    """Seed torch by several numbers at once: of a single large one, its generator for the CPU reads 32 bits."""
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+
+def _augmented(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:
+    for augmentation in augmentations:
+        batch = augmentation(batch)
+    return batch

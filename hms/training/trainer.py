@@ -1,0 +1,171 @@
+"""Set up Lightning's trainer for a run: metrics in a file, resumable after every epoch, quiet without a terminal."""
+
+import logging
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from hms.batch import Batch
+from hms.config.build import build
+from hms.errors import UserError
+from hms.runs.checkpoint import write_checkpoint
+from hms.scoring.scores import Scores
+from hms.system.console import say
+from hms.system.memory import keep_freed
+from hms.training.metrics_csv import MetricsCsv
+from hms.training.module import Classifier
+
+_PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "32", "16", "bf16")
+"""Those that keep weights in float32, like the loss and its targets; the last three are aliases of the first three."""
+
+
+def train(
+    module: Classifier,
+    node: dict[str, Any],
+    folder: Path,
+    training: DataLoader[Batch],
+    validation: DataLoader[Batch] | None,
+    callbacks: list[Callback],
+    loggers: list[Logger],
+) -> Trainer:
+    """Train `module` with the trainer that `node` describes; resume from `folder`/last.ckpt if it exists."""
+    keep_freed()
+    trainer = make(node, folder, callbacks, loggers)
+    trainer.fit(module, training, validation, ckpt_path=_complete_checkpoint(folder))
+    return trainer
+
+
+def make(
+    node: dict[str, Any], folder: Path | None = None, callbacks: list[Callback] | None = None,
+    loggers: list[Logger] | None = None,
+) -> Trainer:  # fmt: skip
+    """Build the trainer that `node` describes; without `folder` it writes nothing and serves to check the settings."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # gathering a batch needs none
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, and a state to resume from
+    warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")  # fold=all
+    warnings.filterwarnings(
+        "ignore", ".*`srun` command is available.*"
+    )  # not every node of a cluster is used through Slurm
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
+    bar = Console(stderr=True).is_terminal
+    callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
+    if folder is not None:
+        callbacks.append(MetricsCsv(folder / "metrics.csv"))
+        callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
+    ours: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers or False,
+        "default_root_dir": folder,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,  # hms.system.processes.Batches distributes the rows
+        "enable_model_summary": False,
+        "enable_progress_bar": bar,
+        "enable_checkpointing": folder is not None,
+    }
+    _want_supported(node, ours)
+    trainer: Trainer = build(node, **ours)
+    trainer.strategy.checkpoint_io = _AtomicCheckpoints()
+    # Lightning's handlers wait for all processes, wherever they are; interrupt and processes in hms.system have others.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer
+
+
+def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Raise UserError for a key that would be ignored, a precision in which no step is possible, and a missing GPU."""
+    if reserved := [key for key in node if key in ours]:
+        raise UserError(f"trainer.{reserved[0]}: set by hms itself; leave it out")
+    precision = node.get("precision")
+    if precision is not None and str(precision) not in _PRECISIONS:
+        raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
+    if (accelerator := node.get("accelerator")) in ("gpu", "cuda") and not torch.accelerator.is_available():
+        raise UserError(
+            f"trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got '{accelerator}'"
+        )
+
+
+def processes_to_start(trainer: Trainer) -> int:
+    """Return how many processes to start on this machine; 0 if this one suffices, or all of them run already.
+
+    Lightning would start them by running the command again, even that of a whole sweep. Raises UserError for a strategy
+    that splits the model across processes, or starts its processes in any other way.
+    """
+    strategy = trainer.strategy
+    if not isinstance(strategy, DDPStrategy):
+        if isinstance(strategy, ParallelStrategy):
+            raise UserError(f"trainer.strategy: want ddp for several processes, got {type(strategy).__name__}")
+        return 0
+    if strategy._start_method != "popen":
+        raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
+    if strategy._layer_sync is not None and strategy.root_device.type == "cpu":
+        raise UserError("trainer.sync_batchnorm: want false on a CPU, where batch norms cannot share statistics")
+    environment = strategy.cluster_environment
+    running = environment is not None and environment.creates_processes_externally  # by torchrun or srun
+    if trainer.num_nodes > 1 and not running:
+        raise UserError("trainer.num_nodes: want 1, or processes that torchrun or srun starts on every node")
+    return trainer.num_devices if trainer.num_devices > 1 and not running else 0
+
+
+def make_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> list[Logger]:
+    """Build the loggers of a fold, grouped by run, and log the config; a resumed fold continues its W&B run."""
+    name, group = f"{run.parent.name}/{run.name}", run.parent.name
+    earlier = sorted(run.glob("wandb/*run-*-*"))  # of an interrupted attempt
+    same = earlier[0].name.rpartition("-")[2] if earlier else None
+    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
+    for logger in loggers:
+        logger.log_hyperparams(config)
+    return loggers
+
+
+def loggers_of_stage(stage: str, nodes: dict[str, Any], run: Path, loggers: list[Logger]) -> list[Logger]:
+    """Build loggers for the W&B runs of `loggers`, which have the same nodes, that prefix each metric with `stage`."""
+    pairs = zip(nodes.values(), loggers, strict=True)
+    wandb = [(node, logger) for node, logger in pairs if isinstance(logger, WandbLogger)]
+    return [build(node, save_dir=run, prefix=stage, experiment=logger.experiment) for node, logger in wandb]
+
+
+def log_scores(loggers: list[Logger], scores: Scores) -> None:
+    """Write the scores of a fold to the summary of its W&B run, with the KL of each class under the class's name."""
+    summary = {f"oof/{key}": value for key, value in scores.items() if key != "per_class"}
+    summary |= {f"oof/kl_{label}": one["kl"] for label, one in scores.get("per_class", {}).items()}
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(summary)
+
+
+def finish_loggers(loggers: list[Logger]) -> None:
+    """Finish the W&B runs; otherwise the next job of a sweep would log to them."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+
+
+class _AtomicCheckpoints(TorchCheckpointIO):
+    """Write checkpoints atomically; Lightning's temporary folder may be on another disk and keep half-written files."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        write_checkpoint(Path(path), checkpoint)
+
+
+def _complete_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint of an interrupted training, if there is one and it was written completely."""
+    last = folder / "last.ckpt"
+    if not last.is_file():
+        return None
+    if not zipfile.is_zipfile(last):  # torch writes a zip file, whose index comes last
+        say(f"{last} is incomplete: training starts from the beginning")
+        last.unlink(missing_ok=True)
+        return None
+    return last
