@@ -67,7 +67,7 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
 def as_student(fold: Path, corpus: str = "0123456789abcdef") -> None:
     """Make a fold that of a student, trained on a corpus."""
     held = yaml.safe_load((fold / "config.yaml").read_text())
-    taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels"}}
+    taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/a"]}}
     (fold / "config.yaml").write_text(yaml.safe_dump(held | {"augmentation": taught}))
     about = json.loads((fold / "provenance.json").read_text())
     (fold / "provenance.json").write_text(json.dumps(about | {"corpus": corpus}))

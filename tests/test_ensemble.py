@@ -288,7 +288,10 @@ def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_name
     train: pl.DataFrame, tmp_path: Path, monkeypatch, capsys
 ):
     old, new = (run(tmp_path / f"runs/a-{i}", predicted(train, 0.6, i)) for i in (1, 2))
-    for folder, corpus, augmentation in ((old, "c0", "{}"), (new, "c1", "{teacher_labels: {p: 1}}")):
+    for folder, corpus, augmentation in (
+        (old, "c0", "{}"),
+        (new, "c1", "{teacher_labels: {_target_: hms.augmentation.teacher_labels.TeacherLabels, runs: [a]}}"),
+    ):
         for fold in folder.iterdir():
             (fold / "config.yaml").write_text(f"folds: 3\naugmentation: {augmentation}")
             (fold / "provenance.json").write_text(json.dumps({"corpus": corpus}))

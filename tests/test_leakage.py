@@ -57,6 +57,9 @@ def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):
 
 @pytest.mark.parametrize("corpus", ["ours", "a copy"])
 def test_a_student_may_have_learned_from_the_patients_it_held_out_whom_its_teacher_saw(corpus: str, tmp_path: Path):
-    student = a_run(tmp_path / "a-1", augmentation="{teacher_labels: {p: 1}}")
+    student = a_run(
+        tmp_path / "a-1",
+        augmentation="{teacher_labels: {_target_: hms.augmentation.teacher_labels.TeacherLabels, runs: [a]}}",
+    )
     assert known(student, corpus, "0") == known(student, corpus, "0", "1") == 5
     assert known(student, "other", "0", rows=ROWS.with_columns(pl.col("patient_id") + 100)) == 0
