@@ -1,7 +1,7 @@
 """Average the weights over training steps: the mean of many late models is often better than the last one.
 
-Both methods validate, and end the training, with the averaged weights. Running statistics of batch norms are averaged
-as well.
+Both methods validate, and end the training, with the averaged weights as soon as there are any. Running statistics of
+batch norms are averaged as well.
 """
 
 from functools import partial
@@ -85,7 +85,8 @@ class Swa(_Averaging):
     epoch in the last `share` of the `epochs`, which is at least one epoch.
 
     Changed: the learning rate follows the schedule; use `schedule=constant` for the paper's. Running statistics of
-    batch norms are averaged, too, instead of computed anew for the averaged weights.
+    batch norms are averaged, too, instead of computed anew for the averaged weights. Until the first epoch is averaged,
+    the current weights are used: the average would be the random initial ones.
     """
 
     def __init__(self, epochs: int, share: float):
@@ -95,14 +96,27 @@ class Swa(_Averaging):
         self.start_epoch = epochs - max(1, round(share * epochs))
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        return False  # Lightning would ask only after the epoch's validation
+        return epoch_idx is not None and epoch_idx >= self.start_epoch
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Average the weights after an epoch's last batch; before `start_epoch` the average is the latest weights."""
-        average: Any = self._average_model
+        """Average an epoch before it is validated; later, Lightning finds it done unless training ended within it."""
         if trainer.is_last_batch:
-            if trainer.current_epoch <= self.start_epoch:
-                average.n_averaged.zero_()
-            average.update_parameters(pl_module)
+            self.on_train_epoch_end(trainer, pl_module)
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._has_average():
+            super().on_validation_epoch_start(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._has_average():
+            super().on_validation_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._has_average():
+            super().on_train_end(trainer, pl_module)
+
+    def _has_average(self) -> bool:
+        average: Any = self._average_model
+        return average is not None and bool(average.n_averaged > 0)

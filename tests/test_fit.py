@@ -470,12 +470,25 @@ class OneWeight(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1.0)
 
 
-@pytest.mark.parametrize(("epochs", "seen"), [(8, [1, 2, 3, 4, 5, 6, 7, 7.5]), (4, [1, 2, 3, 4])])
-def test_weight_averaging_validates_and_keeps_the_average_of_its_epochs(config: dict, epochs: int, seen: list[float]):
-    module, node = OneWeight(), config["trainer"] | {"max_epochs": epochs}  # may be below the `epochs` of averaging
-    make(node, callbacks=[Swa(8, 0.25)]).fit(module, DataLoader(torch.zeros(3)), DataLoader(torch.zeros(1)))
+@pytest.mark.parametrize(
+    ("trainer", "seen", "kept"),
+    [
+        ({"max_epochs": 8}, [1, 2, 3, 4, 5, 6, 7, 7.5], 7.5),
+        ({"max_epochs": 4}, [1, 2, 3, 4], 4),  # below the `epochs` of averaging: nothing is averaged
+        ({"max_epochs": 8, "max_steps": 8}, [1, 2], 8 / 3),  # ends within an epoch
+        ({"max_epochs": 8, "max_steps": 23}, [1, 2, 3, 4, 5, 6, 7], (7 + 23 / 3) / 2),
+        ({"max_epochs": 2, "val_check_interval": 1}, [1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], 2),
+    ],
+)
+def test_weight_averaging_validates_and_keeps_the_average_of_its_epochs(
+    config: dict, trainer: dict, seen: list[float], kept: float
+):
+    module = OneWeight()
+    make(config["trainer"] | trainer, callbacks=[Swa(8, 0.25)]).fit(
+        module, DataLoader(torch.zeros(3)), DataLoader(torch.zeros(1))
+    )
     assert module.seen == pytest.approx(seen)
-    assert module.weight.item() == pytest.approx(seen[-1])
+    assert module.weight.item() == pytest.approx(kept)
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # where all steps are skipped
