@@ -193,10 +193,10 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["run=a", "ensemble=b"], "run, ensemble: want one of the two, got run=a ensemble=b"),
         (["run=a", "windows=-1"], "windows: want 0 or more, got -1"),
         (["run=nowhere"], "nowhere: no finished fold here"),
-        (["ensemble=nowhere"], "nowhere/ensemble.json: not an ensemble written by hms.ensemble ([Errno 2]"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: not a JSON object ([Errno 2]"),
         (
             ["ensemble=half"],
-            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect', which hms.",
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect'",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
         (["run=all"], "all: no fold has held-out patients, so there is nothing to report on"),

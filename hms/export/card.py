@@ -3,13 +3,13 @@
 Sections after Mitchell et al. 2019, arXiv 1810.03993. Everything in a card is read from the run's own files.
 """
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from hms.data.files import read_json
 from hms.electrodes import ELECTRODES
 from hms.ensemble.choices import PREDICTOR_KEYS
 from hms.errors import DataError
@@ -98,7 +98,7 @@ def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
     Those on data that they may have been trained on are left out.
     """
     names = [fold.name for fold in folds]
-    evaluations = [json.loads(path.read_text()) for path in sorted((run / "evaluation").rglob("evaluation.json"))]
+    evaluations = [read_json(path) for path in sorted((run / "evaluation").rglob("evaluation.json"))]
     return [
         evaluation | {"data": Path(evaluation["data"]).name}
         for evaluation in evaluations

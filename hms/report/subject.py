@@ -1,6 +1,5 @@
 """The subject of a page, read from its files: a run or an ensemble, with its training corpus if that still exists."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import polars as pl
 from hms.config.build import build
 from hms.config.signature import OURS
 from hms.data.corpus import fingerprint
+from hms.data.files import read_json
 from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import DataError, first_line
@@ -17,6 +17,12 @@ from hms.runs.checkpoint import load_model
 from hms.runs.folder import corpus_of, read_config, scored_folds
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
+
+_KEYS = (
+    *("members", "weights", "mixing", "calibrate"),
+    *("kl", "interval", "diversity", "weights_of_folds", "prior_effect"),
+)
+"""What the page shows of ensemble.json."""
 
 
 class Subject(NamedTuple):
@@ -68,7 +74,7 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
 def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, given by its folder or the ensemble.json in it. Raises DataError if there is none."""
     folder = ensemble_folder(path)
-    content = _ensemble(folder / "ensemble.json")
+    content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
     started = [run for run in folders if run and any(run.glob("fold*_seed*/scores.json"))]
@@ -98,28 +104,6 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
             if path.is_file():
                 curves[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
     return curves
-
-
-def _ensemble(path: Path) -> dict[str, Any]:
-    wanted = (
-        "members",
-        "weights",
-        "mixing",
-        "calibrate",
-        "kl",
-        "interval",
-        "diversity",
-        "weights_of_folds",
-        "prior_effect",
-    )
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        lacking = [name for name in wanted if name not in content]
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: not an ensemble written by hms.ensemble ({first_line(error)})") from None
-    if lacking:
-        raise DataError(f"{path}: lacks {', '.join(map(repr, lacking))}, which hms.ensemble writes")
-    return content
 
 
 def _csv(path: Path) -> pl.DataFrame:
