@@ -37,7 +37,7 @@ FRONT_BACK = _partner_index(_FRONT_BACK)
 """Index of each channel's partner when front and back are swapped; the central row and EKG map to themselves."""
 
 
-def _on_sphere(from_vertex_deg: float, from_front_deg: float) -> Float[np.ndarray, " 3"]:
+def on_sphere(from_vertex_deg: float, from_front_deg: float) -> Float[np.ndarray, " 3"]:
     """Unit vector (x right, y front, z up), tilted from the vertex and turned from the nose to the right."""
     tilt, turn = np.radians(from_vertex_deg), np.radians(from_front_deg)
     return np.array([np.sin(tilt) * np.sin(turn), np.sin(tilt) * np.cos(turn), np.cos(tilt)])
@@ -45,10 +45,10 @@ def _on_sphere(from_vertex_deg: float, from_front_deg: float) -> Float[np.ndarra
 
 def _positions() -> Float[np.ndarray, "19 3"]:
     # Steps of 10 and 20 % of half a circumference: 18 and 36 degrees. The outer ring is one step above the ears.
-    at = {"Cz": _on_sphere(0, 0), "Fz": _on_sphere(36, 0), "Pz": _on_sphere(36, 180)}
-    at |= {"C3": _on_sphere(36, -90), "C4": _on_sphere(36, 90)}
+    at = {"Cz": on_sphere(0, 0), "Fz": on_sphere(36, 0), "Pz": on_sphere(36, 180)}
+    at |= {"C3": on_sphere(36, -90), "C4": on_sphere(36, 90)}
     for step, (left, right) in enumerate(zip("Fp1 F7 T3 T5 O1".split(), "Fp2 F8 T4 T6 O2".split(), strict=True)):
-        at[left], at[right] = _on_sphere(72, -18 - 36 * step), _on_sphere(72, 18 + 36 * step)
+        at[left], at[right] = on_sphere(72, -18 - 36 * step), on_sphere(72, 18 + 36 * step)
     for name, one, other in (("F3", "Fz", "F7"), ("F4", "Fz", "F8"), ("P3", "Pz", "T5"), ("P4", "Pz", "T6")):
         between = at[one] + at[other]
         at[name] = between / np.linalg.norm(between)

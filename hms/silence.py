@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from hms.electrodes import SCALP, SFREQ_HZ
-from hms.spectrogram_recipe import REGIONS
+from hms.spectrogram_recipe import PAIRS, bipolar
 
 SILENT_UV = 0.4
 """SD of an EEG below which it is taken to hold no signal: about 2.4 µV from peak to peak.
@@ -26,24 +26,16 @@ def loudness_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
     if eeg.shape[1] < _SEGMENT:
         return np.nan
     scalp = eeg[: len(SCALP)].astype(float)
-    segments = _segments(_PAIRS @ np.nan_to_num(scalp))
+    segments = _segments(bipolar(np.nan_to_num(scalp)))
     power = np.square(segments @ _TRANSFORM).sum(axis=2)
     if (gone := np.isnan(scalp)).any():
-        power[_segments(np.abs(_PAIRS) @ gone > 0).any(axis=2)] = np.nan
+        power[_segments(gone[PAIRS].any(axis=1)).any(axis=2)] = np.nan
     means = np.nanmean(power[np.isfinite(power).any(axis=1)], axis=1)
     return float(np.sqrt(np.median(means))) if len(means) else np.nan
 
 
 def _segments(values: Shaped[np.ndarray, "pair time"]) -> Shaped[np.ndarray, "pair segment sample"]:
     return np.lib.stride_tricks.sliding_window_view(values, _SEGMENT, axis=1)[:, ::_HOP]
-
-
-def _pairs() -> Float[np.ndarray, "pair electrode"]:
-    pairs = [pair for chain in REGIONS.values() for pair in chain]
-    matrix = np.zeros((len(pairs), len(SCALP)))
-    for row, (one, _, other) in zip(matrix, (pair.partition("-") for pair in pairs), strict=True):
-        row[SCALP.index(one)], row[SCALP.index(other)] = 1.0, -1.0
-    return matrix
 
 
 def _transform() -> Float[np.ndarray, "time part"]:
@@ -60,4 +52,4 @@ def _transform() -> Float[np.ndarray, "time part"]:
     )
 
 
-_PAIRS, _TRANSFORM = _pairs(), _transform()
+_TRANSFORM = _transform()

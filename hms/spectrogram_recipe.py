@@ -36,6 +36,11 @@ PAIRS = np.array([[ELECTRODES.index(e) for e in pair.split("-")] for pairs in RE
 """(16, 2) indices of the electrodes of the longitudinal double banana, region by region (LL RL LP RP)."""
 
 
+def bipolar(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "16 time"]:
+    """The difference of each of `PAIRS`."""
+    return eeg[PAIRS[:, 0]] - eeg[PAIRS[:, 1]]
+
+
 def regional_spectrogram(
     eeg: Float[np.ndarray, "time electrode"], sfreq_hz: float = SFREQ_HZ
 ) -> Float[np.ndarray, "region row frequency"]:
@@ -48,7 +53,7 @@ def regional_spectrogram(
     size, step = round(TAPER_S * sfreq_hz), round(STEP_S * sfreq_hz)
     if len(eeg) < size:
         raise ValueError(f"eeg: want at least {TAPER_S} s, got {len(eeg) / sfreq_hz:g} s")
-    pairs = (eeg[:, PAIRS[:, 0]] - eeg[:, PAIRS[:, 1]]).T
+    pairs = bipolar(eeg.T)
     missing = np.isnan(pairs)
     top_hz = min(40.0, 0.49 * sfreq_hz)
     sos = scipy.signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")

@@ -19,6 +19,7 @@ from hms.simulate.movement import chewing, pulling
 from hms.simulate.noise import SLOW_HZ, coloured
 from hms.simulate.sleep import draw_sleep
 from hms.simulate.sources import Train, sum_sources
+from hms.spectrogram_recipe import bipolar
 
 OVER = Span(-6.0, 606.0)
 CENTRE_S = 300.0
@@ -30,7 +31,7 @@ def quiet(seed: int = 0) -> np.ndarray:
     """A background of 10 µV without any rhythm: 1/f² above 1 Hz."""
     rng = np.random.default_rng(seed)
     noise = coloured(rng, 19, SLOW, lambda hz: 60 / (1 + hz**2), "slow")
-    return noise * np.float32(10 / geometry.robust_sd(geometry.bipolar(noise)))
+    return noise * np.float32(10 / geometry.robust_sd(bipolar(noise)))
 
 
 def judged(change: str, kind: str, count: int = 24) -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +108,7 @@ def test_bridged_electrodes_record_the_same():
     before = eeg.copy()
     equipment = draw_equipment(np.random.default_rng(0), OVER)
     bridged = replace(equipment, bridged_pair=3, dead_electrode=-1, missing=np.zeros((0, 2)))
-    flat = geometry.bipolar(bridged.record(eeg, clock, mains=False)[:19]).std(axis=1)
+    flat = bipolar(bridged.record(eeg, clock, mains=False)[:19]).std(axis=1)
     assert flat[3] < 1e-3
     assert np.delete(flat, 3).min() > 5
     np.testing.assert_array_equal(eeg, before)

@@ -17,6 +17,7 @@ from hms.simulate.patterns import Pattern
 from hms.simulate.plan import make_plan
 from hms.simulate.presence import draw_seizure
 from hms.simulate.recording import Recording, first_inner_row
+from hms.spectrogram_recipe import bipolar
 
 OVER = Span(-6.0, 606.0)
 CENTRE_S = 300.0
@@ -30,7 +31,7 @@ def patterns(kind: str, count: int) -> list[Pattern]:
 
 def pairs_at(pattern: Pattern, duration_s: float = 10.0, sfreq_hz: int = 200) -> np.ndarray:
     clock = Clock(CENTRE_S - duration_s / 2, round(duration_s * sfreq_hz), sfreq_hz)
-    return geometry.bipolar(pattern.render(clock))
+    return bipolar(pattern.render(clock))
 
 
 def always(pattern: Pattern) -> Pattern:
@@ -171,7 +172,7 @@ def test_the_background_has_the_amplitude_of_its_brain():
         background = draw_background(rng, brain, OVER)
         noise = background.render(rng, Clock(-6.0, 30_600, SLOW_HZ), fast=False)
         sos = signal.butter(2, 0.5, "highpass", fs=SLOW_HZ, output="sos")
-        size = geometry.robust_sd(signal.sosfiltfilt(sos, geometry.bipolar(noise)))
+        size = geometry.robust_sd(signal.sosfiltfilt(sos, bipolar(noise)))
         assert 0.6 < size / brain.amplitude_uv < 1.5
 
 

@@ -20,6 +20,7 @@ from hms.simulate import geometry
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
 from hms.simulate.recording import Recording
+from hms.spectrogram_recipe import bipolar
 
 BANDS_HZ = ((0.5, 1), (1, 2), (2, 4), (4, 8), (8, 13), (13, 20), (20, 28))
 
@@ -58,7 +59,7 @@ def spectrum(waves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def clean(eeg: np.ndarray) -> np.ndarray:
     """Sixteen pairs and the EKG, without mains hum and offsets."""
     waves = np.nan_to_num(eeg.T.astype(float))
-    waves = np.concatenate([geometry.bipolar(waves), waves[19:]])
+    waves = np.concatenate([bipolar(waves), waves[19:]])
     for hz in (50, 60):
         waves = signal.filtfilt(*signal.iirnotch(hz, 15, fs=200), waves)
     return waves

@@ -17,6 +17,7 @@ from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, wa
 from hms.simulate.noise import coloured
 from hms.simulate.sleep import draw_sleep
 from hms.simulate.sources import Train, sum_sources
+from hms.spectrogram_recipe import bipolar
 
 _PIVOT_HZ = 4.0
 _PATCHES = 6  # of cortex, which wax and wane independently
@@ -119,7 +120,7 @@ class Background:
         """Render the slow band (whole recording, with rhythms and sleep) or the noise of the fast band (EEG file)."""
         brain, times_s = self.brain, clock.times_s()
         hz = np.arange(0.5, 28, 0.1)
-        spread = geometry.bipolar(brain.mixing)
+        spread = bipolar(brain.mixing)
         # einsum, not BLAS: the result must not depend on the number of threads.
         unit = np.sqrt(np.einsum("ps,sf->pf", spread**2, _one_over_f(hz, brain)).sum(axis=1).mean() * 0.1)
         scale = brain.amplitude_uv / unit

@@ -15,6 +15,7 @@ from hms.simulate import geometry
 from hms.simulate.clock import Clock
 from hms.simulate.noise import SLOW_HZ
 from hms.simulate.patterns import Pattern
+from hms.spectrogram_recipe import bipolar
 from hms.timing import CENTRE_S, EEG_S
 
 _OFF_CENTRE = np.log(2.0)  # outside the central ten seconds a pattern counts as if half as large
@@ -68,13 +69,13 @@ def _strongest_offset_s(pattern: Pattern, centre_s: float) -> float:
 
 
 def _pairs(rest: Float[np.ndarray, "19 slow_time"], rest_clock: Clock, clock: Clock) -> Float[np.ndarray, "16 time"]:
-    return geometry.bipolar(rest[:, rest_clock.part(clock.start_s, CENTRE_S)])
+    return bipolar(rest[:, rest_clock.part(clock.start_s, CENTRE_S)])
 
 
 def _of_pattern(
     pattern: Pattern, clock: Clock, on: Bool[np.ndarray, " time"], rest_uv: float, centre_s: float
 ) -> Findings:
-    pairs = geometry.bipolar(pattern.render(clock))[:, on]
+    pairs = bipolar(pattern.render(clock))[:, on]
     speed_hz = np.diff(pattern.cycles.at(clock.times_s()), append=np.nan) * SLOW_HZ
     frequency_hz = float(np.nanmean(speed_hz[on]))
     return Findings(
@@ -82,7 +83,7 @@ def _of_pattern(
         cycles=frequency_hz * CENTRE_S * float(on.mean()),
         frequency_hz=frequency_hz,
         evolution=_evolution(pattern, centre_s),
-        peakedness=_peakedness(geometry.bipolar(pattern.steady().render(clock))[:, on]),
+        peakedness=_peakedness(bipolar(pattern.steady().render(clock))[:, on]),
         laterality=_laterality(pairs),
         irregularity=irregularity_of(pattern, clock),
     )

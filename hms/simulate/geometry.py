@@ -8,16 +8,11 @@ between pairs.
 import numpy as np
 from jaxtyping import Float
 
-from hms.electrodes import POSITIONS, SCALP
-from hms.spectrogram_recipe import PAIRS, REGIONS
+from hms.electrodes import POSITIONS, SCALP, on_sphere
+from hms.spectrogram_recipe import REGIONS
 
 LEFT_PAIRS = np.array([region.startswith("L") for region, pairs in REGIONS.items() for _ in pairs])
 """(16,) whether each pair of the double banana lies over the left hemisphere; the others lie over the right."""
-
-
-def bipolar(scalp: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "16 time"]:
-    """The bipolar derivation of each of `PAIRS`."""
-    return scalp[PAIRS[:, 0]] - scalp[PAIRS[:, 1]]
 
 
 def peak_amplitude(pairs: Float[np.ndarray, "16 time"]) -> float:
@@ -40,9 +35,7 @@ def at(*names: str, gains: tuple[float, ...] = ()) -> Float[np.ndarray, " 19"]:
 
 def source(tilt_deg: float, turn_deg: float, width: float) -> Float[np.ndarray, " 19"]:
     """Field of a source `tilt_deg` from the vertex and `turn_deg` clockwise from the nose; 1 at its centre."""
-    tilt, turn = np.radians(tilt_deg), np.radians(turn_deg)
-    centre = np.array([np.sin(tilt) * np.sin(turn), np.sin(tilt) * np.cos(turn), np.cos(tilt)])
-    distance2 = ((POSITIONS - centre) ** 2).sum(axis=1)
+    distance2 = ((POSITIONS - on_sphere(tilt_deg, turn_deg)) ** 2).sum(axis=1)
     return np.exp(-0.5 * distance2 / width**2).astype(np.float32)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from hms.simulate import geometry
 from hms.simulate.clock import Clock, Curve, constant
 from hms.simulate.wavelet import Wavelet, wave_train
+from hms.spectrogram_recipe import bipolar
 
 
 @dataclass(frozen=True)
@@ -68,5 +69,5 @@ class Pattern:
 
     def sized(self, peak_uv: float, centre_s: float) -> "Pattern":
         """The same pattern, scaled so that its largest pairs reach `peak_uv` in the ten seconds around `centre_s`."""
-        unit = geometry.peak_amplitude(geometry.bipolar(self.steady().render(Clock(centre_s - 5.0, 1000, 100))))
+        unit = geometry.peak_amplitude(bipolar(self.steady().render(Clock(centre_s - 5.0, 1000, 100))))
         return replace(self, size_uv=peak_uv / max(unit, 0.05))
