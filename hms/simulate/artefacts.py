@@ -125,7 +125,7 @@ def _tension(rng: np.random.Generator, over: Span, activity: float) -> Drift:
 def _convulsion(rng: np.random.Generator, over: Span, seizing: Curve) -> Drift:
     """Muscle artefact of a motor seizure: 5-60 µV at the temples, on both sides or mostly on one."""
     sides = np.where(POSITIONS[:, 0] < 0, *rng.permutation([1.0, rng.uniform(0.1, 1.0)]))
-    field = (np.exp(rng.uniform(np.log(5), np.log(60))) * sides * _MUSCLE).astype(np.float32)
+    field = (log_uniform(rng, 5, 60) * sides * _MUSCLE).astype(np.float32)
     jerks = wander(rng, over, timescale_s=rng.uniform(0.3, 3.0), sd=0.5)
     return Drift(field, Curve(jerks.knots_s, np.exp(jerks.values)).multiplied(seizing))
 

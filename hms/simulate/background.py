@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.simulate import geometry
-from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, wander
+from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, log_uniform, wander
 from hms.simulate.noise import coloured
 from hms.simulate.sleep import draw_sleep
 from hms.simulate.sources import Train, sum_sources
@@ -146,7 +146,7 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
     """Draw the background of one recording of this patient."""
     fluctuation = wander(rng, over, timescale_s=6.0, sd=brain.fluctuation)
     # EEG is not Gaussian noise: its bands wax and wane from second to second, at different times in different regions.
-    timescale_s, sd = np.exp(rng.uniform(np.log(0.4), np.log(2.0))), rng.uniform(0.1, 0.45)
+    timescale_s, sd = log_uniform(rng, 0.4, 2.0), rng.uniform(0.1, 0.45)
     arousal = wander(rng, over, timescale_s=60.0, sd=brain.fluctuation)
     bursts = constant(1.0)
     if brain.suppressed:  # bursts of 0.5-4 s, 1.5-9 s apart; suppressed to 5-20 % of their amplitude

@@ -3,7 +3,7 @@
 Throughout this package, times are seconds from the start of the recording's first ten-minute window.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -84,8 +84,8 @@ def alternate(
     return spans[start < over.end_s]
 
 
-def log_uniform(rng: np.random.Generator, low: float, high: float, size: int) -> Float[np.ndarray, " draw"]:
-    """Draw numbers whose logarithm is uniform between those of `low` and `high`."""
+def log_uniform(rng: np.random.Generator, low: float, high: float, size: int | None = None) -> Any:
+    """Draw a number, or an array of `size`, whose logarithm is uniform between those of `low` and `high`."""
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
-from hms.simulate.clock import Clock, Curve, Span, alternate, gate
+from hms.simulate.clock import Clock, Curve, Span, alternate, gate, log_uniform
 from hms.simulate.noise import coloured
 from hms.spectrogram_recipe import PAIRS
 
@@ -91,16 +91,16 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
     missing = np.zeros((0, 2))
     if rng.random() < 0.03:  # amplifier unplugged for nursing care: 0.1-26 s
         start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))
-        missing = np.stack([start_s, start_s + np.exp(rng.uniform(np.log(0.1), np.log(26), len(start_s)))], axis=1)
+        missing = np.stack([start_s, start_s + log_uniform(rng, 0.1, 26, len(start_s))], axis=1)
     return Equipment(
         offset_uv=offset.astype(np.float32),
         # Grid frequencies and amplifier clocks are accurate to some hundredths of a hertz.
         mains_hz=(60.0 if rng.random() < 0.85 else 50.0) * (1 + rng.normal(0, 4e-4)),
         mains_uv=np.minimum(mains, 4000).astype(np.float32),
         mains_phase=phase.astype(np.float32),
-        harmonic=float(np.exp(rng.uniform(np.log(0.002), np.log(0.05)))),
+        harmonic=float(log_uniform(rng, 0.002, 0.05)),
         bad_electrode=bad,
-        bad_uv=float(np.exp(rng.uniform(np.log(20), np.log(200)))),
+        bad_uv=float(log_uniform(rng, 20, 200)),
         bad_contact=gate(alternate(rng, over, (5.0, 60.0), (5.0, 200.0)), rise_s=0.5),
         dead_electrode=dead,
         bridged_pair=bridged,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.simulate import geometry
-from hms.simulate.clock import Curve, Span, constant, gate, wander
+from hms.simulate.clock import Curve, Span, constant, gate, log_uniform, wander
 from hms.simulate.patterns import Pattern
 from hms.simulate.presence import Presence, draw_presence, draw_seizure
 from hms.simulate.wavelet import Wavelet
@@ -84,7 +84,7 @@ def _periodic_share(rng: np.random.Generator, kind: Kind) -> float:
 
 def _recruitment(rng: np.random.Generator, over: Span) -> tuple[Curve, ...]:
     """Each cycle recruits the cortex anew: fields differ from cycle to cycle, in some patients more than in others."""
-    sd, timescale_s = rng.uniform(0.05, 0.35), np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
+    sd, timescale_s = rng.uniform(0.05, 0.35), log_uniform(rng, 0.3, 2.0)
     return tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES))
 
 
@@ -101,11 +101,11 @@ def _cycle(rng: np.random.Generator, kind: Kind, share: float, over: Span, prese
     if kind == "seizure":
         # ACNS: spike-wave above 2.5 Hz, which slows towards the end, or any evolving rhythm; at onset, ictal rhythms
         # reach the beta band.
-        base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else np.exp(rng.uniform(np.log(3.0), np.log(16.0)))
-        jitter = np.exp(rng.uniform(np.log(0.02), np.log(0.12 if presence.evolves else 0.2)))
+        base_hz = rng.uniform(2.4, 4.2) if share > 0.4 else log_uniform(rng, 3.0, 16.0)
+        jitter = log_uniform(rng, 0.02, 0.12 if presence.evolves else 0.2)
     elif kind in ("lpd", "gpd"):
         base_hz = np.clip(np.exp(rng.normal(np.log(1.15), 0.38)), 0.4, 2.9)
-        jitter = np.exp(rng.uniform(np.log(0.03), np.log(0.15)))
+        jitter = log_uniform(rng, 0.03, 0.15)
     else:  # rhythmic delta: 0.5-4 Hz by definition, mostly near 2
         base_hz = np.clip(np.exp(rng.normal(np.log(1.5), 0.38)), 0.5, 3.3)
         jitter = 0.05

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from hms.electrodes import SCALP
 from hms.simulate import geometry
-from hms.simulate.clock import Curve, Span, alternate, gate, poisson_times, wander
+from hms.simulate.clock import Curve, Span, alternate, gate, log_uniform, poisson_times, wander
 from hms.simulate.sources import Drift, Train
 from hms.simulate.wavelet import Wavelet
 
@@ -66,7 +66,7 @@ def pulling(rng: np.random.Generator, over: Span, active: Curve) -> tuple[Drift,
 
 def shaking(rng: np.random.Generator, over: Span) -> Train:
     """Chest percussion, a ventilator or a shaken bed: very regular, at one or two electrodes, unlike any source."""
-    period_s = 1 / float(np.exp(rng.uniform(np.log(0.9), np.log(5.0))))
+    period_s = 1 / float(log_uniform(rng, 0.9, 5.0))
     beats = np.arange(over.start_s, over.end_s, period_s) + rng.uniform(0, period_s)
     on = gate(alternate(rng, over, (10.0, 90.0), (20.0, 200.0)), rise_s=0.1).at(beats) > 0.5
     touched = rng.choice(len(SCALP), rng.integers(1, 3), replace=False)

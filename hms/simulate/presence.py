@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.simulate.clock import Curve, Span, alternate
+from hms.simulate.clock import Curve, Span, alternate, log_uniform
 
 
 class Presence(NamedTuple):
@@ -50,7 +50,7 @@ def draw_seizure(rng: np.random.Generator, over: Span, centres_s: Float[np.ndarr
     ends: list[float] = []
     for centre_s in centres_s:
         starts.append(max(centre_s - rng.uniform(-12, 50), starts[-1] + 14 if starts else -np.inf))
-        ends.append(max(starts[-1] + np.exp(rng.uniform(np.log(12), np.log(90))), centre_s + rng.uniform(4, 12)))
+        ends.append(max(starts[-1] + log_uniform(rng, 12, 90), centre_s + rng.uniform(4, 12)))
     if rng.random() < 0.35:  # cyclic seizures, minutes apart
         for start_s in np.arange(over.start_s + rng.uniform(0, 100), over.end_s - 60, rng.uniform(100, 240)):
             end_s = start_s + rng.uniform(20, 60)
