@@ -16,6 +16,7 @@ from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
 from hms.recording.source import Span
+from hms.system.console import counted
 
 _SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,(\d{20})\s*$", re.MULTILINE)
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
@@ -39,8 +40,8 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
         spans = [Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
     ends = [0, *(span.at + span.length for span in spans)]
     gaps_s = [(span.at - end) / rate for span, end in zip(spans, ends, strict=False) if span.at > end]
-    gaps = "1 gap" if len(gaps_s) == 1 else f"{len(gaps_s)} gaps"
-    return spans, [f"The recording has {gaps}, {duration_text(sum(gaps_s))} in all."] if gaps_s else []
+    gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
+    return spans, [f"The recording has {gaps}."] if gaps_s else []
 
 
 def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
