@@ -90,7 +90,7 @@ def predicted(
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
     pieces = stretches(recording, step_s, reads)
     for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
-        shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)
+        shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
             _, by_fold = by_model(models, piece.batches(batch_size), device, flips, precision)
             shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
@@ -98,46 +98,24 @@ def predicted(
         recorded_s.append(piece.recorded_s())
         probabilities.append(shares)
         spectrogram.append(piece.spectrogram)
-    return _timeline_of(
-        recording,
-        np.concatenate(onsets_s),
-        np.concatenate(recorded_s),
-        np.concatenate(probabilities),
-        np.concatenate(spectrogram, axis=1),
-        threshold,
-        origin,
-    )
-
-
-def _timeline_of(
-    recording: Recording,
-    onsets_s: Float[np.ndarray, " window"],
-    recorded_s: Float[np.ndarray, " window"],
-    probabilities: Float[np.ndarray, "window label"],
-    spectrogram: Float[np.ndarray, "region row frequency"],
-    threshold: float,
-    origin: dict[str, Any],
-) -> Timeline:
-    """Assemble a timeline; a row of NaN is a window of which too little was recorded."""
-    table = pl.DataFrame(
-        {
-            "onset_s": onsets_s.astype(float),
-            "duration_s": np.minimum(CENTRE_S, recording.duration_s - onsets_s),
-            **dict(zip(CLASSES, probabilities.T, strict=True)),
-        }
-    ).with_columns(pl.col(CLASSES).fill_nan(None))
+    onset_s = np.concatenate(onsets_s)
+    columns = {
+        "onset_s": onset_s.astype(float),
+        "duration_s": np.minimum(CENTRE_S, recording.duration_s - onset_s),
+        **dict(zip(CLASSES, np.concatenate(probabilities).T, strict=True)),
+    }
     timeline = Timeline(
-        recording.path,
-        recording.start,
-        recording.duration_s,
-        recording.source.sfreq_hz,
-        table,
-        spectrogram,
-        threshold,
-        recording.interpolated,
-        recording.notes,
-        recording.annotations,
-        origin,
-        recording.stored_s,
+        path=recording.path,
+        start=recording.start,
+        duration_s=recording.duration_s,
+        sfreq_hz=recording.source.sfreq_hz,
+        table=pl.DataFrame(columns).with_columns(pl.col(CLASSES).fill_nan(None)),
+        spectrogram=np.concatenate(spectrogram, axis=1),
+        threshold=threshold,
+        interpolated=recording.interpolated,
+        notes=recording.notes,
+        annotations=recording.annotations,
+        origin=origin,
+        stored_s=recording.stored_s,
     )
-    return timeline._replace(notes=[*notes(timeline, recorded_s), *recording.notes])
+    return timeline._replace(notes=[*notes(timeline, np.concatenate(recorded_s)), *timeline.notes])
