@@ -11,13 +11,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from hms.backbone import Backbone
-from hms.batch import Batch
+from hms.batch import Batch, unlabelled
 from hms.config.build import build
 from hms.cost import ElementsWritten, measured_rates, step_s
 from hms.electrodes import ELECTRODES
 from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
-from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import best_device, half_dtype
 from hms.runs.checkpoint import without_pretrained
@@ -146,13 +145,8 @@ def _kept_by_wavenets(model: Model, meter: Meter) -> float:
 
 def _windows(with_spectrogram: bool) -> Batch:
     shape = (_WINDOWS, len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ))
-    return Batch(
-        eeg=torch.empty(_WINDOWS, len(ELECTRODES), EEG_SAMPLES),
-        spectrogram=torch.empty(shape) if with_spectrogram else None,
-        target=torch.empty(_WINDOWS, len(CLASSES)),
-        weight=torch.empty(_WINDOWS),
-        label_id=torch.empty(_WINDOWS, dtype=torch.int64),
-    )
+    eeg = torch.empty(_WINDOWS, len(ELECTRODES), EEG_SAMPLES)
+    return unlabelled(eeg, torch.empty(shape) if with_spectrogram else None, torch.arange(_WINDOWS))
 
 
 def _shape(value: Any) -> str:

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hms.batch import Batch
+from hms.batch import Batch, unlabelled
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.labels import CLASSES
@@ -160,7 +160,6 @@ def _difference(path: Path, models: list[Model], windows: dict[str, Tensor], fli
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (onnx,) = session.run(None, {name: window.numpy() for name, window in windows.items()})
     eeg = windows["eeg_uv"]
-    unused = torch.full((len(eeg), len(CLASSES)), torch.nan)
-    batch = Batch(eeg, windows.get("spectrogram"), unused, unused[:, 0], torch.arange(len(eeg)))
+    batch = unlabelled(eeg, windows.get("spectrogram"), torch.arange(len(eeg)))
     _, by_torch = by_model(models, [batch], "cpu", flips)
     return float(np.abs(onnx - by_torch.mean(axis=0)).max())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from hms.batch import Batch
+from hms.batch import Batch, mapped
 from hms.data.windows import Windows
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page import head, regions, traces
@@ -80,10 +80,8 @@ def _looks(subject: Subject, folders: list[str | None], batches: list[Batch], de
         if folder is None:
             yield None
             continue
-        moved = batch._replace(
-            eeg=batch.eeg.to(device), spectrogram=None if batch.spectrogram is None else batch.spectrogram.to(device)
-        )
-        yield looks_of(models[folder], moved if models[folder].reads_spectrogram else moved._replace(spectrogram=None))
+        model, moved = models[folder], mapped(batch, lambda values: values.to(device))
+        yield looks_of(model, moved if model.reads_spectrogram else moved._replace(spectrogram=None))
 
 
 def _pictures(batch: Batch, spectrograms: dict[str, str], looks: Looks | None) -> Pictures:
