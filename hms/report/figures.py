@@ -8,10 +8,8 @@ import polars as pl
 
 from hms.labels import CLASSES, CONSENSUS_NAMES
 from hms.page.palette import light
-from hms.report.style import bare, bracketed, plain, whisker
+from hms.report.style import add_kls, bare, bracketed, of_rows, plain, whisker
 from hms.report.summary import Group, Headline, Reliability
-
-_ROW = 34  # pixels per row of a dot chart
 
 
 def ruler(head: Headline) -> go.Figure:
@@ -52,26 +50,18 @@ def dots(groups: list[Group], whole: Group, top: float) -> go.Figure:
     """A row per group: KL with its interval, prior and oracle; dotted, the KL of all rows. The axis ends at `top`."""
     grey = f"<span style='color:{light('muted')}'>"
     lines = [f"{_shown(part)}  {grey}{part.rows:,}</span>" for part in groups]
-    figure = bare(_ROW * len(groups) + 50)
+    figure = of_rows(len(groups))
     figure.add_vline(whole.kl, line={"color": light("model"), "dash": "dot", "width": 1})
     figure.add_scatter(**_points(lines, [part.prior for part in groups], "prior", "circle-open", "muted"))
     if any(part.oracle is not None for part in groups):
         figure.add_scatter(**_points(lines, [part.oracle for part in groups], "oracle", "line-ns-open", "ink"))
-    figure.add_scatter(
-        x=[part.kl for part in groups],
-        y=lines,
-        error_x=whisker([part.kl for part in groups], [part.interval for part in groups]),
-        mode="markers",
-        name="KL",
-        marker={"color": light("model"), "size": 10},
-        hovertemplate=[
-            f"{_shown(part)}: {part.kl:.3f}{bracketed(part.interval, '.3f')}<br>"
-            f"{part.rows:,} windows of {part.patients:,} patients<extra></extra>"
-            for part in groups
-        ],
-    )
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
-    figure.update_xaxes(range=[0, top], title="KL, nats", showgrid=False)
+    hover = [
+        f"{_shown(part)}: {part.kl:.3f}{bracketed(part.interval, '.3f')}<br>"
+        f"{part.rows:,} windows of {part.patients:,} patients"
+        for part in groups
+    ]
+    add_kls(figure, lines, [part.kl for part in groups], [part.interval for part in groups], hover)
+    figure.update_xaxes(range=[0, top])
     return figure
 
 

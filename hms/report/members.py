@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from hms.page.palette import light
-from hms.report.style import bare, bracketed, plain, whisker
-
-_ROW = 34  # pixels per row
+from hms.report.style import add_kls, bracketed, of_rows, plain
 
 
 class Member(NamedTuple):
@@ -36,28 +34,18 @@ def members_of(ensemble: dict[str, Any]) -> list[Member]:
 
 def scores(members: list[Member]) -> go.Figure:
     """KL with its interval, a row per member."""
-    figure = bare(_ROW * len(members) + 50)
+    figure = of_rows(len(members))
     figure.add_vline(members[0].kl, line={"color": light("model"), "dash": "dot", "width": 1})
-    figure.add_scatter(
-        x=[member.kl for member in members],
-        y=_labels(members),
-        error_x=whisker([member.kl for member in members], [member.interval for member in members]),
-        mode="markers",
-        marker={"color": light("model"), "size": 10},
-        hovertemplate=[
-            f"{plain(member.name)}<br>{member.kl:.4f}{bracketed(member.interval, '.4f')}<extra></extra>"
-            for member in members
-        ],
-    )
-    figure.update_xaxes(title="KL, nats", showgrid=False)
-    return _with_rows(figure)
+    hover = [f"{plain(member.name)}<br>{member.kl:.4f}{bracketed(member.interval, '.4f')}" for member in members]
+    add_kls(figure, _labels(members), [member.kl for member in members], [member.interval for member in members], hover)
+    return figure
 
 
 def weights(members: list[Member]) -> go.Figure:
     """The weight of each member as a bar, and its weights without each patient group as ticks."""
     weighted = [member for member in members if member.weight is not None]
     labels = _labels(weighted)
-    figure = bare(_ROW * len(weighted) + 50)
+    figure = of_rows(len(weighted))
     figure.add_bar(
         x=[member.weight for member in weighted],
         y=labels,
@@ -73,8 +61,8 @@ def weights(members: list[Member]) -> go.Figure:
         marker={"color": light("ink"), "symbol": "line-ns-open", "size": 9, "line": {"width": 1.5}},
         hovertemplate="without one patient group: %{x:.1%}<extra></extra>",
     )
-    figure.update_xaxes(title="weight", tickformat=".0%", rangemode="tozero", showgrid=False)
-    return _with_rows(figure)
+    figure.update_xaxes(title="weight", tickformat=".0%", rangemode="tozero")
+    return figure
 
 
 def _members(ensemble: dict[str, Any]) -> Iterator[Member]:
@@ -92,8 +80,3 @@ def _labels(members: list[Member]) -> list[str]:
         plain(name) if member.number is None else f"{member.number} {plain(name)}"
         for member, name in zip(members, short, strict=True)
     ]
-
-
-def _with_rows(figure: go.Figure) -> go.Figure:
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
-    return figure

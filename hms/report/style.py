@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from hms.page.palette import light
 
+_ROW = 34  # pixels
 _FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -37,6 +38,30 @@ def bare(height: int) -> go.Figure:
         hoverlabel={"bgcolor": light("panel"), "bordercolor": light("line"), "font": {"color": light("ink")}},
     )
     return figure
+
+
+def of_rows(count: int) -> go.Figure:
+    """An empty figure with a dotted line per row, the first on top."""
+    figure = bare(_ROW * count + 50)
+    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
+    figure.update_xaxes(showgrid=False)
+    return figure
+
+
+def add_kls(
+    figure: go.Figure, lines: list[str], kls: list[float], intervals: list[list[float] | None], hover: list[str]
+) -> None:
+    """Draw a KL with its interval on each line; `hover` is what shows at the pointer."""
+    figure.add_scatter(
+        x=kls,
+        y=lines,
+        error_x=whisker(kls, intervals),
+        mode="markers",
+        name="KL",
+        marker={"color": light("model"), "size": 10},
+        hovertemplate=[f"{text}<extra></extra>" for text in hover],
+    )
+    figure.update_xaxes(title="KL, nats")
 
 
 def whisker(points: list[float], intervals: list[list[float] | None]) -> dict[str, Any]:
