@@ -104,7 +104,7 @@ def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
         for evaluation in evaluations
         if [Path(member).name for member in evaluation["members"]] == names
         and not evaluation["rows_maybe_trained_on"]
-        and not any(evaluation[key] for key in PREDICTOR_KEYS)
+        and not any(evaluation.get(key) for key in PREDICTOR_KEYS)
     ]
 
 
