@@ -44,8 +44,8 @@ __version__ = "0.1.0"
 def load(bundle: str | Path, accelerator: str = "cpu") -> "BundledModel":
     """Load a model from the folder that `hms.export` wrote, without running any code from that folder.
 
-    Its use: `hms.load("bundle").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`. `accelerator` is "cpu",
-    "gpu", or "auto": a GPU if there is one.
+    Its use: `hms.load("bundle").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`. `accelerator` is
+    "cpu", "gpu", or "auto": a GPU if there is one.
     """
     from hms.bundled_model import BundledModel  # torch takes seconds to import
 
