@@ -5,7 +5,8 @@ Clinical Neurophysiology* 38, 1-29), in which an electrographic seizure lasts at
 epilepticus is a seizure of at least 10 min, or seizures in at least 20 % of any 60 min. Changed: experts judge waves,
 here only probabilities count, so a dip of one window between two stretches of a class is not taken for its end. Nor is
 time as short that has no prediction (a gap, artefact marked as bad): that a seizure paused just then is less likely
-than that it went on. Such time counts towards how long an event is, but not as seizure in the 20 % of 60 min.
+than that it went on. Such time adds to how long an event is from onset to end, and to nothing else: burden, totals, and
+both parts of the criterion count only the time in which an event is at or above the threshold.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.labels import CLASSES
 from hms.recording.duration import duration_text
@@ -37,14 +38,13 @@ _ROUNDING_S = 1e-6
 
 
 class Total(NamedTuple):
-    """How much of a recording a class takes."""
+    """How much of a recording a class takes: the time at or above the threshold, of a pattern that of its events."""
 
     minutes: float
-    """In time that was predicted, like all but `longest_s`."""
     share: float
     """Of the time that was predicted; NaN if none was."""
     longest_s: float
-    """Its longest event, with what was not predicted of it; of `other`, the longest stretch."""
+    """Its longest event from onset to end, with what lies between its parts; of `other`, the longest stretch."""
     busiest_s: float
     """The most that lies in any 60 minutes."""
     busiest_at_s: float
@@ -59,80 +59,93 @@ class Status(NamedTuple):
     why: str
 
 
-def stretches(timeline: Timeline) -> pl.DataFrame:
-    """Stretches of each class: `label onset_s duration_s`, greatest `probability`, `surest_s`, the window that has it.
+def events(timeline: Timeline) -> pl.DataFrame:
+    """Events of each pattern: `label onset_s duration_s`, greatest `probability`, `surest_s`, the window that has it.
 
-    Of a pattern, these are its events: it reaches the threshold in all windows, save for short dips and short times
-    without a prediction (`BRIDGED_S`), and for at least 10 s in all. Of `other`, every stretch at the threshold. Sorted
-    by onset.
+    A pattern reaches the threshold in all windows of an event, save for short dips and short times without a prediction
+    (`BRIDGED_S`), and it lasts at least 10 s in all. Sorted by onset.
     """
     begins_s, ends_s = spans_s(timeline)
     onsets_s = timeline.table["onset_s"].to_numpy()
-    touch = step_s(timeline) <= CENTRE_S  # otherwise time without a prediction is between any two windows
     found: dict[str, list[Any]] = {"label": [], "onset_s": [], "duration_s": [], "probability": [], "surest_s": []}
-    for name in CLASSES:
-        bridged_s, shortest_s = (BRIDGED_S * touch, SHORTEST_S) if name in PATTERNS else (0, 0)
-        share = timeline.table[name].fill_null(0.0).to_numpy()
-        above = np.flatnonzero(share >= timeline.threshold)
-        if not len(above):
-            continue
-        for first, last in _bridged(begins_s[above], ends_s[above], bridged_s):
-            inside = above[first:last]
-            duration_s = float(ends_s[inside[-1]] - begins_s[inside[0]])
-            if duration_s >= shortest_s - _ROUNDING_S:
-                surest = inside[share[inside].argmax()]
-                found["label"].append(name)
-                found["onset_s"].append(float(begins_s[inside[0]]))
-                found["duration_s"].append(duration_s)
-                found["probability"].append(float(share[surest]))
-                found["surest_s"].append(float(onsets_s[surest]))
+    for name in PATTERNS:
+        share = timeline.table[name].to_numpy()
+        for windows in _stretches(timeline, name):
+            surest = windows[share[windows].argmax()]
+            found["label"].append(name)
+            found["onset_s"].append(float(begins_s[windows[0]]))
+            found["duration_s"].append(float(ends_s[windows[-1]] - begins_s[windows[0]]))
+            found["probability"].append(float(share[surest]))
+            found["surest_s"].append(float(onsets_s[surest]))
     schema = dict.fromkeys(found, pl.Float64) | {"label": pl.String}
     return pl.DataFrame(found, schema).sort("onset_s", maintain_order=True)
 
 
-def events(timeline: Timeline) -> pl.DataFrame:
-    """The stretches of patterns. What was predicted of a pattern's events adds up to its burden."""
-    return stretches(timeline).filter(pl.col("label") != CLASSES[-1])
-
-
 def burden(timeline: Timeline) -> Float[np.ndarray, "hour label"]:
-    """Predicted minutes of each hour that the stretches of each class take; classes overlap where a dip is another's
-    stretch."""
-    known_s, each = predicted_s(timeline), _intervals(timeline)
-    parts = (_common(each[name], known_s) for name in CLASSES)
-    return np.stack([minutes_of_hours(part, timeline.duration_s) for part in parts], axis=1)
+    """Minutes of each hour that each class takes, counted as in `Total`."""
+    each = (minutes_of_hours(_counted_s(timeline, name), timeline.duration_s) for name in CLASSES)
+    return np.stack([*each], axis=1)
 
 
 def totals(timeline: Timeline) -> dict[str, Total]:
     """How much of the whole recording each class takes."""
-    known_s = predicted_s(timeline)
-    all_s = np.diff(known_s).sum()
+    begins_s, ends_s = spans_s(timeline)
+    all_s = np.diff(predicted_s(timeline)).sum()
     found = {}
-    for name, intervals in _intervals(timeline).items():
-        parts = _common(intervals, known_s)
-        own_s = float(np.diff(parts).sum())
-        starts_s = np.clip([*parts[:, 0], *(parts[:, 1] - HOUR_S), 0.0], 0, None)
-        within_s = seconds_before(parts, starts_s + HOUR_S) - seconds_before(parts, starts_s)
+    for name in CLASSES:
+        parts_s = _counted_s(timeline, name)
+        own_s = float(np.diff(parts_s).sum())
+        starts_s = np.clip([*parts_s[:, 0], *(parts_s[:, 1] - HOUR_S), 0.0], 0, None)
+        within_s = seconds_before(parts_s, starts_s + HOUR_S) - seconds_before(parts_s, starts_s)
         share = float(own_s / all_s) if all_s else np.nan
-        busiest = int(within_s.argmax())
-        longest_s = float(np.diff(intervals).max(initial=0.0))
+        busiest = int(within_s.round(6).argmax())  # the first of equals
+        longest_s = max((float(ends_s[one[-1]] - begins_s[one[0]]) for one in _stretches(timeline, name)), default=0.0)
         found[name] = Total(own_s / 60, share, longest_s, float(within_s[busiest]), float(starts_s[busiest]))
     return found
 
 
 def status_epilepticus(timeline: Timeline) -> Iterator[Status]:
-    """Where the seizure events would meet the criterion: each of at least 10 min, and the 60 min with most of them."""
-    for one in _intervals(timeline)["seizure"]:
-        onset_s, end_s = one.tolist()
-        if end_s - onset_s >= _CONTINUOUS_S - _ROUNDING_S:
-            lost_s = end_s - onset_s - np.diff(_common(one[None], predicted_s(timeline))).sum()
-            lost = f", {duration_text(lost_s)} of it without a prediction" if lost_s > _ROUNDING_S else ""
-            why = f"an event of {(end_s - onset_s) / 60:.0f} min from {clock(onset_s, timeline)}{lost}"
-            yield Status(onset_s, end_s - onset_s, why)
+    """Where the seizure events would meet the criterion: each of at least 10 min, and the 60 min with most of them.
+
+    Both count only time at or above the threshold.
+    """
+    begins_s, ends_s = spans_s(timeline)
+    known = timeline.table["other"].is_not_null().to_numpy()
+    for windows in _stretches(timeline, "seizure"):
+        reached_s = (ends_s - begins_s)[windows].sum()
+        if reached_s >= _CONTINUOUS_S - _ROUNDING_S:
+            first, last = windows[[0, -1]].tolist()
+            onset_s, duration_s = float(begins_s[first]), float(ends_s[last] - begins_s[first])
+            known_s = (ends_s - begins_s)[first : last + 1][known[first : last + 1]].sum()
+            between = {"below the threshold": known_s - reached_s, "without a prediction": duration_s - known_s}
+            parts = [f"{duration_text(long_s)} {what}" for what, long_s in between.items() if long_s > _ROUNDING_S]
+            of_which = f", of which {' and '.join(parts)}" if parts else ""
+            why = f"an event of {duration_text(duration_s)} from {clock(onset_s, timeline)}{of_which}"
+            yield Status(onset_s, duration_s, why)
     seizure = totals(timeline)["seizure"]
     if seizure.busiest_s >= _OF_ANY_HOUR_S - _ROUNDING_S:
-        why = f"{seizure.busiest_s / 60:.0f} min of events in the 60 min from {clock(seizure.busiest_at_s, timeline)}"
-        yield Status(seizure.busiest_at_s, min(HOUR_S, timeline.duration_s - seizure.busiest_at_s), why)
+        onset_s = seizure.busiest_at_s
+        why = f"{duration_text(seizure.busiest_s)} of events in the 60 min from {clock(onset_s, timeline)}"
+        yield Status(onset_s, min(HOUR_S, timeline.duration_s - onset_s), why)
+
+
+def _stretches(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " window"]]:
+    """The windows at or above the threshold of each event of a pattern; of `other`, of each stretch of such windows."""
+    begins_s, ends_s = spans_s(timeline)
+    touch = step_s(timeline) <= CENTRE_S  # otherwise time without a prediction is between any two windows
+    bridged_s, shortest_s = (BRIDGED_S * touch, SHORTEST_S) if name in PATTERNS else (0, 0)
+    above = np.flatnonzero(timeline.table[name].fill_null(0.0).to_numpy() >= timeline.threshold)
+    if not len(above):
+        return
+    for first, last in _bridged(begins_s[above], ends_s[above], bridged_s):
+        if ends_s[above[last - 1]] - begins_s[above[first]] >= shortest_s - _ROUNDING_S:
+            yield above[first:last]
+
+
+def _counted_s(timeline: Timeline, name: str) -> Float[np.ndarray, "part 2"]:
+    """Begin and end of the spans of all windows at or above the threshold of a class's stretches."""
+    windows = np.concatenate([np.array([], int), *_stretches(timeline, name)])
+    return np.stack(spans_s(timeline), axis=1)[windows]
 
 
 def _bridged(
@@ -156,20 +169,3 @@ def _bridged(
             yield begin, first
             begin, dipped_s = first, 0.0
     yield begin, len(begins_s)
-
-
-def _common(
-    stretches_s: Float[np.ndarray, "stretch 2"], known_s: Float[np.ndarray, "known 2"]
-) -> Float[np.ndarray, "part 2"]:
-    """The parts of stretches that are known; neither of the two overlap among themselves."""
-    edges_s = np.unique(np.concatenate([stretches_s.ravel(), known_s.ravel()]))
-    halfway_s = (edges_s[1:] + edges_s[:-1]) / 2
-    inside = np.logical_and(*(np.searchsorted(each.ravel(), halfway_s) % 2 == 1 for each in (stretches_s, known_s)))
-    first, end = (np.flatnonzero(np.diff(inside.astype(int), prepend=0, append=0) == sign) for sign in (1, -1))
-    return np.stack([edges_s[first], edges_s[end]], axis=1)
-
-
-def _intervals(timeline: Timeline) -> dict[str, Float[np.ndarray, "stretch 2"]]:
-    """Begin and end of the stretches of each class."""
-    table = stretches(timeline).with_columns(end_s=pl.col("onset_s") + pl.col("duration_s"))
-    return {name: table.filter(label=name).select("onset_s", "end_s").to_numpy() for name in CLASSES}
