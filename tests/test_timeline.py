@@ -693,9 +693,9 @@ def test_a_click_opens_the_nearest_eeg_and_arrows_step_through(chromium: Page, m
     assert chromium.value(shown) == "window-1"
     for number in (5, 3):
         x, y = chromium.value(
-            f"(() => {{ const box = strip.getBoundingClientRect(); scrollTo(0, 0);"
-            f" const top = strip.getBoundingClientRect().top;"
-            f" return [box.left + box.width * ({onsets}[{number - 1}] + 5) / data.duration, top + 60]; }})()"
+            f"(() => {{ strip.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            f" const box = strip.getBoundingClientRect();"
+            f" return [box.left + box.width * ({onsets}[{number - 1}] + 5) / data.duration, box.top + 60]; }})()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             chromium.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
