@@ -131,7 +131,9 @@ def test_channels_with_other_names_are_what_the_user_says(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", values, labels)
     found = recorded(path, channels=channels)  # the last is still recognised
     np.testing.assert_array_equal(found.eeg(0, found.samples), plain.eeg(0, plain.samples))
-    assert (found.interpolated, found.notes) == ((), [])
+    assert found.interpolated == ()
+    (note,) = found.notes
+    assert note.startswith("By channels=: EEG 1 is Fp1, EEG 2 is F3, ")
     fif = tmp_path / "x_raw.fif"
     mne.io.read_raw_edf(path, verbose="error").save(fif, verbose="error")
     np.testing.assert_allclose(
@@ -169,6 +171,7 @@ def test_a_channel_named_by_hand_takes_the_place_of_one_with_that_name(named: st
         ({"Ch1": "FC1"}, "channels.Ch1: .*, got 'FC1'; did you mean"),
         ({"Ch1": "SpO2"}, "channels.Ch1: .*, got 'SpO2'"),
         ({"Ch1": "T3", "Ch2": "T7"}, "channels: want one channel for each electrode, got 'Ch1' and 'Ch2' for T7"),
+        ({"C3": "Fp1", "F3": "Fp1-A1"}, "channels: want one channel for each electrode, got 'C3' and 'F3' for Fp1-A1"),
         ({"Ch01": "Fp1"}, ".*x.edf: channels: want a channel of the file, got 'Ch01'; did you mean 'Ch1'?"),
         ({"xyz": "Fp1"}, r".*x.edf: channels: want a channel of the file, got 'xyz' \(it has Ch1, Ch2, C3"),
     ],
@@ -177,6 +180,64 @@ def test_a_channel_or_an_electrode_that_does_not_exist_is_named(channels: dict, 
     path = write_edf(tmp_path / "x.edf", noise(5), ["Ch1", "Ch2", *SCALP[2:]])
     with pytest.raises(UserError, match=f"^{message.replace('?', '[?]')}"):
         recorded(path, channels=channels)
+
+
+def fif_of(path: Path, values: np.ndarray, labels: Sequence[str]) -> Path:
+    mne.io.RawArray(values * 1e-6, mne.create_info([*labels], 256.0, "eeg"), verbose="error").save(
+        path, verbose="error"
+    )
+    return path
+
+
+@pytest.mark.parametrize("reference", ["LE", "AVG", "A1"])
+@pytest.mark.parametrize("suffix", [".edf", "_raw.fif"])
+def test_an_electrode_by_hand_has_the_reference_of_the_others(reference: str, suffix: str, tmp_path: Path):
+    values = noise(20)
+    labels = ["X7", *(f"EEG {name}-{reference}" for name in SCALP[1:])]
+    path = (write_edf if suffix == ".edf" else fif_of)(tmp_path / f"x{suffix}", values, labels)
+    found = recorded(path, channels={"X7": "Fp1"})
+    assert (found.interpolated, found.notes) == ((), [f"By channels=: X7 is Fp1-{reference}."])
+    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
+    np.testing.assert_allclose(found.eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+
+
+def test_a_channel_by_hand_that_is_not_used_is_named(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), ["X7", *(f"{name}-LE" for name in SCALP[1:])])
+    notes = recorded(path, channels={"X7": "Fp1-A2"}).notes
+    assert notes == ["By channels=: X7 is Fp1-A2.", "Interpolated: Fp1.", "Mapped by channels=, but of no use: X7."]
+
+
+def test_channels_whose_place_others_take_by_hand_are_named(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20, channels=20), [*SCALP, "EKG"])
+    notes = recorded(path, channels={"EKG": "Fp1"}).notes
+    assert notes == ["By channels=: EKG is Fp1.", "Not read, because channels= maps another to it: Fp1."]
+
+
+@pytest.mark.parametrize("suffix", [".edf", "_raw.fif"])
+def test_names_with_numbers_are_those_of_the_file(suffix: str, tmp_path: Path):
+    values, labels = noise(20), [f"CH-{i}" for i in range(19)]
+    path = (write_edf if suffix == ".edf" else fif_of)(tmp_path / f"x{suffix}", values, labels)
+    with pytest.raises(DataError, match=r"\(CH-0, CH-1, .*channels={CH-0: Fp1, ...} says"):
+        recorded(path)
+    by_hand = dict(zip(labels, SCALP, strict=True))
+    with pytest.raises(DataError, match=r"not recognised: CH-14, CH-15, CH-16, CH-17, CH-18; channels={CH-14: Fp1"):
+        recorded(path, channels=dict([*by_hand.items()][:14]))
+    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
+    np.testing.assert_allclose(recorded(path, channels=by_hand).eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+
+
+def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(tmp_path: Path):
+    values = noise(20)
+    path = write_edf(tmp_path / "x.edf", values, ["X", "X", *SCALP[2:]])
+    assert mne.io.read_raw_edf(path, verbose="error").ch_names[:2] == ["X-0", "X-1"]
+    whole = recorded(write_edf(tmp_path / "y.edf", values[[1, 0, *range(2, 19)]], SCALP)).eeg(0, 4000)
+    found = recorded(path, channels={"X-1": "Fp1", "X-0": "F3"})
+    np.testing.assert_allclose(found.eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+    one = recorded(path, channels={"X-1": "Fp1"})
+    assert one.interpolated == ("F3",)
+    np.testing.assert_allclose(one.eeg(0, 4000)[0], whole[0], atol=0.01)
+    with pytest.raises(DataError, match="want a channel of the file, got 'X'; did you mean 'X-1'"):
+        recorded(path, channels={"X": "Fp1"})
 
 
 def test_a_recording_with_too_few_known_names_lists_the_others_and_says_how_to_name_them(tmp_path: Path):

@@ -38,33 +38,73 @@ def mapped_leads(channels: Mapping[str, str] | None) -> dict[str, Lead]:
             wish = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
             raise UserError(f"channels.{name}: {wish}, got '{text}'{did_you_mean(text, known)}")
         for other, before in found.items():
-            if frozenset(before) == frozenset(lead):
+            if _measured(before) == _measured(lead):
                 raise UserError(f"channels: want one channel for each electrode, got '{other}' and '{name}' for {text}")
         found[name] = lead
     return found
 
 
-def want_names(mapped: Mapping[str, Lead], labels: Sequence[str]) -> None:
-    """Raise DataError (without the file's name) if channels are mapped that are not among a file's `labels`."""
-    known = [*labels, *without_numbers([*labels])]
-    for name in mapped:
-        if name not in known:
-            near = did_you_mean(name, known) or f" (it has {listed(labels)})"
-            raise DataError(f"channels: want a channel of the file, got '{name}'{near}")
+class Meanings(NamedTuple):
+    """What the channels of a file measure, by their names or by the option `channels`."""
+
+    labels: list[str]
+    """Unique, as a user types them."""
+    leads: list[Lead | None]
+    """One for each label; None for a channel that says nothing about an electrode, or whose electrode is mapped."""
+    mapped: dict[str, Lead]
+    """What `channels` says; an electrode without a reference has that of most other channels of the file."""
+    displaced: list[str]
+    """Labels of channels that are not read, because another is mapped to what they measure."""
+    unrecognised: list[str]
+    """Labels without a meaning."""
+
+    def notes(self) -> list[str]:
+        """What `channels` has changed."""
+        notes = []
+        if self.mapped:
+            said = (f"{label} is {'-'.join(filter(None, lead))}" for label, lead in self.mapped.items())
+            notes.append(f"By channels=: {', '.join(said)}.")
+        if self.displaced:
+            notes.append(f"Not read, because channels= maps another to it: {', '.join(self.displaced)}.")
+        return notes
 
 
-def leads_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> list[Lead | None]:
+def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     """What the channels of a file measure: as `mapped` says, or else by their names, unless a mapped one measures that.
 
-    None for a channel without a meaning.
+    Raises DataError (without the file's name) if channels are mapped that are not among the unique `labels`.
     """
-    taken = {_measured(lead) for lead in mapped.values()}
-    found: list[Lead | None] = []
-    for label, text in zip(labels, without_numbers([*labels]), strict=True):
-        lead = mapped.get(label) or mapped.get(text)
-        if lead is None and (lead := lead_of(text)) and _measured(lead) in taken:
-            lead = None
-        found.append(lead)
+    for name in mapped:
+        if name not in labels:
+            near = did_you_mean(name, labels) or f" (it has {listed(labels)})"
+            raise DataError(f"channels: want a channel of the file, got '{name}'{near}")
+    texts = without_numbers([*labels])
+    own = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
+    known = {label: lead for label, lead in own.items() if lead}
+    references = Counter(one.cathode for one in known.values() if one.anode in SCALP and one.cathode not in SCALP)
+    shared = max(references, key=references.__getitem__, default="")
+    full = {
+        label: lead._replace(cathode=shared) if lead.anode in SCALP and not lead.cathode else lead
+        for label, lead in mapped.items()
+    }
+    taken = {_measured(lead) for lead in full.values()}
+    displaced = [label for label, lead in known.items() if _measured(lead) in taken]
+    leads = [full.get(label) or (None if label in displaced else known.get(label)) for label in labels]
+    unknown = [
+        label
+        for label, text in zip(labels, texts, strict=True)
+        if label not in full and label not in known and not text.endswith(" Annotations")
+    ]
+    return Meanings([*labels], leads, full, displaced, unknown)
+
+
+def numbered(labels: Sequence[str]) -> list[str]:
+    """The labels of an EDF file, made unique as MNE does: those that occur more than once get numbers (X-0, X-1)."""
+    count, seen = Counter(labels), Counter[str]()
+    found = []
+    for label in labels:
+        found.append(f"{label}-{seen[label]}" if count[label] > 1 else label)
+        seen[label] += 1
     return found
 
 
@@ -79,28 +119,26 @@ def by_hand(names: Sequence[str]) -> str:
 
 
 def channels_to_read(
-    labels: Sequence[str], mapped: Mapping[str, Lead], bads: Collection[str]
+    labels: Sequence[str], leads: Sequence[Lead | None], bads: Collection[str]
 ) -> tuple[list[Channel], list[str]]:
-    """The channels that say something about the electrodes, and notes on them; `labels` are unique, as MNE makes them.
+    """The channels that say something about the electrodes, and notes on them; `labels` are unique.
 
     Of several channels that measure the same, the first is read. Channels that the file marks as bad are not.
     """
-    leads = [
-        (i, text, lead)
-        for i, (text, lead) in enumerate(zip(without_numbers([*labels]), leads_of(labels, mapped), strict=True))
-    ]
-    known = [Channel(i, text, lead) for i, text, lead in leads if lead is not None and labels[i] not in bads]
+    meant = [Channel(i, label, lead) for i, (label, lead) in enumerate(zip(labels, leads, strict=True)) if lead]
+    known = [one for one in meant if one.label not in bads]
     first: dict[frozenset[str], Channel] = {}
     for one in known:
         first.setdefault(frozenset(one.lead), one)
     count = Counter(name for one in first.values() for name in one.lead)
     read = [one for one in first.values() if one.lead == EKG or one.lead.anode in SCALP or count[one.lead.anode] > 1]
+    texts = without_numbers([*labels])
     notes = [
-        f"'{one.label}' occurs more than once: the first is read."
+        f"'{texts[one.place]}' occurs more than once: the first is read."
         for one in read
         if one.lead != EKG and sum(frozenset(other.lead) == frozenset(one.lead) for other in known) > 1
     ]
-    if marked := [text for i, text, lead in leads if labels[i] in bads and lead and lead.anode in SCALP]:
+    if marked := [one.label for one in meant if one.label in bads and one.lead.anode in SCALP]:
         notes.append(f"Marked as bad in the file, so not read: {', '.join(marked)}.")
     return read, notes
 

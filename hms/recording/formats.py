@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ from hms.recording.annotations import annotations_of
 from hms.recording.channels import (
     UNITS_UV,
     Channel,
+    Meanings,
     by_hand,
     channels_to_read,
-    leads_of,
     listed,
     mapped_leads,
+    meanings,
+    numbered,
     unit_of,
-    want_names,
 )
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG, Lead, without_numbers
+from hms.recording.labels import EKG, Lead
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 
@@ -54,23 +56,25 @@ def open_source(path: Path, unit: str | None, channels: Mapping[str, str] | None
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
         eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
-        _want_names(path, mapped, ELECTRODES)
-        known = [(i, lead) for i, lead in enumerate(leads_of(ELECTRODES, mapped)) if lead]
+        own = _meanings(path, ELECTRODES, mapped)
+        known = [(i, lead) for i, lead in enumerate(own.leads) if lead]
         eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
         leads = [lead for _, lead in known]
-        return Source(leads, SFREQ_HZ, whole, None, [], [], [], lambda first, last: eeg[:, first:last])
+        return Source(leads, SFREQ_HZ, whole, None, [], own.notes(), own, lambda first, last: eeg[:, first:last])
     try:
         header = read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
-    opened = [] if header is None else _labels_to_open(path, header, mapped)
+    meant = None if header is None else _meanings(path, numbered(header.labels), mapped)
+    opened = [] if header is None or meant is None else _labels_to_open(path, header, meant)
     raw, notes = _open(path, header, opened)
-    labels = header.labels if header else raw.ch_names
-    if header is None:
-        _want_names(path, mapped, labels)
-    read_of, label_notes = channels_to_read(raw.ch_names, mapped, raw.info["bads"])
+    meant = meant or _meanings(path, raw.ch_names, mapped)
+    there = [header is None or header.labels[i] in opened for i in range(len(meant.labels))]
+    read_of, label_notes = channels_to_read(
+        [*compress(meant.labels, there)], [*compress(meant.leads, there)], raw.info["bads"]
+    )
     if not read_of:
-        raise DataError(_no_eeg(path, labels))
+        raise DataError(_no_eeg(path, meant.labels))
     to_uv, unit_notes = _to_uv(path, header, opened, raw, read_of, unit)
     if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
         raise DataError(
@@ -90,13 +94,13 @@ def open_source(path: Path, unit: str | None, channels: Mapping[str, str] | None
         values[~(np.abs(values) < _LARGEST_UV)] = np.nan
         return values
 
-    notes += [*label_notes, *unit_notes, *gap_notes]
+    notes += [*meant.notes(), *label_notes, *unit_notes, *gap_notes]
     leads, rate = [one.lead for one in read_of], float(raw.info["sfreq"])
     start = raw.info["meas_date"]
     if start is not None:  # of the acquisition, which a cropped file does not begin with
         start += timedelta(seconds=raw.first_time)
     annotations = annotations_of(path, header, raw, spans)
-    return Source(leads, rate, spans, start, annotations, notes, _unrecognised(labels, mapped), read)
+    return Source(leads, rate, spans, start, annotations, notes, meant, read)
 
 
 def _open(path: Path, header: Header | None, labels: list[str]) -> tuple[Any, list[str]]:
@@ -132,13 +136,13 @@ def _reason(path: Path, error: Exception) -> str:
     return first_line(error)
 
 
-def _labels_to_open(path: Path, header: Header, mapped: Mapping[str, Lead]) -> list[str]:
+def _labels_to_open(path: Path, header: Header, meant: Meanings) -> list[str]:
     """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
-    _want_names(path, mapped, header.labels)
-    leads = {i: lead for i, lead in enumerate(leads_of(header.labels, mapped)) if lead}
-    rates = {header.sfreq_hz(i) for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
+    leads = {i: lead for i, lead in enumerate(meant.leads) if lead}
+    scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
+    rates = {header.sfreq_hz(i) for i, label in enumerate(header.labels) if label in scalp}
     if not rates:
-        raise DataError(_no_eeg(path, header.labels))
+        raise DataError(_no_eeg(path, meant.labels))
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
@@ -182,16 +186,11 @@ def _to_uv(
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
 
 
-def _want_names(path: Path, mapped: Mapping[str, Lead], labels: Sequence[str]) -> None:
+def _meanings(path: Path, labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     try:
-        want_names(mapped, labels)
+        return meanings(labels, mapped)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def _unrecognised(labels: Sequence[str], mapped: Mapping[str, Lead]) -> list[str]:
-    each = zip(without_numbers([*labels]), leads_of(labels, mapped), strict=True)
-    return [text for text, lead in each if lead is None and not text.endswith(" Annotations")]
 
 
 def _no_eeg(path: Path, labels: Sequence[str]) -> str:

@@ -95,7 +95,7 @@ def open_recording(
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
-        others = source.unrecognised
+        others = source.meant.unrecognised
         unknown = f"; not recognised: {listed(others)}" if others else ""
         raise DataError(f"{path}: {error}{unknown}{by_hand(others)}") from None
     own = blocks.derivation
@@ -120,6 +120,9 @@ def open_recording(
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
+    used = {lead for lead, column in zip(source.leads, own.matrix.T, strict=True) if np.nan_to_num(column).any()}
+    if unused := [label for label, lead in source.meant.mapped.items() if lead not in used]:
+        notes.append(f"Mapped by channels=, but of no use: {', '.join(unused)}.")
     return Recording(path, source, notes, blocks)
 
 

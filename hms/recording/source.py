@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from hms.recording.channels import Meanings
 from hms.recording.labels import Lead
 
 
@@ -42,8 +43,8 @@ class Source(NamedTuple):
     """In chronological order."""
     notes: list[str]
     """What a user should know about the file, one sentence each."""
-    unrecognised: list[str]
-    """Names of channels that say nothing about an electrode."""
+    meant: Meanings
+    """What the channels of the file measure, read or not."""
     read: Callable[[int, int], Float[np.ndarray, "channel time"]]
     """`read(first, last)` returns samples `first` up to `last` in µV, both within the recording."""
 
