@@ -35,7 +35,7 @@ class Predict(Sharded):
     on_bad: Literal["raise", "skip"]
     step_s: float
     threshold: float
-    unit: Literal["nV", "uV", "mV", "V"] | None
+    unit: Literal["nV", "uV", "µV", "mV", "V"] | None
     channels: dict[str, str] | None
     windows: int
     edf: bool

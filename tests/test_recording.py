@@ -27,6 +27,7 @@ from hms.recording.resample import Resampler
 from hms.recording.spans import spans_of
 from hms.recording.windows import count_windows, levelled, stretches
 from hms.spectrogram_recipe import REGIONS, regional_spectrogram
+from hms.timeline.options import want_options
 
 BANANA = [tuple(pair.split("-")) for chain in REGIONS.values() for pair in chain]
 MIDLINE = [("Fz", "Cz"), ("Cz", "Pz")]
@@ -41,7 +42,7 @@ def noise(seconds: float, sfreq_hz: float = 256, seed: int = 0, channels: int = 
     return 30 * values / values.std(axis=1, keepdims=True)
 
 
-def recorded(path: Path, pairs=BANANA, unit: str | None = None, channels: dict[str, str] | None = None) -> Recording:
+def recorded(path: Path, pairs=BANANA, unit: str | None = None, channels: dict | None = None) -> Recording:
     return open_recording(path, pairs, unit, channels)
 
 
@@ -168,7 +169,9 @@ def test_a_channel_named_by_hand_takes_the_place_of_one_with_that_name(named: st
     [
         ({"Ch1": "Fq1"}, "channels.Ch1: want an electrode .* such as Fp1-F7 or Fp1-A1, got 'Fq1'; did you mean 'Fp1'?"),
         ({"Ch1": "Fp1-F77"}, "channels.Ch1: .*, got 'Fp1-F77'; did you mean 'Fp1-F7'?"),
-        ({"Ch1": "FC1"}, "channels.Ch1: .*, got 'FC1'; did you mean"),
+        ({"Ch1": "FC1"}, "channels.Ch1: .*, got 'FC1': FC1 is not one of the 19$"),
+        ({"Ch1": "F9"}, "channels.Ch1: .*, got 'F9': F9 is not one of the 19$"),
+        ({"Ch1": "F3-AF3"}, "channels.Ch1: .*, got 'F3-AF3': AF3 is not one of the 19$"),
         ({"Ch1": "SpO2"}, "channels.Ch1: .*, got 'SpO2'"),
         ({"Ch1": "T3", "Ch2": "T7"}, "channels: want one channel for each electrode, got 'Ch1' and 'Ch2' for T7"),
         ({"C3": "Fp1", "F3": "Fp1-A1"}, "channels: want one channel for each electrode, got 'C3' and 'F3' for Fp1-A1"),
@@ -224,6 +227,43 @@ def test_names_with_numbers_are_those_of_the_file(suffix: str, tmp_path: Path):
         recorded(path, channels=dict([*by_hand.items()][:14]))
     whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
     np.testing.assert_allclose(recorded(path, channels=by_hand).eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+
+
+def test_names_that_python_and_the_command_line_take_for_numbers_are_names(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), ["1", *SCALP[1:]])
+    assert recorded(path, channels={1: "Fp1"}).notes == ["By channels=: 1 is Fp1."]
+
+
+def test_unrecognised_channels_are_named_where_electrodes_are_missing(tmp_path: Path):
+    odd = [f"X{i}" for i in range(10)]
+    path = write_edf(tmp_path / "x.edf", noise(20, channels=28), [*odd, *SCALP[1:]], starts_s=range(20))
+    said = f"Not recognised: {', '.join(odd[:8])} and 2 more; channels= says what they measure."
+    assert recorded(path).notes == ["Interpolated: Fp1.", said]
+    assert recorded(path, channels={"X3": "Fp1"}).notes == ["By channels=: X3 is Fp1."]
+
+
+@pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])
+def test_microvolts_may_be_written_with_the_sign(unit: str, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV")
+    want_options(10, 0.5, unit, None, 32)
+    np.testing.assert_array_equal(recorded(path, unit=unit).eeg(0, 4000), recorded(path, unit="uV").eeg(0, 4000))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"step_s": "10"}, "step_s: want a number, got '10'"),
+        ({"threshold": "0.7"}, "threshold: want a number, got '0.7'"),
+        ({"batch_size": 2.5}, "batch_size: want a whole number, got 2.5"),
+        ({"channels": ["Fp1"]}, r"channels: want a dict such as {'EEG 1': 'Fp1'}, got \['Fp1'\]$"),
+        ({"channels": {"Ch1": None}}, r"channels.Ch1: want an electrode .*, got None$"),
+        ({"channels": {1: "Fp1", "1": "F3"}}, r"channels: want each name once, got '1' twice$"),
+    ],
+)
+def test_an_option_of_another_type_is_named(option: dict, message: str):
+    usual = {"step_s": 10, "threshold": 0.5, "unit": None, "channels": None, "batch_size": 32}
+    with pytest.raises(UserError, match=f"^{message}"):
+        want_options(**usual | option)
 
 
 def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(tmp_path: Path):

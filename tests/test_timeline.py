@@ -622,7 +622,7 @@ def test_the_page_shows_what_the_file_itself_notes():
         (["windows=-1"], "windows: want at least 0, got -1"),
         (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
         (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),
-        (["unit=kV"], "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'kV'"),
+        (["unit=kV"], "unit: want 'nV', 'uV', 'µV', 'mV', 'V' or null, got 'kV'"),
         (["channels={Ch 1: Fq1}"], "channels.Ch 1: want an electrode of the 10-20 system, EKG, or a pair"),
         (["channels={Ch 1: 3}"], "channels.Ch 1: want str, got 3"),
         (["channels=Fp1"], "channels: want dict of str or null, got 'Fp1'"),

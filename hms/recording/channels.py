@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError, did_you_mean
-from hms.recording.labels import EKG, RENAMED, Lead, lead_meant, lead_of, without_numbers
+from hms.recording.labels import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, without_numbers
 
 UNITS_UV = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
 """How many µV each unit is."""
 
 _SPELLINGS = {"nv": "nV", "uv": "uV", "µv": "uV", "μv": "uV", "\x83\xcav": "uV", "mv": "mV", "v": "V"}
 
+
+MICRO = {"µV": "uV", "μV": "uV"}
+"""Units as they are written where the keyboard has the letter: the sign for micro, and the Greek letter."""
 
 _MOST_NAMES = 32  # in a message
 
@@ -26,22 +29,35 @@ class Channel(NamedTuple):
     lead: Lead
 
 
-def mapped_leads(channels: Mapping[str, str] | None) -> dict[str, Lead]:
+def mapped_leads(channels: Any) -> dict[str, Lead]:
     """What the option `channels` says that channels of a file measure, by their names.
 
     Raises UserError for what is neither an electrode nor a pair of them, and for two channels that measure the same.
     """
+    if not isinstance(channels, Mapping | None):
+        raise UserError(f"channels: want a dict such as {{'EEG 1': 'Fp1'}}, got {channels!r}")
     found: dict[str, Lead] = {}
-    for name, text in (channels or {}).items():
-        if (lead := lead_meant(text)) is None:
-            known = [*SCALP, *RENAMED, EKG.anode, *("-".join(pair) for pair in permutations(SCALP, 2))]
+    for key, text in (channels or {}).items():
+        name = str(key)  # in Python, 1 is a number
+        if not isinstance(text, str) or (lead := lead_meant(text)) is None:
             wish = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
-            raise UserError(f"channels.{name}: {wish}, got '{text}'{did_you_mean(text, known)}")
+            raise UserError(f"channels.{name}: {wish}, got {_unknown(text)}")
+        if name in found:
+            raise UserError(f"channels: want each name once, got '{name}' twice")
         for other, before in found.items():
             if _measured(before) == _measured(lead):
                 raise UserError(f"channels: want one channel for each electrode, got '{other}' and '{name}' for {text}")
         found[name] = lead
     return found
+
+
+def _unknown(text: object) -> str:
+    """What a user takes for an electrode, with a similar one unless it names one that is not of the 19."""
+    known = [*SCALP, *RENAMED, EKG.anode, *("-".join(pair) for pair in permutations(SCALP, 2))]
+    lead = lead_of(text) if isinstance(text, str) else None
+    if others := [name for name in lead or () if is_of_10_10(name) and name not in SCALP]:
+        return f"'{text}': {others[0]} is not one of the 19"
+    return f"'{text}'{did_you_mean(text, known)}" if isinstance(text, str) else repr(text)
 
 
 class Meanings(NamedTuple):

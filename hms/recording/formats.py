@@ -45,7 +45,7 @@ _IRRELEVANT = ("not unique", "filters", "cutoff", "naming conventions", "annotat
 """Words of MNE's warnings about what is not used here, or noted in our own words."""
 
 
-def open_source(path: Path, unit: str | None, channels: Mapping[str, str] | None) -> Source:
+def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None) -> Source:
     """Open the channels of the file at `path`; `unit` overrides the one that the file gives (None: as it says).
 
     `channels` says what channels measure whose names do not. Raises DataError if the file is not a recording, holds no

@@ -13,7 +13,8 @@ from hms.electrodes import SCALP
 RENAMED = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
 
 _KNOWN = {name.upper(): name for name in SCALP} | RENAMED
-_OF_10_10 = r"(?:N|I|FP|AF|F|FT|FC|C|T|TP|CP|P|PO|O|A|M|PG|SP)(?:Z|\d{1,2})"
+_REGION = r"(?:N|I|FP|AF|F|FT|FC|C|T|TP|CP|P|PO|O|A|M|PG|SP)"
+_OF_10_10 = rf"{_REGION}(?:Z|\d{{1,2}})"
 _PREFIX = re.compile(r"(?:(?:(?:EEG|SEEG|CH|CHAN)\s*\d*|POL|REF EEG)[\s:_-]+|EEG(?=[A-Z]))(?:\d+[\s.:]+)?|\d+[\s.:]+")
 _EKG = re.compile(r"(?:(?:X|BIP|AUX)\s*\d*[\s:_-]+)?(?:ECG|EKG)")
 _SPACED = re.compile(r"\b(FP|[FCPTOAM]) (Z|\d)\b")
@@ -65,6 +66,11 @@ def lead_meant(text: str) -> Lead | None:
         return lead
     known = {*SCALP, *_REFERENCES, ""}
     return lead if {lead.anode, *lead.cathode.split("+")} <= known and {*lead} & {*SCALP} else None
+
+
+def is_of_10_10(name: str) -> bool:
+    """Whether this is how an electrode of the 10-10 system is called, on the scalp or off it."""
+    return re.fullmatch(rf"{_REGION}(?:Z|[1-9]|10)", name.upper()) is not None
 
 
 def without_numbers(labels: list[str]) -> list[str]:

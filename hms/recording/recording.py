@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
-from hms.recording.channels import UNITS_UV, by_hand, listed
+from hms.recording.channels import MICRO, UNITS_UV, by_hand, listed
 from hms.recording.derivation import derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
@@ -32,6 +32,8 @@ _CLEARLY_EEG_UV = 5.0
 _PROBES = 8  # places at which a recording's unit is checked
 _MOST_PROBES = 120  # places at which flat channels are searched for any signal
 _PROBE_S = 10
+
+_NOTED = 8  # channels that are named in a note
 
 
 class Recording(NamedTuple):
@@ -83,7 +85,7 @@ class Recording(NamedTuple):
 
 
 def open_recording(
-    path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[str, str] | None
+    path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[Any, str] | None
 ) -> Recording:
     """Open the recording at `path` for models that subtract `pairs`; values are in `unit` (None: as the file says).
 
@@ -91,6 +93,7 @@ def open_recording(
     DataError, with the file and the reason in one line, if it cannot be read, lacks too many electrodes or one of these
     channels, or holds values that are hardly µV.
     """
+    unit = MICRO.get(unit, unit) if unit else unit
     source, flat = _without_flat(path, open_source(path, unit, channels))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
@@ -116,6 +119,9 @@ def open_recording(
         notes.append(
             f"Missing, and not interpolated because the channels form separate groups: {', '.join(own.unknown)}."
         )
+    if (own.interpolated or own.unknown) and (others := source.meant.unrecognised):
+        more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
+        notes.append(f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure.")
     if own.reconstructed:
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
