@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.ensemble.choices import PREDICTOR_KEYS, PerClass, Precision
+from hms.config.keys import Corpus
 from hms.errors import DataError, UserError
-from hms.prepare import Corpus
+from hms.prediction.keys import COMBINATION_KEYS, Predicting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,20 +17,12 @@ if TYPE_CHECKING:
     from hms.prediction.predictors import Predictors
 
 
-class Evaluate(Corpus):
+class Evaluate(Corpus, Predicting):
     """The keys of conf/evaluate.yaml; their values live there."""
 
     run: str | list[str] | None
-    ensemble: str | None
-    temperature: float | None
-    odds: PerClass
-    adapt: float
     out: str | None
     min_votes: int
-    batch_size: int
-    accelerator: str
-    flips: bool
-    precision: Precision
     seed: int
     draws: int
 
@@ -45,8 +37,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     for key in ("batch_size", "draws"):
         if config[key] < 1:
             raise UserError(f"{key}: want at least 1, got {config[key]}")
-    predictors = read_predictors("run", config["run"], **{key: config[key] for key in PREDICTOR_KEYS})
-    if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in PREDICTOR_KEYS)):
+    predictors = read_predictors("run", config["run"], **{key: config[key] for key in COMBINATION_KEYS})
+    if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     device = best_device(config["accelerator"])
     folder = build(config["data"])
@@ -103,7 +95,7 @@ def _scores(config: dict[str, Any], predictors: "Predictors", table: "pl.DataFra
         **score(table, read_truth(root)),
         "kl_interval": mean_interval(kl, patients, config["draws"], config["seed"]),
         "members": [str(fold) for folds in predictors.folds.values() for fold in folds],
-        **{name: config[name] for name in (*PREDICTOR_KEYS, "flips", "precision")},
+        **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
     }
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.config.signature import Node
-from hms.ensemble.choices import PREDICTOR_KEYS, PerClass, Precision
+from hms.config.keys import Node
 from hms.errors import DataError, UserError
+from hms.prediction.keys import COMBINATION_KEYS, Predicting
 from hms.system.shards import Shard, Sharded, merged, shard_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,10 @@ if TYPE_CHECKING:
     from hms.prediction.predictors import Predictors
 
 
-class Predict(Sharded):
+class Predict(Sharded, Predicting):
     """The keys of conf/predict.yaml; their values live there."""
 
     model: str | list[str] | None
-    ensemble: str | None
-    temperature: float | None
-    odds: PerClass
-    adapt: float
     data: Node
     recording: str | list[str] | None
     out: str | None
@@ -39,10 +35,6 @@ class Predict(Sharded):
     channels: dict[str, str] | None
     windows: int
     edf: bool
-    batch_size: int
-    accelerator: str
-    flips: bool
-    precision: Precision
 
 
 def predict(config: dict[str, Any]) -> None:
@@ -53,7 +45,7 @@ def predict(config: dict[str, Any]) -> None:
         config = config | {"channels": {str(name): lead for name, lead in config["channels"].items()}}
     _want_ranges(config)
     shard = shard_of(config)
-    predictors = read_predictors("model", config["model"], **{key: config[key] for key in PREDICTOR_KEYS})
+    predictors = read_predictors("model", config["model"], **{key: config[key] for key in COMBINATION_KEYS})
     job = _submission if config["recording"] is None else _timelines
     job(config, predictors, shard)
 

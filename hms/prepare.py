@@ -1,20 +1,12 @@
 """`python -m hms.prepare`: read and check a corpus, and write its store."""
 
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.config.signature import Node
+from hms.config.keys import Corpus
 from hms.system.shards import Sharded, shard_of
-
-
-class Corpus(TypedDict):
-    """The keys about the corpus that a command reads."""
-
-    data: Node
-    stores: str
-    on_bad: Literal["raise", "skip"]
 
 
 class Prepare(Corpus, Sharded):

@@ -6,8 +6,7 @@ from functools import cache
 from typing import Any, Literal, TypedDict
 
 from hms.config.command import entry_point
-from hms.config.signature import Node
-from hms.prepare import Corpus
+from hms.config.keys import Corpus, Node
 from hms.runs.settings import teachers
 
 

@@ -3,6 +3,7 @@
 Nothing here imports torch, so that mistakes are reported at once.
 
 command       turns a function into the command of a YAML file: the only place that sets Hydra up
+keys          what the TypedDicts of commands, their schemas, have in common
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
 options       the choices that a command's groups offer
 refusal       explains why Hydra cannot use a word of the command line

@@ -4,7 +4,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
-from hms.config.signature import Node
+from hms.config.keys import Node
 from hms.errors import did_you_mean
 
 UNREAD = object()

@@ -11,6 +11,7 @@ from functools import cache, reduce
 from operator import or_
 from typing import Any, Literal, NamedTuple
 
+from hms.config.keys import Node
 from hms.config.source import absolute, find
 from hms.errors import ConfigError
 
@@ -19,10 +20,6 @@ OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
 
 ALLOWED = (*OURS, "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
 """Where a `_target_` may point: a config from elsewhere must not run other code."""
-
-
-class Node:
-    """The type of a mapping with `_target_`; each class that a signature names is represented by a subclass."""
 
 
 class Signature(NamedTuple):

@@ -11,9 +11,9 @@ import jinja2
 
 from hms.data.files import read_json
 from hms.electrodes import ELECTRODES
-from hms.ensemble.choices import PREDICTOR_KEYS
 from hms.errors import DataError
 from hms.labels import CLASSES
+from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
 from hms.runs.folder import is_simulated, provenance, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
@@ -104,7 +104,7 @@ def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
         for evaluation in evaluations
         if [Path(member).name for member in evaluation["members"]] == names
         and not evaluation["rows_maybe_trained_on"]
-        and not any(evaluation.get(key) for key in PREDICTOR_KEYS)
+        and not any(evaluation.get(key) for key in COMBINATION_KEYS)
     ]
 
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hms.batch import Batch
-from hms.ensemble.choices import Precision
 from hms.errors import UserError
 from hms.model import Model
 from hms.prediction.inference import autocast, views
+from hms.prediction.keys import Precision
 
 _TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
 

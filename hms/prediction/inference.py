@@ -12,10 +12,10 @@ from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
 from hms.data.store import Store
 from hms.data.windows import Windows
-from hms.ensemble.choices import Precision
 from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.model import Model
+from hms.prediction.keys import Precision
 from hms.system.console import track
 from hms.system.memory import keep_freed
 

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from hms.batch import Batch
 from hms.data.files import read_json
 from hms.ensemble.calibration import Calibration
-from hms.ensemble.choices import Precision
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapted
+from hms.prediction.keys import Precision
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds, is_of_all_patients, named_runs
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused

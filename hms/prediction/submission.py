@@ -10,10 +10,10 @@ from hms.batch import Batch
 from hms.data.corpus import bad_file_table
 from hms.data.stream import batches, check
 from hms.data.tables import read_submission, read_test
-from hms.ensemble.choices import Precision
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import by_model
+from hms.prediction.keys import Precision
 from hms.prediction.predictors import Predictors
 from hms.system.atomic import replacing
 from hms.system.console import counted, say

@@ -4,7 +4,7 @@ from typing import Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.config.signature import Node
+from hms.config.keys import Node
 from hms.errors import UserError
 from hms.system.shards import Sharded, shard_of
 

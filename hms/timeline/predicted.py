@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 
 from hms.batch import Batch, mapped
-from hms.ensemble.choices import Precision
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import by_model
+from hms.prediction.keys import Precision
 from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS

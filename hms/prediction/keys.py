@@ -1,0 +1,29 @@
+"""The config keys of the commands that predict; in a module of their own, so that `--help` imports no library."""
+
+from typing import Literal, TypedDict
+
+from hms.ensemble.choices import PerClass
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+"""Precision of inference, by Lightning's names: float32, or float16 or bfloat16 wherever that is enough."""
+
+
+class Combination(TypedDict):
+    """How several runs predict together: what `read_predictors` takes."""
+
+    ensemble: str | None
+    temperature: float | None
+    odds: PerClass
+    adapt: float
+
+
+class Predicting(Combination):
+    """The keys of conf/predictors.yaml; their values live there."""
+
+    batch_size: int
+    accelerator: str
+    flips: bool
+    precision: Precision
+
+
+COMBINATION_KEYS = tuple(Combination.__annotations__)
