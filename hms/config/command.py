@@ -1,11 +1,12 @@
 """Locate the YAML files and turn a command line into a config; the only place that sets Hydra up."""
 
-import functools
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,96 +20,118 @@ from omegaconf.errors import OmegaConfBaseException
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
 from hms.errors import ConfigError, UserError
-from hms.system.interrupt import Interrupted, interruptible
+from hms.system.interrupt import interruptible
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")
 """The folder of the YAML files: inside the package in a wheel, next to it in a checkout."""
 
 Config = dict[str, Any]
+Job = Callable[[Config], float | None]
 
 
 def entry_point(
     name: str,
     schema: type,
     positional: str | None = None,
-    mistakes_in_values: Callable[[Config], Iterable[str]] | None = None,
+    mistakes_in_values: Callable[[Config], Iterable[str]] = lambda _: (),
     after_sweep: Callable[[list[Config]], None] | None = None,
-) -> Callable[[Callable[[Config], float | None]], Callable[[], None]]:
+) -> Callable[[Job], "Command"]:
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
     The TypedDict `schema` gives the config's keys and their types; `mistakes_in_values` reports what is wrong in a
-    config whose types are right. No job starts until the configs of all jobs are free of mistakes.
-    A UserError, or an error of the operating system, ends the command with just its text; in a sweep it is raised, so
-    that the other jobs still run. A signal ends the whole sweep.
-    Words without `=` become the list `positional`; `after_sweep` gets the configs of all jobs, including failed ones.
+    config whose types are right. Words without `=` become the list `positional`; `after_sweep` gets the configs of all
+    jobs, including failed ones.
+    """
+    return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `python -m hms.<name>` calls; the fields are the arguments of `entry_point`.
+
+    No job starts until the configs of all jobs are free of mistakes. A UserError, or an error of the operating system,
+    ends the command with just its text; in a sweep it is raised, so that the other jobs still run. A signal ends the
+    whole sweep.
     """
 
-    def all_mistakes(config: DictConfig) -> list[str]:
-        lines = mistakes(config, name, schema)
-        if mistakes_in_values and all(re.match(r"\w+[.[]", line) for line in lines):  # no top-level key is wrong
+    name: str
+    schema: type
+    positional: str | None
+    mistakes_in_values: Callable[[Config], Iterable[str]]
+    after_sweep: Callable[[list[Config]], None] | None
+    job: Job
+
+    def __call__(self) -> None:
+        """Run the jobs that `sys.argv` asks for."""
+        with interruptible(), _errors_in_one_line():
+            line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
+            if not line.completes:
+                _refuse(self._mistakes_of_all(line))
+            status = self._run_hydra(line.for_hydra)
+            if line.runs and line.sweeps and self.after_sweep:
+                self.after_sweep([_plain(config) for config in line.jobs()])
+            if status:
+                sys.exit(status)
+
+    def run(self, config: DictConfig) -> float | None:
+        """Run one job."""
+        with _errors_in_one_line(raised=HydraConfig.get().mode == RunMode.MULTIRUN):
+            _refuse(self._mistakes(config))  # a sweeper may combine values in ways not checked before
+            return self.job(_plain(config))
+
+    def _mistakes_of_all(self, line: CommandLine) -> list[str]:
+        """Describe, once each, the mistakes in the words and in the configs of all jobs."""
+        found = [one for config in line.samples() for one in self._mistakes(config)] if line.runs else []
+        not_chosen = tuple(f"{group}." for group in line.refused)
+        return [*dict.fromkeys([*line.problems, *(one for one in found if not one.startswith(not_chosen))])]
+
+    def _mistakes(self, config: DictConfig) -> list[str]:
+        lines = mistakes(config, self.name, self.schema)
+        if all(re.match(r"\w+[.[]", line) for line in lines):  # no top-level key is wrong
             with suppress(OmegaConfBaseException):
-                plain: Any = OmegaConf.to_container(config, resolve=True)
-                lines += mistakes_in_values(plain)
+                lines += self.mistakes_in_values(_plain(config))
         return lines
 
-    def decorate(job: Callable[[Config], float | None]) -> Callable[[], None]:
-        @functools.wraps(job)
-        def run(config: DictConfig) -> float | None:
-            try:
-                if lines := all_mistakes(config):  # a sweeper may combine values in ways not checked before
-                    raise ConfigError(_report(lines))
-                return job(_plain(config))
-            except (UserError, OSError) as error:
-                if isinstance(error, OSError) and error.errno is None:  # raised by a library, not by the system
-                    raise
-                if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    raise CompactHydraException(_message(error)) from None
-                print(_message(error), file=sys.stderr)
-                sys.exit(1)
-
-        @functools.wraps(run)
-        @interruptible()
-        def main() -> None:
-            argv = sys.argv
-            line = CommandLine(name, CONF, argv[1:], positional)
-            found = [one for config in line.samples() for one in all_mistakes(config)] if line.runs else []
-            found = [one for one in found if not one.startswith(tuple(f"{group}." for group in line.refused))]
-            if not line.completes and (lines := [*dict.fromkeys([*line.problems, *found])]):
-                print(_report(lines), file=sys.stderr)
-                sys.exit(1)
-            sys.argv = [argv[0], *line.for_hydra]
-            summarises = line.runs and line.sweeps
-            module = getattr(sys.modules[job.__module__].__spec__, "name", job.__module__)  # rather than __main__
-            job_by_name = functools.partial(_run_by_name, module, sys.argv)
-            job_by_name.__module__ = f"hms.{name}"  # Hydra names the job after it
-            try:
-                hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(job_by_name)()
-            except Interrupted:
-                summarises = False
-                raise
-            finally:
-                sys.argv = argv
-                if summarises and after_sweep:
-                    try:
-                        after_sweep([_plain(config) for config in line.jobs()])
-                    except (UserError, OSError) as error:
-                        print(_message(error), file=sys.stderr)
-                        sys.exit(1)
-
-        return main
-
-    return decorate
+    def _run_hydra(self, words: list[str]) -> Any:
+        """Let Hydra run the jobs; return the exit status with which it ends if one of them fails."""
+        argv, sys.argv = sys.argv, [sys.argv[0], *words]
+        module = getattr(sys.modules[self.job.__module__].__spec__, "name", self.job.__module__)  # not __main__
+        job = partial(_run_by_name, module, sys.argv)
+        job.__module__ = f"hms.{self.name}"  # Hydra names the job after it
+        try:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.name)(job)()
+        except SystemExit as ended:
+            return ended.code
+        finally:
+            sys.argv = argv
+        return 0
 
 
 def _run_by_name(module: str, command: list[str], config: DictConfig) -> float | None:
     """Run one job of a command; a launcher can send a module's name to another process, but no function of __main__."""
     sys.argv = command
-    return importlib.import_module(module).main.__wrapped__(config)
+    result: float | None = importlib.import_module(module).main.run(config)
+    return result
 
 
-def _report(lines: list[str]) -> str:
-    return "\n  ".join([f"{len(lines)} problem(s) in the config:", *lines])
+@contextmanager
+def _errors_in_one_line(raised: bool = False) -> Iterator[None]:
+    """Exit with just the text of a UserError, or of an error of the operating system; if `raised`, let Hydra do so."""
+    try:
+        yield
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is None:  # raised by a library, not by the system
+            raise
+        if raised:
+            raise CompactHydraException(_message(error)) from None
+        print(_message(error), file=sys.stderr)
+        sys.exit(1)
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
 
 
 def _message(error: UserError | OSError) -> str:
@@ -118,4 +141,4 @@ def _message(error: UserError | OSError) -> str:
 
 
 def _plain(config: DictConfig) -> Config:
-    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
