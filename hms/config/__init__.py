@@ -6,7 +6,7 @@ command       turns a function into the command of a YAML file: the only place t
 keys          what the TypedDicts of commands, their schemas, have in common
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
 options       the choices that a command's groups offer
-refusal       explains why Hydra cannot use a word of the command line
+composer      composes configs with Hydra, or explains why it cannot use a word
 check         checks a config against the signatures of its classes and reports all mistakes at once
 misfit        checks a value against a type
 signature     the arguments that a class takes, read from its source

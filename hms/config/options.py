@@ -4,20 +4,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from hms.errors import did_you_mean, nearest_word
 
 
 class Options:
-    """The groups of the command `name`, whose YAML file is in the folder `conf`, as Hydra's `loader` finds them.
+    """The groups of the command `name`, whose YAML file is in the folder `conf`, as Hydra finds them.
 
     `search_path` holds the overrides that add further folders to Hydra's search path.
     """
 
-    def __init__(self, loader: Any, conf: Path, name: str, search_path: list[str]):
-        self._loader, self.name, self._search_path = loader, name, search_path
+    def __init__(self, name: str, conf: Path, search_path: list[str]):
+        self._name, self._search_path = name, search_path
+        with initialize_config_dir(str(conf), job_name=name, version_base="1.3"):
+            self._loader = GlobalHydra.instance().config_loader()
+        self._parser = OverridesParser.create(self._loader)
         yaml = conf / f"{name}.yaml"
         values: Any = OmegaConf.load(yaml) if yaml.is_file() else {}
         chosen = [entry for entry in values.get("defaults", []) if OmegaConf.is_dict(entry)]
@@ -31,7 +38,7 @@ class Options:
     @cache  # noqa: B019 -- one instance per process
     def of(self, group: str) -> list[str]:
         """Return the names of a group's options; an empty list if there is no such group."""
-        return sorted(self._loader.get_group_options(group, config_name=self.name, overrides=self._search_path))
+        return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=self._search_path))
 
     @property
     def groups(self) -> list[str]:
@@ -39,12 +46,20 @@ class Options:
         names: list[str] = self._loader.list_groups("")
         return names
 
-    def corrected(self, override: Override) -> tuple[str | None, list[str]]:
+    def parsed(self, word: str) -> Override | None:
+        """Return what Hydra's grammar makes of a word; None if it is not an override."""
+        try:
+            return self._parser.parse_overrides([word])[0]
+        except HydraException:
+            return None
+
+    def corrected(self, word: str) -> tuple[str | None, list[str]]:
         """Replace each option that does not exist with the nearest one, so that the rest can be checked.
 
-        Returns the corrected override, or None if no option is near, and a line about each option that was wrong.
+        Returns the corrected word, or None if no option is near, and a line about each option that was wrong.
         """
-        group, value, word = override.key_or_group, override.value(), str(override.input_line)
+        override = self._parser.parse_override(word)
+        group, value = override.key_or_group, override.value()
         offered = self.of(group)
         if not offered or override.is_delete():
             return word, []
