@@ -33,6 +33,10 @@ def line(*words: str) -> CommandLine:
         ),
         ("extractor@x=stft", "extractor@x=stft: want extractor=..., without @x"),
         ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): gives no value; want one of {}"),
+        (
+            "-m seed=range(0,3),7",
+            "seed=range(0,3),7: want values, or one function such as range(0,3), got both",
+        ),
         ("-m fold=range(5,0)", "fold=range(5,0): gives no value"),
         ("launcher.n_jobs=3 launcher=joblib", "launcher.n_jobs: want hydra.launcher.n_jobs"),
         (

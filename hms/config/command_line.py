@@ -12,6 +12,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import OverrideType
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.composer import Composer
 from hms.config.options import Options
@@ -112,7 +113,11 @@ class CommandLine:
                 return []
             if not override.is_discrete_sweep():  # for a sweeper that draws the values itself
                 return []
-            values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+            try:
+                values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+            except OmegaConfBaseException:  # range(0,3) within a list of values
+                self._unread.append(f"{word}: want values, or one function such as range(0,3), got both")
+                return []
             if not values:
                 offered = ", ".join(self._options.of(key))
                 self._unread.append(f"{word}: gives no value" + (f"; want one of {offered}" if offered else ""))
