@@ -16,6 +16,8 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.prediction.inference import best_device, by_model
 from hms.prediction.predictors import mean_of
+from hms.recording.channels import by_name
+from hms.recording.mapping import want_channels
 from hms.recording.recording import open_recording
 from hms.runs.bundle import members
 from hms.silence import SILENT_UV, loudness_uv
@@ -71,7 +73,7 @@ class BundledModel:
         step_s: float = 10,
         threshold: float = 0.5,
         unit: str | None = None,
-        channels: Mapping[str, str] | None = None,
+        channels: Mapping[Any, str] | None = None,
         flips: bool = True,
         batch_size: int = 32,
     ) -> Timeline:
@@ -82,9 +84,10 @@ class BundledModel:
         DataError, naming the file and the reason, for a recording that cannot be used.
         """
         want_options(step_s, threshold, unit, channels, batch_size)
+        want_channels([path := Path(recording)], channels := by_name(channels))
         how: dict[str, Any] = {"step_s": step_s, "threshold": threshold, "flips": flips, "precision": "32-true"}
         made_by = origin(self.predictors, **how, unit=unit, channels=channels, ensemble=None, odds={})
-        opened = open_recording(Path(recording), pairs_of(self.models), unit, channels)
+        opened = open_recording(path, pairs_of(self.models), unit, channels)
         return predicted(
             opened, self.models, self.predictors.mix, batch_size=batch_size, device=self.device, origin=made_by, **how
         )

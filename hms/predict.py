@@ -40,9 +40,9 @@ class Predict(Sharded, Predicting):
 def predict(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
     from hms.prediction.predictors import read_predictors  # slow to import; mistakes in the config should surface first
+    from hms.recording.channels import by_name
 
-    if config["channels"]:  # Hydra reads the name 1 as a number
-        config = config | {"channels": {str(name): lead for name, lead in config["channels"].items()}}
+    config = config | {"channels": by_name(config["channels"])}
     _want_ranges(config)
     shard = shard_of(config)
     predictors = read_predictors("model", config["model"], **{key: config[key] for key in COMBINATION_KEYS})
@@ -85,6 +85,7 @@ def _submission(config: dict[str, Any], predictors: "Predictors", shard: Shard) 
 def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -> None:
     """Write the timeline of each recording to the folder `config["out"]`; bad recordings do not stop the others."""
     from hms.recording.found import recording_files
+    from hms.recording.mapping import want_channels
     from hms.system.console import counted
     from hms.timeline.origin import origin
     from hms.timeline.predicted import windows_of
@@ -93,6 +94,7 @@ def _timelines(config: dict[str, Any], predictors: "Predictors", shard: Shard) -
     files = dict(shard.part([*all_files.items()]))
     folder = Path(config["out"] or "timelines")
     _want_out(folder, files)
+    want_channels(all_files.values(), config["channels"])
     if not files:
         return  # more shards than recordings
     how = _how(config)

@@ -194,6 +194,25 @@ def test_a_timeline_in_python_is_that_of_the_command_to_the_bit(
     assert sorted(events(found)["label"]) == sorted(listed.description)
 
 
+def test_a_timeline_may_come_from_another_process(whole: Path, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", 30 * np.random.default_rng(0).normal(size=(19, 3000)), SCALP, 100)
+    made = hms.load(whole).timeline(path, flips=False)
+    came = pickle.loads(pickle.dumps(made))
+    assert came.table.equals(made.table)
+    assert (came.notes, came.origin, came.spans) == (made.notes, made.origin, made.spans)
+
+
+def test_a_timeline_keeps_its_own_copy_of_the_mapped_channels(whole: Path, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", 30 * np.random.default_rng(0).normal(size=(19, 3000)), ["1", *SCALP[1:]], 100)
+    channels: dict = {1: "Fp1"}
+    model = hms.load(whole)
+    made = model.timeline(path, flips=False, channels=channels)
+    channels[2] = "F3"
+    assert made.origin["channels"] == {"1": "Fp1"}
+    with pytest.raises(UserError, match=r"x\.edf: channels: want a channel of the file, got '2'"):
+        model.timeline(path, channels=channels)
+
+
 def test_a_timeline_in_python_has_the_options_of_the_command(whole: Path, tmp_path: Path):
     keys = config_of("predictors") | config_of("predict")
     _, _, *options = inspect.signature(BundledModel.timeline).parameters.values()  # after self and the recording

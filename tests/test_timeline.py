@@ -21,7 +21,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page.traces import draw
 from hms.prediction.predictors import read_predictors
 from hms.recording.recording import open_recording
-from hms.recording.source import Annotation
+from hms.recording.source import Annotation, Span
 from hms.runs.checkpoint import load_model
 from hms.timeline import chart
 from hms.timeline.clock import clock
@@ -70,7 +70,7 @@ def timeline(shares: dict[str, list[float | None]], step_s: float = 10, start: d
         [],
         [],
         {"models": [], "predicted_by": "a model"},
-        lambda time_s: time_s,
+        [],
     )
 
 
@@ -411,6 +411,20 @@ def test_channels_are_named_on_the_command_line_and_noted(runs: list[Path], say:
     assert "A1-Ref01" in (tmp_path / "out/other.html").read_text()
 
 
+def test_a_folder_of_two_devices_is_mapped_where_the_channels_are(runs: list[Path], say: Say, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    write_edf(tmp_path / "in/a.edf", noise(30, 100), ["EEG 1", *SCALP[1:]], 100)
+    write_edf(tmp_path / "in/b.edf", noise(30, 100), SCALP, 100)
+    words = (str(runs[0]), f"recording={tmp_path / 'in'}", f"out={tmp_path / 'out'}", "windows=0")
+    say(*words, "channels={EEG 1: Fp1}")
+    a, b = (pl.read_parquet(tmp_path / f"out/{name}.parquet") for name in "ab")
+    assert a.equals(b)
+    notes = json.loads((tmp_path / "out/b.json").read_text())["notes"]
+    assert "Mapped by channels=, but not in this file: EEG 1." in notes
+    _, said = say(*words, "channels={EEG 1: Fp1, EGG 2: F3}", code=1)
+    assert said.startswith("channels: want a channel of the 2 recordings, got 'EGG 2'")
+
+
 def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], say: Say, tmp_path: Path):
     (tmp_path / "in").mkdir()
     for name in ("a", "c"):
@@ -582,9 +596,9 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     """Of an EDF+D, MNE joins the blocks: 30 s, a gap of 70 s, 50 s."""
     starts_s = [*range(30), *range(100, 150)]
     path = write_edf(tmp_path / "x.edf", noise(80, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    stored_s = open_recording(path, [], None, None).stored_s
+    spans = open_recording(path, [], None, None).source.spans
     on = [0.1] * 2 + [0.9] + [None] * 7 + [0.1, 0.1, 0.9, 0.9, 0.1]
-    shown = timeline({"seizure": on})._replace(stored_s=stored_s)
+    shown = timeline({"seizure": on})._replace(spans=spans, sfreq_hz=100)
     write_timeline(tmp_path, "out", shown, "", edf=True)
     raw = mne.io.read_raw_edf(path, verbose="error")
     raw.set_annotations(mne.read_annotations(tmp_path / "out-annot.fif"))
@@ -593,7 +607,7 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     each = [("seizure", 20, 10), ("no prediction", 30, 70), ("seizure", 120, 20)]
     assert [*zip(found.description, found.onset, found.duration, strict=True)] == each
     across = timeline({"seizure": [0.1, 0.1, 0.9, 0.9, 0.1]})._replace(
-        stored_s=lambda time_s: np.interp(time_s, [0, 25, 35, 50], [0, 25, 25, 40])
+        spans=[Span(0, 0, 2500), Span(3500, 2500, 1500)], sfreq_hz=100
     )
     write_timeline(tmp_path, "across", across, "", edf=False)
     (one,) = mne.read_annotations(tmp_path / "across-annot.fif")

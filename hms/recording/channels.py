@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from hms.electrodes import SCALP
-from hms.errors import DataError, UserError, did_you_mean
+from hms.errors import UserError, did_you_mean
 from hms.recording.labels import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, without_numbers
 
 UNITS_UV = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
@@ -29,21 +29,34 @@ class Channel(NamedTuple):
     lead: Lead
 
 
-def mapped_leads(channels: Any) -> dict[str, Lead]:
-    """What the option `channels` says that channels of a file measure, by their names.
+def by_name(channels: Any) -> dict[str, Any] | None:
+    """The option `channels` as a dict of its own, by names that are text: to Hydra and in Python, 1 is a number.
 
-    Raises UserError for what is neither an electrode nor a pair of them, and for two channels that measure the same.
+    Raises UserError if it is no mapping, or has a name twice.
     """
     if not isinstance(channels, Mapping | None):
         raise UserError(f"channels: want a dict such as {{'EEG 1': 'Fp1'}}, got {channels!r}")
+    if channels is None:
+        return None
+    found: dict[str, Any] = {}
+    for key, text in channels.items():
+        if (name := str(key)) in found:
+            raise UserError(f"channels: want each name once, got '{name}' twice")
+        found[name] = text
+    return found
+
+
+def mapped_leads(channels: Any) -> dict[str, Lead]:
+    """What the option `channels` says that channels of a file measure, by their names.
+
+    Raises UserError as `by_name`, for what is neither an electrode nor a pair of them, and for two channels that
+    measure the same.
+    """
     found: dict[str, Lead] = {}
-    for key, text in (channels or {}).items():
-        name = str(key)  # in Python, 1 is a number
+    for name, text in (by_name(channels) or {}).items():
         if not isinstance(text, str) or (lead := lead_meant(text)) is None:
             wish = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
             raise UserError(f"channels.{name}: {wish}, got {_unknown(text)}")
-        if name in found:
-            raise UserError(f"channels: want each name once, got '{name}' twice")
         for other, before in found.items():
             if _measured(before) == _measured(lead):
                 raise UserError(f"channels: want one channel for each electrode, got '{other}' and '{name}' for {text}")
@@ -73,6 +86,8 @@ class Meanings(NamedTuple):
     """Labels of channels that are not read, because another is mapped to what they measure."""
     unrecognised: list[str]
     """Labels without a meaning."""
+    absent: list[str]
+    """Names that `channels` maps, but that the file lacks."""
 
     def notes(self) -> list[str]:
         """What `channels` has changed."""
@@ -82,18 +97,16 @@ class Meanings(NamedTuple):
             notes.append(f"By channels=: {', '.join(said)}.")
         if self.displaced:
             notes.append(f"Not read, because channels= maps another to it: {', '.join(self.displaced)}.")
+        if self.absent:
+            notes.append(f"Mapped by channels=, but not in this file: {listed(self.absent)}.")
         return notes
 
 
 def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     """What the channels of a file measure: as `mapped` says, or else by their names, unless a mapped one measures that.
 
-    Raises DataError (without the file's name) if channels are mapped that are not among the unique `labels`.
+    Names that are not among the unique `labels` say nothing (`hms.recording.mapping` refuses those of no file at all).
     """
-    for name in mapped:
-        if name not in labels:
-            near = did_you_mean(name, labels) or f" (it has {listed(labels)})"
-            raise DataError(f"channels: want a channel of the file, got '{name}'{near}")
     texts = without_numbers([*labels])
     own = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
     known = {label: lead for label, lead in own.items() if lead}
@@ -102,6 +115,7 @@ def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     full = {
         label: lead._replace(cathode=shared) if lead.anode in SCALP and not lead.cathode else lead
         for label, lead in mapped.items()
+        if label in labels
     }
     taken = {_measured(lead) for lead in full.values()}
     displaced = [label for label, lead in known.items() if _measured(lead) in taken]
@@ -111,7 +125,8 @@ def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
         for label, text in zip(labels, texts, strict=True)
         if label not in full and label not in known and not text.endswith(" Annotations")
     ]
-    return Meanings([*labels], leads, full, displaced, unknown)
+    absent = [label for label in mapped if label not in full]
+    return Meanings([*labels], leads, full, displaced, unknown, absent)
 
 
 def numbered(labels: Sequence[str]) -> list[str]:

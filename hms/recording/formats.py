@@ -27,7 +27,7 @@ from hms.recording.channels import (
     unit_of,
 )
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG, Lead
+from hms.recording.labels import EKG
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 
@@ -48,27 +48,24 @@ _IRRELEVANT = ("not unique", "filters", "cutoff", "naming conventions", "annotat
 def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None) -> Source:
     """Open the channels of the file at `path`; `unit` overrides the one that the file gives (None: as it says).
 
-    `channels` says what channels measure whose names do not. Raises DataError if the file is not a recording, holds no
-    EEG or has no such channels, UserError as `mapped_leads`.
+    `channels` says what channels measure whose names do not. Raises DataError if the file is not a recording or holds
+    no EEG, UserError as `mapped_leads`.
     """
     mapped = mapped_leads(channels)
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
         eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
-        own = _meanings(path, ELECTRODES, mapped)
+        own = meanings(ELECTRODES, mapped)
         known = [(i, lead) for i, lead in enumerate(own.leads) if lead]
         eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
         leads = [lead for _, lead in known]
         return Source(leads, SFREQ_HZ, whole, None, [], own.notes(), own, lambda first, last: eeg[:, first:last])
-    try:
-        header = read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
-    meant = None if header is None else _meanings(path, numbered(header.labels), mapped)
+    header = _header(path)
+    meant = None if header is None else meanings(numbered(header.labels), mapped)
     opened = [] if header is None or meant is None else _labels_to_open(path, header, meant)
     raw, notes = _open(path, header, opened)
-    meant = meant or _meanings(path, raw.ch_names, mapped)
+    meant = meant or meanings(raw.ch_names, mapped)
     there = [header is None or header.labels[i] in opened for i in range(len(meant.labels))]
     read_of, label_notes = channels_to_read(
         [*compress(meant.labels, there)], [*compress(meant.leads, there)], raw.info["bads"]
@@ -101,6 +98,22 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         start += timedelta(seconds=raw.first_time)
     annotations = annotations_of(path, header, raw, spans)
     return Source(leads, rate, spans, start, annotations, notes, meant, read)
+
+
+def labels_of(path: Path) -> list[str]:
+    """The unique labels of all channels of a file. Raises DataError if it is not a recording."""
+    if path.suffix == ".parquet":
+        return [*ELECTRODES]
+    header = _header(path)
+    return [*_open(path, None, [])[0].ch_names] if header is None else numbered(header.labels)
+
+
+def _header(path: Path) -> Header | None:
+    """The header of an EDF or BDF file, None for another format."""
+    try:
+        return read_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
 
 
 def _open(path: Path, header: Header | None, labels: list[str]) -> tuple[Any, list[str]]:
@@ -184,13 +197,6 @@ def _to_uv(
         return np.array(factors), []
     names = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
-
-
-def _meanings(path: Path, labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
-    try:
-        return meanings(labels, mapped)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
 
 
 def _no_eeg(path: Path, labels: Sequence[str]) -> str:

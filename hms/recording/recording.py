@@ -75,10 +75,6 @@ class Recording(NamedTuple):
         """The annotations that the file holds, in chronological order."""
         return self.source.annotations
 
-    def stored_s(self, time_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
-        """Convert times of the recording to those of `mne.io.read_raw(path)`, which joins the records of an EDF+D."""
-        return self.source.stored_s(time_s)
-
     def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps, without any signal, and beyond the ends."""
         return self.blocks(first, last)
@@ -89,9 +85,9 @@ def open_recording(
 ) -> Recording:
     """Open the recording at `path` for models that subtract `pairs`; values are in `unit` (None: as the file says).
 
-    `channels` maps names of the file's channels to electrodes or pairs of them (None: all by their names). Raises
-    DataError, with the file and the reason in one line, if it cannot be read, lacks too many electrodes or one of these
-    channels, or holds values that are hardly µV.
+    `channels` maps names of the file's channels to electrodes or pairs of them (None: all by their names); those that
+    it lacks are noted. Raises DataError, with the file and the reason in one line, if it cannot be read, lacks too many
+    electrodes, or holds values that are hardly µV.
     """
     unit = MICRO.get(unit, unit) if unit else unit
     source, flat = _without_flat(path, open_source(path, unit, channels))

@@ -3,7 +3,7 @@
 Time that was not recorded (the gaps of a discontinuous EDF+, the pauses of a FIF or BrainVision file) is NaN.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -53,13 +53,14 @@ class Source(NamedTuple):
         """Number of samples from the first to the last, gaps included."""
         return self.spans[-1].at + self.spans[-1].length
 
-    def stored_s(self, time_s: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
-        """Convert times of the recording, gaps included, to those of `mne.io.read_raw`, which may join what is stored.
 
-        A time inside a gap that is joined becomes the joint.
-        """
-        if all(span.at == span.stored_at for span in self.spans):
-            return time_s  # MNE keeps the pauses, or there are none
-        ends = np.array([[span.at, span.at + span.length] for span in self.spans])
-        stored = np.array([[span.stored_at, span.stored_at + span.length] for span in self.spans])
-        return np.interp(time_s, ends.ravel() / self.sfreq_hz, stored.ravel() / self.sfreq_hz)
+def stored_s(time_s: Float[np.ndarray, " time"], spans: Sequence[Span], sfreq_hz: float) -> Float[np.ndarray, " time"]:
+    """Convert times of a recording, gaps included, to those of `mne.io.read_raw`, which may join what is stored.
+
+    A time inside a gap that is joined becomes the joint.
+    """
+    if all(span.at == span.stored_at for span in spans):
+        return time_s  # MNE keeps the pauses, or there are none
+    ends = np.array([[span.at, span.at + span.length] for span in spans])
+    stored = np.array([[span.stored_at, span.stored_at + span.length] for span in spans])
+    return np.interp(time_s, ends.ravel() / sfreq_hz, stored.ravel() / sfreq_hz)

@@ -1,6 +1,7 @@
 """Events as annotations that MNE-Python loads and EDF+ viewers show."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.labels import CLASSES
+from hms.recording.source import stored_s
 from hms.timeline.events import events
 from hms.timeline.timeline import Timeline, edges_s
 
@@ -20,7 +22,8 @@ def write_fif(path: Path, timeline: Timeline) -> None:
 
     MNE joins what a discontinuous EDF file holds, so an event that spans a gap is as long as what was recorded of it.
     """
-    _annotations(events(timeline), timeline.stored_s).save(path)
+    to_file = partial(stored_s, spans=timeline.spans, sfreq_hz=timeline.sfreq_hz)
+    _annotations(events(timeline), to_file).save(path)
 
 
 def write_edf(path: Path, timeline: Timeline) -> None:

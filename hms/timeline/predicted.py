@@ -41,7 +41,7 @@ def windows_of(
     paths: Iterable[Path],
     models: Sequence[Model],
     unit: str | None,
-    channels: Mapping[str, str] | None,
+    channels: Mapping[Any, str] | None,
     step_s: float,
     batch_size: int,
 ) -> Iterator[Batch]:
@@ -116,6 +116,6 @@ def predicted(
         notes=recording.notes,
         annotations=recording.annotations,
         origin=origin,
-        stored_s=recording.stored_s,
+        spans=recording.source.spans,
     )
     return timeline._replace(notes=[*notes(timeline, np.concatenate(recorded_s)), *timeline.notes])

@@ -1,6 +1,5 @@
 """Six probabilities every few seconds of a recording, and which of its time each of them refers to."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.recording.duration import duration_text
-from hms.recording.source import Annotation
+from hms.recording.source import Annotation, Span
 from hms.timing import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -38,8 +37,8 @@ class Timeline(NamedTuple):
     """Those that the file itself holds."""
     origin: dict[str, Any]
     """What made it (`hms.timeline.origin`)."""
-    stored_s: Callable[[Float[np.ndarray, " time"]], Float[np.ndarray, " time"]]
-    """Convert times of the recording to those of `mne.io.read_raw(path)`."""
+    spans: list[Span]
+    """The stretches that were recorded, in samples of the file."""
 
 
 def extent(timeline: Timeline) -> str:
