@@ -110,6 +110,7 @@ def _write(out: Path, table: "pl.DataFrame", scores: dict[str, Any]) -> None:
 
 def _show(scores: dict[str, Any], predictors: "Predictors", out: Path) -> None:
     """Print the scores, what to bear in mind, and where they are."""
+    from hms.runs.bundle import is_bundle, read_bundle
     from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
     from hms.scoring.scores import show
     from hms.system.console import counted, say
@@ -124,7 +125,8 @@ def _show(scores: dict[str, Any], predictors: "Predictors", out: Path) -> None:
             f"{known:,} of {counted(scores['rows'], 'row')} are of patients that the models may have been trained on; "
             "those of a run's oof.parquet are held out."
         )
-        for run in students_of(predictors.folds):
+        bundled = [run for run in predictors.folds if is_bundle(run) and read_bundle(run).get("student")]
+        for run in [*students_of(predictors.folds), *bundled]:
             print(f"{run}: {LEARNED_FROM_TEACHER}")
     print(f"by {predictors.name}")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")

@@ -163,7 +163,9 @@ def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learn
         as_student(fold, fingerprint(corpus))
     words = ("min_votes=10", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
     flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
-    for learner, told in ((student, [f"{student}: {flattered}"]), (run, [])):
+    command("export.__main__", f"run={student}")
+    shared = student / "bundle"
+    for learner, told in (*((one, [f"{one}: {flattered}"]) for one in (student, shared)), (run, [])):
         said = command("evaluate", f"run={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
         assert [line for line in said.splitlines() if "teacher" in line] == told
 

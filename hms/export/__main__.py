@@ -30,6 +30,7 @@ def main(config: dict[str, Any]) -> None:
     )
     from hms.runs.folder import corpora_of, finished_folds, learned_from_simulation
     from hms.runs.mismatch import warn_of_unused
+    from hms.runs.teacher import students_of
     from hms.system.console import counted, say
 
     run = Path(config["run"])
@@ -51,6 +52,7 @@ def main(config: dict[str, Any]) -> None:
         "members": [*models],
         "corpora": sorted(corpora_of(run)),
         "simulated": learned_from_simulation(run),
+        "student": bool(students_of({run: folds})),
         "model": without_pretrained(node),
     }
     with new_bundle(out, about) as folder:
