@@ -1301,3 +1301,13 @@ def test_golden_the_spectrogram_of_a_recording_is_that_of_its_spectrogram_file()
     both = np.isfinite(ours) & (theirs > 0)
     assert both.mean() > 0.07
     assert np.corrcoef(np.log(ours[both]), np.log(theirs[both]))[0, 1] >= 0.999
+
+
+def test_a_folder_of_folders_is_refused_with_the_pattern_that_finds_their_recordings(tmp_path: Path):
+    (tmp_path / "ward/one").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"got none in '.*ward'$"):
+        recording_files(f"{tmp_path}/ward")
+    (tmp_path / "ward/one/x.EDF").touch()
+    with pytest.raises(UserError, match=rf"got none in '.*'; '{tmp_path}/ward/\*\*/\*' finds those in its folders$"):
+        recording_files(f"{tmp_path}/ward/")
+    assert recording_files(f"{tmp_path}/ward/**/*") == {"x": tmp_path / "ward/one/x.EDF"}

@@ -30,7 +30,10 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
         elif not path.exists() and glob.has_magic(word):
             inside = _recordings(map(Path, glob.glob(word, recursive=True)))
         if not inside:
-            raise UserError(f"recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '{word}'")
+            below = any(one.suffix.lower() in SUFFIXES for one in path.rglob("*")) if path.is_dir() else False
+            more = f"; '{word.rstrip('/')}/**/*' finds those in its folders" if below else ""
+            wish = "want EDF, BDF, BrainVision, FIF or other recordings"
+            raise UserError(f"recording: {wish}, got none in '{word}'{more}")
         found |= dict.fromkeys(inside)
     if not found:
         raise UserError("recording: want at least one, got none")
