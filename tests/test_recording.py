@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mne
 import numpy as np
+import polars as pl
 import pytest
 from conftest import real
 from edf_files import write_edf
@@ -1311,3 +1312,12 @@ def test_a_folder_of_folders_is_refused_with_the_pattern_that_finds_their_record
     with pytest.raises(UserError, match=rf"got none in '.*'; '{tmp_path}/ward/\*\*/\*' finds those in its folders$"):
         recording_files(f"{tmp_path}/ward/")
     assert recording_files(f"{tmp_path}/ward/**/*") == {"x": tmp_path / "ward/one/x.EDF"}
+
+
+def test_a_channel_without_samples_is_interpolated_in_a_competition_file_as_in_an_edf(tmp_path: Path):
+    values = dict(zip(SCALP, noise(60, 200).astype(np.float32), strict=True))
+    columns = values | {"Fp1": np.full(12_000, np.nan, np.float32), "EKG": values["Cz"]}
+    pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
+    recording = recorded(tmp_path / "x.parquet")
+    assert recording.notes == ["Flat or missing wherever checked, so not read: Fp1.", "Interpolated: Fp1."]
+    assert np.isfinite(recording.eeg(0, 12_000)).all()

@@ -55,7 +55,8 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
-        eeg = read_eeg(path, in_uv=unit is None).T.astype(float) * (1.0 if unit is None else UNITS_UV[unit])
+        eeg = read_eeg(path, in_uv=unit is None, may_lack_channels=True).T.astype(float)
+        eeg *= 1.0 if unit is None else UNITS_UV[unit]
         own = meanings(ELECTRODES, mapped)
         known = [(i, lead) for i, lead in enumerate(own.leads) if lead]
         eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
