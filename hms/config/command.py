@@ -21,6 +21,7 @@ from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
 from hms.errors import ConfigError, UserError
 from hms.system.interrupt import interruptible
+from hms.system.threads import sleep_soon
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()), _PACKAGE / "conf")
@@ -64,6 +65,7 @@ class Command:
 
     def __call__(self) -> None:
         """Run the jobs that `sys.argv` asks for."""
+        sleep_soon()  # before a job imports torch
         with interruptible(), _errors_in_one_line():
             line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
             if not line.completes:
