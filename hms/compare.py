@@ -22,8 +22,9 @@ class Compare(TypedDict):
 @entry_point("compare", Compare, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that match the patterns."""
-    from hms.results import compare, show, write_csv  # slow to import; a mistake in the config should not wait for it
-    from hms.runs.folder import scored_runs
+    from hms.results.comparison import compare  # slow to import; a mistake in the config should not wait for it
+    from hms.results.table import show, write_csv
+    from hms.runs.patterns import scored_runs
 
     results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
     show(results)

@@ -75,7 +75,8 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
     from hms.config.build import build
     from hms.data.corpus import fingerprint
     from hms.errors import UserError
-    from hms.results import compare, show
+    from hms.results.comparison import compare
+    from hms.results.table import show
     from hms.runs.folder import is_finished, run_folder
     from hms.system.console import say
 

@@ -40,7 +40,8 @@ from hms.prediction.inference import by_model
 from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
-from hms.runs.folder import corpora_of, finished_folds, learned_from_simulation, open_run, run_folder
+from hms.runs.folder import finished_folds, run_folder
+from hms.runs.provenance import corpora_of, learned_from_simulation, open_run
 from hms.timeline.events import events
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
@@ -447,7 +448,7 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     loader = "_target_: lightning.pytorch.core.saving._load_from_checkpoint\ncls: 1\nweights_only: false\n"
     backbone = {"_target_": "hms.backbone.TimmBackbone", "_args_": ["resnet18", True, str(tmp_path / "evil.pt"), 0]}
     read = {
-        "_target_": "hms.runs.folder.read_config",
+        "_target_": "hms.runs.provenance.read_config",
         "folder": {"_target_": "hms.runs.folder.run_folder", "config": run_config, "fingerprint": ""},
     }
     folder = run_folder(run_config, "")

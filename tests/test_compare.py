@@ -23,7 +23,8 @@ from material import config
 from hms.compare import main
 from hms.differences import differences
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.results import Result, compare, show, write_csv
+from hms.results.comparison import Result, compare
+from hms.results.table import show, write_csv
 from hms.runs.settings import settings
 
 

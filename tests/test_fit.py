@@ -32,7 +32,8 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import probabilities
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import open_run, run_folder, warn_of_changes
+from hms.runs.folder import run_folder
+from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.subset import Subset
 from hms.training.fit import fit

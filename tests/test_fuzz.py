@@ -30,7 +30,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
-from hms.runs.folder import read_config
+from hms.runs.provenance import read_config
 from hms.scoring.scores import TABLE, predictions, read_predictions
 
 VALUES = """

@@ -17,7 +17,8 @@ from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, vote_weight
 from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import learned_from_corpus, run_folder
+from hms.runs.folder import run_folder
+from hms.runs.provenance import learned_from_corpus
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window

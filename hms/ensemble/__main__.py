@@ -60,8 +60,9 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.tables import show
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
-    from hms.runs.folder import scored_folds, scored_runs
+    from hms.runs.folder import scored_folds
     from hms.runs.mismatch import warn_of_mismatches
+    from hms.runs.patterns import scored_runs
     from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
 
     if not config["runs"] and not config["oof"]:

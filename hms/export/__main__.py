@@ -28,8 +28,9 @@ def main(config: dict[str, Any]) -> None:
         save_weights,
         without_pretrained,
     )
-    from hms.runs.folder import corpora_of, finished_folds, learned_from_simulation
+    from hms.runs.folder import finished_folds
     from hms.runs.mismatch import warn_of_unused
+    from hms.runs.provenance import corpora_of, learned_from_simulation
     from hms.runs.teacher import students_of
     from hms.system.console import counted, say
 

@@ -15,7 +15,7 @@ from hms.errors import DataError
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
-from hms.runs.folder import is_simulated, provenance, read_config
+from hms.runs.provenance import is_simulated, provenance, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds

@@ -17,8 +17,9 @@ from hms.model import Model
 from hms.prediction.adaptation import adapted
 from hms.prediction.keys import Precision
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import finished_folds, is_of_all_patients, named_runs
+from hms.runs.folder import finished_folds, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
+from hms.runs.patterns import named_runs
 from hms.system.console import counted
 
 

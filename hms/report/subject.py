@@ -14,7 +14,8 @@ from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import DataError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import corpus_of, read_config, scored_folds
+from hms.runs.folder import scored_folds
+from hms.runs.provenance import corpus_of, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from hms.runs.bundle import is_bundle
-from hms.runs.folder import corpora_of, learned_from_corpus, read_config
+from hms.runs.provenance import corpora_of, learned_from_corpus, read_config
 from hms.runs.teacher import learned_from_teacher
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)

@@ -8,7 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from hms.runs.bundle import is_bundle
-from hms.runs.folder import corpora_of, is_of_all_patients, read_config
+from hms.runs.folder import is_of_all_patients
+from hms.runs.provenance import corpora_of, read_config
 from hms.system.console import counted, say
 
 _RUN = re.compile(r"(.+)-[0-9a-f]+")

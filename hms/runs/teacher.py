@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import UserError
-from hms.runs.folder import is_finished, read_config
+from hms.runs.folder import is_finished
+from hms.runs.provenance import read_config
 from hms.runs.settings import teacher_files, teachers
 
 LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."

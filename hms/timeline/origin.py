@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hms.prediction.predictors import Predictors
-from hms.runs.folder import learned_from_simulation
+from hms.runs.provenance import learned_from_simulation
 
 
 def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from hms.data.folds import patient_folds
 from hms.data.store import Store, prepared
 from hms.errors import UserError, first_line
 from hms.model import Model
-from hms.runs.folder import is_finished, run_folder, scored_folds, warn_of_changes
+from hms.runs.folder import is_finished, run_folder, scored_folds
+from hms.runs.provenance import warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds
 from hms.scoring.scores import read_predictions, read_truth, score, show

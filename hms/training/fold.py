@@ -23,7 +23,7 @@ from hms.live import SimulatedWindows
 from hms.model import Model
 from hms.prediction.inference import probabilities
 from hms.runs.checkpoint import save_model, write_checkpoint
-from hms.runs.folder import open_run
+from hms.runs.provenance import open_run
 from hms.scoring.scores import Scores, predictions, score
 from hms.system.atomic import replacing
 from hms.system.console import say

@@ -1,0 +1,1 @@
+"""Out-of-fold scores of runs: read from their folders, compared, and shown best first."""

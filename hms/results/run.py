@@ -1,0 +1,84 @@
+"""The out-of-fold scores of a run, read from the folders of its folds."""
+
+import itertools
+import re
+import statistics
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from hms.data.files import read_json
+from hms.runs.folder import scored_folds
+from hms.runs.provenance import corpus_of, files_of, read_config
+from hms.runs.settings import settings
+from hms.scoring.scores import score_folds
+
+
+class Run(NamedTuple):
+    """A run's settings and the out-of-fold scores of its finished folds; a window of several seeds counts once."""
+
+    folder: Path
+    settings: dict[str, Any]
+    folds: list[int]
+    seeds: list[int]
+    missing: list[str]
+    """Folds that only other seeds have, such as fold1_seed1."""
+    kl: float
+    """In nats: the mean over windows, each averaged over the seeds that predicted it."""
+    kl_by_seed: list[float]
+    """Over the folds that all seeds have; empty if there are none."""
+    kl_by_fold: list[float]
+    gap_closed: float | None
+    """None if the truth is unknown, or the prior no worse than it."""
+    minutes: float
+    parameters: int | None
+    """None for a run from before they were recorded."""
+    megabytes: float | None
+    """Of one fold's model.ckpt."""
+    corpus: str
+    losses: pl.DataFrame
+    """`label_id`, `patient_id` and `kl`, the mean over seeds."""
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds; None for fewer than two with a common fold."""
+        return statistics.stdev(self.kl_by_seed) if len(self.kl_by_seed) > 1 else None
+
+
+def read_run(folder: Path) -> Run:
+    """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
+    folders = scored_folds(folder)
+    config = read_config(folders[0])
+    scores = [read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folders]
+    pairs = [tuple(int(number) for number in re.findall(r"\d+", fold.name)) for fold in folders]  # fold{f}_seed{s}
+    folds, seeds = ({*numbers} for numbers in zip(*pairs, strict=True))
+    missing = sorted({*itertools.product(folds, seeds)} - {*pairs})
+    common = folds - {fold for fold, _ in missing}
+    score_of = dict(zip(pairs, scores, strict=True))
+    overall, rows = score_folds(folders)
+    checkpoint, corpus = folders[0] / "model.ckpt", corpus_of(folders[0])
+    return Run(
+        folder=folder,
+        settings=settings(config)
+        | files_of(folders[0])
+        | {"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}"},
+        folds=sorted(folds),
+        seeds=sorted(seeds),
+        missing=[f"fold{fold}_seed{seed}" for fold, seed in missing],
+        kl=overall["kl"],
+        kl_by_seed=[_pooled([score_of[fold, seed] for fold in common]) for seed in sorted(seeds) if common],
+        kl_by_fold=[score["kl"] for score in scores],
+        gap_closed=overall.get("gap_closed"),
+        minutes=sum(score["seconds"] for score in scores) / 60,
+        parameters=scores[0].get("parameters"),
+        megabytes=checkpoint.stat().st_size / 1e6 if checkpoint.is_file() else None,
+        corpus=corpus,
+        losses=rows.select("label_id", "patient_id", "kl"),
+    )
+
+
+def _pooled(scores: list[dict[str, Any]]) -> float:
+    """KL over the rows of several folds."""
+    total: float = sum(score["kl"] * score["rows"] for score in scores)
+    return total / sum(score["rows"] for score in scores)

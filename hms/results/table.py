@@ -1,0 +1,108 @@
+"""Compared runs as a table, on the terminal and as a CSV file, with the settings in which they differ."""
+
+from pathlib import Path
+
+import polars as pl
+
+from hms.differences import differences
+from hms.results.comparison import Result
+from hms.results.run import Run
+from hms.runs.settings import with_same_settings
+from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.scoring.bootstrap import format_difference, format_interval
+from hms.scoring.scores import percent
+from hms.system.atomic import replacing
+from hms.system.console import print_columns, print_paragraph
+
+_LEAST_IMPORTANT_FIRST = [
+    [name] for name in ("MB", "params", "minutes", "by fold", "+-", "seeds", "folds", "gap closed", "against the best")
+]
+"""Columns that a narrow terminal goes without."""
+
+
+def show(results: list[Result]) -> None:
+    """Print a table with a row per run, then the settings in which runs differ, and what to bear in mind."""
+    runs = [result.run for result in results]
+    columns = {
+        "run": [str(run.folder) for run in runs],
+        "folds": [_ranges(run.folds) for run in runs],
+        "seeds": [str(len(run.seeds)) for run in runs],
+        "KL": [f"{run.kl:.3f}" for run in runs],
+        "95 %": [format_interval(result.interval, digits=3) for result in results],
+        "against the best": [_against(result) for result in results],
+        "+-": ["-" if run.sd is None else f"{run.sd:.3f}" for run in runs],
+        "by fold": [f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}" for run in runs],
+        "gap closed": [percent(run.gap_closed) for run in runs],
+        "minutes": [f"{run.minutes:.1f}" for run in runs],
+        "params": ["-" if run.parameters is None else f"{run.parameters / 1e6:.1f} M" for run in runs],
+        "MB": ["-" if run.megabytes is None else f"{run.megabytes:.1f}" for run in runs],
+    }
+    if len(runs) == 1:
+        del columns["against the best"]
+    if all(run.gap_closed is None for run in runs):
+        del columns["gap closed"]
+    title = "Out-of-fold KL, best first; 95 % by bootstrap over patients, +- is the SD over seeds"
+    if left_out := print_columns(title, columns, _LEAST_IMPORTANT_FIRST):
+        print(f"This terminal is too narrow for: {', '.join(left_out)}.")
+    if len(runs) > 1:
+        print("The best run was selected on these same rows: among many equal runs, some look worse by chance.")
+    _show_settings(runs)
+    for group in with_same_settings([run.folder for run in runs]):
+        print(f"{', '.join(map(str, group))}: the same settings under different names.")
+    if len({tuple(run.folds) for run in runs}) > 1:
+        print("Not all runs have the same folds: scores on different patients are not comparable.")
+    if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
+        print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over the common folds.")
+    if taught := [str(run.folder) for run in runs if learned_from_teacher(run.settings)]:
+        print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
+
+
+def write_csv(results: list[Result], path: Path) -> None:
+    """Write a row per run: its differences from the others, and every figure of the table in full precision."""
+    columns = differences([result.run.settings for result in results])
+    rows = [
+        {
+            "run": str(run.folder),
+            **{name: words[i] for name, words in columns.items()},
+            "folds": " ".join(map(str, run.folds)),
+            "seeds": len(run.seeds),
+            "rows": len(run.losses),
+            "kl": run.kl,
+            **dict(zip(("kl_low", "kl_high"), ends or (None, None), strict=True)),
+            "kl_sd_seeds": run.sd,
+            "shared_rows": shared,
+            "difference": difference,
+            **dict(zip(("difference_low", "difference_high"), difference_ends or (None, None), strict=True)),
+            "gap_closed": run.gap_closed,
+            "minutes": run.minutes,
+            "parameters": run.parameters,
+            "megabytes": run.megabytes,
+        }
+        for i, (run, ends, shared, difference, difference_ends) in enumerate(results)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary)
+
+
+def _show_settings(runs: list[Run]) -> None:
+    """Print a paragraph per run: the settings of the best that others do not share, and how each other differs."""
+    columns = differences([run.settings for run in runs])
+    if columns:
+        print("Settings that differ, of the best run and, where not the same, of the others:")
+    for i, run in enumerate(runs if columns else []):
+        words = [
+            f"{name}={cells[i]}" for name, cells in columns.items() if cells[i] and (i == 0 or cells[i] != cells[0])
+        ]
+        print_paragraph(f"  {run.folder}: {' '.join(words) or 'the same'}", indent=6)
+
+
+def _against(result: Result) -> str:
+    if result.difference is None:
+        return "no shared rows" if result.shared == 0 else "best"
+    return format_difference(result.difference, result.difference_interval, digits=3)
+
+
+def _ranges(numbers: list[int]) -> str:
+    is_range = numbers == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 2
+    return f"{numbers[0]}-{numbers[-1]}" if is_range else " ".join(map(str, numbers))

@@ -1,0 +1,36 @@
+"""The runs that names and patterns such as `runs/member_*` on a command line stand for."""
+
+import glob
+from pathlib import Path
+
+from hms.errors import UserError
+from hms.runs.folder import all_finished
+from hms.system.console import say
+
+
+def named_runs(words: str | list[str], key: str) -> list[Path]:
+    """Return the folders that names or patterns stand for, each once.
+
+    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError, naming the
+    `key` of the option, if there is no name at all.
+    """
+    each = [words] if isinstance(words, str) else words
+    if not each:
+        raise UserError(f"{key}: want at least one, got none")
+    return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
+
+
+def scored_runs(patterns: list[str]) -> list[Path]:
+    """Return the runs, each once, that match the patterns and have a finished fold with held-out patients.
+
+    Anything else that matches, as with a shell's *, is skipped, and skipped folders are named. Raises UserError for a
+    pattern that matches nothing, and if no run is left.
+    """
+    matches = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
+    paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
+    runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in all_finished(path))]
+    if empty := patterns if not runs else [pattern for pattern, matched in matches.items() if not matched]:
+        raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
+    if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:
+        say(f"skipped, as they have no finished fold with held-out patients: {', '.join(skipped)}")
+    return runs

@@ -1,0 +1,105 @@
+"""What a fold was trained from, as its config.yaml and provenance.json record it.
+
+A bundle says in its config.json what its members learned from.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from hms.data.files import read_json
+from hms.errors import DataError, first_line
+from hms.runs.bundle import is_bundle, read_bundle
+from hms.runs.folder import finished_folds
+from hms.runs.settings import files_read, settings
+from hms.runs.versions import versions
+from hms.system.atomic import replacing
+from hms.system.console import say
+
+
+def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+    """Create a fold's folder and record what is about to be trained, on which data and with which versions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "config.yaml") as temporary:
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    command = [word.removeprefix("++") for word in sys.argv]
+    origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions()}
+    with replacing(folder / "provenance.json") as temporary:
+        temporary.write_text(json.dumps(origin, indent=1))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the resolved config a fold was trained with. Raises DataError for a file that is not one."""
+    path = folder / "config.yaml"
+    try:
+        return {**OmegaConf.to_container(OmegaConf.load(path))}  # type: ignore[dict-item]
+    except Exception as error:  # of OmegaConf or the YAML parser, or because it is not a mapping
+        raise DataError(f"{path}: not the config of a fold ({first_line(error)})") from None
+
+
+def provenance(folder: Path) -> dict[str, Any]:
+    """Return the content of provenance.json: `corpus`, `files`, `command`, `commit`, `python`, `packages`."""
+    return read_json(folder / "provenance.json", "corpus")
+
+
+def corpus_of(folder: Path) -> str:
+    """Return the fingerprint of the corpus a fold was trained on."""
+    return str(provenance(folder)["corpus"])
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Return the digests of what a fold learned from besides its corpus, as `settings.files_read` gave them."""
+    return {**provenance(folder).get("files", {})}
+
+
+def warn_of_changes(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+    """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
+
+    The inputs are the corpus, pretrained weights and a teacher's labels.
+    """
+    if (folder / "provenance.json").is_file():
+        then, now = provenance(folder), versions()
+        old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
+        if then.get("commit") != now["commit"]:
+            old["commit"] = then.get("commit")
+        if old:
+            listed = ", ".join(f"{name} {value}" for name, value in old.items())
+            say(f"{folder} was made with different versions: {listed}")
+    read = {"corpus": fingerprint} | files_read(config)
+    for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
+        then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)
+        changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
+        if changed:
+            other = read_config(path.parent)
+            if other["data"] == config["data"] and settings(other) == settings(config):
+                say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {folder} is a new run")
+
+
+def learned_from_corpus(folder: Path) -> bool:
+    """Whether a fold learned from its corpus, rather than from windows simulated on demand."""
+    return not read_config(folder).get("live")
+
+
+def corpora_of(run: Path) -> set[str]:
+    """Return the fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
+    if is_bundle(run):
+        return {*read_bundle(run)["corpora"]}
+    return {corpus_of(fold) for fold in finished_folds(run) if learned_from_corpus(fold)}
+
+
+def is_simulated(config: dict[str, Any]) -> bool:
+    """Whether a fold of this config learned from simulated EEG, in a folder or made as it was needed."""
+    return bool(config.get("live")) or str(config["data"]["_target_"]).endswith(".SimulatedFolder")
+
+
+def learned_from_simulation(run: Path) -> bool | None:
+    """Whether a run, a fold or a bundle learned from simulated EEG; None if it does not say."""
+    try:
+        if is_bundle(run):
+            return read_bundle(run).get("simulated")
+        return any(is_simulated(read_config(fold)) for fold in finished_folds(run))
+    except (DataError, KeyError):  # model.ckpt alone is enough to predict
+        return None
