@@ -33,7 +33,7 @@ from hms.runs.checkpoint import load_model
 from hms.stages import show
 from hms.subset import Subset
 from hms.system.console import counted
-from hms.training.trainer import finish_loggers, make_loggers
+from hms.training.loggers import open_loggers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -298,9 +298,9 @@ def test_a_sweep_gives_each_fold_a_wandb_run_in_one_group_offline_and_without_an
         named = (file.parents[3].name, f"fold{fold}_seed0", "hms.extractor.stft.Stft")  # group, name, config
         for said in (*named, "pretrain-val_kl", "oof/kl", "oof/kl_lpd", "oof/gap_closed"):
             assert said.encode() in written
-    loggers = make_loggers(config("logger=wandb")["logger"], file.parents[2], {})
-    finish_loggers(loggers)
-    assert [logger.version for logger in loggers] == [file.stem.removeprefix("run-")]  # a resumed fold continues it
+    with open_loggers(config("logger=wandb")["logger"], file.parents[2], {}) as loggers:
+        versions = [logger.version for logger in loggers]
+    assert versions == [file.stem.removeprefix("run-")]  # a resumed fold continues it
 
 
 def test_prepare_counts_rows_of_little_use_and_files_that_no_row_names(corpus: Path, store: Store, tmp_path: Path):

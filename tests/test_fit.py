@@ -37,7 +37,7 @@ from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.subset import Subset
 from hms.training.fit import fit
-from hms.training.fold import Fold, classifier
+from hms.training.stages import classifier
 from hms.training.trainer import make
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -103,18 +103,18 @@ def test_an_interrupted_run_resumes_to_the_same_weights_and_metrics(
 def test_a_run_that_was_interrupted_after_its_last_epoch_has_the_averaged_weights(
     averaging: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    config, predict = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2"), Fold.predict
+    config = composed(corpus, tmp_path, f"averaging={averaging}", "epochs=2")
     fit(config)
     straight = only_fold(tmp_path / "runs")
 
-    def power_cut(self: Fold, device: torch.device) -> None:
+    def power_cut(*given: object) -> None:
         raise RuntimeError("power cut")
 
     config["runs"] = str(tmp_path / "interrupted")
-    monkeypatch.setattr(Fold, "predict", power_cut)
-    with pytest.raises(RuntimeError, match="power cut"):
-        fit(config)
-    monkeypatch.setattr(Fold, "predict", predict)
+    with monkeypatch.context() as cut:
+        cut.setattr("hms.training.fit.predict", power_cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(config)
     fit(config)
     resumed = only_fold(tmp_path / "interrupted")
     for name, weight in load_model(straight).state_dict().items():

@@ -9,6 +9,7 @@ from hms.data import resident
 from hms.data.resident import Resident, maybe_resident
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
+from hms.system.processes import ALONE, Place
 
 
 @pytest.mark.parametrize("with_spectrogram", [False, True])
@@ -38,15 +39,17 @@ def test_the_next_batch_is_gathered_while_one_is_used_and_a_failure_is_raised(st
         list(loader)
 
 
-def test_windows_go_to_the_gpu_if_they_fit(store: Store, monkeypatch, capsys):
-    windows = Windows(store, store.rows)
+def test_windows_go_to_the_gpu_if_they_fit_and_it_trains_alone(store: Store, monkeypatch, capsys):
+    windows, gpu, asked_of, moved_to = Windows(store, store.rows), torch.device("cuda", 1), [], []
     assert windows.nbytes == len(windows) * 10_000 * 20 * 2
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(resident, "Resident", lambda windows, device: Resident(windows, "cpu"))
+    monkeypatch.setattr(
+        resident, "Resident", lambda windows, device: moved_to.append(device) or Resident(windows, "cpu")
+    )
     for free, asked, goes in ((1e12, "auto", True), (1e6, "auto", False), (1e6, True, True), (1e12, False, False)):
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, free))
-        assert (maybe_resident(windows, asked, "auto", 1) is not windows) == goes
-    assert maybe_resident(windows, True, "cpu", 1) is windows
-    assert maybe_resident(windows, True, "gpu", 2) is windows
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: asked_of.append(device) or (free, 0))
+        assert (maybe_resident(windows, asked, gpu, ALONE) is not windows) == goes
+    assert {*asked_of} == {*moved_to} == {gpu}
+    for device, place in (("cpu", ALONE), ("mps", ALONE), ("cuda", Place(0, 2)), ("cuda", Place(1, 2))):
+        assert maybe_resident(windows, True, torch.device(device), place) is windows
     warning = f"{len(windows):,} windows take 0.0 GB, too much for the GPU; they stay in the store"
     assert warning in capsys.readouterr().err

@@ -47,21 +47,21 @@ class Resident(Dataset[Batch]):
         return Loader(self, batch_sampler=Batches(sampler or range(len(self)), batch_size, place), collate_fn=as_is)
 
 
-def maybe_resident(windows: Windows, resident: Residence, accelerator: str, devices: object) -> Windows | Resident:
-    """The windows moved to the GPU, if training with `trainer.accelerator` and `.devices` uses a single one.
+def maybe_resident(windows: Windows, resident: Residence, device: torch.device, place: Place) -> Windows | Resident:
+    """The windows moved to `device`, if that is a CUDA GPU and trains alone.
 
     With `resident` "auto" they are moved if they fit; True moves them regardless, False leaves them in the store.
     """
-    if resident is False or accelerator == "cpu" or devices != 1 or not torch.cuda.is_available():
+    if resident is False or device.type != "cuda" or place != ALONE:
         return windows
     gc.collect()  # the trainer of an earlier stage is a reference cycle, which still holds its windows
     torch.cuda.empty_cache()
-    free, _ = torch.cuda.mem_get_info()
+    free, _ = torch.cuda.mem_get_info(device)
     if resident == "auto" and windows.nbytes > SHARE * free:
         size = f"{windows.nbytes / 1e9:.1f} GB"
         say(f"{len(windows):,} windows take {size}, too much for the GPU; they stay in the store")
         return windows
-    return Resident(windows, "cuda")
+    return Resident(windows, device)
 
 
 def _moved(windows: Windows, device: str | torch.device) -> Batch:

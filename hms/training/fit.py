@@ -1,6 +1,12 @@
-"""Train one fold of one member and predict its held-out patients."""
+"""Train one fold of one member and predict its held-out patients.
 
+`hms.training` in the order of events: `fold` chooses the rows, `feed` serves them as batches, `stages` trains on them
+with `trainer` and `module`, and `held_out` predicts and scores.
+"""
+
+import json
 import math
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,21 +17,26 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms.config.build import build
-from hms.data.folds import patient_folds
-from hms.data.store import Store, prepared
+from hms.data.store import prepared
 from hms.errors import UserError, first_line
 from hms.model import Model
+from hms.runs.checkpoint import save_model
 from hms.runs.folder import is_finished, run_folder, scored_folds
-from hms.runs.provenance import warn_of_changes
+from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds
 from hms.scoring.scores import read_predictions, read_truth, score, show
-from hms.system.atomic import locked
+from hms.system.atomic import locked, replacing
 from hms.system.console import say
 from hms.system.processes import ALONE, Place, first_decides, run_in_processes
 from hms.training import trainer
 from hms.training.compiled import compile_networks
-from hms.training.fold import Fold, classifier
+from hms.training.feed import Feed, feed_of
+from hms.training.fold import Fold, fold_of, stages_of
+from hms.training.held_out import predict, write_predictions
+from hms.training.loggers import log_scores, open_loggers
+from hms.training.metrics_csv import seconds_of_epochs
+from hms.training.stages import classifier, train_stages
 
 
 def fit(config: dict[str, Any], locked_already: bool = False) -> float:
@@ -40,14 +51,15 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     run = run_folder(config, store.fingerprint)
+    fold = fold_of(config, store.rows)  # before a folder is created for it
+    feed = feed_of(config, store, model.reads_spectrogram, place, probe.strategy.root_device)
     with ExitStack() as locks:
-        fold = Fold(config, model, store, run, *_patients(config, store), place)
-        if not is_finished(run):
-            fold.want_rows()  # before its folder is created
-        if locked_already or _needs_training(fold, probe, ALONE if to_start else place, locks):
+        if locked_already or _needs_training(
+            run, config, store.fingerprint, probe, ALONE if to_start else place, locks
+        ):
             if to_start:
                 return run_in_processes(partial(fit, locked_already=True), config, to_start)
-            fold.finish(truth)
+            _finish(run, config, model, fold, feed, truth)
     if place.rank > 0:
         return math.nan
     for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
@@ -56,24 +68,53 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     return _summarise(run, truth)
 
 
-def _needs_training(fold: Fold, probe: Trainer, place: Place, locks: ExitStack) -> bool:
+def _needs_training(
+    run: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, place: Place, locks: ExitStack
+) -> bool:
     """Whether the fold is still to be trained; if so, no other command can train it until `locks` is closed.
 
     Of processes that train together, the first takes the lock for all.
     """
 
     def decide() -> bool:
-        warn_of_changes(fold.run, fold.config, fold.store.fingerprint)
-        if is_finished(fold.run):
-            say(f"{fold.run} is already trained: nothing to do")
+        warn_of_changes(run, config, fingerprint)
+        if is_finished(run):
+            say(f"{run} is already trained: nothing to do")
             return False
-        fold.run.parent.mkdir(parents=True, exist_ok=True)
-        locks.enter_context(locked(fold.run, f"another process is training {fold.run}: waiting for it"))
-        return not is_finished(fold.run)
+        run.parent.mkdir(parents=True, exist_ok=True)
+        locks.enter_context(locked(run, f"another process is training {run}: waiting for it"))
+        return not is_finished(run)
 
     if place != ALONE:
         probe.strategy.setup_environment()
     return first_decides(decide, place)
+
+
+def _finish(
+    run: Path, config: dict[str, Any], model: Model, fold: Fold, feed: Feed, truth: pl.DataFrame | None
+) -> None:
+    """Train, predict, and write all files of a finished run, its scores last; only the first process writes any.
+
+    `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
+    """
+    if feed.place.rank == 0:
+        resumed = any(run.rglob("*.ckpt"))
+        say(f"{run} {'resumes after its last complete epoch' if resumed else 'starts'}")
+        open_run(run, config, feed.store.fingerprint)
+    with open_loggers(config["logger"], run, config) as loggers:
+        diverged = train_stages(config, model, fold, feed, run, loggers)
+        trained_at_s = time.monotonic()
+        predicted = predict(config, model, fold.predicted, feed)
+        if feed.place.rank > 0:
+            return
+        save_model(run, model, config)
+        scores = write_predictions(run, fold, predicted, truth)
+        scores["seconds"] = round(seconds_of_epochs(run) + time.monotonic() - trained_at_s, 1)
+        scores["parameters"] = sum(one.numel() for one in model.parameters())
+        scores["diverged_epochs"] = diverged
+        with replacing(run / "scores.json") as temporary:
+            temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
+        log_scores(loggers, scores)
 
 
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
@@ -82,7 +123,7 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the run; here they only serve to reveal mistakes
-        for stage in filter(None, (config["pretrain"], config)):
+        for stage in stages_of(config):
             classifier(config, stage, model).configure_optimizers()
         probe = trainer.make(config["trainer"], callbacks=[build(node) for node in config["averaging"].values()])
     except (ValueError, TypeError, MisconfigurationException) as error:
@@ -90,18 +131,6 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     if config["compile"]:
         compile_networks(model, probe.strategy.root_device.type)
     return model, probe
-
-
-def _patients(config: dict[str, Any], store: Store) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows of the patients to learn from, and of those held out."""
-    if config["fold"] == "all":
-        return store.rows, store.rows.clear()
-    if config["live"]:  # nothing is learned from the corpus
-        return store.rows.clear(), store.rows
-    fold_of = patient_folds(store.rows, config["folds"])
-    rows = store.rows.join(fold_of, on="patient_id", maintain_order="left")
-    held_out = pl.col("fold") == config["fold"]
-    return rows.filter(~held_out), rows.filter(held_out)
 
 
 def _summarise(folder: Path, truth: pl.DataFrame | None) -> float:

@@ -48,3 +48,9 @@ class MetricsCsv(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = list(state_dict["rows"])
+
+
+def seconds_of_epochs(run: Path) -> float:
+    """The seconds that the epochs of all stages of a fold have taken, those of interrupted attempts included."""
+    curves = [path for path in (run / "pretrain/metrics.csv", run / "metrics.csv") if path.is_file()]
+    return sum(float(pl.read_csv(path)["seconds"].sum()) for path in curves)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
 from rich.console import Console
@@ -19,7 +19,6 @@ from hms.batch import Batch
 from hms.config.build import build
 from hms.errors import UserError
 from hms.runs.checkpoint import write_checkpoint
-from hms.scoring.scores import Scores
 from hms.system.console import say
 from hms.system.memory import keep_freed
 from hms.training.metrics_csv import MetricsCsv
@@ -116,40 +115,6 @@ def processes_to_start(trainer: Trainer) -> int:
     if trainer.num_nodes > 1 and not running:
         raise UserError("trainer.num_nodes: want 1, or processes that torchrun or srun starts on every node")
     return trainer.num_devices if trainer.num_devices > 1 and not running else 0
-
-
-def make_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> list[Logger]:
-    """Build the loggers of a fold, grouped by run, and log the config; a resumed fold continues its W&B run."""
-    name, group = f"{run.parent.name}/{run.name}", run.parent.name
-    earlier = sorted(run.glob("wandb/*run-*-*"))  # of an interrupted attempt
-    same = earlier[0].name.rpartition("-")[2] if earlier else None
-    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
-    for logger in loggers:
-        logger.log_hyperparams(config)
-    return loggers
-
-
-def loggers_of_stage(stage: str, nodes: dict[str, Any], run: Path, loggers: list[Logger]) -> list[Logger]:
-    """Build loggers for the W&B runs of `loggers`, which have the same nodes, that prefix each metric with `stage`."""
-    pairs = zip(nodes.values(), loggers, strict=True)
-    wandb = [(node, logger) for node, logger in pairs if isinstance(logger, WandbLogger)]
-    return [build(node, save_dir=run, prefix=stage, experiment=logger.experiment) for node, logger in wandb]
-
-
-def log_scores(loggers: list[Logger], scores: Scores) -> None:
-    """Write the scores of a fold to the summary of its W&B run, with the KL of each class under the class's name."""
-    summary = {f"oof/{key}": value for key, value in scores.items() if key != "per_class"}
-    summary |= {f"oof/kl_{label}": one["kl"] for label, one in scores.get("per_class", {}).items()}
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.summary.update(summary)
-
-
-def finish_loggers(loggers: list[Logger]) -> None:
-    """Finish the W&B runs; otherwise the next job of a sweep would log to them."""
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):

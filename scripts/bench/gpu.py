@@ -20,9 +20,9 @@ from hms.data.windows import Windows
 from hms.prediction.inference import by_model
 from hms.training import trainer
 from hms.training.compiled import compile_networks
-from hms.training.fold import classifier
 from hms.training.guard import LossGuard
 from hms.training.module import Classifier
+from hms.training.stages import classifier
 from scripts.bench.measure import Figure, Workload, peak_mb, seconds
 from scripts.bench.setting import DEVICE, config, signals_of, store
 

@@ -1,0 +1,48 @@
+"""Predict a fold's held-out patients, and write and score the predictions."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float
+
+from hms.model import Model
+from hms.prediction.inference import probabilities
+from hms.scoring.scores import Scores, predictions, score
+from hms.system.atomic import replacing
+from hms.system.processes import broadcast_state, gathered
+from hms.training.feed import Feed
+from hms.training.fold import Fold, among
+
+
+def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed) -> Float[np.ndarray, "row label"]:
+    """Return the probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
+    rank, world = feed.place
+    if world > 1:
+        broadcast_state(model.to(feed.device))
+    first, end = (len(rows) * place // world for place in (rank, rank + 1))
+    batch_size, flips = config["batch_size"], config["flips"]
+    # Batch sizes that training never uses would each be compiled just once.
+    with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
+        own = probabilities([model], feed.store, rows[first:end], batch_size, feed.device, flips)
+    return np.concatenate(gathered(own, feed.place))
+
+
+def write_predictions(
+    run: Path, fold: Fold, predicted: Float[np.ndarray, "row label"], truth: pl.DataFrame | None
+) -> Scores:
+    """Write the predictions, to teacher.parquet to learn from and oof.parquet to score; return the scores.
+
+    Without held-out patients there is nothing to write, and no score.
+    """
+    if fold.predicted.is_empty():
+        return {}
+    teacher = predictions(fold.predicted, fold.number, predicted)
+    oof = teacher.filter(among(fold.validation))
+    for name, table in (("teacher", teacher), ("oof", oof)):
+        with replacing(run / f"{name}.parquet") as temporary:
+            table.write_parquet(temporary)
+    return score(oof, truth)

@@ -1,0 +1,47 @@
+"""Log a fold to CSV or to Weights & Biases: the curves of its stages, and its scores."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, WandbLogger
+
+from hms.config.build import build
+from hms.scoring.scores import Scores
+
+
+@contextmanager
+def open_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> Iterator[list[Logger]]:
+    """Build the loggers of a fold, grouped by run, and log the config; a resumed fold continues its W&B run.
+
+    A W&B run ends with the block; otherwise the next job of a sweep would log to it.
+    """
+    name, group = f"{run.parent.name}/{run.name}", run.parent.name
+    earlier = sorted(run.glob("wandb/*run-*-*"))  # of an interrupted attempt
+    same = earlier[0].name.rpartition("-")[2] if earlier else None
+    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
+    for logger in loggers:
+        logger.log_hyperparams(config)
+    try:
+        yield loggers
+    finally:
+        for logger in loggers:
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish()
+
+
+def loggers_of_stage(stage: str, nodes: dict[str, Any], run: Path, loggers: list[Logger]) -> list[Logger]:
+    """Build loggers for the W&B runs of `loggers`, which have the same nodes, that prefix each metric with `stage`."""
+    pairs = zip(nodes.values(), loggers, strict=True)
+    wandb = [(node, logger) for node, logger in pairs if isinstance(logger, WandbLogger)]
+    return [build(node, save_dir=run, prefix=stage, experiment=logger.experiment) for node, logger in wandb]
+
+
+def log_scores(loggers: list[Logger], scores: Scores) -> None:
+    """Write the scores of a fold to the summary of its W&B run, with the KL of each class under the class's name."""
+    summary = {f"oof/{key}": value for key, value in scores.items() if key != "per_class"}
+    summary |= {f"oof/kl_{label}": one["kl"] for label, one in scores.get("per_class", {}).items()}
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(summary)

@@ -1,0 +1,64 @@
+"""Train a model in one stage or in two, each of which resumes where it was interrupted."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from lightning.pytorch.loggers import Logger
+from torch.utils.data import DataLoader
+
+from hms.batch import Batch
+from hms.config.build import build
+from hms.model import Model
+from hms.runs.checkpoint import write_checkpoint
+from hms.training import trainer
+from hms.training.feed import Feed
+from hms.training.fold import Fold
+from hms.training.guard import LossGuard
+from hms.training.loggers import loggers_of_stage
+from hms.training.module import Classifier
+
+
+def train_stages(
+    config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]
+) -> list[int]:
+    """Train `model` in all stages, resuming an interrupted attempt; return the last stage's diverged epochs.
+
+    The first of two stages has a folder of its own in the fold's folder `run`.
+    """
+    validation = feed.validation(fold.validation)
+    if config["pretrain"]:
+        _pretrain(config, model, fold.training[0], feed, validation, run, loggers)
+    module = classifier(config, config, model)
+    guard = LossGuard(run / "not_finite.json")
+    callbacks = [*(build(node) for node in config["averaging"].values()), guard]
+    training = feed.training(fold.training[-1])
+    trainer.train(module, config["trainer"], run, training, validation, callbacks, loggers)
+    return guard.diverged
+
+
+def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
+    """Wrap `model` for a stage of its training, which has its own weighting, optimizer and schedule."""
+    augmentations = {name: build(node) for name, node in config["augmentation"].items()}
+    weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
+    return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
+
+
+def _pretrain(
+    config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed, validation: DataLoader[Batch] | None,
+    run: Path, loggers: list[Logger],
+) -> None:  # fmt: skip
+    """Train the first of two stages; its weights are kept until the second has ended."""
+    stage, folder = config["pretrain"], run / "pretrain"
+    weights = folder / "weights.ckpt"
+    if not weights.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        module, guard = classifier(config, stage, model), LossGuard(folder / "not_finite.json")
+        node = config["trainer"] | {"max_epochs": stage["epochs"]}
+        curves = loggers_of_stage("pretrain", config["logger"], run, loggers)
+        fitted = trainer.train(module, node, folder, feed.training(rows), validation, [guard], curves)
+        if feed.place.rank == 0:
+            write_checkpoint(weights, model.state_dict())
+        fitted.strategy.barrier()
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
