@@ -22,7 +22,7 @@ from hms.data.store import Store
 from hms.data.windows import Windows
 from hms.electrodes import ELECTRODES
 from hms.ensemble.mixture import member_folder
-from hms.errors import DataError
+from hms.errors import ConfigError, DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page import head, regions, traces
 from hms.report import summary
@@ -311,6 +311,15 @@ def test_the_page_warns_of_a_student_that_looks_too_good(run: Path, ensemble: Pa
     ):
         text = page(subject._replace(store=None, missing="gone."), 0, "cpu")
         assert re.findall(r'<p class="note">(.*teacher.*)</p>', text) == notes
+
+
+def test_a_run_whose_corpus_is_of_another_version_gives_one_line(run: Path, tmp_path: Path):
+    old = Path(shutil.copytree(run, tmp_path / "old"))
+    path = old / "fold0_seed0/config.yaml"
+    path.write_text(path.read_text().replace("hms.data.corpus.CompetitionFolder", "hms.corpus.Competition"))
+    wish = "data: want a corpus of this version of hms, got 'hms.corpus.Competition'"
+    with pytest.raises(ConfigError, match=re.escape(f"{path}: {wish} (no 'corpus' in hms; did you mean 'runs'?)")):
+        subject_of_run(old, tmp_path)
 
 
 def test_a_truth_that_lacks_a_row_is_refused():

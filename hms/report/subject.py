@@ -11,7 +11,7 @@ from hms.data.corpus import fingerprint
 from hms.data.files import read_json
 from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
-from hms.errors import DataError, first_line
+from hms.errors import ConfigError, DataError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import scored_folds
@@ -117,8 +117,15 @@ def _csv(path: Path) -> pl.DataFrame:
 
 
 def _corpus(fold: Path, config: dict[str, Any], stores: Path) -> tuple[pl.DataFrame | None, Store | None, str]:
-    """Truth and store of the corpus a fold was trained on, or why there are none; never creates a corpus."""
-    folder = build(config["data"], allowed=OURS)  # whoever wrote the run, build nothing but our own classes
+    """Truth and store of the corpus a fold was trained on, or why there are none; never creates a corpus.
+
+    Raises ConfigError for a run of another version, whose corpus this one cannot build.
+    """
+    try:
+        folder = build(config["data"], allowed=OURS)  # whoever wrote the run, build nothing but our own classes
+    except ConfigError as error:
+        got = f"got '{config['data'].get('_target_')}' ({error})"
+        raise ConfigError(f"{fold / 'config.yaml'}: data: want a corpus of this version of hms, {got}") from None
     if not (folder.root / "train.csv").is_file():
         return None, None, f"{folder.root} is not here."
     if fingerprint(folder.root) != corpus_of(fold):
