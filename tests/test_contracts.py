@@ -234,8 +234,8 @@ def augmentation(node: dict[str, Any]) -> Augmentation:
 
 
 def given_to(augmentation: Augmentation, rows: int = 6, images: bool = True) -> Any:
-    """Input for an augmentation of this stage."""
-    given = each(batch(rows) if augmentation.stage == "electrodes" else signals(rows), torch.clone)
+    """Input of the kind that an augmentation acts on."""
+    given = each(batch(rows) if augmentation.acts_on == "electrodes" else signals(rows), torch.clone)
     return given if images else given._replace(**{given._fields[1]: None})
 
 
@@ -251,7 +251,7 @@ def test_an_augmentation_keeps_shape_type_and_device(
     augmentation: Augmentation, dtype: torch.dtype, device: str, images: bool
 ):
     assert isinstance(augmentation, Augmentation)
-    assert augmentation.stage in ("electrodes", "signals")
+    assert augmentation.acts_on in ("electrodes", "signals")
     given = each(given_to(augmentation, images=images), lambda part: part.to(device))
     given = type(given)(*(None if part is None else part.to(dtype) for part in given[:2]), *given[2:])
     for mixed_precision in (False, True):
@@ -288,7 +288,7 @@ def test_augmented_windows_are_valid(augmentation: Augmentation, rows: int):
         assert given.weight.min() <= made.weight.min() <= made.weight.max() <= given.weight.max()
         for found in made[:2]:  # before preprocessing NaN marks missing samples
             assert not found.isinf().any()
-            assert augmentation.stage == "electrodes" or not found.isnan().any()
+            assert augmentation.acts_on == "electrodes" or not found.isnan().any()
 
 
 def test_what_comes_from_another_window_comes_with_a_share_of_its_target(augmentation: Augmentation):

@@ -517,7 +517,7 @@ def test_a_fused_optimizer_learns_the_same_even_with_gradient_scaling_and_clippi
 class Draws(torch.nn.Module):
     """An augmentation that changes nothing and records a random number of each batch."""
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self):
         super().__init__()

@@ -17,7 +17,7 @@ from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 class BrainFlip:
     """Swap electrodes with their counterparts, in each window with probability `left_right` and with `front_back`."""
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self, left_right: float, front_back: float):
         check_probability(left_right=left_right, front_back=front_back)

@@ -22,7 +22,7 @@ class ColouredNoise:
     slope of its power, uniform from 0 to `steepest`.
     """
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self, p: float, least_uv: float, most_uv: float, steepest: float):
         check_probability(p=p)

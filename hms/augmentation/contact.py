@@ -14,7 +14,7 @@ from hms.electrodes import SCALP
 class Contact:
     """Multiply each electrode of each window by exp(N(0, `spread`)), and blank it with probability `p`."""
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self, spread: float, p: float):
         check_probability(p=p)

@@ -19,7 +19,7 @@ class CropCat:
     """Take parts of each window from a partner, with probability `p`: its second and fourth quarter with probability
     `quarters`, else its second half."""
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(self, p: float, quarters: float):
         check_probability(p=p, quarters=quarters)

@@ -17,7 +17,7 @@ class EdgeDropout:
     Each window is changed with probability `p` and draws its own fraction uniformly; its ten images share it.
     """
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(self, p: float, most: float):
         check_probability(p=p)

@@ -25,7 +25,7 @@ class Equaliser:
     they share head and amplifier.
     """
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(self, p: float, spread_db: float):
         check_probability(p=p)

@@ -8,7 +8,7 @@ from hms.batch import Batch
 class HeadScale:
     """Multiply each window's EEG by its own factor, uniform in 1 ± `spread`."""
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self, spread: float):
         if not 0 <= spread < 1:

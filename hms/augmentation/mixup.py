@@ -15,7 +15,7 @@ from hms.batch import Signals
 class Mixup:
     """Change each window with probability `p`; the partner's share is drawn from Beta(`alpha`, `alpha`)."""
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(self, p: float, alpha: float):
         check_probability(p=p)

@@ -21,7 +21,7 @@ class Noise:
     `sigma` is in units of the scaled pairs: 1 is 32 µV with `preprocess=original`, the window's SD with `clinical`.
     """
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(self, sigma: float, width_s: float):
         if sigma < 0:

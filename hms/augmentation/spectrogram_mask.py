@@ -25,7 +25,7 @@ class SpectrogramMask:
     length about the centre, with the ends filled with 0; frequency: 1 to `frequencies` columns become 0.
     """
 
-    stage = "signals"
+    acts_on = "signals"
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ class TeacherLabels:
     their target; weights never change. Raises UserError if a run has no finished fold.
     """
 
-    stage = "electrodes"
+    acts_on = "electrodes"
 
     def __init__(self, runs: list[str], p: float):
         check_probability(p=p)

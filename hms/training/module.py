@@ -22,7 +22,7 @@ from hms.system.processes import ALONE, Place, part_of, whole_of
 class Augmentation(Protocol):
     """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
 
-    stage: Literal["electrodes", "signals"]
+    acts_on: Literal["electrodes", "signals"]
 
     def __call__(self, batch: Any) -> Any:
         """Return a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
@@ -87,9 +87,9 @@ class Classifier(LightningModule):
         """This process's place among those that train together."""
         return Place(self.trainer.global_rank, self.trainer.world_size)
 
-    def augment(self, batch: AnyBatch, stage: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
+    def augment(self, batch: AnyBatch, what: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
         """Augment this process's part of a batch of `rows` rows as if the batch were whole."""
-        chosen = [augmentation for augmentation in self.augmentations.values() if augmentation.stage == stage]
+        chosen = [augmentation for augmentation in self.augmentations.values() if augmentation.acts_on == what]
         if not chosen:
             return batch
         if self.place == ALONE:

@@ -50,8 +50,8 @@ def signals_of(model: Model, augmentations: Iterable[Augmentation], raw: Batch) 
     """The networks' input in a training step: raw windows augmented, preprocessed, and augmented again."""
     augmentations = [*augmentations]
     for augment in augmentations:
-        raw = augment(raw) if augment.stage == "electrodes" else raw
+        raw = augment(raw) if augment.acts_on == "electrodes" else raw
     signals = model.preprocess(raw)
     for augment in augmentations:
-        signals = augment(signals) if augment.stage == "signals" else signals
+        signals = augment(signals) if augment.acts_on == "signals" else signals
     return signals
