@@ -8,6 +8,7 @@ import pytest
 from conftest import real
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from material import config
 
 from hms.data.folds import patient_folds
 from hms.data.tables import LABEL_COLUMNS, read_labels
@@ -15,6 +16,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import prior_kl, uniform_kl
 from hms.subset import Subset
+from hms.training.fold import fold_of
 
 
 @cache
@@ -109,6 +111,50 @@ def label_rows(rows: list[tuple[int, int, float, int]]) -> pl.DataFrame:
     table = pl.DataFrame(rows, ["eeg_id", "patient_id", "eeg_label_offset_seconds", "votes"], orient="row")
     votes = (pl.when(pl.col("eeg_id") % 6 == i).then("votes").otherwise(0).alias(n) for i, n in enumerate(VOTE_COLUMNS))
     return table.select("eeg_id", "patient_id", "eeg_label_offset_seconds", *votes)
+
+
+def test_a_fold_trains_on_other_patients_than_it_predicts_and_predicts_what_another_fold_learns_from():
+    plan = [(eeg, eeg // 4, 0.0, (3, 12, 12, 5)[eeg % 4]) for eeg in range(40)] + [(1, 0, 30.0, 12)]
+    rows = label_rows(plan).with_row_index("label_id")
+    words = ["pretrain=low_votes", "subset=high_votes", "folds=5"]
+    folds = [fold_of(config(*words, f"fold={fold}"), rows) for fold in range(5)]
+    for number, (first, second) in enumerate(fold.training for fold in folds):
+        fold = folds[number]
+        assert fold.number == number
+        assert {*first["patient_id"], *second["patient_id"]}.isdisjoint(fold.predicted["patient_id"])
+        assert {*fold.validation["label_id"]} < {*fold.predicted["label_id"]}
+        others = pl.concat(other.predicted for other in folds if other is not fold)
+        assert {*first["label_id"], *second["label_id"]} == {*others["label_id"]}
+    assert sum(len(fold.predicted) for fold in folds) == len(rows)
+    assert sum(len(fold.validation) for fold in folds) == 20
+
+
+def test_without_a_fold_all_patients_are_learned_from_or_none():
+    rows = label_rows([(eeg, eeg, 0.0, 12) for eeg in range(6)]).with_row_index("label_id")
+    whole, live = fold_of(config("fold=all"), rows), fold_of(config("live=simulated"), rows)
+    assert [len(whole.training[0]), len(whole.validation), len(whole.predicted)] == [6, 0, 0]
+    assert [len(live.training[0]), len(live.validation), len(live.predicted)] == [0, 6, 6]
+    assert whole.number is live.number is None
+
+
+@pytest.mark.parametrize(
+    ("votes", "words", "message"),
+    [
+        (
+            3,
+            ["subset=high_votes"],
+            r"subset: no row for training in fold 0 \(of 6 rows in 6 patients\); try subset=all_",
+        ),
+        (3, ["subset=low_votes_too"], r"subset: no row for validation in fold 0 "),
+        (12, ["pretrain=low_votes"], r"subset: no row for training in fold 0 "),
+        (3, ["live=simulated"], r"subset: no row for validation in fold 0 "),
+        (3, ["fold=all"], r"subset: no row for training in fold all "),
+    ],
+)
+def test_a_fold_without_rows_is_refused(votes: int, words: list[str], message: str):
+    rows = label_rows([(eeg, eeg, 0.0, votes) for eeg in range(6)]).with_row_index("label_id")
+    with pytest.raises(UserError, match=message):
+        fold_of(config(*words), rows)
 
 
 eegs = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 25), st.integers(1, 28)), min_size=30, max_size=120)

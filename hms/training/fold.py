@@ -15,11 +15,11 @@ class Fold(NamedTuple):
     number: int | None
     """None with `live`, which learns from no fold, and for `fold=all`, which holds no patients out."""
     training: list[pl.DataFrame]
-    """A table for each stage; empty with `live`."""
+    """A table for each stage; not used with `live`."""
     validation: pl.DataFrame
     """The rows to validate on and to score; none for `fold=all`."""
     predicted: pl.DataFrame
-    """The rows to score, and those that another fold may learn from, for a student to learn from."""
+    """The rows to score, and for a student's sake those that another fold may learn from; none for `fold=all`."""
 
 
 def fold_of(config: dict[str, Any], rows: pl.DataFrame) -> Fold:
@@ -49,9 +49,10 @@ def among(rows: pl.DataFrame) -> pl.Expr:
 
 def _patients(config: dict[str, Any], rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of the patients to learn from, and of those held out."""
-    nobody = rows.clear()
-    if config["fold"] == "all" or config["live"]:
-        return nobody if config["live"] else rows, nobody if config["fold"] == "all" else rows
+    if config["fold"] == "all":
+        return rows, rows.clear()
+    if config["live"]:  # nothing is learned from the corpus
+        return rows.clear(), rows
     numbered = rows.join(patient_folds(rows, config["folds"]), on="patient_id", maintain_order="left")
     held_out = pl.col("fold") == config["fold"]
     return numbered.filter(~held_out), numbered.filter(held_out)

@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 from lightning.pytorch.loggers import Logger
-from torch.utils.data import DataLoader
 
-from hms.batch import Batch
 from hms.config.build import build
 from hms.model import Model
 from hms.runs.checkpoint import write_checkpoint
@@ -27,13 +24,11 @@ def train_stages(
 
     The first of two stages has a folder of its own in the fold's folder `run`.
     """
-    validation = feed.validation(fold.validation)
     if config["pretrain"]:
-        _pretrain(config, model, fold.training[0], feed, validation, run, loggers)
-    module = classifier(config, config, model)
-    guard = LossGuard(run / "not_finite.json")
+        _pretrain(config, model, fold, feed, run, loggers)
+    module, guard = classifier(config, config, model), LossGuard(run / "not_finite.json")
     callbacks = [*(build(node) for node in config["averaging"].values()), guard]
-    training = feed.training(fold.training[-1])
+    training, validation = feed.training(fold.training[-1]), feed.validation(fold.validation)
     trainer.train(module, config["trainer"], run, training, validation, callbacks, loggers)
     return guard.diverged
 
@@ -45,10 +40,7 @@ def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> C
     return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
 
 
-def _pretrain(
-    config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed, validation: DataLoader[Batch] | None,
-    run: Path, loggers: list[Logger],
-) -> None:  # fmt: skip
+def _pretrain(config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]) -> None:
     """Train the first of two stages; its weights are kept until the second has ended."""
     stage, folder = config["pretrain"], run / "pretrain"
     weights = folder / "weights.ckpt"
@@ -57,7 +49,8 @@ def _pretrain(
         module, guard = classifier(config, stage, model), LossGuard(folder / "not_finite.json")
         node = config["trainer"] | {"max_epochs": stage["epochs"]}
         curves = loggers_of_stage("pretrain", config["logger"], run, loggers)
-        fitted = trainer.train(module, node, folder, feed.training(rows), validation, [guard], curves)
+        training, validation = feed.training(fold.training[0]), feed.validation(fold.validation)
+        fitted = trainer.train(module, node, folder, training, validation, [guard], curves)
         if feed.place.rank == 0:
             write_checkpoint(weights, model.state_dict())
         fitted.strategy.barrier()
