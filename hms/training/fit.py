@@ -54,9 +54,8 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     fold = fold_of(config, store.rows)  # before a folder is created for it
     feed = feed_of(config, store, model.reads_spectrogram, place, probe.strategy.root_device)
     with ExitStack() as locks:
-        if locked_already or _needs_training(
-            run, config, store.fingerprint, probe, ALONE if to_start else place, locks
-        ):
+        running = ALONE if to_start else place
+        if locked_already or _needs_training(run, config, store.fingerprint, probe, running, locks):
             if to_start:
                 return run_in_processes(partial(fit, locked_already=True), config, to_start)
             _finish(run, config, model, fold, feed, truth)
