@@ -5,12 +5,14 @@ import json
 import math
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
@@ -155,6 +157,14 @@ def test_a_run_of_another_commit_warns(config: dict, tmp_path: Path, capsys):
     path.write_text(json.dumps(about | {"commit": "deadbeef"}))
     fit(config)
     assert "was made with different versions: commit deadbeef" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+def test_a_run_records_the_commit_of_its_code(config: dict, tmp_path: Path):
+    open_run(tmp_path / "fold0_seed0", config, "corpus")
+    recorded = json.loads((tmp_path / "fold0_seed0" / "provenance.json").read_text())["commit"]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert recorded.removesuffix("+") == head.stdout.strip()
 
 
 def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path, monkeypatch):

@@ -18,7 +18,7 @@ def versions() -> dict[str, Any]:
 
 def _commit() -> str | None:
     """Return the checkout's commit, with `+` if files differ from it; None outside a checkout, and without git."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists() or not shutil.which("git"):  # an installed hms may lie in a foreign checkout
         return None
     described = subprocess.run(
