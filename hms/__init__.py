@@ -23,7 +23,7 @@ The modules in reading order; each imports only modules listed before it, which 
     ensemble prediction                            the predictions of trained models, singly and combined
     recording                                      EDF and similar recordings as the project's electrodes and windows
     training                                       a fold from start to finish, and the guard over its loss
-    cost stages                                    the shapes of a model and its cost
+    cost parts                                     the shapes of a model and its cost
     differences results                            comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations

@@ -97,7 +97,7 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
 def main(config: dict[str, Any]) -> float | None:
     """Return the fold's out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
-        from hms.stages import show  # torch is slow to import; mistakes in the config should surface first
+        from hms.parts import show  # torch is slow to import; mistakes in the config should surface first
 
         show(config["model"], config["batch_size"], config["trainer"])
         return None

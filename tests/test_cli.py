@@ -28,9 +28,9 @@ from hms.data.tables import read_labels
 from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.parts import show
 from hms.prediction.inference import probabilities
 from hms.runs.checkpoint import load_model
-from hms.stages import show
 from hms.subset import Subset
 from hms.system.console import counted
 from hms.training.loggers import open_loggers

@@ -1,4 +1,4 @@
-"""List the stages of a model with the shapes they return, their parameters, multiply-adds and memory."""
+"""List the parts of a model with the shapes they return, their parameters, multiply-adds and memory."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -36,24 +36,24 @@ class _Usage(NamedTuple):
 
 
 def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
-    """Build the model that a config describes, pass fake tensors through it, and print its stages.
+    """Build the model that a config describes, pass fake tensors through it, and print its parts.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
     pass, in float32. A step in half precision keeps half of that, except for WaveNets on a CPU. The total includes
     weights, gradients and the optimizer's state.
     """
     model, meter = metered(node)
-    stages = {**dict(_stages(model)), "all": model}
-    usage = [meter.usage.get(name, _Usage("", "", 0, 0)) for name in stages]
+    parts = {**dict(_parts(model)), "all": model}
+    usage = [meter.usage.get(name, _Usage("", "", 0, 0)) for name in parts]
     columns = {
-        "": ["  " * name.count(".") + name.rpartition(".")[2] for name in stages],
+        "": ["  " * name.count(".") + name.rpartition(".")[2] for name in parts],
         "takes": [used.takes for used in usage],
         "gives": [used.gives for used in usage],
-        "parameters": [f"{sum(p.numel() for p in stage.parameters()):,}" for stage in stages.values()],
+        "parameters": [f"{sum(p.numel() for p in part.parameters()):,}" for part in parts.values()],
         "multiply-adds": [_magnitude(used.multiply_adds) for used in usage],
         "memory": [f"{_magnitude(used.kept)}B" if used.kept else "" for used in usage],
     }
-    print_columns("Stages, for one window", columns, expendable=[["takes"]])
+    print_columns("Parts, for one window", columns, expendable=[["takes"]])
     precision, accelerator = trainer.get("precision", "32-true"), trainer["accelerator"]
     state = 16 * sum(p.numel() for p in model.parameters())  # weight, gradient, two moments of AdamW; float32
     kept = meter.usage["all"].kept
@@ -82,16 +82,16 @@ def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
     with FakeCopyMode(fake):
         model: Model = deepcopy(build(without_pretrained(node)).train())
     meter = Meter(model)
-    for name, stage in {**dict(_stages(model)), "all": model}.items():
-        call = "features" if isinstance(stage, Backbone) else "forward"
-        setattr(stage, call, meter.watched(getattr(stage, call), name))
+    for name, part in {**dict(_parts(model)), "all": model}.items():
+        call = "features" if isinstance(part, Backbone) else "forward"
+        setattr(part, call, meter.watched(getattr(part, call), name))
     with fake, meter.flops, meter.elements, torch.autograd.graph.saved_tensors_hooks(meter.keep, lambda kept: kept):
         model(_windows(model.reads_spectrogram))
     return model, meter
 
 
 class Meter:
-    """Measures each stage of a model while `_WINDOWS` windows pass through."""
+    """Measures each part of a model while `_WINDOWS` windows pass through."""
 
     def __init__(self, model: Model):
         self.flops, self.elements = FlopCounterMode(display=False), ElementsWritten()
@@ -127,13 +127,13 @@ class Meter:
         return recorded
 
 
-def _stages(model: Model) -> Iterator[tuple[str, nn.Module]]:
+def _parts(model: Model) -> Iterator[tuple[str, nn.Module]]:
     """Yield preprocessing, each extractor with its parts, and fusion, in the order of the data flow."""
     yield "preprocess", model.preprocess
     for name, extractor in model.extractors.items():
         yield f"extractors.{name}", extractor
-        for part, module in extractor.named_children():
-            yield f"extractors.{name}.{part}", module
+        for child, module in extractor.named_children():
+            yield f"extractors.{name}.{child}", module
     yield "fusion", model.fusion
 
 
