@@ -23,7 +23,7 @@ from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import UserError
 from hms.model import Model
 from hms.subset import Subset
-from hms.system.processes import Batches, Place, part_of, run_in_processes
+from hms.system.processes import ALONE, Batches, Place, part_of, run_in_processes
 from hms.training import trainer
 from hms.training.fit import fit
 from hms.training.module import Classifier
@@ -101,7 +101,7 @@ def test_training_starts_its_processes_and_predicts_each_held_out_row_once(corpu
 def test_the_parts_of_a_batch_make_the_whole_and_are_equally_long(rows: int, world: int):
     order = torch.randperm(rows).tolist()
     each = [[*Batches(order, 5, Place(rank, world))] for rank in range(world)]
-    for index, batch in enumerate(order[first : first + 5] for first in range(0, rows, 5)):
+    for index, batch in enumerate(Batches(order, 5, ALONE)):
         parts = [batches[index] for batches in each]
         assert len({len(part) for part in parts}) == 1
         assert Batches(order, 5, Place(0, world)).rows(index) == len(batch)
@@ -109,6 +109,14 @@ def test_the_parts_of_a_batch_make_the_whole_and_are_equally_long(rows: int, wor
         assert sorted(chain(*own)) == sorted(batch)
         for rank, part in enumerate(parts):
             assert part_of(torch.tensor(batch), Place(rank, world)).tolist() == part
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(1, [1]), (5, [5]), (6, [3, 3]), (11, [4, 4, 3]), (15, [5, 5, 5])])
+def test_all_batches_are_of_about_one_size_so_that_no_row_is_left_over_alone(rows: int, sizes: list[int]):
+    order = torch.randperm(rows).tolist()
+    batches = [*Batches(order, 5, ALONE)]
+    assert [len(batch) for batch in batches] == sizes
+    assert [*chain(*batches)] == order
 
 
 def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):

@@ -1,8 +1,8 @@
 """Train one model in several processes, each on its part of every batch.
 
-The batch size is the one in the config, however many processes there are: process r of n gets rows r, r + n, r + 2n and
-so on. If a batch does not divide evenly, some rows are repeated, so that all processes have the same number and none
-waits for another; `Place.own` says how many count.
+Batches are the same, however many processes there are: process r of n gets rows r, r + n, r + 2n and so on. If a batch
+does not divide evenly, some rows are repeated, so that all processes have the same number and none waits for another;
+`Place.own` says how many count.
 """
 
 import logging
@@ -44,7 +44,12 @@ _LONGEST_WAIT = timedelta(days=30)
 
 
 class Batches(Sampler[list[int]]):
-    """This process's part of each batch of `batch_size`, in the order of `sampler`, whose epoch Lightning sets."""
+    """This process's part of each batch, in the order of `sampler`, whose epoch Lightning sets.
+
+    There are as few batches of up to `batch_size` rows as possible, and their sizes differ by one row at most: a last
+    batch of what is left might be a single row, which would count as much as a full batch, and as much in the running
+    statistics of batch norms, just before they are used to validate.
+    """
 
     def __init__(self, sampler: Any, batch_size: int, place: Place):
         self.sampler, self.batch_size, self.place = sampler, batch_size, place
@@ -54,12 +59,14 @@ class Batches(Sampler[list[int]]):
 
     def rows(self, index: int) -> int:
         """How many rows batch number `index` has in all processes together."""
-        return min(self.batch_size, len(self.sampler) - index * self.batch_size)
+        rows, more = divmod(len(self.sampler), len(self))
+        return rows + (index < more)
 
     def __iter__(self) -> Iterator[list[int]]:
         rank, world = self.place
         order = iter(self.sampler)
-        while batch := [*islice(order, self.batch_size)]:
+        for index in range(len(self)):
+            batch = [*islice(order, self.rows(index))]
             yield [*islice(cycle(batch), rank, world * _rows_each(len(batch), world), world)]
 
 
