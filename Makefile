@@ -68,9 +68,15 @@ ensemble: setup  ## Fit an ensemble to the out-of-fold predictions of MEMBERS, o
 
 teacher: folds  ## Train the folds of EXPERIMENT as a teacher
 
+# Train a fold, or several, of EXPERIMENT as a student
+student = $(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=$(1)' $(CORPUS) $(ARGS) \
+	'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
+
 student: setup  ## Train all five folds of EXPERIMENT as a student of the runs TEACHER
-	$(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=range(0,5)' $(CORPUS) $(ARGS) \
-		'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
+	$(call student,range(0,5))
+
+student-all: setup  ## Train EXPERIMENT on all patients as a student of the runs TEACHER, for a submission
+	$(call student,all)
 
 submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE, or by the mean of MEMBERS or RUNS
 	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
@@ -117,4 +123,4 @@ lock:  ## Resolve and lock the newest dependencies
 clean:  ## Remove what can be made again: the environment, simulated data and stores, but no runs
 	rm -rf .venv data/stores data/simulated_* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo data prepare folds members members-all ensemble teacher student report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean
+.PHONY: help setup demo data prepare folds members members-all ensemble teacher student student-all report picture submit kaggle test test-kill fuzz test-slurm test-ray lint bench hooks lock clean

@@ -59,6 +59,7 @@ def jobs(*words: str) -> list[dict[str, Any]]:
         "members-all",
         "teacher EXPERIMENT=member_3",
         "student EXPERIMENT=member_3 TEACHER='runs/member_3-12ab runs/member_3-34cd'",
+        "student-all EXPERIMENT=member_3 TEACHER=runs/member_3-12ab",
     ],
 )
 def test_a_stage_runs_one_command_without_a_mistake(target: str):
@@ -72,6 +73,8 @@ def test_the_student_gets_the_teachers_runs_as_a_list():
     ((_, *words),) = commands("student", "EXPERIMENT=member_3", "TEACHER=runs/a runs/b", "CORPUS=")
     student = jobs(*words)
     assert [job["fold"] for job in student] == [0, 1, 2, 3, 4]
+    ((_, *words),) = commands("student-all", "EXPERIMENT=member_3", "TEACHER=runs/a runs/b", "CORPUS=")
+    assert jobs(*words) == [student[0] | {"fold": "all"}]
     assert student[0]["augmentation"]["teacher_labels"]["runs"] == ["runs/a", "runs/b"]
     assert student[0]["model"] == config("experiment=member_3", "data.root=x")["model"]
 
