@@ -71,9 +71,9 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
         print(f"To see how long it takes, run this where there is a {accelerator}, or set trainer.accelerator=cpu.")
         return
     window_s = step_s(*meter.computed, measured_rates(device, precision))
-    thousand = f"1,000 windows about {1000 * window_s / 60:.2g} min"
+    thousand = f"1,000 windows about {two_digits(1000 * window_s / 60)} min"
     accuracy = "each within a factor of 1.5" if device == "cpu" and not half_dtype(precision) else "roughly"
-    print(f"It takes about {batch_size * window_s:.2g} s on this machine, {thousand}, {accuracy}.")
+    print(f"It takes about {two_digits(batch_size * window_s)} s on this machine, {thousand}, {accuracy}.")
 
 
 def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
@@ -160,3 +160,8 @@ def _magnitude(count: float) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return "" if count == 0 else f"{count:.0f}"
+
+
+def two_digits(value: float) -> str:
+    """Return a number to two digits: 3.8, 39, 1,600."""
+    return f"{float(f'{value:.2g}'):,g}"

@@ -28,7 +28,7 @@ from hms.data.tables import read_labels
 from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.parts import show
+from hms.parts import show, two_digits
 from hms.prediction.inference import probabilities
 from hms.runs.checkpoint import load_model
 from hms.subset import Subset
@@ -422,8 +422,12 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
     parameters = [int(rows[stage][2].strip().replace(",", "")) for stage in ("stft", "fusion", "all")]
     assert parameters[0] + parameters[1] == parameters[2] > 10e6
     assert rows["all"][3].strip().endswith(" G")  # multiply-adds
-    assert re.search(r"It takes about \S+ s on this machine, 1,000 windows about \S+ min", out)
+    assert re.search(r"It takes about [\d.,]+ s on this machine, 1,000 windows about [\d.,]+ min", out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_time_is_shown_without_an_exponent():
+    assert [two_digits(value) for value in (0.0123, 3.84, 39.4, 768, 1604)] == ["0.012", "3.8", "39", "770", "1,600"]
 
 
 def test_show_counts_half_of_the_memory_in_half_precision(capsys):
