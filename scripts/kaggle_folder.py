@@ -52,11 +52,16 @@ def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
             shutil.copy(fold / "scores.json", into)
             checkpoint = torch.load(fold / "model.ckpt", map_location="cpu", weights_only=True)
             if half:
-                weights = checkpoint["weights"].items()
-                checkpoint["weights"] = {name: w.half() if w.is_floating_point() else w for name, w in weights}
+                checkpoint["weights"] = {name: halved(weight) for name, weight in checkpoint["weights"].items()}
             torch.save(checkpoint, into / "model.ckpt")
     ensemble = {"members": [f"runs/{name}" for name in names], **predictors.mixture.as_json()}
     (folder / "ensemble.json").write_text(json.dumps(ensemble, indent=1))
+
+
+def halved(weight: torch.Tensor) -> torch.Tensor:
+    """As float16, unless that would make numbers infinite: a batch norm's variance has no upper limit."""
+    small = weight.half() if weight.is_floating_point() else weight
+    return small if small.isfinite().all() else weight
 
 
 def make_wheels(folder: Path) -> None:

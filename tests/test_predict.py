@@ -575,6 +575,13 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
     assert sizes[0] < 0.6 * sizes[1]
 
 
+def test_weights_beyond_the_range_of_half_precision_stay_as_they_are(kaggle_folder: ModuleType):
+    small, large, count = torch.tensor([0.1, 60_000.0]), torch.tensor([0.1, 70_000.0]), torch.tensor(3)
+    assert kaggle_folder.halved(small).dtype == torch.float16
+    assert kaggle_folder.halved(large) is large
+    assert kaggle_folder.halved(count) is count
+
+
 def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
     with pytest.raises(UserError, match=r"model: want folders with different names, got one-1a more than once"):
