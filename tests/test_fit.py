@@ -29,6 +29,7 @@ from hms.config.command import CONF
 from hms.data.folds import patient_folds
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
+from hms.differences import differences
 from hms.errors import ConfigError, DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
@@ -207,6 +208,16 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     names = {run_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
     assert len(names) == 4
     assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
+
+
+@pytest.mark.parametrize(("group", "names"), [("augmentation", "noise mixup"), ("extractor", "stft_short multitaper")])
+def test_another_order_of_augmentations_or_extractors_is_another_run(
+    group: str, names: str, corpus: Path, tmp_path: Path
+):
+    orders = [f"[{','.join(order)}]" for order in (names.split(), names.split()[::-1])]
+    one, other = (composed(corpus, tmp_path, "name=x", f"{group}={order}") for order in orders)
+    assert run_folder(one, "corpus") != run_folder(other, "corpus")
+    assert differences([one, other]) == {group: orders}
 
 
 def test_the_demos_run_has_the_name_that_the_readme_gives_it():

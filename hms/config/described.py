@@ -33,7 +33,7 @@ def describe(config: dict[str, Any]) -> Description:
     values: dict[str, Any] = {}
     for group, node in config.items():
         if group in several():
-            options[group] = f"[{','.join(sorted(node))}]"
+            options[group] = f"[{','.join(node)}]"
             for name, part in node.items():
                 values |= _changed(f"{group}.{name}", part, _option(group, name).get(name), config)
         elif (option := _nearest(group, node, config)) and group == _UNNAMED:

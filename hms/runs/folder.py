@@ -31,6 +31,10 @@ def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
     relevant = settings(config) | files_read(config) | {"corpus": fingerprint}
     if config["live"]:
         relevant["simulator"] = FORMAT
+    # Of other mappings the order means nothing; augmentations act, and extractors draw their weights, in theirs.
+    relevant |= {
+        f"{group} order": [*config[group]] for group in ("augmentation", "extractor") if len(config[group]) > 1
+    }
     text = json.dumps(relevant, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
