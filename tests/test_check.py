@@ -67,7 +67,7 @@ def test_a_schema_has_the_keys_of_its_yaml(name):
         assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
 
 
-TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
+TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,10 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
         (
             "optimizer._target_=torch.optim.Adamw",
             "optimizer._target_: no 'Adamw' in torch.optim; did you mean 'AdamW'?",
+        ),
+        (
+            "schedule._target_=torch.optim.lr_scheduler.LinearLR ~schedule.warmup_epochs ~schedule.lr_min",
+            "schedule.epochs: LinearLR takes no 'epochs'; did you mean 'last_epoch'?",
         ),
         (
             "trainer._target_=lightning.pytorch.Trainr",

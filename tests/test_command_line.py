@@ -47,9 +47,17 @@ def line(*words: str) -> CommandLine:
         ("--epochs=3", "--epochs=3: no such flag; want epochs=<value>"),
         ("--multrun", "--multrun: no such flag; did you mean '--multirun'?"),
         ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, got 'bsic'"),
+        (
+            "-m optimizer.lr=interval(1e-4,1e-2)",
+            "optimizer.lr=interval(1e-4,1e-2): want listed values, or a sweeper that draws them: pip",
+        ),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
-        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; quote a value that has spaces, = or brackets"),
+        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; quote a value that has spaces, =, brackets or letters"),
+        (
+            'channels={"EEG: 1": Fp1}',
+            'channels={"EEG: 1": Fp1}: not a value that Hydra can read; within braces, leave quotes out and put a',
+        ),
         ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
         ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),
         ("--config-dir nowhere", "--config-dir: want a folder of YAML files, got 'nowhere' (no such folder)"),
@@ -148,7 +156,7 @@ def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, ca
     words = [*given.split(), "extractor=[stft,mine]", "--config-dir", str(tmp_path), f"runs={tmp_path / 'runs'}"]
     said = said_by(monkeypatch, capsys, *words)
     options = ", ".join(sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
-    targets = "hms., torch.optim., lightning.Trainer or lightning.pytorch."
+    targets = "hms., torch.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
     assert said.splitlines() == [
         "8 problem(s) in the config:",
         f"  backbone: want one of {options}, got 'tny'; did you mean 'tiny'?",

@@ -121,4 +121,5 @@ class _Problems:
                 for where, kind, got in misfits(join(place, key), takes.types[key], value):
                     self.add(*complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
-                self.add(join(place, key), f"{takes.name} takes no '{key}'{did_you_mean(key, takes.types)}")
+                text = f"{takes.name} takes no '{key}'{did_you_mean(key, takes.types)}"
+                self.texts.setdefault(join(place, key), text)  # there, even if its value is another key's

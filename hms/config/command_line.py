@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -95,37 +95,42 @@ class CommandLine:
         """Return the overrides that a word stands for, one for each value that can be composed."""
         override = self._options.parsed(word)
         if override is None:
-            key, _, value = word.partition("=")
-            problem = f"{word}: not a value that Hydra can read" if value else f"{word}: want <key>=<value>"
-            if value and "'" not in value:
-                problem += f"; quote a value that has spaces, = or brackets: \"{key}='{value}'\""
-            self._unread.append(problem)
+            self._unread.append(_not_readable(word))
             return []
-        key, values = override.key_or_group, [word]
+        key = override.key_or_group
         if key.startswith("launcher.") and self._options.of("launcher"):
             self._unread.append(f"{key}: want hydra.{key}")
             return []
-        if override.is_sweep_override():
-            if not self.sweeps:
-                names = word.partition("=")[2]
-                several = f"{key}=[{names}] for all at once" if key in self._options.lists else "one value"
-                self._unread.append(f"{word}: want {several}, or -m to try them all")
-                return []
-            if not override.is_discrete_sweep():  # for a sweeper that draws the values itself
-                return []
-            try:
-                values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-            except OmegaConfBaseException:  # range(0,3) within a list of values
-                self._unread.append(f"{word}: want values, or one function such as range(0,3), got both")
-                return []
-            if not values:
-                offered = ", ".join(self._options.of(key))
-                self._unread.append(f"{word}: gives no value" + (f"; want one of {offered}" if offered else ""))
+        values = self._swept(word, override) if override.is_sweep_override() else [word]
         corrected = [self._options.corrected(value) for value in values]
         self._unread += [line for _, lines in corrected for line in lines]
         if any(one is None for one, _ in corrected):
             self.refused.add(key)
         return [self._forced(one) for one, _ in corrected if one is not None]
+
+    def _swept(self, word: str, override: Override) -> list[str]:
+        """Return an override for each value of a sweep; none, and what is wrong is noted, if it cannot be listed."""
+        key, wish = override.key_or_group, ""
+        if not self.sweeps:
+            names = word.partition("=")[2]
+            several = f"{key}=[{names}] for all at once" if key in self._options.lists else "one value"
+            wish = f"want {several}, or -m to try them all"
+        elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
+            if self._options.of("hydra/sweeper") == ["basic"]:
+                wish = "want listed values, or a sweeper that draws them: pip install hydra-optuna-sweeper"
+            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._given.overrides):
+                wish = "want hydra/sweeper=..., as the default sweeper only tries listed values"
+        else:
+            try:
+                if values := [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]:
+                    return values
+                offered = ", ".join(self._options.of(key))
+                wish = "gives no value" + (f"; want one of {offered}" if offered else "")
+            except OmegaConfBaseException:  # range(0,3) within a list of values
+                wish = "want values, or one function such as range(0,3), got both"
+        if wish:
+            self._unread.append(f"{word}: {wish}")
+        return []
 
     def _forced(self, word: str) -> str:
         """Make a word set its key whether or not a YAML file has it; groups and Hydra's own keys stay as typed."""
@@ -135,6 +140,18 @@ class CommandLine:
         if override.key_or_group.startswith("hydra") or self._options.of(override.key_or_group):
             return word
         return f"++{word.removeprefix('+')}"
+
+
+def _not_readable(word: str) -> str:
+    key, _, value = word.partition("=")
+    if not value:
+        return f"{word}: want <key>=<value>"
+    problem = f"{word}: not a value that Hydra can read"
+    if value.startswith("{"):
+        return f"{problem}; within braces, leave quotes out and put a backslash before each : , = ( ) of a name"
+    if "'" in value:
+        return problem
+    return f"{problem}; quote a value that has spaces, =, brackets or letters beyond ASCII: \"{key}='{value}'\""
 
 
 def _gathered(words: list[str], key: str) -> list[str]:

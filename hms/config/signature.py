@@ -61,7 +61,8 @@ def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
     allowed = allowed or ALLOWED
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
-        raise ConfigError(f"want a name that starts with {wish}, got '{name}'")
+        own = " (HMS_ALLOW adds a package of yours)" if allowed == ALLOWED else ""
+        raise ConfigError(f"want a name that starts with {wish}{own}, got '{name}'")
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:
