@@ -53,10 +53,13 @@ def line(*words: str) -> CommandLine:
         ),
         ("fold", "fold: want <key>=<value>"),
         ("name='a", "name='a: not a value that Hydra can read"),
-        ("name=a=(b)", "name=a=(b): not a value that Hydra can read; quote a value that has spaces, =, brackets or letters"),
         (
-            'channels={"EEG: 1": Fp1}',
-            'channels={"EEG: 1": Fp1}: not a value that Hydra can read; within braces, leave quotes out and put a',
+            "name=a=(b)",
+            "name=a=(b): not a value that Hydra can read; quote a value that has spaces, =, brackets or letters",
+        ),
+        (
+            'name={"EEG:1":Fp1}',
+            'name={{"EEG:1":Fp1}}: not a value that Hydra can read; within braces, leave quotes out and put a backslash',
         ),
         ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
         ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),

@@ -40,6 +40,7 @@ from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.subset import Subset
 from hms.training.fit import fit
+from hms.training.module import want_applicable
 from hms.training.stages import classifier
 from hms.training.trainer import make
 
@@ -612,3 +613,28 @@ def test_an_average_takes_in_a_step_without_waiting_for_the_device():
     for step in range(3):
         ema._average_model.update_parameters(module)
         assert ema._average_model.n_averaged == step + 1
+
+
+class ActsOn:
+    def __init__(self, acts_on: str | None):
+        self.acts_on = acts_on
+
+
+@pytest.mark.parametrize("given", [None, "signal"])
+def test_an_augmentation_that_would_never_be_applied_is_refused(given: str | None):
+    text = rf"augmentation\.mine: want acts_on = 'electrodes' or 'signals', got {given!r}"
+    with pytest.raises(UserError, match=text):
+        want_applicable({"mine": ActsOn(given)})
+
+
+def test_a_schedule_of_torch_may_follow_the_validation(config: dict):
+    plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "_partial_": True}
+    fit({**config, "schedule": plateau | {"mode": "max", "patience": 0, "factor": 0.5, "threshold": 10.0}})
+    rates = pl.read_csv(only_fold(Path(config["runs"])) / "metrics.csv")["learning_rate"]
+    assert rates.to_list() == pytest.approx([1e-4, 1e-4, 0.5e-4])
+
+
+def test_other_loggers_than_wandb_write_into_the_folder_of_the_fold(config: dict):
+    fit({**config, "epochs": 1, "logger": {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "log"}}})
+    (written,) = only_fold(Path(config["runs"])).glob("log/version_0/metrics.csv")
+    assert "val_kl" in written.read_text()

@@ -1,5 +1,6 @@
-"""Log a fold to CSV or to Weights & Biases: the curves of its stages, and its scores."""
+"""Log a fold to Weights & Biases, or by another of Lightning's loggers: the curves of its stages, and its scores."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,17 @@ def open_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> It
 
     A W&B run ends with the block; otherwise the next job of a sweep would log to it.
     """
-    name, group = f"{run.parent.name}/{run.name}", run.parent.name
     earlier = sorted(run.glob("wandb/*run-*-*"))  # of an interrupted attempt
     same = earlier[0].name.rpartition("-")[2] if earlier else None
-    loggers: list[Logger] = [build(node, save_dir=run, name=name, group=group, id=same) for node in nodes.values()]
-    for logger in loggers:
-        logger.log_hyperparams(config)
+    of_wandb = {"name": f"{run.parent.name}/{run.name}", "group": run.parent.name, "id": same}
+    loggers: list[Logger] = []
+    for node in nodes.values():
+        kind = build(node | {"_partial_": True}).func
+        more: dict[str, Any] = of_wandb if issubclass(kind, WandbLogger) else {}
+        if "save_dir" in inspect.signature(kind).parameters:
+            more = more | {"save_dir": run}
+        loggers.append(build(node, **more))
+        loggers[-1].log_hyperparams(config)
     try:
         yield loggers
     finally:

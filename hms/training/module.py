@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from hms.batch import AnyBatch, Batch, Logits, mapped
+from hms.errors import UserError
 from hms.model import Model
 from hms.system.processes import ALONE, Place, part_of, whole_of
 
@@ -26,6 +27,13 @@ class Augmentation(Protocol):
 
     def __call__(self, batch: Any) -> Any:
         """Return a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+
+
+def want_applicable(augmentations: dict[str, Any]) -> None:
+    """Raise UserError for an augmentation that would never be applied, because it does not say to what."""
+    for name, augmentation in augmentations.items():
+        if (acts_on := getattr(augmentation, "acts_on", None)) not in ("electrodes", "signals"):
+            raise UserError(f"augmentation.{name}: want acts_on = 'electrodes' or 'signals', got {acts_on!r}")
 
 
 class Classifier(LightningModule):
@@ -120,7 +128,7 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
-        return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer)}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.schedule(optimizer), "monitor": "val_kl"}}
 
 
 def _seed(*key: int) -> None:

@@ -14,7 +14,7 @@ from hms.training.feed import Feed
 from hms.training.fold import Fold
 from hms.training.guard import LossGuard
 from hms.training.loggers import loggers_of_stage
-from hms.training.module import Classifier
+from hms.training.module import Classifier, want_applicable
 
 
 def train_stages(
@@ -36,6 +36,7 @@ def train_stages(
 def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
     """Wrap `model` for a stage of its training, which has its own weighting, optimizer and schedule."""
     augmentations = {name: build(node) for name, node in config["augmentation"].items()}
+    want_applicable(augmentations)
     weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
     return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
 
