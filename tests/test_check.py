@@ -156,7 +156,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLO
         ),
         (
             "loss._target_=hms.runs.versions.subprocess.run",
-            "loss._target_: want a class or a function whose source can be found, got 'subprocess.run'",
+            f"loss._target_: want a name that starts with {TARGETS}, got 'subprocess.run'",
         ),
         ("loss._target_=hms.loss", "loss._target_: want a class or a function, got the module hms.loss"),
         (

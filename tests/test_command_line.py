@@ -59,7 +59,7 @@ def line(*words: str) -> CommandLine:
         ),
         (
             'name={"EEG:1":Fp1}',
-            'name={{"EEG:1":Fp1}}: not a value that Hydra can read; within braces, leave quotes out and put a backslash',
+            'name={{"EEG:1":Fp1}}: not a value that Hydra can read; within braces, leave quotes out and put',
         ),
         ("~fodl", "~fodl: Could not delete from config. 'fodl' does not exist."),
         ("+experiment=quick experiment=smoke", "+experiment=quick: experiment appears more than once"),

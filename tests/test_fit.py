@@ -38,6 +38,7 @@ from hms.runs.checkpoint import load_model
 from hms.runs.folder import run_folder
 from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
+from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.fit import fit
 from hms.training.module import want_applicable
@@ -156,9 +157,23 @@ def test_a_run_of_another_commit_warns(config: dict, tmp_path: Path, capsys):
     fit(config)
     path = only_fold(tmp_path / "runs") / "provenance.json"
     about = json.loads(path.read_text())
+    assert {"hms.model", "hms.preprocess", "hms.extractor.stft"} <= about["code"].keys()
     path.write_text(json.dumps(about | {"commit": "deadbeef"}))
     fit(config)
-    assert "was made with different versions: commit deadbeef" in capsys.readouterr().err
+    assert "was made with different versions: commit deadbeef\n" in capsys.readouterr().err
+
+
+def test_code_that_was_edited_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("hms.runs.versions.OURS", ("my_extractor.",))
+    (tmp_path / "my_extractor.py").write_text("class Mine: ...\n")
+    config = {
+        "model": {"extractors": {"mine": {"_target_": "my_extractor.Mine"}, "torch": {"_target_": "torch.nn.ReLU"}}}
+    }
+    before = versions(config)
+    assert differing(before, versions(config)) == []
+    (tmp_path / "my_extractor.py").write_text("class Mine: 'Better'\n")
+    assert differing(before, versions(config)) == ["another my_extractor"]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")

@@ -89,6 +89,8 @@ def _file(module: str) -> Path | None:
     """Return the source file of a module, without importing it."""
     top, *rest = module.split(".")
     spec = PathFinder.find_spec(top)
+    if not rest:  # a package, or a module on its own
+        return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
     paths = [Path(place, *rest) for place in (spec and spec.submodule_search_locations) or []]
     files = (file for path in paths for file in (path / "__init__.py", path.with_name(f"{path.name}.py")))
     return next(filter(Path.is_file, files), None)

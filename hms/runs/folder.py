@@ -6,7 +6,7 @@ left out; the corpus counts by its fingerprint, files of weights and a teacher's
 (`hms.runs.settings`).
 
     config.yaml       the resolved config
-    provenance.json   git commit, package versions, fingerprint of the corpus, command, digests of other files
+    provenance.json   git commit, package versions, digests of the code it names and of its inputs, command
     metrics.csv       a row per epoch
     last.ckpt         state of an unfinished training, to resume from
     model.ckpt        config and weights of the trained model

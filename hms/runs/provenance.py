@@ -15,7 +15,7 @@ from hms.errors import DataError, first_line
 from hms.runs.bundle import is_bundle, read_bundle
 from hms.runs.folder import finished_folds
 from hms.runs.settings import files_read, settings
-from hms.runs.versions import versions
+from hms.runs.versions import differing, versions
 from hms.system.atomic import replacing
 from hms.system.console import say
 
@@ -26,7 +26,7 @@ def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     command = [word.removeprefix("++") for word in sys.argv]
-    origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions()}
+    origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions(config)}
     with replacing(folder / "provenance.json") as temporary:
         temporary.write_text(json.dumps(origin, indent=1))
 
@@ -41,7 +41,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def provenance(folder: Path) -> dict[str, Any]:
-    """Return the content of provenance.json: `corpus`, `files`, `command`, `commit`, `python`, `packages`."""
+    """Return the content of provenance.json: `corpus`, `files`, `command` and `versions`."""
     return read_json(folder / "provenance.json", "corpus")
 
 
@@ -60,14 +60,8 @@ def warn_of_changes(folder: Path, config: dict[str, Any], fingerprint: str) -> N
 
     The inputs are the corpus, pretrained weights and a teacher's labels.
     """
-    if (folder / "provenance.json").is_file():
-        then, now = provenance(folder), versions()
-        old = {name: value for name, value in then.get("packages", {}).items() if value != now["packages"].get(name)}
-        if then.get("commit") != now["commit"]:
-            old["commit"] = then.get("commit")
-        if old:
-            listed = ", ".join(f"{name} {value}" for name, value in old.items())
-            say(f"{folder} was made with different versions: {listed}")
+    if (folder / "provenance.json").is_file() and (old := differing(provenance(folder), versions(config))):
+        say(f"{folder} was made with different versions: {', '.join(old)}")
     read = {"corpus": fingerprint} | files_read(config)
     for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
         then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)

@@ -37,7 +37,7 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
     There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
     read: dict[str, list[Path]] = {}
-    for node in _nodes(config["model"]):
+    for node in nodes(config["model"]):
         match node:
             case {"pretrained": True, "weights": str(weights), "name": str(name)}:
                 read.setdefault("weights", []).append(weights_file(weights, name))
@@ -62,13 +62,21 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
 
 def teachers(config: dict[str, Any]) -> list[str]:
     """Return the runs that teach the run of a config; it is a student if there are any."""
-    nodes = _nodes(config.get("augmentation", {}))
-    return [run for node in nodes if node.get("_target_") == _TEACHER for run in node["runs"]]
+    augmentations = nodes(config.get("augmentation", {}))
+    return [run for node in augmentations if node.get("_target_") == _TEACHER for run in node["runs"]]
 
 
 def teacher_files(run: Path) -> list[Path]:
     """Return the files of what the folds of a run predicted for a student to learn from."""
     return sorted(run.glob("fold*_seed*/teacher.parquet"))
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield all mappings in a config, at any depth."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from nodes(part)
 
 
 def _relevant(value: Any) -> Any:
@@ -83,13 +91,6 @@ def _relevant(value: Any) -> Any:
     if kept.get("_target_") == _TEACHER:
         kept["runs"] = [Path(run).name for run in kept["runs"]]
     return kept
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _nodes(part)
 
 
 def _joined(digests: Iterator[str]) -> str:

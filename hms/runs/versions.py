@@ -1,19 +1,47 @@
-"""The versions that a run was made with: the commit of hms, Python and the packages that compute."""
+"""The versions that a run was made with: of its own code, of hms, Python and the packages that compute."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from hms.config.signature import OURS
+from hms.config.source import find
+from hms.runs.settings import nodes
 
 _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "polars", "hydra-core", "omegaconf")
 
 
-def versions() -> dict[str, Any]:
-    """Return the commit and the versions of Python and packages, for a run's provenance.json."""
+def versions(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the versions of all that computes what a config describes, for a run's provenance.json."""
     packages = {name: version(name) for name in _PACKAGES}
-    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages}
+    return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages, "code": _code(config)}
+
+
+def differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Name what is not the same in two of `versions`, with the earlier version of each package."""
+    names = [f"{name} {old}" for name, old in then.get("packages", {}).items() if old != now["packages"].get(name)]
+    if then.get("commit") != now["commit"]:
+        names.append(f"commit {then.get('commit')}")
+    return names + [f"another {name}" for name, old in then.get("code", {}).items() if old != now["code"].get(name)]
+
+
+def _code(config: dict[str, Any]) -> dict[str, str]:
+    """Return the digests of the modules, of hms or the user's, that define what a config builds.
+
+    A module that no commit has yet, or that changed after it, is told apart by nothing else.
+    """
+    targets = {str(node["_target_"]) for node in nodes(config) if "_target_" in node}
+    modules = {find(target)[0] for target in targets if target.startswith(OURS)}
+    return {name: _digest(Path(str(spec.origin))) for name in sorted(modules) if (spec := find_spec(name))}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
 
 
 def _commit() -> str | None:
