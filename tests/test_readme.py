@@ -134,7 +134,7 @@ def in_copy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_what_is_added_is_one_module_and_one_yaml_of_a_name(added: tuple[Path, list[Path]]):
     folder, files = added
     names = {str(file.relative_to(folder)) for file in files}
-    assert {file.parts[len(folder.parts) + 1] for file in files} == {"backbone", "extractor", "augmentation"}
+    assert {file.parts[len(folder.parts) + 1] for file in files} == {"backbone", "optimizer", "extractor", "augmentation"}
     for name in names:
         other = name.replace("hms/", "conf/").replace(".py", ".yaml")
         assert other in names, f"README.md: {name} without {other}"
