@@ -24,6 +24,8 @@ from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.electrodes import SCALP
+from hms.errors import ConfigError
+from hms.train import main as train
 
 README = (ROOT / "README.md").read_text()
 OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]
@@ -87,6 +89,24 @@ def entry_point(module: str) -> tuple[str, type, str | None]:
     return call.args[0].value, schema, more["positional"].value if "positional" in more else None
 
 
+def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (code,) = blocks(README.partition("\n### In Python\n")[2].partition("\n### ")[0], "python")
+    words = '"experiment=quick", "fold=1"'
+    assert words in code
+    small = ["experiment=smoke", "data.size=tiny", f"data.root={corpus}", "fold=1", "flips=false"]
+    monkeypatch.chdir(tmp_path)
+    given: dict[str, Any] = {}
+    exec(code.replace(words, ", ".join(map(repr, small))), given)
+    assert given["kl"] == pytest.approx(given["scores"]["kl"])
+    assert given["batch"].eeg.shape == (16, 20, 10000)
+    assert given["logits"].shape == (16, 6)
+
+
+def test_a_mistake_in_python_is_reported_as_on_a_command_line():
+    with pytest.raises(ConfigError, match=r"1 problem.*\n.*extractor: want one of .*; did you mean 'stft'"):
+        train.config("extractor=sftf")
+
+
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     section = README.partition("\n### Hand a model over\n")[2].partition("\n### ")[0]
     in_python, of_recordings, in_onnx = blocks(section, "python")
@@ -134,7 +154,12 @@ def in_copy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_what_is_added_is_one_module_and_one_yaml_of_a_name(added: tuple[Path, list[Path]]):
     folder, files = added
     names = {str(file.relative_to(folder)) for file in files}
-    assert {file.parts[len(folder.parts) + 1] for file in files} == {"backbone", "optimizer", "extractor", "augmentation"}
+    assert {file.parts[len(folder.parts) + 1] for file in files} == {
+        "backbone",
+        "optimizer",
+        "extractor",
+        "augmentation",
+    }
     for name in names:
         other = name.replace("hms/", "conf/").replace(".py", ".yaml")
         assert other in names, f"README.md: {name} without {other}"

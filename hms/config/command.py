@@ -76,6 +76,15 @@ class Command:
             if status:
                 sys.exit(status)
 
+    def config(self, *words: str) -> Config:
+        """Return the resolved, plain config of the job that words of a command line ask for, without running it.
+
+        Raises ConfigError for all mistakes at once.
+        """
+        line = CommandLine(self.name, CONF, words, self.positional)
+        _refuse(self._mistakes_of_all(line))
+        return _plain(next(line.jobs()))
+
     def run(self, config: DictConfig) -> float | None:
         """Run one job."""
         with _errors_in_one_line(raised=HydraConfig.get().mode == RunMode.MULTIRUN):
