@@ -86,7 +86,7 @@ TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLO
         ("on_bad=rase", "on_bad: want 'raise' or 'skip', got 'rase'; did you mean 'raise'?"),
         ("data=competition", "data.root: want a value, got none (data.root=...)"),
         ("name=${nmae}", "name: Interpolation key 'nmae' not found in '${nmae}'"),
-        ("loss=3", "loss: want a mapping with _target_, got 3"),
+        ("model=3", "model: want a mapping with _target_, got 3"),
         ("+extractor.new=3", "extractor.new: want a mapping with _target_, got 3"),
         ("+backbone.imge=3", "backbone.imge: backbone takes no 'imge'; did you mean 'image'?"),
         # arguments
