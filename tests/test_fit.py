@@ -363,9 +363,12 @@ def chosen(config: dict, *overrides: str) -> dict:
         return OmegaConf.to_container(compose("train", ["experiment=smoke", *given, *SMALL, *overrides]), resolve=True)
 
 
-def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Path, monkeypatch):
+def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Path, monkeypatch, capsys):
     two = chosen(config, "pretrain=low_votes", "pretrain.epochs=2", "subset=high_votes", "folds=3")
     straight, resumed = interrupted_and_straight(two, tmp_path, monkeypatch, at=[2, 5])
+    said = capsys.readouterr().err
+    assert "\npretrain epoch 2/2  val_kl" in said
+    assert "\nepoch 2/" in said
     assert same_weights(straight, resumed)
     for run in (straight, resumed):
         assert sorted(path.name for path in (run / "pretrain").iterdir()) == ["metrics.csv"]

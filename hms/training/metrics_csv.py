@@ -41,7 +41,8 @@ class MetricsCsv(Callback):
         with replacing(self.path) as temporary:
             pl.DataFrame(self.rows, infer_schema_length=None).write_csv(temporary)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        say(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
+        stage = "pretrain " if self.path.parent.name == "pretrain" else ""  # the folder of the first of two stages
+        say(f"{stage}epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
