@@ -845,6 +845,7 @@ def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: boo
     raw.crop(tmin=20).save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
     assert recording.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
+    assert any("Times of day are in UTC" in note for note in recording.notes) == known
     mne.Annotations([12.5], [2], ["seizure"]).save(tmp_path / "x-annot.fif")  # as a timeline's
     raw.set_annotations(mne.read_annotations(tmp_path / "x-annot.fif"))
     (found,) = raw.crop_by_annotations()
@@ -1010,6 +1011,17 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     }
     assert [*recording_files(str(tmp_path / "*.edf"))] == ["b"]
     assert [*recording_files([str(tmp_path / "notes.txt"), "gone.edf"])] == ["notes", "gone"]
+
+
+def test_recordings_below_a_folder_that_holds_others_are_left_out_with_a_line(tmp_path: Path, capsys):
+    for name in ("ward[1]/a.edf", "ward[1]/b/c.edf", "ward[1]/d/e/f.bdf", "ward[1]/d/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    ward = tmp_path / "ward[1]"
+    assert [*recording_files(f"{ward}/")] == ["a"]
+    left_out = f"{ward}/: 2 recordings in its folders left out"
+    more = f"'{tmp_path}/ward[[]1]/**/*' finds those in its folders as well"
+    assert capsys.readouterr().err == f"{left_out}; {more}\n"
 
 
 @pytest.mark.parametrize("naming", ["neuromag", "bids"])

@@ -97,6 +97,8 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     start = raw.info["meas_date"]
     if start is not None:  # of the acquisition, which a cropped file does not begin with
         start += timedelta(seconds=raw.first_time)
+        if ".fif" in path.suffixes:
+            notes.append("Times of day are in UTC, as FIF files are meant to have them.")
     annotations = annotations_of(path, header, raw, spans)
     return Source(leads, rate, spans, start, annotations, notes, meant, read)
 

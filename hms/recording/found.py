@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hms.errors import UserError
+from hms.system.console import counted, say
 
 SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".lay", ".eeg", ".nxe", ".cdt", ".parquet"}
 """Which files of a folder count as recordings. A file given by name is opened whatever its suffix."""
@@ -23,18 +24,7 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
     """
     found: dict[Path, None] = {}
     for word in [words] if isinstance(words, str) else words:
-        path = Path(word)
-        inside = [path]
-        if _is_folder(path):
-            inside = _recordings(path.iterdir())
-        elif not path.exists() and glob.has_magic(word):
-            inside = _recordings(map(Path, glob.glob(word, recursive=True)))
-        if not inside:
-            below = any(one.suffix.lower() in SUFFIXES for one in path.rglob("*")) if path.is_dir() else False
-            more = f"; '{word.rstrip('/')}/**/*' finds those in its folders" if below else ""
-            wish = "want EDF, BDF, BrainVision, FIF or other recordings"
-            raise UserError(f"recording: {wish}, got none in '{word}'{more}")
-        found |= dict.fromkeys(inside)
+        found |= dict.fromkeys(_meant(word))
     if not found:
         raise UserError("recording: want at least one, got none")
     for path in found:
@@ -47,8 +37,25 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
     return {name: path for path, name in named.items()}
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and path.suffix.lower() not in SUFFIXES
+def _meant(word: str) -> list[Path]:
+    path = Path(word)
+    if path.is_dir() and path.suffix.lower() not in SUFFIXES:
+        inside, pattern = _recordings(path.iterdir()), f"{glob.escape(word.rstrip('/'))}/**/*"
+        below = len(_matching(pattern)) - len(inside)
+        hint = f"; '{pattern}' finds those in its folders" if below else ""
+        if inside and below:
+            say(f"{word}: {counted(below, 'recording')} in its folders left out{hint} as well")
+    elif glob.has_magic(word) and not path.exists():
+        inside, hint = _matching(word), ""
+    else:
+        return [path]
+    if not inside:
+        raise UserError(f"recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '{word}'{hint}")
+    return inside
+
+
+def _matching(pattern: str) -> list[Path]:
+    return _recordings(map(Path, glob.glob(pattern, recursive=True)))
 
 
 def _recordings(paths: Iterable[Path]) -> list[Path]:
