@@ -1,11 +1,14 @@
 """Extractors that draw pairs in other ways than the STFT; test_contracts tests what all extractors share."""
 
+import mne
+import numpy as np
 import pytest
 import torch
 
 from hms.backbone import TinyBackbone
 from hms.extractor.multitaper import Multitaper
 from hms.extractor.raw_image import RawImage
+from hms.extractor.superlet import Superlet
 
 
 def multitaper(**options) -> Multitaper:
@@ -16,6 +19,11 @@ def multitaper(**options) -> Multitaper:
 def raw_image(**options) -> RawImage:
     given = {"span_s": 20, "every": 2, "rows": 4, "height": 1, "limit": 4.0, "dropout": 0.0}
     return RawImage(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
+
+
+def superlet(**options) -> Superlet:
+    given = {"fmin_hz": 2, "fmax_hz": 20, "rows": 8, "cycles": 3, "orders": [1, 4], "step_s": 0.1, "span_s": 30}
+    return Superlet(TinyBackbone([8, 16], [1, 1], 0.0, False), columns=2, dropout=0.0, **{**given, **options})
 
 
 def test_a_sine_is_brightest_in_the_row_of_its_frequency():
@@ -44,6 +52,57 @@ def test_large_amplitudes_are_compressed_and_small_ones_kept():
     image = raw_image(every=1).image(torch.tensor([0.1, 1e6]).repeat_interleave(5000).expand(1, 1, 10000))
     assert image.max() <= 1
     assert image.min() == pytest.approx(0.1 / 4, rel=1e-3)
+
+
+@pytest.mark.parametrize("span_s", [50, 30, 3])
+def test_a_superlet_gives_a_sine_its_squared_amplitude_in_the_row_of_its_frequency(span_s: float):
+    own_hz = np.geomspace(2, 20, 8)
+    pairs = torch.stack([1.5 * torch.sin(2 * torch.pi * hz * torch.arange(10000) / 200) for hz in own_hz])[None]
+    power = superlet(span_s=span_s).power(pairs)
+    assert power.shape == (1, 8, 8, span_s * 10)
+    assert power.mean(dim=3).argmax(dim=2)[0].tolist() == [*range(8)]
+    complete = power[..., 30:-30] if span_s == 50 else power  # where a window ends, half of the wavelet sees nothing
+    assert complete.diagonal(dim1=1, dim2=2).sub(1.5**2).abs().max() < 0.01
+
+
+def test_superlets_of_order_one_are_mnes_morlet_wavelets():
+    draw = np.random.default_rng(0).standard_normal((1, 2, 10000))
+    power = superlet(orders=[1, 1], step_s=0.005).power(torch.from_numpy(draw).float())
+    want = mne.time_frequency.tfr_array_morlet(
+        draw, 200, np.geomspace(2, 20, 8), n_cycles=3, output="power", zero_mean=False, verbose="error"
+    )[..., 2000:8000]
+    ratio = power[0].numpy().sum(axis=-1) / want[0].sum(axis=-1)  # MNE's wavelets have unit energy, ours unit gain
+    np.testing.assert_allclose(power[0], ratio[..., None] * want[0], atol=5e-3 * power.max().item())
+
+
+def test_more_wavelets_tell_close_rhythms_apart_without_blurring_time():
+    at = torch.arange(10000) / 200
+    tones = torch.sin(2 * torch.pi * 8 * at) + torch.sin(2 * torch.pi * 11 * at)
+    click = 30.0 * (torch.arange(10000) == 5010)
+    options = {"fmin_hz": 8, "fmax_hz": 11, "rows": 3, "step_s": 0.01, "span_s": 10}
+    shortest, longest, several = (
+        superlet(cycles=cycles, orders=[order] * 2, **options).power(torch.stack([tones, click])[None])[0]
+        for cycles, order in ((3, 1), (15, 1), (3, 5))
+    )
+    dips = [one[0, 1].mean() / one[0, [0, 2]].mean() for one in (shortest, several)]
+    assert dips[1] < 0.5 * dips[0]
+    widths = [(one[1, 1] > one[1, 1].max() / 2).sum() for one in (longest, several)]
+    assert widths[1] < 0.6 * widths[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 1}, "rows: want at least 2, got 1"),
+        ({"cycles": 0.5}, "cycles: want at least 1, got 0.5"),
+        ({"orders": [3, 2]}, r"orders: want two numbers from 1 that do not fall, got \[3, 2\]"),
+        ({"fmax_hz": 60}, "want 0 < fmin_hz < fmax_hz <= 42.9, got 2, 60"),
+        ({"step_s": 0.001}, "step_s, span_s: want 0.005 <= step_s <= span_s <= 50, got 0.001, 30"),
+    ],
+)
+def test_the_superlet_refuses_impossible_options(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        superlet(**options)
 
 
 @pytest.mark.parametrize(
