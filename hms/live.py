@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
-from hms.data.corpus import as_stored
+from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
 from hms.simulate.plan import KIND_SHARES, stream
@@ -107,7 +107,7 @@ class RenderedWindows(Dataset[Batch]):
             by_region = power.reshape(*power.shape[:2], len(REGIONS), len(FREQUENCIES_HZ))
             spectrogram = torch.from_numpy(by_region).transpose(1, 2)
         return Batch(
-            torch.from_numpy(np.stack([as_stored(window.eeg) for window in windows])).transpose(1, 2),
+            torch.from_numpy(np.stack([eeg_as_stored(window.eeg) for window in windows])).transpose(1, 2),
             spectrogram,
             torch.from_numpy(target.astype(np.float32)),
             torch.from_numpy(vote_weight(votes).astype(np.float32)),

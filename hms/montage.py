@@ -6,7 +6,7 @@ A pair is written anode-cathode, as in `Fp1-F7`. Everything computed from the pa
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hms.electrodes import LEFT_RIGHT, SCALP
@@ -44,6 +44,10 @@ class Montage(nn.Module):
         for pair, (anode, cathode) in zip(pairs.unbind(1), self.places, strict=True):
             torch.sub(eeg[:, anode], eeg[:, cathode], out=pair)
         return pairs
+
+    def touched(self, missing: Bool[Tensor, "batch electrode time"]) -> Bool[Tensor, "batch pair time"]:
+        """Where one of a pair's two electrodes is missing."""
+        return self.matrix.abs() @ missing.to(self.matrix.dtype) > 0
 
 
 def _electrodes_of(pair: str) -> tuple[str, str]:

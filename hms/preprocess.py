@@ -4,14 +4,16 @@ Source: 15th-place solution: clip, fill missing samples with 0, scale, causal lo
 low-pass is a convolution with its truncated impulse response, applied before or after the differences (both are
 linear), whichever leaves fewer signals to filter. Added for raw clinical signals: a zero-phase high-pass, because
 electrode offsets of 100 µV drown slow waves; a notch, because mains interference reaches millivolts; and a scale for
-each window, because patients differ tenfold in amplitude.
+each window, because patients differ tenfold in amplitude. With the high-pass, missing samples are filled with the mean
+of their channel, as 0 would be a step; the scale is that of the samples that are known.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import signal
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 from hms.batch import Batch, Signals
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.montage import Montage
+from hms.robust import in_memory, robust_sd
 from hms.spectrogram_images import SpectrogramImages
 from hms.timing import EEG_SAMPLES
 
@@ -27,7 +30,6 @@ _BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its
 _PADDING = 600  # samples mirrored at each end, so that a window's end does not leak into its start
 _LOUDEST_UV = 65504.0  # the largest number in half precision; replaces infinities
 _QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectric EEG stays quiet
-_MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class Preprocess(nn.Module):
@@ -74,10 +76,11 @@ class Preprocess(nn.Module):
         self.register_buffer("lowpass", response, persistent=False)
         self.register_buffer("lowpass_blocks", _in_blocks(self.lowpass), persistent=False)
         self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
+        self.highpass = highpass_hz is not None
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision loses slow waves on an offset
-            eeg = _filled(batch.eeg[:, : len(SCALP)])
+            eeg, missing = _filled(batch.eeg[:, : len(SCALP)], with_mean=self.highpass)
             if self.zero_phase is not None:  # clipped mains would be a square wave, whose harmonics no filter removes
                 pairs = self._lowpassed(self._clipped(self.zero_phase(self.montage(eeg))))
             elif len(self.montage.pairs) < len(SCALP):
@@ -85,7 +88,7 @@ class Preprocess(nn.Module):
             else:
                 pairs = self.montage(self._lowpassed(self._clipped(eeg)))
             if self.scale != "fixed":
-                pairs = pairs / self._divisor_uv(pairs)
+                pairs = pairs / self._divisor_uv(pairs, missing)
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
         return Signals(pairs, images, batch.target, batch.weight)
 
@@ -93,8 +96,10 @@ class Preprocess(nn.Module):
         """Clip in place: `signals` is always a copy of our own."""
         return signals.clamp_(-self.clip_uv, self.clip_uv)
 
-    def _divisor_uv(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
-        spread = _spread_uv(pairs)
+    def _divisor_uv(
+        self, pairs: Float[Tensor, "batch pair time"], missing: Bool[Tensor, "batch electrode time"] | None
+    ) -> Float[Tensor, "batch 1 1"]:
+        spread = robust_sd(pairs, None if missing is None else self.montage.touched(missing)).clamp(min=_QUIETEST_UV)
         return spread if self.scale == "window" else (spread * self.scale_uv).sqrt()
 
     def _lowpassed(self, signals: Float[Tensor, "batch signal time"]) -> Float[Tensor, "batch signal time"]:
@@ -127,24 +132,22 @@ class ZeroPhase(nn.Module):
         return torch.fft.irfft(torch.fft.rfft(padded).mul_(self.gain), padded.shape[-1])
 
 
-def _filled(eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
-    """A contiguous float32 copy with 0 for missing samples; later steps may overwrite it."""
+def _filled(
+    eeg: Float[Tensor, "batch electrode time"], with_mean: bool
+) -> tuple[Float[Tensor, "batch electrode time"], Bool[Tensor, "batch electrode time"] | None]:
+    """A contiguous float32 copy without missing samples, which later steps may overwrite, and which were missing.
+
+    They are filled with the mean of their channel in the window, or with 0. On a CPU, None stands for no sample at all.
+    """
     copy = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-    return copy.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
-
-
-def _spread_uv(pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 1"]:
-    """Robust SD (from the median absolute value) of the median pair; every fourth sample is enough."""
-    absolute = _median(pairs[..., ::4].abs())
-    return (_MAD_TO_SD * _median(absolute)).clamp(min=_QUIETEST_UV)[:, None, None]
-
-
-def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
-    """The lower median; PyTorch's own takes several times as long on a CPU and is not deterministic on a GPU."""
-    middle = (values.shape[-1] - 1) // 2
-    if values.device.type != "cpu" or values.requires_grad or type(values) is not Tensor:  # which NumPy cannot read
-        return values.sort(dim=-1).values[..., middle]
-    return torch.from_numpy(np.partition(values.numpy(), middle)[..., middle])
+    if in_memory(copy) and math.isfinite(float(copy.sum())):
+        return copy, None
+    missing = copy.isnan()
+    copy.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
+    if with_mean:
+        known = copy.shape[-1] - missing.sum(dim=-1, keepdim=True)
+        copy = torch.where(missing, copy.sum(dim=-1, keepdim=True) / known.clamp(min=1), copy)
+    return copy, missing
 
 
 def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:

@@ -20,7 +20,7 @@ from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
-from hms.preprocess import Preprocess, _median
+from hms.preprocess import Preprocess
 from hms.spectrogram_images import SpectrogramImages
 
 
@@ -203,11 +203,33 @@ def test_a_compressed_scale_keeps_half_of_the_ratio_between_a_loud_window_and_a_
     assert loud / quiet == pytest.approx(5.0, rel=0.05)
 
 
-@pytest.mark.parametrize("size", [1, 8, 9])
-def test_the_median_by_numpy_and_by_sorting_equals_that_of_torch(size: int):
-    values = torch.randn(3, 4, size)
-    assert torch.equal(_median(values), values.median(dim=-1).values)
-    assert torch.equal(_median(values.requires_grad_()), values.median(dim=-1).values)
+def with_offsets(rows: int) -> Batch:
+    """Noise of 30 µV on the electrodes' offsets, at full length."""
+    offsets = torch.linspace(-100, 100, 20)[:, None]
+    return batch(rows, 10000)._replace(spectrogram=None, eeg=batch(rows, 10000).eeg + offsets)
+
+
+@pytest.mark.parametrize("scale", ["window", "compressed"])
+def test_what_is_missing_changes_neither_the_scale_nor_the_filtered_signal_elsewhere(scale: str):
+    whole = with_offsets(4)
+    eeg = whole.eeg.clone()
+    eeg[0, :, :4000] = eeg[1, :, :3500] = eeg[1, :, 6500:] = torch.nan  # the first window of a recording; one of 15 s
+    eeg[2, 0] = torch.nan  # an electrode of the first pair
+    found, want = (preprocess("clinical", scale=scale)(whole._replace(eeg=one)).pairs for one in (eeg, whole.eeg))
+    for row, pair, there in ((0, slice(2), slice(4600, None)), (1, slice(2), slice(4100, 5900)), (2, 1, slice(None))):
+        ratio = found[row, pair, there].std() / want[row, pair, there].std()
+        assert ratio == pytest.approx(1, abs=0.1)
+        both = torch.stack([found[row, pair, there].flatten(), want[row, pair, there].flatten()])
+        assert torch.corrcoef(both)[0, 1] > 0.995
+    assert torch.equal(found[3], want[3])
+
+
+def test_missing_samples_make_no_step_after_a_highpass():
+    whole = with_offsets(1)
+    eeg = 0 * whole.eeg + torch.linspace(-100, 100, 20)[:, None]
+    eeg[..., 3000:5000] = torch.nan
+    assert preprocess("clinical")(whole._replace(eeg=eeg)).pairs.abs().max() < 0.01
+    assert preprocess("original")(whole._replace(eeg=eeg)).pairs[..., 3000:5000].abs().min() == 0
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():

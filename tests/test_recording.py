@@ -13,8 +13,8 @@ import pytest
 from conftest import real
 from edf_files import write_edf
 
-from hms.data.corpus import as_stored
 from hms.data.files import read_spectrogram
+from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError, UserError
 from hms.recording.derivation import derivation
@@ -28,7 +28,7 @@ from hms.recording.records import record_starts_s
 from hms.recording.resample import Resampler
 from hms.recording.source import stored_s
 from hms.recording.spans import spans_of
-from hms.recording.windows import count_windows, levelled, stretches
+from hms.recording.windows import count_windows, regional_rows, stretches
 from hms.spectrogram_recipe import REGIONS, regional_spectrogram
 from hms.timeline.options import want_options
 
@@ -1300,9 +1300,25 @@ def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_on
 
 
 def test_an_offset_of_direct_current_is_removed_and_a_usual_one_stays():
-    eeg = np.zeros((20, 1000), np.float32)
-    eeg[3], eeg[4], eeg[19] = 40_000, 80, 9_000
-    assert levelled(eeg)[:, 0].tolist() == [0, 0, 0, 0, 80, *[0] * 14, 9_000]
+    eeg = np.zeros((1000, 20), np.float32)
+    eeg[:, 3], eeg[:, 4], eeg[:, 19] = 40_000, 80, 9_000
+    eeg[:, 5] = 2e6 + np.arange(1000) % 7 - 3
+    eeg[:500, 5] = np.nan
+    stored = eeg_as_stored(eeg)
+    assert stored[900, [*range(5), 19]].tolist() == [0, 0, 0, 0, 80, 9_000]
+    np.testing.assert_allclose(stored[500:, 5], eeg[500:, 5] - 2e6, atol=0.5)
+    assert np.isnan(stored[:500, 5]).all()
+    assert eeg[0, 3] == 40_000
+
+
+def test_a_gap_leaves_the_spectrogram_beside_it_alone_whatever_the_offsets(tmp_path: Path):
+    values = noise(120, 200)
+    whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP, 200)).eeg(0, 24_000)
+    gapped = np.where((np.arange(24_000) // 2000) == 5, np.nan, whole + np.linspace(-5000, 5000, 20)[:, None])
+    rows = [regional_rows(recorded(tmp_path / "whole.edf"), eeg, 0, 0, 58) for eeg in (whole, gapped)]
+    known = np.isfinite(rows[1])
+    assert 45 < known[0, :, 0].sum() < 58
+    assert np.abs(np.log10(rows[1][known] / rows[0][known])).max() < 0.1  # 1 dB
 
 
 def test_golden_the_spectrogram_of_a_recording_is_that_of_its_spectrogram_file():

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float16
 
 from hms.data.files import read_eeg, read_spectrogram
 from hms.data.flaws import Flaws, flaws_of
+from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.tables import read_ids
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
@@ -26,7 +27,6 @@ from hms.system.console import counted
 from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
-_LARGEST = float(np.finfo(np.float16).max)  # 65,504 µV: only an EKG channel reaches it
 
 _FOLDERS = {"train_eegs": "eeg_id", "train_spectrograms": "spectrogram_id"}
 """The column of train.csv whose ids name the files of each folder."""
@@ -170,14 +170,14 @@ class _Reader(NamedTuple):
             self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                return Recording(eeg_id, as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
+                return Recording(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
-        return Recording(eeg_id, as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
+        return Recording(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.
@@ -188,13 +188,6 @@ class _Reader(NamedTuple):
                 f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
                 f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; wrong sampling rate?"
             )
-
-
-def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
-    """Samples (µV or µV²/Hz) as a store holds them: clipped to the range of half precision, and rounded to it."""
-    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
-        samples = np.clip(samples, -_LARGEST, _LARGEST)
-    return samples.astype(np.float16)
 
 
 def _computed_spectrogram(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "row region frequency"]:

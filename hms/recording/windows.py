@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 
 from hms.batch import Batch, unlabelled
-from hms.data.corpus import as_stored
-from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
+from hms.data.half_precision import as_stored, eeg_as_stored
+from hms.electrodes import SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
@@ -23,7 +23,6 @@ from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTR
 _STRETCH_S = 1200
 _SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began
 _TOLERANCE_S = 0.01  # formats round onsets
-_OFFSET_UV = 1000.0  # larger offsets are removed: about here models clip, and half precision resolves only 1 µV
 
 
 class Stretch(NamedTuple):
@@ -46,7 +45,7 @@ class Stretch(NamedTuple):
         """Yield the windows; `label_id` is a window's number in the whole recording, target and weight are NaN."""
         for start in range(0, len(self.onsets_s), batch_size):
             onsets_s = self.onsets_s[start : start + batch_size]
-            eeg = torch.from_numpy(np.stack([as_stored(levelled(self.window(onset_s))) for onset_s in onsets_s]))
+            eeg = torch.from_numpy(np.stack([eeg_as_stored(self.window(onset_s).T).T for onset_s in onsets_s]))
             power = None
             if self.model_spectrogram is not None:
                 power = torch.from_numpy(np.stack([as_stored(self._ten_minutes(onset_s)) for onset_s in onsets_s]))
@@ -120,22 +119,15 @@ def regional_rows(
         until = min(recording.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
-            rows = regional_spectrogram(part.T)
+            rows = regional_spectrogram(_levelled(part).T)
             power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return power
 
 
-def levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
-    """Remove the mean of scalp electrodes whose offset exceeds the model's clip, or that have gaps.
-
-    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG; and
-    models read missing samples as 0 µV, so an offset would become a step.
-    """
+def _levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
+    """Remove offsets, of which a missing sample, 0 to the spectrogram's filter, would make a step."""
     known = np.isfinite(eeg)
-    means = np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
-    far = (np.abs(means) > _OFFSET_UV) | ~known.all(axis=1, keepdims=True)
-    far[ELECTRODES.index("EKG")] = False
-    return eeg - np.where(far, means, 0.0).astype(np.float32)
+    return eeg - np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
 
 
 def _recorded(

@@ -1,0 +1,32 @@
+"""Round samples to half precision, as a store holds them, and as all that is predicted is rounded, too."""
+
+import numpy as np
+from jaxtyping import Float, Float16
+
+from hms.electrodes import SCALP
+
+_LARGEST = float(np.finfo(np.float16).max)
+_FAR_UV = 1000.0  # about here models clip, and half precision resolves only 1 µV
+_EVERY = 64  # samples; enough to see an offset
+
+
+def eeg_as_stored(eeg: Float[np.ndarray, "time electrode"]) -> Float16[np.ndarray, "time electrode"]:
+    """EEG in µV, rounded, without the offsets of scalp channels that exceed 1 mV.
+
+    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG.
+    """
+    sample = eeg[::_EVERY, : len(SCALP)]
+    known = np.isfinite(sample)
+    offset_uv = np.where(known, sample, 0.0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    far = np.abs(offset_uv) > _FAR_UV
+    if far.any():
+        eeg = eeg.copy()
+        eeg[:, : len(SCALP)] -= np.where(far, offset_uv, 0.0).astype(eeg.dtype)
+    return as_stored(eeg)
+
+
+def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
+    """Samples (µV or µV²/Hz), clipped to the range of half precision and rounded to it."""
+    if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
+        samples = np.clip(samples, -_LARGEST, _LARGEST)
+    return samples.astype(np.float16)
