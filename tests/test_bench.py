@@ -2,6 +2,7 @@
 
 import json
 import mmap
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +16,7 @@ from hms.cost import Rates, _tf32_as_for_convolutions, step_s
 from hms.data.store import Store
 from hms.data.windows import Windows
 from scripts.bench import __main__ as bench
-from scripts.bench import gpu, measure, setting
+from scripts.bench import cost, data, gpu, measure, prediction, setting, simulator
 from scripts.bench.measure import Figure, peak_mb, ratio
 from scripts.plain_reference import PlainWavenet, PlainWindows
 
@@ -84,6 +85,26 @@ def test_a_matrix_product_is_timed_with_the_rounding_of_convolutions():
     with _tf32_as_for_convolutions():
         assert flags.allow_tf32 is torch.backends.cudnn.allow_tf32 is True
     assert flags.allow_tf32 is before is False
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "keys"),
+    [
+        (partial(data.store_build, pairs=1), {"a_store_build_over_polars"}),
+        (partial(data.batches, pairs=1), {"b_plain_batch_over_batch"}),
+        (partial(prediction.prediction, minutes=1), {"f_windows_per_s", "f_hours_per_minute"}),
+        (partial(cost.estimates, times=1, settings={"quick": ("experiment=quick",)}), {"m_quick"}),
+        (partial(simulator.simulation, count=1), {"s_windows_per_s", "s_recordings_per_s", "s_small_minutes"}),
+    ],
+    ids="abfms",
+)
+def test_the_benchmarks_that_need_no_large_network_run(benchmark, keys: set[str], tmp_path: Path, monkeypatch):
+    for module, constants in ((data, {"COPIES": 1, "BATCH": 2}), (prediction, {"BATCH": 2}), (cost, {"ROWS": 1})):
+        for name, value in constants.items():
+            monkeypatch.setattr(module, name, value)
+    measured = {figure.key: figure.value for figure in benchmark(tmp_path)}
+    assert keys <= {*measured}
+    assert min(measured.values()) > 0
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,18 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
 
     def timeline() -> None:
         opened = open_recording(recording, pairs_of([model]), None, None)
-        predicted(opened, [model], lambda members: members.mean(axis=0), STEP_S, BATCH, DEVICE, True, "32-true", 0.5)
+        predicted(
+            opened,
+            [model],
+            lambda members: members.mean(axis=0),
+            step_s=STEP_S,
+            batch_size=BATCH,
+            device=DEVICE,
+            flips=True,
+            precision="32-true",
+            threshold=0.5,
+            origin={"models": []},
+        )
 
     mb = peak_mb(timeline)
     hours = minutes / 60 / (seconds(timeline) / 60)
