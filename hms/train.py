@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 from hms.config.command import entry_point
 from hms.config.keys import Corpus, Node
+from hms.errors import did_you_mean
 from hms.runs.settings import teachers
 
 
@@ -48,6 +49,7 @@ class Train(Corpus):
     schedule: Node
     pretrain: Pretrain
     averaging: dict[str, Node]
+    callbacks: dict[str, Node]
     show: bool
     compile: bool
 
@@ -66,8 +68,21 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     if config["compile"] and config["backbone"].get("grad_checkpointing"):
         yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
+    yield from _wrong_monitors(config)
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+
+
+def _wrong_monitors(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each metric that a callback or a schedule would wait for in vain."""
+    all_patients = config["fold"] == "all"
+    known = ["train_loss"] if all_patients else ["train_loss", "val_kl"]
+    wish = "want train_loss with fold=all, which validates on none," if all_patients else "want train_loss or val_kl,"
+    callbacks = {name: node for name, node in config["callbacks"].items() if isinstance(node, dict)}
+    if all(str(node.get("_target_")).startswith("lightning.") for node in callbacks.values()):  # others may log more
+        for name, node in callbacks.items():
+            if (monitor := node.get("monitor")) not in (None, *known):
+                yield f"callbacks.{name}.monitor: {wish} got '{monitor}'{did_you_mean(monitor, known)}"
 
 
 def compare_all(configs: list[dict[str, Any]]) -> None:

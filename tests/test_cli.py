@@ -490,6 +490,14 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
             ["live=simulated", "augmentation=teacher_labels", "augmentation.teacher_labels.runs=[x]"],
             "augmentation: no teacher has seen the windows of live; leave teacher_labels out",
         ),
+        (
+            ["callbacks=early_stopping", "callbacks.early_stopping.monitor=val_loss"],
+            "callbacks.early_stopping.monitor: want train_loss or val_kl, got 'val_loss'; did you mean 'val_kl'?",
+        ),
+        (
+            ["callbacks=early_stopping", "fold=all"],
+            "callbacks.early_stopping.monitor: want train_loss with fold=all, which validates on none, got 'val_kl'",
+        ),
         (["trainer.callbacks=[]"], "trainer.callbacks: set by hms itself; leave it out"),
         (
             ["trainer.precision=64-true"],

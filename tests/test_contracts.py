@@ -75,10 +75,10 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
     for stage in filter(None, (node["pretrain"], node)):
         own = [build(stage[part]) for part in ("weighting", "optimizer", "schedule")]
         learns = Classifier(model, build(node["loss"]), {}, *own, seed=0)
-        averaging = [build(one) for one in node["averaging"].values()]
+        callbacks = [build(one) for group in ("averaging", "callbacks") for one in node[group].values()]
         with TemporaryDirectory() as folder:
             trainer = node["trainer"] | {"max_epochs": stage["epochs"]}
-            train(learns, trainer, Path(folder), windows, windows, averaging, [])
+            train(learns, trainer, Path(folder), windows, windows, callbacks, [])
     return {name: (before[name].detach(), p.detach()) for name, p in model.named_parameters()}
 
 
@@ -95,7 +95,7 @@ def test_a_model_with_any_option_learns_and_predicts_a_window_alone_as_in_a_batc
 def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(choice: str):
     if choice in ("trainer=gpu", "trainer=ddp") and not torch.cuda.is_available():
         pytest.skip("wants a GPU")
-    stage = ("weighting", "optimizer", "schedule", "averaging", "trainer", "epochs", "loss")
+    stage = ("weighting", "optimizer", "schedule", "averaging", "callbacks", "trainer", "epochs", "loss")
     made = trained(part(choice, "pretrain", *stage))
     assert [name for name, (_, after) in made.items() if not after.isfinite().all()] == []
     assert any(not torch.equal(*both) for both in made.values())

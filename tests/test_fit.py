@@ -40,6 +40,7 @@ from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
+from hms.training.callbacks import added
 from hms.training.fit import fit
 from hms.training.module import want_applicable
 from hms.training.stages import classifier
@@ -221,8 +222,9 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     assert run_folder(same, "corpus") == run_folder(config, "corpus")
     others = [({**config, "epochs": 4}, "corpus"), (config, "other corpus")]
     others.append(({**config, "trainer": {**config["trainer"], "precision": "bf16-mixed"}}, "corpus"))
+    others.append(({**config, "callbacks": {"mine": {"_target_": "lightning.pytorch.callbacks.Timer"}}}, "corpus"))
     names = {run_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
-    assert len(names) == 4
+    assert len(names) == 5
     assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
 
 
@@ -413,6 +415,75 @@ def test_averaged_weights_survive_an_interruption(averaging: str, config: dict, 
     last = tmp_path / "last"
     fit(chosen(config, "epochs=3", f"runs={last}"))
     assert not same_weights(straight, only_fold(last))
+
+
+STOPPED = ("callbacks=early_stopping", "callbacks.early_stopping.min_delta=99", "schedule=constant", "epochs=4")
+"""A decrease by 99 never comes, so with `patience` n the training ends after n + 1 epochs."""
+
+
+@pytest.mark.parametrize("averaging", ["none", "ema"])
+def test_a_training_that_stopped_early_and_was_then_interrupted_stays_stopped(
+    averaging: str, config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    stopped = chosen(config, *STOPPED, "callbacks.early_stopping.patience=1", f"averaging={averaging}")
+    with monkeypatch.context() as cut:
+        cut.setattr("hms.training.fit.predict", lambda *_: pytest.fail("power cut"))
+        with pytest.raises(pytest.fail.Exception, match="power cut"):
+            fit(stopped)
+    fit(stopped)
+    said = capsys.readouterr().err
+    assert "epoch 2/4  val_kl" in said
+    assert "epoch 3/4" not in said
+    assert "training ends early, after epoch 2: Monitored metric val_kl did not improve in the last 1 records. " in said
+    two = chosen(config, f"averaging={averaging}", "schedule=constant", "epochs=2", f"runs={tmp_path / 'two'}")
+    fit(two)  # the weights kept are those of the last epoch
+    assert same_weights(only_fold(tmp_path / "runs"), only_fold(tmp_path / "two"))
+
+
+def test_early_stopping_remembers_its_epochs_across_an_interruption(config: dict, tmp_path: Path, monkeypatch):
+    stopped = chosen(config, *STOPPED, "callbacks.early_stopping.patience=2")
+    straight, resumed = interrupted_and_straight(stopped, tmp_path, monkeypatch, at=[3])
+    assert same_weights(straight, resumed)
+    assert [len(pl.read_csv(run / "metrics.csv")) for run in (straight, resumed)] == [3, 3]
+
+
+LIGHTNING = "lightning.pytorch."
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"_target_": f"{LIGHTNING}callbacks.EarlyStopping", "monitor": "val_kl", "mode": "mn"}, "`mode` can be min, "),
+        ({"_target_": f"{LIGHTNING}callbacks.EarlyStopping"}, "EarlyStopping.__init__() missing 1 required positional"),
+        ({"_target_": f"{LIGHTNING}loggers.CSVLogger", "save_dir": "x"}, "want a Lightning callback, got CSVLogger"),
+    ],
+)
+def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
+    with pytest.raises(UserError, match="^" + re.escape(f"callbacks.mine: {said}")):
+        added({"mine": node})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["callbacks=early_stopping", "+trainer.limit_val_batches=0"],
+            "schedule, callbacks or trainer: Early stopping conditioned on metric `val_kl` which is not available.",
+        ),
+        (
+            [f"+callbacks.rate._target_={LIGHTNING}callbacks.LearningRateMonitor"],
+            "schedule, callbacks or trainer: Cannot use `LearningRateMonitor` callback with `Trainer` that",
+        ),
+        (
+            ["callbacks=early_stopping", "+callbacks.again=${callbacks.early_stopping}"],
+            "callbacks or trainer: Found more than one stateful callback of type `EarlyStopping`.",
+        ),
+    ],
+)
+def test_what_lightning_finds_wrong_with_callbacks_is_said_in_one_line(words: list[str], said: str, config: dict):
+    with pytest.raises(UserError, match="^" + re.escape(said)) as raised:
+        fit(chosen(config, *words))
+    assert "\n" not in str(raised.value)
 
 
 def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_path: Path, capsys):

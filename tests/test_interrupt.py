@@ -37,6 +37,7 @@ TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, 
 KINDS = {
     "ema": ["averaging=ema"],
     "swa": ["averaging=swa", "averaging.swa.share=0.5", "epochs=4"],
+    "stopped": ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "epochs=9", "optimizer.lr=1e-2"],
     "pretrain": ["pretrain=low_votes", "pretrain.epochs=1"],
     "live": ["live=simulated", "live.simulated.windows=12", "live.simulated.workers=2", "subset=all_votes"],
 }

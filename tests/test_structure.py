@@ -31,7 +31,7 @@ for line in re.findall(r"^    (\S.*)", ast.get_docstring(ast.parse((HMS / "__ini
 HYDRA = {"config", "runs"}
 """Where hydra and omegaconf may be imported, beside the entry points."""
 
-OF_A_LIBRARY = {"trainer", "logger", "launcher", "optimizer"}
+OF_A_LIBRARY = {"trainer", "logger", "launcher", "optimizer", "callbacks"}
 """Groups that set up a library, which has no module here."""
 
 NOT_MIRRORED = OF_A_LIBRARY | {"data", "experiment", "pretrain"}

@@ -14,7 +14,10 @@ from typing import Any
 from hms.errors import DataError
 from hms.pretrained import weights_file
 
-_IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "live", "logger", "show", "compile")
+_IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
+_IF_ANY = ("live", "callbacks")
+"""Keys that count only if they are not empty."""
+
 _IRRELEVANT_TRAINER_KEYS = ("accelerator", "devices", "num_nodes", "strategy")
 _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 
@@ -22,7 +25,8 @@ _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a config that determines the trained model, without looking at any file."""
     kept = {key: value for key, value in config.items() if key not in _IRRELEVANT_KEYS}
-    if live := config.get("live"):
+    kept = {key: value for key, value in kept.items() if value or key not in _IF_ANY}
+    if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
     if trainer.get("sync_batchnorm"):  # the same as in one process; without it, each has statistics of its own rows

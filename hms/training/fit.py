@@ -36,7 +36,7 @@ from hms.training.fold import Fold, fold_of, stages_of
 from hms.training.held_out import predict, write_predictions
 from hms.training.loggers import log_scores, open_loggers
 from hms.training.metrics_csv import seconds_of_epochs
-from hms.training.stages import classifier, train_stages
+from hms.training.stages import callbacks_of, classifier, train_stages
 
 
 def fit(config: dict[str, Any], locked_already: bool = False) -> float:
@@ -124,7 +124,7 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     try:  # all of these are built again for the run; here they only serve to reveal mistakes
         for stage in stages_of(config):
             classifier(config, stage, model).configure_optimizers()
-        probe = trainer.make(config["trainer"], callbacks=[build(node) for node in config["averaging"].values()])
+        probe = trainer.make(config["trainer"], callbacks=callbacks_of(config))
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
     if config["compile"]:

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import Callback
 from lightning.pytorch.loggers import Logger
 
 from hms.config.build import build
 from hms.model import Model
 from hms.runs.checkpoint import write_checkpoint
 from hms.training import trainer
+from hms.training.callbacks import added
 from hms.training.feed import Feed
 from hms.training.fold import Fold
 from hms.training.guard import LossGuard
@@ -27,10 +29,15 @@ def train_stages(
     if config["pretrain"]:
         _pretrain(config, model, fold, feed, run, loggers)
     module, guard = classifier(config, config, model), LossGuard(run / "not_finite.json")
-    callbacks = [*(build(node) for node in config["averaging"].values()), guard]
+    callbacks = [*callbacks_of(config), guard]
     training, validation = feed.training(fold.training[-1]), feed.validation(fold.validation)
     trainer.train(module, config["trainer"], run, training, validation, callbacks, loggers)
     return guard.diverged
+
+
+def callbacks_of(config: dict[str, Any]) -> list[Callback]:
+    """The callbacks of the last stage: those of averaging, which change the weights that others see, come first."""
+    return [*(build(node) for node in config["averaging"].values()), *added(config["callbacks"])]
 
 
 def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:

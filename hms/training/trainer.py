@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -17,10 +18,11 @@ from torch.utils.data import DataLoader
 
 from hms.batch import Batch
 from hms.config.build import build
-from hms.errors import UserError
+from hms.errors import UserError, first_line
 from hms.runs.checkpoint import write_checkpoint
 from hms.system.console import say
 from hms.system.memory import keep_freed
+from hms.training.callbacks import EarlyEnd
 from hms.training.metrics_csv import MetricsCsv
 from hms.training.module import Classifier
 
@@ -40,7 +42,12 @@ def train(
     """Train `module` with the trainer that `node` describes; resume from `folder`/last.ckpt if it exists."""
     keep_freed()
     trainer = make(node, folder, callbacks, loggers)
-    trainer.fit(module, training, validation, ckpt_path=_complete_checkpoint(folder))
+    try:
+        trainer.fit(module, training, validation, ckpt_path=_complete_checkpoint(folder))
+    except (MisconfigurationException, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):  # EarlyStopping's
+            raise
+        raise UserError(f"schedule, callbacks or trainer: {first_line(error)}") from None
     return trainer
 
 
@@ -62,7 +69,7 @@ def make(
     bar = Console(stderr=True).is_terminal
     callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
     if folder is not None:
-        callbacks.append(MetricsCsv(folder / "metrics.csv"))
+        callbacks += [MetricsCsv(folder / "metrics.csv"), EarlyEnd()]
         callbacks.append(ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False))
     ours: dict[str, Any] = {
         "callbacks": callbacks,
@@ -75,7 +82,10 @@ def make(
         "enable_checkpointing": folder is not None,
     }
     _want_supported(node, ours)
-    trainer: Trainer = build(node, **ours)
+    try:
+        trainer: Trainer = build(node, **ours)
+    except RuntimeError as error:  # such as two callbacks that would keep their states under one name
+        raise UserError(f"callbacks or trainer: {first_line(error)}") from None
     trainer.strategy.checkpoint_io = _AtomicCheckpoints()
     # Lightning's handlers wait for all processes, wherever they are; interrupt and processes in hms.system have others.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
