@@ -67,15 +67,11 @@ class TimmBackbone(nn.Module):
 
         overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
         try:
-            self.network: Any = timm.create_model(
-                name,
-                pretrained=pretrained,
-                pretrained_cfg_overlay=overlay,
-                in_chans=1,
-                num_classes=0,
-                drop_path_rate=drop_path_rate,
-            )
+            options = {"pretrained": pretrained, "pretrained_cfg_overlay": overlay, "in_chans": 1, "num_classes": 0}
+            self.network: Any = _created(name, drop_path_rate, options)
         except Exception as error:
+            if _takes_no_drop_path(error):
+                raise ValueError(f"drop_path_rate: want 0 for '{name}', which has none, got {drop_path_rate}") from None
             if not pretrained or not timm.is_model(name.split(".")[0]):
                 raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
             raise UserError(
@@ -113,6 +109,22 @@ class TimmBackbone(nn.Module):
 
     def _norms_updated_once(self) -> AbstractContextManager[None]:
         return self._update_once.first_pass(self.network) if self._update_once and self.training else nullcontext()
+
+
+def _created(name: str, drop_path_rate: float, options: dict[str, Any]) -> nn.Module:
+    """Create a timm model; a rate of 0 is given as well, because the default of some is higher, if it takes one."""
+    import timm
+
+    try:
+        return timm.create_model(name, drop_path_rate=drop_path_rate, **options)
+    except TypeError as error:
+        if drop_path_rate or not _takes_no_drop_path(error):
+            raise
+        return timm.create_model(name, **options)
+
+
+def _takes_no_drop_path(error: Exception) -> bool:
+    return isinstance(error, TypeError) and "argument 'drop_path_rate'" in str(error)
 
 
 class TinyBackbone(nn.Module):

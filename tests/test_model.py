@@ -371,6 +371,18 @@ def test_missing_weights_are_reported_in_one_line_with_a_remedy(tmp_path, monkey
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_timm_model_without_drop_path_is_built_at_a_rate_of_0_alone():
+    assert timm_backbone(name="dla46_c").out_features == 256
+    with pytest.raises(ValueError, match=r"^drop_path_rate: want 0 for 'dla46_c', which has none, got 0\.2$"):
+        timm_backbone(name="dla46_c", drop_path_rate=0.2)
+    assert max(drop_rates(timm_backbone(drop_path_rate=0.2))) == pytest.approx(0.16)
+    assert drop_rates(timm_backbone(name="fasternet_t0")) == []  # whose default is 0.1
+
+
+def drop_rates(backbone: TimmBackbone) -> list[float]:
+    return [part.drop_prob for part in backbone.modules() if type(part).__name__ == "DropPath"]
+
+
 def test_an_unknown_timm_model_is_refused():
     with pytest.raises(ValueError, match="name: timm cannot build 'hgnet_v9'"):
         timm_backbone(name="hgnet_v9", pretrained=False)
