@@ -68,17 +68,30 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     if config["compile"] and config["backbone"].get("grad_checkpointing"):
         yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
-    yield from _wrong_monitors(config)
+    for place, stage in (("", config), ("pretrain.", config["pretrain"])):
+        yield from _wrong_schedule(place, stage, config["fold"] == "all")
+    yield from _wrong_monitors(config["callbacks"], config["fold"] == "all")
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 
 
-def _wrong_monitors(config: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each metric that a callback or a schedule would wait for in vain."""
-    all_patients = config["fold"] == "all"
+def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> Iterator[str]:
+    """Yield a line for each way in which the schedule of a stage, whose keys stand at `place`, does not fit it."""
+    schedule, epochs = stage.get("schedule"), stage.get("epochs")
+    if not isinstance(schedule, dict):
+        return
+    warmup = schedule.get("warmup_epochs")
+    if isinstance(warmup, int) and isinstance(epochs, int) and 0 < epochs <= warmup:
+        yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
+    if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
+        yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
+
+
+def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[str]:
+    """Yield a line for each callback of Lightning's that would wait for a metric in vain."""
     known = ["train_loss"] if all_patients else ["train_loss", "val_kl"]
     wish = "want train_loss with fold=all, which validates on none," if all_patients else "want train_loss or val_kl,"
-    callbacks = {name: node for name, node in config["callbacks"].items() if isinstance(node, dict)}
+    callbacks = {name: node for name, node in callbacks.items() if isinstance(node, dict)}
     if all(str(node.get("_target_")).startswith("lightning.") for node in callbacks.values()):  # others may log more
         for name, node in callbacks.items():
             if (monitor := node.get("monitor")) not in (None, *known):

@@ -39,6 +39,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
 
 SMALL = ["experiment=smoke", "extractor=stft_short"]
 
+PLATEAU = ["schedule._target_=torch.optim.lr_scheduler.ReduceLROnPlateau"]
+PLATEAU += [f"~schedule.{key}" for key in ("epochs", "warmup_epochs", "lr_min")]
+
 
 def hms(module: str, *arguments: str, code: int = 0) -> tuple[str, str]:
     """Run a command, in this process as importing torch takes so long; return what it writes to stdout and stderr."""
@@ -497,6 +500,10 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
         (
             ["callbacks=early_stopping", "fold=all"],
             "callbacks.early_stopping.monitor: want train_loss with fold=all, which validates on none, got 'val_kl'",
+        ),
+        (
+            [*PLATEAU, "fold=all"],
+            "schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau",
         ),
         (["trainer.callbacks=[]"], "trainer.callbacks: set by hms itself; leave it out"),
         (

@@ -203,6 +203,16 @@ def test_values_out_of_range_are_reported_together_before_any_job(monkeypatch: p
     ]
 
 
+def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypatch: pytest.MonkeyPatch, capsys):
+    of_two = ["schedule=warmup_cosine", "epochs=2,1", "pretrain=low_votes", "pretrain.schedule.warmup_epochs=2"]
+    said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *of_two)
+    assert said.splitlines() == [
+        "2 problem(s) in the config:",
+        "  pretrain.schedule.warmup_epochs: want less than pretrain.epochs = 2, got 2",
+        "  schedule.warmup_epochs: want less than epochs = 1, got 1",
+    ]
+
+
 def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "-m", "folds=5,2", "fold=4", "extractor.stft.nfft=3")
     assert said.splitlines()[1:] == [
