@@ -1,8 +1,10 @@
 """`python -m hms.train`: train one fold of one member, or with `-m` a sweep of them."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from hms.config.command import entry_point
@@ -98,8 +100,11 @@ def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[s
                 yield f"callbacks.{name}.monitor: {wish} got '{monitor}'{did_you_mean(monitor, known)}"
 
 
-def compare_all(configs: list[dict[str, Any]]) -> None:
-    """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs left unfinished."""
+def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
+    """Print the scores of a sweep's runs and the settings in which they differ, and name the jobs left unfinished.
+
+    Each job is given by its overrides, less those that all jobs share, and its config.
+    """
     from hms.config.build import build
     from hms.data.corpus import fingerprint
     from hms.errors import UserError
@@ -108,17 +113,23 @@ def compare_all(configs: list[dict[str, Any]]) -> None:
     from hms.runs.folder import is_finished, run_folder
     from hms.system.console import say
 
-    if any(config["show"] for config in configs):
+    if any(config["show"] for _, config in jobs):
         return
-    folders, cached = [], cache(fingerprint)  # a fingerprint looks at every file of a corpus
-    for config in configs:
+    finished: dict[Path, None] = {}
+    unfinished, cached = [], cache(fingerprint)  # a fingerprint looks at every file of a corpus
+    for words, config in jobs:
+        folder = None
         with suppress(UserError):  # without its corpus a job has no folder; it has reported what is wrong
-            folders.append(run_folder(config, cached(build(config["data"]).root)))
-    if finished := {fold.parent: None for fold in folders if is_finished(fold) and (fold / "oof.parquet").is_file()}:
+            folder = run_folder(config, cached(build(config["data"]).root))
+        if folder is None or not is_finished(folder):
+            unfinished.append(" ".join([" ", *map(shlex.quote, words), *([f"({folder})"] if folder else [])]))
+        elif (folder / "oof.parquet").is_file():
+            finished[folder.parent] = None
+    if finished:
         show(compare(finished))
-    unfinished = [str(folder) for folder in folders if not is_finished(folder)]
-    if lost := len(configs) - len(folders) + len(unfinished):
-        say("\n".join([f"{lost} of {len(configs)} jobs did not finish{':' if unfinished else ''}", *unfinished]))
+    if unfinished:
+        again = "the same command runs them again, or in place of what it sweeps:"
+        say("\n".join([f"{len(unfinished)} of {len(jobs)} jobs did not finish: {again}", *unfinished]))
 
 
 @entry_point("train", Train, mistakes_in_values=mistakes_in_values, after_sweep=compare_all)

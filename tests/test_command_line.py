@@ -223,6 +223,17 @@ def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: 
     assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
 
 
+@pytest.mark.parametrize("folds", ["0,1", "range(0,5) seed=range(0,5)"])  # all jobs are checked, or one per value
+def test_a_mistake_of_some_jobs_names_the_choice_that_makes_it_one(folds: str, monkeypatch, capsys):
+    words = ["backbone=tiny,hgnetv2", "backbone.pretrained=false", f"fold={folds}", "extractor=stft,wavenet"]
+    said = said_by(monkeypatch, capsys, "-m", *" ".join(words).split(), "extractor.stft.columns=1", "epochs=0")
+    assert said.splitlines()[1:] == [
+        "  backbone.pretrained: backbone takes no 'pretrained' (only with backbone=tiny: run those jobs apart)",
+        "  epochs: want 1 or more (below 2^32), got 0",
+        "  extractor.stft: nothing of this name is chosen (only with extractor=wavenet: run those jobs apart)",
+    ]
+
+
 def test_the_substitute_of_an_unknown_option_is_not_checked(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "extractor=eeg", "extractor.spectrogram.dropout=0.3")
     assert said.startswith("1 problem(s) in the config:\n  extractor: want one of ")

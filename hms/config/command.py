@@ -29,6 +29,7 @@ CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") 
 
 Config = dict[str, Any]
 Job = Callable[[Config], float | None]
+AfterSweep = Callable[[list[tuple[list[str], Config]]], None]
 
 
 def entry_point(
@@ -36,13 +37,13 @@ def entry_point(
     schema: type,
     positional: str | None = None,
     mistakes_in_values: Callable[[Config], Iterable[str]] = lambda _: (),
-    after_sweep: Callable[[list[Config]], None] | None = None,
+    after_sweep: AfterSweep | None = None,
 ) -> Callable[[Job], "Command"]:
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
     The TypedDict `schema` gives the config's keys and their types; `mistakes_in_values` reports what is wrong in a
     config whose types are right. Words without `=` become the list `positional`; `after_sweep` gets the configs of all
-    jobs, including failed ones.
+    jobs, including failed ones, each with the overrides in which they differ.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
 
@@ -60,7 +61,7 @@ class Command:
     schema: type
     positional: str | None
     mistakes_in_values: Callable[[Config], Iterable[str]]
-    after_sweep: Callable[[list[Config]], None] | None
+    after_sweep: AfterSweep | None
     job: Job
 
     def __call__(self) -> None:
@@ -72,7 +73,7 @@ class Command:
                 _refuse(self._mistakes_of_all(line))
             status = self._run_hydra(line.for_hydra)
             if line.runs and line.sweeps and self.after_sweep:
-                self.after_sweep([_plain(config) for config in line.jobs()])
+                self.after_sweep([(words, _plain(config)) for words, config in line.named_jobs()])
             if status:
                 sys.exit(status)
 
@@ -93,9 +94,17 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        found = [one for config in line.samples() for one in self._mistakes(config)] if line.runs else []
+        choices: list[set[str]] = []  # of the options that jobs do not share, for each sample
+        found: dict[str, list[int]] = {}  # the samples that have a mistake
+        for words, config in line.named_samples() if line.runs else ():
+            for one in self._mistakes(config):
+                found.setdefault(one, []).append(len(choices))
+            choices.append({*filter(line.chooses, words)})
         not_chosen = tuple(f"{group}." for group in line.refused)
-        return [*dict.fromkeys([*line.problems, *(one for one in found if not one.startswith(not_chosen))])]
+        return [
+            *line.problems,
+            *(one + _where(choices, having) for one, having in found.items() if not one.startswith(not_chosen)),
+        ]
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
@@ -117,6 +126,13 @@ class Command:
         finally:
             sys.argv = argv
         return 0
+
+
+def _where(choices: list[set[str]], having: list[int]) -> str:
+    """The end of a mistake's line that names the choice to blame for it; empty if all samples have the mistake."""
+    common = set.intersection(*(choices[i] for i in having))
+    to_blame = " ".join(sorted(common - choices[0] or common))  # most samples differ from the first in one word
+    return f" (only with {to_blame}: run those jobs apart)" if to_blame else ""
 
 
 def _run_by_name(module: str, command: list[str], config: DictConfig) -> float | None:

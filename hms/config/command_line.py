@@ -6,7 +6,7 @@ exist (see `check`), so no key needs a `+`, and the mistakes of all jobs of a sw
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -77,19 +77,36 @@ class CommandLine:
 
     def samples(self) -> Iterator[DictConfig]:
         """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value."""
+        return (config for _, config in self.named_samples())
+
+    def jobs(self) -> Iterator[DictConfig]:
+        """Yield the config of every job."""
+        return (config for _, config in self.named_jobs())
+
+    def named_samples(self) -> Iterator[tuple[list[str], DictConfig]]:
+        """Yield the same configs as `samples`, each with the overrides in which jobs differ."""
         if math.prod(map(len, self._values)) <= _FEW:
-            return self.jobs()
+            return self.named_jobs()
         first = [values[0] for values in self._values]
         others = (
             [*first[:place], value, *first[place + 1 :]]
             for place, values in enumerate(self._values)
             for value in values[1:]
         )
-        return self._composer.configs(itertools.chain([first], others))
+        return self._named(itertools.chain([first], others))
 
-    def jobs(self) -> Iterator[DictConfig]:
-        """Yield the config of every job."""
-        return self._composer.configs(itertools.product(*self._values))
+    def named_jobs(self) -> Iterator[tuple[list[str], DictConfig]]:
+        """Yield the config of every job with the overrides in which jobs differ."""
+        return self._named(itertools.product(*self._values))
+
+    def chooses(self, word: str) -> bool:
+        """Whether an override chooses an option of a group."""
+        return bool(self._options.of(word.partition("=")[0]))
+
+    def _named(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[list[str], DictConfig]]:
+        for words, config in self._composer.configs(jobs):
+            swept = (word for word, values in zip(words, self._values, strict=True) if len(values) > 1)
+            yield [word.lstrip("+") for word in swept], config
 
     def _read(self, word: str) -> list[str]:
         """Return the overrides that a word stands for, one for each value that can be composed."""

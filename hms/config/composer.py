@@ -25,13 +25,13 @@ class Composer:
         self._name, self._conf, self._search_path, self._options = name, conf, search_path, options
         self.problems: list[str] = []
 
-    def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[DictConfig]:
-        """Yield the config of each job, which is given by its words; none if more than one of them is wrong."""
+    def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[Sequence[str], DictConfig]]:
+        """Yield the words of each job with the config they make; nothing if more than one of them is wrong."""
         with initialize_config_dir(str(self._conf), job_name=self._name, version_base="1.3"):
             for words in jobs:
                 config = self._composed(words)
                 if config is not None:
-                    yield config
+                    yield words, config
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:
         try:
