@@ -36,10 +36,14 @@ def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """Run `hms.predict` in this process, because importing torch is slow; return its stdout and stderr."""
+    """Run `hms.predict` in this process, because importing torch is slow; return its stdout and stderr.
+
+    Of several words with one key the last one counts.
+    """
 
     def run(*words: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["hms.predict", "accelerator=cpu", "flips=false", *words])
+        last = {word.partition("=")[0]: word for word in ("accelerator=cpu", "flips=false", *words)}
+        monkeypatch.setattr(sys, "argv", ["hms.predict", *last.values()])
         capsys.readouterr()
         exit_code = 0
         try:

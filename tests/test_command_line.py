@@ -52,6 +52,9 @@ def line(*words: str) -> CommandLine:
             "optimizer.lr=interval(1e-4,1e-2): want listed values, or a sweeper that draws them: pip",
         ),
         ("fold", "fold: want <key>=<value>"),
+        ("fold=0 fold=1", "fold: given twice, fold=0 and fold=1; leave one out"),
+        ("-m seed=0,1 ++seed=2", "seed: given twice, seed=0,1 and ++seed=2; leave one out"),
+        ("backbone=tiny backbone=hgnetv2", "backbone: given twice, backbone=tiny and backbone=hgnetv2; leave one out"),
         ("name='a", "name='a: not a value that Hydra can read"),
         (
             "name=a=(b)",
@@ -113,6 +116,13 @@ def test_a_key_needs_no_plus_and_a_group_stays_a_group():
         *("-m", "++optimizer.betas=[0.8,0.9]", "++seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
     ]
     assert next(given.samples()).optimizer.betas == [0.8, 0.9]
+    assert given.problems == []
+
+
+def test_a_word_may_be_repeated():
+    given = line("fold=1", "backbone=tiny", "fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint")
+    assert next(given.samples()).fold == 1
+    assert given.for_hydra == ["++fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint"]
     assert given.problems == []
 
 

@@ -242,7 +242,8 @@ def test_two_processes_that_train_the_same_fold_train_it_once(place: Place, tmp_
 
 def in_two_processes(place: Place, *words: str) -> list[str]:
     """The words of a training in two processes."""
-    return [*place.words["train"], "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true",
+    one = [word for word in place.words["train"] if word != "trainer=cpu"]
+    return [*one, "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true",
             "trainer.devices=2", "trainer.sync_batchnorm=false", *words]  # fmt: skip
 
 

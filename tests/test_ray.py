@@ -21,9 +21,9 @@ PATIENT = os.environ | {"RAY_raylet_start_wait_time_s": "300"}
 """The machine may be busy."""
 
 
-def command(corpus: Path, out: Path, *words: str) -> list[str]:
+def command(corpus: Path, out: Path, *words: str, epochs: int = 1) -> list[str]:
     places = [f"data.root={corpus}", "data.size=tiny", f"stores={out}/stores", f"runs={out}", f"hydra.sweep.dir={out}"]
-    return python("-m", "hms.train", "-m", "experiment=smoke", "epochs=1", "launcher=ray", *places, *words)
+    return python("-m", "hms.train", "-m", "experiment=smoke", f"epochs={epochs}", "launcher=ray", *places, *words)
 
 
 def train(corpus: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_a_job_that_no_node_has_room_for_is_refused_at_once(corpus: Path, tmp_pa
 
 
 def test_a_signal_ends_a_sweep_as_a_whole_in_one_line(corpus: Path, tmp_path: Path):
-    words = [*command(corpus, tmp_path, "fold=0,1"), "epochs=500"]
+    words = command(corpus, tmp_path, "fold=0,1", epochs=500)
     with (tmp_path / "log").open("w") as log:
         sweep = subprocess.Popen(words, env=PATIENT, stdout=log, stderr=log)
         try:

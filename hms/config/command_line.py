@@ -51,6 +51,7 @@ class CommandLine:
             key = flag.strip("-").partition("=")[0]
             near = f"; want {key}=<value>" if key in self._options.keys else did_you_mean(flag, flags)
             self._unread.append(f"{flag}: no such flag{near}")
+        self._given.overrides = self._last_of_each(self._given.overrides)
         self._values = [values for word in self._given.overrides if (values := self._read(word))]
 
     @property
@@ -107,6 +108,18 @@ class CommandLine:
         for words, config in self._composer.configs(jobs):
             swept = (word for word, values in zip(words, self._values, strict=True) if len(values) > 1)
             yield [word.lstrip("+") for word in swept], config
+
+    def _last_of_each(self, words: list[str]) -> list[str]:
+        """Leave out words whose key comes again, as Hydra would without a word, and note those with another value."""
+        last: dict[str, str] = {}
+        for word in words:
+            override, key = self._options.parsed(word), word
+            if override and override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD):
+                key = override.get_key_element().lstrip("+")
+            if last.get(key, word) != word:
+                self._unread.append(f"{key}: given twice, {last[key]} and {word}; leave one out")
+            last[key] = word
+        return [*last.values()]
 
     def _read(self, word: str) -> list[str]:
         """Return the overrides that a word stands for, one for each value that can be composed."""
