@@ -5,6 +5,7 @@ Nothing here imports torch, so that mistakes are reported at once.
 command       turns a function into the command of a YAML file: the only place that sets Hydra up
 keys          what the TypedDicts of commands, their schemas, have in common
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
+words         what is wrong with a single word, and which words are repeated
 options       the choices that a command's groups offer
 composer      composes configs with Hydra, or explains why it cannot use a word
 check         checks a config against the signatures of its classes and reports all mistakes at once
@@ -12,5 +13,6 @@ misfit        checks a value against a type
 signature     the arguments that a class takes, read from its source
 source        finds the definition of a class or function without importing it
 build         builds the objects that a config's nodes describe
+help          what `--help` prints
 described     names the options that a resolved config was made of, and the values that differ from theirs
 """

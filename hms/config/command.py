@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
+from hms.config.help import help_text
 from hms.errors import ConfigError, UserError
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
@@ -71,6 +72,9 @@ class Command:
             line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
             if not line.completes:
                 _refuse(self._mistakes_of_all(line))
+            if line.helps:
+                print(self._help(line))
+                return
             status = self._run_hydra(line.for_hydra)
             if line.runs and line.sweeps and self.after_sweep:
                 self.after_sweep([(words, _plain(config)) for words, config in line.named_jobs()])
@@ -91,6 +95,12 @@ class Command:
         with _errors_in_one_line(raised=HydraConfig.get().mode == RunMode.MULTIRUN):
             _refuse(self._mistakes(config))  # a sweeper may combine values in ways not checked before
             return self.job(_plain(config))
+
+    def _help(self, line: CommandLine) -> str:
+        config = next(line.jobs(), None)
+        _refuse(line.problems)
+        assert config is not None
+        return help_text(self.name, line.folders, line.groups, line.several, config)
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""

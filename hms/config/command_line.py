@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.composer import Composer
 from hms.config.options import Options
+from hms.config.words import gathered, last_of_each, not_readable
 from hms.errors import did_you_mean
 
 _FEW = 16
@@ -29,11 +30,11 @@ class CommandLine:
     """
 
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
-        parser = get_args_parser()
+        parser, self._conf = get_args_parser(), conf
         self._given, unknown = parser.parse_known_intermixed_args(words)
         self._flags = [word for word in words if word not in self._given.overrides]
         if positional:
-            self._given.overrides = _gathered(self._given.overrides, positional)
+            self._given.overrides = gathered(self._given.overrides, positional)
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
         self._unread: list[str] = []  # a line for each word or flag that is no part of the jobs
@@ -51,7 +52,8 @@ class CommandLine:
             key = flag.strip("-").partition("=")[0]
             near = f"; want {key}=<value>" if key in self._options.keys else did_you_mean(flag, flags)
             self._unread.append(f"{flag}: no such flag{near}")
-        self._given.overrides = self._last_of_each(self._given.overrides)
+        self._given.overrides, repeated = last_of_each(self._given.overrides, self._options)
+        self._unread += repeated
         self._values = [values for word in self._given.overrides if (values := self._read(word))]
 
     @property
@@ -64,6 +66,27 @@ class CommandLine:
         """Whether the command runs jobs, rather than only showing something."""
         shows = ("help", "hydra_help", "cfg", "info", "shell_completion", "experimental_rerun", "config_path")
         return not any(getattr(self._given, name) for name in shows)
+
+    @property
+    def helps(self) -> bool:
+        """Whether the command only explains itself."""
+        return bool(self._given.help)
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The options of each group of the command."""
+        own = (group for group in self._options.groups if group in {*self._options.keys, "launcher"})
+        return {group: self._options.of(group) for group in own}
+
+    @property
+    def several(self) -> set[str]:
+        """The groups from which several options may be chosen."""
+        return {*self._options.lists}
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of YAML files: ours, and a user's own."""
+        return [self._conf, *([Path(self._given.config_dir)] if self._given.config_dir else [])]
 
     @property
     def completes(self) -> bool:
@@ -109,23 +132,11 @@ class CommandLine:
             swept = (word for word, values in zip(words, self._values, strict=True) if len(values) > 1)
             yield [word.lstrip("+") for word in swept], config
 
-    def _last_of_each(self, words: list[str]) -> list[str]:
-        """Leave out words whose key comes again, as Hydra would without a word, and note those with another value."""
-        last: dict[str, str] = {}
-        for word in words:
-            override, key = self._options.parsed(word), word
-            if override and override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD):
-                key = override.get_key_element().lstrip("+")
-            if last.get(key, word) != word:
-                self._unread.append(f"{key}: given twice, {last[key]} and {word}; leave one out")
-            last[key] = word
-        return [*last.values()]
-
     def _read(self, word: str) -> list[str]:
         """Return the overrides that a word stands for, one for each value that can be composed."""
         override = self._options.parsed(word)
         if override is None:
-            self._unread.append(_not_readable(word))
+            self._unread.append(not_readable(word))
             return []
         key = override.key_or_group
         if key.startswith("launcher.") and self._options.of("launcher"):
@@ -170,24 +181,6 @@ class CommandLine:
         if override.key_or_group.startswith("hydra") or self._options.of(override.key_or_group):
             return word
         return f"++{word.removeprefix('+')}"
-
-
-def _not_readable(word: str) -> str:
-    key, _, value = word.partition("=")
-    if not value:
-        return f"{word}: want <key>=<value>"
-    problem = f"{word}: not a value that Hydra can read"
-    if value.startswith("{"):
-        return f"{problem}; within braces, leave quotes out and put a backslash before each : , = ( ) of a name"
-    if "'" in value:
-        return problem
-    return f"{problem}; quote a value that has spaces, =, brackets or letters beyond ASCII: \"{key}='{value}'\""
-
-
-def _gathered(words: list[str], key: str) -> list[str]:
-    names = [word for word in words if "=" not in word]
-    quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
-    return [*(word for word in words if "=" in word), *([f"{key}=[{quoted}]"] if names else [])]
 
 
 def _mistakes_in_folder(folder: Path, conf: Path) -> list[str]:

@@ -1,0 +1,66 @@
+"""What `--help` prints: what a command is for, the options of its groups with what each is, and all values."""
+
+import re
+import textwrap
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from hms.system.console import terminal_width
+
+_FLAGS = {
+    "-m": "a sweep: a job for each combination of the values given as a=1,2 or a=range(0,5) or group=one,[one,two]",
+    "--cfg job": "print only the values",
+    "--config-dir FOLDER": "add options of your own, FOLDER/<group>/<option>.yaml",
+    "-sc install=bash": "print what makes a shell complete groups, options and keys",
+}
+
+
+def help_text(
+    name: str, folders: Sequence[Path], groups: Mapping[str, list[str]], several: Collection[str], config: DictConfig
+) -> str:
+    """Return the help of the command `name`, whose YAML file is in the first of `folders`.
+
+    `groups` gives the options of each of its groups, whose files are in any of `folders`, and `several` the groups of
+    which more than one option may be chosen; `config` has the command's values.
+    """
+    width = min(max(terminal_width() or 120, 80), 120)
+    own = (folders[0] / f"{name}.yaml").read_text()
+    lines = [*_comment(own), "", "Options, chosen by group=option:", ""]
+    for group, options in groups.items():
+        files = (folder / group / f"{option}.yaml" for option in options for folder in folders)
+        purposes = {path.stem: _purpose(path) for path in files if path.is_file()}
+        lines += [f"{group}=[...]" if group in several else group, *_table(purposes, width)]
+    lines += ["", "Values, changed by key=value, such as optimizer.lr=1e-3:", "", *_annotated(config, own)]
+    return "\n".join([*lines, "", "Flags:", "", *_table(_FLAGS, width)])
+
+
+def _comment(text: str) -> list[str]:
+    """The lines of the comment at the top of a YAML file, without that which is for Hydra."""
+    lines = re.match(r"(#.*\n)*", text)
+    assert lines
+    return [line.removeprefix("# ") for line in lines[0].splitlines() if not line.startswith("# @package")]
+
+
+def _purpose(path: Path) -> str:
+    """What an option is: the first line of its YAML file without the module's name and commands."""
+    first = "".join(_comment(path.read_text())[:1])
+    return re.sub(r"^\S+ -- |: python -m .*", "", first)
+
+
+def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
+    """Names with explanations, which are wrapped to `width` columns."""
+    column = max(map(len, rows), default=0) + 4
+    for name, text in rows.items():
+        yield textwrap.fill(
+            text or "-", width, initial_indent=f"  {name}".ljust(column), subsequent_indent=" " * column
+        )
+
+
+def _annotated(config: DictConfig, own: str) -> Iterator[str]:
+    """The lines of a config's YAML; those of a key of its own say what the command's YAML file says about it."""
+    said = dict(re.findall(r"^(\w+):[^#\n]*# (.+)$", own, re.MULTILINE))
+    for line in OmegaConf.to_yaml(config).splitlines():
+        comment = said.get(line.partition(":")[0])
+        yield f"{line:<22} # {comment}" if comment else line
