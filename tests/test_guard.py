@@ -80,7 +80,7 @@ def test_all_processes_raise_the_error_of_the_one_with_the_bad_loss(tmp_path: Pa
 
 
 def test_a_diverging_training_warns_once_and_records_the_epochs(corpus: Path, tmp_path: Path, capsys):
-    fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2"))
+    fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2", "batch_size=2"))
     said = [line for line in capsys.readouterr().err.splitlines() if "training diverges" in line]
     assert len(said) == 1
     assert said[0].startswith("training diverges in epoch 1: its loss ")
@@ -89,6 +89,37 @@ def test_a_diverging_training_warns_once_and_records_the_epochs(corpus: Path, tm
     assert json.loads((run / "scores.json").read_text())["diverged_epochs"] == [0, 1]
     rates = pl.read_csv(run / "metrics.csv")["learning_rate"]
     assert rates.to_list() == pytest.approx([1, 0.5])  # that of the epoch, not of the next
+
+
+def test_a_few_steps_are_no_divergence(corpus: Path, tmp_path: Path, capsys):
+    fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2"))
+    run = only_fold(tmp_path / "runs")
+    assert pl.read_csv(run / "metrics.csv")["train_loss"][1] > 10  # far above any uniform loss
+    assert "training diverges" not in capsys.readouterr().err
+    assert json.loads((run / "scores.json").read_text())["diverged_epochs"] == []
+
+
+class Spoils:
+    """An augmentation that makes the target of one row NaN."""
+
+    acts_on = "electrodes"
+
+    def __call__(self, batch: Batch) -> Batch:
+        first = torch.arange(len(batch.target), device=batch.target.device) == 0
+        return batch._replace(target=batch.target.masked_fill(first[:, None], torch.nan))
+
+
+def test_a_target_or_weight_that_is_not_finite_is_not_blamed_on_the_learning_rate(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    said = r"training ends: a loss of nan at step 1 .*_finite\.json; whatever is predicted, as a target or weight is "
+    monkeypatch.setattr("hms.augmentation.brain_flip.BrainFlip", lambda **_: Spoils())
+    with pytest.raises(UserError, match=said + "not finite: see augmentation, weighting and loss$"):
+        fit(quick(corpus, tmp_path))
+    monkeypatch.undo()
+    monkeypatch.setattr("hms.weighting.ByVotes.__call__", lambda self, weight, epoch: weight / 0)
+    with pytest.raises(UserError, match=said.replace("nan", "(nan|inf)")):
+        fit(quick(corpus, tmp_path))
 
 
 def test_deterministic_operations_train_the_same_model_on_a_cpu(corpus: Path, tmp_path: Path, capsys):

@@ -26,6 +26,9 @@ _EVERY = 50
 _WORSE = 1.25
 """An epoch diverges if its loss exceeds this many times that of 1/6 for each class, near which a training begins."""
 
+_SOON = 10
+"""Steps within which a training may be that far above, by the chance of its initial weights."""
+
 
 class _Step(NamedTuple):
     number: int
@@ -69,7 +72,7 @@ class LossGuard(Callback):
             [torch.stack([step.loss * trainer.accumulate_grad_batches, step.uniform_loss]) for step in self._steps]
         )
         loss, uniform = trainer.strategy.reduce(own.mean(dim=0), reduce_op="mean")
-        if loss > _WORSE * uniform:
+        if trainer.global_step >= _SOON and loss > _WORSE * uniform:
             if not self.diverged and trainer.is_global_zero:
                 say(
                     f"training diverges in epoch {trainer.current_epoch + 1}: its loss {loss:.3g} is far above "
@@ -102,10 +105,14 @@ class LossGuard(Callback):
         raise UserError(messages[first])
 
     def _message(self, trainer: Trainer, which: int, what: str) -> str:
+        step = self._steps[which]
+        if math.isfinite(float(step.uniform_loss)):
+            advice = "try a smaller optimizer.lr, or trainer.precision=32-true"
+        else:
+            advice = "whatever is predicted, as a target or weight is not finite: see augmentation, weighting and loss"
         return (
-            f"training ends: {what} at step {self._steps[which].number} (epoch {trainer.current_epoch + 1}, "
-            f"{_in_words(self._settings)}); the label ids of its batch are in {self.path}; try a smaller optimizer.lr, "
-            "or trainer.precision=32-true"
+            f"training ends: {what} at step {step.number} (epoch {trainer.current_epoch + 1}, "
+            f"{_in_words(self._settings)}); the label ids of its batch are in {self.path}; {advice}"
         )
 
     def _write(self, trainer: Trainer, which: int, what: str) -> None:
