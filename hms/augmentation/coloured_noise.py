@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.augmentation.mixing import check_probability
+from hms.augmentation.spectrum import frequencies_hz
 from hms.batch import Batch
-from hms.electrodes import SFREQ_HZ
 
 _LOWEST_HZ = 0.5
 
@@ -44,7 +44,7 @@ class ColouredNoise:
 
 def coloured(slope: Float[Tensor, " window"], electrodes: int, time: int) -> Float[Tensor, "window electrode time"]:
     """Noise of SD 1 whose power falls with the frequency to the power of `slope` from 0.5 Hz up; none below."""
-    hz = torch.fft.rfftfreq(time, 1 / SFREQ_HZ, device=slope.device)
+    hz = frequencies_hz(time, slope.device)
     size = (hz.clamp(min=_LOWEST_HZ) / _LOWEST_HZ) ** (-slope[:, None] / 2)
     size = size * (hz >= _LOWEST_HZ)
     size = size * time / (2 * size.square().sum(dim=1, keepdim=True)).sqrt()

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.augmentation.mixing import check_probability
+from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
 
@@ -44,10 +45,8 @@ def apply_gain(
     pairs: Float[Tensor, "batch pair time"], gain_db: Float[Tensor, "batch octave"]
 ) -> Float[Tensor, "batch pair time"]:
     """Apply each window's gain at 0.5, 1, 2 ... Hz; slower waves get the first, faster ones the last."""
-    time = pairs.shape[-1]
-    hz = torch.fft.rfftfreq(time, 1 / SFREQ_HZ, device=pairs.device)
+    hz = frequencies_hz(pairs.shape[-1], pairs.device)
     octave = (hz.clamp(min=_LOWEST_HZ) / _LOWEST_HZ).log2().clamp(max=gain_db.shape[1] - 1.001)
     below = octave.floor().long()
     db = torch.lerp(gain_db[:, below], gain_db[:, below + 1], (octave - below)[None])
-    waves = torch.fft.rfft(pairs.float()) * 10 ** (db[:, None] / 20)
-    return torch.fft.irfft(waves, time).to(pairs.dtype)
+    return filtered(pairs, 10 ** (db[:, None] / 20))
