@@ -1,0 +1,25 @@
+"""Turn the EEG upside down: no class is defined by the sign of a wave.
+
+The sign is not without meaning, however: most epileptiform discharges are negative at the surface, and of the phases of
+a triphasic wave the positive one is the largest. And it only concerns extractors that read waves: spectra have no sign.
+Source: TeamEpoch, whose code returns its input unchanged.
+"""
+
+import torch
+
+from hms.augmentation.mixing import check_probability
+from hms.batch import Batch
+
+
+class Polarity:
+    """Change the sign of all electrodes of a window with probability `p`."""
+
+    acts_on = "electrodes"
+
+    def __init__(self, p: float):
+        check_probability(p=p)
+        self.p = p
+
+    def __call__(self, batch: Batch) -> Batch:
+        marked = torch.rand(len(batch.eeg), 1, 1, device=batch.eeg.device) < self.p
+        return batch._replace(eeg=torch.where(marked, -batch.eeg, batch.eeg))
