@@ -1,20 +1,41 @@
-"""What is specific to augmentations that move or turn waves."""
+"""What is specific to augmentations that move, turn, filter or blank waves."""
 
 import pytest
 import torch
+from material import Launches
 from material import batch as recorded
-from test_augmentation import assert_equal, batch
+from test_augmentation import assert_equal, batch, signals
 
+from hms.augmentation.band_limit import BandLimit, limit
 from hms.augmentation.polarity import Polarity
+from hms.augmentation.signal_mask import SignalMask, blank, stop
 from hms.augmentation.time_reversal import TimeReversal
 from hms.augmentation.window_shift import WindowShift, shift
-from hms.batch import Batch
+from hms.batch import Batch, Signals
 
 
 def in_time(size: int = 4) -> Batch:
     """20 s whose samples, and 10 rows whose powers, count from 0."""
     eeg, power = torch.arange(4000.0).expand(size, 2, -1), torch.arange(10.0)[:, None].expand(size, 4, -1, 5)
     return batch(size)._replace(eeg=eeg, spectrogram=power)
+
+
+def tones(*hz: float, size: int = 1) -> torch.Tensor:
+    """(size, len(hz), 2000): a sine of SD 1 in each pair, 10 s long."""
+    t_s = torch.arange(2000) / 200
+    return torch.stack([2**0.5 * torch.sin(2 * torch.pi * each * t_s) for each in hz]).expand(size, -1, -1)
+
+
+def of(pairs: torch.Tensor) -> Signals:
+    return Signals(pairs, None, torch.full((len(pairs), 6), 1 / 6), torch.ones(len(pairs)))
+
+
+def test_frequencies_and_indices_are_made_once():
+    for change in (BandLimit(0.5, 2, [0.5, 2], [10, 20]), SignalMask(0.5, 0.1, 0.5, 4, 20)):
+        change(signals())
+        with Launches() as counted:
+            change(signals())
+        assert not [name for name in counted.made if name.startswith("aten.arange")], change
 
 
 # Window shift
@@ -78,6 +99,63 @@ def test_polarity_changes_the_sign_of_whole_windows_and_nothing_else():
     assert_equal(Polarity(p=1.0)(given)._replace(eeg=given.eeg), given)
 
 
+# Filters and gaps
+
+
+def test_a_band_limit_halves_the_power_at_its_corners_and_spares_other_pairs():
+    pairs = tones(1.0, 4.0, 16.0, 64.0, 1.0)
+    marked = torch.tensor([[True, True, True, True, False]])
+    power = limit(pairs, marked, torch.tensor([1.0]), torch.tensor([16.0])).var(dim=2)[0]
+    assert power.tolist() == pytest.approx([0.5, 0.992, 0.5, 0.0039, 1.0], abs=2e-3)
+    offset = limit(torch.ones(1, 5, 2000), marked, torch.tensor([1.0]), torch.tensor([16.0]))
+    assert offset[0, :, 0].tolist() == pytest.approx([0, 0, 0, 0, 1], abs=1e-6)
+
+
+def test_band_limits_draw_pairs_and_corners_for_each_window():
+    torch.manual_seed(0)
+    pairs = tones(*[2.0] * 8, size=500)
+    power = BandLimit(p=0.5, most=3, low_hz=[0.5, 2], high_hz=[10, 20])(of(pairs)).pairs.var(dim=2)
+    changed = power < 0.999
+    number = changed.sum(dim=1)
+    assert [round(float((number == k).double().mean()), 1) for k in range(4)] == [0.5, 0.2, 0.2, 0.2]
+    assert changed.any(dim=0).all()
+    lost = power.min(dim=1).values[number > 0]  # at 2 Hz, by the lower corner
+    assert 0.49 < lost.min() < 0.6
+    assert lost.max() > 0.98
+
+
+def test_a_band_that_is_stopped_leaves_the_others_as_they_were():
+    pairs = tones(3.0, 5.0, 7.0, size=2)
+    after = stop(pairs, torch.tensor([4.0, 4.0]), torch.tensor([2.0, 0.0]))
+    torch.testing.assert_close(after[0], pairs[0] * torch.tensor([1.0, 0.0, 1.0])[:, None], atol=1e-3, rtol=0)
+    assert torch.equal(after[1], pairs[1])
+
+
+def test_a_gap_in_time_is_where_it_should_be_in_all_pairs():
+    after = blank(torch.ones(2, 3, 2000), torch.tensor([2.0, 5.0]), torch.tensor([1.5, 0.0]))
+    assert (after == after[:, :1]).all()
+    assert (after[0, 0] == 0).nonzero()[:, 0].tolist() == [*range(400, 700)]
+    assert (after[1] == 1).all()
+
+
+def test_gaps_reach_everywhere_and_stay_within_their_limits():
+    torch.manual_seed(0)
+    hidden = SignalMask(time_p=0.5, longest_s=2, band_p=0.0, widest_hz=4, below_hz=20)(of(torch.ones(2000, 1, 2000)))
+    gone = hidden.pairs[:, 0] == 0
+    length = gone.sum(dim=1)
+    assert abs((length > 0).double().mean() - 0.5) < 0.04
+    assert 395 < length.max() <= 401
+    assert abs(length[length > 0].double().mean() - 200) < 10
+    assert gone[:, 20:-20].any(dim=0).all()
+    noise = torch.randn(500, 1, 2000)
+    heard = SignalMask(time_p=0.0, longest_s=2, band_p=0.5, widest_hz=4, below_hz=20)(of(noise)).pairs
+    kept = torch.fft.rfft(heard).abs()[:, 0] / torch.fft.rfft(noise).abs()[:, 0]
+    stopped = (kept < 0.01).sum(dim=1) / 10  # Hz
+    assert abs((stopped > 0).double().mean() - 0.5) < 0.07
+    assert 3.5 < stopped.max() <= 4.1
+    assert (kept[:, 201:] > 0.99).all()
+
+
 # Messages
 
 
@@ -87,6 +165,20 @@ def test_impossible_settings_are_refused():
         (lambda: WindowShift(1.0, 30), "most_s: want 0 to 25, got 30"),
         (lambda: TimeReversal(-1), "p: want a probability, got -1"),
         (lambda: Polarity(2), "p: want a probability, got 2"),
+        (lambda: BandLimit(2, 8, [0.5, 2], [10, 20]), "p: want a probability, got 2"),
+        (lambda: BandLimit(0.5, 0, [0.5, 2], [10, 20]), "most: want at least 1, got 0"),
+        (
+            lambda: BandLimit(0.5, 8, [2, 0.5], [10, 20]),
+            r"low_hz, high_hz: want two rising values each, low below high, got \[2, 0\.5\], \[10, 20\]",
+        ),
+        (lambda: BandLimit(0.5, 8, [0.5, 10], [10, 20]), "low_hz, high_hz: want two"),
+        (lambda: BandLimit(0.5, 8, [0.5, 2], [10, 120]), "low_hz, high_hz: want two"),
+        (lambda: SignalMask(0.5, 5, 2, 4, 20), "band_p: want a probability, got 2"),
+        (lambda: SignalMask(0.5, 0, 0.5, 4, 20), "longest_s: want more than 0, got 0"),
+        (
+            lambda: SignalMask(0.5, 5, 0.5, 30, 20),
+            "widest_hz, below_hz: want 0 < widest_hz <= below_hz, got 30, 20",
+        ),
     ):
         with pytest.raises(ValueError, match=f"^{text}"):
             make()

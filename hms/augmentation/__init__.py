@@ -1,4 +1,4 @@
 """Random changes to whole training batches, on the batch's device: a module for each, and a YAML of the same name.
 
-`mixing` holds the code that several of them share.
+`mixing` and `spectrum` hold the code that several of them share.
 """
