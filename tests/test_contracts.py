@@ -32,7 +32,7 @@ OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}
 BESIDE = {"fusion": ["trainer=cpu", "extractor=[stft,wavenet,spectrogram]"], "trainer": []}
 """Overrides that an option of a group needs to take effect."""
 
-SWITCHES = ("p", "left_right", "front_back", "spread", "sigma")
+SWITCHES = ("p", "left_right", "front_back", "spread", "sigma", "pseudo_votes")
 """Arguments that turn an augmentation off at 0, besides those whose name ends in `_p`."""
 
 DEVICES = ["cpu", "meta", *(["cuda"] if torch.cuda.is_available() else [])]

@@ -1,10 +1,23 @@
-"""How the weight of a row changes over the epochs."""
+"""How the weight of a row changes over the epochs, and how its votes smooth its target."""
+
+from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from material import batch, config, equal
+from test_processes import Plain
+from torch import nn
+from torch.utils.data import DataLoader
 
+from hms.augmentation.panel_smoothing import PanelSmoothing
+from hms.batch import Logits
+from hms.config.build import build
 from hms.labels import vote_weight
+from hms.model import Model
+from hms.training.module import Classifier
+from hms.training.trainer import train
 from hms.weighting import ByVotes, FadeLowVotes
 
 
@@ -29,6 +42,39 @@ def test_by_votes_leaves_weights_unchanged():
     assert torch.equal(ByVotes()(weights(3, 12), 4), weights(3, 12))
 
 
+def test_smoothing_gives_the_shares_of_the_votes_with_some_more_spread_evenly():
+    votes = np.array([[3, 0, 0, 0, 0, 0], [1, 2, 0, 0, 0, 0], [0, 0, 0, 0, 6, 6], [0, 28, 0, 0, 0, 0]])
+    target, weight = votes / votes.sum(axis=1, keepdims=True), vote_weight(votes)
+    given = batch(4)._replace(target=torch.from_numpy(target).float(), weight=torch.from_numpy(weight).float())
+    more = votes + 1.5 / 6
+    want = torch.from_numpy(more / more.sum(axis=1, keepdims=True)).float()
+    made = PanelSmoothing(pseudo_votes=1.5)(given)
+    torch.testing.assert_close(made.target, want)
+    assert equal(made._replace(target=given.target), given)
+
+
+class Seen(nn.Module):
+    """A loss that keeps what it was given last."""
+
+    def forward(self, logits: Logits, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        self.target, self.weight = target, weight
+        return logits.joint.square().mean()
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+def test_a_row_whose_weight_has_faded_keeps_its_votes_until_its_target_is_smoothed(tmp_path: Path):
+    node, loss, given = config("trainer=cpu"), Seen(), batch(2)
+    model = Model(build(node["preprocess"]), {"plain": Plain()}, build(node["fusion"]), False, False)
+    change = {"panel_smoothing": PanelSmoothing(1.0)}
+    learns = Classifier(
+        model, loss, change, FadeLowVotes(0.0, 0.0, 1), build(node["optimizer"]), build(node["schedule"]), seed=0
+    )
+    windows = DataLoader([given], collate_fn=itemgetter(0))
+    train(learns, node["trainer"] | {"max_epochs": 1}, tmp_path, windows, windows, [], [])
+    assert loss.weight.tolist() == [0, 0]
+    torch.testing.assert_close(loss.target, PanelSmoothing(1.0)(given).target)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -39,3 +85,8 @@ def test_by_votes_leaves_weights_unchanged():
 def test_impossible_settings_are_refused(arguments: tuple, message: str):
     with pytest.raises(ValueError, match=message):
         FadeLowVotes(*arguments)
+
+
+def test_a_negative_number_of_pseudo_votes_is_refused():
+    with pytest.raises(ValueError, match="pseudo_votes: want at least 0, got -1"):
+        PanelSmoothing(-1)

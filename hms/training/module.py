@@ -67,8 +67,8 @@ class Classifier(LightningModule):
         number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # or batch number, if gradients are accumulated
         _seed(self.seed, number)
         place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
-        batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         batch = self.augment(batch, "electrodes", rows)
+        batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         signals = self.augment(self.model.preprocess(batch), "signals", rows)
         if place.rank > 0:  # all processes draw the same augmentations, but not the same dropout
             _seed(self.seed, number, *place)
