@@ -14,10 +14,10 @@ class Stub(nn.Module):
     def __init__(self, out_features: int, token_features: int, token_kind: str):
         super().__init__()
         self.out_features, self.token_features, self.token_kind = out_features, token_features, token_kind
-        self.reads_spectrogram = token_kind == "region"
+        self.reads_spectrogram = token_kind == "image"
 
 
-EXTRACTORS = {"stft": Stub(7, 5, "pair"), "wavenet": Stub(4, 3, "pair"), "spectrogram": Stub(6, 6, "region")}
+EXTRACTORS = {"stft": Stub(7, 5, "pair"), "wavenet": Stub(4, 3, "pair"), "spectrogram": Stub(6, 6, "image")}
 
 
 def features(seed: int = 0) -> dict[str, Features]:
@@ -58,7 +58,7 @@ def test_attention_knows_which_pair_a_token_is_about():
 
 def test_extractors_share_the_embeddings_of_pairs():
     fusion = attention()
-    assert sorted(fusion.where) == ["pair", "region"]
+    assert sorted(fusion.where) == ["image", "pair"]
     fusion(features()).sum().backward()
     used = fusion.where["pair"].grad.abs().sum(dim=1) > 0
     assert used.tolist() == [True] * 8 + [False] * 56

@@ -27,8 +27,8 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page import head, regions, traces
 from hms.report import summary
 from hms.report.__main__ import main
+from hms.report.attribution import attributions_of
 from hms.report.figures import curves, dots
-from hms.report.looks import looks_of
 from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
 from hms.runs.checkpoint import save_model
@@ -504,17 +504,17 @@ def test_the_strongest_pair_is_drawn_last_and_strongest():
 def test_looks_are_shares_of_every_pair_and_image(run: Path, store: Store):
     whole = quick(config("extractor=[stft_short,spectrogram]", "fusion=attention"))
     model = build(whole["model"]).eval()
-    found = looks_of(model, Windows(store, store.rows[:1], with_spectrogram=True)[0])
-    assert len(found.stretches) == 25
-    assert found.stretches[0] == pytest.approx(0, abs=1e-9)  # the STFT looks at the centre alone
-    assert max(found.stretches) > 1e-6
-    assert [(look.title, look.kind) for look in found.looks] == [
-        ("Influence by pair", "pair"),
-        ("Influence by image", "region"),
-        ("Attention of spectrogram", "region"),
+    found = attributions_of(model, Windows(store, store.rows[:1], with_spectrogram=True)[0])
+    assert len(found.bins) == 25
+    assert found.bins[0] == pytest.approx(0, abs=1e-9)  # the STFT looks at the centre alone
+    assert max(found.bins) > 1e-6
+    assert [(part.title, part.kind) for part in found.parts] == [
+        ("Attribution by pair", "pair"),
+        ("Attribution by image", "image"),
+        ("Attention of spectrogram", "image"),
         ("Fusion's attention to stft_short", "pair"),
-        ("Fusion's attention to spectrogram", "region"),
+        ("Fusion's attention to spectrogram", "image"),
     ]
-    for look in found.looks:
-        assert len(look.weights) == {"pair": 8, "region": 10}[look.kind]
-        assert sum(look.weights.values()) == pytest.approx(1)
+    for part in found.parts:
+        assert len(part.weights) == {"pair": 8, "image": 10}[part.kind]
+        assert sum(part.weights.values()) == pytest.approx(1)

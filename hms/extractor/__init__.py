@@ -18,7 +18,7 @@ class Extractor(Protocol):
     """Length of `Features.vector`."""
     token_features: int
     """Width of `Features.tokens`."""
-    token_kind: Literal["pair", "region"]
+    token_kind: Literal["pair", "image"]
     """What token i stands for: the i-th pair of the montage, or the i-th of the ten spectrogram images."""
     reads_spectrogram: bool
 

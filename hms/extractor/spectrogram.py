@@ -24,7 +24,7 @@ class Spectrogram(nn.Module):
     """
 
     reads_spectrogram = True
-    token_kind: Literal["region"] = "region"
+    token_kind: Literal["image"] = "image"
 
     def __init__(
         self, backbone: Backbone, span_min: float, dropout: float, attention_hidden: int, attention_dropout: float

@@ -10,7 +10,7 @@ from hms.batch import Batch, mapped
 from hms.data.windows import Windows
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page import head, regions, traces
-from hms.report.looks import Look, Looks, looks_of
+from hms.report.attribution import Attribution, Attributions, attributions_of
 from hms.report.subject import Subject, model_of
 from hms.system.console import track
 
@@ -26,15 +26,15 @@ class Bar(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """The recorded signals of a window, drawn, and where the model looked."""
+    """The recorded signals of a window, drawn, and what the prediction rests on."""
 
     eeg: traces.Drawing
     spectrograms: dict[str, str]
     """An image per region, as a data URI."""
-    stretches: list[float]
-    """Influence of each 2 s, relative to the largest of the window; empty for an ensemble."""
-    heads: list[tuple[Look, list[head.Line]]]
-    images: list[Look]
+    bins: list[float]
+    """Attribution of each 2 s by occlusion, relative to the largest of the window; empty for an ensemble."""
+    heads: list[tuple[Attribution, list[head.Line]]]
+    images: list[Attribution]
 
 
 class View(NamedTuple):
@@ -59,8 +59,8 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     db = regions.decibels(np.concatenate([batch.spectrogram for batch in batches if batch.spectrogram is not None]))
     within = regions.common_range(db)
     spectrograms = [regions.pictures(window, within) for window in db]
-    looks = list(_looks(subject, rows["folder"].to_list(), batches, device))
-    pictures = [_pictures(*window) for window in zip(batches, spectrograms, looks, strict=True)]
+    attributions = list(_attributions(subject, rows["folder"].to_list(), batches, device))
+    pictures = [_pictures(*window) for window in zip(batches, spectrograms, attributions, strict=True)]
     return [View(*view) for view in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
 
 
@@ -73,26 +73,28 @@ def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:
     ]
 
 
-def _looks(subject: Subject, folders: list[str | None], batches: list[Batch], device: str) -> Iterator[Looks | None]:
-    """Where the model of each window's fold looked, the first of several seeds; None for an ensemble."""
+def _attributions(
+    subject: Subject, folders: list[str | None], batches: list[Batch], device: str
+) -> Iterator[Attributions | None]:
+    """Attribution of each window by the model of its fold, the first of several seeds; None for an ensemble."""
     models = {name: model_of(subject, name).to(device) for name in {*folders} if name is not None}
-    for folder, batch in track(zip(folders, batches, strict=True), len(batches), "look"):
+    for folder, batch in track(zip(folders, batches, strict=True), len(batches), "attribute"):
         if folder is None:
             yield None
             continue
         model, moved = models[folder], mapped(batch, lambda values: values.to(device))
-        yield looks_of(model, moved if model.reads_spectrogram else moved._replace(spectrogram=None))
+        yield attributions_of(model, moved if model.reads_spectrogram else moved._replace(spectrogram=None))
 
 
-def _pictures(batch: Batch, spectrograms: dict[str, str], looks: Looks | None) -> Pictures:
+def _pictures(batch: Batch, spectrograms: dict[str, str], attributions: Attributions | None) -> Pictures:
     eeg = traces.draw(batch.eeg[0].numpy())
-    if looks is None:
+    if attributions is None:
         return Pictures(eeg, spectrograms, [], [], [])
-    top = max(looks.stretches) or 1.0
+    top = max(attributions.bins) or 1.0
     return Pictures(
         eeg=eeg,
         spectrograms=spectrograms,
-        stretches=[influence / top for influence in looks.stretches],
-        heads=[(look, head.lines(look.weights)) for look in looks.looks if look.kind == "pair"],
-        images=[look for look in looks.looks if look.kind == "region"],
+        bins=[moved / top for moved in attributions.bins],
+        heads=[(part, head.lines(part.weights)) for part in attributions.parts if part.kind == "pair"],
+        images=[part for part in attributions.parts if part.kind == "image"],
     )
