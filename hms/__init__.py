@@ -14,7 +14,7 @@ The modules in reading order; each imports only modules listed before it, which 
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
     scoring                                        the competition's metric, tables of predictions and their scores, and
                                                    confidence intervals: how far a figure would move with other patients
-    robust preprocess augmentation                 from raw electrodes to signals; random changes to both
+    robust missing preprocess augmentation         from raw electrodes to signals; random changes to both
     pretrained pool norms backbone wavenet_layer extractor fusion model
                                                    from signals to six logits
     loss weighting schedule averaging              what is minimised, how much each row counts, how weights change

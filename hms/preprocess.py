@@ -4,11 +4,10 @@ Source: 15th-place solution: clip, fill missing samples with 0, scale, causal lo
 low-pass is a convolution with its truncated impulse response, applied before or after the differences (both are
 linear), whichever leaves fewer signals to filter. Added for raw clinical signals: a zero-phase high-pass, because
 electrode offsets of 100 µV drown slow waves; a notch, because mains interference reaches millivolts; and a scale for
-each window, because patients differ tenfold in amplitude. With the high-pass, missing samples are filled with the mean
-of their channel, as 0 would be a step; the scale is that of the samples that are known.
+each window, because patients differ tenfold in amplitude. Where a recording begins or ends, windows go on as their
+mirror image, and what is missing otherwise does not count in a window's scale.
 """
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -20,23 +19,24 @@ from torch.nn import functional as F
 
 from hms.batch import Batch, Signals
 from hms.electrodes import SCALP, SFREQ_HZ
+from hms.missing import Fill, filled
 from hms.montage import Montage
-from hms.robust import in_memory, robust_sd
+from hms.robust import robust_sd
 from hms.spectrogram_images import SpectrogramImages
 from hms.timing import EEG_SAMPLES
 
 _NEGLIGIBLE = 1e-7  # the most that the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its registers holds
 _PADDING = 600  # samples mirrored at each end, so that a window's end does not leak into its start
-_LOUDEST_UV = 65504.0  # the largest number in half precision; replaces infinities
 _QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectric EEG stays quiet
 
 
 class Preprocess(nn.Module):
     """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs and, if there is a spectrogram, its `images`.
 
-    `highpass_hz` and each of `notch_hz` are zero-phase filters (null, []: none). Samples are clipped to ±`clip_uv`,
-    after these filters if there are any. `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
+    `missing` is what stands for missing samples (`hms.missing`). `highpass_hz` and each of `notch_hz` are zero-phase
+    filters (null, []: none). Samples are clipped to ±`clip_uv`, after these filters if there are any. `lowpass_hz` is
+    the corner of a causal Butterworth filter of `lowpass_order`.
     `scale` divides by `scale_uv` ("fixed"), by the median pair's robust SD in the window ("window"), or by the
     geometric mean of the two ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold).
     """
@@ -48,6 +48,7 @@ class Preprocess(nn.Module):
         self,
         montage: Montage,
         images: SpectrogramImages,
+        missing: Fill,
         clip_uv: float,
         highpass_hz: float | None,
         notch_hz: list[float],
@@ -69,18 +70,17 @@ class Preprocess(nn.Module):
         if lowpass_order < 1:
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images
-        self.clip_uv, self.scale, self.scale_uv = clip_uv, scale, scale_uv
+        self.missing, self.clip_uv, self.scale, self.scale_uv = missing, clip_uv, scale, scale_uv
         response = _impulse_response(lowpass_hz, lowpass_order)
         if scale == "fixed":  # saves a pass over the batch
             response = response / scale_uv
         self.register_buffer("lowpass", response, persistent=False)
         self.register_buffer("lowpass_blocks", _in_blocks(self.lowpass), persistent=False)
         self.zero_phase = ZeroPhase(highpass_hz, notch_hz) if highpass_hz or notch_hz else None
-        self.highpass = highpass_hz is not None
 
     def forward(self, batch: Batch) -> Signals:
         with torch.autocast(batch.eeg.device.type, enabled=False):  # half precision loses slow waves on an offset
-            eeg, missing = _filled(batch.eeg[:, : len(SCALP)], with_mean=self.highpass)
+            eeg, missing = filled(batch.eeg[:, : len(SCALP)], self.missing)
             if self.zero_phase is not None:  # clipped mains would be a square wave, whose harmonics no filter removes
                 pairs = self._lowpassed(self._clipped(self.zero_phase(self.montage(eeg))))
             elif len(self.montage.pairs) < len(SCALP):
@@ -130,24 +130,6 @@ class ZeroPhase(nn.Module):
     def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         """Apply the filter alone, as a circular convolution."""
         return torch.fft.irfft(torch.fft.rfft(padded).mul_(self.gain), padded.shape[-1])
-
-
-def _filled(
-    eeg: Float[Tensor, "batch electrode time"], with_mean: bool
-) -> tuple[Float[Tensor, "batch electrode time"], Bool[Tensor, "batch electrode time"] | None]:
-    """A contiguous float32 copy without missing samples, which later steps may overwrite, and which were missing.
-
-    They are filled with the mean of their channel in the window, or with 0. On a CPU, None stands for no sample at all.
-    """
-    copy = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-    if in_memory(copy) and math.isfinite(float(copy.sum())):
-        return copy, None
-    missing = copy.isnan()
-    copy.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
-    if with_mean:
-        known = copy.shape[-1] - missing.sum(dim=-1, keepdim=True)
-        copy = torch.where(missing, copy.sum(dim=-1, keepdim=True) / known.clamp(min=1), copy)
-    return copy, missing
 
 
 def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:

@@ -209,27 +209,21 @@ def with_offsets(rows: int) -> Batch:
     return batch(rows, 10000)._replace(spectrogram=None, eeg=batch(rows, 10000).eeg + offsets)
 
 
+@pytest.mark.parametrize("missing", ["mirror", "zero"])
 @pytest.mark.parametrize("scale", ["window", "compressed"])
-def test_what_is_missing_changes_neither_the_scale_nor_the_filtered_signal_elsewhere(scale: str):
+def test_what_is_missing_changes_neither_the_scale_nor_the_filtered_signal_elsewhere(scale: str, missing: str):
     whole = with_offsets(4)
     eeg = whole.eeg.clone()
     eeg[0, :, :4000] = eeg[1, :, :3500] = eeg[1, :, 6500:] = torch.nan  # the first window of a recording; one of 15 s
     eeg[2, 0] = torch.nan  # an electrode of the first pair
-    found, want = (preprocess("clinical", scale=scale)(whole._replace(eeg=one)).pairs for one in (eeg, whole.eeg))
+    options = {"scale": scale, "missing": missing}
+    found, want = (preprocess("clinical", **options)(whole._replace(eeg=one)).pairs for one in (eeg, whole.eeg))
     for row, pair, there in ((0, slice(2), slice(4600, None)), (1, slice(2), slice(4100, 5900)), (2, 1, slice(None))):
         ratio = found[row, pair, there].std() / want[row, pair, there].std()
         assert ratio == pytest.approx(1, abs=0.1)
         both = torch.stack([found[row, pair, there].flatten(), want[row, pair, there].flatten()])
-        assert torch.corrcoef(both)[0, 1] > 0.995
+        assert torch.corrcoef(both)[0, 1] > 0.98
     assert torch.equal(found[3], want[3])
-
-
-def test_missing_samples_make_no_step_after_a_highpass():
-    whole = with_offsets(1)
-    eeg = 0 * whole.eeg + torch.linspace(-100, 100, 20)[:, None]
-    eeg[..., 3000:5000] = torch.nan
-    assert preprocess("clinical")(whole._replace(eeg=eeg)).pairs.abs().max() < 0.01
-    assert preprocess("original")(whole._replace(eeg=eeg)).pairs[..., 3000:5000].abs().min() == 0
 
 
 def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
