@@ -69,7 +69,7 @@ ensemble: setup  ## Fit an ensemble to the out-of-fold predictions of MEMBERS, o
 teacher: folds  ## Train the folds of EXPERIMENT as a teacher
 
 # Train a fold, or several, of EXPERIMENT as a student
-student = $(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student 'fold=$(1)' $(CORPUS) $(ARGS) \
+student = $(RUN) hms.train -m 'experiment=[$(EXPERIMENT),student]' name=student_of_$(EXPERIMENT) 'fold=$(1)' $(CORPUS) $(ARGS) \
 	'augmentation.teacher_labels.runs=[$(subst $(space),$(comma),$(TEACHER))]'
 
 student: setup  ## Train all five folds of EXPERIMENT as a student of the runs TEACHER

@@ -76,6 +76,7 @@ def test_the_student_gets_the_teachers_runs_as_a_list():
     ((_, *words),) = commands("student-all", "EXPERIMENT=member_3", "TEACHER=runs/a runs/b", "CORPUS=")
     assert jobs(*words) == [student[0] | {"fold": "all"}]
     assert student[0]["augmentation"]["teacher_labels"]["runs"] == ["runs/a", "runs/b"]
+    assert student[0]["name"] == "student_of_member_3"
     assert student[0]["model"] == config("experiment=member_3", "data.root=x")["model"]
 
 
