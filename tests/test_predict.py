@@ -29,6 +29,8 @@ from hms.prediction.inference import probabilities
 from hms.prediction.predictors import read_predictors
 from hms.prediction.submission import check_submission, write_submission
 from hms.runs.checkpoint import load_model
+from hms.runs.folder import finished_folds
+from hms.runs.mismatch import warn_of_unused
 from hms.scoring.metric import kl_divergence
 
 Predict = Callable[..., str]
@@ -191,6 +193,16 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
     np.testing.assert_allclose(made["run"], made["folds"], atol=1e-6)
     np.testing.assert_array_equal(made["all"], made["alone"])
     assert np.abs(made["all"] - made["run"]).max() > 1e-4
+
+
+def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_line(with_all: Path, capsys):
+    other = Path(shutil.copytree(with_all, with_all.with_name("more-6f")))
+    fold = with_all / "fold0_seed0"  # named itself, it leaves nothing out
+    warn_of_unused({run: finished_folds(run) for run in (with_all, other, fold, other / "foldall_seed0")})
+    names = f"{with_all / 'foldall_seed0'}, {other / 'foldall_seed0'}"
+    assert capsys.readouterr().err == (
+        f"2 runs predict by their folds, without fold=all; to predict by that, name {names}\n"
+    )
 
 
 def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_path: Path):

@@ -40,7 +40,7 @@ def main(config: dict[str, Any]) -> None:
     folds = finished_folds(run)
     out = Path(config["out"] or run / "bundle")
     want_free(out)
-    warn_of_unused(run, folds)
+    warn_of_unused({run: folds})
     if config["onnx"]:
         want_libraries()
     checkpoints = {fold: read_checkpoint(fold) for fold in folds}

@@ -98,8 +98,7 @@ def read_predictors(
         predictors = _of_ensemble(ensemble or "")
     else:
         predictors = mean_of({run: finished_folds(run) for run in named_runs(runs, key)})
-        for run, used in predictors.folds.items():
-            warn_of_unused(run, used)
+        warn_of_unused(predictors.folds)
         warn_of_mismatches(predictors.folds)
     calibration = predictors.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))

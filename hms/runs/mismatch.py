@@ -25,12 +25,21 @@ def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
         _warn_of_corpora(folds)
 
 
-def warn_of_unused(run: Path, used: list[Path]) -> None:
-    """Print a line if a run predicts by its cross-validation although it has a model of all patients, too."""
-    others = sorted(path.parent for path in run.glob("foldall_*/scores.json"))
-    if unused := [fold for fold in others if fold not in used and used[0].parent == run]:
-        names = ", ".join(map(str, unused))
-        say(f"{run} predicts by its {counted(len(used), 'fold')}, without fold=all; to predict by that, name {names}")
+def warn_of_unused(folds: dict[Path, list[Path]]) -> None:
+    """Print one line if runs, given with the folds that they predict by, leave out their models of all patients."""
+    unused = {
+        run: others
+        for run, used in folds.items()
+        if used[0].parent == run
+        if (others := sorted(path.parent for path in run.glob("foldall_*/scores.json") if path.parent not in used))
+    }
+    if not unused:
+        return
+    names = ", ".join(str(fold) for others in unused.values() for fold in others)
+    who = f"{len(unused)} runs predict by their folds"
+    if len(unused) == 1:
+        who = "".join(f"{run} predicts by its {counted(len(folds[run]), 'fold')}" for run in unused)
+    say(f"{who}, without fold=all; to predict by that, name {names}")
 
 
 def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
