@@ -8,8 +8,6 @@ from hms.batch import Features
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 
-_PLACES = 64  # most pairs or images
-
 
 class Concat(nn.Module):
     """Features by extractor -> (batch, 6) logits, by one linear layer over the concatenated vectors."""
@@ -32,6 +30,9 @@ class Attention(nn.Module):
     al. 2020, arXiv 2002.04745) of `layers` layers with `heads` heads, `width` wide.
     """
 
+    most_pairs = 64
+    """There are as many embeddings, whatever the montage has."""
+
     def __init__(self, extractors: dict[str, Extractor], width: int, layers: int, heads: int, dropout: float):
         super().__init__()
         if width < 1 or heads < 1 or width % heads:
@@ -42,7 +43,8 @@ class Attention(nn.Module):
         self.vectors = nn.ModuleDict({name: _projection(e.out_features, width) for name, e in extractors.items()})
         self.tokens = nn.ModuleDict({name: _projection(e.token_features, width) for name, e in extractors.items()})
         self.who = nn.ParameterDict({name: _embedding(1, width) for name in extractors})
-        self.where = nn.ParameterDict({kind: _embedding(_PLACES, width) for kind in sorted({*self.kinds.values()})})
+        kinds = sorted({*self.kinds.values()})
+        self.where = nn.ParameterDict({kind: _embedding(self.most_pairs, width) for kind in kinds})
         self.reader = _embedding(1, width)
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)

@@ -1,4 +1,5 @@
 import functools
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from hms.backbone import TimmBackbone, TinyBackbone
 from hms.batch import Batch, Signals
 from hms.config.build import build
+from hms.electrodes import SCALP
 from hms.errors import ConfigError, UserError
 from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.stft import Stft, restack
@@ -130,6 +132,23 @@ def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
 def test_the_spectrogram_is_read_if_an_extractor_needs_it():
     assert [model(name).reads_spectrogram for name in extractors()] == [False, False, True]
     assert model("stft", "spectrogram").reads_spectrogram
+
+
+def of_pairs(count: int, *words: str) -> Model:
+    """A model of so many pairs, the first of all that the 19 electrodes make."""
+    node = config(*words)["model"]
+    pairs = [f"{one}-{other}" for one, other in itertools.combinations(SCALP, 2)][:count]
+    montage = {"montage": node["preprocess"]["montage"] | {"groups": {"many": pairs}}}
+    return build(node | {"preprocess": node["preprocess"] | montage})
+
+
+def test_attention_refuses_more_pairs_than_it_can_tell_apart():
+    words = ("extractor=stft_short", "fusion=attention")
+    assert len(of_pairs(64, *words).preprocess.montage.pairs) == 64
+    with pytest.raises(ConfigError, match=r"Model: fusion: want fusion=concat for more than 64 pairs, got 65$"):
+        of_pairs(65, *words)
+    of_pairs(65, "extractor=stft_short", "fusion=concat")
+    of_pairs(65, "extractor=spectrogram", "fusion=attention")  # its tokens are images
 
 
 def test_a_model_needs_an_extractor():
