@@ -35,7 +35,7 @@ class EarlyEnd(Callback):
         checkpoint["should_stop"] = trainer.should_stop
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        trainer.should_stop = checkpoint["should_stop"]
+        trainer.should_stop = checkpoint.get("should_stop", False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.should_stop and trainer.is_global_zero and trainer.current_epoch != trainer.max_epochs:
