@@ -49,6 +49,17 @@ class Montage(nn.Module):
         """Where one of a pair's two electrodes is missing."""
         return self.matrix.abs() @ missing.to(self.matrix.dtype) > 0
 
+    def partners(self) -> list[tuple[int, int]]:
+        """The place of each pair's mirror image, and -1 if that is written the other way round (P3-P4), else 1."""
+        return [self._place(_partner(pair)) for pair in self.pairs]
+
+    def _place(self, pair: str) -> tuple[int, int]:
+        reverse = "-".join(reversed(_electrodes_of(pair)))
+        found = [(self.pairs.index(name), sign) for name, sign in ((pair, 1), (reverse, -1)) if name in self.pairs]
+        if not found:
+            raise ValueError(f"groups: want each pair's mirror image, got none of {_partner(pair)}, which is {pair}")
+        return found[0]
+
 
 def _electrodes_of(pair: str) -> tuple[str, str]:
     names = tuple(pair.split("-"))

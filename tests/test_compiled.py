@@ -14,10 +14,13 @@ from hms.model import Model
 from hms.runs.checkpoint import load_model, save_model
 from hms.training.compiled import compile_networks
 
+SMALL = [f"extractor.efficientnet1d_short.{sizes}" for sizes in ("channels=[8,8]", "depths=[2]", "kernels=[5]")]
+"""A compiler takes long for each block."""
+
 
 @pytest.fixture
 def node() -> dict:
-    return config("extractor=[stft_short,wavenet_short]", "montage=pairs8")["model"]
+    return config("extractor=[stft_short,wavenet_short,efficientnet1d_short]", "montage=pairs8")["model"]
 
 
 def compiled(model: nn.Module) -> set[str]:
@@ -31,8 +34,8 @@ def test_parts_of_networks_are_compiled_but_weights_keep_their_names_and_copies_
     model: Model = build(node)
     names = [*model.state_dict()]
     compile_networks(model, "cpu")
-    backbones = {f"extractors.{name}.backbone.{part}" for name in model.extractors for part in ("stem", "blocks")}
-    assert compiled(model) == backbones
+    networks = ("stft_short.backbone", "wavenet_short.backbone", "efficientnet1d_short.network")
+    assert compiled(model) == {f"extractors.{name}.{part}" for name in networks for part in ("stem", "blocks")}
     assert [*model.state_dict()] == names
     assert not compiled(deepcopy(model))
     save_model(tmp_path, model, {"model": node})
@@ -50,10 +53,16 @@ def test_a_missing_compiler_is_reported(node: dict, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 @pytest.mark.skipif(not shutil.which("g++"), reason="wants g++")
-@pytest.mark.parametrize("backbone", ["tiny", "hgnetv2"])
-def test_a_compiled_model_gives_the_same_numbers_forward_and_backward(backbone: str):
-    pretrained = [] if backbone == "tiny" else ["backbone.pretrained=false"]
-    node = config("extractor=raw_image", f"backbone={backbone}", *pretrained)["model"]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("extractor=raw_image", "backbone=tiny"),
+        ("extractor=raw_image", "backbone=hgnetv2", "backbone.pretrained=false"),
+        ("extractor=efficientnet1d_short", *SMALL),
+    ],
+)
+def test_a_compiled_model_gives_the_same_numbers_forward_and_backward(words: tuple[str, ...]):
+    node = config(*words)["model"]
     plain: Model = build(node).train().double()  # batch norm amplifies the rounding errors of single precision
     model = deepcopy(plain)
     compile_networks(model, "cpu")

@@ -26,14 +26,10 @@ from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")
 WORDS = {
     "attention": (
-        *(
-            "extractor=[wavenet,stft_short,multitaper,superlet]",
-            "fusion=attention",
-            "fusion.layers=1",
-            "preprocess=clinical",
-        ),
+        *("extractor=[wavenet,stft_short,multitaper,superlet,efficientnet1d_short]", "preprocess=clinical"),
+        *("fusion=attention", "fusion.layers=1", "extractor.multitaper.span_s=3"),
         *("extractor.wavenet.blocks=1", "extractor.wavenet.layers=1", "extractor.wavenet.span_s=3"),
-        *("extractor.multitaper.span_s=3", "extractor.superlet.span_s=3", "extractor.superlet.rows=4"),
+        *("extractor.superlet.span_s=3", "extractor.superlet.rows=4"),
     ),
     "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
 }

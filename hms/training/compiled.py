@@ -1,8 +1,9 @@
 """Compile networks with torch.compile, which fuses each operation with the next.
 
-Only the parts of backbones are compiled: a WaveNet's layers have their own fast implementations, on CPUs and on GPUs
-since Ampere. Weights keep their names, and copies of a model are not compiled. Each part is compiled when it first
-runs, and again for each new image size: on a CPU by a C++ compiler, which takes seconds to minutes.
+Of an extractor with a backbone, only the backbone's parts are compiled: a WaveNet's layers have their own fast
+implementations, on CPUs and on GPUs since Ampere. Weights keep their names, and copies of a model are not compiled.
+Each part is compiled when it first runs, and again for each new image size: on a CPU by a C++ compiler, which takes
+seconds to minutes.
 """
 
 import os
@@ -32,6 +33,6 @@ def compile_networks(model: Model, device: str) -> None:
 
 
 def _parts(extractor: Any) -> Iterator[nn.Module]:
-    backbone = getattr(extractor, "backbone", nn.Module())
-    network = getattr(backbone, "network", backbone)  # of a timm backbone
+    backbone = getattr(extractor, "backbone", extractor)
+    network = getattr(backbone, "network", backbone)  # of a timm backbone, or of an extractor without one
     yield from (part for part in network.children() if [*part.children()])  # a single layer has nothing to fuse with
