@@ -8,6 +8,7 @@ import pytest
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
+from hms.train import main as train
 
 
 def line(*words: str) -> CommandLine:
@@ -221,6 +222,13 @@ def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypat
         "  pretrain.schedule.warmup_epochs: want less than pretrain.epochs = 2, got 2",
         "  schedule.warmup_epochs: want less than epochs = 1, got 1",
     ]
+
+
+def test_what_spans_a_stage_takes_the_epochs_of_that_stage():
+    both = ["schedule@pretrain.schedule=warmup_cosine", "weighting@pretrain.weighting=fade_low_votes"]
+    config = train.config("pretrain=low_votes", *both, "epochs=7", "weighting=fade_low_votes")
+    assert [config["pretrain"][part]["epochs"] for part in ("schedule", "weighting")] == [2, 2]
+    assert [config[part]["epochs"] for part in ("schedule", "weighting")] == [7, 7]
 
 
 def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):

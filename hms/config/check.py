@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints, is_typeddict
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from hms.config.misfit import UNREAD, complaint, items, join, misfits
+from hms.config.misfit import UNREAD, complaint, items, join, misfits, referred
 from hms.config.signature import OURS, Signature, signature
 from hms.errors import ConfigError, did_you_mean
 
@@ -85,8 +85,7 @@ class _Problems:
 
     def _note_links(self, place: str, written: str) -> None:
         for name in re.findall(r"\$\{([\w.]+)\}", written):
-            dots = len(name) - len(name.lstrip("."))  # ${.x} is a sibling, ${..x} one level up
-            source = ".".join([*place.split(".")[:-dots], name.lstrip(".")]) if dots else name
+            source = referred(place, name)
             self.used.add(source)
             if written == f"${{{name}}}":
                 self.links[place] = source

@@ -1,7 +1,7 @@
 """Describe a resolved config in the words that would override the defaults on a command line.
 
 A run's config no longer says which option of a group was chosen, so the nearest one in `conf/` is looked up. A value
-that an option takes from another key, such as `${epochs}`, is not repeated.
+that an option takes from another key, such as `${..epochs}`, is not repeated.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from hms.config.command import CONF
+from hms.config.misfit import referred
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _UNNAMED = "trainer"
@@ -66,7 +67,8 @@ def _nearest(group: str, node: Any, config: dict[str, Any]) -> str | None:
 
 def _leaves(place: str, node: Any, template: Any, config: dict[str, Any]) -> dict[str, Any]:
     """The values in a node by their full keys, without those that `template` takes from another key of `config`."""
-    if isinstance(template, str) and (match := _REFERENCE.fullmatch(template)) and lookup(config, match[1]) == node:
+    reference = _REFERENCE.fullmatch(template) if isinstance(template, str) else None
+    if reference and lookup(config, referred(place, reference[1])) == node:
         return {}
     if not isinstance(node, dict) or not node:
         return {} if node == {} else {place: node}

@@ -99,3 +99,9 @@ def join(place: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{place}[{key}]"
     return f"{place}.{key}" if place else key
+
+
+def referred(place: str, name: str) -> str:
+    """Name the place that `${name}`, written at `place`, refers to: ${.x} is a sibling, ${..x} one level up."""
+    dots = len(name) - len(name.lstrip("."))
+    return ".".join([*place.split(".")[:-dots], name.lstrip(".")]) if dots else name
