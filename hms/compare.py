@@ -4,10 +4,12 @@ Two runs are compared by their out-of-fold predictions for the same rows, on the
 patients: the interval says how large the difference might be with other patients.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
+from hms.config.keys import out_of_range
 
 
 class Compare(TypedDict):
@@ -19,7 +21,7 @@ class Compare(TypedDict):
     draws: int
 
 
-@entry_point("compare", Compare, positional="runs")
+@entry_point("compare", Compare, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that match the patterns."""
     from hms.results.comparison import compare  # slow to import; a mistake in the config should not wait for it

@@ -1,12 +1,13 @@
 """`python -m hms.evaluate`: score a trained run, the mean of several, or an ensemble on any labelled folder."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hms.config.build import build
 from hms.config.command import entry_point
-from hms.config.keys import Corpus
+from hms.config.keys import Corpus, out_of_range
 from hms.errors import DataError, UserError
 from hms.prediction.keys import COMBINATION_KEYS, Predicting
 
@@ -132,7 +133,7 @@ def _show(scores: dict[str, Any], predictors: "Predictors", out: Path) -> None:
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")
 
 
-@entry_point("evaluate", Evaluate)
+@entry_point("evaluate", Evaluate, mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> float:
     """Return the KL."""
     kl: float = evaluate(config)["kl"]

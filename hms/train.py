@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from hms.config.command import entry_point
-from hms.config.keys import Corpus, Node
+from hms.config.keys import Corpus, Node, out_of_range
 from hms.errors import did_you_mean
 from hms.runs.settings import teachers
 
@@ -58,9 +58,11 @@ class Train(Corpus):
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each value that is out of range or conflicts with another."""
-    for name, least in (("seed", 0), ("batch_size", 1), ("epochs", 1), ("folds", 2)):
-        if not least <= config[name] < 2**32:
-            yield f"{name}: want {least} or more (below 2^32), got {config[name]}"
+    yield from out_of_range(config, {"seed": 0, "batch_size": 1, "epochs": 1, "folds": 2})
+    yield from out_of_range(config["pretrain"], {"epochs": 1}, "pretrain.")
+    given = config["pretrain"]
+    if given and (missing := [key for key in Pretrain.__annotations__ if key not in given]):
+        yield f"pretrain: want {', '.join(missing)} as well, as in pretrain=low_votes, got {', '.join(given)}"
     fold, folds = config["fold"], config["folds"]
     if fold != "all" and not 0 <= fold < max(2, folds):
         yield f"fold: want 0 to {folds - 1} (folds={folds}) or all, got {fold}"
@@ -73,6 +75,8 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
     yield from _wrong_monitors(config["callbacks"], config["fold"] == "all")
+    if len(config["averaging"]) > 1:  # each would take the other's average for the weights that training goes on with
+        yield f"averaging: want one, got {', '.join(config['averaging'])}"
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 

@@ -8,6 +8,7 @@ import pytest
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
+from hms.errors import ConfigError
 from hms.train import main as train
 
 
@@ -224,11 +225,32 @@ def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypat
     ]
 
 
+def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    for epochs in (0, -1):
+        said = said_by(monkeypatch, capsys, "pretrain=low_votes", f"pretrain.epochs={epochs}")
+        assert said.splitlines()[1:] == [f"  pretrain.epochs: want 1 or more (below 2^32), got {epochs}"]
+    said = said_by(monkeypatch, capsys, "pretrain.epochs=3")
+    assert said.splitlines()[1:] == [
+        "  pretrain: want subset, weighting, optimizer, schedule as well, as in pretrain=low_votes, got epochs"
+    ]
+
+
 def test_what_spans_a_stage_takes_the_epochs_of_that_stage():
     both = ["schedule@pretrain.schedule=warmup_cosine", "weighting@pretrain.weighting=fade_low_votes"]
     config = train.config("pretrain=low_votes", *both, "epochs=7", "weighting=fade_low_votes")
     assert [config["pretrain"][part]["epochs"] for part in ("schedule", "weighting")] == [2, 2]
     assert [config[part]["epochs"] for part in ("schedule", "weighting")] == [7, 7]
+
+
+def test_two_averages_of_the_weights_are_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "averaging=[ema,swa]")
+    assert said.splitlines()[1:] == ["  averaging: want one, got ema, swa"]
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "evaluate", "ensemble.__main__"])
+def test_a_negative_seed_is_refused_before_any_work(command: str):
+    with pytest.raises(ConfigError, match=r"  seed: want 0 or more \(below 2\^32\), got -1$"):
+        importlib.import_module(f"hms.{command}").main.config("seed=-1")
 
 
 def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -1,6 +1,7 @@
-"""What the TypedDicts of commands, which give the keys of a config and their types, have in common."""
+"""What the TypedDicts of commands, which give the keys of a config and their types, have in common, and ranges."""
 
-from typing import Literal, TypedDict
+from collections.abc import Iterator
+from typing import Any, Literal, TypedDict
 
 
 class Node:
@@ -13,3 +14,10 @@ class Corpus(TypedDict):
     data: Node
     stores: str
     on_bad: Literal["raise", "skip"]
+
+
+def out_of_range(config: dict[str, Any], least: dict[str, int], place: str = "") -> Iterator[str]:
+    """Yield a line for each integer of `config`, whose keys stand at `place`, below its `least` or too large."""
+    for key, lowest in least.items():
+        if isinstance(value := config.get(key), int) and not lowest <= value < 2**32:
+            yield f"{place}{key}: want {lowest} or more (below 2^32), got {value}"

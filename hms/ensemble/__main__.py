@@ -25,10 +25,12 @@ calibration and prior. These are the others, with KL in nats and lists in the or
 
 import glob
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
+from hms.config.keys import out_of_range
 from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
 
 
@@ -125,7 +127,7 @@ def _files(patterns: list[str]) -> list[Path]:
     return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
 
 
-@entry_point("ensemble", Ensemble, positional="runs")
+@entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> float:
     """Return the KL of the ensemble on patients it was not fitted to."""
     kl: float = ensemble(config)["kl"]["nested"]
