@@ -93,6 +93,10 @@ class TimmBackbone(nn.Module):
         except AssertionError as error:  # timm raises it for a model without checkpointing, or with a fixed image size
             raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
         self.network.train().to(memory_format=_LAYOUT)
+        self.name = name
+
+    def extra_repr(self) -> str:
+        return f"name='{self.name}'"  # with the data that it was pretrained on, which no layer tells
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))
@@ -156,6 +160,9 @@ class TinyBackbone(nn.Module):
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
         self._update_once = UpdateOnce() if grad_checkpointing else None
         self.to(memory_format=_LAYOUT)
+
+    def extra_repr(self) -> str:
+        return f"grid={[self.rows, self.columns]}"
 
     def forward(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch feature"]:
         return self.pool(self.features(image))

@@ -19,7 +19,7 @@ class Model(nn.Module):
     `fusion` builds the last stage from the extractors, whose sizes it reads. With `auxiliary_heads` each of several
     extractors also has its own linear layer to six logits, so that none of them leaves the work to the others
     (15th-place solution); a lone extractor needs none, because the fusion learns the same. With `share_backbones`
-    extractors whose backbones have the same architecture, strides included, share one.
+    extractors whose backbones have the same name, layers and grid share one.
     """
 
     def __init__(

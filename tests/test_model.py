@@ -122,6 +122,13 @@ def test_backbones_of_different_architectures_are_not_shared():
     said = "share_backbones: want two extractors with the same backbone, got stft_short, spectrogram"
     with pytest.raises(ConfigError, match=said):
         build(config("extractor=[stft_short,spectrogram]", "model.share_backbones=true")["model"])
+    said = "want two extractors with the same backbone, got stft_short, wavenet_short"  # whose grids differ
+    with pytest.raises(ConfigError, match=said):
+        build(config("extractor=[stft_short,wavenet_short]", "model.share_backbones=true")["model"])
+    names = [f"test_efficientnet{trained_on}" for trained_on in ("", ".r160_in1k")]
+    one, other = (stft(backbone=timm_backbone(name=name)) for name in names)
+    with pytest.raises(ValueError, match="got one, other"):
+        Model(preprocess(), {"one": one, "other": other}, Concat, auxiliary_heads=False, share_backbones=True)
 
 
 def test_a_lone_extractor_and_a_model_without_auxiliary_heads_have_none():
