@@ -27,7 +27,10 @@ from hms.timing import EEG_SAMPLES
 
 _NEGLIGIBLE = 1e-7  # the most that the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its registers holds
-_PADDING = 600  # samples mirrored at each end, so that a window's end does not leak into its start
+_PERIODS = 1.5  # of the high-pass, mirrored at each end, so that a window's end does not leak into its start
+_LEAST_PADDING = 600  # samples mirrored at each end, even if the high-pass needs fewer
+_STEP = 100  # samples of which this number is a multiple: a transform is fast if its length has many divisors
+_LOWEST_HZ = 0.05  # of the high-pass: a window holds two and a half of its periods
 _QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectric EEG stays quiet
 
 
@@ -67,6 +70,8 @@ class Preprocess(nn.Module):
         ):
             if hz is not None and not 0 < hz < SFREQ_HZ / 2:
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
+        if highpass_hz is not None and highpass_hz < _LOWEST_HZ:
+            raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
         if lowpass_order < 1:
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images
@@ -121,11 +126,13 @@ class ZeroPhase(nn.Module):
 
     def __init__(self, highpass_hz: float | None, notch_hz: list[float]):
         super().__init__()
-        self.register_buffer("gain", _gain(highpass_hz, notch_hz), persistent=False)
+        wanted = _PERIODS * SFREQ_HZ / highpass_hz if highpass_hz else 0
+        self.padding = max(_LEAST_PADDING, _STEP * math.ceil(wanted / _STEP))
+        self.register_buffer("gain", _gain(highpass_hz, notch_hz, EEG_SAMPLES + 2 * self.padding), persistent=False)
 
     def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        padded = F.pad(pairs, (_PADDING, _PADDING), mode="reflect")
-        return self.circular(padded)[..., _PADDING:-_PADDING]
+        padded = F.pad(pairs, (self.padding, self.padding), mode="reflect")
+        return self.circular(padded)[..., self.padding : -self.padding]
 
     def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
         """Apply the filter alone, as a circular convolution."""
@@ -149,9 +156,9 @@ def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 b
     return dense.reshape(_BLOCK, blocks, _BLOCK).transpose(1, 2).unsqueeze(2)
 
 
-def _gain(highpass_hz: float | None, notch_hz: list[float]) -> Float[Tensor, " frequency"]:
-    """Gain of the filters, run forwards and backwards, at the frequencies of a padded window's transform."""
-    hz = np.fft.rfftfreq(EEG_SAMPLES + 2 * _PADDING, 1 / SFREQ_HZ)
+def _gain(highpass_hz: float | None, notch_hz: list[float], samples: int) -> Float[Tensor, " frequency"]:
+    """Gain of the filters, run forwards and backwards, at the frequencies of the transform of so many samples."""
+    hz = np.fft.rfftfreq(samples, 1 / SFREQ_HZ)
     gain = np.ones_like(hz)
     if highpass_hz:
         sos = signal.butter(2, highpass_hz, "highpass", fs=SFREQ_HZ, output="sos")

@@ -22,7 +22,7 @@ from hms.fusion import Concat
 from hms.loss import VoteWeightedKl
 from hms.model import Model
 from hms.montage import Montage
-from hms.preprocess import Preprocess
+from hms.preprocess import Preprocess, ZeroPhase
 from hms.spectrogram_images import SpectrogramImages
 
 
@@ -211,6 +211,13 @@ def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
     assert pairs[:4000].abs().max() < 1
 
 
+@pytest.mark.parametrize("highpass_hz", [0.5, 0.3, 0.1, 0.05])
+def test_the_end_of_a_window_does_not_leak_into_its_start(highpass_hz: float):
+    pairs = torch.zeros(1, 1, 10000)
+    pairs[..., -400:] = 100.0  # µV, for the last 2 s
+    assert ZeroPhase(highpass_hz, [])(pairs)[..., :200].abs().max() < 0.01
+
+
 @pytest.mark.parametrize("option", ["clinical", "original"])
 def test_mixed_precision_starts_after_preprocessing(option: str):
     given = batch(samples=10000)
@@ -336,6 +343,7 @@ def test_the_stft_refuses_impossible_settings(options: dict, message: str):
         ({"lowpass_hz": 100}, "lowpass_hz: want between 0 and 100, got 100"),
         ({"notch_hz": [50, 120]}, "notch_hz: want between 0 and 100, got 120"),
         ({"highpass_hz": -1}, "highpass_hz: want between 0 and 100, got -1"),
+        ({"highpass_hz": 0.04}, "highpass_hz: want at least 0.05 or null, got 0.04"),
         ({"lowpass_order": 0}, "lowpass_order: want at least 1, got 0"),
     ],
 )

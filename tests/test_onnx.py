@@ -102,7 +102,7 @@ def targets(*words: str) -> set[str]:
 def test_the_convolution_is_the_zero_phase_filter(highpass_hz: float | None, notch_hz: list[float]):
     filtered = ZeroPhase(highpass_hz, notch_hz)
     pairs = torch.from_numpy(given(2)["eeg_uv"])[:, :8]
-    found, wanted = _Convolution(filtered.gain)(pairs), filtered(pairs)
+    found, wanted = _Convolution(filtered)(pairs), filtered(pairs)
     torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)  # µV, next to mains of 3,000
     torch.testing.assert_close(found[0], wanted[0], atol=2e-3, rtol=0)
 

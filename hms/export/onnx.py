@@ -84,7 +84,7 @@ class _Probabilities(nn.Module):
         super().__init__()
         self.preprocess = models[0].preprocess
         if self.preprocess.zero_phase is not None:
-            self.preprocess.zero_phase = _Convolution(self.preprocess.zero_phase.gain)
+            self.preprocess.zero_phase = _Convolution(self.preprocess.zero_phase)
         self.models = nn.ModuleList(models)
         self.views = [*itertools.product((False, True), repeat=2)] if flips else [(False, False)]
 
@@ -111,9 +111,10 @@ class _Convolution(ZeroPhase):
 
     weight: Tensor
 
-    def __init__(self, gain: Float[Tensor, " frequency"]):
+    def __init__(self, of: ZeroPhase):
         nn.Module.__init__(self)
-        response = np.fft.irfft(gain.double().numpy())  # circular, and symmetric about 0
+        self.padding = of.padding
+        response = np.fft.irfft(of.gain.double().numpy())  # circular, and symmetric about 0
         one_side = np.abs(response[: len(response) // 2])
         reach = np.count_nonzero(2 * one_side[::-1].cumsum()[::-1] > _NEGLIGIBLE)
         self.margin = int(-(-reach // _BLOCK))  # blocks on either side
