@@ -91,6 +91,23 @@ def test_a_diverging_training_warns_once_and_records_the_epochs(corpus: Path, tm
     assert rates.to_list() == pytest.approx([1, 0.5])  # that of the epoch, not of the next
 
 
+def test_diverged_epochs_of_a_first_stage_are_listed_even_if_the_second_is_resumed(corpus: Path, tmp_path: Path):
+    first = ["pretrain=low_votes", "pretrain.subset.max_votes=99", "pretrain.epochs=1", "pretrain.optimizer.lr=1"]
+    config = quick(corpus, tmp_path, *first, "epochs=1", "batch_size=2", "optimizer.lr=1e-4")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hms.training.stages.callbacks_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    fit(config)
+    scores = json.loads((only_fold(tmp_path / "runs") / "scores.json").read_text())
+    assert scores["pretrain_diverged_epochs"] == [0]
+
+
+def interrupted(config: dict[str, Any]) -> None:
+    """End a training as Ctrl-C would, between its two stages."""
+    raise KeyboardInterrupt
+
+
 def test_a_few_steps_are_no_divergence(corpus: Path, tmp_path: Path, capsys):
     fit(quick(corpus, tmp_path, "optimizer.lr=1", "epochs=2"))
     run = only_fold(tmp_path / "runs")

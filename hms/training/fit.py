@@ -61,7 +61,7 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
             _finish(run, config, model, fold, feed, truth)
     if place.rank > 0:
         return math.nan
-    for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "weights.ckpt"):
+    for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "result.ckpt"):
         if state.exists():  # left if the process was killed just after it finished the run
             state.unlink(missing_ok=True)
     return _summarise(run, truth)
@@ -110,7 +110,7 @@ def _finish(
         scores = write_predictions(run, fold, predicted, truth)
         scores["seconds"] = round(seconds_of_epochs(run) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(one.numel() for one in model.parameters())
-        scores["diverged_epochs"] = diverged
+        scores |= diverged
         with replacing(run / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
         log_scores(loggers, scores)

@@ -21,18 +21,19 @@ from hms.training.module import Classifier, want_applicable
 
 def train_stages(
     config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]
-) -> list[int]:
-    """Train `model` in all stages, resuming an interrupted attempt; return the last stage's diverged epochs.
+) -> dict[str, list[int]]:
+    """Train `model` in all stages, resuming an interrupted attempt; return each stage's diverged epochs for the scores.
 
     The first of two stages has a folder of its own in the fold's folder `run`.
     """
+    first = {}
     if config["pretrain"]:
-        _pretrain(config, model, fold, feed, run, loggers)
+        first["pretrain_diverged_epochs"] = _pretrain(config, model, fold, feed, run, loggers)
     module, guard = classifier(config, config, model), LossGuard(run / "not_finite.json")
     callbacks = [*callbacks_of(config), guard]
     training, validation = feed.training(fold.training[-1]), feed.validation(fold.validation)
     trainer.train(module, config["trainer"], run, training, validation, callbacks, loggers)
-    return guard.diverged
+    return {"diverged_epochs": guard.diverged, **first}
 
 
 def callbacks_of(config: dict[str, Any]) -> list[Callback]:
@@ -48,11 +49,13 @@ def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> C
     return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
 
 
-def _pretrain(config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]) -> None:
-    """Train the first of two stages; its weights are kept until the second has ended."""
+def _pretrain(
+    config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]
+) -> list[int]:
+    """Train the first of two stages, whose result is kept until the second has ended; return its diverged epochs."""
     stage, folder = config["pretrain"], run / "pretrain"
-    weights = folder / "weights.ckpt"
-    if not weights.is_file():
+    result = folder / "result.ckpt"
+    if not result.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         module, guard = classifier(config, stage, model), LossGuard(folder / "not_finite.json")
         node = config["trainer"] | {"max_epochs": stage["epochs"]}
@@ -60,6 +63,9 @@ def _pretrain(config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run:
         training, validation = feed.training(fold.training[0]), feed.validation(fold.validation)
         fitted = trainer.train(module, node, folder, training, validation, [guard], curves)
         if feed.place.rank == 0:
-            write_checkpoint(weights, model.state_dict())
+            write_checkpoint(result, {"weights": model.state_dict(), "diverged": guard.diverged})
         fitted.strategy.barrier()
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    content = torch.load(result, map_location="cpu", weights_only=True)
+    model.load_state_dict(content["weights"])
+    diverged: list[int] = content["diverged"]
+    return diverged
