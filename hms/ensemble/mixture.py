@@ -2,7 +2,8 @@
 
 `read_ensemble(path)` returns the members and a `Mixture`; `mixture(probabilities)` turns predictions (member, row,
 label) for any data, with members in the order of the file, into those of the ensemble. A run predicts by the mean of
-the folds that the ensemble was fitted to (`member_folds`).
+the folds that the ensemble was fitted to (`member_folds`). Each of the rows it was fitted to was predicted by one fold
+alone, and a mean is less confident: for new data the best temperature is slightly lower than that of the file.
 
     members        list of text: run folders, or CSV files of other people's models, which cannot predict new data
     weights        list, one per member, in their order; at least 0, sum 1
