@@ -99,8 +99,7 @@ class OneRowPerEeg(Sampler[int]):
 
 def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.ndarray, "start size ..."]:
     """Every window of `size` samples as a view; only the windows asked for are read."""
-    shape = (len(samples) - size + 1, size, *samples.shape[1:])
-    return np.lib.stride_tricks.as_strided(samples, shape, (samples.strides[0], *samples.strides), writeable=False)
+    return np.moveaxis(np.lib.stride_tricks.sliding_window_view(samples, size, axis=0), -1, 1)
 
 
 def as_is(batch: Any) -> Any:
