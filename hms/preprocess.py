@@ -8,6 +8,7 @@ each window, because patients differ tenfold in amplitude. Where a recording beg
 mirror image, and what is missing otherwise does not count in a window's scale.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
