@@ -14,15 +14,14 @@ from hms.batch import mapped, unlabelled
 from hms.data.files import want_microvolts
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
-from hms.prediction.inference import best_device, by_model
+from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import mean_of
-from hms.recording.channels import by_name
 from hms.recording.mapping import want_channels
 from hms.recording.recording import open_recording
 from hms.runs.bundle import members
 from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.timeline.options import want_options
+from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.predicted import pairs_of, predicted
 from hms.timeline.timeline import Timeline
@@ -64,7 +63,7 @@ class BundledModel:
         whole = unlabelled(eeg, power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
-        _, shares = by_model(self.models, batches, self.device, flips)
+        _, shares = by_model(self.models, batches, Compute(self.device, flips))
         return shares.mean(axis=0)
 
     def timeline(
@@ -83,14 +82,12 @@ class BundledModel:
         `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range, and
         DataError, naming the file and the reason, for a recording that cannot be used.
         """
-        want_options(step_s, threshold, unit, channels, batch_size)
-        want_channels([path := Path(recording)], channels := by_name(channels))
-        how: dict[str, Any] = {"step_s": step_s, "threshold": threshold, "flips": flips, "precision": "32-true"}
-        made_by = origin(self.predictors, **how, unit=unit, channels=channels, ensemble=None, odds={})
-        opened = open_recording(path, pairs_of(self.models), unit, channels)
-        return predicted(
-            opened, self.models, self.predictors.mix, batch_size=batch_size, device=self.device, origin=made_by, **how
-        )
+        options = TimelineOptions(step_s, threshold, unit, channels, batch_size).checked()
+        compute = Compute(self.device, flips)
+        want_channels([path := Path(recording)], options.channels)
+        made_by = origin(self.predictors, options, compute, ensemble=None, odds={})
+        opened = open_recording(path, pairs_of(self.models), options.unit, options.channels)
+        return predicted(opened, self.models, self.predictors.mix, options, compute, made_by)
 
 
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:

@@ -36,7 +36,7 @@ from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.prediction.inference import by_model
+from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
@@ -131,7 +131,7 @@ def windows() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("flips", [True, False])
 def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, flips: bool):
     models = [load_model(fold) for fold in finished_folds(run)]
-    _, wanted = by_model(models, [batch_with_signal()], "cpu", flips)
+    _, wanted = by_model(models, [batch_with_signal()], Compute("cpu", flips))
     model = hms.load(whole)
     found = model.predict(*windows(), flips=flips)
     assert np.array_equal(found, wanted.mean(axis=0))

@@ -29,7 +29,7 @@ from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.parts import show, two_digits
-from hms.prediction.inference import probabilities
+from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
 from hms.subset import Subset
 from hms.system.console import counted
@@ -133,7 +133,7 @@ def test_a_checkpoint_alone_gives_the_out_of_fold_probabilities(sweep: tuple[Pat
     run, _ = sweep
     oof = pl.read_parquet(run / "fold0_seed0" / "oof.parquet")
     rows = oof.select("label_id").join(store.rows, on="label_id", maintain_order="left")
-    found = probabilities([load_model(run / "fold0_seed0")], store, rows, 16, "cpu", flips=True)
+    found = probabilities([load_model(run / "fold0_seed0")], store, rows, 16, Compute("cpu", flips=True))
     np.testing.assert_allclose(found, oof.select(CLASSES).to_numpy(), atol=1e-6)
 
 
@@ -147,7 +147,7 @@ def test_flips_are_the_mean_of_four_views(sweep: tuple[Path, str], store: Store)
         alone = model(batch).softmax(dim=1)
     assert not torch.allclose(mean, alone, atol=1e-5)
     for flips, expected in ((True, mean), (False, alone)):
-        np.testing.assert_allclose(probabilities([model], store, rows, 3, "cpu", flips), expected, atol=1e-6)
+        np.testing.assert_allclose(probabilities([model], store, rows, 3, Compute("cpu", flips)), expected, atol=1e-6)
 
 
 def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
@@ -168,7 +168,7 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     rows = read_labels(corpus / "train.csv")
     assert sorted(table["label_id"]) == sorted(rows["label_id"])
     models = [load_model(run / f"fold{fold}_seed0") for fold in (0, 1)]
-    mean = probabilities(models, store, store.rows, 32, "cpu", flips=True)
+    mean = probabilities(models, store, store.rows, 32, Compute("cpu", flips=True))
     each = dict(zip(store.rows["label_id"], mean, strict=True))
     np.testing.assert_allclose(table.select(CLASSES), np.stack([each[i] for i in table["label_id"]]), atol=1e-5)
 

@@ -33,7 +33,7 @@ from hms.differences import differences
 from hms.errors import ConfigError, DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.prediction.inference import probabilities
+from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import run_folder
 from hms.runs.provenance import open_run, warn_of_changes
@@ -136,7 +136,7 @@ def test_a_model_of_all_inputs_is_trained_and_rebuilt_from_its_checkpoint(corpus
     assert list(model.heads) == ["wavenet", "stft", "spectrogram"]
     oof = pl.read_parquet(run / "oof.parquet")
     rows = oof.select("label_id").join(store.rows, on="label_id", maintain_order="left")
-    found = probabilities([model], store, rows, 16, "cpu", flips=True)
+    found = probabilities([model], store, rows, 16, Compute("cpu", flips=True))
     np.testing.assert_allclose(found, oof.select(CLASSES).to_numpy(), atol=1e-5)
 
 

@@ -23,11 +23,11 @@ from hms.data.windows import Windows
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.predict import _digest
 from hms.prediction.adaptation import adapted
-from hms.prediction.inference import probabilities
+from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import read_predictors
 from hms.prediction.submission import check_submission, write_submission
+from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds
 from hms.runs.mismatch import warn_of_unused
@@ -86,7 +86,7 @@ def expected(store: Store, submission: pl.DataFrame, run: Path, flips: bool = Fa
     """Predict the same windows the way `hms.evaluate` does, from a store."""
     rows = submission.select("eeg_id").join(store.rows, on="eeg_id", maintain_order="left")
     models = [load_model(fold) for fold in sorted(run.iterdir())]
-    return probabilities(models, store, rows, 3, "cpu", flips)
+    return probabilities(models, store, rows, 3, Compute("cpu", flips))
 
 
 @pytest.mark.parametrize("spectrograms", [True, False])
@@ -307,9 +307,9 @@ def test_models_adapt_to_the_windows_of_a_submission(
     predict(f"model={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
-    models = adapted(models, lambda: Windows(both, both.rows).loader(3), 0.5, "cpu", flips=False)
+    models = adapted(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
     rows = found.select("eeg_id").join(both.rows, on="eeg_id", maintain_order="left")
-    want = probabilities(models, both, rows, 3, "cpu", flips=False)
+    want = probabilities(models, both, rows, 3, Compute("cpu", flips=False))
     np.testing.assert_allclose(found.select(CLASSES), want, atol=1e-5)
     assert np.abs(want - expected(both, found, runs[0])).max() > 1e-3
 
@@ -339,7 +339,7 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
         an_ensemble(tmp_path, [str(run) for run in runs], weights)
         for ensemble in (tmp_path, tmp_path / "ensemble.json"):
             predictors = read_predictors("model", None, str(ensemble), None, {}, 0)
-            digests.append(_digest({"batch_size": 32}, predictors, folder))
+            digests.append(digest({"batch_size": 32}, predictors, folder))
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 

@@ -30,7 +30,7 @@ from hms.recording.source import stored_s
 from hms.recording.spans import spans_of
 from hms.recording.windows import count_windows, regional_rows, stretches
 from hms.spectrogram_recipe import REGIONS, regional_spectrogram
-from hms.timeline.options import want_options
+from hms.timeline.options import TimelineOptions
 
 BANANA = [tuple(pair.split("-")) for chain in REGIONS.values() for pair in chain]
 MIDLINE = [("Fz", "Cz"), ("Cz", "Pz")]
@@ -272,7 +272,7 @@ def test_unrecognised_channels_are_named_where_electrodes_are_missing(tmp_path: 
 @pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])
 def test_microvolts_may_be_written_with_the_sign(unit: str, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV")
-    want_options(10, 0.5, unit, None, 32)
+    TimelineOptions(10, 0.5, unit, None, 32).checked()
     np.testing.assert_array_equal(recorded(path, unit=unit).eeg(0, 4000), recorded(path, unit="uV").eeg(0, 4000))
 
 
@@ -290,7 +290,7 @@ def test_microvolts_may_be_written_with_the_sign(unit: str, tmp_path: Path):
 def test_an_option_of_another_type_is_named(option: dict, message: str):
     usual = {"step_s": 10, "threshold": 0.5, "unit": None, "channels": None, "batch_size": 32}
     with pytest.raises(UserError, match=f"^{message}"):
-        want_options(**usual | option)
+        TimelineOptions(**usual | option).checked()
 
 
 def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(tmp_path: Path):

@@ -19,6 +19,7 @@ from material import a_run
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.page.traces import draw
+from hms.prediction.inference import Compute
 from hms.prediction.predictors import read_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Annotation, Span
@@ -29,6 +30,7 @@ from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import burden, events, status_epilepticus, totals
 from hms.timeline.files import write_timeline
 from hms.timeline.notes import notes
+from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predicted, windows_of
@@ -521,11 +523,12 @@ def test_shards_divide_the_recordings_and_write_the_same_files(runs: list[Path],
 def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: list[Path], tmp_path: Path):
     path, models = write_edf(tmp_path / "x.edf", noise(40, 100), SCALP, 100), [load_model(runs[1] / "fold0_seed0")]
     opened = open_recording(path, pairs_of(models), None, None)
-    how = {"step_s": 10, "batch_size": 4, "device": "cpu", "flips": False, "threshold": 0.5, "origin": {"models": []}}
-    exact, rounded = (
-        predicted(opened, models, lambda found: found[0], precision=precision, **how).table.select(CLASSES).to_numpy()
+    options = TimelineOptions(10, 0.5, None, None, 4)
+    timelines = (
+        predicted(opened, models, lambda found: found[0], options, Compute("cpu", False, precision), {"models": []})
         for precision in ("32-true", "bf16-mixed")
     )
+    exact, rounded = (timeline.table.select(CLASSES).to_numpy() for timeline in timelines)
     assert 0 < np.abs(rounded - exact).max() < 0.02
     np.testing.assert_allclose(rounded.sum(axis=1), 1, rtol=1e-12)  # the softmax is not rounded
 
@@ -541,7 +544,8 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     assert all(note in said for note in notes)
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
-    twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], None, None, 10, 4)
+    options = TimelineOptions(10, 0.5, None, None, 4)
+    twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], options)
     assert [batch.label_id.tolist() for batch in twice][:3] == [[0, 1, 2], [10, 11], [12]]  # what models adapt to
 
 
@@ -588,7 +592,8 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture = {"mixing": "geometric", "weights": [0.25, 0.75], "calibration": {"temperature": 0.9, "bias": bias}}
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
-    held = origin(read_predictors("model", None, str(tmp_path), None, {}, 0))
+    options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
+    held = origin(read_predictors("model", None, str(tmp_path), None, {}, 0), options, compute, str(tmp_path), {})
     assert {key: held[key] for key in mixture} == mixture
 
 

@@ -24,7 +24,7 @@ from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.prediction.inference import by_model
+from hms.prediction.inference import Compute, by_model
 from hms.preprocess import ZeroPhase
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
@@ -162,5 +162,5 @@ def _difference(path: Path, models: list[Model], windows: dict[str, Tensor], fli
     (onnx,) = session.run(None, {name: window.numpy() for name, window in windows.items()})
     eeg = windows["eeg_uv"]
     batch = unlabelled(eeg, windows.get("spectrogram"), torch.arange(len(eeg)))
-    _, by_torch = by_model(models, [batch], "cpu", flips)
+    _, by_torch = by_model(models, [batch], Compute("cpu", flips))
     return float(np.abs(onnx - by_torch.mean(axis=0)).max())

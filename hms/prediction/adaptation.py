@@ -19,26 +19,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.model import Model
-from hms.prediction.inference import autocast, views
-from hms.prediction.keys import Precision
+from hms.prediction.inference import Compute, autocast, views
 
 _TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
 
 
 def adapted(
-    models: Iterable[Model],
-    windows: Callable[[], Iterable[Batch]],
-    share: float,
-    device: str | torch.device,
-    flips: bool,
-    precision: Precision = "32-true",
+    models: Iterable[Model], windows: Callable[[], Iterable[Batch]], share: float, compute: Compute
 ) -> list[Model]:
     """Copy the models, with batch norms that take `share` of their statistics from the windows, the rest from training.
 
-    Each call of `windows` yields all windows again; with `flips` they are seen in four views. The input of a norm
+    Each call of `windows` yields all windows again; with flips they are seen in four views. The input of a norm
     depends on the norms before it, so passes are repeated until no statistics change any more. Raises UserError if no
     model has a batch norm.
     """
+    device, flips, precision = compute
     members = [copy.deepcopy(model).eval().to(device) for model in models]
     adapters = [[_Adapter(one, share) for one in model.modules() if isinstance(one, _BatchNorm)] for model in members]
     if not any(adapters):

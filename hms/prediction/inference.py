@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,17 @@ from hms.system.console import track
 from hms.system.memory import keep_freed
 
 
+class Compute(NamedTuple):
+    """How models compute."""
+
+    device: str | torch.device
+    flips: bool
+    """See every window four times: as it is, mirrored left to right, front to back, and both."""
+    precision: Precision = "32-true"
+
+
 def probabilities(
-    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, device: str | torch.device, flips: bool
+    models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, compute: Compute
 ) -> Float[np.ndarray, "row label"]:
     """Return the class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
     if rows.is_empty():
@@ -29,22 +39,18 @@ def probabilities(
     members = list(models)
     windows = Windows(store, rows, any(model.reads_spectrogram for model in members))
     loader = windows.loader(batch_size)
-    _, predicted = by_model(members, track(loader, len(loader), "predict"), device, flips)
+    _, predicted = by_model(members, track(loader, len(loader), "predict"), compute)
     return predicted.mean(axis=0)
 
 
 def by_model(
-    models: Iterable[Model],
-    batches: Iterable[Batch],
-    device: str | torch.device,
-    flips: bool,
-    precision: Precision = "32-true",
+    models: Iterable[Model], batches: Iterable[Batch], compute: Compute
 ) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
-    """Return the `label_id` of each row of the batches, and the probabilities that each model gives it.
+    """Return the `label_id` of each row of the batches, and the probabilities, in float64, that each model gives it.
 
-    With `flips` each model sees every window four times: as it is, mirrored left to right, front to back, and both.
-    Models compute in `precision`; the probabilities are float64.
+    With flips they are means over the four views of a window.
     """
+    device, flips, precision = compute
     keep_freed()
     members = [model.eval().to(device) for model in models]
     ids, predicted = [], []

@@ -15,7 +15,7 @@ from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapted
-from hms.prediction.keys import Precision
+from hms.prediction.inference import Compute
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
@@ -37,16 +37,9 @@ class Predictors(NamedTuple):
         """Load the models of all folds, run after run."""
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
-    def adapted(
-        self,
-        models: list[Model],
-        windows: Callable[[], Iterable[Batch]],
-        device: str,
-        flips: bool,
-        precision: Precision,
-    ) -> list[Model]:
+    def adapted(self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute) -> list[Model]:
         """Return the models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
-        return adapted(models, windows, self.adapt, device, flips, precision) if self.adapt else models
+        return adapted(models, windows, self.adapt, compute) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
         """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""

@@ -12,8 +12,7 @@ from hms.data.stream import batches, check
 from hms.data.tables import read_submission, read_test
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.prediction.inference import by_model
-from hms.prediction.keys import Precision
+from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import Predictors
 from hms.system.atomic import replacing
 from hms.system.console import counted, say
@@ -48,9 +47,7 @@ def predict_rows(
     checked: pl.DataFrame,
     batch_size: int,
     skip_bad: bool,
-    device: str,
-    flips: bool,
-    precision: Precision,
+    compute: Compute,
 ) -> pl.DataFrame:
     """Return `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
@@ -74,8 +71,8 @@ def predict_rows(
     def windows(of: pl.DataFrame, purpose: str) -> Iterable[Batch]:
         return batches(root, of, batch_size, with_spectrogram, lost, purpose)
 
-    models = predictors.adapted(models, lambda: windows(checked, "adapt"), device, flips, precision)
-    eeg_ids, by_fold = by_model(models, windows(rows, "predict"), device, flips, precision)
+    models = predictors.adapted(models, lambda: windows(checked, "adapt"), compute)
+    eeg_ids, by_fold = by_model(models, windows(rows, "predict"), compute)
     predicted = pl.DataFrame(predictors.mix(by_fold), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     return rows.select("eeg_id").join(predicted, on="eeg_id", how="left", maintain_order="left")
 

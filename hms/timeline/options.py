@@ -1,25 +1,44 @@
-"""Check the options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
+"""The options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
 
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from hms.errors import UserError, did_you_mean
-from hms.recording.channels import MICRO, UNITS_UV, mapped_leads
+from hms.recording.channels import MICRO, UNITS_UV, by_name, mapped_leads
 
 
-def want_options(step_s: Any, threshold: Any, unit: Any, channels: Any, batch_size: Any) -> None:
-    """Raise UserError, naming the option, for a wrong type, range or unit, and what is no electrode."""
-    for key, value in (("batch_size", batch_size), ("step_s", step_s), ("threshold", threshold)):
-        kind, name = (Integral, "whole number") if key == "batch_size" else (Real, "number")
-        if not isinstance(value, kind):
-            raise UserError(f"{key}: want a {name}, got {value!r}")
-    for key, value in (("batch_size", batch_size), ("step_s", step_s)):
-        if not 1 <= value < math.inf:
-            raise UserError(f"{key}: want at least 1, got {value}")
-    if not 0 < threshold <= 1:
-        raise UserError(f"threshold: want more than 0, up to 1, got {threshold}")
-    if unit is not None and unit not in [*UNITS_UV, *MICRO]:
-        units = ", ".join(map(repr, UNITS_UV))
-        raise UserError(f"unit: want {units} or null, got {unit!r}{did_you_mean(unit, UNITS_UV)}")
-    mapped_leads(channels)
+class TimelineOptions(NamedTuple):
+    """How a recording is read, divided into windows and searched for events."""
+
+    step_s: float
+    """Between the starts of windows."""
+    threshold: float
+    """Probability from which a class is an event."""
+    unit: str | None
+    """Of the recording's values, if its file states none or a wrong one."""
+    channels: Mapping[Any, str] | None
+    """Electrodes of channels whose names do not say."""
+    batch_size: int
+
+    def checked(self) -> "TimelineOptions":
+        """Return these options, `channels` by names that are text (`hms.recording.channels.by_name`).
+
+        Raises UserError, naming the option, for a wrong type, range or unit, and what is no electrode.
+        """
+        for key in ("batch_size", "step_s", "threshold"):
+            value = getattr(self, key)
+            kind, name = (Integral, "whole number") if key == "batch_size" else (Real, "number")
+            if not isinstance(value, kind):
+                raise UserError(f"{key}: want a {name}, got {value!r}")
+        for key in ("batch_size", "step_s"):
+            if not 1 <= (value := getattr(self, key)) < math.inf:
+                raise UserError(f"{key}: want at least 1, got {value}")
+        if not 0 < self.threshold <= 1:
+            raise UserError(f"threshold: want more than 0, up to 1, got {self.threshold}")
+        if self.unit is not None and self.unit not in [*UNITS_UV, *MICRO]:
+            units = ", ".join(map(repr, UNITS_UV))
+            raise UserError(f"unit: want {units} or null, got {self.unit!r}{did_you_mean(self.unit, UNITS_UV)}")
+        mapped_leads(self.channels)
+        return self._replace(channels=by_name(self.channels))

@@ -3,15 +3,19 @@
 from importlib.metadata import version
 from typing import Any
 
+from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.runs.provenance import learned_from_simulation
+from hms.timeline.options import TimelineOptions
 
 
-def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:
-    """What a timeline is made by; `settings` are the options of hms.predict that change it.
+def origin(
+    predictors: Predictors, options: TimelineOptions, compute: Compute, ensemble: str | None, odds: dict[str, float]
+) -> dict[str, Any]:
+    """What a timeline is made by: the runs, and the options of hms.predict that change it.
 
-    How the runs, in their order, were combined is under the keys of an ensemble.json (`hms.ensemble.mixture`); the
-    option `odds`, though among the settings, is part of the bias there.
+    How the runs, in their order, were combined is under the keys of an ensemble.json (`hms.ensemble.mixture`); `odds`,
+    though an option, is part of the bias there.
     """
     return {
         "hms": version("hms"),
@@ -21,6 +25,10 @@ def origin(predictors: Predictors, **settings: Any) -> dict[str, Any]:
         ],
         "predicted_by": f"{', '.join(run.name for run in predictors.folds)} ({predictors.name})",
         **predictors.mixture.as_json(),
-        **settings,
+        "ensemble": ensemble,
+        **{key: value for key, value in options._asdict().items() if key != "batch_size"},
+        "odds": odds,
+        "flips": compute.flips,
+        "precision": compute.precision,
         "adapt": predictors.adapt,
     }

@@ -1,6 +1,6 @@
 """Predict a recording from its first window to its last, with models that all read the same windows."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from hms.batch import Batch, mapped
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.prediction.inference import by_model
-from hms.prediction.keys import Precision
+from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import count_stretches, stretches
 from hms.spectrogram_recipe import REGIONS
 from hms.system.console import track
 from hms.timeline.notes import notes
+from hms.timeline.options import TimelineOptions
 from hms.timeline.timeline import Timeline
 from hms.timing import CENTRE_S
 
@@ -37,14 +37,7 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
     return dict.fromkeys((one, other) for one, _, other in pairs)
 
 
-def windows_of(
-    paths: Iterable[Path],
-    models: Sequence[Model],
-    unit: str | None,
-    channels: Mapping[Any, str] | None,
-    step_s: float,
-    batch_size: int,
-) -> Iterator[Batch]:
+def windows_of(paths: Iterable[Path], models: Sequence[Model], options: TimelineOptions) -> Iterator[Batch]:
     """Yield the sufficiently recorded windows of several recordings, skipping recordings that cannot be read.
 
     Raises UserError, at the end, if fewer than two recordings yielded any.
@@ -53,10 +46,10 @@ def windows_of(
     used = set()
     for path in paths:
         try:
-            recording = open_recording(path, pairs_of(models), unit, channels)
-            pieces = stretches(recording, step_s, reads)
-            for piece in track(pieces, count_stretches(recording, step_s), f"adapt to {path.name}"):
-                for batch in piece.batches(batch_size):
+            recording = open_recording(path, pairs_of(models), options.unit, options.channels)
+            pieces = stretches(recording, options.step_s, reads)
+            for piece in track(pieces, count_stretches(recording, options.step_s), f"adapt to {path.name}"):
+                for batch in piece.batches(options.batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
                         used.add(path)
@@ -74,25 +67,21 @@ def predicted(
     recording: Recording,
     models: Sequence[Model],
     mix: Mix,
-    step_s: float,
-    batch_size: int,
-    device: str,
-    flips: bool,
-    precision: Precision,
-    threshold: float,
+    options: TimelineOptions,
+    compute: Compute,
     origin: dict[str, Any],
 ) -> Timeline:
-    """Predict a recording every `step_s`.
+    """Predict a recording; `origin` says by what (`hms.timeline.origin`).
 
     It is read once, in pieces; only the spectrogram is kept in memory for the whole length, 70 MB a day.
     """
     reads = any(model.reads_spectrogram for model in models)
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
-    pieces = stretches(recording, step_s, reads)
-    for piece in track(pieces, count_stretches(recording, step_s), recording.path.name):
+    pieces = stretches(recording, options.step_s, reads)
+    for piece in track(pieces, count_stretches(recording, options.step_s), recording.path.name):
         shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
-            _, by_fold = by_model(models, piece.batches(batch_size), device, flips, precision)
+            _, by_fold = by_model(models, piece.batches(options.batch_size), compute)
             shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
         onsets_s.append(piece.onsets_s)
         recorded_s.append(piece.recorded_s())
@@ -111,7 +100,7 @@ def predicted(
         sfreq_hz=recording.source.sfreq_hz,
         table=pl.DataFrame(columns).with_columns(pl.col(CLASSES).fill_nan(None)),
         spectrogram=np.concatenate(spectrogram, axis=1),
-        threshold=threshold,
+        threshold=options.threshold,
         interpolated=recording.interpolated,
         notes=recording.notes,
         annotations=recording.annotations,

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 
 from hms.model import Model
-from hms.prediction.inference import probabilities
+from hms.prediction.inference import Compute, probabilities
 from hms.scoring.scores import Scores, predictions, score
 from hms.system.atomic import replacing
 from hms.system.processes import broadcast_state, gathered
@@ -24,10 +24,10 @@ def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed
     if world > 1:
         broadcast_state(model.to(feed.device))
     first, end = (len(rows) * place // world for place in (rank, rank + 1))
-    batch_size, flips = config["batch_size"], config["flips"]
+    compute = Compute(feed.device, config["flips"])
     # Batch sizes that training never uses would each be compiled just once.
     with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
-        own = probabilities([model], feed.store, rows[first:end], batch_size, feed.device, flips)
+        own = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
     return np.concatenate(gathered(own, feed.place))
 
 

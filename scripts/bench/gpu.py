@@ -17,7 +17,7 @@ from torch.utils.data import RandomSampler
 from hms.config.build import build
 from hms.data.resident import Resident
 from hms.data.windows import Windows
-from hms.prediction.inference import by_model
+from hms.prediction.inference import Compute, by_model
 from hms.training import trainer
 from hms.training.compiled import compile_networks
 from hms.training.guard import LossGuard
@@ -146,8 +146,8 @@ def _fold_minutes(module: Classifier, folder: Path, step_s: float, trained: int,
     """
     rows = store(folder).rows.head(4 * BATCH)
     loader = Windows(store(folder), rows, module.model.reads_spectrogram).loader(BATCH)
-    by_model([module.model], loader, DEVICE, flips=False)
-    window_s = seconds(lambda: by_model([module.model], loader, DEVICE, flips=False)) / len(rows)
+    by_model([module.model], loader, Compute(DEVICE, flips=False))
+    window_s = seconds(lambda: by_model([module.model], loader, Compute(DEVICE, flips=False))) / len(rows)
     module.model.train()
     return (step_s * trained / BATCH + window_s * (epochs * VALIDATION_EEGS + 4 * predicted)) / 60
 

@@ -8,8 +8,9 @@ import polars as pl
 
 from hms.config.build import build
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.prediction.inference import by_model
+from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import open_recording
+from hms.timeline.options import TimelineOptions
 from hms.timeline.predicted import pairs_of, predicted
 from scripts.bench.measure import Figure, peak_mb, seconds
 from scripts.bench.setting import DEVICE, batch, config, store
@@ -20,8 +21,8 @@ BATCH, STEP_S = 32, 10.0
 def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
     """Averaging over the four flips; a window every 10 s of a recording of `minutes`."""
     model = build(config("experiment=quick")["model"])
-    windows = [batch(folder, BATCH)]
-    rate = BATCH / min(seconds(lambda: by_model([model], windows, DEVICE, flips=True)) for _ in range(3))
+    windows, compute = [batch(folder, BATCH)], Compute(DEVICE, flips=True)
+    rate = BATCH / min(seconds(lambda: by_model([model], windows, compute)) for _ in range(3))
     yield Figure("f_windows_per_s", rate, "windows predicted per second")
     recording = folder / "recording.parquet"
     eeg = np.resize(store(folder).eeg[:100_000].astype(np.float32), (minutes * 60 * SFREQ_HZ, len(ELECTRODES)))
@@ -29,18 +30,8 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
 
     def timeline() -> None:
         opened = open_recording(recording, pairs_of([model]), None, None)
-        predicted(
-            opened,
-            [model],
-            lambda members: members.mean(axis=0),
-            step_s=STEP_S,
-            batch_size=BATCH,
-            device=DEVICE,
-            flips=True,
-            precision="32-true",
-            threshold=0.5,
-            origin={"models": []},
-        )
+        options = TimelineOptions(STEP_S, threshold=0.5, unit=None, channels=None, batch_size=BATCH)
+        predicted(opened, [model], lambda members: members.mean(axis=0), options, compute, {"models": []})
 
     mb = peak_mb(timeline)
     hours = minutes / 60 / (seconds(timeline) / 60)

@@ -1,0 +1,103 @@
+"""Score a trained run, the mean of several, or an ensemble on a labelled folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hms.config.build import build
+from hms.data.store import Store, prepared
+from hms.data.windows import Windows
+from hms.errors import DataError, UserError
+from hms.labels import VOTE_COLUMNS
+from hms.prediction.inference import Compute, best_device, by_model
+from hms.prediction.keys import COMBINATION_KEYS
+from hms.prediction.predictors import Predictors, read_predictors
+from hms.runs.bundle import is_bundle, read_bundle
+from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
+from hms.scoring.bootstrap import mean_interval
+from hms.scoring.scores import predictions, read_truth, score, scored, show
+from hms.system.atomic import replacing
+from hms.system.console import counted, say, track
+
+
+def evaluate(config: dict[str, Any]) -> dict[str, Any]:
+    """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
+    for key in ("batch_size", "draws"):
+        if config[key] < 1:
+            raise UserError(f"{key}: want at least 1, got {config[key]}")
+    predictors = read_predictors("run", config["run"], **{key: config[key] for key in COMBINATION_KEYS})
+    if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
+        raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
+    compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
+    folder = build(config["data"])
+    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    rows = _voted(store.rows, config["min_votes"], folder.root)
+    maybe_trained_on = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
+    table = _predicted(predictors, store, rows, config["batch_size"], compute)
+    scores = _scores(config, predictors, table, folder.root)
+    scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
+    scores["rows_maybe_trained_on"] = maybe_trained_on
+    data = f"{folder.root.resolve().name}-{store.fingerprint[:8]}"  # so that no result replaces that on other data
+    out = Path(config["out"] or next(iter(predictors.folds)) / "evaluation" / data)
+    _write(out, table, scores)
+    _show(scores, predictors, out)
+    return scores
+
+
+def _voted(rows: pl.DataFrame, min_votes: int, root: Path) -> pl.DataFrame:
+    """Return the rows with enough votes. Raises DataError if there are none."""
+    voted = rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= min_votes)
+    if voted.is_empty():
+        raise DataError(f"{root}: no row has {min_votes} votes or more")
+    return voted
+
+
+def _predicted(
+    predictors: Predictors, store: Store, rows: pl.DataFrame, batch_size: int, compute: Compute
+) -> pl.DataFrame:
+    """Return a table of predictions for the rows."""
+    models = predictors.load()
+    loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(batch_size)
+    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), compute)
+    _, by_fold = by_model(models, track(loader, len(loader), "predict"), compute)
+    return predictions(rows, None, predictors.mix(by_fold))
+
+
+def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame, root: Path) -> dict[str, Any]:
+    """Return the scores of a table of predictions, and how these were made."""
+    kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
+    return {
+        **score(table, read_truth(root)),
+        "kl_interval": mean_interval(kl, patients, config["draws"], config["seed"]),
+        "members": [str(fold) for folds in predictors.folds.values() for fold in folds],
+        **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
+    }
+
+
+def _write(out: Path, table: pl.DataFrame, scores: dict[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / "evaluation.json") as summary, replacing(out / "predictions.parquet") as predicted:
+        table.write_parquet(predicted)
+        summary.write_text(json.dumps(scores, indent=1))
+
+
+def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
+    """Print the scores, what to bear in mind, and where they are."""
+    runs, members = ", ".join(map(str, predictors.folds)), scores["members"]
+    name = f"mean of {len(members)}" if len(members) > 1 else Path(members[0]).name
+    show({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
+    if ends := scores["kl_interval"]:
+        print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
+    if known := scores["rows_maybe_trained_on"]:
+        print(
+            f"{known:,} of {counted(scores['rows'], 'row')} are of patients that the models may have been trained on; "
+            "those of a run's oof.parquet are held out."
+        )
+        bundled = [run for run in predictors.folds if is_bundle(run) and read_bundle(run).get("student")]
+        for run in [*students_of(predictors.folds), *bundled]:
+            print(f"{run}: {LEARNED_FROM_TEACHER}")
+    print(f"by {predictors.name}")
+    say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")

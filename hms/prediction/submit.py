@@ -1,0 +1,52 @@
+"""Predict the test part of a folder and write the submission, in shards that never mix with those of another."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hms.config.build import build
+from hms.data.stream import reading_order
+from hms.data.tables import read_test
+from hms.prediction.inference import Compute
+from hms.prediction.predictors import Predictors
+from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
+from hms.system.console import counted
+from hms.system.shards import Shard, merged
+
+
+def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, shard: Shard) -> None:
+    """Write the submission for the folder `config["data"]` to `config["out"]`, or a shard of it."""
+    folder = build(config["data"])
+    folder.make()
+    rows = reading_order(read_test(folder.root / "test.csv"))
+    required_eegs(folder.root)  # a mistake there should surface before the predictions are made
+    out, size = Path(config["out"] or "submission.csv"), config["batch_size"]
+
+    def make(into: Path) -> None:
+        firsts = shard.part(range(0, len(rows), size))  # whole batches, for the same bits as without shards
+        own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
+        checked = rows if predictors.adapt else own  # all shards adapt to the same windows
+        table = predict_rows(predictors, folder.root, own, checked, size, config["on_bad"] == "skip", compute)
+        table.write_parquet(into / "predicted.parquet")
+
+    def merge(parts: list[Path]) -> None:
+        table = pl.concat(pl.read_parquet(part / "predicted.parquet") for part in parts)
+        write_submission(out, folder.root, without_gaps(table))
+
+    parts = out.with_name(f"{out.name}.{digest(config, predictors, folder.root)}")
+    if merged(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
+        print(f"{out}: {counted(len(rows), 'row')}, by {predictors.name}")
+
+
+def digest(config: dict[str, Any], predictors: Predictors, root: Path) -> str:
+    """Hash all that determines a submission, so that shards of different ones never mix: settings, weights, files."""
+    settings = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
+    read = [fold if fold.is_file() else fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
+    read.append(root / "test.csv")
+    read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]
+    text = json.dumps([settings, predictors.mixture.as_json(), files], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

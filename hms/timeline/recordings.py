@@ -1,0 +1,73 @@
+"""Predict recordings and write the timeline of each; one that cannot be used does not stop the others."""
+
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from hms.errors import DataError, UserError
+from hms.prediction.inference import Compute
+from hms.prediction.predictors import Predictors
+from hms.recording.found import recording_files
+from hms.recording.mapping import want_channels
+from hms.recording.recording import Recording, open_recording
+from hms.system.console import counted, say
+from hms.system.shards import Shard
+from hms.timeline.drawn import drawn_windows
+from hms.timeline.files import SUFFIXES, write_timeline
+from hms.timeline.options import TimelineOptions
+from hms.timeline.origin import origin
+from hms.timeline.page import page
+from hms.timeline.predicted import pairs_of, predicted, windows_of
+from hms.timeline.timeline import Timeline, extent
+
+
+def timelines(
+    config: dict[str, Any], predictors: Predictors, options: TimelineOptions, compute: Compute, shard: Shard
+) -> None:
+    """Write the timeline of each recording that `config["recording"]` names to the folder `config["out"]`.
+
+    Raises UserError, before anything is read, for a folder that cannot be written to, and DataError, at the end, naming
+    the recordings that could not be used.
+    """
+    all_files = recording_files(config["recording"])
+    files = dict(shard.part([*all_files.items()]))
+    folder = Path(config["out"] or "timelines")
+    _want_out(folder, files)
+    want_channels(all_files.values(), options.channels)
+    if not files:
+        return  # more shards than recordings
+    trained = predictors.load()
+    models = predictors.adapted(trained, lambda: windows_of(all_files.values(), trained, options), compute)
+    made_by = origin(predictors, options, compute, config["ensemble"], config["odds"])
+    bad = []
+    for name, path in files.items():
+        try:
+            recording = open_recording(path, pairs_of(models), options.unit, options.channels)
+            timeline = predicted(recording, models, predictors.mix, options, compute, made_by)
+            _write(folder / name, recording, timeline, config["windows"], config["edf"])
+            print(f"{folder / name}.html: {extent(timeline)}, by {predictors.name}")
+        except (DataError, UserError, OSError) as error:
+            bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
+    if bad:
+        raise DataError("\n  ".join([f"{len(bad)} of {counted(len(files), 'recording')} got no timeline:", *bad]))
+
+
+def _write(out: Path, recording: Recording, timeline: Timeline, windows: int, edf: bool) -> None:
+    """Write a timeline's files, on whose page `windows` are drawn, and say its notes."""
+    if timeline.notes:
+        say("\n  ".join([f"{recording.path}:", *timeline.notes]))
+    text = page(timeline, drawn_windows(recording, timeline, windows))
+    write_timeline(out.parent, out.name, timeline, text, edf)
+
+
+def _want_out(folder: Path, files: dict[str, Path]) -> None:
+    """Raise UserError if the folder cannot be written to, or if a timeline would replace a recording."""
+    read = {path.resolve() for path in files.values()}
+    for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
+        if written.resolve() in read:
+            raise UserError(f"out: want a folder other than the recordings', got '{folder}', which holds '{written}'")
+    try:
+        with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
+            pass
+    except OSError as error:
+        raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
