@@ -9,7 +9,7 @@ CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
 RUNS ?= $(if $(untrained),$(error MEMBERS: runs/ has no $(untrained)$(instead)))$(foreach member,$(trained),'runs/$(member)-*')
-ABOUT ?= run=$(shell $(call newest,runs/*-*))
+ABOUT ?= $(shell $(call newest,runs/*-*))
 TEACHER ?= $(call only,$(wildcard runs/$(EXPERIMENT)-*))
 ENSEMBLE ?=
 KILLS ?= 20
@@ -42,7 +42,7 @@ demo: setup  ## From nothing to a scored model: simulate, prepare, train two fol
 	$(RUN) hms.simulate
 	$(RUN) hms.prepare
 	$(RUN) hms.train -m experiment=quick fold=0,1
-	$(RUN) hms.report run="$$($(call newest,runs/quick-*))"
+	$(RUN) hms.report "$$($(call newest,runs/quick-*))"
 
 data: setup  ## Download the competition's files into DATA by Kaggle's client (needs an account and the rules accepted)
 	test -f $(DATA)/train.csv || $(BIN)/uv tool run --with six kaggle competitions download -p $(DATA) $(notdir $(basename $(ARCHIVE)))
@@ -82,9 +82,9 @@ submit: setup  ## Write submission.csv for the test part of CORPUS, by the folde
 	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
 kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE, MEMBERS or RUNS
-	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--model $(RUNS)) $(ARGS)
+	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--runs $(RUNS)) $(ARGS)
 
-report: setup  ## Write an HTML page about the newest run, or ABOUT="run=runs/<name>" or "ensemble=runs/<name>"
+report: setup  ## Write an HTML page about the newest run, or ABOUT=runs/<name> or "ensemble=runs/<name>"
 	$(RUN) hms.report $(ABOUT) $(ARGS)
 
 picture: setup  ## Make README's report.png from the report on the newest quick run (needs Chromium)

@@ -11,14 +11,14 @@ from hms.prediction.keys import Predicting
 class Evaluate(Corpus, Predicting):
     """The keys of conf/evaluate.yaml; their values live there."""
 
-    run: str | list[str] | None
+    runs: str | list[str] | None
     out: str | None
     min_votes: int
     seed: int
     draws: int
 
 
-@entry_point("evaluate", Evaluate, mistakes_in_values=partial(out_of_range, least={"seed": 0}))
+@entry_point("evaluate", Evaluate, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> float:
     """Return the KL."""
     from hms.prediction.evaluation import evaluate  # slow to import; a mistake in the config should not wait for it

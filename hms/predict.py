@@ -16,7 +16,7 @@ from hms.system.shards import Sharded, shard_of
 class Predict(Sharded, Predicting):
     """The keys of conf/predict.yaml; their values live there."""
 
-    model: str | list[str] | None
+    runs: str | list[str] | None
     data: Node
     recording: str | list[str] | None
     out: str | None
@@ -39,7 +39,7 @@ def predict(config: dict[str, Any]) -> None:
     if config["windows"] < 0:
         raise UserError(f"windows: want at least 0, got {config['windows']}")
     shard = shard_of(config)
-    predictors = read_predictors("model", config["model"], **{key: config[key] for key in COMBINATION_KEYS})
+    predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
     if config["recording"] is None:
         from hms.prediction.submit import submit
@@ -51,7 +51,7 @@ def predict(config: dict[str, Any]) -> None:
         timelines(config, predictors, options, compute, shard)
 
 
-@entry_point("predict", Predict, positional="model")
+@entry_point("predict", Predict, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Write the submission, or the timelines."""
     predict(config)

@@ -39,7 +39,7 @@ def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/`, and an ensemble.json that refers to them; `half` stores the weights as float16."""
     names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
     if duplicates := {name for name in names if names.count(name) > 1}:
-        raise UserError(f"model: want folders with different names, got {', '.join(sorted(duplicates))} more than once")
+        raise UserError(f"runs: want folders with different names, got {', '.join(sorted(duplicates))} more than once")
     for name, (run, folds) in zip(names, predictors.folds.items(), strict=True):
         if is_bundle(run):
             if half:
@@ -81,14 +81,14 @@ def make_wheels(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="*", help="run folders, whose predictions are averaged")
+    parser.add_argument("--runs", nargs="*", help="run folders, whose predictions are averaged")
     parser.add_argument("--ensemble", help="or a folder with an ensemble.json")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "kaggle", help="folder to build (replaced)")
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other rounding")
     args = parser.parse_args()
     try:
         want_free(args.out)
-        predictors = read_predictors("model", args.model, args.ensemble, None, {}, 0)
+        predictors = read_predictors(args.runs, args.ensemble, None, {}, 0)
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.out.parent) as scratch:
             folder = Path(scratch, "kaggle")

@@ -96,7 +96,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of the run, as the command writes it."""
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    said = command("export.__main__", f"run={run}", f"out={out}")
+    said = command("export.__main__", str(run), f"out={out}")
     assert re.fullmatch(rf"{out}: 2 models, \d\.\d MB; load with hms\.load\('{out}'\)\n", said)
     return out
 
@@ -147,7 +147,7 @@ def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, co
     data = [f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false"]
     for name, source in (("run", run), ("bundle", whole)):
         command("predict", str(source), f"out={tmp_path / name}.csv", *data)
-        command("evaluate", f"run={source}", f"out={tmp_path / name}", f"stores={tmp_path}", "min_votes=10", *data)
+        command("evaluate", f"runs={source}", f"out={tmp_path / name}", f"stores={tmp_path}", "min_votes=10", *data)
     assert (tmp_path / "run.csv").read_bytes() == (tmp_path / "bundle.csv").read_bytes()
     one, other = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("run", "bundle"))
     assert one.equals(other)
@@ -164,10 +164,10 @@ def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learn
         as_student(fold, fingerprint(corpus))
     words = ("min_votes=10", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
     flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
-    command("export.__main__", f"run={student}")
+    command("export.__main__", f"runs={student}")
     shared = student / "bundle"
     for learner, told in (*((one, [f"{one}: {flattered}"]) for one in (student, shared)), (run, [])):
-        said = command("evaluate", f"run={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
+        said = command("evaluate", f"runs={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
         assert [line for line in said.splitlines() if "teacher" in line] == told
 
 
@@ -247,7 +247,7 @@ def test_evaluate_gives_no_interval_for_a_single_patient(whole: Path, corpus: Pa
     pl.read_csv(corpus / "train.csv").filter(pl.col("patient_id") == pl.col("patient_id").first()).write_csv(
         folder / "train.csv"
     )
-    words = (f"run={whole}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", "accelerator=cpu", "flips=false")
+    words = (f"runs={whole}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", "accelerator=cpu", "flips=false")
     printed = command("evaluate", *words, "data=competition", f"data.root={folder}")
     assert json.loads((tmp_path / "out/evaluation.json").read_text())["kl_interval"] is None
     assert "top-1" in printed
@@ -258,11 +258,11 @@ def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_pat
     spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    script.copy_runs(read_predictors("model", [str(run), str(whole)], None, None, {}, 0), tmp_path, False)
-    (*_, bundled) = read_predictors("model", None, str(tmp_path), None, {}, 0).folds.values()
+    script.copy_runs(read_predictors([str(run), str(whole)], None, None, {}, 0), tmp_path, False)
+    (*_, bundled) = read_predictors(None, str(tmp_path), None, {}, 0).folds.values()
     assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
     with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
-        script.copy_runs(read_predictors("model", str(whole), None, None, {}, 0), tmp_path / "half", True)
+        script.copy_runs(read_predictors(str(whole), None, None, {}, 0), tmp_path / "half", True)
 
 
 ALONE = """
@@ -302,7 +302,7 @@ def test_shared_weights_stay_shared_and_are_stored_once(tmp_path: Path):
 def test_one_fold_makes_a_bundle_and_a_new_bundle_replaces_the_old(run: Path, tmp_path: Path):
     out = tmp_path / "bundle"
     for name in ("fold0_seed0", "fold1_seed0"):
-        command("export.__main__", f"run={run / name}", f"out={out}")
+        command("export.__main__", f"runs={run / name}", f"out={out}")
         assert read_bundle(out)["members"] == [name]
     assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
     assert (out / "fold1_seed0.safetensors").stat().st_mode & 0o777 == (out / CARD).stat().st_mode & 0o777
@@ -411,7 +411,7 @@ def test_what_is_wrong_with_a_bundle_is_reported_in_one_line(what: str, bundle: 
     spoil(bundle)
     for use in (
         hms.load,
-        lambda path: [load_model(fold) for fold in read_predictors("model", str(path), None, None, {}, 0).folds[path]],
+        lambda path: [load_model(fold) for fold in read_predictors(str(path), None, None, {}, 0).folds[path]],
     ):
         with pytest.raises((DataError, ConfigError), match=message) as told:
             use(bundle)
@@ -475,19 +475,21 @@ def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, who
     def say(*words: str) -> str:
         return command("export.__main__", *words, code=1)
 
-    assert f"run: want a run or a fold, got '{whole}', which is a bundle already" in say(f"run={whole}")
-    assert f"{tmp_path}: no finished fold here" in say(f"run={tmp_path}")
+    assert f"runs: want a run or a fold, got '{whole}', which is a bundle already" in say(f"runs={whole}")
+    assert f"{tmp_path}: no finished fold here" in say(f"runs={tmp_path}")
+    assert f"runs: want one, got 3: {run}, a, ..." in say(str(run), "a", "b")
+    assert "runs: want a value, got none (runs=...)" in say()
     (tmp_path / "thesis.tex").touch()
     wish = f"out: want a new folder, or a bundle to replace, got '{tmp_path}', which holds 'thesis.tex'"
-    assert wish in say(f"run={run}", f"out={tmp_path}")
+    assert wish in say(f"runs={run}", f"out={tmp_path}")
     other = a_run(tmp_path / "mixed-3c4d", 1)
     shutil.copytree(
         a_run(tmp_path / "wide-5e6f", 2, *SMALL, "preprocess.clip_uv=99") / "fold1_seed0", other / "fold1_seed0"
     )
-    assert f"run: want folds of one model, got several in {other}; export each alone" in say(f"run={other}")
+    assert f"runs: want folds of one model, got several in {other}; export each alone" in say(f"runs={other}")
     (other / "fold0_seed0" / "provenance.json").unlink()
     alone = other / "fold0_seed0"
-    assert f"{alone / 'provenance.json'}: no such file; a model card says what it holds" in say(f"run={alone}")
+    assert f"{alone / 'provenance.json'}: no such file; a model card says what it holds" in say(f"runs={alone}")
     assert not (other / "bundle").exists()
 
 
@@ -582,12 +584,12 @@ def test_the_model_of_all_patients_that_an_export_leaves_out_is_named(run: Path,
     both = Path(shutil.copytree(run, tmp_path / "small-2c"))
     shutil.copytree(both / "fold1_seed0", both / "foldall_seed0")
     told = f"{both} predicts by its 2 folds, without fold=all; to predict by that, name {both / 'foldall_seed0'}\n"
-    assert command("export.__main__", f"run={both}").startswith(told)
+    assert command("export.__main__", f"runs={both}").startswith(told)
     assert read_bundle(both / "bundle")["members"] == ["fold0_seed0", "fold1_seed0"]
 
 
 def test_nothing_is_left_of_a_bundle_whose_onnx_fails(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    words = (f"run={run}", f"out={tmp_path / 'bundle'}", "onnx=true")
+    words = (f"runs={run}", f"out={tmp_path / 'bundle'}", "onnx=true")
     monkeypatch.setattr("hms.export.onnx.find_spec", lambda name: None if name == "onnxscript" else name)
     said = command("export.__main__", *words, code=1)
     assert said == "onnx: wants onnxscript, which is not installed; pip install 'hms[onnx]'\n"

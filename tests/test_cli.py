@@ -154,7 +154,7 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     sweep: tuple[Path, str], places: list[str], corpus: Path, store: Store, tmp_path: Path
 ):
     run, _ = sweep
-    said, _ = hms("evaluate", f"run={run}", f"out={tmp_path / 'out'}", *places[:3])
+    said, _ = hms("evaluate", str(run), f"out={tmp_path / 'out'}", *places[:3])
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     table = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert found["rows"] == len(table)
@@ -185,7 +185,7 @@ def test_evaluations_on_several_folders_are_kept_and_a_copy_of_the_corpus_is_rec
             (tmp_path / name / kind).symlink_to(corpus / kind)
         labels.write_csv(tmp_path / name / "train.csv")
         where = ["data=competition", f"data.root={tmp_path / name}", places[2]]
-        said, _ = hms("evaluate", f"run={fold}", "flips=false", "draws=10", *where)
+        said, _ = hms("evaluate", f"runs={fold}", "flips=false", "draws=10", *where)
         (path,) = fold.glob(f"evaluation/{name}-*/evaluation.json")
         known = json.loads(path.read_text())["rows_maybe_trained_on"]
         assert known == (0 if name == "other" else (~rows["patient_id"].is_in(held_out.implode())).sum())
@@ -216,12 +216,12 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
     fitted = json.loads((tmp_path / "mixed" / "ensemble.json").read_text())["calibration"]
     said = {}
     for name, words in {
-        "run": [f"run={run}"],
+        "run": [f"runs={run}"],
         "ensemble": [f"ensemble={tmp_path / 'mixed'}"],
-        "softer": [f"run={run}", "temperature=2"],
-        "rarer": [f"run={run}", "odds.other=0.5"],
-        "adapted": [f"run={run}", "adapt=0.5"],
-        "rounded": [f"run={run}", "precision=bf16-mixed"],
+        "softer": [f"runs={run}", "temperature=2"],
+        "rarer": [f"runs={run}", "odds.other=0.5"],
+        "adapted": [f"runs={run}", "adapt=0.5"],
+        "rounded": [f"runs={run}", "precision=bf16-mixed"],
     }.items():
         hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", "min_votes=10", "draws=50", *places[:3])
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
@@ -243,7 +243,7 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
     folds = [run / f"fold{fold}_seed0" for fold in (0, 1)]
     each = {}
     for name, words in {"matched": f"{run}/fold*", "both": f"[{folds[0]},{folds[1]}]"}.items():
-        said, _ = hms("evaluate", f"run={words}", f"out={tmp_path / name}", "flips=false", *places[:3])
+        said, _ = hms("evaluate", f"runs={words}", f"out={tmp_path / name}", "flips=false", *places[:3])
         each[name] = pl.read_parquet(tmp_path / name / "predictions.parquet")
     assert each["both"].equals(each["matched"])
     found = json.loads((tmp_path / "both" / "evaluation.json").read_text())
@@ -255,25 +255,25 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
 
 def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
-    said = said_by("evaluate", [f"run={run}/fold*"])
+    said = said_by("evaluate", [str(run / "fold0_seed0"), f"{run}/fold1*"])
     assert "out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null" in said
-    said = said_by("evaluate", ["run=[]"])
-    assert "run: want at least one, got none" in said
+    said = said_by("evaluate", ["runs=[]"])
+    assert "runs: want at least one, got none" in said
     said = said_by("evaluate", [])
-    assert "run, ensemble: want one of the two, got neither" in said
-    said = said_by("evaluate", [f"run={run}", "temperature=0"])
+    assert "runs, ensemble: want one of the two, got neither" in said
+    said = said_by("evaluate", [f"runs={run}", "temperature=0"])
     assert "temperature: want more than 0, or null, got 0" in said
-    said = said_by("evaluate", [f"run={run}", "temperature=2"])
+    said = said_by("evaluate", [f"runs={run}", "temperature=2"])
     assert "out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null" in said
-    said = said_by("evaluate", [f"run={run}", "odds.othr=2"])
+    said = said_by("evaluate", [f"runs={run}", "odds.othr=2"])
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
-    said = said_by("evaluate", [f"run={run}", "odds.other=0"])
+    said = said_by("evaluate", [f"runs={run}", "odds.other=0"])
     assert "odds.other: want more than 0, got 0" in said
-    said = said_by("evaluate", [f"run={run}", "adapt=2"])
+    said = said_by("evaluate", [f"runs={run}", "adapt=2"])
     assert "adapt: want a share, 0 to 1, got 2" in said
-    said = said_by("evaluate", [f"run={run}", "batch_size=0"])
+    said = said_by("evaluate", [f"runs={run}", "batch_size=0"])
     assert "batch_size: want at least 1, got 0" in said
-    said = said_by("evaluate", [f"run={run}", "draws=0"])
+    said = said_by("evaluate", [f"runs={run}", "draws=0"])
     assert "draws: want at least 1, got 0" in said
 
 
@@ -283,7 +283,7 @@ def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):
     hms("train", *SMALL, *places, f"runs={tmp_path / 'runs'}")
     (oof,) = tmp_path.glob("runs/smoke-*/fold0_seed0/oof.parquet")
     assert 1 <= len(pl.read_parquet(oof)) <= 4
-    hms("evaluate", f"run={oof.parents[1]}", *places)
+    hms("evaluate", f"runs={oof.parents[1]}", *places)
     (path,) = oof.parents[1].glob("evaluation/hms_real-*/evaluation.json")
     found = json.loads(path.read_text())
     assert path.parent.name == f"hms_real-{found['corpus'][:8]}"
@@ -541,5 +541,5 @@ def test_a_missing_folder_is_named(tmp_path):
     where = ["data=competition", f"data.root={tmp_path / 'x'}", f"stores={tmp_path}"]
     said = said_by("prepare", where)
     assert f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}' (no such folder)" in said
-    said = said_by("evaluate", [f"run={tmp_path}"])
+    said = said_by("evaluate", [f"runs={tmp_path}"])
     assert f"{tmp_path}: no finished fold here; a run is a folder such as runs/<name>-<hash>" in said

@@ -120,7 +120,7 @@ def test_the_report_is_about_the_run_that_finished_a_fold_last(tmp_path: Path):
     everyone = tmp_path / "runs/other-34cd/foldall_seed0"  # it has no held-out patients to report on
     everyone.mkdir()
     (everyone / "scores.json").touch()
-    assert "run=runs/quick-12ab" in make("-n", "-o", ".venv/done", "report", cwd=tmp_path).stdout
+    assert "hms.report runs/quick-12ab" in make("-n", "-o", ".venv/done", "report", cwd=tmp_path).stdout
     picture = make("-n", "-o", ".venv/done", "picture", cwd=tmp_path).stdout.strip()
     path = subprocess.run(
         ["sh", "-c", f"set -- {picture}; echo $3"], cwd=tmp_path, capture_output=True, text=True, check=True

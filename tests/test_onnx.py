@@ -71,7 +71,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 @pytest.mark.parametrize("fusion", WORDS)
 def test_onnx_and_torch_agree(fusion: str, tmp_path: Path):
     run, flips = a_sure_run(tmp_path / "sure-7f", *WORDS[fusion], *SMALL), fusion == "concat"
-    said = command("export.__main__", f"run={run}", "onnx=true", f"flips={flips}")
+    said = command("export.__main__", f"runs={run}", "onnx=true", f"flips={flips}")
     assert "model.onnx gives the same probabilities as torch to within " in said
     model, onnx = hms.load(run / "bundle"), session(run / "bundle" / "model.onnx")
     shapes = {one.name: one.shape for one in (*onnx.get_inputs(), *onnx.get_outputs())}

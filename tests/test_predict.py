@@ -99,7 +99,7 @@ def test_test_files_are_predicted_as_if_they_were_in_a_store(
         shutil.copytree(folder, root, ignore=shutil.ignore_patterns("*_spectrograms"), symlinks=True)
         store = build_store(root, tmp_path / "store")
     for run, flips in ((runs[0], False), (runs[1], True)):
-        predict(f"model={run}", *of(root), f"flips={flips}")
+        predict(f"runs={run}", *of(root), f"flips={flips}")
         found = read(tmp_path / "submission.csv")
         assert found["eeg_id"].to_list() == pl.read_csv(root / "sample_submission.csv")["eeg_id"].to_list()
         np.testing.assert_allclose(found.select(CLASSES), expected(store, found, run, flips), atol=1e-7)
@@ -111,7 +111,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 ):
     made = []
     for size in (4, 4, 3):
-        predict(f"model={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
+        predict(f"runs={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
         made.append((tmp_path / "submission.csv").read_bytes())
         (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
     assert made[0] == made[1]
@@ -150,15 +150,15 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
 def test_half_precision_predicts_nearly_the_same(
     folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    predict(f"model={runs[1]}", "precision=bf16-mixed", *of(folder))
+    predict(f"runs={runs[1]}", "precision=bf16-mixed", *of(folder))
     found = read(tmp_path / "submission.csv")
     assert 0 < np.abs(found.select(CLASSES).to_numpy() - expected(both, found, runs[1])).max() < 0.02
 
 
 def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
-    predict(f"model={runs[1]}", *of(folder))
+    predict(f"runs={runs[1]}", *of(folder))
     whole = (tmp_path / "submission.csv").read_bytes()
-    predict(f"model={runs[1] / 'fold0_seed0'}", *of(folder))
+    predict(f"runs={runs[1] / 'fold0_seed0'}", *of(folder))
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
@@ -211,12 +211,12 @@ def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_
     for fitted in (None, ["fold0_seed0"], ["fold0_seed0", "fold1_seed0"]):
         key = {} if fitted is None else {"member_folds": {str(with_all): fitted}}
         path.write_text(json.dumps(json.loads(path.read_text()) | key))
-        (folds,) = read_predictors("model", None, str(path), None, {}, 0).folds.values()
+        (folds,) = read_predictors(None, str(path), None, {}, 0).folds.values()
         assert [fold.name for fold in folds] == (fitted or ["fold0_seed0", "fold1_seed0"])
     shutil.rmtree(with_all / "fold1_seed0")
     told = f"{with_all}: lacks fold1_seed0, to which {path} was fitted; fit the ensemble again"
     with pytest.raises(DataError, match=re.escape(told)):
-        read_predictors("model", None, str(path), None, {}, 0)
+        read_predictors(None, str(path), None, {}, 0)
 
 
 def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -230,7 +230,7 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
         return tmp_path / name
 
     def said(*runs: Path) -> list[str]:
-        read_predictors("model", [*map(str, runs)], None, None, {}, 0)
+        read_predictors([*map(str, runs)], None, None, {}, 0)
         return capsys.readouterr().err.splitlines()
 
     one, other, old = run("a-1", 3, "c0"), run("b-1", 3, "c0"), run("a-2", 2, "c1")
@@ -247,7 +247,7 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
 def test_the_simulated_corpus_has_a_test_part_and_its_truth(
     corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    predict(f"model={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    predict(f"runs={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     found, truth = read(tmp_path / "submission.csv"), pl.read_parquet(corpus / "test_truth.parquet")
     assert found["eeg_id"].to_list() == truth["eeg_id"].to_list()
     reached = kl_divergence(truth.select(CLASSES).to_numpy(), found.select(CLASSES).to_numpy())
@@ -257,7 +257,7 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(
 
 
 def test_the_real_pair_is_predicted(runs: list[Path], predict: Predict, tmp_path: Path):
-    predict(f"model=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
+    predict(f"runs=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
     assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
 
 
@@ -278,7 +278,7 @@ def test_bad_files_are_reported_together_before_anything_is_predicted(
     spoilt, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, (one, two) = spoilt
-    said = predict(f"model={runs[1]}", *of(root), code=1)
+    said = predict(f"runs={runs[1]}", *of(root), code=1)
     skipping = (
         "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
     )
@@ -293,7 +293,7 @@ def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
     spoilt, runs: list[Path], predict: Predict, tmp_path: Path
 ):
     root, bad = spoilt
-    said = predict(f"model={runs[1]}", "on_bad=skip", *of(root))
+    said = predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
     assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad files" in said
     found = read(tmp_path / "submission.csv")
     lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
@@ -304,7 +304,7 @@ def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
 def test_models_adapt_to_the_windows_of_a_submission(
     folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
 ):
-    predict(f"model={runs[0]}", "adapt=0.5", *of(folder))
+    predict(f"runs={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
     models = adapted(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
@@ -316,7 +316,7 @@ def test_models_adapt_to_the_windows_of_a_submission(
 
 @pytest.mark.parametrize("adapt", [0, 0.5])
 def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Predict, tmp_path: Path, adapt: float):
-    words = [f"model=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", f"adapt={adapt}", *of(spoilt[0])]
+    words = [f"runs=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", f"adapt={adapt}", *of(spoilt[0])]
     predict(*words)
     whole = (tmp_path / "submission.csv").read_bytes()
     (tmp_path / "submission.csv").unlink()
@@ -330,7 +330,7 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Pred
 def test_a_model_that_predicts_nan_is_named_with_possible_reasons(runs: list[Path]):
     told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
     with pytest.raises(UserError, match=re.escape(told)):
-        read_predictors("model", str(runs[1]), None, None, {}, 0).mix(np.full((1, 2, 6), np.nan))
+        read_predictors(str(runs[1]), None, None, {}, 0).mix(np.full((1, 2, 6), np.nan))
 
 
 def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs: list[Path], tmp_path: Path):
@@ -338,7 +338,7 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     for weights in ([0.5, 0.5], [0.4, 0.6]):
         an_ensemble(tmp_path, [str(run) for run in runs], weights)
         for ensemble in (tmp_path, tmp_path / "ensemble.json"):
-            predictors = read_predictors("model", None, str(ensemble), None, {}, 0)
+            predictors = read_predictors(None, str(ensemble), None, {}, 0)
             digests.append(digest({"batch_size": 32}, predictors, folder))
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
@@ -349,7 +349,7 @@ def test_if_every_file_is_bad_each_class_gets_a_sixth_with_a_warning(
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
-    said = predict(f"model={runs[0]}", "on_bad=skip", *of(root))
+    said = predict(f"runs={runs[0]}", "on_bad=skip", *of(root))
     assert "4 bad files" in said
     assert "parquet: no such file" in said
     assert "NOTHING WAS PREDICTED: no file can be used; all 4 rows get 1/6 for each class" in said
@@ -367,15 +367,15 @@ def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
     whole = pl.read_parquet(one)
     whole.with_columns(pl.lit(None, pl.Float32).alias("T3")).write_parquet(one)
     pl.read_parquet(two).with_columns(pl.lit(None, pl.Float32).alias(name) for name in SCALP).write_parquet(two)
-    said = predict(f"model={runs[1]}", *of(root), code=1)
+    said = predict(f"runs={runs[1]}", *of(root), code=1)
     assert f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)" in said
-    said = predict(f"model={runs[1]}", "on_bad=skip", *of(root))
+    said = predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
     assert f"{root}: EEG {one.stem} is predicted without T3 (no samples)\n" in said
     assert "NOT PREDICTED: 1 of 4 rows" in said
     found = read(tmp_path / "submission.csv")
     whole.with_columns(pl.lit(0, pl.Float32).alias("T3")).write_parquet(one)
     if spectrograms:
-        predict(f"model={runs[1]}", "on_bad=skip", *of(root))
+        predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
         np.testing.assert_allclose(found.select(CLASSES), read(tmp_path / "submission.csv").select(CLASSES), atol=1e-6)
     (row,) = found.filter(eeg_id=int(one.stem)).select(CLASSES).rows()
     others = found.filter(~pl.col("eeg_id").is_in([int(one.stem), int(two.stem)])).select(CLASSES).to_numpy()
@@ -389,8 +389,8 @@ def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_spectrograms/*"):
         path.write_text("no parquet")
-    predict(f"model={runs[0]}", *of(root))
-    assert "bad files; on_bad=skip" in predict(f"model={runs[1]}", *of(root), code=1)
+    predict(f"runs={runs[0]}", *of(root))
+    assert "bad files; on_bad=skip" in predict(f"runs={runs[1]}", *of(root), code=1)
 
 
 def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
@@ -399,7 +399,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
     assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are not finite; its training diverged" in predict(
-        f"model={run}", *of(folder), code=1
+        f"runs={run}", *of(folder), code=1
     )
 
 
@@ -407,15 +407,15 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
 
 
 def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
-    run = f"model={runs[0]}"
+    run = f"runs={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
     no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); a file of"
     no_test = "no such file; a corpus is a folder with test.csv, test_eegs/ ..."
     for words, message in (
-        ([], "model, ensemble: want one of the two, got neither"),
-        ([run, "ensemble=x"], "model, ensemble: want one of the two, got both"),
-        (["model=[]"], "model: want at least one, got none"),
-        (["model=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
+        ([], "runs, ensemble: want one of the two, got neither"),
+        ([run, "ensemble=x"], "runs, ensemble: want one of the two, got both"),
+        (["runs=[]"], "runs: want at least one, got none"),
+        (["runs=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
         ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
@@ -452,13 +452,13 @@ def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[P
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     spoil, message = TEST_MISTAKES[mistake]
     spoil(pl.read_csv(root / "test.csv")).write_csv(root / "test.csv")
-    assert re.search(message, predict(f"model={runs[0]}", *of(root), code=1))
+    assert re.search(message, predict(f"runs={runs[0]}", *of(root), code=1))
 
 
 def test_a_folder_without_test_eegs_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
     wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
-    assert f"{root / 'test_eegs'}: {wish}" in predict(f"model={runs[0]}", *of(root), code=1)
+    assert f"{root / 'test_eegs'}: {wish}" in predict(f"runs={runs[0]}", *of(root), code=1)
 
 
 def test_without_a_sample_the_order_is_that_of_test_csv(
@@ -466,7 +466,7 @@ def test_without_a_sample_the_order_is_that_of_test_csv(
 ):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     (root / "sample_submission.csv").unlink()
-    predict(f"model={runs[0]}", *of(root))
+    predict(f"runs={runs[0]}", *of(root))
     assert (read(tmp_path / "submission.csv")["eeg_id"] == pl.read_csv(root / "test.csv")["eeg_id"]).all()
 
 
@@ -550,7 +550,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 def test_predicting_needs_no_network_and_imports_nothing_used_only_in_training(
     folder: Path, runs: list[Path], tmp_path: Path
 ):
-    words = [f"model={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
+    words = [f"runs={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
     done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 fold of 1 run\n"
@@ -579,7 +579,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
-        kaggle_folder.copy_runs(read_predictors("model", [str(run) for run in runs], None, None, {}, 0), into, half)
+        kaggle_folder.copy_runs(read_predictors([str(run) for run in runs], None, None, {}, 0), into, half)
         predict(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
@@ -596,10 +596,8 @@ def test_weights_beyond_the_range_of_half_precision_stay_as_they_are(kaggle_fold
 
 def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
-    with pytest.raises(UserError, match=r"model: want folders with different names, got one-1a more than once"):
-        kaggle_folder.copy_runs(
-            read_predictors("model", [str(runs[0]), str(again)], None, None, {}, 0), tmp_path / "out", False
-        )
+    with pytest.raises(UserError, match=r"runs: want folders with different names, got one-1a more than once"):
+        kaggle_folder.copy_runs(read_predictors([str(runs[0]), str(again)], None, None, {}, 0), tmp_path / "out", False)
 
 
 def test_a_folder_with_unrelated_files_is_refused(kaggle_folder: ModuleType, tmp_path: Path):

@@ -111,7 +111,7 @@ def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     section = README.partition("\n### Hand a model over\n")[2].partition("\n### ")[0]
     in_python, of_recordings, in_onnx = blocks(section, "python")
     run = a_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
-    command("export.__main__", f"run={run}", f"out={tmp_path / 'bundle'}")
+    command("export.__main__", f"runs={run}", f"out={tmp_path / 'bundle'}")
     monkeypatch.chdir(tmp_path)
     given = {"eeg_uv": 30 * np.random.default_rng(0).standard_normal((2, 20, 10000))}
     exec(in_python, given)

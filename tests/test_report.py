@@ -179,7 +179,7 @@ def hms_report(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").symlink_to(run)
-    hms_report(monkeypatch, "run=mine/fold0_seed0", "windows=0", f"out={tmp_path / 'new/page.html'}")
+    hms_report(monkeypatch, "mine/fold0_seed0", "windows=0", f"out={tmp_path / 'new/page.html'}")
     assert capsys.readouterr().out.strip() == str(tmp_path / "new/page.html")
     assert (tmp_path / "new/page.html").stat().st_size < 8e6
     kl = score(pl.read_parquet(run / "fold0_seed0/oof.parquet"))["kl"]
@@ -189,17 +189,19 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "run, ensemble: want one of the two, got run=null ensemble=null"),
-        (["run=a", "ensemble=b"], "run, ensemble: want one of the two, got run=a ensemble=b"),
-        (["run=a", "windows=-1"], "windows: want 0 or more, got -1"),
-        (["run=nowhere"], "nowhere: no finished fold here"),
+        ([], "runs, ensemble: want one of the two, got neither"),
+        (["a", "ensemble=b"], "runs, ensemble: want one of the two, got both"),
+        (["a", "b"], "runs: want one, got 2: a, b"),
+        (["runs=[]"], "runs: want at least one, got none"),
+        (["runs=a", "windows=-1"], "windows: want 0 or more, got -1"),
+        (["runs=nowhere"], "nowhere: no finished fold here"),
         (["ensemble=nowhere"], "nowhere/ensemble.json: not a JSON object ([Errno 2]"),
         (
             ["ensemble=half"],
             "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect'",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
-        (["run=all"], "all: no fold has held-out patients, so there is nothing to report on"),
+        (["runs=all"], "all: no fold has held-out patients, so there is nothing to report on"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], message: str, ensemble: Path, tmp_path: Path, monkeypatch, capsys):

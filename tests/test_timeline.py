@@ -569,7 +569,7 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     target = "{folds: 1, data: {_target_: hms.simulate.corpus.SimulatedFolder}}"
     (runs[1] / "fold0_seed0" / "config.yaml").write_text(target)
     words = ["windows=0", "temperature=1.5", "odds.seizure=0.5", "threshold=0.4", "unit=uV", "step_s=5"]
-    _, said = say(*(f"recording={path}", f"out={tmp_path / 'out'}", "model=[" + ",".join(map(str, runs)) + "]"), *words)
+    _, said = say(*(f"recording={path}", f"out={tmp_path / 'out'}", "runs=[" + ",".join(map(str, runs)) + "]"), *words)
     summary = json.loads((tmp_path / "out/x.json").read_text())["origin"]
     assert json.loads(pl.read_parquet_metadata(tmp_path / "out/x.parquet")["origin"]) == summary
     models = {one["run"]: one["simulated_eeg"] for one in summary["models"]}
@@ -593,7 +593,7 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
     options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
-    held = origin(read_predictors("model", None, str(tmp_path), None, {}, 0), options, compute, str(tmp_path), {})
+    held = origin(read_predictors(None, str(tmp_path), None, {}, 0), options, compute, str(tmp_path), {})
     assert {key: held[key] for key in mixture} == mixture
 
 
@@ -676,7 +676,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = write_edf(folder / f"{EVIL}.edf", noise(2400, 50), SCALP, 50, record_s=10)
     words = {"threshold": 0.1, "windows": 5, "step_s": 60.0, "batch_size": 32, "accelerator": "cpu", "flips": False}
     given = {
-        "model": str(runs[0]),
+        "runs": str(runs[0]),
         "ensemble": None,
         "temperature": None,
         "odds": {},

@@ -11,13 +11,13 @@ from hms.runs.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want
 class Export(TypedDict):
     """The keys of conf/export.yaml; their values live there."""
 
-    run: str
+    runs: str | list[str]
     out: str | None
     onnx: bool
     flips: bool
 
 
-@entry_point("export", Export)
+@entry_point("export", Export, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Write the bundle and print how to load it."""
     from hms.export.card import card
@@ -30,13 +30,14 @@ def main(config: dict[str, Any]) -> None:
     )
     from hms.runs.folder import finished_folds
     from hms.runs.mismatch import warn_of_unused
+    from hms.runs.patterns import one_run
     from hms.runs.provenance import corpora_of, learned_from_simulation
     from hms.runs.teacher import students_of
     from hms.system.console import counted, say
 
-    run = Path(config["run"])
+    run = one_run(config["runs"])
     if is_bundle(run):
-        raise UserError(f"run: want a run or a fold, got '{run}', which is a bundle already")
+        raise UserError(f"runs: want a run or a fold, got '{run}', which is a bundle already")
     folds = finished_folds(run)
     out = Path(config["out"] or run / "bundle")
     want_free(out)
@@ -46,7 +47,7 @@ def main(config: dict[str, Any]) -> None:
     checkpoints = {fold: read_checkpoint(fold) for fold in folds}
     node, *others = (node for node, _ in checkpoints.values())
     if any(other != node for other in others):
-        raise UserError(f"run: want folds of one model, got several in {run}; export each alone, run={folds[0]}")
+        raise UserError(f"runs: want folds of one model, got several in {run}; export each alone, such as {folds[0]}")
     models = {fold.name: rebuilt(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
     text = card(run, folds, next(iter(models.values())).reads_spectrogram)
     about = {

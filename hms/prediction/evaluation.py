@@ -28,7 +28,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     for key in ("batch_size", "draws"):
         if config[key] < 1:
             raise UserError(f"{key}: want at least 1, got {config[key]}")
-    predictors = read_predictors("run", config["run"], **{key: config[key] for key in COMBINATION_KEYS})
+    predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])

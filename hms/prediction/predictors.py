@@ -64,14 +64,13 @@ class Predictors(NamedTuple):
 
 
 def read_predictors(
-    key: str,
     runs: str | list[str] | None,
     ensemble: str | None,
     temperature: float | None,
     odds: dict[str, float],
     adapt: float,
 ) -> Predictors:
-    """Find the `runs` (names or patterns, given as the option `key`), or those of an ensemble, by its folder or file.
+    """Find the `runs` (names or patterns), or those of an ensemble, by its folder or file.
 
     An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
     replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
@@ -79,7 +78,7 @@ def read_predictors(
     run.
     """
     if (runs is None) == (ensemble is None):
-        raise UserError(f"{key}, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
+        raise UserError(f"runs, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
     if temperature is not None and not 0 < temperature < np.inf:
         raise UserError(f"temperature: want more than 0, or null, got {temperature:g}")
     for name, times in odds.items():
@@ -90,7 +89,7 @@ def read_predictors(
     if runs is None:
         predictors = _of_ensemble(ensemble or "")
     else:
-        predictors = mean_of({run: finished_folds(run) for run in named_runs(runs, key)})
+        predictors = mean_of({run: finished_folds(run) for run in named_runs(runs)})
         warn_of_unused(predictors.folds)
         warn_of_mismatches(predictors.folds)
     calibration = predictors.mixture.calibration

@@ -10,7 +10,7 @@ from hms.errors import UserError
 class Report(TypedDict):
     """The keys of conf/report.yaml; their values live there."""
 
-    run: str | None
+    runs: str | list[str] | None
     ensemble: str | None
     out: str | None
     windows: int
@@ -18,23 +18,22 @@ class Report(TypedDict):
     accelerator: str
 
 
-@entry_point("report", Report)
+@entry_point("report", Report, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Write the page and print its path."""
-    from hms.prediction.inference import best_device
+    from hms.prediction.inference import best_device  # slow to import; a mistake in the config should not wait for it
     from hms.report.page import page
     from hms.report.subject import subject_of_ensemble, subject_of_run
-    from hms.system.atomic import (
-        replacing,  # these are slow to import; a mistake in the config should not wait for them
-    )
+    from hms.runs.patterns import one_run
+    from hms.system.atomic import replacing
 
-    run, ensemble, stores = config["run"], config["ensemble"], Path(config["stores"])
-    if (run is None) == (ensemble is None):
-        raise UserError(f"run, ensemble: want one of the two, got run={run or 'null'} ensemble={ensemble or 'null'}")
+    runs, ensemble, stores = config["runs"], config["ensemble"], Path(config["stores"])
+    if (runs is None) == (ensemble is None):
+        raise UserError(f"runs, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
     if config["windows"] < 0:
         raise UserError(f"windows: want 0 or more, got {config['windows']}")
     device = best_device(config["accelerator"])
-    subject = subject_of_run(Path(run), stores) if run else subject_of_ensemble(Path(ensemble), stores)
+    subject = subject_of_ensemble(Path(ensemble), stores) if runs is None else subject_of_run(one_run(runs), stores)
     out = Path(config["out"]) if config["out"] else subject.folder / "report.html"
     text = page(subject, config["windows"], device)
     out.parent.mkdir(parents=True, exist_ok=True)

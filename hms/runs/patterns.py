@@ -8,16 +8,24 @@ from hms.runs.folder import all_finished
 from hms.system.console import say
 
 
-def named_runs(words: str | list[str], key: str) -> list[Path]:
+def named_runs(words: str | list[str]) -> list[Path]:
     """Return the folders that names or patterns stand for, each once.
 
-    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError, naming the
-    `key` of the option, if there is no name at all.
+    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError if there is
+    no name at all.
     """
     each = [words] if isinstance(words, str) else words
     if not each:
-        raise UserError(f"{key}: want at least one, got none")
+        raise UserError("runs: want at least one, got none")
     return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
+
+
+def one_run(words: str | list[str]) -> Path:
+    """Return the folder that a name or a pattern stands for. Raises UserError unless it is exactly one."""
+    runs = named_runs(words)
+    if len(runs) > 1:
+        raise UserError(f"runs: want one, got {len(runs)}: {runs[0]}, {runs[1]}{', ...' if len(runs) > 2 else ''}")
+    return runs[0]
 
 
 def scored_runs(patterns: list[str]) -> list[Path]:
