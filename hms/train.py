@@ -114,7 +114,7 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     from hms.errors import UserError
     from hms.results.comparison import compare
     from hms.results.table import show
-    from hms.runs.folder import is_finished, run_folder
+    from hms.runs.folder import fold_folder, is_finished
     from hms.system.console import say
 
     if any(config["show"] for _, config in jobs):
@@ -124,7 +124,7 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     for words, config in jobs:
         folder = None
         with suppress(UserError):  # without its corpus a job has no folder; it has reported what is wrong
-            folder = run_folder(config, cached(build(config["data"]).root))
+            folder = fold_folder(config, cached(build(config["data"]).root))
         if folder is None or not is_finished(folder):
             unfinished.append(" ".join([" ", *map(shlex.quote, words), *([f"({folder})"] if folder else [])]))
         elif (folder / "oof.parquet").is_file():

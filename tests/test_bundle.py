@@ -40,7 +40,7 @@ from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
-from hms.runs.folder import finished_folds, run_folder
+from hms.runs.folder import finished_folds, fold_folder
 from hms.runs.provenance import corpora_of, learned_from_simulation, open_run
 from hms.timeline.events import events
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
@@ -449,9 +449,9 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     backbone = {"_target_": "hms.backbone.TimmBackbone", "_args_": ["resnet18", True, str(tmp_path / "evil.pt"), 0]}
     read = {
         "_target_": "hms.runs.provenance.read_config",
-        "folder": {"_target_": "hms.runs.folder.run_folder", "config": run_config, "fingerprint": ""},
+        "folder": {"_target_": "hms.runs.folder.fold_folder", "config": run_config, "fingerprint": ""},
     }
-    folder = run_folder(run_config, "")
+    folder = fold_folder(run_config, "")
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(f"{loader}checkpoint_path: {tmp_path / 'evil.pt'}\n")
     for node, message in (

@@ -35,7 +35,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import run_folder
+from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.runs.versions import differing, versions
@@ -219,13 +219,13 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
     same |= {"compile": True}
     same["trainer"] = {**config["trainer"], "devices": 4}
-    assert run_folder(same, "corpus") == run_folder(config, "corpus")
+    assert fold_folder(same, "corpus") == fold_folder(config, "corpus")
     others = [({**config, "epochs": 4}, "corpus"), (config, "other corpus")]
     others.append(({**config, "trainer": {**config["trainer"], "precision": "bf16-mixed"}}, "corpus"))
     others.append(({**config, "callbacks": {"mine": {"_target_": "lightning.pytorch.callbacks.Timer"}}}, "corpus"))
-    names = {run_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
+    names = {fold_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
     assert len(names) == 5
-    assert run_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
+    assert fold_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
 
 
 @pytest.mark.parametrize(("group", "names"), [("augmentation", "noise mixup"), ("extractor", "stft_short multitaper")])
@@ -234,7 +234,7 @@ def test_another_order_of_augmentations_or_extractors_is_another_run(
 ):
     orders = [f"[{','.join(order)}]" for order in (names.split(), names.split()[::-1])]
     one, other = (composed(corpus, tmp_path, "name=x", f"{group}={order}") for order in orders)
-    assert run_folder(one, "corpus") != run_folder(other, "corpus")
+    assert fold_folder(one, "corpus") != fold_folder(other, "corpus")
     assert differences([one, other]) == {group: orders}
 
 
@@ -243,7 +243,7 @@ def test_the_demos_run_has_the_name_that_the_readme_gives_it():
         quick = OmegaConf.to_container(compose("train", ["experiment=quick"]), resolve=True)
     small = "50bd062953eacd56"  # of data=simulated
     (named,) = {*re.findall(r"runs/quick-\w{8}", (CONF.parent / "README.md").read_text())}
-    assert str(run_folder(quick, small).parent) == named
+    assert str(fold_folder(quick, small).parent) == named
 
 
 def pretrained(weights: Path | str, *more: str) -> dict:
@@ -259,23 +259,23 @@ def test_pretrained_weights_count_by_the_content_of_the_file(tmp_path: Path, mon
         (tmp_path / name / "b.safetensors").write_bytes(name.encode())  # of spectrograms, which are not read here
     monkeypatch.chdir(tmp_path)
     places = [tmp_path / "one", "one", "copy", tmp_path / "one/a.safetensors"]
-    (folder,) = {run_folder(pretrained(place), "corpus").parent for place in places}
+    (folder,) = {fold_folder(pretrained(place), "corpus").parent for place in places}
     spectrogram = "extractor=[spectrogram]"
-    assert run_folder(pretrained("one", spectrogram), "") != run_folder(pretrained("copy", spectrogram), "")
+    assert fold_folder(pretrained("one", spectrogram), "") != fold_folder(pretrained("copy", spectrogram), "")
     (tmp_path / "one/a.safetensors").write_bytes(b"another")
     others = [pretrained("one"), pretrained("null"), pretrained("one", "backbone.pretrained=false")]
-    assert len({folder, *(run_folder(other, "corpus").parent for other in others)}) == 4
+    assert len({folder, *(fold_folder(other, "corpus").parent for other in others)}) == 4
     unread = pretrained("nowhere", "backbone.pretrained=false")
-    assert run_folder(unread, "corpus") == run_folder(others[2], "corpus")
+    assert fold_folder(unread, "corpus") == fold_folder(others[2], "corpus")
     wish = "want a file or a folder with weights of 'a', got 'nowhere'"
     with pytest.raises(UserError, match=f"backbone.weights: {wish}"):
-        run_folder(pretrained("nowhere"), "corpus")
+        fold_folder(pretrained("nowhere"), "corpus")
 
 
 def test_trading_time_for_memory_does_not_change_the_run():
     wavenet = "extractor=[wavenet,stft]"
     same = ["backbone.grad_checkpointing=true", "extractor.wavenet.grad_checkpointing=false"]
-    assert run_folder(pretrained("null", wavenet, *same), "") == run_folder(pretrained("null", wavenet), "")
+    assert fold_folder(pretrained("null", wavenet, *same), "") == fold_folder(pretrained("null", wavenet), "")
 
 
 def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
@@ -283,28 +283,28 @@ def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict
     run = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]})
     taught = f"augmentation.teacher_labels.runs=[{run}]"
     student = pretrained(tmp_path, "augmentation=[teacher_labels]", taught, f"runs={tmp_path / 'runs'}")
-    before = run_folder(student, "corpus")
+    before = fold_folder(student, "corpus")
     open_run(before, student, "corpus")
     warn_of_changes(before, student, "corpus")
     assert capsys.readouterr().err == ""
     (tmp_path / "a.safetensors").write_bytes(b"another")
     shutil.rmtree(tmp_path / "a")
     teacher(tmp_path / "a", {2: [1.0, 0, 0, 0, 0, 0]})
-    after = run_folder(student, "corpus")
+    after = fold_folder(student, "corpus")
     warn_of_changes(after, student, "corpus")
     said = f"{before} was trained before the weights and teacher changed; {after} is a new run"
     assert said in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
-    folder = run_folder(config, "before")
+    folder = fold_folder(config, "before")
     open_run(folder, config, "before")
-    warn_of_changes(run_folder(config, "after"), config, "after")
-    assert f"{folder} was trained before the corpus changed; {run_folder(config, 'after')} is a new run" in (
+    warn_of_changes(fold_folder(config, "after"), config, "after")
+    assert f"{folder} was trained before the corpus changed; {fold_folder(config, 'after')} is a new run" in (
         capsys.readouterr().err
     )
     for other in (config | {"epochs": 9}, config | {"data": {"root": "elsewhere"}}):
-        warn_of_changes(run_folder(other, "after"), other, "after")
+        warn_of_changes(fold_folder(other, "after"), other, "after")
     assert capsys.readouterr().err == ""
 
 

@@ -17,7 +17,7 @@ from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, vote_weight
 from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import run_folder
+from hms.runs.folder import fold_folder
 from hms.runs.provenance import learned_from_corpus
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
@@ -158,13 +158,13 @@ def test_an_interrupted_training_and_one_with_workers_reach_the_same_weights_and
 def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpus: Path, tmp_path: Path, store):
     one = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}")
     fit(one)
-    run = run_folder(one, store.fingerprint)
+    run = fold_folder(one, store.fingerprint)
     assert pl.read_parquet(run / "oof.parquet")["patient_id"].n_unique() == store.rows["patient_id"].n_unique()
     assert not learned_from_corpus(run)
     again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
-    assert run_folder(again, store.fingerprint) == run
+    assert fold_folder(again, store.fingerprint) == run
     more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=5")
-    assert run_folder(more, store.fingerprint).parent != run.parent
+    assert fold_folder(more, store.fingerprint).parent != run.parent
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.prepare import Prepare
-from hms.runs.folder import run_folder
+from hms.runs.folder import fold_folder
 from hms.train import Train
 
 SCHEMA = {"train": Train, "prepare": Prepare}
@@ -207,6 +207,6 @@ def test_the_members_are_a_grid_of_backbone_stft_and_wavenet():
 def test_a_grid_gives_each_member_and_fold_a_folder_of_its_own():
     extractors = "extractor=[wavenet,stft,spectrogram],[wavenet_deep,stft_cosine,spectrogram]"
     grid = jobs("-m", "backbone=hgnetv2,efficientnetv2", extractors, "fold=range(0,5)")
-    folders = [run_folder(job, "corpus") for job in grid]
+    folders = [fold_folder(job, "corpus") for job in grid]
     assert len(grid) == len({*folders}) == 20
     assert len({folder.parent for folder in folders}) == 4

@@ -26,7 +26,7 @@ from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 
 
-def run_folder(config: dict[str, Any], fingerprint: str) -> Path:
+def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     """Return the folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""
     relevant = settings(config) | files_read(config) | {"corpus": fingerprint}
     if config["live"]:

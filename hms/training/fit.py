@@ -21,7 +21,7 @@ from hms.data.store import prepared
 from hms.errors import UserError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import save_model
-from hms.runs.folder import is_finished, run_folder, scored_folds
+from hms.runs.folder import fold_folder, is_finished, scored_folds
 from hms.runs.provenance import open_run, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds
@@ -50,7 +50,7 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
-    run = run_folder(config, store.fingerprint)
+    run = fold_folder(config, store.fingerprint)
     fold = fold_of(config, store.rows)  # before a folder is created for it
     feed = feed_of(config, store, model.reads_spectrogram, place, probe.strategy.root_device)
     with ExitStack() as locks:
