@@ -72,6 +72,10 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     if config["compile"] and config["backbone"].get("grad_checkpointing"):
         yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
+    for name, node in config["extractor"].items():
+        if config["compile"] and node.get("grad_checkpointing") and "backbone" not in node:
+            key = f"extractor.{name}.grad_checkpointing"
+            yield f"compile: want false with {key}=true, which leaves little to compile, got true"
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
     yield from _wrong_monitors(config["callbacks"], config["fold"] == "all")
@@ -100,7 +104,8 @@ def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[s
     callbacks = {name: node for name, node in callbacks.items() if isinstance(node, dict)}
     if all(str(node.get("_target_")).startswith("lightning.") for node in callbacks.values()):  # others may log more
         for name, node in callbacks.items():
-            if (monitor := node.get("monitor")) not in (None, *known):
+            monitor = node.get("monitor")
+            if isinstance(monitor, str) and monitor not in known:
                 yield f"callbacks.{name}.monitor: {wish} got '{monitor}'{did_you_mean(monitor, known)}"
 
 

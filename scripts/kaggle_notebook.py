@@ -16,5 +16,7 @@ wheels = sorted(HERE.glob("wheels/*.whl"))
 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *wheels]
 subprocess.run(pip, check=True)
 # A submission needs every row: a single unreadable file must not cost all the others.
-arguments = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad=skip", *sys.argv[1:]]
+defaults = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad=skip"]
+given = {word.partition("=")[0] for word in sys.argv[1:]}
+arguments = [*(word for word in defaults if word.partition("=")[0] not in given), *sys.argv[1:]]
 sys.exit(subprocess.run([sys.executable, "-m", "hms.predict", *arguments]).returncode)

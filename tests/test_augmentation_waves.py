@@ -169,15 +169,21 @@ def test_impossible_settings_are_refused():
         (lambda: BandLimit(0.5, 0, [0.5, 2], [10, 20]), "most: want at least 1, got 0"),
         (
             lambda: BandLimit(0.5, 8, [2, 0.5], [10, 20]),
-            r"low_hz, high_hz: want two rising values each, low below high, got \[2, 0\.5\], \[10, 20\]",
+            r"low_hz, high_hz: want two rising values each, above 0, low below high, got \[2, 0\.5\], \[10, 20\]",
         ),
         (lambda: BandLimit(0.5, 8, [0.5, 10], [10, 20]), "low_hz, high_hz: want two"),
         (lambda: BandLimit(0.5, 8, [0.5, 2], [10, 120]), "low_hz, high_hz: want two"),
+        (lambda: BandLimit(0.5, 8, [0, 2], [10, 20]), "low_hz, high_hz: want two"),
+        (lambda: SignalMask(0.5, 51, 0.5, 4, 20), "longest_s: want more than 0, up to 50, got 51"),
+        (
+            lambda: SignalMask(0.5, 5, 0.5, 4, 300),
+            "widest_hz, below_hz: want 0 < widest_hz <= below_hz <= 100, got 4, 300",
+        ),
         (lambda: SignalMask(0.5, 5, 2, 4, 20), "band_p: want a probability, got 2"),
-        (lambda: SignalMask(0.5, 0, 0.5, 4, 20), "longest_s: want more than 0, got 0"),
+        (lambda: SignalMask(0.5, 0, 0.5, 4, 20), "longest_s: want more than 0, up to 50, got 0"),
         (
             lambda: SignalMask(0.5, 5, 0.5, 30, 20),
-            "widest_hz, below_hz: want 0 < widest_hz <= below_hz, got 30, 20",
+            "widest_hz, below_hz: want 0 < widest_hz <= below_hz <= 100, got 30, 20",
         ),
     ):
         with pytest.raises(ValueError, match=f"^{text}"):

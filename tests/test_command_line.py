@@ -56,6 +56,7 @@ def line(*words: str) -> CommandLine:
         ("fold", "fold: want <key>=<value>"),
         ("fold=0 fold=1", "fold: given twice, fold=0 and fold=1; leave one out"),
         ("-m seed=0,1 ++seed=2", "seed: given twice, seed=0,1 and ++seed=2; leave one out"),
+        ("+fold=0 fold=1", "fold: given twice, +fold=0 and fold=1; leave one out"),
         ("backbone=tiny backbone=hgnetv2", "backbone: given twice, backbone=tiny and backbone=hgnetv2; leave one out"),
         ("name='a", "name='a: not a value that Hydra can read"),
         (
@@ -261,6 +262,8 @@ def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: 
     ]
     said = said_by(monkeypatch, capsys, "compile=true", "backbone=hgnetv2", "backbone.grad_checkpointing=true")
     assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
+    said = said_by(monkeypatch, capsys, "compile=true", "extractor=efficientnet1d")
+    assert "compile: want false with extractor.efficientnet1d.grad_checkpointing=true, which leaves little" in said
 
 
 @pytest.mark.parametrize("folds", ["0,1", "range(0,5) seed=range(0,5)"])  # all jobs are checked, or one per value

@@ -129,7 +129,7 @@ class Spoils:
 def test_a_target_or_weight_that_is_not_finite_is_not_blamed_on_the_learning_rate(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    said = r"training ends: a loss of nan at step 1 .*not_finite\.json; a target or weight of it is "
+    said = r"training ends: a loss of nan at step 1 .*not_finite\.json; a target or weight of that batch is "
     monkeypatch.setattr("hms.augmentation.brain_flip.BrainFlip", lambda **_: Spoils())
     with pytest.raises(UserError, match=said + "not finite: see augmentation, weighting and loss$"):
         fit(quick(corpus, tmp_path))

@@ -622,7 +622,7 @@ def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
     """Fetches wheels from the package index, then needs no network, which a sandbox ensures if there is one."""
     predict(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     made = tmp_path / "kaggle"
-    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--model", *map(str, runs), "--out", str(made))
+    build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--runs", *map(str, runs), "--out", str(made))
     subprocess.run(build_it, check=True)
     image = tmp_path / "image"
     image.mkdir()

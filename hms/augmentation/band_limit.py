@@ -29,9 +29,11 @@ class BandLimit:
         check_probability(p=p)
         if most < 1:
             raise ValueError(f"most: want at least 1, got {most}")
-        corners = [0, *low_hz, *high_hz, SFREQ_HZ / 2]
-        if len(low_hz) != 2 or len(high_hz) != 2 or corners != sorted(corners) or low_hz[1] == high_hz[0]:
-            raise ValueError(f"low_hz, high_hz: want two rising values each, low below high, got {low_hz}, {high_hz}")
+        corners = [*low_hz, *high_hz, SFREQ_HZ / 2]
+        rising = len(corners) == 5 and 0 < corners[0] <= corners[1] < corners[2] <= corners[3] <= corners[4]
+        if len(low_hz) != 2 or not rising:
+            wish = "want two rising values each, above 0, low below high"
+            raise ValueError(f"low_hz, high_hz: {wish}, got {low_hz}, {high_hz}")
         self.p, self.most, self.low_hz, self.high_hz = p, most, low_hz, high_hz
 
     def __call__(self, signals: Signals) -> Signals:

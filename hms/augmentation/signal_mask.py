@@ -13,6 +13,7 @@ from hms.augmentation.mixing import check_probability, indices
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
+from hms.timing import EEG_S
 
 Pairs = Float[Tensor, "batch pair time"]
 
@@ -25,10 +26,11 @@ class SignalMask:
 
     def __init__(self, time_p: float, longest_s: float, band_p: float, widest_hz: float, below_hz: float):
         check_probability(time_p=time_p, band_p=band_p)
-        if longest_s <= 0:
-            raise ValueError(f"longest_s: want more than 0, got {longest_s}")
-        if not 0 < widest_hz <= below_hz:
-            raise ValueError(f"widest_hz, below_hz: want 0 < widest_hz <= below_hz, got {widest_hz}, {below_hz}")
+        if not 0 < longest_s <= EEG_S:
+            raise ValueError(f"longest_s: want more than 0, up to {EEG_S}, got {longest_s}")
+        if not 0 < widest_hz <= below_hz <= SFREQ_HZ / 2:
+            wish = f"want 0 < widest_hz <= below_hz <= {SFREQ_HZ / 2:g}"
+            raise ValueError(f"widest_hz, below_hz: {wish}, got {widest_hz}, {below_hz}")
         self.time_p, self.longest_s, self.band_p = time_p, longest_s, band_p
         self.widest_hz, self.below_hz = widest_hz, below_hz
 

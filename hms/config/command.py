@@ -111,10 +111,8 @@ class Command:
                 found.setdefault(one, []).append(len(choices))
             choices.append({*filter(line.chooses, words)})
         not_chosen = tuple(f"{group}." for group in line.refused)
-        return [
-            *line.problems,
-            *(one + _where(choices, having) for one, having in found.items() if not one.startswith(not_chosen)),
-        ]
+        told = {one: having for one, having in found.items() if not one.startswith(not_chosen)}
+        return [*line.problems, *(one + _where(choices, having, line.samples_all) for one, having in told.items())]
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
@@ -138,10 +136,12 @@ class Command:
         return 0
 
 
-def _where(choices: list[set[str]], having: list[int]) -> str:
-    """The end of a mistake's line that names the choice to blame for it; empty if all samples have the mistake."""
+def _where(choices: list[set[str]], having: list[int], all_jobs: bool) -> str:
+    """The end of a mistake's line that names the choices to blame for it; empty if all samples have the mistake."""
     common = set.intersection(*(choices[i] for i in having))
-    to_blame = " ".join(sorted(common - choices[0] or common))  # most samples differ from the first in one word
+    if not all_jobs:  # samples differ from the first in one word
+        common = common - choices[0] or common
+    to_blame = " ".join(sorted(common))
     return f" (only with {to_blame}: run those jobs apart)" if to_blame else ""
 
 

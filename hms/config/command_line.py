@@ -99,6 +99,11 @@ class CommandLine:
         overrides = self._given.overrides
         return [*self._flags, *(overrides if self.completes else map(self._forced, overrides))]
 
+    @property
+    def samples_all(self) -> bool:
+        """Whether jobs are so few that `samples` has them all."""
+        return math.prod(map(len, self._values)) <= _FEW
+
     def samples(self) -> Iterator[DictConfig]:
         """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value."""
         return (config for _, config in self.named_samples())
@@ -109,7 +114,7 @@ class CommandLine:
 
     def named_samples(self) -> Iterator[tuple[list[str], DictConfig]]:
         """Yield the same configs as `samples`, each with the overrides in which jobs differ."""
-        if math.prod(map(len, self._values)) <= _FEW:
+        if self.samples_all:
             return self.named_jobs()
         first = [values[0] for values in self._values]
         others = (

@@ -1,8 +1,10 @@
 """Single words of a command line: what is wrong with one, which are repeated, and which have no key."""
 
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 
 from hms.config.options import Options
+
+_REPLACING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
 
 
 def not_readable(word: str) -> str:
@@ -27,11 +29,16 @@ def gathered(words: list[str], key: str) -> list[str]:
 
 def last_of_each(words: list[str], options: Options) -> tuple[list[str], list[str]]:
     """Leave out words whose key comes again, as Hydra would in silence; add a line for each that had another value."""
+
+    def adds(override: Override) -> bool:
+        """Whether a word adds an option to a group, rather than a value."""
+        return bool(options.of(override.key_or_group))
+
     last: dict[str, str] = {}
     problems = []
     for word in words:
         override, key = options.parsed(word), word
-        if override and override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD):
+        if override and (override.type in _REPLACING or (override.type is OverrideType.ADD and not adds(override))):
             key = override.get_key_element().lstrip("+")
         if last.get(key, word) != word:
             problems.append(f"{key}: given twice, {last[key]} and {word}; leave one out")

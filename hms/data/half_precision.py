@@ -1,4 +1,4 @@
-"""Round samples to half precision, as a store holds them, and as all that is predicted is rounded, too."""
+"""Round samples to half precision, as a store holds them and as `hms.predict` reads test files and recordings."""
 
 import numpy as np
 from jaxtyping import Float, Float16
@@ -16,13 +16,19 @@ def eeg_as_stored(eeg: Float[np.ndarray, "time electrode"]) -> Float16[np.ndarra
     Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG.
     """
     sample = eeg[::_EVERY, : len(SCALP)]
-    known = np.isfinite(sample)
-    offset_uv = np.where(known, sample, 0.0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    offset_uv = known_mean(sample, axis=0)
     far = np.abs(offset_uv) > _FAR_UV
     if far.any():
         eeg = eeg.copy()
         eeg[:, : len(SCALP)] -= np.where(far, offset_uv, 0.0).astype(eeg.dtype)
     return as_stored(eeg)
+
+
+def known_mean(samples: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
+    """The mean of the samples that are not missing; 0 if all are."""
+    known = np.isfinite(samples)
+    mean: Float[np.ndarray, ...] = np.where(known, samples, 0.0).sum(axis=axis) / known.sum(axis=axis).clip(min=1)
+    return mean
 
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:

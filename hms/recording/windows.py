@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from hms.batch import Batch, unlabelled
-from hms.data.half_precision import as_stored, eeg_as_stored
+from hms.data.half_precision import as_stored, eeg_as_stored, known_mean
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
@@ -119,15 +119,10 @@ def regional_rows(
         until = min(recording.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
-            rows = regional_spectrogram(_levelled(part).T)
+            level = known_mean(part, axis=1)[:, None]  # or a missing sample, 0 to the filter, would make a step
+            rows = regional_spectrogram((part - level).T)
             power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return power
-
-
-def _levelled(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "electrode time"]:
-    """Remove offsets, of which a missing sample, 0 to the spectrogram's filter, would make a step."""
-    known = np.isfinite(eeg)
-    return eeg - np.where(known, eeg, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True).clip(min=1)
 
 
 def _recorded(

@@ -109,7 +109,7 @@ class LossGuard(Callback):
         if math.isfinite(float(step.uniform_loss)):
             advice = "try a smaller optimizer.lr, or trainer.precision=32-true"
         else:
-            advice = "a target or weight of it is not finite: see augmentation, weighting and loss"
+            advice = "a target or weight of that batch is not finite: see augmentation, weighting and loss"
         return (
             f"training ends: {what} at step {step.number} (epoch {trainer.current_epoch + 1}, "
             f"{_in_words(self._settings)}); the label ids of its batch are in {self.path}; {advice}"
