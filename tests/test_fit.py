@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import added
 from hms.training.fit import fit
-from hms.training.module import want_applicable
+from hms.training.module import _fused_on, want_applicable
 from hms.training.stages import classifier
 from hms.training.trainer import make
 
@@ -623,6 +624,15 @@ def test_a_fused_optimizer_learns_the_same_even_with_gradient_scaling_and_clippi
         ends.append([*module.parameters()])
     for one, other in zip(*ends, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_an_optimizer_is_fused_on_a_gpu_unless_told_otherwise():
+    gpu, adamw = torch.device("cuda"), torch.optim.AdamW
+    assert _fused_on(gpu, partial(adamw, lr=1.0)) == {"fused": True}
+    assert not _fused_on(torch.device("cpu"), partial(adamw, lr=1.0))
+    assert not _fused_on(gpu, partial(adamw, fused=False))
+    assert not _fused_on(gpu, partial(adamw, foreach=True))
+    assert not _fused_on(gpu, torch.optim.LBFGS)
 
 
 class Draws(torch.nn.Module):

@@ -59,9 +59,10 @@ def by_model(
             inputs = views(batch, device, flips)
             with autocast(device, precision):
                 logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
-            predicted.append(logits.cpu().double().softmax(dim=-1).mean(dim=1))  # Apple's GPUs have no float64
+            predicted.append(logits)  # on the device: the next batch does not wait for this one
             ids.append(batch.label_id)
-    return torch.cat(ids).numpy(), torch.cat(predicted, dim=1).numpy()
+        by_view = torch.cat(predicted, dim=2).cpu().double().softmax(dim=-1)  # Apple's GPUs have no float64
+    return torch.cat(ids).cpu().numpy(), by_view.mean(dim=1).numpy()
 
 
 def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:

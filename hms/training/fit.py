@@ -128,7 +128,7 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
     if config["compile"]:
-        compile_networks(model, probe.strategy.root_device.type)
+        compile_networks(model, probe.strategy.root_device.type, probe.precision)
     return model, probe
 
 
