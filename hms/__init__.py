@@ -2,8 +2,9 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors labels electrodes constant batch        error types; names, order, shapes and units of everything
-                                                   that is passed around
+    errors labels electrodes constant batch fold_name
+                                                   error types; names, order, shapes and units of everything
+                                                   that is passed around; the name of a fold's folder
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; which rows each of many processes gets
     montage spectrogram_recipe silence timing spectrogram_images

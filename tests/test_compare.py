@@ -22,6 +22,7 @@ from material import config
 
 from hms.compare import main
 from hms.differences import differences
+from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results.comparison import Result, compare
 from hms.results.table import show, write_csv
@@ -299,6 +300,15 @@ def test_a_run_from_before_parameters_were_recorded_is_shown_without_them(tmp_pa
     show(compare([run]))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
     assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
+
+
+def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path: Path):
+    run = finished(tmp_path / "a", 0, 0, 0.4, 10)
+    finished(tmp_path / "a", 1, 0, 0.5, 10)
+    copy = (run / "fold1_seed0").rename(run / "fold1_seed0_backup")
+    assert compare([run])[0].run.folds == [0]
+    with pytest.raises(DataError, match=f"^{copy}: want a fold's folder under its own name, such as fold0_seed0$"):
+        compare([copy])
 
 
 def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_good(tmp_path: Path, capsys):

@@ -15,6 +15,7 @@ from torch import Tensor
 from hms.augmentation.mixing import check_probability
 from hms.batch import Batch
 from hms.errors import UserError
+from hms.fold_name import folds_with
 from hms.labels import CLASSES
 from hms.scoring.scores import read_predictions
 
@@ -30,11 +31,12 @@ class TeacherLabels:
 
     def __init__(self, runs: list[str], p: float):
         check_probability(p=p)
-        files = [sorted(Path(run).glob("fold*_seed*/teacher.parquet")) for run in runs]
-        if not runs or not all(files):
-            without = [run for run, found in zip(runs, files, strict=True) if not found]
+        folds = [folds_with(Path(run), "teacher.parquet") for run in runs]
+        if not runs or not all(folds):
+            without = [run for run, found in zip(runs, folds, strict=True) if not found]
             raise UserError(f"teacher_labels.runs: want folders of runs with finished folds, got {without or 'none'}")
-        tables = [read_predictions(file).select("label_id", *CLASSES) for found in files for file in found]
+        files = [fold / "teacher.parquet" for found in folds for fold in found]
+        tables = [read_predictions(file).select("label_id", *CLASSES) for file in files]
         mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")
         self.label_id = torch.from_numpy(mean["label_id"].to_numpy().copy())
         self.target = torch.from_numpy(mean.select(CLASSES).to_numpy().astype("float32"))

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from hms.data.tables import read_labels
 from hms.errors import DataError, UserError, first_line
+from hms.fold_name import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.scores import checked, read_predictions
 
@@ -60,7 +61,7 @@ def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path 
     patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
-    seeds = [len({fold.name.partition("_")[2] for fold in own}) for own in folds.values()]  # fold{f}_seed{s}
+    seeds = [counts_of(own).seeds for own in folds.values()]
     rows = first[1].select(_SHARED).with_columns(patient_fold)
     return Members([*tables], seeds + [1] * len(files), rows, probabilities)
 

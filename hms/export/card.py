@@ -12,6 +12,7 @@ import jinja2
 from hms.data.files import read_json
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
+from hms.fold_name import counts_of
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
@@ -47,7 +48,7 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
         simulated=is_simulated(config),
         scored=_scored(folds),
         flattered=LEARNED_FROM_TEACHER if learned_from_teacher(config) else "",
-        share_patients=len({fold.name.partition("_")[0] for fold in folds}) == 1,
+        share_patients=counts_of(folds).folds == 1,
         elsewhere=_elsewhere(run, folds),
         hms=version("hms"),
         commit=" and ".join(sorted({one["commit"] or "unknown" for one in origins})),

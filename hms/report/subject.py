@@ -12,9 +12,10 @@ from hms.data.files import read_json
 from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
+from hms.fold_name import counts_of
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import scored_folds
+from hms.runs.folder import all_finished, scored_folds
 from hms.runs.provenance import corpus_of, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
@@ -58,14 +59,14 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     parts = [read_predictions(fold / "oof.parquet").with_columns(folder=pl.lit(fold.name)) for fold in folds]
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
-    numbers, seeds = ({fold.name.partition("_")[part] for fold in folds} for part in (0, 2))
+    counts = counts_of(folds)
     about = {
         "extractors": " + ".join(config["extractor"]),
         "trained on": Path(config["data"]["root"]).name,
-        "folds": f"{len(numbers)}, of {config['folds']}" if run != folds[0] else folds[0].name,
+        "folds": f"{counts.folds}, of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }
-    about |= {"seeds": str(len(seeds))} if len(seeds) > 1 else {}
+    about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
     *_, parent, name = run.resolve().parts
     name = f"{parent}/{name}" if run == folds[0] else name
     notes = [f"This run {LEARNED_FROM_TEACHER}"] if learned_from_teacher(config) else []
@@ -78,7 +79,7 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(folder=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
-    started = [run for run in folders if run and any(run.glob("fold*_seed*/scores.json"))]
+    started = [run for run in folders if run and all_finished(run)]
     runs = {run: folds[0] for run in started if (folds := scored_folds(run))}
     truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:

@@ -1,7 +1,6 @@
 """The out-of-fold scores of a run, read from the folders of its folds."""
 
 import itertools
-import re
 import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from hms.data.files import read_json
+from hms.errors import DataError
+from hms.fold_name import FoldName
 from hms.runs.folder import scored_folds
 from hms.runs.provenance import corpus_of, files_of, read_config
 from hms.runs.settings import settings
@@ -48,34 +49,39 @@ class Run(NamedTuple):
 
 def read_run(folder: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
-    folders = scored_folds(folder)
-    config = read_config(folders[0])
-    scores = [read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folders]
-    pairs = [tuple(int(number) for number in re.findall(r"\d+", fold.name)) for fold in folders]  # fold{f}_seed{s}
-    folds, seeds = ({*numbers} for numbers in zip(*pairs, strict=True))
-    missing = sorted({*itertools.product(folds, seeds)} - {*pairs})
-    common = folds - {fold for fold, _ in missing}
-    score_of = dict(zip(pairs, scores, strict=True))
-    overall, rows = score_folds(folders)
-    checkpoint, corpus = folders[0] / "model.ckpt", corpus_of(folders[0])
+    folds = scored_folds(folder)
+    config = read_config(folds[0])
+    scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
+    numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
+    missing = [pair for pair in itertools.product(numbers, seeds) if pair not in scores]
+    common = {*numbers} - {number for number, _ in missing}
+    overall, rows = score_folds(folds)
+    checkpoint, corpus = folds[0] / "model.ckpt", corpus_of(folds[0])
     return Run(
         folder=folder,
         settings=settings(config)
-        | files_of(folders[0])
+        | files_of(folds[0])
         | {"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}"},
-        folds=sorted(folds),
-        seeds=sorted(seeds),
-        missing=[f"fold{fold}_seed{seed}" for fold, seed in missing],
+        folds=numbers,
+        seeds=seeds,
+        missing=[str(FoldName(*pair)) for pair in missing],
         kl=overall["kl"],
-        kl_by_seed=[_pooled([score_of[fold, seed] for fold in common]) for seed in sorted(seeds) if common],
-        kl_by_fold=[score["kl"] for score in scores],
+        kl_by_seed=[_pooled([scores[number, seed] for number in common]) for seed in seeds if common],
+        kl_by_fold=[score["kl"] for score in scores.values()],
         gap_closed=overall.get("gap_closed"),
-        minutes=sum(score["seconds"] for score in scores) / 60,
-        parameters=scores[0].get("parameters"),
+        minutes=sum(score["seconds"] for score in scores.values()) / 60,
+        parameters=next(iter(scores.values())).get("parameters"),
         megabytes=checkpoint.stat().st_size / 1e6 if checkpoint.is_file() else None,
         corpus=corpus,
         losses=rows.select("label_id", "patient_id", "kl"),
     )
+
+
+def _number_and_seed(fold: Path) -> tuple[int, int]:
+    name = FoldName.parse(fold.name)
+    if name is None or name.fold == "all":
+        raise DataError(f"{fold}: want a fold's folder under its own name, such as {FoldName(0, 0)}")
+    return name.fold, name.seed
 
 
 def _pooled(scores: list[dict[str, Any]]) -> float:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError
+from hms.fold_name import FoldName, folds_with
 from hms.runs.bundle import is_bundle, members
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
@@ -38,7 +39,7 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     text = json.dumps(relevant, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     name = config["name"] or "+".join(config["extractor"])
-    return Path(config["runs"]) / f"{name}-{digest}" / f"fold{config['fold']}_seed{config['seed']}"
+    return Path(config["runs"]) / f"{name}-{digest}" / str(FoldName(config["fold"], config["seed"]))
 
 
 def is_finished(folder: Path) -> bool:
@@ -62,7 +63,8 @@ def finished_folds(run: Path) -> list[Path]:
 
 def is_of_all_patients(fold: Path) -> bool:
     """Whether a fold's folder, or the file of a bundle's member, is that of fold=all, which holds no patients out."""
-    return fold.name.startswith("foldall_")
+    name = FoldName.parse(fold.stem)
+    return name is not None and name.fold == "all"
 
 
 def scored_folds(run: Path) -> list[Path]:
@@ -72,4 +74,4 @@ def scored_folds(run: Path) -> list[Path]:
 
 def all_finished(run: Path) -> list[Path]:
     """Return all finished folds of a run, or a fold's own folder; empty if there are none."""
-    return [run] if is_finished(run) else sorted(path.parent for path in run.glob("fold*_seed*/scores.json"))
+    return [run] if is_finished(run) else folds_with(run, "scores.json")

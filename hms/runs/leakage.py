@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hms.fold_name import counts_of, folds_with
 from hms.runs.bundle import is_bundle
 from hms.runs.provenance import corpora_of, learned_from_corpus, read_config
 from hms.runs.teacher import learned_from_teacher
@@ -33,13 +34,13 @@ def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: 
         return everybody if same else _NOBODY
     if not learned_from_corpus(used[0]):
         return _NOBODY
-    held_out = {fold: _held_out(fold) for fold in {*used, *used[0].parent.glob("fold*_seed*")}}
+    held_out = {fold: _held_out(fold) for fold in {*used, *folds_with(used[0].parent, "*.parquet")}}
     known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
     if not same and known.is_empty():
         return _NOBODY
-    numbers = {fold.name.partition("_")[0] for fold, table in held_out.items() if len(table)}
+    numbers = counts_of(fold for fold, table in held_out.items() if len(table)).folds
     config = read_config(used[0])
-    named = len(numbers) == config["folds"]  # else nothing names the patients of the other folds
+    named = numbers == config["folds"]  # else nothing names the patients of the other folds
     candidates = known if named else everybody
     if learned_from_teacher(config):
         return candidates

@@ -7,13 +7,13 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from hms.fold_name import FoldName, counts_of
 from hms.runs.bundle import is_bundle
-from hms.runs.folder import is_of_all_patients
+from hms.runs.folder import all_finished, is_of_all_patients
 from hms.runs.provenance import corpora_of, read_config
 from hms.system.console import counted, say
 
 _RUN = re.compile(r"(.+)-[0-9a-f]+")
-_CROSS_VALIDATION = re.compile(r"fold\d+_seed(\d+)")
 
 
 def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
@@ -31,7 +31,7 @@ def warn_of_unused(folds: dict[Path, list[Path]]) -> None:
         run: others
         for run, used in folds.items()
         if used[0].parent == run
-        if (others := sorted(path.parent for path in run.glob("foldall_*/scores.json") if path.parent not in used))
+        if (others := [fold for fold in all_finished(run) if is_of_all_patients(fold) and fold not in used])
     }
     if not unused:
         return
@@ -43,11 +43,12 @@ def warn_of_unused(folds: dict[Path, list[Path]]) -> None:
 
 
 def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
-    seeds = {found[1] for fold in used if (found := _CROSS_VALIDATION.fullmatch(fold.name))}
     if run == used[0] or not (used[0] / "config.yaml").is_file() or (config := read_config(used[0])).get("live"):
         return False  # a fold was named, not a run; or there is no cross-validation
-    wanted = [f"fold{fold}_seed{seed}" for seed in sorted(seeds) for fold in range(config["folds"])]
-    lacking = [name for name in wanted if name not in {fold.name for fold in used}]
+    names = [name for fold in used if (name := FoldName.parse(fold.name)) and name.fold != "all"]
+    seeds = sorted({name.seed for name in names})
+    wanted = [FoldName(fold, seed) for seed in seeds for fold in range(config["folds"])]
+    lacking = [str(name) for name in wanted if name not in names]
     if lacking:
         say(f"{run} has {len(wanted) - len(lacking)} of its {len(wanted)} folds; it lacks {', '.join(lacking)}")
     return bool(lacking)
@@ -56,8 +57,7 @@ def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
 def _warn_of_different_counts(folds: dict[Path, list[Path]]) -> None:
     counts = {}
     for run, used in folds.items():
-        of_seeds = {fold.name.partition("_")[0] for fold in used}
-        counts[run] = "fold=all" if is_of_all_patients(used[0]) else counted(len(of_seeds), "fold")
+        counts[run] = "fold=all" if is_of_all_patients(used[0]) else counted(counts_of(used).folds, "fold")
     if len({*counts.values()}) > 1:
         say(f"these runs predict by different folds: {', '.join(f'{run} by {those}' for run, those in counts.items())}")
 

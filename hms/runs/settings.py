@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError
+from hms.fold_name import FoldName, folds_with
 from hms.pretrained import weights_file
 
 _IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
@@ -55,10 +56,10 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
 
     Of folds, given by their own folders, those of the same fold and seed belong together.
     """
-    groups: dict[tuple[str, str], list[Path]] = {}
+    groups: dict[tuple[str, FoldName | None], list[Path]] = {}
     for run in runs:
         folder = run.resolve()
-        fold = folder.name if folder.name.startswith("fold") else ""
+        fold = FoldName.parse(folder.name)
         if match := re.search(r"-([0-9a-f]{8})$", folder.parent.name if fold else folder.name):
             groups.setdefault((match[1], fold), []).append(run)
     return [group for group in groups.values() if len(group) > 1]
@@ -72,7 +73,7 @@ def teachers(config: dict[str, Any]) -> list[str]:
 
 def teacher_files(run: Path) -> list[Path]:
     """Return the files of what the folds of a run predicted for a student to learn from."""
-    return sorted(run.glob("fold*_seed*/teacher.parquet"))
+    return [fold / "teacher.parquet" for fold in folds_with(run, "teacher.parquet")]
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:

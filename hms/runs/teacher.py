@@ -3,12 +3,12 @@
 Were a teacher's fold missing, what a student learns would depend on when it started.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
 from hms.errors import UserError
-from hms.runs.folder import is_finished
+from hms.fold_name import FoldName, folds_with
+from hms.runs.folder import is_finished, is_of_all_patients
 from hms.runs.provenance import read_config
 from hms.runs.settings import teacher_files, teachers
 
@@ -28,18 +28,18 @@ def students_of(folds: dict[Path, list[Path]]) -> list[Path]:
 
 
 def want_all_folds(runs: list[str]) -> None:
-    """Raise UserError unless each run has finished all folds of each seed it has started, apart from `foldall`.
+    """Raise UserError unless each run has finished all folds of each seed it has started, apart from fold=all.
 
     A run without any labels to teach is left to `TeacherLabels`.
     """
     for run in map(Path, runs):
-        started = sorted(file.parent for file in run.glob("fold[0-9]*_seed*/config.yaml"))
+        started = [fold for fold in folds_with(run, "config.yaml") if not is_of_all_patients(fold)]
         if not started or not teacher_files(run):
             continue
         config = read_config(started[0])
         folds = 1 if config.get("live") else config["folds"]
-        seeds = sorted({int(re.sub(r".*_seed", "", fold.name)) for fold in started})
-        needed = [run / f"fold{fold}_seed{seed}" for seed in seeds for fold in range(folds)]
-        if missing := [fold.name for fold in needed if not is_finished(fold)]:
+        seeds = sorted({name.seed for fold in started if (name := FoldName.parse(fold.name))})
+        needed = [str(FoldName(fold, seed)) for seed in seeds for fold in range(folds)]
+        if missing := [name for name in needed if not is_finished(run / name)]:
             wish = f"want runs with all of their {folds} folds finished"
             raise UserError(f"teacher_labels.runs: {wish}, {run} lacks {', '.join(missing)}")

@@ -1,0 +1,56 @@
+"""`hms.fold_name`: a fold's name is read as it was written, and nothing else is taken for one."""
+
+from pathlib import Path
+
+import pytest
+
+from hms.fold_name import FoldName, counts_of, folds_with
+
+
+@pytest.mark.parametrize(
+    "name", [FoldName(0, 0), FoldName(4, 12), FoldName(10, 4294967295), FoldName("all", 3)], ids=str
+)
+def test_a_name_is_read_as_it_was_written(name: FoldName):
+    assert FoldName.parse(str(name)) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "fold0",
+            "fold0_seed",
+            "fold_seed0",
+            "fold0_seed0.old",
+            "fold0_seed0\n",
+            "my_fold0_seed0",
+            "fold00_seed0",
+        ),
+        *("fold0_seed01", "fold-1_seed0", "fold0_seed-1", "foldAll_seed0", "fold٣_seed0", "fold0_seed0/x"),
+    ],
+)
+def test_no_other_text_is_a_name(text: str):
+    assert FoldName.parse(text) is None
+
+
+def test_only_folds_of_the_run_that_hold_the_file_are_found(tmp_path: Path):
+    for name in ("fold1_seed0", "fold0_seed0", "foldall_seed0", "fold0_seed0_backup", "pretrain"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scores.json").touch()
+    (tmp_path / "fold2_seed0").mkdir()
+    found = folds_with(tmp_path, "scores.json")
+    assert [fold.name for fold in found] == ["fold0_seed0", "fold1_seed0", "foldall_seed0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        (["fold0_seed0", "fold1_seed0", "fold0_seed1"], (2, 2)),
+        (["fold0_seed0.safetensors", "fold1_seed0.safetensors"], (2, 1)),
+        (["best"], (1, 1)),
+        (["best", "fold0_seed0"], (2, 2)),
+    ],
+)
+def test_folds_and_seeds_are_counted_once_each(names: list[str], counts: tuple[int, int]):
+    assert counts_of(map(Path, names)) == counts
