@@ -127,13 +127,13 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     finished: dict[Path, None] = {}
     unfinished, cached = [], cache(fingerprint)  # a fingerprint looks at every file of a corpus
     for words, config in jobs:
-        folder = None
+        fold = None
         with suppress(UserError):  # without its corpus a job has no folder; it has reported what is wrong
-            folder = fold_folder(config, cached(build(config["data"]).root))
-        if folder is None or not is_finished(folder):
-            unfinished.append(" ".join([" ", *map(shlex.quote, words), *([f"({folder})"] if folder else [])]))
-        elif (folder / "oof.parquet").is_file():
-            finished[folder.parent] = None
+            fold = fold_folder(config, cached(build(config["data"]).root))
+        if fold is None or not is_finished(fold):
+            unfinished.append(" ".join([" ", *map(shlex.quote, words), *([f"({fold})"] if fold else [])]))
+        elif (fold / "oof.parquet").is_file():
+            finished[fold.parent] = None
     if finished:
         show(compare(finished))
     if unfinished:

@@ -41,7 +41,7 @@ from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
 from hms.runs.folder import finished_folds, fold_folder
-from hms.runs.provenance import corpora_of, learned_from_simulation, open_run
+from hms.runs.provenance import corpora_of, learned_from_simulation, open_fold
 from hms.timeline.events import events
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
@@ -54,7 +54,7 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
         whole = quick(config("data.size=tiny", *(words or SMALL)))
         torch.manual_seed(fold)
         into = run / f"fold{fold}_seed0"
-        open_run(into, whole | {"fold": fold}, "0123456789abcdef")
+        open_fold(into, whole | {"fold": fold}, "0123456789abcdef")
         save_model(into, build(whole["model"]), {"model": whole["model"]})
         rows = range(40 * fold, 40 * fold + 40)
         votes = np.random.default_rng(fold).integers(0, 5, (40, 6)) + np.eye(6, dtype=int)[0]

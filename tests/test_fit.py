@@ -37,7 +37,7 @@ from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
-from hms.runs.provenance import open_run, warn_of_changes
+from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
@@ -180,7 +180,7 @@ def test_code_that_was_edited_since_is_named(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
 def test_a_run_records_the_commit_of_its_code(config: dict, tmp_path: Path):
-    open_run(tmp_path / "fold0_seed0", config, "corpus")
+    open_fold(tmp_path / "fold0_seed0", config, "corpus")
     recorded = json.loads((tmp_path / "fold0_seed0" / "provenance.json").read_text())["commit"]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert recorded.removesuffix("+") == head.stdout.strip()
@@ -188,7 +188,7 @@ def test_a_run_records_the_commit_of_its_code(config: dict, tmp_path: Path):
 
 def test_a_machine_without_git_trains_all_the_same(config: dict, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    open_run(tmp_path / "fold0_seed0", config, "corpus")
+    open_fold(tmp_path / "fold0_seed0", config, "corpus")
     assert json.loads((tmp_path / "fold0_seed0" / "provenance.json").read_text())["commit"] is None
 
 
@@ -285,7 +285,7 @@ def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict
     taught = f"augmentation.teacher_labels.runs=[{run}]"
     student = pretrained(tmp_path, "augmentation=[teacher_labels]", taught, f"runs={tmp_path / 'runs'}")
     before = fold_folder(student, "corpus")
-    open_run(before, student, "corpus")
+    open_fold(before, student, "corpus")
     warn_of_changes(before, student, "corpus")
     assert capsys.readouterr().err == ""
     (tmp_path / "a.safetensors").write_bytes(b"another")
@@ -299,7 +299,7 @@ def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict
 
 def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
     folder = fold_folder(config, "before")
-    open_run(folder, config, "before")
+    open_fold(folder, config, "before")
     warn_of_changes(fold_folder(config, "after"), config, "after")
     assert f"{folder} was trained before the corpus changed; {fold_folder(config, 'after')} is a new run" in (
         capsys.readouterr().err

@@ -16,7 +16,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import prior_kl, uniform_kl
 from hms.subset import Subset
-from hms.training.fold import fold_of
+from hms.training.fold import rows_of_fold
 
 
 @cache
@@ -117,7 +117,7 @@ def test_a_fold_trains_on_other_patients_than_it_predicts_and_predicts_what_anot
     plan = [(eeg, eeg // 4, 0.0, (3, 12, 12, 5)[eeg % 4]) for eeg in range(40)] + [(1, 0, 30.0, 12)]
     rows = label_rows(plan).with_row_index("label_id")
     words = ["pretrain=low_votes", "subset=high_votes", "folds=5"]
-    folds = [fold_of(config(*words, f"fold={fold}"), rows) for fold in range(5)]
+    folds = [rows_of_fold(config(*words, f"fold={fold}"), rows) for fold in range(5)]
     for number, (first, second) in enumerate(fold.training for fold in folds):
         fold = folds[number]
         assert fold.number == number
@@ -131,7 +131,7 @@ def test_a_fold_trains_on_other_patients_than_it_predicts_and_predicts_what_anot
 
 def test_without_a_fold_all_patients_are_learned_from_or_none():
     rows = label_rows([(eeg, eeg, 0.0, 12) for eeg in range(6)]).with_row_index("label_id")
-    whole, live = fold_of(config("fold=all"), rows), fold_of(config("live=simulated"), rows)
+    whole, live = rows_of_fold(config("fold=all"), rows), rows_of_fold(config("live=simulated"), rows)
     assert [len(whole.training[0]), len(whole.validation), len(whole.predicted)] == [6, 0, 0]
     assert [len(live.training[0]), len(live.validation), len(live.predicted)] == [0, 6, 6]
     assert whole.number is live.number is None
@@ -154,7 +154,7 @@ def test_without_a_fold_all_patients_are_learned_from_or_none():
 def test_a_fold_without_rows_is_refused(votes: int, words: list[str], message: str):
     rows = label_rows([(eeg, eeg, 0.0, votes) for eeg in range(6)]).with_row_index("label_id")
     with pytest.raises(UserError, match=message):
-        fold_of(config(*words), rows)
+        rows_of_fold(config(*words), rows)
 
 
 eegs = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 25), st.integers(1, 28)), min_size=30, max_size=120)

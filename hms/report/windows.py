@@ -59,7 +59,7 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     db = regions.decibels(np.concatenate([batch.spectrogram for batch in batches if batch.spectrogram is not None]))
     within = regions.common_range(db)
     spectrograms = [regions.pictures(window, within) for window in db]
-    attributions = list(_attributions(subject, rows["folder"].to_list(), batches, device))
+    attributions = list(_attributions(subject, rows["fold_name"].to_list(), batches, device))
     pictures = [_pictures(*window) for window in zip(batches, spectrograms, attributions, strict=True)]
     return [View(*view) for view in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
 
@@ -74,15 +74,15 @@ def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:
 
 
 def _attributions(
-    subject: Subject, folders: list[str | None], batches: list[Batch], device: str
+    subject: Subject, fold_names: list[str | None], batches: list[Batch], device: str
 ) -> Iterator[Attributions | None]:
     """Attribution of each window by the model of its fold, the first of several seeds; None for an ensemble."""
-    models = {name: model_of(subject, name).to(device) for name in {*folders} if name is not None}
-    for folder, batch in track(zip(folders, batches, strict=True), len(batches), "attribute"):
-        if folder is None:
+    models = {name: model_of(subject, name).to(device) for name in {*fold_names} if name is not None}
+    for name, batch in track(zip(fold_names, batches, strict=True), len(batches), "attribute"):
+        if name is None:
             yield None
             continue
-        model, moved = models[folder], mapped(batch, lambda values: values.to(device))
+        model, moved = models[name], mapped(batch, lambda values: values.to(device))
         yield attributions_of(model, moved if model.reads_spectrogram else moved._replace(spectrogram=None))
 
 

@@ -47,9 +47,9 @@ class Run(NamedTuple):
         return statistics.stdev(self.kl_by_seed) if len(self.kl_by_seed) > 1 else None
 
 
-def read_run(folder: Path) -> Run:
+def read_run(run: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
-    folds = scored_folds(folder)
+    folds = scored_folds(run)
     config = read_config(folds[0])
     scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
     numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
@@ -58,7 +58,7 @@ def read_run(folder: Path) -> Run:
     overall, rows = score_folds(folds)
     checkpoint, corpus = folds[0] / "model.ckpt", corpus_of(folds[0])
     return Run(
-        folder=folder,
+        folder=run,
         settings=settings(config)
         | files_of(folds[0])
         | {"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}"},

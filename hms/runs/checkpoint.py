@@ -18,9 +18,9 @@ from hms.runs.bundle import is_member, model_node
 from hms.system.atomic import replacing
 
 
-def save_model(folder: Path, model: Model, config: dict[str, Any]) -> None:
+def save_model(fold: Path, model: Model, config: dict[str, Any]) -> None:
     """Write a fold's model.ckpt: what `load_model` needs, and nothing else."""
-    write_checkpoint(folder / "model.ckpt", {"config": config, "weights": model.state_dict()})
+    write_checkpoint(fold / "model.ckpt", {"config": config, "weights": model.state_dict()})
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -52,9 +52,9 @@ def load_model(path: Path) -> Model:
     return rebuilt(path / "model.ckpt", *read_checkpoint(path))
 
 
-def read_checkpoint(folder: Path) -> tuple[Any, dict[str, Tensor]]:
+def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
     """Return the unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
-    path = folder / "model.ckpt"
+    path = fold / "model.ckpt"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         return checkpoint["config"]["model"], checkpoint["weights"]

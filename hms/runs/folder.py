@@ -1,4 +1,7 @@
-"""Run folders: `runs/<name>-<hash>/fold{f}_seed{s}/`, one per trained fold.
+"""The folders of trained models: `runs/<name>-<hash>/fold{f}_seed{s}/`.
+
+A *run* is the outer folder, a *fold* one of those in it, which `hms.fold_name` names. Where a command takes a run, it
+takes a single fold as well; `folds` maps each run, or fold, that was given to the folds that stand for it.
 
 The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
 data. Settings that do not change the result (paths, devices, loggers; fold and seed, which the folder's name has) are
@@ -12,7 +15,7 @@ left out; the corpus counts by its fingerprint, files of weights and a teacher's
     model.ckpt        config and weights of the trained model
     oof.parquet       votes and predicted probabilities of the validation rows
     teacher.parquet   the same for every window of the held-out patients that another fold would learn from
-    scores.json       written last: the run is finished
+    scores.json       written last: the fold is finished
 """
 
 import hashlib
@@ -42,9 +45,9 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     return Path(config["runs"]) / f"{name}-{digest}" / str(FoldName(config["fold"], config["seed"]))
 
 
-def is_finished(folder: Path) -> bool:
+def is_finished(fold: Path) -> bool:
     """Whether a fold's training has ended and everything has been written."""
-    return (folder / "scores.json").is_file()
+    return (fold / "scores.json").is_file()
 
 
 def finished_folds(run: Path) -> list[Path]:

@@ -20,61 +20,61 @@ from hms.system.atomic import replacing
 from hms.system.console import say
 
 
-def open_run(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+def open_fold(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Create a fold's folder and record what is about to be trained, on which data and with which versions."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "config.yaml") as temporary:
+    fold.mkdir(parents=True, exist_ok=True)
+    with replacing(fold / "config.yaml") as temporary:
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     command = [word.removeprefix("++") for word in sys.argv]
     origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions(config)}
-    with replacing(folder / "provenance.json") as temporary:
+    with replacing(fold / "provenance.json") as temporary:
         temporary.write_text(json.dumps(origin, indent=1))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(fold: Path) -> dict[str, Any]:
     """Return the resolved config a fold was trained with. Raises DataError for a file that is not one."""
-    path = folder / "config.yaml"
+    path = fold / "config.yaml"
     try:
         return {**OmegaConf.to_container(OmegaConf.load(path))}  # type: ignore[dict-item]
     except Exception as error:  # of OmegaConf or the YAML parser, or because it is not a mapping
         raise DataError(f"{path}: not the config of a fold ({first_line(error)})") from None
 
 
-def provenance(folder: Path) -> dict[str, Any]:
+def provenance(fold: Path) -> dict[str, Any]:
     """Return the content of provenance.json: `corpus`, `files`, `command` and `versions`."""
-    return read_json(folder / "provenance.json", "corpus")
+    return read_json(fold / "provenance.json", "corpus")
 
 
-def corpus_of(folder: Path) -> str:
+def corpus_of(fold: Path) -> str:
     """Return the fingerprint of the corpus a fold was trained on."""
-    return str(provenance(folder)["corpus"])
+    return str(provenance(fold)["corpus"])
 
 
-def files_of(folder: Path) -> dict[str, str]:
+def files_of(fold: Path) -> dict[str, str]:
     """Return the digests of what a fold learned from besides its corpus, as `settings.files_read` gave them."""
-    return {**provenance(folder).get("files", {})}
+    return {**provenance(fold).get("files", {})}
 
 
-def warn_of_changes(folder: Path, config: dict[str, Any], fingerprint: str) -> None:
+def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
 
     The inputs are the corpus, pretrained weights and a teacher's labels.
     """
-    if (folder / "provenance.json").is_file() and (old := differing(provenance(folder), versions(config))):
-        say(f"{folder} was made with different versions: {', '.join(old)}")
+    if (fold / "provenance.json").is_file() and (old := differing(provenance(fold), versions(config))):
+        say(f"{fold} was made with different versions: {', '.join(old)}")
     read = {"corpus": fingerprint} | files_read(config)
-    for path in folder.parents[1].glob(f"{folder.parent.name.rpartition('-')[0]}-*/{folder.name}/provenance.json"):
+    for path in fold.parents[1].glob(f"{fold.parent.name.rpartition('-')[0]}-*/{fold.name}/provenance.json"):
         then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)
         changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
         if changed:
             other = read_config(path.parent)
             if other["data"] == config["data"] and settings(other) == settings(config):
-                say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {folder} is a new run")
+                say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {fold} is a new run")
 
 
-def learned_from_corpus(folder: Path) -> bool:
+def learned_from_corpus(fold: Path) -> bool:
     """Whether a fold learned from its corpus, rather than from windows simulated on demand."""
-    return not read_config(folder).get("live")
+    return not read_config(fold).get("live")
 
 
 def corpora_of(run: Path) -> set[str]:

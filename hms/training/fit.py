@@ -22,7 +22,7 @@ from hms.errors import UserError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder, is_finished, scored_folds
-from hms.runs.provenance import open_run, warn_of_changes
+from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds
 from hms.scoring.scores import read_predictions, read_truth, score, show
@@ -32,7 +32,7 @@ from hms.system.processes import ALONE, Place, first_decides, run_in_processes
 from hms.training import trainer
 from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
-from hms.training.fold import Fold, fold_of, stages_of
+from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, write_predictions
 from hms.training.loggers import log_scores, open_loggers
 from hms.training.metrics_csv import seconds_of_epochs
@@ -50,25 +50,25 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
-    run = fold_folder(config, store.fingerprint)
-    fold = fold_of(config, store.rows)  # before a folder is created for it
+    fold = fold_folder(config, store.fingerprint)
+    rows = rows_of_fold(config, store.rows)  # before a folder is created for it
     feed = feed_of(config, store, model.reads_spectrogram, place, probe.strategy.root_device)
     with ExitStack() as locks:
         running = ALONE if to_start else place
-        if locked_already or _needs_training(run, config, store.fingerprint, probe, running, locks):
+        if locked_already or _needs_training(fold, config, store.fingerprint, probe, running, locks):
             if to_start:
                 return run_in_processes(partial(fit, locked_already=True), config, to_start)
-            _finish(run, config, model, fold, feed, truth)
+            _finish(fold, config, model, rows, feed, truth)
     if place.rank > 0:
         return math.nan
-    for state in (run / "last.ckpt", run / "pretrain" / "last.ckpt", run / "pretrain" / "result.ckpt"):
-        if state.exists():  # left if the process was killed just after it finished the run
+    for state in (fold / "last.ckpt", fold / "pretrain" / "last.ckpt", fold / "pretrain" / "result.ckpt"):
+        if state.exists():  # left if the process was killed just after it finished the fold
             state.unlink(missing_ok=True)
-    return _summarise(run, truth)
+    return _summarise(fold, truth)
 
 
 def _needs_training(
-    run: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, place: Place, locks: ExitStack
+    fold: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, place: Place, locks: ExitStack
 ) -> bool:
     """Whether the fold is still to be trained; if so, no other command can train it until `locks` is closed.
 
@@ -76,13 +76,13 @@ def _needs_training(
     """
 
     def decide() -> bool:
-        warn_of_changes(run, config, fingerprint)
-        if is_finished(run):
-            say(f"{run} is already trained: nothing to do")
+        warn_of_changes(fold, config, fingerprint)
+        if is_finished(fold):
+            say(f"{fold} is already trained: nothing to do")
             return False
-        run.parent.mkdir(parents=True, exist_ok=True)
-        locks.enter_context(locked(run, f"another process is training {run}: waiting for it"))
-        return not is_finished(run)
+        fold.parent.mkdir(parents=True, exist_ok=True)
+        locks.enter_context(locked(fold, f"another process is training {fold}: waiting for it"))
+        return not is_finished(fold)
 
     if place != ALONE:
         probe.strategy.setup_environment()
@@ -90,28 +90,28 @@ def _needs_training(
 
 
 def _finish(
-    run: Path, config: dict[str, Any], model: Model, fold: Fold, feed: Feed, truth: pl.DataFrame | None
+    fold: Path, config: dict[str, Any], model: Model, rows: FoldRows, feed: Feed, truth: pl.DataFrame | None
 ) -> None:
-    """Train, predict, and write all files of a finished run, its scores last; only the first process writes any.
+    """Train, predict, and write all files of a finished fold, its scores last; only the first process writes any.
 
     `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
     """
     if feed.place.rank == 0:
-        resumed = any(run.rglob("*.ckpt"))
-        say(f"{run} {'resumes after its last complete epoch' if resumed else 'starts'}")
-        open_run(run, config, feed.store.fingerprint)
-    with open_loggers(config["logger"], run, config) as loggers:
-        diverged = train_stages(config, model, fold, feed, run, loggers)
+        resumed = any(fold.rglob("*.ckpt"))
+        say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
+        open_fold(fold, config, feed.store.fingerprint)
+    with open_loggers(config["logger"], fold, config) as loggers:
+        diverged = train_stages(config, model, rows, feed, fold, loggers)
         trained_at_s = time.monotonic()
-        predicted = predict(config, model, fold.predicted, feed)
+        predicted = predict(config, model, rows.predicted, feed)
         if feed.place.rank > 0:
             return
-        save_model(run, model, config)
-        scores = write_predictions(run, fold, predicted, truth)
-        scores["seconds"] = round(seconds_of_epochs(run) + time.monotonic() - trained_at_s, 1)
+        save_model(fold, model, config)
+        scores = write_predictions(fold, rows, predicted, truth)
+        scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(one.numel() for one in model.parameters())
         scores |= diverged
-        with replacing(run / "scores.json") as temporary:
+        with replacing(fold / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
         log_scores(loggers, scores)
 
@@ -121,7 +121,7 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     want_all_folds(teachers(config))
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
-    try:  # all of these are built again for the run; here they only serve to reveal mistakes
+    try:  # all of these are built again for the training; here they only serve to reveal mistakes
         for stage in stages_of(config):
             classifier(config, stage, model).configure_optimizers()
         probe = trainer.make(config["trainer"], callbacks=callbacks_of(config))
@@ -132,15 +132,15 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     return model, probe
 
 
-def _summarise(folder: Path, truth: pl.DataFrame | None) -> float:
-    """Print the scores of `folder` and the run's other finished folds; return its own KL in nats, or NaN."""
-    if not (folder / "oof.parquet").is_file():
-        say(f"{folder} learned from every patient: nobody is left to score it on")
+def _summarise(fold: Path, truth: pl.DataFrame | None) -> float:
+    """Print the scores of `fold` and the run's other finished folds; return its own KL in nats, or NaN."""
+    if not (fold / "oof.parquet").is_file():
+        say(f"{fold} learned from every patient: nobody is left to score it on")
         return math.nan
-    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(folder.parent)}
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(fold.parent)}
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
     each = {name: score(table, truth) for name, table in tables.items()}
-    show(each, f"{folder.parent}: out-of-fold KL, all and by the class that leads the votes")
-    say(f"predictions {folder / 'oof.parquet'}, curves {folder / 'metrics.csv'}")
-    return float(each[folder.name]["kl"])
+    show(each, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
+    say(f"predictions {fold / 'oof.parquet'}, curves {fold / 'metrics.csv'}")
+    return float(each[fold.name]["kl"])

@@ -9,8 +9,8 @@ from hms.data.folds import patient_folds
 from hms.errors import UserError
 
 
-class Fold(NamedTuple):
-    """Rows of a store, for each use; no patient to train on is validated on or predicted."""
+class FoldRows(NamedTuple):
+    """The rows of a store that a fold needs, by their use; no patient to train on is validated on or predicted."""
 
     number: int | None
     """None with `live`, which learns from no fold, and for `fold=all`, which holds no patients out."""
@@ -22,7 +22,7 @@ class Fold(NamedTuple):
     """The rows to score, and for a student's sake those that another fold may learn from; none for `fold=all`."""
 
 
-def fold_of(config: dict[str, Any], rows: pl.DataFrame) -> Fold:
+def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
     """Choose the rows of the fold that `config` describes from those of a store.
 
     Raises UserError if no row is left to train or to validate on.
@@ -34,7 +34,7 @@ def fold_of(config: dict[str, Any], rows: pl.DataFrame) -> Fold:
     predicted = [validation, *(subset.training(held_out) for subset in subsets if not config["live"])]
     _want_rows(config, rows, training, validation)
     number = None if config["live"] or config["fold"] == "all" else config["fold"]
-    return Fold(number, training, validation, held_out.filter(among(pl.concat(predicted))))
+    return FoldRows(number, training, validation, held_out.filter(among(pl.concat(predicted))))
 
 
 def stages_of(config: dict[str, Any]) -> list[dict[str, Any]]:

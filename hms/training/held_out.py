@@ -15,7 +15,7 @@ from hms.scoring.scores import Scores, predictions, score
 from hms.system.atomic import replacing
 from hms.system.processes import broadcast_state, gathered
 from hms.training.feed import Feed
-from hms.training.fold import Fold, among
+from hms.training.fold import FoldRows, among
 
 
 def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed) -> Float[np.ndarray, "row label"]:
@@ -32,17 +32,17 @@ def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed
 
 
 def write_predictions(
-    run: Path, fold: Fold, predicted: Float[np.ndarray, "row label"], truth: pl.DataFrame | None
+    fold: Path, rows: FoldRows, predicted: Float[np.ndarray, "row label"], truth: pl.DataFrame | None
 ) -> Scores:
     """Write the predictions, to teacher.parquet to learn from and oof.parquet to score; return the scores.
 
     Without held-out patients there is nothing to write, and no score.
     """
-    if fold.predicted.is_empty():
+    if rows.predicted.is_empty():
         return {}
-    teacher = predictions(fold.predicted, fold.number, predicted)
-    oof = teacher.filter(among(fold.validation))
+    teacher = predictions(rows.predicted, rows.number, predicted)
+    oof = teacher.filter(among(rows.validation))
     for name, table in (("teacher", teacher), ("oof", oof)):
-        with replacing(run / f"{name}.parquet") as temporary:
+        with replacing(fold / f"{name}.parquet") as temporary:
             table.write_parquet(temporary)
     return score(oof, truth)

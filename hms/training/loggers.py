@@ -13,20 +13,20 @@ from hms.scoring.scores import Scores
 
 
 @contextmanager
-def open_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> Iterator[list[Logger]]:
+def open_loggers(nodes: dict[str, Any], fold: Path, config: dict[str, Any]) -> Iterator[list[Logger]]:
     """Build the loggers of a fold, grouped by run, and log the config; a resumed fold continues its W&B run.
 
     A W&B run ends with the block; otherwise the next job of a sweep would log to it.
     """
-    earlier = sorted(run.glob("wandb/*run-*-*"))  # of an interrupted attempt
+    earlier = sorted(fold.glob("wandb/*run-*-*"))  # of an interrupted attempt
     same = earlier[0].name.rpartition("-")[2] if earlier else None
-    of_wandb = {"name": f"{run.parent.name}/{run.name}", "group": run.parent.name, "id": same}
+    of_wandb = {"name": f"{fold.parent.name}/{fold.name}", "group": fold.parent.name, "id": same}
     loggers: list[Logger] = []
     for node in nodes.values():
         kind = build(node | {"_partial_": True}).func
         more: dict[str, Any] = of_wandb if issubclass(kind, WandbLogger) else {}
         if "save_dir" in inspect.signature(kind).parameters:
-            more = more | {"save_dir": run}
+            more = more | {"save_dir": fold}
         loggers.append(build(node, **more))
         loggers[-1].log_hyperparams(config)
     try:
@@ -37,11 +37,11 @@ def open_loggers(nodes: dict[str, Any], run: Path, config: dict[str, Any]) -> It
                 logger.experiment.finish()
 
 
-def loggers_of_stage(stage: str, nodes: dict[str, Any], run: Path, loggers: list[Logger]) -> list[Logger]:
+def loggers_of_stage(stage: str, nodes: dict[str, Any], fold: Path, loggers: list[Logger]) -> list[Logger]:
     """Build loggers for the W&B runs of `loggers`, which have the same nodes, that prefix each metric with `stage`."""
     pairs = zip(nodes.values(), loggers, strict=True)
     wandb = [(node, logger) for node, logger in pairs if isinstance(logger, WandbLogger)]
-    return [build(node, save_dir=run, prefix=stage, experiment=logger.experiment) for node, logger in wandb]
+    return [build(node, save_dir=fold, prefix=stage, experiment=logger.experiment) for node, logger in wandb]
 
 
 def log_scores(loggers: list[Logger], scores: Scores) -> None:

@@ -1,6 +1,6 @@
-"""metrics.csv: one row per epoch, complete after every epoch and continued without a gap when a run resumes.
+"""metrics.csv: one row per epoch, complete after every epoch and continued without a gap when a training resumes.
 
-Lightning's CSVLogger deletes the rows of an interrupted run; this callback keeps them in the checkpoint.
+Lightning's CSVLogger deletes the rows of an interrupted training; this callback keeps them in the checkpoint.
 """
 
 import time
@@ -51,7 +51,7 @@ class MetricsCsv(Callback):
         self.rows = list(state_dict["rows"])
 
 
-def seconds_of_epochs(run: Path) -> float:
+def seconds_of_epochs(fold: Path) -> float:
     """The seconds that the epochs of all stages of a fold have taken, those of interrupted attempts included."""
-    curves = [path for path in (run / "pretrain/metrics.csv", run / "metrics.csv") if path.is_file()]
+    curves = [path for path in (fold / "pretrain/metrics.csv", fold / "metrics.csv") if path.is_file()]
     return sum(float(pl.read_csv(path)["seconds"].sum()) for path in curves)

@@ -13,26 +13,26 @@ from hms.runs.checkpoint import write_checkpoint
 from hms.training import trainer
 from hms.training.callbacks import added
 from hms.training.feed import Feed
-from hms.training.fold import Fold
+from hms.training.fold import FoldRows
 from hms.training.guard import LossGuard
 from hms.training.loggers import loggers_of_stage
 from hms.training.module import Classifier, want_applicable
 
 
 def train_stages(
-    config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]
+    config: dict[str, Any], model: Model, rows: FoldRows, feed: Feed, fold: Path, loggers: list[Logger]
 ) -> dict[str, list[int]]:
     """Train `model` in all stages, resuming an interrupted attempt; return each stage's diverged epochs for the scores.
 
-    The first of two stages has a folder of its own in the fold's folder `run`.
+    The first of two stages has a folder of its own in `fold`, the folder of the fold.
     """
     first = {}
     if config["pretrain"]:
-        first["pretrain_diverged_epochs"] = _pretrain(config, model, fold, feed, run, loggers)
-    module, guard = classifier(config, config, model), LossGuard(run / "not_finite.json")
+        first["pretrain_diverged_epochs"] = _pretrain(config, model, rows, feed, fold, loggers)
+    module, guard = classifier(config, config, model), LossGuard(fold / "not_finite.json")
     callbacks = [*callbacks_of(config), guard]
-    training, validation = feed.training(fold.training[-1]), feed.validation(fold.validation)
-    trainer.train(module, config["trainer"], run, training, validation, callbacks, loggers)
+    training, validation = feed.training(rows.training[-1]), feed.validation(rows.validation)
+    trainer.train(module, config["trainer"], fold, training, validation, callbacks, loggers)
     return {"diverged_epochs": guard.diverged, **first}
 
 
@@ -50,17 +50,17 @@ def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> C
 
 
 def _pretrain(
-    config: dict[str, Any], model: Model, fold: Fold, feed: Feed, run: Path, loggers: list[Logger]
+    config: dict[str, Any], model: Model, rows: FoldRows, feed: Feed, fold: Path, loggers: list[Logger]
 ) -> list[int]:
     """Train the first of two stages, whose result is kept until the second has ended; return its diverged epochs."""
-    stage, folder = config["pretrain"], run / "pretrain"
+    stage, folder = config["pretrain"], fold / "pretrain"
     result = folder / "result.ckpt"
     if not result.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         module, guard = classifier(config, stage, model), LossGuard(folder / "not_finite.json")
         node = config["trainer"] | {"max_epochs": stage["epochs"]}
-        curves = loggers_of_stage("pretrain", config["logger"], run, loggers)
-        training, validation = feed.training(fold.training[0]), feed.validation(fold.validation)
+        curves = loggers_of_stage("pretrain", config["logger"], fold, loggers)
+        training, validation = feed.training(rows.training[0]), feed.validation(rows.validation)
         fitted = trainer.train(module, node, folder, training, validation, [guard], curves)
         if feed.place.rank == 0:
             write_checkpoint(result, {"weights": model.state_dict(), "diverged": guard.diverged})
