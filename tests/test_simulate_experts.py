@@ -14,7 +14,7 @@ from hms.simulate.findings import Findings, measure
 from hms.simulate.kinds import draw_pattern
 from hms.simulate.noise import SLOW_HZ
 from hms.simulate.plan import make_plan
-from hms.simulate.recording import Recording
+from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
 
 SEED = 0
@@ -91,7 +91,7 @@ def test_most_eegs_are_judged_once_like_the_real_ones():
     assert all({*eeg.judged_s} <= {*eeg.offsets_s} for eeg in several)
     plan = next(plan for plan in plans if len(plan.eegs[0].offsets_s) > 3 and len({*plan.eegs[0].votes}) == 1)
     again = plan.eegs[0]._replace(judged_s=plan.eegs[0].offsets_s)
-    rows = [label_rows(Recording(plan._replace(eegs=(eeg,)), SEED)) for eeg in (plan.eegs[0], again)]
+    rows = [label_rows(SimulatedRecording(plan._replace(eegs=(eeg,)), SEED)) for eeg in (plan.eegs[0], again)]
     truths = [{tuple(row[name] for name in CLASSES) for row in of_eeg} for of_eeg in rows]
     assert [len(different) for different in truths] == [len({*plan.eegs[0].judged_s}), len(again.offsets_s)]
 
@@ -108,7 +108,7 @@ def judged() -> tuple[np.ndarray, np.ndarray]:
     plans = [plan for plan in make_plan(SIZES["small"], SEED) if plan.group == "high"]
     for plan in plans[::4]:
         most = {eeg.eeg_id: max(eeg.votes) for eeg in plan.eegs}
-        for row in label_rows(Recording(plan, SEED)):
+        for row in label_rows(SimulatedRecording(plan, SEED)):
             votes = np.array([row[column] for column in VOTE_COLUMNS])
             if votes.sum() == most.get(row["eeg_id"]):
                 most.pop(row["eeg_id"])

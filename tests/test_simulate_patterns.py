@@ -16,7 +16,7 @@ from hms.simulate.noise import SLOW_HZ, coloured, interpolate
 from hms.simulate.patterns import Pattern
 from hms.simulate.plan import make_plan
 from hms.simulate.presence import draw_seizure
-from hms.simulate.recording import Recording, first_inner_row
+from hms.simulate.recording import SimulatedRecording, first_inner_row
 from hms.spectrogram_recipe import bipolar
 
 OVER = Span(-6.0, 606.0)
@@ -181,7 +181,7 @@ def test_the_joins_of_eeg_and_outer_minutes_are_invisible_in_the_spectrogram():
     for plan in make_plan(SIZES["small"], 0)[::40][:24]:
         if len(plan.eegs) > 1 or plan.kind == "seizure":
             continue
-        recording = Recording(plan, 0)
+        recording = SimulatedRecording(plan, 0)
         power = np.log(recording.spectrogram([recording.eeg(0)]) + 1e-6).reshape(-1, 4, 100)
         first = first_inner_row(plan.eegs[0])
         last = first + plan.eegs[0].duration_s // 2 - 1

@@ -19,7 +19,7 @@ from hms.labels import CLASSES
 from hms.simulate import geometry
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
-from hms.simulate.recording import Recording
+from hms.simulate.recording import SimulatedRecording
 from hms.spectrogram_recipe import bipolar
 
 BANDS_HZ = ((0.5, 1), (1, 2), (2, 4), (4, 8), (8, 13), (13, 20), (20, 28))
@@ -114,7 +114,7 @@ def simulated() -> list[tuple[str, np.ndarray]]:
     for plan in make_plan(SIZES["small"], 0):
         if plan.group == "high" and seen[plan.kind] < 6:
             seen[plan.kind] += 1
-            windows.append((f"simulated {plan.kind}", Recording(plan, 0).eeg(0)[:10_000]))
+            windows.append((f"simulated {plan.kind}", SimulatedRecording(plan, 0).eeg(0)[:10_000]))
     return sorted(windows, key=lambda window: CLASSES.index(window[0].split()[1]))
 
 

@@ -1,8 +1,7 @@
-"""Read a folder in the competition's layout: every recording that train.csv or test.csv names, checked.
+"""Read a folder in the competition's layout: every EEG file that train.csv or test.csv names, checked.
 
-A recording is one EEG with the part of its ten-minute spectrogram that its rows use. If the folder has no
-`train_spectrograms/` (`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does
-not reach.
+With each comes the part of its ten-minute spectrogram that its rows use. If the folder has no `train_spectrograms/`
+(`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does not reach.
 """
 
 import hashlib
@@ -60,8 +59,8 @@ class CompetitionFolder:
             raise DataError(f"data.root: want a folder with train.csv, got '{self.root}' (no such folder)")
 
 
-class Recording(NamedTuple):
-    """One EEG file and its spectrogram, in the precision of a store."""
+class EegFile(NamedTuple):
+    """The content of an EEG file, and its spectrogram, in the precision of a store."""
 
     eeg_id: int
     eeg: Float16[np.ndarray, "time electrode"]
@@ -118,9 +117,9 @@ def unnamed_eegs(root: Path) -> int:
     return len({path.name for path in (root / "train_eegs").glob("[!.]*.parquet")} - named)
 
 
-def recordings(
+def eeg_files(
     root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True, may_lack_channels: bool = False
-) -> Iterator[Recording | BadFile]:
+) -> Iterator[EegFile | BadFile]:
     """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
 
     Without `with_spectrogram` the spectrograms are empty, and none of their files is read. An EEG with a scalp channel
@@ -149,7 +148,7 @@ class _Reader(NamedTuple):
     with_spectrogram: bool
     may_lack_channels: bool
 
-    def group(self, rows: pl.DataFrame) -> list[Recording | BadFile]:
+    def group(self, rows: pl.DataFrame) -> list[EegFile | BadFile]:
         """The EEGs of the rows of one spectrogram."""
         eegs = rows.partition_by("eeg_id", maintain_order=True)
         path = self.root / f"{self.part}_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
@@ -161,7 +160,7 @@ class _Reader(NamedTuple):
 
     def _eeg(
         self, rows: pl.DataFrame, spectrogram_path: Path, shared: Float[np.ndarray, "row region frequency"] | None
-    ) -> Recording | BadFile:
+    ) -> EegFile | BadFile:
         eeg_id = rows["eeg_id"][0]
         path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
         try:
@@ -170,14 +169,14 @@ class _Reader(NamedTuple):
             self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                return Recording(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
+                return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
-        return Recording(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
+        return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
 
     def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
-from hms.data.corpus import BadFile, Folder, bad_file_table, fingerprint, recordings
+from hms.data.corpus import BadFile, Folder, bad_file_table, eeg_files, fingerprint
 from hms.data.flaws import Flaws
 from hms.data.tables import read_labels
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -141,11 +141,11 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
 
 
 def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Write the samples of all usable recordings; return their lengths and flaws, and the problems of the others."""
+    """Write the samples of all usable EEG files; return their lengths and flaws, and the problems of the others."""
     lengths: list[tuple[int, ...]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
-        for found in track(recordings(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
+        for found in track(eeg_files(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
                 bad[found.problem] = None
                 continue

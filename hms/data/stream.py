@@ -14,7 +14,7 @@ import polars as pl
 import torch
 
 from hms.batch import Batch, unlabelled
-from hms.data.corpus import BadFile, Recording, recordings
+from hms.data.corpus import BadFile, EegFile, eeg_files
 from hms.data.files import lacking_channels
 from hms.errors import DataError
 from hms.system.console import track
@@ -33,7 +33,7 @@ class Check(NamedTuple):
 def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool, may_lack_channels: bool) -> Check:
     """Read all files that `rows` (from `tables.read_test`) name; an EEG that lacks channels is bad unless it may."""
     bad, incomplete = [], {}
-    found = recordings(root, rows, "test", with_spectrogram, may_lack_channels)
+    found = eeg_files(root, rows, "test", with_spectrogram, may_lack_channels)
     for one in track(found, len(rows), f"check {root.name}"):
         if isinstance(one, BadFile):
             bad.append(one)
@@ -55,7 +55,7 @@ def batches(
     `label_id` holds the EEG's id; target and weight are NaN, and so are channels without samples. `purpose` is the
     title of the progress bar. Raises DataError at a file that cannot be used, unless its EEG is in `lost`.
     """
-    found = iter(track(recordings(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
+    found = iter(track(eeg_files(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
     while group := list(islice(found, batch_size)):
         if good := [_want_good(one) for one in group if one.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)
@@ -66,13 +66,13 @@ def reading_order(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows[:0], *rows.partition_by("spectrogram_id", maintain_order=True)])
 
 
-def _want_good(found: Recording | BadFile) -> Recording:
+def _want_good(found: EegFile | BadFile) -> EegFile:
     if isinstance(found, BadFile):
         raise DataError(found.problem)
     return found
 
 
-def _batch(good: list[Recording], with_spectrogram: bool) -> Batch:
+def _batch(good: list[EegFile], with_spectrogram: bool) -> Batch:
     eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in good])
     power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in good]) if with_spectrogram else None
     return unlabelled(

@@ -20,7 +20,7 @@ from hms.data.corpus import Residence
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
-from hms.simulate.recording import Recording, write_eeg, write_spectrogram
+from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 from hms.system.atomic import locked, replacing
@@ -170,7 +170,7 @@ class SimulatedFolder:
 def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     """Write all files of one recording, its rows last: they mark the recording as complete."""
     part = "test" if plan.group == "test" else "train"
-    recording = Recording(plan, seed)
+    recording = SimulatedRecording(plan, seed)
     eegs = [recording.eeg(number) for number in range(len(plan.eegs))]
     for eeg_plan, eeg in zip(plan.eegs, eegs, strict=True):
         write_eeg(root / f"{part}_eegs" / f"{eeg_plan.eeg_id}.parquet", eeg)

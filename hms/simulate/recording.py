@@ -33,7 +33,7 @@ _OWN_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}
 Purpose = Literal["pool", "patient", "state", "noise", "votes", "fast"]
 
 
-class Recording:
+class SimulatedRecording:
     """Everything under one spectrogram_id; it depends on the seed, `plan.number` and the patient's number alone.
 
     `only` restricts its noise, though not its length, to these seconds: enough for their EEG, not for a spectrogram.

@@ -9,11 +9,11 @@ from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
 from hms.simulate.experts import Panel, draw_panel, draw_pool, truth, vote
 from hms.simulate.findings import Findings
 from hms.simulate.plan import EegPlan
-from hms.simulate.recording import Recording
+from hms.simulate.recording import SimulatedRecording
 from hms.timing import EEG_S, LEAD_S
 
 
-def label_rows(recording: Recording) -> list[dict[str, Any]]:
+def label_rows(recording: SimulatedRecording) -> list[dict[str, Any]]:
     """One dict per window: the columns of train.csv, and the truth in columns named after the classes.
 
     Renders only the judged windows, at the slow rate, and no files: a fast way to many labels.

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from hms.simulate.clock import Span
 from hms.simulate.kinds import Kind
 from hms.simulate.plan import lone_window
-from hms.simulate.recording import Recording
+from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
 from hms.timing import EEG_S, LEAD_S
 
@@ -32,7 +32,7 @@ def render_window(
     """Render a window planned as `kind`, with its own patient and experts; for `plain` see `draw_brain`."""
     plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
     only = None if with_spectrogram else Span(LEAD_S - _MARGIN_S, LEAD_S + EEG_S + _MARGIN_S)
-    recording = Recording(plan, seed, only, plain)
+    recording = SimulatedRecording(plan, seed, only, plain)
     eeg = recording.eeg(0)
     (row,) = label_rows(recording)
     return Window(eeg, recording.spectrogram([eeg]) if with_spectrogram else None, row)

@@ -6,7 +6,7 @@ from time import process_time
 
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
-from hms.simulate.recording import Recording, write_eeg, write_spectrogram
+from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure
@@ -20,12 +20,12 @@ def simulation(folder: Path, count: int) -> Iterator[Figure]:
     mixed = [plan for plan in small if plan.group == "high"][:: len(small) // (count + 1) or 1]
 
     def labelled_window(number: int) -> None:
-        recording = Recording(single[number], 0)
+        recording = SimulatedRecording(single[number], 0)
         recording.eeg(0)
         label_rows(recording)
 
     def whole(number: int) -> list:
-        recording = Recording(mixed[number % len(mixed)], 0)
+        recording = SimulatedRecording(mixed[number % len(mixed)], 0)
         eegs = [recording.eeg(k) for k in range(len(recording.plan.eegs))]
         return [*eegs, recording.spectrogram(eegs), label_rows(recording)]
 
