@@ -6,7 +6,7 @@ The modules in reading order; each imports only modules listed before it, which 
                                                    error types; names, order, shapes and units of everything
                                                    that is passed around; the name of a fold's folder
     system                                         terminal output, signals, memory, files written atomically
-                                                   and in shards; which rows each of many processes gets
+                                                   and in shards; processes that train together
     montage spectrogram_recipe silence timing spectrogram_images
                                                    pairs of electrodes; ten minutes as regional spectrograms; whether
                                                    there is any signal; the lengths of a window

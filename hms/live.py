@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
+from hms.data.distributed import Batches
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
@@ -24,7 +25,7 @@ from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.system.processes import ALONE, Batches, Place
+from hms.system.processes import ALONE, Place
 
 _OWN_STREAM = 20  # key of a random stream that no corpus draws from
 

@@ -18,12 +18,13 @@ from torch import nn
 
 from hms.batch import Features, Signals
 from hms.config.build import build
+from hms.data.distributed import Batches, part_of
 from hms.data.store import Store, open_store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import UserError
 from hms.model import Model
 from hms.subset import Subset
-from hms.system.processes import ALONE, Batches, Place, part_of, run_in_processes
+from hms.system.processes import ALONE, Place, run_in_processes
 from hms.training import trainer
 from hms.training.fit import fit
 from hms.training.module import Classifier

@@ -13,9 +13,10 @@ from torch.utils.data import Dataset, Sampler
 
 from hms.batch import Batch, mapped
 from hms.data.corpus import Residence
+from hms.data.distributed import Batches
 from hms.data.windows import Loader, Windows, as_is
 from hms.system.console import say
-from hms.system.processes import ALONE, Batches, Place
+from hms.system.processes import ALONE, Place
 
 SHARE = 0.4
 """Share of a device's free memory that windows may take; the rest is for the model."""

@@ -14,9 +14,10 @@ from jaxtyping import Float16
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
+from hms.data.distributed import Batches
 from hms.data.store import Store
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
-from hms.system.processes import ALONE, Batches, Place
+from hms.system.processes import ALONE, Place
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 

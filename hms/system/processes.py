@@ -1,24 +1,17 @@
-"""Train one model in several processes, each on its part of every batch.
-
-Batches are the same, however many processes there are: process r of n gets rows r, r + n, r + 2n and so on. If a batch
-does not divide evenly, some rows are repeated, so that all processes have the same number and none waits for another;
-`Place.own` says how many count.
-"""
+"""Run one job in several processes that train a model together, and let them agree."""
 
 import logging
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from itertools import cycle, islice
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import Sampler
+from torch import nn
 
 from hms.errors import UserError
 from hms.system.interrupt import interruptible
@@ -41,47 +34,6 @@ ALONE = Place(0, 1)
 
 _LONGEST_WAIT = timedelta(days=30)
 """For another command that trains the same fold; PyTorch's default timeout is half an hour."""
-
-
-class Batches(Sampler[list[int]]):
-    """This process's part of each batch, in the order of `sampler`, whose epoch Lightning sets.
-
-    There are as few batches of up to `batch_size` rows as possible, and their sizes differ by one row at most: a last
-    batch of what is left might be a single row, which would count as much as a full batch, and as much in the running
-    statistics of batch norms, just before they are used to validate.
-    """
-
-    def __init__(self, sampler: Any, batch_size: int, place: Place):
-        self.sampler, self.batch_size, self.place = sampler, batch_size, place
-
-    def __len__(self) -> int:
-        return -(-len(self.sampler) // self.batch_size)
-
-    def rows(self, index: int) -> int:
-        """How many rows batch number `index` has in all processes together."""
-        rows, more = divmod(len(self.sampler), len(self))
-        return rows + (index < more)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        rank, world = self.place
-        order = iter(self.sampler)
-        for index in range(len(self)):
-            batch = [*islice(order, self.rows(index))]
-            yield [*islice(cycle(batch), rank, world * _rows_each(len(batch), world), world)]
-
-
-def part_of(whole: Tensor, place: Place) -> Tensor:
-    """The rows of a whole batch that `Batches` gives to a process."""
-    rank, world = place
-    rows = len(whole)
-    return whole[torch.arange(rank, world * _rows_each(rows, world), world, device=whole.device) % rows]
-
-
-def whole_of(part: Tensor, place: Place, rows: int) -> Tensor:
-    """The whole batch of `rows` rows, gathered from the parts of all processes."""
-    parts = part.new_empty((place.world, *part.shape))
-    torch.distributed.all_gather_into_tensor(parts.flatten(0, 1), part.contiguous())
-    return parts.transpose(0, 1).flatten(0, 1)[:rows]
 
 
 def run_in_processes(job: Callable[[T], float], given: T, count: int) -> float:
@@ -166,8 +118,3 @@ def gathered(mine: Any, place: Place) -> list[Any]:
     objects: list[Any] = [None] * place.world
     torch.distributed.all_gather_object(objects, mine)
     return objects
-
-
-def _rows_each(rows: int, world: int) -> int:
-    """Rows of a batch per process, repeated ones included."""
-    return -(-rows // world)

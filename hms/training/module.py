@@ -15,9 +15,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from hms.batch import AnyBatch, Batch, Logits, mapped
+from hms.data.distributed import part_of, whole_of
 from hms.errors import UserError
 from hms.model import Model
-from hms.system.processes import ALONE, Place, part_of, whole_of
+from hms.system.processes import ALONE, Place
 
 
 @runtime_checkable

@@ -76,7 +76,7 @@ def make(
         "logger": loggers or False,
         "default_root_dir": folder,
         "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,  # hms.system.processes.Batches distributes the rows
+        "use_distributed_sampler": False,  # hms.data.distributed distributes the rows
         "enable_model_summary": False,
         "enable_progress_bar": bar,
         "enable_checkpointing": folder is not None,
