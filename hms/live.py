@@ -25,7 +25,7 @@ from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.system.processes import ALONE, Place
+from hms.system.processes import ALONE, Process
 
 _OWN_STREAM = 20  # key of a random stream that no corpus draws from
 
@@ -58,7 +58,7 @@ class SimulatedWindows:
         self.windows, self.target, self.workers = windows, target, workers
         self.kinds, self.plain = kinds, plain
 
-    def loader(self, batch_size: int, seed: int, with_spectrogram: bool, place: Place = ALONE) -> DataLoader[Batch]:
+    def loader(self, batch_size: int, seed: int, with_spectrogram: bool, process: Process = ALONE) -> DataLoader[Batch]:
         """Batches of new windows in every epoch, without end; of each batch, the rows of one process."""
         windows = RenderedWindows(seed, self.kinds, self.plain, self.target, with_spectrogram)
         numbers = WindowNumbers(self.windows)
@@ -67,7 +67,7 @@ class SimulatedWindows:
         workers = max(1, cores() // sharing) if self.workers is None else self.workers
         return _Loader(
             windows,
-            batch_sampler=Batches(numbers, batch_size, place),
+            batch_sampler=Batches(numbers, batch_size, process),
             collate_fn=as_is,
             num_workers=workers,
             persistent_workers=workers > 0,

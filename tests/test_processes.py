@@ -24,7 +24,7 @@ from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import UserError
 from hms.model import Model
 from hms.subset import Subset
-from hms.system.processes import ALONE, Place, run_in_processes
+from hms.system.processes import ALONE, Process, run_in_processes
 from hms.training import trainer
 from hms.training.fit import fit
 from hms.training.module import Classifier
@@ -53,7 +53,7 @@ def train_plain(given: dict[str, Any]) -> float:
     """Train a plain model in all processes of the group; metrics.csv in the given folder has the losses."""
     config, folder = given["config"], given["folder"]
     made = trainer.make(config["trainer"])
-    place = Place(made.global_rank, made.world_size)
+    process = Process(made.global_rank, made.world_size)
     rows = given["rows"]
     windows = Windows(open_store(given["store"]), rows)
     torch.manual_seed(0)
@@ -62,9 +62,9 @@ def train_plain(given: dict[str, Any]) -> float:
     parts = (build(config["loss"]), augmentations, build(config["weighting"]), optimizer, schedule)
     model = Model(build(config["preprocess"]), {"plain": Plain()}, build(config["fusion"]), False, False)
     module = Classifier(model, *parts, seed=0)
-    learn, check = windows.loader(5, OneRowPerEeg(rows, 0), place), windows.loader(5, place=place)
+    learn, check = windows.loader(5, OneRowPerEeg(rows, 0), process), windows.loader(5, process=process)
     trainer.train(module, config["trainer"], folder, learn, check, [], [])
-    return float(place.world)
+    return float(process.world)
 
 
 def test_two_processes_have_the_same_loss_as_one(corpus: Path, store: Store, tmp_path: Path):
@@ -101,15 +101,15 @@ def test_training_starts_its_processes_and_predicts_each_held_out_row_once(corpu
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_the_parts_of_a_batch_make_the_whole_and_are_equally_long(rows: int, world: int):
     order = torch.randperm(rows).tolist()
-    each = [[*Batches(order, 5, Place(rank, world))] for rank in range(world)]
+    each = [[*Batches(order, 5, Process(rank, world))] for rank in range(world)]
     for index, batch in enumerate(Batches(order, 5, ALONE)):
         parts = [batches[index] for batches in each]
         assert len({len(part) for part in parts}) == 1
-        assert Batches(order, 5, Place(0, world)).rows(index) == len(batch)
-        own = [part[: Place(rank, world).own(len(batch))] for rank, part in enumerate(parts)]
+        assert Batches(order, 5, Process(0, world)).rows(index) == len(batch)
+        own = [part[: Process(rank, world).own(len(batch))] for rank, part in enumerate(parts)]
         assert sorted(chain(*own)) == sorted(batch)
         for rank, part in enumerate(parts):
-            assert part_of(torch.tensor(batch), Place(rank, world)).tolist() == part
+            assert part_of(torch.tensor(batch), Process(rank, world)).tolist() == part
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(1, [1]), (5, [5]), (6, [3, 3]), (11, [4, 4, 3]), (15, [5, 5, 5])])

@@ -9,7 +9,7 @@ from hms.data import resident
 from hms.data.resident import Resident, maybe_resident
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
-from hms.system.processes import ALONE, Place
+from hms.system.processes import ALONE, Process
 
 
 @pytest.mark.parametrize("with_spectrogram", [False, True])
@@ -49,7 +49,7 @@ def test_windows_go_to_the_gpu_if_they_fit_and_it_trains_alone(store: Store, mon
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: asked_of.append(device) or (free, 0))
         assert (maybe_resident(windows, asked, gpu, ALONE) is not windows) == goes
     assert {*asked_of} == {*moved_to} == {gpu}
-    for device, place in (("cpu", ALONE), ("mps", ALONE), ("cuda", Place(0, 2)), ("cuda", Place(1, 2))):
-        assert maybe_resident(windows, True, torch.device(device), place) is windows
+    for device, process in (("cpu", ALONE), ("mps", ALONE), ("cuda", Process(0, 2)), ("cuda", Process(1, 2))):
+        assert maybe_resident(windows, True, torch.device(device), process) is windows
     warning = f"{len(windows):,} windows take 0.0 GB, too much for the GPU; they stay in the store"
     assert warning in capsys.readouterr().err

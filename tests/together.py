@@ -8,20 +8,20 @@ from pathlib import Path
 import torch
 
 from hms.errors import UserError
-from hms.system.processes import Place, first_decides
+from hms.system.processes import Process, first_decides
 
 
 def decide_together(folder: Path) -> float:
     """Let the first process decide for all, then let it refuse to."""
     torch.distributed.init_process_group("gloo")
-    place = Place(torch.distributed.get_rank(), torch.distributed.get_world_size())
-    if first_decides(lambda: place.rank == 0, place):
-        (folder / f"knows{place.rank}").touch()
+    process = Process(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    if first_decides(lambda: process.rank == 0, process):
+        (folder / f"knows{process.rank}").touch()
 
     def refuse() -> bool:
-        raise UserError(f"process {place.rank}: nowhere to write to")
+        raise UserError(f"process {process.rank}: nowhere to write to")
 
-    return first_decides(refuse, place)
+    return first_decides(refuse, process)
 
 
 def work_on(folder: Path) -> float:

@@ -2,7 +2,7 @@
 
 Batches are the same, however many processes there are: process r of n gets rows r, r + n, r + 2n and so on. If a batch
 does not divide evenly, some rows are repeated, so that all processes have the same number and none waits for another;
-`Place.own` says how many count.
+`Process.own` says how many count.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from hms.system.processes import Place
+from hms.system.processes import Process
 
 
 class Batches(Sampler[list[int]]):
@@ -24,8 +24,8 @@ class Batches(Sampler[list[int]]):
     statistics of batch norms, just before they are used to validate.
     """
 
-    def __init__(self, sampler: Any, batch_size: int, place: Place):
-        self.sampler, self.batch_size, self.place = sampler, batch_size, place
+    def __init__(self, sampler: Any, batch_size: int, process: Process):
+        self.sampler, self.batch_size, self.process = sampler, batch_size, process
 
     def __len__(self) -> int:
         return -(-len(self.sampler) // self.batch_size)
@@ -36,23 +36,23 @@ class Batches(Sampler[list[int]]):
         return rows + (index < more)
 
     def __iter__(self) -> Iterator[list[int]]:
-        rank, world = self.place
+        rank, world = self.process
         order = iter(self.sampler)
         for index in range(len(self)):
             batch = [*islice(order, self.rows(index))]
             yield [*islice(cycle(batch), rank, world * _rows_each(len(batch), world), world)]
 
 
-def part_of(whole: Tensor, place: Place) -> Tensor:
+def part_of(whole: Tensor, process: Process) -> Tensor:
     """The rows of a whole batch that `Batches` gives to a process."""
-    rank, world = place
+    rank, world = process
     rows = len(whole)
     return whole[torch.arange(rank, world * _rows_each(rows, world), world, device=whole.device) % rows]
 
 
-def whole_of(part: Tensor, place: Place, rows: int) -> Tensor:
+def whole_of(part: Tensor, process: Process, rows: int) -> Tensor:
     """The whole batch of `rows` rows, gathered from the parts of all processes."""
-    parts = part.new_empty((place.world, *part.shape))
+    parts = part.new_empty((process.world, *part.shape))
     torch.distributed.all_gather_into_tensor(parts.flatten(0, 1), part.contiguous())
     return parts.transpose(0, 1).flatten(0, 1)[:rows]
 

@@ -16,7 +16,7 @@ from hms.data.corpus import Residence
 from hms.data.distributed import Batches
 from hms.data.windows import Loader, Windows, as_is
 from hms.system.console import say
-from hms.system.processes import ALONE, Place
+from hms.system.processes import ALONE, Process
 
 SHARE = 0.4
 """Share of a device's free memory that windows may take; the rest is for the model."""
@@ -43,17 +43,17 @@ class Resident(Dataset[Batch]):
         rows = torch.tensor(items, pin_memory=device.type == "cuda").to(device, non_blocking=True)
         return mapped(self._whole, lambda part: part[rows])
 
-    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> Loader:
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, process: Process = ALONE) -> Loader:
         """Batches in the sampler's order (without one, in that of the rows); of each, the rows of one process."""
-        return Loader(self, batch_sampler=Batches(sampler or range(len(self)), batch_size, place), collate_fn=as_is)
+        return Loader(self, batch_sampler=Batches(sampler or range(len(self)), batch_size, process), collate_fn=as_is)
 
 
-def maybe_resident(windows: Windows, resident: Residence, device: torch.device, place: Place) -> Windows | Resident:
+def maybe_resident(windows: Windows, resident: Residence, device: torch.device, process: Process) -> Windows | Resident:
     """The windows moved to `device`, if that is a CUDA GPU and trains alone.
 
     With `resident` "auto" they are moved if they fit; True moves them regardless, False leaves them in the store.
     """
-    if resident is False or device.type != "cuda" or place != ALONE:
+    if resident is False or device.type != "cuda" or process != ALONE:
         return windows
     gc.collect()  # the trainer of an earlier stage is a reference cycle, which still holds its windows
     torch.cuda.empty_cache()

@@ -17,7 +17,7 @@ from hms.batch import Batch
 from hms.data.distributed import Batches
 from hms.data.store import Store
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
-from hms.system.processes import ALONE, Place
+from hms.system.processes import ALONE, Process
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
@@ -56,9 +56,9 @@ class Windows(Dataset[Batch]):
         each = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
         return len(self) * sum(each)
 
-    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, place: Place = ALONE) -> "Loader":
+    def loader(self, batch_size: int, sampler: Sampler[int] | None = None, process: Process = ALONE) -> "Loader":
         """Batches in the sampler's order (without one, in the order of `rows`); of each, the rows of one process."""
-        batches = Batches(sampler or range(len(self)), batch_size, place)
+        batches = Batches(sampler or range(len(self)), batch_size, process)
         return Loader(self, batch_sampler=batches, collate_fn=as_is, pin_memory=torch.cuda.is_available())
 
 

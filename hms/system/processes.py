@@ -19,7 +19,7 @@ from hms.system.interrupt import interruptible
 T = TypeVar("T")
 
 
-class Place(NamedTuple):
+class Process(NamedTuple):
     """Process number `rank` of the `world` processes that train together, in PyTorch's terms."""
 
     rank: int
@@ -30,7 +30,7 @@ class Place(NamedTuple):
         return len(range(self.rank, rows, self.world))
 
 
-ALONE = Place(0, 1)
+ALONE = Process(0, 1)
 
 _LONGEST_WAIT = timedelta(days=30)
 """For another command that trains the same fold; PyTorch's default timeout is half an hour."""
@@ -80,18 +80,18 @@ def _end_if_orphaned(parent: int, number: int, frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def first_decides(decide: Callable[[], bool], place: Place) -> bool:
+def first_decides(decide: Callable[[], bool], process: Process) -> bool:
     """The result of `decide` in the first process, sent to all of them, however long it takes.
 
     The processes must form a group, as after Lightning's `setup_environment`. Raises UserError in all processes if
     `decide` does, and in the others if the first one dies.
     """
-    if place == ALONE:
+    if process == ALONE:
         return decide()
     group = torch.distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT)
     assert isinstance(group, torch.distributed.ProcessGroup)
     decision: list[Any] = [None]
-    if place.rank == 0:
+    if process.rank == 0:
         try:
             decision = [decide()]
         except UserError as error:
@@ -111,10 +111,10 @@ def broadcast_state(model: nn.Module) -> None:
         torch.distributed.broadcast(tensor, 0)
 
 
-def gathered(mine: Any, place: Place) -> list[Any]:
+def gathered(mine: Any, process: Process) -> list[Any]:
     """The objects of all processes, in the order of their ranks."""
-    if place == ALONE:
+    if process == ALONE:
         return [mine]
-    objects: list[Any] = [None] * place.world
+    objects: list[Any] = [None] * process.world
     torch.distributed.all_gather_object(objects, mine)
     return objects

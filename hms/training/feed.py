@@ -13,7 +13,7 @@ from hms.data.resident import maybe_resident
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.live import SimulatedWindows
-from hms.system.processes import Place
+from hms.system.processes import Process
 
 
 class Feed(NamedTuple):
@@ -27,7 +27,7 @@ class Feed(NamedTuple):
     batch_size: int
     """Rows in all processes together."""
     seed: int
-    place: Place
+    process: Process
     """This process among those that train together."""
     device: torch.device
     """The one that this process trains on."""
@@ -35,20 +35,22 @@ class Feed(NamedTuple):
     def training(self, rows: pl.DataFrame) -> DataLoader[Batch]:
         """Batches of one random row of each EEG per epoch, or with `live` of windows simulated on demand."""
         if self.live:
-            return self.live.loader(self.batch_size, self.seed, self.with_spectrogram, self.place)
-        windows = maybe_resident(self._windows(rows), self.resident, self.device, self.place)
-        return windows.loader(self.batch_size, OneRowPerEeg(rows, self.seed), self.place)
+            return self.live.loader(self.batch_size, self.seed, self.with_spectrogram, self.process)
+        windows = maybe_resident(self._windows(rows), self.resident, self.device, self.process)
+        return windows.loader(self.batch_size, OneRowPerEeg(rows, self.seed), self.process)
 
     def validation(self, rows: pl.DataFrame) -> DataLoader[Batch] | None:
         """Batches of all rows, in their order; None if there are none."""
-        return None if rows.is_empty() else self._windows(rows).loader(self.batch_size, place=self.place)
+        return None if rows.is_empty() else self._windows(rows).loader(self.batch_size, process=self.process)
 
     def _windows(self, rows: pl.DataFrame) -> Windows:
         return Windows(self.store, rows, self.with_spectrogram)
 
 
-def feed_of(config: dict[str, Any], store: Store, with_spectrogram: bool, place: Place, device: torch.device) -> Feed:
+def feed_of(
+    config: dict[str, Any], store: Store, with_spectrogram: bool, process: Process, device: torch.device
+) -> Feed:
     """The feed of a process that trains as `config` says."""
     resident = build(config["data"]).resident
     live = next((build(node) for node in config["live"].values()), None)
-    return Feed(store, with_spectrogram, resident, live, config["batch_size"], config["seed"], place, device)
+    return Feed(store, with_spectrogram, resident, live, config["batch_size"], config["seed"], process, device)

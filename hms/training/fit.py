@@ -28,7 +28,7 @@ from hms.runs.teacher import want_all_folds
 from hms.scoring.scores import read_predictions, read_truth, score, show
 from hms.system.atomic import locked, replacing
 from hms.system.console import say
-from hms.system.processes import ALONE, Place, first_decides, run_in_processes
+from hms.system.processes import ALONE, Process, first_decides, run_in_processes
 from hms.training import trainer
 from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
@@ -46,20 +46,20 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     commands, unless the process that started this one has locked it already.
     """
     model, probe = _model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
-    place, to_start = Place(probe.global_rank, probe.world_size), trainer.processes_to_start(probe)
+    process, to_start = Process(probe.global_rank, probe.world_size), trainer.processes_to_start(probe)
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     fold = fold_folder(config, store.fingerprint)
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
-    feed = feed_of(config, store, model.reads_spectrogram, place, probe.strategy.root_device)
+    feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
     with ExitStack() as locks:
-        running = ALONE if to_start else place
+        running = ALONE if to_start else process
         if locked_already or _needs_training(fold, config, store.fingerprint, probe, running, locks):
             if to_start:
                 return run_in_processes(partial(fit, locked_already=True), config, to_start)
             _finish(fold, config, model, rows, feed, truth)
-    if place.rank > 0:
+    if process.rank > 0:
         return math.nan
     for state in (fold / "last.ckpt", fold / "pretrain" / "last.ckpt", fold / "pretrain" / "result.ckpt"):
         if state.exists():  # left if the process was killed just after it finished the fold
@@ -68,7 +68,7 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
 
 
 def _needs_training(
-    fold: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, place: Place, locks: ExitStack
+    fold: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, process: Process, locks: ExitStack
 ) -> bool:
     """Whether the fold is still to be trained; if so, no other command can train it until `locks` is closed.
 
@@ -84,9 +84,9 @@ def _needs_training(
         locks.enter_context(locked(fold, f"another process is training {fold}: waiting for it"))
         return not is_finished(fold)
 
-    if place != ALONE:
+    if process != ALONE:
         probe.strategy.setup_environment()
-    return first_decides(decide, place)
+    return first_decides(decide, process)
 
 
 def _finish(
@@ -96,7 +96,7 @@ def _finish(
 
     `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
     """
-    if feed.place.rank == 0:
+    if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
         open_fold(fold, config, feed.store.fingerprint)
@@ -104,7 +104,7 @@ def _finish(
         diverged = train_stages(config, model, rows, feed, fold, loggers)
         trained_at_s = time.monotonic()
         predicted = predict(config, model, rows.predicted, feed)
-        if feed.place.rank > 0:
+        if feed.process.rank > 0:
             return
         save_model(fold, model, config)
         scores = write_predictions(fold, rows, predicted, truth)

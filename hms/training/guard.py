@@ -18,7 +18,7 @@ from hms.batch import Batch
 from hms.errors import UserError
 from hms.system.atomic import replacing
 from hms.system.console import say
-from hms.system.processes import Place, gathered
+from hms.system.processes import Process, gathered
 
 _EVERY = 50
 """Steps between two checks of a device's losses."""
@@ -96,10 +96,10 @@ class LossGuard(Callback):
 
     def _end(self, trainer: Trainer, found: tuple[int, str] | None) -> NoReturn:
         """Raise the same UserError in all processes: that of the lowest rank that `found` a fault, (step, what)."""
-        place = Place(trainer.global_rank, trainer.world_size)
-        messages = gathered(found and self._message(trainer, *found), place)
+        process = Process(trainer.global_rank, trainer.world_size)
+        messages = gathered(found and self._message(trainer, *found), process)
         first = next(rank for rank, message in enumerate(messages) if message)
-        if found and place.rank == first:
+        if found and process.rank == first:
             self._write(trainer, *found)
         trainer.strategy.barrier()  # once one process ends, the others are stopped
         raise UserError(messages[first])

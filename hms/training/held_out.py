@@ -20,15 +20,15 @@ from hms.training.fold import FoldRows, among
 
 def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed) -> Float[np.ndarray, "row label"]:
     """Return the probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
-    rank, world = feed.place
+    rank, world = feed.process
     if world > 1:
         broadcast_state(model.to(feed.device))
-    first, end = (len(rows) * place // world for place in (rank, rank + 1))
+    first, end = (len(rows) * number // world for number in (rank, rank + 1))
     compute = Compute(feed.device, config["flips"])
     # Batch sizes that training never uses would each be compiled just once.
     with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
         own = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
-    return np.concatenate(gathered(own, feed.place))
+    return np.concatenate(gathered(own, feed.process))
 
 
 def write_predictions(

@@ -18,7 +18,7 @@ from hms.batch import AnyBatch, Batch, Logits, mapped
 from hms.data.distributed import part_of, whole_of
 from hms.errors import UserError
 from hms.model import Model
-from hms.system.processes import ALONE, Place
+from hms.system.processes import ALONE, Process
 
 
 @runtime_checkable
@@ -68,17 +68,17 @@ class Classifier(LightningModule):
         # The step number alone seeds its random numbers, so a resumed run draws what an uninterrupted one would.
         number = self.trainer.fit_loop.epoch_loop.total_batch_idx  # or batch number, if gradients are accumulated
         _seed(self.seed, number)
-        place, rows = self.place, self._rows(self.trainer.train_dataloader, batch, index)
+        process, rows = self.process, self._rows(self.trainer.train_dataloader, batch, index)
         batch = self.augment(batch, "electrodes", rows)
         batch = batch._replace(weight=self.weighting(batch.weight, self.current_epoch))
         signals = self.augment(self.model.preprocess(batch), "signals", rows)
-        if place.rank > 0:  # all processes draw the same augmentations, but not the same dropout
-            _seed(self.seed, number, *place)
-        own = place.own(rows)
+        if process.rank > 0:  # all processes draw the same augmentations, but not the same dropout
+            _seed(self.seed, number, *process)
+        own = process.own(rows)
         signals = mapped(signals, lambda tensor: tensor[: max(1, own)])
         logits = self.model.classify(signals)
         uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would not change this mean
-        share = own * place.world / rows  # makes the mean over processes the mean over rows
+        share = own * process.world / rows  # makes the mean over processes the mean over rows
         loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
         uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
@@ -86,30 +86,30 @@ class Classifier(LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         rows = self._rows(self.trainer.val_dataloaders, batch, index)
-        own = self.place.own(rows)
+        own = self.process.own(rows)
         logits, target = self.model(batch).float()[: max(1, own)], batch.target[: max(1, own)]
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
-        kl = kl * (own * self.place.world / rows)
+        kl = kl * (own * self.process.world / rows)
         self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # a progress bar would wait for the device
 
     @property
-    def place(self) -> Place:
-        """This process's place among those that train together."""
-        return Place(self.trainer.global_rank, self.trainer.world_size)
+    def process(self) -> Process:
+        """This process, one of those that train together."""
+        return Process(self.trainer.global_rank, self.trainer.world_size)
 
     def augment(self, batch: AnyBatch, what: Literal["electrodes", "signals"], rows: int) -> AnyBatch:
         """Augment this process's part of a batch of `rows` rows as if the batch were whole."""
         chosen = [augmentation for augmentation in self.augmentations.values() if augmentation.acts_on == what]
         if not chosen:
             return batch
-        if self.place == ALONE:
+        if self.process == ALONE:
             return _augmented(batch, chosen)
-        whole = _augmented(mapped(batch, lambda part: whole_of(part, self.place, rows)), chosen)
-        return mapped(whole, lambda tensor: part_of(tensor, self.place))
+        whole = _augmented(mapped(batch, lambda part: whole_of(part, self.process, rows)), chosen)
+        return mapped(whole, lambda tensor: part_of(tensor, self.process))
 
     def _rows(self, loader: Any, batch: Batch, index: int) -> int:
         """Number of rows that the batch has in all processes together."""
-        return len(batch.label_id) if self.place == ALONE else loader.batch_sampler.rows(index)
+        return len(batch.label_id) if self.process == ALONE else loader.batch_sampler.rows(index)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

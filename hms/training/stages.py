@@ -62,7 +62,7 @@ def _pretrain(
         curves = loggers_of_stage("pretrain", config["logger"], fold, loggers)
         training, validation = feed.training(rows.training[0]), feed.validation(rows.validation)
         fitted = trainer.train(module, node, folder, training, validation, [guard], curves)
-        if feed.place.rank == 0:
+        if feed.process.rank == 0:
             write_checkpoint(result, {"weights": model.state_dict(), "diverged": guard.diverged})
         fitted.strategy.barrier()
     content = torch.load(result, map_location="cpu", weights_only=True)
