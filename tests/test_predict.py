@@ -26,7 +26,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.adaptation import adapted
 from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import read_predictors
-from hms.prediction.submission import check_submission, write_submission
+from hms.prediction.submission import want_submission, write_submission
 from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds
@@ -513,17 +513,17 @@ def test_a_mistake_in_a_submission_is_named(mistake: str, folder: Path, tmp_path
     spoil, message = SUBMISSION_MISTAKES[mistake]
     path = tmp_path / "mine.csv"
     shutil.copy(folder / "sample_submission.csv", path)
-    check_submission(path, folder)
+    want_submission(path, folder)
     spoil(pl.read_csv(path)).write_csv(path)
     with pytest.raises(DataError, match=rf"mine\.csv: {message}"):
-        check_submission(path, folder)
+        want_submission(path, folder)
 
 
 def test_a_sample_of_six_digits_is_read_as_the_competition_reads_it(folder: Path, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     sample = root / "sample_submission.csv"
     pl.read_csv(sample).with_columns(pl.col(VOTE_COLUMNS).round(6)).write_csv(sample)  # sums to 1.000002
-    check_submission(sample, root)
+    want_submission(sample, root)
 
 
 def test_a_submission_that_fails_the_check_is_never_written(folder: Path, tmp_path: Path):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
@@ -26,7 +26,7 @@ class BandLimit:
     acts_on = "signals"
 
     def __init__(self, p: float, most: int, low_hz: list[float], high_hz: list[float]):
-        check_probability(p=p)
+        want_probability(p=p)
         if most < 1:
             raise ValueError(f"most: want at least 1, got {most}")
         corners = [*low_hz, *high_hz, SFREQ_HZ / 2]

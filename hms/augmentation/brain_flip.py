@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, indices
+from hms.augmentation.mixing import indices, want_probability
 from hms.batch import Batch
 from hms.constant import constant
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
@@ -20,7 +20,7 @@ class BrainFlip:
     acts_on = "electrodes"
 
     def __init__(self, left_right: float, front_back: float):
-        check_probability(left_right=left_right, front_back=front_back)
+        want_probability(left_right=left_right, front_back=front_back)
         self.left_right, self.front_back = left_right, front_back
 
     def __call__(self, batch: Batch) -> Batch:

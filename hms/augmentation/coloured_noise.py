@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.augmentation.spectrum import frequencies_hz
 from hms.batch import Batch
 
@@ -25,7 +25,7 @@ class ColouredNoise:
     acts_on = "electrodes"
 
     def __init__(self, p: float, least_uv: float, most_uv: float, steepest: float):
-        check_probability(p=p)
+        want_probability(p=p)
         if not 0 < least_uv <= most_uv:
             raise ValueError(f"least_uv, most_uv: want 0 < least_uv <= most_uv, got {least_uv}, {most_uv}")
         if steepest < 0:

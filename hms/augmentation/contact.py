@@ -6,7 +6,7 @@ simulated EEG must not rely on fields as clean as a simulator's.
 
 import torch
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.electrodes import SCALP
 
@@ -17,7 +17,7 @@ class Contact:
     acts_on = "electrodes"
 
     def __init__(self, spread: float, p: float):
-        check_probability(p=p)
+        want_probability(p=p)
         if spread < 0:
             raise ValueError(f"spread: want at least 0, got {spread}")
         self.spread, self.p = spread, p

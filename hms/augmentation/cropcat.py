@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, draw_partner, mix
+from hms.augmentation.mixing import draw_partner, mix, want_probability
 from hms.batch import Signals
 from hms.constant import constant
 
@@ -22,7 +22,7 @@ class CropCat:
     acts_on = "signals"
 
     def __init__(self, p: float, quarters: float):
-        check_probability(p=p, quarters=quarters)
+        want_probability(p=p, quarters=quarters)
         self.p, self.quarters = p, quarters
 
     def __call__(self, signals: Signals) -> Signals:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import check_alpha, check_probability, draw_partner, draw_share, indices, mix
+from hms.augmentation.mixing import draw_partner, draw_share, indices, mix, want_alpha, want_probability
 from hms.batch import Signals
 
 
@@ -19,8 +19,8 @@ class CutMix:
     acts_on = "signals"
 
     def __init__(self, p: float, alpha: float):
-        check_probability(p=p)
-        check_alpha(alpha)
+        want_probability(p=p)
+        want_alpha(alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:

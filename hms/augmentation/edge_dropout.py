@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, indices
+from hms.augmentation.mixing import indices, want_probability
 from hms.batch import Signals
 
 
@@ -20,7 +20,7 @@ class EdgeDropout:
     acts_on = "signals"
 
     def __init__(self, p: float, most: float):
-        check_probability(p=p)
+        want_probability(p=p)
         if not 0 <= most < 1:
             raise ValueError(f"most: want 0 up to 1, got {most}")
         self.p, self.most = p, most

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
@@ -29,7 +29,7 @@ class Equaliser:
     acts_on = "signals"
 
     def __init__(self, p: float, spread_db: float):
-        check_probability(p=p)
+        want_probability(p=p)
         if spread_db < 0:
             raise ValueError(f"spread_db: want at least 0, got {spread_db}")
         self.p, self.spread_db = p, spread_db

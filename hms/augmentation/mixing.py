@@ -11,7 +11,7 @@ from hms.batch import Signals
 from hms.constant import constant
 
 
-def check_probability(**options: float) -> None:
+def want_probability(**options: float) -> None:
     """Raise ValueError for an option that is not a probability."""
     for name, p in options.items():
         if not 0 <= p <= 1:
@@ -32,7 +32,7 @@ def indices(count: int, device: torch.device) -> Int[Tensor, " index"]:
     return torch.arange(count, device=device)
 
 
-def check_alpha(alpha: float) -> None:
+def want_alpha(alpha: float) -> None:
     """Raise ValueError for an `alpha` for which Beta(`alpha`, `alpha`) does not exist."""
     if alpha <= 0:
         raise ValueError(f"alpha: want more than 0, got {alpha}")

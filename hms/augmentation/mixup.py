@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import check_alpha, check_probability, draw_partner, draw_share, with_targets
+from hms.augmentation.mixing import draw_partner, draw_share, want_alpha, want_probability, with_targets
 from hms.batch import Signals
 
 
@@ -18,8 +18,8 @@ class Mixup:
     acts_on = "signals"
 
     def __init__(self, p: float, alpha: float):
-        check_probability(p=p)
-        check_alpha(alpha)
+        want_probability(p=p)
+        want_alpha(alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, indices
+from hms.augmentation.mixing import indices, want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
@@ -25,7 +25,7 @@ class SignalMask:
     acts_on = "signals"
 
     def __init__(self, time_p: float, longest_s: float, band_p: float, widest_hz: float, below_hz: float):
-        check_probability(time_p=time_p, band_p=band_p)
+        want_probability(time_p=time_p, band_p=band_p)
         if not 0 < longest_s <= EEG_S:
             raise ValueError(f"longest_s: want more than 0, up to {EEG_S}, got {longest_s}")
         if not 0 < widest_hz <= below_hz <= SFREQ_HZ / 2:

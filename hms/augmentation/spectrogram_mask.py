@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, indices
+from hms.augmentation.mixing import indices, want_probability
 from hms.batch import Signals
 from hms.constant import constant
 
@@ -41,7 +41,7 @@ class SpectrogramMask:
         frequency_p: float,
         frequencies: int,
     ):
-        check_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
+        want_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
         counts = {"holes": holes, "hole_rows": hole_rows, "hole_columns": hole_columns, "frequencies": frequencies}
         for name, count in counts.items():
             if count < 1:

@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.fold_name import folds_with
@@ -30,7 +30,7 @@ class TeacherLabels:
     acts_on = "electrodes"
 
     def __init__(self, runs: list[str], p: float):
-        check_probability(p=p)
+        want_probability(p=p)
         folds = [folds_with(Path(run), "teacher.parquet") for run in runs]
         if not runs or not all(folds):
             without = [run for run, found in zip(runs, folds, strict=True) if not found]

@@ -7,7 +7,7 @@ place, on half of its windows. Changed: the spectrogram, which that network did 
 
 import torch
 
-from hms.augmentation.mixing import check_probability
+from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 
 
@@ -17,7 +17,7 @@ class TimeReversal:
     acts_on = "electrodes"
 
     def __init__(self, p: float):
-        check_probability(p=p)
+        want_probability(p=p)
         self.p = p
 
     def __call__(self, batch: Batch) -> Batch:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import check_probability, indices
+from hms.augmentation.mixing import indices, want_probability
 from hms.batch import Batch
 from hms.electrodes import SFREQ_HZ
 from hms.spectrogram_recipe import STEP_S
@@ -26,7 +26,7 @@ class WindowShift:
     acts_on = "electrodes"
 
     def __init__(self, p: float, most_s: float):
-        check_probability(p=p)
+        want_probability(p=p)
         if not 0 <= most_s <= EEG_S / 2:
             raise ValueError(f"most_s: want 0 to {EEG_S / 2:g}, got {most_s}")
         self.p, self.most_s = p, most_s

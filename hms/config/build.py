@@ -19,7 +19,7 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
     would build anything. Raises ConfigError for a target that may not be named and for a value that its constructor
     rejects.
     """
-    refuse_foreign_targets(node, allowed)
+    want_allowed_targets(node, allowed)
     try:
         built = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
     except InstantiationException as error:
@@ -33,7 +33,7 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
     return built(**more) if more else built
 
 
-def refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
+def want_allowed_targets(node: Any, allowed: tuple[str, ...]) -> None:
     """Raise ConfigError if a node, at any depth, names a target that `build` would not build with `allowed`."""
     if isinstance(node, str) and "${" in node:  # Hydra would resolve it, and the result could be anything
         raise ConfigError(f"want plain values, got '{node}'")
@@ -46,7 +46,7 @@ def refuse_foreign_targets(node: Any, allowed: tuple[str, ...]) -> None:
             if allowed:
                 _want_class(node)
         for value in node.values():
-            refuse_foreign_targets(value, allowed)
+            want_allowed_targets(value, allowed)
 
 
 def _want_class(node: dict[str, Any]) -> None:

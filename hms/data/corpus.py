@@ -166,19 +166,19 @@ class _Reader(NamedTuple):
         try:
             eeg = read_eeg(path, may_lack_channels=self.may_lack_channels)
             starts = (rows["eeg_label_offset_seconds"].to_numpy() * SFREQ_HZ).round().astype(int)
-            self._check_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
+            self._want_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
                 return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
             offsets_s = rows["spectrogram_label_offset_seconds"]
-            self._check_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
+            self._want_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
         return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
 
-    def _check_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
+    def _want_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.
         line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
         end_s = start_s // STEP_S * STEP_S + window_s if window_s == SPECTROGRAM_S else start_s + window_s

@@ -30,7 +30,7 @@ def read_eeg(path: Path, in_uv: bool = True, may_lack_channels: bool = False) ->
     """
     eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
-        _refuse_infinite(path, eeg, ELECTRODES)
+        _want_finite(path, eeg, ELECTRODES)
         lacking = lacking_channels(eeg)
         if lacking and not (may_lack_channels and len(lacking) < len(SCALP)):
             raise DataError(f"{path}: column '{lacking[0]}': want samples, got none (all {len(eeg)} are missing)")
@@ -58,7 +58,7 @@ def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:
         )
     if time_s[0] != 1:
         raise DataError(f"{path}: column 'time', row 0: want 1 (the centre of the first row, in s), got {time_s[0]:g}")
-    _refuse_infinite(path, power, COLUMNS)
+    _want_finite(path, power, COLUMNS)
     if (power < 0).any():
         row, column = np.argwhere(power < 0)[0]
         raise DataError(f"{path}: column '{COLUMNS[column]}', row {row}: want 0 or more, got {power[row, column]:g}")
@@ -77,7 +77,7 @@ def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> Non
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: nanovolts?")
 
 
-def check_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
+def want_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
     """Raise DataError unless the columns `got` are those in `want`, in the same order."""
     if tuple(got) == tuple(want):
         return
@@ -119,7 +119,7 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
 
 def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:
     table = read_table(path)
-    check_columns(path, table.columns, want)
+    want_columns(path, table.columns, want)
     for name, kind in zip(table.columns, table.dtypes, strict=True):
         if type(kind) is not pl.Float32 and not (kind.is_float() or (name == "time" and kind.is_integer())):
             raise DataError(f"{path}: column '{name}': want floating-point numbers, got {kind}")
@@ -135,7 +135,7 @@ def _samples(table: pl.DataFrame) -> Float[np.ndarray, "row column"]:
     return (table if is_float32 else table.cast(pl.Float32)).to_numpy(order="c")
 
 
-def _refuse_infinite(path: Path, values: Float[np.ndarray, "row column"], names: Sequence[str]) -> None:
+def _want_finite(path: Path, values: Float[np.ndarray, "row column"], names: Sequence[str]) -> None:
     infinite = np.isinf(values)
     if infinite.any():
         row, column = np.argwhere(infinite)[0]

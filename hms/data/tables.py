@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from hms.data.files import check_columns
+from hms.data.files import want_columns
 from hms.errors import DataError, first_line
 from hms.labels import VOTE_COLUMNS
 
@@ -91,7 +91,7 @@ def read_submission(path: Path) -> pl.DataFrame:
 
 def _read(path: Path, columns: Mapping[str, Any], checks: list[_Check]) -> pl.DataFrame:
     text = _read_text(path)
-    check_columns(path, text.columns, tuple(columns))
+    want_columns(path, text.columns, tuple(columns))
     if text.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
@@ -110,7 +110,7 @@ def _read_text(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         part = path.stem.partition("_")[0]
         raise DataError(f"{path}: no such file; a corpus is a folder with {path.name}, {part}_eegs/ ...") from None
     except pl.exceptions.ColumnNotFoundError:
-        check_columns(path, _read_text(path).columns, tuple(LABEL_COLUMNS))
+        want_columns(path, _read_text(path).columns, tuple(LABEL_COLUMNS))
         raise
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: not a CSV file ({first_line(error)})") from None

@@ -57,7 +57,7 @@ def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path 
     if first[1].is_empty():
         raise DataError(f"{first[0]}: no row has {min_votes} votes or more")
     for other in others:
-        _check_same_rows(first, other)
+        _want_same_rows(first, other)
     patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
@@ -124,7 +124,7 @@ def _row(table: pl.DataFrame) -> str:
     return " ".join(f"{name} {table[name][0]}" for name in _KEYS)
 
 
-def _check_same_rows(first: tuple[str, pl.DataFrame], other: tuple[str, pl.DataFrame]) -> None:
+def _want_same_rows(first: tuple[str, pl.DataFrame], other: tuple[str, pl.DataFrame]) -> None:
     (first_name, rows), (name, others) = first, other
     lacking, extra = (a.join(b, on="label_id", how="anti")["label_id"] for a, b in ((rows, others), (others, rows)))
     if len(lacking) or len(extra):

@@ -80,13 +80,13 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
         raise DataError(f"{path}: no such file; hms.ensemble writes it") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: not an ensemble written by hms.ensemble ({first_line(error)})") from None
-    _check_mixture(path, mixture)
+    _want_probabilities(path, mixture)
     if len(members) != len(mixture.weights):
         raise DataError(f"{path}: want a weight per member ({len(members)}), got {len(mixture.weights)}")
     return members, mixture
 
 
-def _check_mixture(path: Path, mixture: Mixture) -> None:
+def _want_probabilities(path: Path, mixture: Mixture) -> None:
     """Raise DataError for values that would not yield probabilities."""
     weights, (temperature, bias), prior = mixture.weights, mixture.calibration, mixture.prior
     if mixture.mixing not in get_args(Mixing):

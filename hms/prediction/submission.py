@@ -85,7 +85,7 @@ def without_gaps(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col(CLASSES).fill_null(pl.col(CLASSES).mean()))
 
 
-def check_submission(path: Path, root: Path) -> None:
+def want_submission(path: Path, root: Path) -> None:
     """Raise DataError unless the file at `path` can be submitted for the corpus at `root`.
 
     It must have the columns in order, numbers from 0 to 1 that sum to 1 in each row, and every EEG once, in order.
@@ -106,7 +106,7 @@ def write_submission(path: Path, root: Path, table: pl.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         rows.select("eeg_id", *CLASSES).rename(dict(zip(CLASSES, VOTE_COLUMNS, strict=True))).write_csv(temporary)
-        check_submission(temporary, root)
+        want_submission(temporary, root)
 
 
 def _want_the_same(path: Path, eeg_ids: Iterable[int], required: Required) -> None:

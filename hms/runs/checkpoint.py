@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hms.config.build import build, refuse_foreign_targets
+from hms.config.build import build, want_allowed_targets
 from hms.config.check import mistakes_in_node
 from hms.config.signature import OURS
 from hms.errors import ConfigError, DataError, first_line
@@ -65,7 +65,7 @@ def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
 def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
     """Build the model whose config and weights were read from `path`. Raises errors as `load_model` does."""
     try:
-        refuse_foreign_targets(node, OURS)
+        want_allowed_targets(node, OURS)
         if wrong := mistakes_in_node(node, "model") if isinstance(node, dict) else []:
             raise ConfigError(wrong[0])
         model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.data.files import check_columns, read_json, read_table
+from hms.data.files import read_json, read_table, want_columns
 from hms.errors import DataError, UserError, first_line
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
@@ -42,7 +42,7 @@ def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
 
     Raises DataError if the columns are not `TABLE`, a value is not a number, or probabilities or votes are impossible.
     """
-    check_columns(path, table.columns, TABLE)
+    want_columns(path, table.columns, TABLE)
     kinds: Any = {name: pl.Float64 if name in CLASSES else pl.Int64 for name in TABLE}
     for name, kind in table.schema.items():
         if not (kind.is_numeric() or (kind == pl.Null and name == "fold")):
