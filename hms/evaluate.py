@@ -20,7 +20,7 @@ class Evaluate(Corpus, Predicting):
 
 @entry_point("evaluate", Evaluate, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> float:
-    """Return the KL."""
+    """Score the runs; return their KL."""
     from hms.prediction.evaluation import evaluate  # slow to import; a mistake in the config should not wait for it
 
     kl: float = evaluate(config)["kl"]

@@ -77,7 +77,7 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
 
 
 def metered(node: dict[str, Any]) -> tuple[Model, "Meter"]:
-    """Return the model that a config describes, made of fake tensors, and what was counted in a forward pass."""
+    """The model that a config describes, made of fake tensors, and what was counted in a forward pass."""
     fake = FakeTensorMode()
     with FakeCopyMode(fake):
         model: Model = deepcopy(build(without_pretrained(node)).train())
@@ -138,7 +138,7 @@ def _parts(model: Model) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _kept_by_wavenets(model: Model, meter: Meter) -> float:
-    """Return what WaveNets keep apart from their backbones: float32 on a CPU, whatever the trainer's precision."""
+    """What WaveNets keep apart from their backbones: float32 on a CPU, whatever the trainer's precision."""
     names = [f"extractors.{name}" for name, one in model.extractors.items() if isinstance(one, Wavenet)]
     return sum(meter.usage[name].kept - meter.usage[f"{name}.backbone"].kept for name in names)
 
@@ -163,5 +163,5 @@ def _magnitude(count: float) -> str:
 
 
 def two_digits(value: float) -> str:
-    """Return a number to two digits: 3.8, 39, 1,600."""
+    """A number to two digits: 3.8, 39, 1,600."""
     return f"{float(f'{value:.2g}'):,g}"

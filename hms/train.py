@@ -143,7 +143,7 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
 
 @entry_point("train", Train, mistakes_in_values=mistakes_in_values, after_sweep=compare_all)
 def main(config: dict[str, Any]) -> float | None:
-    """Return the fold's out-of-fold KL, which Hydra's sweepers minimise."""
+    """Train the fold; return its out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
         from hms.parts import show  # torch is slow to import; mistakes in the config should surface first
 

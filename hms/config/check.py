@@ -59,7 +59,7 @@ class _Problems:
         return None
 
     def read(self, config: DictConfig | ListConfig, raw: Any, place: str) -> Any:
-        """Return the config as plain, resolved values; note missing values and interpolations that lead nowhere."""
+        """Resolve the config to plain values; note missing values and interpolations that lead nowhere."""
         plain = {}
         for key, written in items(raw):
             here = join(place, key)

@@ -82,7 +82,7 @@ class Command:
                 sys.exit(status)
 
     def config(self, *words: str) -> Config:
-        """Return the resolved, plain config of the job that words of a command line ask for, without running it.
+        """The resolved, plain config of the job that words of a command line ask for, without running it.
 
         Raises ConfigError for all mistakes at once.
         """

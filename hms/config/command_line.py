@@ -138,7 +138,7 @@ class CommandLine:
             yield [word.lstrip("+") for word in swept], config
 
     def _read(self, word: str) -> list[str]:
-        """Return the overrides that a word stands for, one for each value that can be composed."""
+        """The overrides that a word stands for, one for each value that can be composed."""
         override = self._options.parsed(word)
         if override is None:
             self._unread.append(not_readable(word))
@@ -155,7 +155,7 @@ class CommandLine:
         return [self._forced(one) for one, _ in corrected if one is not None]
 
     def _swept(self, word: str, override: Override) -> list[str]:
-        """Return an override for each value of a sweep; none, and what is wrong is noted, if it cannot be listed."""
+        """An override for each value of a sweep; none, and what is wrong is noted, if it cannot be listed."""
         key, wish = override.key_or_group, ""
         if not self.sweeps:
             names = word.partition("=")[2]

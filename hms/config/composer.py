@@ -49,7 +49,7 @@ class Composer:
             return None
 
     def _checked(self, config: DictConfig) -> DictConfig:
-        """Return the config without the key `experiment`: the YAML of an experiment sets keys of the command itself."""
+        """The config without the key `experiment`: the YAML of an experiment sets keys of the command itself."""
         if "experiment" in config and self._options.of("experiment"):
             self._add(_NO_PACKAGE)
             with open_dict(config):

@@ -20,7 +20,7 @@ _FLAGS = {
 def help_text(
     name: str, folders: Sequence[Path], groups: Mapping[str, list[str]], several: Collection[str], config: DictConfig
 ) -> str:
-    """Return the help of the command `name`, whose YAML file is in the first of `folders`.
+    """The help of the command `name`, whose YAML file is in the first of `folders`.
 
     `groups` gives the options of each of its groups, whose files are in any of `folders`, and `several` the groups of
     which more than one option may be chosen; `config` has the command's values.

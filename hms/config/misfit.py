@@ -26,7 +26,7 @@ def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[str, str]:
-    """Return the place and text of the complaint that `got`, found in the argument `among`, is not of type `kind`."""
+    """The place and text of the complaint that `got`, found in the argument `among`, is not of type `kind`."""
     above, _, name = place.rpartition(".")
     if name == "_target_":
         return above, "want `<name>: {_target_: ...}`, got `_target_: ...` without a name"

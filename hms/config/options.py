@@ -37,7 +37,7 @@ class Options:
 
     @cache  # noqa: B019 -- one instance per process
     def of(self, group: str) -> list[str]:
-        """Return the names of a group's options; an empty list if there is no such group."""
+        """The names of a group's options; an empty list if there is no such group."""
         return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=self._search_path))
 
     @property
@@ -47,7 +47,7 @@ class Options:
         return names
 
     def parsed(self, word: str) -> Override | None:
-        """Return what Hydra's grammar makes of a word; None if it is not an override."""
+        """What Hydra's grammar makes of a word; None if it is not an override."""
         try:
             return self._parser.parse_overrides([word])[0]
         except HydraException:

@@ -36,7 +36,7 @@ _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, d
 
 @cache
 def signature(target: str) -> Signature:
-    """Return the signature of a class or function. Raises ConfigError for a target that a config may not name."""
+    """The signature of a class or function. Raises ConfigError for a target that a config may not name."""
     want_allowed(target)
     module, definition = find(target)
     name = target.rpartition(".")[2]
@@ -66,7 +66,7 @@ def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:
-    """Return the arguments of a class's `__init__`, own or inherited (None if unknown), and the module they are in."""
+    """The arguments of a class's `__init__`, own or inherited (None if unknown), and the module they are in."""
     for statement in definition.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             return module, statement.args

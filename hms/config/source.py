@@ -16,7 +16,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.expr
 
 
 def find(dotted: str) -> tuple[str, Definition]:
-    """Return the definition that a dotted name leads to, and the module that contains it."""
+    """The definition that a dotted name leads to, and the module that contains it."""
     for _ in range(20):  # re-exports to follow; more would mean that they form a circle
         module, rest = dotted, list[str]()
         while module and not _file(module):
@@ -38,7 +38,7 @@ def find(dotted: str) -> tuple[str, Definition]:
 
 
 def absolute(module: str, written: ast.expr) -> str:
-    """Return the full name of what a module calls, say, `nn.Module`, following one import."""
+    """The full name of what a module calls, say, `nn.Module`, following one import."""
     first, dot, rest = ast.unparse(written).partition(".")
     return (found if isinstance(found := _names(module).get(first), str) else f"{module}.{first}") + dot + rest
 
@@ -76,7 +76,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _public(module: str) -> set[str]:
-    """Return what a `_target_` could name in a module: its classes and functions; in a package also what it imports."""
+    """What a `_target_` could name in a module: its classes and functions; in a package also what it imports."""
     names, file = _names(module), _file(module)
     if file and file.name == "__init__.py":
         inside = {path.stem for path in file.parent.glob("*.py")} | {path.name for path in file.parent.glob("*/")}
@@ -86,7 +86,7 @@ def _public(module: str) -> set[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """Return the source file of a module, without importing it."""
+    """The source file of a module, without importing it."""
     top, *rest = module.split(".")
     spec = PathFinder.find_spec(top)
     if not rest:  # a package, or a module on its own

@@ -129,7 +129,7 @@ def _files(patterns: list[str]) -> list[Path]:
 
 @entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
 def main(config: dict[str, Any]) -> float:
-    """Return the KL of the ensemble on patients it was not fitted to."""
+    """Fit and score an ensemble; return its KL on patients it was not fitted to."""
     kl: float = ensemble(config)["kl"]["nested"]
     return kl
 

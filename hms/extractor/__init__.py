@@ -23,7 +23,7 @@ class Extractor(Protocol):
     reads_spectrogram: bool
 
     def __call__(self, signals: Signals) -> Features:
-        """Return the features of preprocessed windows."""
+        """The features of preprocessed windows."""
 
 
 def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:

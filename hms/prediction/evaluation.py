@@ -48,7 +48,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _voted(rows: pl.DataFrame, min_votes: int, root: Path) -> pl.DataFrame:
-    """Return the rows with enough votes. Raises DataError if there are none."""
+    """The rows with enough votes. Raises DataError if there are none."""
     voted = rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= min_votes)
     if voted.is_empty():
         raise DataError(f"{root}: no row has {min_votes} votes or more")
@@ -58,7 +58,7 @@ def _voted(rows: pl.DataFrame, min_votes: int, root: Path) -> pl.DataFrame:
 def _predicted(
     predictors: Predictors, store: Store, rows: pl.DataFrame, batch_size: int, compute: Compute
 ) -> pl.DataFrame:
-    """Return a table of predictions for the rows."""
+    """A table of predictions for the rows."""
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(batch_size)
     models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), compute)
@@ -67,7 +67,7 @@ def _predicted(
 
 
 def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame, root: Path) -> dict[str, Any]:
-    """Return the scores of a table of predictions, and how these were made."""
+    """The scores of a table of predictions, and how these were made."""
     kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
     return {
         **score(table, read_truth(root)),

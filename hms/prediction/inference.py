@@ -33,7 +33,7 @@ class Compute(NamedTuple):
 def probabilities(
     models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, compute: Compute
 ) -> Float[np.ndarray, "row label"]:
-    """Return the class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
+    """The class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
     if rows.is_empty():
         return np.empty((0, len(CLASSES)))
     members = list(models)
@@ -46,7 +46,7 @@ def probabilities(
 def by_model(
     models: Iterable[Model], batches: Iterable[Batch], compute: Compute
 ) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
-    """Return the `label_id` of each row of the batches, and the probabilities, in float64, that each model gives it.
+    """The `label_id` of each row of the batches, and the probabilities, in float64, that each model gives it.
 
     With flips they are means over the four views of a window.
     """
@@ -66,18 +66,18 @@ def by_model(
 
 
 def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:
-    """Return a context in which a model computes in `precision`, as with Lightning's trainer."""
+    """A context in which a model computes in `precision`, as with Lightning's trainer."""
     dtype = half_dtype(precision)
     return torch.autocast(torch.device(device).type, dtype, enabled=dtype is not None)
 
 
 def half_dtype(precision: str | int) -> torch.dtype | None:
-    """Return the 16-bit type that a precision, by any of Lightning's names, computes in; None if it is not half."""
+    """The 16-bit type that a precision, by any of Lightning's names, computes in; None if it is not half."""
     return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
 
 
 def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
-    """Return a batch on `device` as models see it: once, or with `flips` in four views."""
+    """A batch on `device` as models see it: once, or with `flips` in four views."""
     eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
     if spectrogram is not None:
         spectrogram = spectrogram.to(device, non_blocking=True)
@@ -92,7 +92,7 @@ def _flipped(batch: Batch) -> Iterator[Batch]:
 
 
 def best_device(accelerator: str) -> str:
-    """Return the torch device of this machine for `accelerator` (auto, cpu or gpu). Raises UserError if it has none."""
+    """The torch device of this machine for `accelerator` (auto, cpu or gpu). Raises UserError if it has none."""
     gpu = torch.accelerator.current_accelerator(check_available=True)
     available = {"cpu": "cpu", "auto": gpu.type if gpu else "cpu"} | ({"gpu": gpu.type} if gpu else {})
     if accelerator not in available:

@@ -38,7 +38,7 @@ class Predictors(NamedTuple):
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
     def adapted(self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute) -> list[Model]:
-        """Return the models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
+        """The models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
         return adapted(models, windows, self.adapt, compute) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:

@@ -28,7 +28,7 @@ class Required(NamedTuple):
 
 
 def required_eegs(root: Path) -> Required:
-    """Return the EEGs of a submission for the corpus at `root`, from sample_submission.csv or else from test.csv.
+    """The EEGs of a submission for the corpus at `root`, from sample_submission.csv or else from test.csv.
 
     Raises DataError if the two files do not name the same EEGs.
     """
@@ -49,7 +49,7 @@ def predict_rows(
     skip_bad: bool,
     compute: Compute,
 ) -> pl.DataFrame:
-    """Return `eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
+    """`eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
     First the files of the rows `checked` are read and, if the predictors adapt, adapted to. Raises DataError for bad
     files unless they are to be skipped; then an EEG that merely lacks channels is predicted without them.

@@ -35,7 +35,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def member_path(folder: Path, name: str) -> Path:
-    """Return the path of a member's weights."""
+    """The path of a member's weights."""
     return folder / f"{name}{_WEIGHTS}"
 
 
@@ -45,7 +45,7 @@ def is_member(path: Path) -> bool:
 
 
 def read_bundle(folder: Path) -> dict[str, Any]:
-    """Return the content of a bundle's config.json: `model`, `members`, `corpora`, ...
+    """The content of a bundle's config.json: `model`, `members`, `corpora`, ...
 
     Raises DataError unless every file is present and unchanged, and for a bundle that a newer version wrote.
     """
@@ -54,12 +54,12 @@ def read_bundle(folder: Path) -> dict[str, Any]:
 
 
 def members(folder: Path) -> list[Path]:
-    """Return the members' files, in the order of config.json. Raises DataError as `read_bundle` does."""
+    """The members' files, in the order of config.json. Raises DataError as `read_bundle` does."""
     return [member_path(folder, name) for name in read_bundle(folder)["members"]]
 
 
 def model_node(member: Path) -> Any:
-    """Return the unchecked config of a member's model. Raises DataError unless both files are unchanged."""
+    """The unchecked config of a member's model. Raises DataError unless both files are unchanged."""
     _want_intact(member.parent, [CONFIG, member.name])
     return _config(member.parent)["model"]
 

@@ -53,7 +53,7 @@ def load_model(path: Path) -> Model:
 
 
 def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
-    """Return the unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
+    """The unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
     path = fold / "model.ckpt"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -31,7 +31,7 @@ from hms.simulate.corpus import FORMAT
 
 
 def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
-    """Return the folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""
+    """The folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""
     relevant = settings(config) | files_read(config) | {"corpus": fingerprint}
     if config["live"]:
         relevant["simulator"] = FORMAT
@@ -51,7 +51,7 @@ def is_finished(fold: Path) -> bool:
 
 
 def finished_folds(run: Path) -> list[Path]:
-    """Return the finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
+    """The finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
 
     A run predicts by its cross-validation, to which an ensemble's calibration is fitted, or if none of its folds is
     finished by fold=all. Raises DataError if nothing is finished, and for a bundle that is incomplete or changed.
@@ -71,10 +71,10 @@ def is_of_all_patients(fold: Path) -> bool:
 
 
 def scored_folds(run: Path) -> list[Path]:
-    """Return the folders of the finished folds that have held-out patients."""
+    """The folders of the finished folds that have held-out patients."""
     return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
 
 
 def all_finished(run: Path) -> list[Path]:
-    """Return all finished folds of a run, or a fold's own folder; empty if there are none."""
+    """All finished folds of a run, or a fold's own folder; empty if there are none."""
     return [run] if is_finished(run) else folds_with(run, "scores.json")

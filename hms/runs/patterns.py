@@ -9,7 +9,7 @@ from hms.system.console import say
 
 
 def named_runs(words: str | list[str]) -> list[Path]:
-    """Return the folders that names or patterns stand for, each once.
+    """The folders that names or patterns stand for, each once.
 
     A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError if there is
     no name at all.
@@ -21,7 +21,7 @@ def named_runs(words: str | list[str]) -> list[Path]:
 
 
 def one_run(words: str | list[str]) -> Path:
-    """Return the folder that a name or a pattern stands for. Raises UserError unless it is exactly one."""
+    """The folder that a name or a pattern stands for. Raises UserError unless it is exactly one."""
     runs = named_runs(words)
     if len(runs) > 1:
         raise UserError(f"runs: want one, got {len(runs)}: {runs[0]}, {runs[1]}{', ...' if len(runs) > 2 else ''}")
@@ -29,7 +29,7 @@ def one_run(words: str | list[str]) -> Path:
 
 
 def scored_runs(patterns: list[str]) -> list[Path]:
-    """Return the runs, each once, that match the patterns and have a finished fold with held-out patients.
+    """The runs, each once, that match the patterns and have a finished fold with held-out patients.
 
     Anything else that matches, as with a shell's *, is skipped, and skipped folders are named. Raises UserError for a
     pattern that matches nothing, and if no run is left.

@@ -32,7 +32,7 @@ def open_fold(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
 
 
 def read_config(fold: Path) -> dict[str, Any]:
-    """Return the resolved config a fold was trained with. Raises DataError for a file that is not one."""
+    """The resolved config a fold was trained with. Raises DataError for a file that is not one."""
     path = fold / "config.yaml"
     try:
         return {**OmegaConf.to_container(OmegaConf.load(path))}  # type: ignore[dict-item]
@@ -41,17 +41,17 @@ def read_config(fold: Path) -> dict[str, Any]:
 
 
 def provenance(fold: Path) -> dict[str, Any]:
-    """Return the content of provenance.json: `corpus`, `files`, `command` and `versions`."""
+    """The content of provenance.json: `corpus`, `files`, `command` and `versions`."""
     return read_json(fold / "provenance.json", "corpus")
 
 
 def corpus_of(fold: Path) -> str:
-    """Return the fingerprint of the corpus a fold was trained on."""
+    """The fingerprint of the corpus a fold was trained on."""
     return str(provenance(fold)["corpus"])
 
 
 def files_of(fold: Path) -> dict[str, str]:
-    """Return the digests of what a fold learned from besides its corpus, as `settings.files_read` gave them."""
+    """The digests of what a fold learned from besides its corpus, as `settings.files_read` gave them."""
     return {**provenance(fold).get("files", {})}
 
 
@@ -78,7 +78,7 @@ def learned_from_corpus(fold: Path) -> bool:
 
 
 def corpora_of(run: Path) -> set[str]:
-    """Return the fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
+    """The fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
     if is_bundle(run):
         return {*read_bundle(run)["corpora"]}
     return {corpus_of(fold) for fold in finished_folds(run) if learned_from_corpus(fold)}

@@ -24,7 +24,7 @@ _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a config that determines the trained model, without looking at any file."""
+    """The part of a config that determines the trained model, without looking at any file."""
     kept = {key: value for key, value in config.items() if key not in _IRRELEVANT_KEYS}
     kept = {key: value for key, value in kept.items() if value or key not in _IF_ANY}
     if live := kept.get("live"):
@@ -37,7 +37,7 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def files_read(config: dict[str, Any]) -> dict[str, str]:
-    """Return digests of what a training reads besides its corpus: pretrained `weights` and the labels of its `teacher`.
+    """Digests of what a training reads besides its corpus: pretrained `weights` and the labels of its `teacher`.
 
     There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
@@ -66,13 +66,13 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
 
 
 def teachers(config: dict[str, Any]) -> list[str]:
-    """Return the runs that teach the run of a config; it is a student if there are any."""
+    """The runs that teach the run of a config; it is a student if there are any."""
     augmentations = nodes(config.get("augmentation", {}))
     return [run for node in augmentations if node.get("_target_") == _TEACHER for run in node["runs"]]
 
 
 def teacher_files(run: Path) -> list[Path]:
-    """Return the files of what the folds of a run predicted for a student to learn from."""
+    """The files of what the folds of a run predicted for a student to learn from."""
     return [fold / "teacher.parquet" for fold in folds_with(run, "teacher.parquet")]
 
 
@@ -112,6 +112,6 @@ def _digest_of(file: Path) -> str:
 
 @cache
 def _digest(file: Path, size: int, modified_ns: int) -> str:
-    """Return the digest of a file's content; the jobs of a sweep compute it once, unless the file changes."""
+    """The digest of a file's content; the jobs of a sweep compute it once, unless the file changes."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

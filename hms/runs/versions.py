@@ -17,7 +17,7 @@ _PACKAGES = ("hms", "torch", "lightning", "timm", "nnaudio", "numpy", "scipy", "
 
 
 def versions(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the versions of all that computes what a config describes, for a run's provenance.json."""
+    """The versions of all that computes what a config describes, for a run's provenance.json."""
     packages = {name: version(name) for name in _PACKAGES}
     return {"commit": _commit(), "python": sys.version.split()[0], "packages": packages, "code": _code(config)}
 
@@ -31,7 +31,7 @@ def differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _code(config: dict[str, Any]) -> dict[str, str]:
-    """Return the digests of the modules, of hms or the user's, that define what a config builds.
+    """The digests of the modules, of hms or the user's, that define what a config builds.
 
     A module that no commit has yet, or that changed after it, is told apart by nothing else.
     """
@@ -45,7 +45,7 @@ def _digest(file: Path) -> str:
 
 
 def _commit() -> str | None:
-    """Return the checkout's commit, with `+` if files differ from it; None outside a checkout, and without git."""
+    """The checkout's commit, with `+` if files differ from it; None outside a checkout, and without git."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists() or not shutil.which("git"):  # an installed hms may lie in a foreign checkout
         return None

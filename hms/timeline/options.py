@@ -23,7 +23,7 @@ class TimelineOptions(NamedTuple):
     batch_size: int
 
     def checked(self) -> "TimelineOptions":
-        """Return these options, `channels` by names that are text (`hms.recording.channels.by_name`).
+        """These options, `channels` by names that are text (`hms.recording.channels.by_name`).
 
         Raises UserError, naming the option, for a wrong type, range or unit, and what is no electrode.
         """

@@ -117,7 +117,7 @@ def _finish(
 
 
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
-    """Return the model, and a trainer that knows the number of processes and the rank of this one."""
+    """The model, and a trainer that knows the number of processes and the rank of this one."""
     want_all_folds(teachers(config))
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])

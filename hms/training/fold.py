@@ -38,7 +38,7 @@ def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
 
 
 def stages_of(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of each stage; those of the last are top-level keys of train.yaml."""
+    """The settings of each stage; those of the last are top-level keys of train.yaml."""
     return [stage for stage in (config["pretrain"], config) if stage]
 
 
@@ -48,7 +48,7 @@ def among(rows: pl.DataFrame) -> pl.Expr:
 
 
 def _patients(config: dict[str, Any], rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows of the patients to learn from, and of those held out."""
+    """The rows of the patients to learn from, and of those held out."""
     if config["fold"] == "all":
         return rows, rows.clear()
     if config["live"]:  # nothing is learned from the corpus

@@ -19,7 +19,7 @@ from hms.training.fold import FoldRows, among
 
 
 def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed) -> Float[np.ndarray, "row label"]:
-    """Return the probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
+    """The probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
     rank, world = feed.process
     if world > 1:
         broadcast_state(model.to(feed.device))

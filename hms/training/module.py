@@ -28,7 +28,7 @@ class Augmentation(Protocol):
     acts_on: Literal["electrodes", "signals"]
 
     def __call__(self, batch: Any) -> Any:
-        """Return a changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+        """A changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
 
 
 def want_applicable(augmentations: dict[str, Any]) -> None:

@@ -106,7 +106,7 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
 
 
 def processes_to_start(trainer: Trainer) -> int:
-    """Return how many processes to start on this machine; 0 if this one suffices, or all of them run already.
+    """How many processes to start on this machine; 0 if this one suffices, or all of them run already.
 
     Lightning would start them by running the command again, even that of a whole sweep. Raises UserError for a strategy
     that splits the model across processes, or starts its processes in any other way.
@@ -135,7 +135,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 def _complete_checkpoint(folder: Path) -> Path | None:
-    """Return the checkpoint of an interrupted training, if there is one and it was written completely."""
+    """The checkpoint of an interrupted training, if there is one and it was written completely."""
     last = folder / "last.ckpt"
     if not last.is_file():
         return None
