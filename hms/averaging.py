@@ -70,7 +70,7 @@ def moving_average(decay: float, averages: list[Tensor], current: list[Tensor], 
     """
     share = (1 - ((1 + steps) / (10 + steps)).clamp(max=decay)).item()
     if not averages[0].is_floating_point():  # a batch norm's count of batches
-        average, weights = (torch.cat([tensor.flatten() for tensor in each]) for each in (averages, current))
+        average, weights = (torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (averages, current))
         moved = (average + share * (weights - average)).to(average.dtype)
         parts = torch.split(moved, [tensor.numel() for tensor in averages])
         torch._foreach_copy_(averages, [part.view_as(tensor) for part, tensor in zip(parts, averages, strict=True)])

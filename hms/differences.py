@@ -12,9 +12,9 @@ def differences(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
     If an option differs as a whole, its values are not listed one by one.
     """
     described = [describe(config) for config in configs]
-    keys = dict.fromkeys(chain.from_iterable(chain(one.options, one.values) for one in described))
+    keys = dict.fromkeys(chain.from_iterable(chain(about.options, about.values) for about in described))
     words = {key: [_value(key, *pair, described) for pair in zip(configs, described, strict=True)] for key in keys}
-    return {key: each for key, each in words.items() if len({*each}) > 1}
+    return {key: values for key, values in words.items() if len({*values}) > 1}
 
 
 def _value(key: str, config: dict[str, Any], own: Description, every: list[Description]) -> str:

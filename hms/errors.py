@@ -24,7 +24,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 def nearest_word(word: object, known: Iterable[str]) -> str | None:
     """The known word most similar to `word`, ignoring case; None if none is similar."""
-    spelling = {one.lower(): one for one in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
+    spelling = {name.lower(): name for name in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
     close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
     return spelling[close[0]] if close else None
 

@@ -17,7 +17,7 @@ class Concat(nn.Module):
         self.linear = nn.Linear(sum(e.out_features for e in extractors.values()), len(CLASSES))
 
     def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.linear(torch.cat([each.vector for each in features.values()], dim=1))
+        logits: Tensor = self.linear(torch.cat([extracted.vector for extracted in features.values()], dim=1))
         return logits
 
 
@@ -67,15 +67,15 @@ class Attention(nn.Module):
             rollout = (attention + torch.eye(x.shape[1], device=x.device)) / 2 @ rollout
             x = layer(x)
         others = rollout[:, 0, 1:] / rollout[:, 0, 1:].sum(dim=1, keepdim=True)
-        sizes = [1 + each.tokens.shape[1] for each in features.values()]
+        sizes = [1 + extracted.tokens.shape[1] for extracted in features.values()]
         return dict(zip(features, torch.split(others, sizes, dim=1), strict=True))
 
     def _sequence(self, features: dict[str, Features]) -> Float[Tensor, "batch place width"]:
         """The reader, followed by each extractor's vector and tokens."""
         batch = next(iter(features.values())).vector.shape[0]
         sequence = [self.reader.expand(batch, 1, -1)]
-        for name, each in features.items():
-            vector, tokens = self.vectors[name](each.vector), self.tokens[name](each.tokens)
+        for name, extracted in features.items():
+            vector, tokens = self.vectors[name](extracted.vector), self.tokens[name](extracted.tokens)
             where = self.where[self.kinds[name]][: tokens.shape[1]]
             sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + where]
         return torch.cat(sequence, dim=1)

@@ -31,8 +31,8 @@ class VoteWeightedKl(nn.Module):
     ) -> Float[Tensor, ""]:
         share = {name: self.auxiliary_of.get(name, self.auxiliary) for name in logits.by_extractor}
         loss = self.joint * _divergence(logits.joint, target, weight)
-        for name, own in logits.by_extractor.items():
-            loss = loss + share[name] * _divergence(own, target, weight)
+        for name, auxiliary in logits.by_extractor.items():
+            loss = loss + share[name] * _divergence(auxiliary, target, weight)
         return loss / (self.joint + sum(share.values()))
 
 

@@ -139,7 +139,7 @@ def _parts(model: Model) -> Iterator[tuple[str, nn.Module]]:
 
 def _kept_by_wavenets(model: Model, meter: Meter) -> float:
     """What WaveNets keep apart from their backbones: float32 on a CPU, whatever the trainer's precision."""
-    names = [f"extractors.{name}" for name, one in model.extractors.items() if isinstance(one, Wavenet)]
+    names = [f"extractors.{name}" for name, extractor in model.extractors.items() if isinstance(extractor, Wavenet)]
     return sum(meter.usage[name].kept - meter.usage[f"{name}.backbone"].kept for name in names)
 
 

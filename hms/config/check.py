@@ -37,7 +37,7 @@ def mistakes_in_node(node: dict[str, Any], place: str) -> list[str]:
 
 def _holds_values(kind: Any) -> bool:
     """Whether a key of this type is, or may be, a mapping of plain values rather than of nodes."""
-    return is_typeddict(kind) or any(get_args(one)[1:] == (str,) for one in (kind, *get_args(kind)))
+    return is_typeddict(kind) or any(get_args(part)[1:] == (str,) for part in (kind, *get_args(kind)))
 
 
 class _Problems:

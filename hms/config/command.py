@@ -107,12 +107,15 @@ class Command:
         choices: list[set[str]] = []  # of the options that jobs do not share, for each sample
         found: dict[str, list[int]] = {}  # the samples that have a mistake
         for words, config in line.named_samples() if line.runs else ():
-            for one in self._mistakes(config):
-                found.setdefault(one, []).append(len(choices))
+            for mistake in self._mistakes(config):
+                found.setdefault(mistake, []).append(len(choices))
             choices.append({*filter(line.chooses, words)})
         not_chosen = tuple(f"{group}." for group in line.refused)
-        told = {one: having for one, having in found.items() if not one.startswith(not_chosen)}
-        return [*line.problems, *(one + _where(choices, having, line.samples_all) for one, having in told.items())]
+        told = {mistake: having for mistake, having in found.items() if not mistake.startswith(not_chosen)}
+        return [
+            *line.problems,
+            *(mistake + _where(choices, having, line.samples_all) for mistake, having in told.items()),
+        ]
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)

@@ -75,8 +75,8 @@ class CommandLine:
     @property
     def groups(self) -> dict[str, list[str]]:
         """The options of each group of the command."""
-        own = (group for group in self._options.groups if group in {*self._options.keys, "launcher"})
-        return {group: self._options.of(group) for group in own}
+        names = (group for group in self._options.groups if group in {*self._options.keys, "launcher"})
+        return {group: self._options.of(group) for group in names}
 
     @property
     def several(self) -> set[str]:
@@ -150,9 +150,9 @@ class CommandLine:
         values = self._swept(word, override) if override.is_sweep_override() else [word]
         corrected = [self._options.corrected(value) for value in values]
         self._unread += [line for _, lines in corrected for line in lines]
-        if any(one is None for one, _ in corrected):
+        if any(value is None for value, _ in corrected):
             self.refused.add(key)
-        return [self._forced(one) for one, _ in corrected if one is not None]
+        return [self._forced(value) for value, _ in corrected if value is not None]
 
     def _swept(self, word: str, override: Override) -> list[str]:
         """An override for each value of a sweep; none, and what is wrong is noted, if it cannot be listed."""

@@ -26,13 +26,13 @@ def help_text(
     which more than one option may be chosen; `config` has the command's values.
     """
     width = min(max(terminal_width() or 120, 80), 120)
-    own = (folders[0] / f"{name}.yaml").read_text()
-    lines = [*_comment(own), "", "Options, chosen by group=option:", ""]
+    yaml = (folders[0] / f"{name}.yaml").read_text()
+    lines = [*_comment(yaml), "", "Options, chosen by group=option:", ""]
     for group, options in groups.items():
         files = (folder / group / f"{option}.yaml" for option in options for folder in folders)
         purposes = {path.stem: _purpose(path) for path in files if path.is_file()}
         lines += [f"{group}=[...]" if group in several else group, *_table(purposes, width)]
-    lines += ["", "Values, changed by key=value, such as optimizer.lr=1e-3:", "", *_annotated(config, own)]
+    lines += ["", "Values, changed by key=value, such as optimizer.lr=1e-3:", "", *_annotated(config, yaml)]
     return "\n".join([*lines, "", "Flags:", "", *_table(_FLAGS, width)])
 
 
@@ -58,9 +58,9 @@ def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
         )
 
 
-def _annotated(config: DictConfig, own: str) -> Iterator[str]:
+def _annotated(config: DictConfig, yaml: str) -> Iterator[str]:
     """The lines of a config's YAML; those of a key of its own say what the command's YAML file says about it."""
-    said = dict(re.findall(r"^(\w+):[^#\n]*# (.+)$", own, re.MULTILINE))
+    said = dict(re.findall(r"^(\w+):[^#\n]*# (.+)$", yaml, re.MULTILINE))
     for line in OmegaConf.to_yaml(config).splitlines():
         comment = said.get(line.partition(":")[0])
         yield f"{line:<22} # {comment}" if comment else line

@@ -15,7 +15,7 @@ def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]
     """Yield each place in `value` that does not fit the type `kind`, with the type wanted and the value found there."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType) and isinstance(value, dict):
-        mappings = [one for one in inner if get_origin(one) is dict]
+        mappings = [choice for choice in inner if get_origin(choice) is dict]
         if len(mappings) == 1:
             origin, inner = dict, get_args(mappings[0])
     if origin in (list, dict) and isinstance(value, origin):
@@ -40,7 +40,7 @@ def _fits(kind: Any, value: Any) -> bool:
     if kind is Any or value is UNREAD:
         return True
     if get_origin(kind) in (Union, types.UnionType):
-        return not all(any(misfits("", one, value)) for one in get_args(kind))
+        return not all(any(misfits("", choice, value)) for choice in get_args(kind))
     if get_origin(kind) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
     if get_args(kind):  # a list or dict of something, which `misfits` would have looked into if `value` were one
@@ -56,7 +56,7 @@ def _fits(kind: Any, value: Any) -> bool:
 
 def _wish(kind: Any) -> str:
     """Put a type in words: `int or null`, `'hann' or 'cosine'`."""
-    *most, last = [_word(one) for one in _choices(kind)]
+    *most, last = [_word(choice) for choice in _choices(kind)]
     return f"{', '.join(most)} or {last}" if most else last
 
 
@@ -79,7 +79,7 @@ def _choices(kind: Any) -> list[Any]:
     if get_origin(kind) is Literal:
         return list(get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
-        return [choice for one in get_args(kind) for choice in _choices(one)]
+        return [choice for part in get_args(kind) for choice in _choices(part)]
     return [kind]
 
 

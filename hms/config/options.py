@@ -68,10 +68,11 @@ class Options:
         if value == [] or (value in (None, "", "none", {}) and self.lists.get(group)):
             return None, [f"{group}: {self.advice_on_none(group)}"]
         choices = [str(choice) for choice in value] if isinstance(value, list) else [_name(value)]
-        near = {one: nearest_word(one, offered) for one in choices if "/" not in one and one not in offered}
+        unknown = [choice for choice in choices if "/" not in choice and choice not in offered]
+        near = {choice: nearest_word(choice, offered) for choice in unknown}
         wish = f"{group}: want one of {', '.join(offered)}, got"
-        lines = [f"{wish} '{one}'{did_you_mean(one, offered)}" for one in near]
-        names = [name for one in choices if (name := near.get(one, one))]
+        lines = [f"{wish} '{choice}'{did_you_mean(choice, offered)}" for choice in near]
+        names = [name for choice in choices if (name := near.get(choice, choice))]
         if not lines or len(names) < len(choices):
             return (None if lines else word), lines
         joined = ",".join(names)

@@ -41,12 +41,12 @@ def signature(target: str) -> Signature:
     module, definition = find(target)
     name = target.rpartition(".")[2]
     want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is in fact nnAudio's
-    arguments, own = getattr(definition, "args", None), 0
+    arguments, bound = getattr(definition, "args", None), 0
     if isinstance(definition, ast.ClassDef):
-        (module, arguments), own = _init(module, definition), 1  # self
+        (module, arguments), bound = _init(module, definition), 1  # self
     if not isinstance(arguments, ast.arguments):
         return Signature(name, {}, [], takes_more=True)
-    named = [*arguments.posonlyargs, *arguments.args][own:]
+    named = [*arguments.posonlyargs, *arguments.args][bound:]
     defaults = dict(zip([a.arg for a in reversed(named)], reversed(arguments.defaults), strict=False))
     defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d}
     types = {a.arg: _type(module, a.annotation) for a in (*named, *arguments.kwonlyargs)}
@@ -61,8 +61,8 @@ def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
     allowed = allowed or ALLOWED
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
-        own = " (HMS_ALLOW adds a package of yours)" if allowed == ALLOWED else ""
-        raise ConfigError(f"want a name that starts with {wish}{own}, got '{name}'")
+        advice = " (HMS_ALLOW adds a package of yours)" if allowed == ALLOWED else ""
+        raise ConfigError(f"want a name that starts with {wish}{advice}, got '{name}'")
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:

@@ -84,10 +84,9 @@ def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
 
     Several EEGs that share a bad spectrogram report the same problem.
     """
-    each = dict.fromkeys(problems)
-    return "\n".join(
-        [f"{root}: {counted(len(each), 'bad file')}; on_bad=skip {skipping}", *(f"  {one}" for one in each)]
-    )
+    distinct = dict.fromkeys(problems)
+    head = f"{root}: {counted(len(distinct), 'bad file')}; on_bad=skip {skipping}"
+    return "\n".join([head, *(f"  {problem}" for problem in distinct)])
 
 
 def fingerprint(root: Path) -> str:

@@ -114,12 +114,12 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
             shutil.rmtree(part, ignore_errors=True)
         return True
     identity, labels = fingerprint(root), read_labels(root / "train.csv")
-    own = labels.filter(
+    rows = labels.filter(
         pl.col("spectrogram_id").is_in(shard.part(labels["spectrogram_id"].unique(maintain_order=True).to_list()))
     )
 
     def make(into: Path) -> None:
-        lengths, bad = _write_signals(root, own, into)
+        lengths, bad = _write_signals(root, rows, into)
         if bad and on_bad == "raise":
             raise DataError(bad_file_table(root, bad, _SKIPPING))
         lengths.write_parquet(into / "lengths.parquet")
@@ -133,7 +133,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
                         with (part / name).open("rb") as file:
                             shutil.copyfileobj(file, whole, 2**24)
             lengths = pl.concat(pl.read_parquet(part / "lengths.parquet") for part in parts)
-            bad = dict.fromkeys(one for part in parts for one in json.loads((part / "bad.json").read_text()))
+            bad = dict.fromkeys(problem for part in parts for problem in json.loads((part / "bad.json").read_text()))
             _write_rows(root, labels, lengths, [*bad], identity, store)
             os.replace(store, path)
 

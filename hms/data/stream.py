@@ -34,11 +34,11 @@ def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool, may_lack_chann
     """Read all files that `rows` (from `tables.read_test`) name; an EEG that lacks channels is bad unless it may."""
     bad, incomplete = [], {}
     found = eeg_files(root, rows, "test", with_spectrogram, may_lack_channels)
-    for one in track(found, len(rows), f"check {root.name}"):
-        if isinstance(one, BadFile):
-            bad.append(one)
-        elif lacking := lacking_channels(one.eeg):
-            incomplete[one.eeg_id] = lacking
+    for file in track(found, len(rows), f"check {root.name}"):
+        if isinstance(file, BadFile):
+            bad.append(file)
+        elif lacking := lacking_channels(file.eeg):
+            incomplete[file.eeg_id] = lacking
     return Check(bad, incomplete)
 
 
@@ -57,7 +57,7 @@ def batches(
     """
     found = iter(track(eeg_files(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
     while group := list(islice(found, batch_size)):
-        if good := [_want_good(one) for one in group if one.eeg_id not in lost]:
+        if good := [_want_good(file) for file in group if file.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)
 
 
@@ -73,10 +73,10 @@ def _want_good(found: EegFile | BadFile) -> EegFile:
 
 
 def _batch(good: list[EegFile], with_spectrogram: bool) -> Batch:
-    eeg = np.stack([one.eeg[:EEG_SAMPLES] for one in good])
-    power = np.stack([one.spectrogram[:SPECTROGRAM_ROWS] for one in good]) if with_spectrogram else None
+    eeg = np.stack([file.eeg[:EEG_SAMPLES] for file in good])
+    power = np.stack([file.spectrogram[:SPECTROGRAM_ROWS] for file in good]) if with_spectrogram else None
     return unlabelled(
         torch.from_numpy(eeg).transpose(1, 2),
         None if power is None else torch.from_numpy(power).transpose(1, 2),
-        torch.tensor([one.eeg_id for one in good]),
+        torch.tensor([file.eeg_id for file in good]),
     )

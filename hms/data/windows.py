@@ -53,8 +53,8 @@ class Windows(Dataset[Batch]):
     @property
     def nbytes(self) -> int:
         """The memory that all windows take."""
-        each = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
-        return len(self) * sum(each)
+        sizes = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
+        return len(self) * sum(sizes)
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, process: Process = ALONE) -> "Loader":
         """Batches in the sampler's order (without one, in the order of `rows`); of each, the rows of one process."""

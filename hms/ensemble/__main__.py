@@ -95,7 +95,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
     content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
     content |= {"prior_effect": effect, **counts, **settings}
-    content["member_folds"] = {str(run): [fold.name for fold in own] for run, own in folds.items()}
+    content["member_folds"] = {str(run): [fold.name for fold in used] for run, used in folds.items()}
     _write(Path(config["out"]), content, members.rows, nested)
     show(content)
     for run in students_of(folds):

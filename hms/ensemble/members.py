@@ -45,7 +45,7 @@ def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path 
     Each run is given with the folds that it is to be read from.
     Raises DataError for members that predict different rows, or disagree on a row's patient, fold or votes.
     """
-    tables = {str(run): _read_run(run, own) for run, own in folds.items()}
+    tables = {str(run): _read_run(run, used) for run, used in folds.items()}
     if files:
         if labels is None:
             raise UserError("labels: want the train.csv that the rows of oof=[...] come from, got null")
@@ -61,7 +61,7 @@ def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path 
     patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
-    seeds = [counts_of(own).seeds for own in folds.values()]
+    seeds = [counts_of(used).seeds for used in folds.values()]
     rows = first[1].select(_SHARED).with_columns(patient_fold)
     return Members([*tables], seeds + [1] * len(files), rows, probabilities)
 
@@ -109,7 +109,7 @@ def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
 
 
 def _share(prefix: str, name: str) -> pl.Expr:
-    return pl.col(prefix + name) / pl.sum_horizontal(prefix + one for one in VOTE_COLUMNS)
+    return pl.col(prefix + name) / pl.sum_horizontal(prefix + vote for vote in VOTE_COLUMNS)
 
 
 def _prediction_column(path: Path, table: pl.DataFrame, name: str) -> str:

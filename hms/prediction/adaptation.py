@@ -35,7 +35,9 @@ def adapted(
     """
     device, flips, precision = compute
     members = [copy.deepcopy(model).eval().to(device) for model in models]
-    adapters = [[_Adapter(one, share) for one in model.modules() if isinstance(one, _BatchNorm)] for model in members]
+    adapters = [
+        [_Adapter(norm, share) for norm in model.modules() if isinstance(norm, _BatchNorm)] for model in members
+    ]
     if not any(adapters):
         raise UserError(f"adapt: want 0, as no model has a batch norm, got {share:g}")
     unsettled = [*zip(members, adapters, strict=True)]

@@ -57,9 +57,9 @@ def predict_rows(
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
     bad, incomplete = check(root, checked, with_spectrogram, may_lack_channels=skip_bad)
-    lost = [one.eeg_id for one in bad]
+    lost = [file.eeg_id for file in bad]
     if bad:
-        table = bad_file_table(root, [one.problem for one in bad], _SKIPPING)
+        table = bad_file_table(root, [file.problem for file in bad], _SKIPPING)
         if not skip_bad:
             raise DataError(table)
         say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{table}")

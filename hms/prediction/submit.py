@@ -27,9 +27,9 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
 
     def make(into: Path) -> None:
         firsts = shard.part(range(0, len(rows), size))  # whole batches, for the same bits as without shards
-        own = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
-        checked = rows if predictors.adapt else own  # all shards adapt to the same windows
-        table = predict_rows(predictors, folder.root, own, checked, size, config["on_bad"] == "skip", compute)
+        mine = pl.concat([rows[:0], *(rows[first : first + size] for first in firsts)])
+        checked = rows if predictors.adapt else mine  # all shards adapt to the same windows
+        table = predict_rows(predictors, folder.root, mine, checked, size, config["on_bad"] == "skip", compute)
         table.write_parquet(into / "predicted.parquet")
 
     def merge(parts: list[Path]) -> None:

@@ -25,14 +25,14 @@ def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[
     """The annotations of a file that lie within its recording, in chronological order."""
     rate = float(raw.info["sfreq"])
     if header is None:
-        onsets_s = (float(one["onset"]) - raw.first_time for one in raw.annotations)
+        onsets_s = (float(marked["onset"]) - raw.first_time for marked in raw.annotations)
         found = [
             Annotation(
                 _recording_s(onset_s, spans, rate),
-                float(one["duration"]),
-                _of_channels(one["description"], one.get("ch_names", ())),
+                float(marked["duration"]),
+                _of_channels(marked["description"], marked.get("ch_names", ())),
             )
-            for onset_s, one in zip(onsets_s, raw.annotations, strict=True)
+            for onset_s, marked in zip(onsets_s, raw.annotations, strict=True)
         ]
     else:
         found = [*_of_records(path, header)]

@@ -89,8 +89,8 @@ class Blocks:
             yield f"Flat throughout, so interpolated: {', '.join(dead)}."
             flat = Counter({(name, way): count for (name, way), count in flat.items() if name not in dead})
         for way in sorted({way for _, way in flat}):
-            each = (f"{name} ({duration_text(flat[name, own] / SFREQ_HZ)})" for name, own in flat if own == way)
-            yield f"Flat for part of the time and {way}: {', '.join(each)}."
+            named = (f"{name} ({duration_text(flat[name, how] / SFREQ_HZ)})" for name, how in flat if how == way)
+            yield f"Flat for part of the time and {way}: {', '.join(named)}."
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, Float[np.ndarray, "electrode time"]]]:
         """First sample and values of each block that holds some of the samples: whole ones, so that all are judged."""
@@ -103,8 +103,8 @@ class Blocks:
             ends = [self.samples if number == count - 1 else (number + 1) * _BLOCK for number in piece]
             channels = self._read(piece[0] * _BLOCK, ends[-1])
             for number, end in zip(piece, ends, strict=True):
-                own = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
-                yield number * _BLOCK, self._judged(number, channels[:, own])
+                inside = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
+                yield number * _BLOCK, self._judged(number, channels[:, inside])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
         eeg = derived(self.derivation, channels)

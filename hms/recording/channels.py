@@ -108,9 +108,9 @@ def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     Names that are not among the unique `labels` say nothing (`hms.recording.mapping` refuses those of no file at all).
     """
     texts = without_numbers([*labels])
-    own = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
-    known = {label: lead for label, lead in own.items() if lead}
-    references = Counter(one.cathode for one in known.values() if one.anode in SCALP and one.cathode not in SCALP)
+    named = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
+    known = {label: lead for label, lead in named.items() if lead}
+    references = Counter(lead.cathode for lead in known.values() if lead.anode in SCALP and lead.cathode not in SCALP)
     shared = max(references, key=references.__getitem__, default="")
     full = {
         label: lead._replace(cathode=shared) if lead.anode in SCALP and not lead.cathode else lead
@@ -156,20 +156,24 @@ def channels_to_read(
 
     Of several channels that measure the same, the first is read. Channels that the file marks as bad are not.
     """
-    meant = [Channel(i, label, lead) for i, (label, lead) in enumerate(zip(labels, leads, strict=True)) if lead]
-    known = [one for one in meant if one.label not in bads]
+    channels = [Channel(i, label, lead) for i, (label, lead) in enumerate(zip(labels, leads, strict=True)) if lead]
+    known = [channel for channel in channels if channel.label not in bads]
     first: dict[frozenset[str], Channel] = {}
-    for one in known:
-        first.setdefault(frozenset(one.lead), one)
-    count = Counter(name for one in first.values() for name in one.lead)
-    read = [one for one in first.values() if one.lead == EKG or one.lead.anode in SCALP or count[one.lead.anode] > 1]
+    for channel in known:
+        first.setdefault(frozenset(channel.lead), channel)
+    count = Counter(name for channel in first.values() for name in channel.lead)
+    read = [
+        channel
+        for channel in first.values()
+        if channel.lead == EKG or channel.lead.anode in SCALP or count[channel.lead.anode] > 1
+    ]
     texts = without_numbers([*labels])
     notes = [
-        f"'{texts[one.place]}' occurs more than once: the first is read."
-        for one in read
-        if one.lead != EKG and sum(frozenset(other.lead) == frozenset(one.lead) for other in known) > 1
+        f"'{texts[channel.place]}' occurs more than once: the first is read."
+        for channel in read
+        if channel.lead != EKG and sum(frozenset(other.lead) == frozenset(channel.lead) for other in known) > 1
     ]
-    if marked := [one.label for one in meant if one.label in bads and one.lead.anode in SCALP]:
+    if marked := [channel.label for channel in channels if channel.label in bads and channel.lead.anode in SCALP]:
         notes.append(f"Marked as bad in the file, so not read: {', '.join(marked)}.")
     return read, notes
 

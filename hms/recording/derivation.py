@@ -69,13 +69,13 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     return Derivation(matrix, interpolated, unknown, bool(detached) or any(leads[i].cathode in SCALP for i in scalp))
 
 
-def derived(one: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
+def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
     """The electrodes at each time, NaN where a channel that contributes is missing."""
     found, missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan), np.isnan(channels)
     if missing.all():
         return found
-    known = np.isfinite(one.matrix).all(axis=1)
-    rows = one.matrix[known]
+    known = np.isfinite(by.matrix).all(axis=1)
+    rows = by.matrix[known]
     found[known] = rows @ np.nan_to_num(channels)
     if missing.any():
         found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
@@ -136,9 +136,9 @@ def _too_few(present: Collection[str]) -> str:
 
 
 def _detached(parts: list[list[str]], pairs: Collection[tuple[str, str]]) -> str:
-    each = [{*part} for part in parts]
-    one, other = next(pair for pair in pairs if not _connected([pair], each))
-    listed = "; ".join(" ".join(name for name in SCALP if name in part) for part in each)
+    groups = [{*part} for part in parts]
+    one, other = next(pair for pair in pairs if not _connected([pair], groups))
+    listed = "; ".join(" ".join(name for name in SCALP if name in part) for part in groups)
     return (
         f"want channels that connect {one} and {other}, which the model subtracts, "
         f"got {len(parts)} separate groups ({listed})"

@@ -89,7 +89,7 @@ def read_header(path: Path) -> Header:
     return Header(
         labels,
         [text.strip().decode("latin-1") for text in fields["dimension"]],
-        [Range(*one) for one in zip(*ranges, strict=True)],
+        [Range(*ends) for ends in zip(*ranges, strict=True)],
         samples,
         record_s,
         records,
@@ -103,15 +103,15 @@ def read_header(path: Path) -> Header:
 
 def want_range(path: Path, header: Header, channel: int) -> None:
     """Raise DataError if a channel's range does not determine its physical values."""
-    place, own = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
+    place, given = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
     limit = 2 ** (8 * header.sample_bytes - 1)
-    if not -limit <= own.digital_min < own.digital_max < limit:
+    if not -limit <= given.digital_min < given.digital_max < limit:
         raise DataError(
             f"{place}: want digital_min below digital_max, from {-limit} to {limit - 1}, "
-            f"got {own.digital_min:g} and {own.digital_max:g}"
+            f"got {given.digital_min:g} and {given.digital_max:g}"
         )
-    if own.physical_min == own.physical_max:
-        raise DataError(f"{place}: want physical_min and physical_max to differ, got {own.physical_min:g} for both")
+    if given.physical_min == given.physical_max:
+        raise DataError(f"{place}: want physical_min and physical_max to differ, got {given.physical_min:g} for both")
 
 
 def _number(path: Path, name: str, text: bytes) -> float:

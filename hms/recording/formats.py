@@ -93,7 +93,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         return values
 
     notes += [*meant.notes(), *label_notes, *unit_notes, *gap_notes]
-    leads, rate = [one.lead for one in read_of], float(raw.info["sfreq"])
+    leads, rate = [channel.lead for channel in read_of], float(raw.info["sfreq"])
     start = raw.info["meas_date"]
     if start is not None:  # of the acquisition, which a cropped file does not begin with
         start += timedelta(seconds=raw.first_time)
@@ -137,7 +137,7 @@ def _open(path: Path, header: Header | None, labels: list[str]) -> tuple[Any, li
                 raw = reader(path, include=labels, preload=False, encoding="latin1", verbose="warning")
     except Exception as error:  # MNE's readers raise all kinds
         raise DataError(f"{path}: cannot be read ({_reason(path, error)})") from None
-    lines = [first_line(one.message) for one in caught if isinstance(one.message, RuntimeWarning)]
+    lines = [first_line(warning.message) for warning in caught if isinstance(warning.message, RuntimeWarning)]
     return raw, [line for line in lines if not any(word in line for word in _IRRELEVANT)]
 
 
@@ -173,7 +173,7 @@ def _labels_to_open(path: Path, header: Header, meant: Meanings) -> list[str]:
 def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: int) -> Float[np.ndarray, "channel time"]:
     try:
         with np.errstate(all="ignore"):  # values that overflow become missing
-            return raw.get_data([one.place for one in channels], first, last, verbose="error")
+            return raw.get_data([channel.place for channel in channels], first, last, verbose="error")
     except Exception as error:  # MNE's readers raise all kinds
         raise DataError(f"{path}: cannot be read to its end ({first_line(error)})") from None
 
@@ -186,16 +186,16 @@ def _to_uv(
         if unit is None:
             return np.full(len(channels), 1e6), []
         default = "V" if ".fif" in path.suffixes else "uV"  # the unit of files that do not give one
-        claims = [unit_of(raw._orig_units.get(raw.ch_names[one.place], "")) or default for one in channels]
+        claims = [unit_of(raw._orig_units.get(raw.ch_names[channel.place], "")) or default for channel in channels]
         return np.array([1e6 * UNITS_UV[unit] / UNITS_UV[claim] for claim in claims]), []
     dimensions = [text for label, text in zip(header.labels, header.dimensions, strict=True) if label in opened]
     factors, unknown = [], []
-    for one in channels:
-        as_stored = 1 / _VOLTS[_SCALED_BY_MNE.get(dimensions[one.place], "V")]
-        known = unit or unit_of(dimensions[one.place])
+    for channel in channels:
+        as_stored = 1 / _VOLTS[_SCALED_BY_MNE.get(dimensions[channel.place], "V")]
+        known = unit or unit_of(dimensions[channel.place])
         factors.append(as_stored * UNITS_UV[known or "uV"])
-        if known is None and one.lead != EKG:
-            unknown.append(one.label)
+        if known is None and channel.lead != EKG:
+            unknown.append(channel.label)
     if not unknown:
         return np.array(factors), []
     names = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")

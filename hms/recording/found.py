@@ -82,7 +82,7 @@ def _is_later_part(path: Path) -> bool:
 
     with suppress(Exception):  # MNE's readers raise all kinds of errors; opening the file will report this one
         parts = mne.io.read_raw_fif(first, preload=False, verbose="error").filenames
-        return path.name in [Path(one).name for one in parts]
+        return path.name in [Path(part).name for part in parts]
     return False
 
 

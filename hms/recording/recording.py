@@ -97,8 +97,8 @@ def open_recording(
         others = source.meant.unrecognised
         unknown = f"; not recognised: {listed(others)}" if others else ""
         raise DataError(f"{path}: {error}{unknown}{by_hand(others)}") from None
-    own = blocks.derivation
-    spread_uv = _spread_uv(path, source, lambda first, last: derived(own, source.read(first, last)))
+    derivation = blocks.derivation
+    spread_uv = _spread_uv(path, source, lambda first, last: derived(derivation, source.read(first, last)))
     _want_uv(path, spread_uv, unit)
     notes = [*source.notes]
     if spread_uv < _QUIETEST_UV:
@@ -109,20 +109,20 @@ def open_recording(
         notes.append(f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}.")
     if flat:
         notes.append(f"Flat or missing wherever checked, so not read: {', '.join(flat)}.")
-    if own.interpolated:
-        notes.append(f"Interpolated: {', '.join(own.interpolated)}.")
-    if own.unknown:
+    if derivation.interpolated:
+        notes.append(f"Interpolated: {', '.join(derivation.interpolated)}.")
+    if derivation.unknown:
         notes.append(
-            f"Missing, and not interpolated because the channels form separate groups: {', '.join(own.unknown)}."
+            f"Missing, and not interpolated because the channels form separate groups: {', '.join(derivation.unknown)}."
         )
-    if (own.interpolated or own.unknown) and (others := source.meant.unrecognised):
+    if (derivation.interpolated or derivation.unknown) and (others := source.meant.unrecognised):
         more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
         notes.append(f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure.")
-    if own.reconstructed:
+    if derivation.reconstructed:
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
-    used = {lead for lead, column in zip(source.leads, own.matrix.T, strict=True) if np.nan_to_num(column).any()}
+    used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}
     if unused := [label for label, lead in source.meant.mapped.items() if lead not in used]:
         notes.append(f"Mapped by channels=, but of no use: {', '.join(unused)}.")
     return Recording(path, source, notes, blocks)
@@ -183,6 +183,6 @@ def _spreads_uv(source: Source, electrodes: Read, most: int) -> list[float]:
     """
     scalps = (electrodes(first, last)[: len(SCALP)] for first, last in _probes(source, most))
     complete = (scalp[np.isfinite(scalp).all(axis=1)] for scalp in scalps)
-    spreads = [float(np.median(one.std(axis=1))) for one in complete if len(one)]
+    spreads = [float(np.median(scalp.std(axis=1))) for scalp in complete if len(scalp)]
     least_uv = SILENT_UV if any(spread_uv >= _CLEARLY_EEG_UV for spread_uv in spreads) else 1e-9
     return [spread_uv for spread_uv in spreads if spread_uv > least_uv]

@@ -52,7 +52,7 @@ def _starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None
     if not stored.any():
         return None  # a file without time stamps is continuous
     try:
-        starts = np.array([float(bytes(one).partition(b"\x14")[0]) for one in stored])
+        starts = np.array([float(bytes(text).partition(b"\x14")[0]) for text in stored])
     except ValueError:
         if not header.kind.endswith("+D"):
             return None

@@ -61,7 +61,7 @@ class Resampler:
 
 def _simplest(ratio: Fraction) -> Fraction:
     finer = (ratio.limit_denominator(2**bits) for bits in range(1, 40))
-    return next(one for one in finer if abs(one / ratio - 1) < _DRIFT)
+    return next(rate for rate in finer if abs(rate / ratio - 1) < _DRIFT)
 
 
 def _bridged(values: Float[np.ndarray, "channel time"], missing: np.ndarray) -> Float[np.ndarray, "channel time"]:

@@ -34,9 +34,9 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
     elif path.suffix.lower() == ".vhdr":
         spans = [*_segments(path, rate, count)]
     else:
-        pauses = [one for one in raw.annotations if one["description"].upper() == "BAD_ACQ_SKIP"]
-        begins = [0, *(round((one["onset"] - raw.first_time + one["duration"]) * rate) for one in pauses)]
-        ends = [*(round((one["onset"] - raw.first_time) * rate) for one in pauses), count]
+        pauses = [pause for pause in raw.annotations if pause["description"].upper() == "BAD_ACQ_SKIP"]
+        begins = [0, *(round((pause["onset"] - raw.first_time + pause["duration"]) * rate) for pause in pauses)]
+        ends = [*(round((pause["onset"] - raw.first_time) * rate) for pause in pauses), count]
         spans = [Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
     ends = [0, *(span.at + span.length for span in spans)]
     gaps_s = [(span.at - end) / rate for span, end in zip(spans, ends, strict=False) if span.at > end]

@@ -80,14 +80,14 @@ def count_stretches(recording: Recording, step_s: float) -> int:
 
 def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
-    count, each = count_windows(recording, step_s), _per_stretch(step_s)
+    count, size = count_windows(recording, step_s), _per_stretch(step_s)
     bad = bad_s(recording.annotations)
-    for first in range(0, count, each):
-        onsets_s = float(step_s) * np.arange(first, min(first + each, count))
+    for first in range(0, count, size):
+        onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)
         end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
-        last = first + each >= count
-        own = int(onsets_s[0]) // STEP_S, _count_rows(recording) if last else int(step_s * (first + each)) // STEP_S
+        last = first + size >= count
+        own = int(onsets_s[0]) // STEP_S, _count_rows(recording) if last else int(step_s * (first + size)) // STEP_S
         wide = min(own[0], _first_row(onsets_s[0])), max(own[1], _first_row(onsets_s[-1]) + SPECTROGRAM_ROWS)
         rows = wide if with_spectrogram else own
         settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + TAPER_S + _SETTLE_S)

@@ -82,12 +82,12 @@ def _occluded(model: Model, signals: Signals, changed: list[Signals]) -> Float[T
 
 
 def _stacked(windows: Sequence[Signals]) -> Signals:
-    images = [one.images for one in windows if one.images is not None]
+    images = [window.images for window in windows if window.images is not None]
     return Signals(
-        pairs=torch.cat([one.pairs for one in windows]),
+        pairs=torch.cat([window.pairs for window in windows]),
         images=torch.cat(images) if images else None,
-        target=torch.cat([one.target for one in windows]),
-        weight=torch.cat([one.weight for one in windows]),
+        target=torch.cat([window.target for window in windows]),
+        weight=torch.cat([window.weight for window in windows]),
     )
 
 
@@ -104,5 +104,5 @@ def _without_pairs(signals: Signals) -> Iterator[Signals]:
 
 
 def _without_images(signals: Signals, images: Float[Tensor, "1 image time frequency"]) -> list[Signals]:
-    each = torch.eye(images.shape[1], dtype=torch.bool, device=images.device)
-    return [signals._replace(images=images.masked_fill(blank[:, None, None], 0.0)) for blank in each]
+    blanks = torch.eye(images.shape[1], dtype=torch.bool, device=images.device)
+    return [signals._replace(images=images.masked_fill(blank[:, None, None], 0.0)) for blank in blanks]

@@ -14,10 +14,10 @@ def named_runs(words: str | list[str]) -> list[Path]:
     A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError if there is
     no name at all.
     """
-    each = [words] if isinstance(words, str) else words
-    if not each:
+    patterns = [words] if isinstance(words, str) else words
+    if not patterns:
         raise UserError("runs: want at least one, got none")
-    return [*dict.fromkeys(Path(name) for word in each for name in sorted(glob.glob(word)) or [word])]
+    return [*dict.fromkeys(Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word])]
 
 
 def one_run(words: str | list[str]) -> Path:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from hms.data.files import read_json, read_table, want_columns
 from hms.errors import DataError, UserError, first_line
+from hms.fold_name import FoldName
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns
@@ -106,10 +107,12 @@ def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
     Oracle and gap closed are included if each fold's scores.json has an oracle.
     """
     rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
+    names = {fold: FoldName.parse(fold.name) for fold in folds}
     # The seeds of a fold have the same rows, and so the same oracle.
-    of_folds = {fold.name.partition("_")[0]: read_json(fold / "scores.json", "kl", "rows") for fold in folds}.values()
-    if all("oracle" in one for one in of_folds):
-        oracle = sum(one["oracle"] * one["rows"] for one in of_folds) / sum(one["rows"] for one in of_folds)
+    unique = {name and name.fold: fold for fold, name in names.items()}.values()
+    of_folds = [read_json(fold / "scores.json", "kl", "rows") for fold in unique]
+    if all("oracle" in fold for fold in of_folds):
+        oracle = sum(fold["oracle"] * fold["rows"] for fold in of_folds) / sum(fold["rows"] for fold in of_folds)
         rows = rows.with_columns(oracle=pl.lit(oracle))
     return _mean(rows), rows
 
@@ -166,21 +169,21 @@ def show(rows: dict[str, Scores], title: str) -> None:
 
     In a narrow terminal, the KL by leading class is a table of its own.
     """
-    each = [*rows.values()]
-    of_classes = [[scores["per_class"][name]["kl"] for scores in each] for name in CLASSES]
+    all_scores = [*rows.values()]
+    of_classes = [[scores["per_class"][name]["kl"] for scores in all_scores] for name in CLASSES]
     by_class = {
         name: ["-" if kl is None else f"{kl:.3f}" for kl in kls] for name, kls in zip(CLASSES, of_classes, strict=True)
     }
     columns = {
         "": [*rows],
-        "rows": [f"{scores['rows']:,}" for scores in each],
-        "KL": [f"{scores['kl']:.3f}" for scores in each],
+        "rows": [f"{scores['rows']:,}" for scores in all_scores],
+        "KL": [f"{scores['kl']:.3f}" for scores in all_scores],
         **by_class,
-        "top-1": [f"{scores['top1']:.0%}" for scores in each],
-        **{name: [f"{scores[name]:.3f}" for scores in each] for name in ("uniform", "prior")},
+        "top-1": [f"{scores['top1']:.0%}" for scores in all_scores],
+        **{name: [f"{scores[name]:.3f}" for scores in all_scores] for name in ("uniform", "prior")},
     }
-    if all("oracle" in scores for scores in each):
-        columns["oracle"] = [f"{scores['oracle']:.3f}" for scores in each]
-        columns["gap closed"] = [percent(scores["gap_closed"]) for scores in each]
+    if all("oracle" in scores for scores in all_scores):
+        columns["oracle"] = [f"{scores['oracle']:.3f}" for scores in all_scores]
+        columns["gap closed"] = [percent(scores["gap_closed"]) for scores in all_scores]
     if print_columns(title, columns, expendable=[CLASSES]):
         print_columns("KL by the class that leads the votes", {"": [*rows], **by_class})

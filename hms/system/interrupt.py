@@ -59,8 +59,8 @@ def _send_again(unraisable: Callable[["sys.UnraisableHookArgs"], Any], args: "sy
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    for each in SIGNALS:
-        signal.signal(each, _exit_at_once)
+    for ending in SIGNALS:
+        signal.signal(ending, _exit_at_once)
     raise Interrupted(number)
 
 

@@ -50,7 +50,8 @@ def run_in_processes(job: Callable[[T], float], given: T, count: int) -> float:
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # they log every detail of a failure
         logging.getLogger(name).setLevel(logging.CRITICAL)
     received = None
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)}
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    handlers = {number: signal.getsignal(number) for number in ends}
     try:
         results: dict[int, float] = elastic_launch(launch, _with_few_threads)(job, given, count)
     except ChildFailedError as failed:

@@ -104,7 +104,7 @@ def zooms(timeline: Timeline) -> list[Zoom]:
 
 
 def _zoom(timeline: Timeline, screen_s: float, name: str) -> Zoom:
-    step_s = next((one for one in _TICKS_S if screen_s / one <= _MOST_TICKS), _TICKS_S[-1])
+    step_s = next((tick_s for tick_s in _TICKS_S if screen_s / tick_s <= _MOST_TICKS), _TICKS_S[-1])
     return Zoom(name, timeline.duration_s / screen_s, list(_ticks(timeline, step_s)))
 
 

@@ -66,7 +66,7 @@ def listed_events(timeline: Timeline) -> pl.DataFrame:
 def drawn_for(event: dict[str, Any], timeline: Timeline, drawn: Sequence[Drawn]) -> int | None:
     """Which of the drawn windows shows an event: of those in it, the one where its class is most probable."""
     begins_s, ends_s = spans_s(timeline)
-    rows = np.searchsorted(timeline.table["onset_s"], [one.onset_s for one in drawn])
+    rows = np.searchsorted(timeline.table["onset_s"], [window.onset_s for window in drawn])
     end_s = event["onset_s"] + event["duration_s"]
     inside = [
         i for i, row in enumerate(rows) if begins_s[row] >= event["onset_s"] - 1e-6 and ends_s[row] <= end_s + 1e-6

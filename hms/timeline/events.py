@@ -83,8 +83,8 @@ def events(timeline: Timeline) -> pl.DataFrame:
 
 def burden(timeline: Timeline) -> Float[np.ndarray, "hour label"]:
     """Minutes of each hour that each class takes, counted as in `Total`."""
-    each = (minutes_of_hours(_counted_s(timeline, name), timeline.duration_s) for name in CLASSES)
-    return np.stack([*each], axis=1)
+    by_class = (minutes_of_hours(_counted_s(timeline, name), timeline.duration_s) for name in CLASSES)
+    return np.stack([*by_class], axis=1)
 
 
 def totals(timeline: Timeline) -> dict[str, Total]:
@@ -99,8 +99,10 @@ def totals(timeline: Timeline) -> dict[str, Total]:
         within_s = seconds_before(parts_s, starts_s + HOUR_S) - seconds_before(parts_s, starts_s)
         share = float(own_s / all_s) if all_s else np.nan
         busiest = int(within_s.round(6).argmax())  # the first of equals
-        longest_s = max((float(ends_s[one[-1]] - begins_s[one[0]]) for one in _stretches(timeline, name)), default=0.0)
-        found[name] = Total(own_s / 60, share, longest_s, float(within_s[busiest]), float(starts_s[busiest]))
+        lengths_s = [float(ends_s[windows[-1]] - begins_s[windows[0]]) for windows in _stretches(timeline, name)]
+        found[name] = Total(
+            own_s / 60, share, max(lengths_s, default=0.0), float(within_s[busiest]), float(starts_s[busiest])
+        )
     return found
 
 

@@ -53,7 +53,7 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
         "minutes_predicted": round(float(predicted.sum()), 3),
         "minutes_predicted_of_each_hour": predicted.round(3).tolist(),
         "burden": {name: _total(total) for name, total in totals(timeline).items()},
-        "status_epilepticus": [one._asdict() for one in status_epilepticus(timeline)],
+        "status_epilepticus": [status._asdict() for status in status_epilepticus(timeline)],
         "minutes_of_each_hour": {
             name: column.round(3).tolist() for name, column in zip(CLASSES, minutes.T, strict=True)
         },

@@ -14,7 +14,7 @@ from hms.timing import CENTRE_S, EEG_S
 def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Iterator[str]:
     """Yield what a user should know about the predictions, from windows of which `recorded_s` were recorded."""
     table, duration_s = timeline.table, timeline.duration_s
-    if simulated := [one["run"] for one in timeline.origin["models"] if one["simulated_eeg"]]:
+    if simulated := [model["run"] for model in timeline.origin["models"] if model["simulated_eeg"]]:
         yield f"Trained on simulated EEG: {', '.join(simulated)}. On real recordings, expect far worse predictions."
     yield from _status(timeline)
     known = table["other"].is_not_null().to_numpy()
@@ -37,7 +37,7 @@ def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Itera
 
 
 def _status(timeline: Timeline) -> Iterator[str]:
-    if where := [one.why for one in status_epilepticus(timeline)]:
+    if where := [status.why for status in status_epilepticus(timeline)]:
         yield (
             "If the model's seizure events were confirmed, they would meet the criterion of electrographic status "
             f"epilepticus (10 min without a break, or 20 % of any 60 min): {'; '.join(where)}. Review the EEG."

@@ -33,18 +33,18 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         zooms=chart.zooms(timeline),
         events=list(found.iter_rows(named=True)),
         listed=[
-            {**one, "at": clock(one["onset_s"], timeline), "window": drawn_for(one, timeline, drawn)}
-            for one in listed_events(timeline).iter_rows(named=True)
+            {**event, "at": clock(event["onset_s"], timeline), "window": drawn_for(event, timeline, drawn)}
+            for event in listed_events(timeline).iter_rows(named=True)
         ],
         patterns=PATTERNS,
         status=list(status_epilepticus(timeline)),
         minutes=burden(timeline),
         totals=totals(timeline),
-        annotations=[(one, clock(one.onset_s, timeline)) for one in timeline.annotations[:_MOST_ANNOTATIONS]],
+        annotations=[(remark, clock(remark.onset_s, timeline)) for remark in timeline.annotations[:_MOST_ANNOTATIONS]],
         predicted=predicted,
         predicted_long=length(60 * predicted.sum()),
         hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
-        drawn=[(one, clock(one.onset_s, timeline)) for one in drawn],
+        drawn=[(window, clock(window.onset_s, timeline)) for window in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),
         data=_data(timeline, drawn),
     )
@@ -60,5 +60,5 @@ def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
         "days": timeline.duration_s > DAY_S,
         "edges": edges_s.tolist(),
         "shares": [[None if np.isnan(one) else round(100 * one) for one in row] for row in shares.tolist()],
-        "drawn": [one.onset_s for one in drawn],
+        "drawn": [window.onset_s for window in drawn],
     }

@@ -39,7 +39,7 @@ class EarlyEnd(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.should_stop and trainer.is_global_zero and trainer.current_epoch != trainer.max_epochs:
-            early = (one for one in trainer.callbacks if isinstance(one, EarlyStopping))  # type: ignore[attr-defined]
-            why = next((one.stopping_reason_message for one in early if one.stopping_reason_message), None)
+            early = [callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]  # type: ignore[attr-defined]
+            why = next(filter(None, (callback.stopping_reason_message for callback in early)), None)
             why = f": {why.removesuffix(' Signaling Trainer to stop.')}" if why else ", as a callback wants it"
             say(f"training ends early, after epoch {trainer.current_epoch}{why}")

@@ -109,7 +109,7 @@ def _finish(
         save_model(fold, model, config)
         scores = write_predictions(fold, rows, predicted, truth)
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
-        scores["parameters"] = sum(one.numel() for one in model.parameters())
+        scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())
         scores |= diverged
         with replacing(fold / "scores.json") as temporary:
             temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
@@ -140,7 +140,7 @@ def _summarise(fold: Path, truth: pl.DataFrame | None) -> float:
     tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(fold.parent)}
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
-    each = {name: score(table, truth) for name, table in tables.items()}
-    show(each, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
+    scores = {name: score(table, truth) for name, table in tables.items()}
+    show(scores, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
     say(f"predictions {fold / 'oof.parquet'}, curves {fold / 'metrics.csv'}")
-    return float(each[fold.name]["kl"])
+    return float(scores[fold.name]["kl"])

@@ -27,8 +27,8 @@ def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed
     compute = Compute(feed.device, config["flips"])
     # Batch sizes that training never uses would each be compiled just once.
     with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
-        own = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
-    return np.concatenate(gathered(own, feed.process))
+        mine = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
+    return np.concatenate(gathered(mine, feed.process))
 
 
 def write_predictions(

@@ -47,7 +47,7 @@ def loggers_of_stage(stage: str, nodes: dict[str, Any], fold: Path, loggers: lis
 def log_scores(loggers: list[Logger], scores: Scores) -> None:
     """Write the scores of a fold to the summary of its W&B run, with the KL of each class under the class's name."""
     summary = {f"oof/{key}": value for key, value in scores.items() if key != "per_class"}
-    summary |= {f"oof/kl_{label}": one["kl"] for label, one in scores.get("per_class", {}).items()}
+    summary |= {f"oof/kl_{label}": of_class["kl"] for label, of_class in scores.get("per_class", {}).items()}
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.summary.update(summary)
