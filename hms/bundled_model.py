@@ -63,8 +63,8 @@ class BundledModel:
         whole = unlabelled(eeg, power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
-        _, shares = by_model(self.models, batches, Compute(self.device, flips))
-        return shares.mean(axis=0)
+        _, probabilities = by_model(self.models, batches, Compute(self.device, flips))
+        return probabilities.mean(axis=0)
 
     def timeline(
         self,

@@ -102,7 +102,7 @@ class Meanings(NamedTuple):
         return notes
 
 
-def meanings(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
+def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     """What the channels of a file measure: as `mapped` says, or else by their names, unless a mapped one measures that.
 
     Names that are not among the unique `labels` say nothing (`hms.recording.mapping` refuses those of no file at all).

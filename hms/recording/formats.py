@@ -22,7 +22,7 @@ from hms.recording.channels import (
     channels_to_read,
     listed,
     mapped_leads,
-    meanings,
+    meanings_of,
     numbered,
     unit_of,
 )
@@ -57,22 +57,22 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     if path.suffix == ".parquet":
         eeg = read_eeg(path, in_uv=unit is None, may_lack_channels=True).T.astype(float)
         eeg *= 1.0 if unit is None else UNITS_UV[unit]
-        own = meanings(ELECTRODES, mapped)
-        known = [(i, lead) for i, lead in enumerate(own.leads) if lead]
+        found = meanings_of(ELECTRODES, mapped)
+        known = [(i, lead) for i, lead in enumerate(found.leads) if lead]
         eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
         leads = [lead for _, lead in known]
-        return Source(leads, SFREQ_HZ, whole, None, [], own.notes(), own, lambda first, last: eeg[:, first:last])
+        return Source(leads, SFREQ_HZ, whole, None, [], found.notes(), found, lambda first, last: eeg[:, first:last])
     header = _header(path)
-    meant = None if header is None else meanings(numbered(header.labels), mapped)
-    opened = [] if header is None or meant is None else _labels_to_open(path, header, meant)
+    meanings = None if header is None else meanings_of(numbered(header.labels), mapped)
+    opened = [] if header is None or meanings is None else _labels_to_open(path, header, meanings)
     raw, notes = _open(path, header, opened)
-    meant = meant or meanings(raw.ch_names, mapped)
-    there = [header is None or header.labels[i] in opened for i in range(len(meant.labels))]
+    meanings = meanings or meanings_of(raw.ch_names, mapped)
+    there = [header is None or header.labels[i] in opened for i in range(len(meanings.labels))]
     read_of, label_notes = channels_to_read(
-        [*compress(meant.labels, there)], [*compress(meant.leads, there)], raw.info["bads"]
+        [*compress(meanings.labels, there)], [*compress(meanings.leads, there)], raw.info["bads"]
     )
     if not read_of:
-        raise DataError(_no_eeg(path, meant.labels))
+        raise DataError(_no_eeg(path, meanings.labels))
     to_uv, unit_notes = _to_uv(path, header, opened, raw, read_of, unit)
     if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
         raise DataError(
@@ -92,7 +92,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         values[~(np.abs(values) < _LARGEST_UV)] = np.nan
         return values
 
-    notes += [*meant.notes(), *label_notes, *unit_notes, *gap_notes]
+    notes += [*meanings.notes(), *label_notes, *unit_notes, *gap_notes]
     leads, rate = [channel.lead for channel in read_of], float(raw.info["sfreq"])
     start = raw.info["meas_date"]
     if start is not None:  # of the acquisition, which a cropped file does not begin with
@@ -100,7 +100,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         if ".fif" in path.suffixes:
             notes.append("Times of day are in UTC, as FIF files are meant to have them.")
     annotations = annotations_of(path, header, raw, spans)
-    return Source(leads, rate, spans, start, annotations, notes, meant, read)
+    return Source(leads, rate, spans, start, annotations, notes, meanings, read)
 
 
 def labels_of(path: Path) -> list[str]:
@@ -152,13 +152,13 @@ def _reason(path: Path, error: Exception) -> str:
     return first_line(error)
 
 
-def _labels_to_open(path: Path, header: Header, meant: Meanings) -> list[str]:
+def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]:
     """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
-    leads = {i: lead for i, lead in enumerate(meant.leads) if lead}
+    leads = {i: lead for i, lead in enumerate(meanings.leads) if lead}
     scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
     rates = {header.sfreq_hz(i) for i, label in enumerate(header.labels) if label in scalp}
     if not rates:
-        raise DataError(_no_eeg(path, meant.labels))
+        raise DataError(_no_eeg(path, meanings.labels))
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")

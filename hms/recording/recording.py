@@ -94,7 +94,7 @@ def open_recording(
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
-        others = source.meant.unrecognised
+        others = source.meanings.unrecognised
         unknown = f"; not recognised: {listed(others)}" if others else ""
         raise DataError(f"{path}: {error}{unknown}{by_hand(others)}") from None
     derivation = blocks.derivation
@@ -115,7 +115,7 @@ def open_recording(
         notes.append(
             f"Missing, and not interpolated because the channels form separate groups: {', '.join(derivation.unknown)}."
         )
-    if (derivation.interpolated or derivation.unknown) and (others := source.meant.unrecognised):
+    if (derivation.interpolated or derivation.unknown) and (others := source.meanings.unrecognised):
         more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
         notes.append(f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure.")
     if derivation.reconstructed:
@@ -123,7 +123,7 @@ def open_recording(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
     used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}
-    if unused := [label for label, lead in source.meant.mapped.items() if lead not in used]:
+    if unused := [label for label, lead in source.meanings.mapped.items() if lead not in used]:
         notes.append(f"Mapped by channels=, but of no use: {', '.join(unused)}.")
     return Recording(path, source, notes, blocks)
 

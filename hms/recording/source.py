@@ -43,7 +43,7 @@ class Source(NamedTuple):
     """In chronological order."""
     notes: list[str]
     """What a user should know about the file, one sentence each."""
-    meant: Meanings
+    meanings: Meanings
     """What the channels of the file measure, read or not."""
     read: Callable[[int, int], Float[np.ndarray, "channel time"]]
     """`read(first, last)` returns samples `first` up to `last` in µV, both within the recording."""

@@ -36,8 +36,8 @@ def write_edf(path: Path, timeline: Timeline) -> None:
 
     seconds = np.arange(int(np.ceil(timeline.duration_s)))
     row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
-    share = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
-    raw = mne.io.RawArray(share, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
+    probability = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
+    raw = mne.io.RawArray(probability, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
     if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
         raw.set_meas_date(timeline.start)
     both = pl.concat([events(timeline), _unpredicted(timeline)], how="diagonal").sort("onset_s", maintain_order=True)

@@ -56,9 +56,9 @@ class Picture(NamedTuple):
 
 def areas(timeline: Timeline) -> list[Area]:
     """One area per class, from the last, which fills what the others leave, to the first; empty without prediction."""
-    edges_s, shares = steps(timeline)
-    heights = np.rint(HEIGHT * np.nancumsum(shares, axis=1))
-    heights[np.isnan(shares).any(axis=1)] = 0
+    edges_s, probabilities = steps(timeline)
+    heights = np.rint(HEIGHT * np.nancumsum(probabilities, axis=1))
+    heights[np.isnan(probabilities).any(axis=1)] = 0
     return [Area(CLASSES[i], _path(edges_s, heights[:, i])) for i in reversed(range(len(CLASSES)))]
 
 
@@ -66,18 +66,19 @@ def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndar
     """The edges in time of all windows, and their probabilities: NaN between windows that are more than 10 s apart.
     Very many windows are averaged in groups."""
     edges = edges_s(timeline)
-    shares = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
+    probabilities = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
     begins_s, ends_s = spans_s(timeline)
     gaps_s = ends_s[ends_s < edges[1:] - 1e-6]  # where a gap begins, up to the next window or the end
-    if len(gaps_s) and len(shares) + len(gaps_s) <= _MOST_STEPS:
-        edges, shares = np.concatenate([begins_s, gaps_s]), np.concatenate([shares, np.full((len(gaps_s), 6), np.nan)])
+    if len(gaps_s) and len(probabilities) + len(gaps_s) <= _MOST_STEPS:
+        edges = np.concatenate([begins_s, gaps_s])
+        probabilities = np.concatenate([probabilities, np.full((len(gaps_s), len(CLASSES)), np.nan)])
         order = np.argsort(edges, kind="stable")
-        return np.array([*edges[order], timeline.duration_s]), shares[order]
-    if (each := -(-len(shares) // _MOST_STEPS)) > 1:
-        firsts = np.arange(0, len(shares), each)
-        shares = np.add.reduceat(shares, firsts) / np.diff([*firsts, len(shares)])[:, None]
+        return np.array([*edges[order], timeline.duration_s]), probabilities[order]
+    if (size := -(-len(probabilities) // _MOST_STEPS)) > 1:
+        firsts = np.arange(0, len(probabilities), size)
+        probabilities = np.add.reduceat(probabilities, firsts) / np.diff([*firsts, len(probabilities)])[:, None]
         edges = edges[[*firsts, -1]]
-    return edges, shares
+    return edges, probabilities
 
 
 def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
@@ -85,14 +86,14 @@ def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
     power = timeline.spectrogram
     if not np.isfinite(power).any():
         return [], None
-    each = -(-power.shape[1] // _MOST_COLUMNS)
-    firsts = np.arange(0, power.shape[1], each)
+    size = -(-power.shape[1] // _MOST_COLUMNS)
+    firsts = np.arange(0, power.shape[1], size)
     known = np.add.reduceat(np.isfinite(power).astype(np.float32), firsts, axis=1)
     means = np.add.reduceat(np.nan_to_num(power), firsts, axis=1) / np.where(known, known, np.nan)
     db = regions.decibels(means)
     within = regions.common_range(db)
     per_cent = 100 / timeline.duration_s
-    width = len(firsts) * each * STEP_S * per_cent
+    width = len(firsts) * size * STEP_S * per_cent
     drawn = regions.pictures(db, within)
     return [Picture(name, source, STEP_S / 2 * per_cent, width) for name, source in drawn.items()], within
 

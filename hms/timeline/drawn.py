@@ -22,13 +22,13 @@ class Drawn(NamedTuple):
 
     onset_s: float
     """When its centre begins."""
-    shares: dict[str, float]
+    probabilities: dict[str, float]
     drawing: traces.Drawing
 
     @property
     def leading(self) -> str:
         """The most probable class."""
-        return max(self.shares, key=lambda name: self.shares[name])
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
 
 
 def drawn_windows(recording: Recording, timeline: Timeline, most: int) -> list[Drawn]:
@@ -71,7 +71,7 @@ def drawn_for(event: dict[str, Any], timeline: Timeline, drawn: Sequence[Drawn])
     inside = [
         i for i, row in enumerate(rows) if begins_s[row] >= event["onset_s"] - 1e-6 and ends_s[row] <= end_s + 1e-6
     ]
-    return max(inside, key=lambda i: drawn[i].shares[event["label"]], default=None)
+    return max(inside, key=lambda i: drawn[i].probabilities[event["label"]], default=None)
 
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:

@@ -69,13 +69,13 @@ def events(timeline: Timeline) -> pl.DataFrame:
     onsets_s = timeline.table["onset_s"].to_numpy()
     found: dict[str, list[Any]] = {"label": [], "onset_s": [], "duration_s": [], "probability": [], "surest_s": []}
     for name in PATTERNS:
-        share = timeline.table[name].to_numpy()
+        probability = timeline.table[name].to_numpy()
         for windows in _stretches(timeline, name):
-            surest = windows[share[windows].argmax()]
+            surest = windows[probability[windows].argmax()]
             found["label"].append(name)
             found["onset_s"].append(float(begins_s[windows[0]]))
             found["duration_s"].append(float(ends_s[windows[-1]] - begins_s[windows[0]]))
-            found["probability"].append(float(share[surest]))
+            found["probability"].append(float(probability[surest]))
             found["surest_s"].append(float(onsets_s[surest]))
     schema = dict.fromkeys(found, pl.Float64) | {"label": pl.String}
     return pl.DataFrame(found, schema).sort("onset_s", maintain_order=True)

@@ -52,13 +52,13 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
 
 def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
     """The data with which the script shows the probabilities under the pointer."""
-    edges_s, shares = chart.steps(timeline)
+    edges_s, probabilities = chart.steps(timeline)
     start = timeline.start
     return {
         "duration": timeline.duration_s,
         "start": None if start is None else start.replace(tzinfo=UTC).timestamp(),
         "days": timeline.duration_s > DAY_S,
         "edges": edges_s.tolist(),
-        "shares": [[None if np.isnan(one) else round(100 * one) for one in row] for row in shares.tolist()],
+        "shares": [[None if np.isnan(p) else round(100 * p) for p in step] for step in probabilities.tolist()],
         "drawn": [window.onset_s for window in drawn],
     }

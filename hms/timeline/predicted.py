@@ -79,13 +79,13 @@ def predicted(
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
     pieces = stretches(recording, options.step_s, reads)
     for piece in track(pieces, count_stretches(recording, options.step_s), recording.path.name):
-        shares = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
+        mixed = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
             _, by_fold = by_model(models, piece.batches(options.batch_size), compute)
-            shares = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
+            mixed = np.where(piece.recorded[:, None], mix(by_fold), np.nan)
         onsets_s.append(piece.onsets_s)
         recorded_s.append(piece.recorded_s())
-        probabilities.append(shares)
+        probabilities.append(mixed)
         spectrogram.append(piece.spectrogram)
     onset_s = np.concatenate(onsets_s)
     columns = {
