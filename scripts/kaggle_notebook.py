@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = "/kaggle/input/hms-harmful-brain-activity-classification"
 
 wheels = sorted(HERE.glob("wheels/*.whl"))
-pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *wheels]
+pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *map(str, wheels)]
 subprocess.run(pip, check=True)
 # A submission needs every row: a single unreadable file must not cost all the others.
 defaults = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad=skip"]

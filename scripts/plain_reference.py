@@ -5,6 +5,7 @@ Written as a competitor would: windows as NumPy files, SciPy's filter, one pair 
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch.utils.data import Dataset
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 
 
-class PlainWindows(Dataset):
+class PlainWindows(Dataset[Tensor]):
     """Scaled, filtered pairs (pair, time) with noise, from files `<label_id>.npy` of (time, electrode) in µV."""
 
     def __init__(self, folder: Path, label_ids: list[int], pairs: tuple[str, ...], sigma: float):
@@ -43,7 +44,7 @@ class PlainWindows(Dataset):
 class PlainWavenet(nn.Module):
     """(batch, pair, time) -> (batch * pair, channel, time / 5), with the weights of one network of hms's WaveNet."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Any):
         super().__init__()
         self.blocks = nn.ModuleList(_Block(block) for block in network.blocks)
         self.down = network.down
@@ -56,15 +57,16 @@ class PlainWavenet(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, block: nn.Module):
+    def __init__(self, block: Any):
         super().__init__()
         self.widen = block.widen
         self.sigmoids, self.tanhs, self.mishes, self.mixes = (nn.ModuleList() for _ in range(4))
         for layer in block.layers:
             gates = zip(layer.dilated.weight.chunk(3), layer.dilated.bias.chunk(3), strict=True)
             for convolutions, (weight, bias) in zip((self.sigmoids, self.tanhs, self.mishes), gates, strict=True):
-                convolution = nn.Conv1d(*weight.shape[:2], 3, padding=layer.dilation, dilation=layer.dilation)
-                convolution.weight.data, convolution.bias.data = weight.detach().clone(), bias.detach().clone()
+                outputs, inputs, size = weight.shape
+                convolution = nn.Conv1d(inputs, outputs, size, padding=layer.dilation, dilation=layer.dilation)
+                convolution.load_state_dict({"weight": weight, "bias": bias})
                 convolutions.append(convolution)
             self.mixes.append(layer.mix)
 

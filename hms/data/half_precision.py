@@ -27,8 +27,7 @@ def eeg_as_stored(eeg: Float[np.ndarray, "time electrode"]) -> Float16[np.ndarra
 def known_mean(samples: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
     """The mean of the samples that are not missing; 0 if all are."""
     known = np.isfinite(samples)
-    mean: Float[np.ndarray, ...] = np.where(known, samples, 0.0).sum(axis=axis) / known.sum(axis=axis).clip(min=1)
-    return mean
+    return np.where(known, samples, 0.0).sum(axis=axis) / known.sum(axis=axis).clip(min=1)
 
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:

@@ -63,7 +63,7 @@ def on_gpu(folder: Path, steps: int, *overrides: str) -> Iterator[Figure]:
     windows = _resident(folder, module)
     step = _measured(module, windows, settings, folder, steps)
     yield Figure("h_step_ms", 1e3 * step.seconds, "ms per STFT step of 16 windows", peak_mb=step.peak_mb)
-    data_s = _busy_s(lambda: [_data(module, windows) for _ in range(steps)]) / steps
+    data_s = _busy_s(lambda: [_data(module, windows) for _ in range(steps)]) / steps  # type: ignore[func-returns-value]
     share = data_s / (step.busy * step.seconds)
     yield Figure("h_data_share", share, "share of the GPU's time in a step spent on data", "<= 0.03")
     yield Figure("h_gpu_busy", step.busy, "GPU utilisation", ">= 0.95")

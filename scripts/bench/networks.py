@@ -29,7 +29,7 @@ def extractors(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     model, signals = _model(folder, "extractor=[stft,stft_cosine,spectrogram]", *overrides)
     for name, extractor in model.extractors.items():
         bare = _bare(extractor, signals)
-        step = _step(lambda extractor=extractor: extractor(signals).vector)
+        step = _step(lambda extractor=extractor: extractor(signals).vector)  # type: ignore[misc]
         description = f"{name} / its backbone on a ready image"
         mb = peak_mb(step)
         yield Figure(f"c_{name}_over_backbone", ratio(step, bare, pairs), description, "<= 1.10", mb)
@@ -43,7 +43,7 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
     raw = batch(folder, ROWS, with_spectrogram=True)
     bare = [_bare(extractor, signals) for extractor in model.extractors.values()]
     for network, group in _networks(model.extractors["wavenet"], signals):
-        bare.append(_step(lambda network=network, group=group: network(group)))
+        bare.append(_step(lambda network=network, group=group: network(group)))  # type: ignore[misc]
     settings = config(*FULL, names, *overrides)
     augmentations = [build(node) for node in settings["augmentation"].values()]
     loss = build(settings["loss"])
@@ -103,7 +103,7 @@ def _mixed(network: nn.Module, group: Tensor) -> Tensor:
 
 def _step(call: Callable[[], Tensor]) -> Callable[[], None]:
     """A forward and backward pass; after the first call, gradients accumulate in existing tensors."""
-    return lambda: call().float().square().mean().backward()
+    return lambda: call().float().square().mean().backward()  # type: ignore[no-untyped-call]
 
 
 def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
@@ -111,7 +111,7 @@ def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
     images: list[Tensor] = []
     backbone = extractor.backbone
     features = backbone.features
-    backbone.features = lambda image: features(images.append(image.detach()) or image)
+    backbone.features = lambda image: features(images.append(image.detach()) or image)  # type: ignore[func-returns-value]
     with torch.no_grad():
         extractor(signals)
     backbone.features = features
@@ -126,7 +126,7 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
     """Seconds that a step's multiply-adds take at the rate of a large matrix product."""
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
-        _mixed(plain, group).float().sum().backward()
+        _mixed(plain, group).float().sum().backward()  # type: ignore[no-untyped-call]
     side = 2048 if DEVICE == "cpu" else 8192
     one, other = (torch.randn(side, side, device=DEVICE, dtype=DTYPE) for _ in range(2))
     one @ other

@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hms.batch import Batch, Signals
+from hms.batch import Batch, Signals, mapped
 from hms.config.build import build
 from hms.config.command import CONF
 from hms.data.store import Store, build_store
@@ -43,7 +43,7 @@ def batch(folder: Path, rows: int, with_spectrogram: bool = False) -> Batch:
     """`rows` windows of the tiny corpus, on the benchmark's device."""
     windows = Windows(store(folder), store(folder).rows, with_spectrogram)
     loaded = windows.__getitems__([row % len(windows) for row in range(rows)])
-    return Batch(*(None if part is None else part.to(DEVICE) for part in loaded))
+    return mapped(loaded, lambda part: part.to(DEVICE))
 
 
 def signals_of(model: Model, augmentations: Iterable[Augmentation], raw: Batch) -> Signals:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
@@ -24,7 +25,7 @@ def simulation(folder: Path, count: int) -> Iterator[Figure]:
         recording.eeg(0)
         label_rows(recording)
 
-    def whole(number: int) -> list:
+    def whole(number: int) -> list[Any]:
         recording = SimulatedRecording(mixed[number % len(mixed)], 0)
         eegs = [recording.eeg(k) for k in range(len(recording.plan.eegs))]
         return [*eegs, recording.spectrogram(eegs), label_rows(recording)]
