@@ -41,7 +41,7 @@ from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.teacher import learned_from_teacher
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
-from hms.training.callbacks import added
+from hms.training.callbacks import build_callbacks
 from hms.training.fit import fit
 from hms.training.module import _fused_on, want_applicable
 from hms.training.stages import classifier
@@ -461,7 +461,7 @@ LIGHTNING = "lightning.pytorch."
 )
 def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
     with pytest.raises(UserError, match="^" + re.escape(f"callbacks.mine: {said}")):
-        added({"mine": node})
+        build_callbacks({"mine": node})
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Command:
         with interruptible(), _errors_in_one_line():
             line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
             if not line.completes:
-                _refuse(self._mistakes_of_all(line))
+                _want_no_mistakes(self._mistakes_of_all(line))
             if line.helps:
                 print(self._help(line))
                 return
@@ -87,18 +87,18 @@ class Command:
         Raises ConfigError for all mistakes at once.
         """
         line = CommandLine(self.name, CONF, words, self.positional)
-        _refuse(self._mistakes_of_all(line))
+        _want_no_mistakes(self._mistakes_of_all(line))
         return _plain(next(line.jobs()))
 
     def run(self, config: DictConfig) -> float | None:
         """Run one job."""
         with _errors_in_one_line(raised=HydraConfig.get().mode == RunMode.MULTIRUN):
-            _refuse(self._mistakes(config))  # a sweeper may combine values in ways not checked before
+            _want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
             return self.job(_plain(config))
 
     def _help(self, line: CommandLine) -> str:
         config = next(line.jobs(), None)
-        _refuse(line.problems)
+        _want_no_mistakes(line.problems)
         assert config is not None
         return help_text(self.name, line.folders, line.groups, line.several, config)
 
@@ -169,7 +169,7 @@ def _errors_in_one_line(raised: bool = False) -> Iterator[None]:
         sys.exit(1)
 
 
-def _refuse(lines: list[str]) -> None:
+def _want_no_mistakes(lines: list[str]) -> None:
     if lines:
         raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
 

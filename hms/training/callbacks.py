@@ -11,7 +11,7 @@ from hms.errors import UserError, first_line
 from hms.system.console import say
 
 
-def added(nodes: dict[str, Any]) -> list[Callback]:
+def build_callbacks(nodes: dict[str, Any]) -> list[Callback]:
     """Build the callbacks that nodes describe. Raises UserError for what cannot be built, or is none."""
     callbacks = []
     for name, node in nodes.items():

@@ -11,7 +11,7 @@ from hms.config.build import build
 from hms.model import Model
 from hms.runs.checkpoint import write_checkpoint
 from hms.training import trainer
-from hms.training.callbacks import added
+from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
 from hms.training.fold import FoldRows
 from hms.training.guard import LossGuard
@@ -38,7 +38,7 @@ def train_stages(
 
 def callbacks_of(config: dict[str, Any]) -> list[Callback]:
     """The callbacks of the last stage: those of averaging, which change the weights that others see, come first."""
-    return [*(build(node) for node in config["averaging"].values()), *added(config["callbacks"])]
+    return [*(build(node) for node in config["averaging"].values()), *build_callbacks(config["callbacks"])]
 
 
 def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> Classifier:
