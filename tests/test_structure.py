@@ -46,6 +46,9 @@ MODULE_LINES, YAML_LINES = 210, 20
 MEMBER_LINES = 10
 """The most of an experiment that is one member of an ensemble: it only names what differs."""
 
+LISTED = 7
+"""A package of so many modules lists them in its __init__.py, in reading order; those of MANY have a YAML each."""
+
 IN_A_STEP = """
     montage spectrogram_images preprocess augmentation backbone pool extractor fusion model loss weighting
     module
@@ -268,6 +271,14 @@ def test_a_module_stays_short():
         for path, count in lines.items()
         if count >= MODULE_LINES
     )
+
+
+def test_a_large_package_lists_its_modules():
+    for package in sorted({path.parent for path in MODULES} - {HMS, *(HMS / name for name in MANY)}):
+        there = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+        listed = re.findall(r"^(\w+)  +\S", ast.get_docstring(tree(package / "__init__.py")) or "", re.MULTILINE)
+        if listed or len(there) >= LISTED:
+            assert sorted(listed) == sorted(there), f"{short(package)}/__init__.py: want a line for each of its modules"
 
 
 def test_a_yaml_stays_short():

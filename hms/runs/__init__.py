@@ -1,1 +1,13 @@
-"""The folder of a trained run, and what is known about it."""
+"""The folder of a trained run, and what is known about it.
+
+settings    the part of a config that determines the trained model
+bundle      the folder by which trained models are handed over
+folder      where a run and its folds lie, and which folds it predicts by
+checkpoint  models saved and loaded
+versions    the code and packages that trained it
+provenance  what it was trained from
+teacher     whether it is a student, and whether its teacher is complete
+leakage     which rows it may have seen
+mismatch    whether several runs belong together
+patterns    the runs that words on a command line stand for
+"""

@@ -1,1 +1,10 @@
-"""What a process needs from its system: terminal, signals, memory, files written whole, other processes."""
+"""What a process needs from its system: terminal, signals, memory, files written whole, other processes.
+
+console    what is printed
+interrupt  signals
+threads    how long idle threads spin
+memory     freed memory, kept
+atomic     files and folders written whole, by one process at a time
+shards     work split among machines
+processes  processes that train together
+"""

@@ -1,1 +1,16 @@
-"""The predictions for a recording over time, as tables, annotations and a page."""
+"""The predictions for a recording over time, as tables, annotations and a page.
+
+options      what a user may choose
+timeline     the predictions, and the time that each refers to
+events       events, burden, and the criterion of status epilepticus
+notes        what a user should know about it
+predicted    a recording, predicted
+origin       what made it
+clock        moments in words
+drawn        the windows to draw
+chart        what is drawn over time
+page         the page
+annotations  events for other programs
+files        all of it, written
+recordings   the same for many recordings
+"""
