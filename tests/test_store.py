@@ -151,7 +151,7 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
     assert len(store.left_out) == 3
 
     class Folder:
-        root = copy
+        root, resident = copy, False
 
         def make(self) -> None:
             pass

@@ -42,6 +42,7 @@ class Folder(Protocol):
     """What a `data` option builds: a corpus in the competition's layout, created on demand."""
 
     root: Path
+    resident: Residence
 
     def make(self) -> None:
         """Create the files, unless they exist."""
