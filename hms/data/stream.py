@@ -57,7 +57,7 @@ def batches(
     """
     found = iter(track(eeg_files(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
     while group := list(islice(found, batch_size)):
-        if good := [_want_good(file) for file in group if file.eeg_id not in lost]:
+        if good := [_usable(file) for file in group if file.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)
 
 
@@ -66,7 +66,7 @@ def reading_order(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows[:0], *rows.partition_by("spectrogram_id", maintain_order=True)])
 
 
-def _want_good(found: EegFile | BadFile) -> EegFile:
+def _usable(found: EegFile | BadFile) -> EegFile:
     if isinstance(found, BadFile):
         raise DataError(found.problem)
     return found
