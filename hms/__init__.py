@@ -2,9 +2,9 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors labels electrodes constant batch fold_name
+    errors labels electrodes constant batch folder_names
                                                    error types; names, order, shapes and units of everything
-                                                   that is passed around; the name of a fold's folder
+                                                   that is passed around; the names of run folders
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; processes that train together
     montage spectrogram_recipe silence timing spectrogram_images

@@ -287,7 +287,7 @@ def test_a_narrow_terminal_cuts_neither_names_nor_kl(runs: list[Path], tmp_path:
 def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_named(
     train: pl.DataFrame, tmp_path: Path, monkeypatch, capsys
 ):
-    old, new = (run(tmp_path / f"runs/a-{i}", predicted(train, 0.6, i)) for i in (1, 2))
+    old, new = (run(tmp_path / f"runs/a-0000000{i}", predicted(train, 0.6, i)) for i in (1, 2))
     for folder, corpus, augmentation in (
         (old, "c0", "{}"),
         (new, "c1", "{teacher_labels: {_target_: hms.augmentation.teacher_labels.TeacherLabels, runs: [a]}}"),

@@ -65,7 +65,7 @@ class Outline(HTMLParser):
 def of_run(word: str, folder: Path) -> str:
     """A page about an ensemble whose every name is `word`."""
     rows = pl.DataFrame({name: range(1, 9) for name in ("label_id", "eeg_id", "patient_id", *VOTE_COLUMNS)})
-    table = predictions(rows, 0, np.full((8, len(CLASSES)), 1 / 6)).with_columns(fold_name=pl.lit(word))
+    table = predictions(rows, 0, np.full((8, len(CLASSES)), 1 / 6)).with_columns(predicted_by=pl.lit(word))
     square = [[0.0, 0.1], [0.1, 0.0]]
     held = {
         "members": [word, f"runs/{word}"],

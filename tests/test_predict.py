@@ -233,14 +233,14 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
         read_predictors([*map(str, runs)], None, None, {}, 0)
         return capsys.readouterr().err.splitlines()
 
-    one, other, old = run("a-1", 3, "c0"), run("b-1", 3, "c0"), run("a-2", 2, "c1")
+    one, other, old = run("a-00000001", 3, "c0"), run("b-00000001", 3, "c0"), run("a-00000002", 2, "c1")
     assert said(one, other) == said(old) == []
     assert said(one, old) == [
         f"{old} has 2 of its 3 folds; it lacks fold2_seed0",
         f"{one} and {old} are runs named a that differ in settings or data: is one out of date?",
         f"these runs learned from different corpora: c0: {one}; c1: {old}",
     ]
-    two = run("c-1", 2, "c0", of=2)
+    two = run("c-00000001", 2, "c0", of=2)
     assert said(one, two) == [f"these runs predict by different folds: {one} by 3 folds, {two} by 2 folds"]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from hms.augmentation.mixing import want_probability
 from hms.batch import Batch
 from hms.errors import UserError
-from hms.fold_name import folds_with
+from hms.folder_names import folds_with
 from hms.labels import CLASSES
 from hms.scoring.scores import read_predictions
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from hms.data.tables import read_labels
 from hms.errors import DataError, UserError, first_line
-from hms.fold_name import counts_of
+from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.scores import checked, read_predictions
 

@@ -12,7 +12,7 @@ import jinja2
 from hms.data.files import read_json
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.fold_name import counts_of
+from hms.folder_names import counts_of
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT

@@ -12,7 +12,7 @@ from hms.data.files import read_json
 from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
-from hms.fold_name import counts_of
+from hms.folder_names import counts_of
 from hms.model import Model
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import all_finished, scored_folds
@@ -37,7 +37,7 @@ class Subject(NamedTuple):
     about: dict[str, str]
     """Facts for the top of the page, by label."""
     table: pl.DataFrame
-    """Out-of-fold predictions of all seeds, as in oof.parquet; `fold_name` is that of the fold that predicted the row,
+    """Out-of-fold predictions of all seeds, as in oof.parquet; `predicted_by` names the fold that predicted the row,
     null for an ensemble."""
     folds: list[Path]
     """Folders of the finished folds, for learning curves and models."""
@@ -56,7 +56,7 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     folds = scored_folds(run)
     if not folds:
         raise DataError(f"{run}: no fold has held-out patients, so there is nothing to report on")
-    parts = [read_predictions(fold / "oof.parquet").with_columns(fold_name=pl.lit(fold.name)) for fold in folds]
+    parts = [read_predictions(fold / "oof.parquet").with_columns(predicted_by=pl.lit(fold.name)) for fold in folds]
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
     counts = counts_of(folds)
@@ -77,7 +77,7 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, given by its folder or the ensemble.json in it. Raises DataError if there is none."""
     folder = ensemble_folder(path)
     content = read_json(folder / "ensemble.json", *_KEYS)
-    table = read_predictions(folder / "oof.parquet").with_columns(fold_name=pl.lit(None, pl.String))
+    table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
     started = [run for run in folders if run and all_finished(run)]
     runs = {run: folds[0] for run in started if (folds := scored_folds(run))}

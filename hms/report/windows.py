@@ -59,7 +59,7 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     db = regions.decibels(np.concatenate([batch.spectrogram for batch in batches if batch.spectrogram is not None]))
     within = regions.common_range(db)
     spectrograms = [regions.pictures(window, within) for window in db]
-    attributions = list(_attributions(subject, rows["fold_name"].to_list(), batches, device))
+    attributions = list(_attributions(subject, rows["predicted_by"].to_list(), batches, device))
     pictures = [_pictures(*window) for window in zip(batches, spectrograms, attributions, strict=True)]
     return [View(*view) for view in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
 

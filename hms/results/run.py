@@ -9,7 +9,7 @@ import polars as pl
 
 from hms.data.files import read_json
 from hms.errors import DataError
-from hms.fold_name import FoldName
+from hms.folder_names import FoldName
 from hms.runs.folder import scored_folds
 from hms.runs.provenance import corpus_of, files_of, read_config
 from hms.runs.settings import settings

@@ -1,6 +1,6 @@
 """The folders of trained models: `runs/<name>-<hash>/fold{f}_seed{s}/`.
 
-A *run* is the outer folder, a *fold* one of those in it, which `hms.fold_name` names. Where a command takes a run, it
+A *run* is the outer folder, a *fold* one of those in it; `hms.folder_names` names both. Where a command takes a run, it
 takes a single fold as well; `folds` maps each run, or fold, that was given to the folds that stand for it.
 
 The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError
-from hms.fold_name import FoldName, folds_with
+from hms.folder_names import FoldName, RunName, folds_with
 from hms.runs.bundle import is_bundle, members
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
@@ -41,8 +41,8 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     }
     text = json.dumps(relevant, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-    name = config["name"] or "+".join(config["extractor"])
-    return Path(config["runs"]) / f"{name}-{digest}" / str(FoldName(config["fold"], config["seed"]))
+    run = RunName(config["name"] or "+".join(config["extractor"]), digest)
+    return Path(config["runs"]) / str(run) / str(FoldName(config["fold"], config["seed"]))
 
 
 def is_finished(fold: Path) -> bool:

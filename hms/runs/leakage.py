@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.fold_name import counts_of, folds_with
+from hms.folder_names import counts_of, folds_with
 from hms.runs.bundle import is_bundle
 from hms.runs.provenance import corpora_of, learned_from_corpus, read_config
 from hms.runs.teacher import learned_from_teacher

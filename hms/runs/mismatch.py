@@ -3,17 +3,14 @@
 A folder from which only predictions are made, such as that of a Kaggle notebook, lacks the files to compare.
 """
 
-import re
 from collections import defaultdict
 from pathlib import Path
 
-from hms.fold_name import FoldName, counts_of
+from hms.folder_names import FoldName, RunName, counts_of
 from hms.runs.bundle import is_bundle
 from hms.runs.folder import all_finished, is_of_all_patients
 from hms.runs.provenance import corpora_of, read_config
 from hms.system.console import counted, say
-
-_RUN = re.compile(r"(.+)-[0-9a-f]+")
 
 
 def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
@@ -65,8 +62,8 @@ def _warn_of_different_counts(folds: dict[Path, list[Path]]) -> None:
 def _warn_of_namesakes(runs: set[Path]) -> None:
     of_name = defaultdict(list)
     for run in sorted({run.name: run for run in sorted(runs)}.values()):  # a copy elsewhere is the same run
-        if found := _RUN.fullmatch(run.name):
-            of_name[found[1]].append(str(run))
+        if found := RunName.parse(run.name):
+            of_name[found.name].append(str(run))
     for name, namesakes in of_name.items():
         if len(namesakes) > 1:
             say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")

@@ -3,6 +3,7 @@
 A bundle says in its config.json what its members learned from.
 """
 
+import glob
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 
 from hms.data.files import read_json
 from hms.errors import DataError, first_line
+from hms.folder_names import RunName
 from hms.runs.bundle import is_bundle, read_bundle
 from hms.runs.folder import finished_folds
 from hms.runs.settings import files_read, settings
@@ -63,7 +65,9 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
     if (fold / "provenance.json").is_file() and (old := differing(provenance(fold), versions(config))):
         say(f"{fold} was made with different versions: {', '.join(old)}")
     read = {"corpus": fingerprint} | files_read(config)
-    for path in fold.parents[1].glob(f"{fold.parent.name.rpartition('-')[0]}-*/{fold.name}/provenance.json"):
+    run = RunName.parse(fold.parent.name)
+    namesakes = fold.parents[1].glob(f"{glob.escape(run.name)}-*/{fold.name}/provenance.json") if run else ()
+    for path in namesakes:
         then = {"corpus": corpus_of(path.parent)} | files_of(path.parent)
         changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
         if changed:

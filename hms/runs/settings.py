@@ -5,14 +5,13 @@ files of pretrained weights or a teacher's labels count by their content.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError
-from hms.fold_name import FoldName, folds_with
+from hms.folder_names import FoldName, RunName, folds_with
 from hms.pretrained import weights_file
 
 _IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
@@ -60,8 +59,8 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
     for run in runs:
         folder = run.resolve()
         fold = FoldName.parse(folder.name)
-        if match := re.search(r"-([0-9a-f]{8})$", folder.parent.name if fold else folder.name):
-            groups.setdefault((match[1], fold), []).append(run)
+        if name := RunName.parse(folder.parent.name if fold else folder.name):
+            groups.setdefault((name.digest, fold), []).append(run)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import UserError
-from hms.fold_name import FoldName, folds_with
+from hms.folder_names import FoldName, folds_with
 from hms.runs.folder import is_finished, is_of_all_patients
 from hms.runs.provenance import read_config
 from hms.runs.settings import teacher_files, teachers

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from hms.data.files import read_json, read_table, want_columns
 from hms.errors import DataError, UserError, first_line
-from hms.fold_name import FoldName
+from hms.folder_names import FoldName
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns

@@ -1,11 +1,28 @@
-"""The name of a fold's folder in that of its run, such as `fold0_seed3`: written and read here alone."""
+"""Names of the folders of runs and of the folds in them, such as quick-6e9676ef/fold0_seed3, written and read."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-_NAME = re.compile(r"fold(all|0|[1-9][0-9]*)_seed(0|[1-9][0-9]*)")
+_RUN = re.compile(r"(.+)-([0-9a-f]{8})")
+_FOLD = re.compile(r"fold(all|0|[1-9][0-9]*)_seed(0|[1-9][0-9]*)")
+
+
+class RunName(NamedTuple):
+    """What a user calls a run, and a hash of all that determines its result, 8 hexadecimal digits."""
+
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> "RunName | None":
+        """The name and hash that `text` gives; None if it is no such name."""
+        found = _RUN.fullmatch(text)
+        return found and cls(found[1], found[2])
 
 
 class FoldName(NamedTuple):
@@ -21,7 +38,7 @@ class FoldName(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "FoldName | None":
         """The fold and seed that `text` names; None if it is no such name, as that of a renamed folder."""
-        found = _NAME.fullmatch(text)
+        found = _FOLD.fullmatch(text)
         return found and cls("all" if found[1] == "all" else int(found[1]), int(found[2]))
 
 

@@ -1,17 +1,27 @@
-"""`hms.fold_name`: a fold's name is read as it was written, and nothing else is taken for one."""
+"""`hms.folder_names`: a name is read as it was written, and nothing else is taken for one."""
 
 from pathlib import Path
 
 import pytest
 
-from hms.fold_name import FoldName, counts_of, folds_with
+from hms.folder_names import FoldName, RunName, counts_of, folds_with
 
 
 @pytest.mark.parametrize(
-    "name", [FoldName(0, 0), FoldName(4, 12), FoldName(10, 4294967295), FoldName("all", 3)], ids=str
+    "name",
+    [
+        *(FoldName(0, 0), FoldName(4, 12), FoldName(10, 4294967295), FoldName("all", 3)),
+        *(RunName("quick", "6e9676ef"), RunName("stft+wavenet", "00000000"), RunName("a-66af54bc", "7861a7b5")),
+    ],
+    ids=str,
 )
-def test_a_name_is_read_as_it_was_written(name: FoldName):
-    assert FoldName.parse(str(name)) == name
+def test_a_name_is_read_as_it_was_written(name: FoldName | RunName):
+    assert type(name).parse(str(name)) == name
+
+
+@pytest.mark.parametrize("text", ["quick", "-6e9676ef", "quick-6e9676e", "quick-6E9676EF", "quick-6e9676ef.old"])
+def test_no_other_text_is_the_name_of_a_run(text: str):
+    assert RunName.parse(text) is None
 
 
 @pytest.mark.parametrize(
@@ -30,7 +40,7 @@ def test_a_name_is_read_as_it_was_written(name: FoldName):
         *("fold0_seed01", "fold-1_seed0", "fold0_seed-1", "foldAll_seed0", "fold٣_seed0", "fold0_seed0/x"),
     ],
 )
-def test_no_other_text_is_a_name(text: str):
+def test_no_other_text_is_the_name_of_a_fold(text: str):
     assert FoldName.parse(text) is None
 
 
