@@ -31,10 +31,10 @@ class Backbone(Protocol):
     """Channels of the map that `features` returns."""
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        """Return the feature map, which keeps the position of each feature."""
+        """The feature map, which keeps the position of each feature."""
 
     def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
-        """Return one vector for the whole feature map."""
+        """One vector for the whole feature map."""
 
 
 class TimmBackbone(nn.Module):

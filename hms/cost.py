@@ -43,7 +43,7 @@ class ElementsWritten(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if not func.is_view:
-            self.count += sum(one.numel() for one in tree_leaves(result) if isinstance(one, Tensor))
+            self.count += sum(leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
         return result
 
 
@@ -64,7 +64,7 @@ def measured_rates(device: str, precision: str | int) -> Rates:
 
 
 def step_s(multiply_adds: float, elements: float, rates: Rates) -> float:
-    """Return the seconds of a training step, forward and backward, given what its forward pass computes and writes."""
+    """The seconds of a training step, forward and backward, given what its forward pass computes and writes."""
     products_s = PRODUCT_SLOWDOWN * multiply_adds / rates.multiply_adds
     copies_s = COPY_SLOWDOWN * elements / rates.elements
     return _STEP * (products_s + copies_s)

@@ -106,7 +106,7 @@ def test_the_parts_of_a_batch_make_the_whole_and_are_equally_long(rows: int, wor
         parts = [batches[index] for batches in each]
         assert len({len(part) for part in parts}) == 1
         assert Batches(order, 5, Process(0, world)).rows(index) == len(batch)
-        own = [part[: Process(rank, world).own(len(batch))] for rank, part in enumerate(parts)]
+        own = [part[: Process(rank, world).own_rows(len(batch))] for rank, part in enumerate(parts)]
         assert sorted(chain(*own)) == sorted(batch)
         for rank, part in enumerate(parts):
             assert part_of(torch.tensor(batch), Process(rank, world)).tolist() == part

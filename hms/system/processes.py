@@ -25,7 +25,7 @@ class Process(NamedTuple):
     rank: int
     world: int
 
-    def own(self, rows: int) -> int:
+    def own_rows(self, rows: int) -> int:
         """How many rows of a batch this process has, not counting repeated ones."""
         return len(range(self.rank, rows, self.world))
 

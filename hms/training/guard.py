@@ -68,10 +68,10 @@ class LossGuard(Callback):
         if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
             self._end(trainer, (len(self._steps) - 1, "a weight that is not finite"))  # in all processes
         # Lightning divides the loss by the number of batches whose gradients it accumulates.
-        own = torch.stack(
+        losses = torch.stack(
             [torch.stack([step.loss * trainer.accumulate_grad_batches, step.uniform_loss]) for step in self._steps]
         )
-        loss, uniform = trainer.strategy.reduce(own.mean(dim=0), reduce_op="mean")
+        loss, uniform = trainer.strategy.reduce(losses.mean(dim=0), reduce_op="mean")
         if trainer.global_step >= _SOON and loss > _WORSE * uniform:
             if not self.diverged and trainer.is_global_zero:
                 say(
