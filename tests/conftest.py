@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, Page, browser
 
-from hms.data.store import Store, build_store
+from hms.data.store import Store, prepared
 from hms.simulate.corpus import SimulatedFolder
 
 ROOT = Path(__file__).parents[1]
@@ -22,16 +22,28 @@ Say = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny simulated corpus; do not write to it."""
-    folder = SimulatedFolder(str(tmp_path_factory.mktemp("corpus") / "tiny"), "tiny", workers=1)
-    folder.make()
-    return folder.root
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
 
 
 @pytest.fixture(scope="session")
-def store(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return build_store(corpus, tmp_path_factory.mktemp("stores") / "tiny")
+def tiny(shared: Path) -> SimulatedFolder:
+    (shared / "corpora").mkdir(exist_ok=True)
+    return SimulatedFolder(str(shared / "corpora" / "tiny"), "tiny", workers=1)
+
+
+@pytest.fixture(scope="session")
+def corpus(tiny: SimulatedFolder) -> Path:
+    """A tiny simulated corpus; do not write to it."""
+    tiny.make()
+    return tiny.root
+
+
+@pytest.fixture(scope="session")
+def store(tiny: SimulatedFolder) -> Store:
+    return prepared(tiny, stores_of(tiny.root), "raise")
 
 
 @pytest.fixture
@@ -65,6 +77,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         pytest.skip("no chromium on this machine (apt-get install chromium)")
     with browser(tmp_path_factory.mktemp("profile")) as tab:
         yield tab
+
+
+def stores_of(corpus: Path) -> Path:
+    """The folder where commands find the store of the tiny corpus, or else build it for all other tests, too."""
+    return corpus.parents[1] / "stores"
 
 
 def real(path: str) -> Path:

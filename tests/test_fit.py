@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, stores_of
 from hydra import compose, initialize_config_dir
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
@@ -54,7 +54,7 @@ SMALL = ("extractor=stft_short", "flips=false")
 
 
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
-    overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}"]
+    overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={stores_of(corpus)}"]
     overrides += [f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu", *SMALL, *more]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_container(compose("train", overrides), resolve=True)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from conftest import stores_of
 from hydra import compose, initialize_config_dir
 from material import config, equal
 from omegaconf import OmegaConf
@@ -115,7 +116,7 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
 
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
     overrides = ["experiment=smoke", "live=simulated", "live.simulated.windows=4", "live.simulated.workers=0"]
-    overrides += [f"data.root={corpus}", "data.size=tiny", f"stores={tmp_path / 'stores'}", "trainer=cpu"]
+    overrides += [f"data.root={corpus}", "data.size=tiny", f"stores={stores_of(corpus)}", "trainer=cpu"]
     overrides += ["extractor=stft_short", "flips=false", *more]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_container(compose("train", overrides), resolve=True)
