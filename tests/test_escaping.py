@@ -2,8 +2,10 @@
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -62,7 +64,8 @@ class Outline(HTMLParser):
             self.text += data
 
 
-def of_run(word: str, folder: Path) -> str:
+@cache
+def of_run(word: str) -> str:
     """A page about an ensemble whose every name is `word`."""
     rows = pl.DataFrame({name: range(1, 9) for name in ("label_id", "eeg_id", "patient_id", *VOTE_COLUMNS)})
     table = predictions(rows, 0, np.full((8, len(CLASSES)), 1 / 6)).with_columns(predicted_by=pl.lit(word))
@@ -76,14 +79,14 @@ def of_run(word: str, folder: Path) -> str:
         "weights_of_folds": [[0.6, 0.4], [0.8, 0.2]],
         "prior_effect": None,
     }
-    fold = folder / str(abs(hash(word)))
-    fold.mkdir()
-    (fold / "metrics.csv").write_text("epoch,train_loss,val_kl\n0,2,1.5\n1,1,1.2\n")
     about = {"extractors": word, "trained on": word, word: word}
-    return report(Subject(word, fold, word, about, table, [fold], None, None, word, held, [word]), 2, "cpu")
+    with TemporaryDirectory() as folder:
+        fold = Path(folder)
+        (fold / "metrics.csv").write_text("epoch,train_loss,val_kl\n0,2,1.5\n1,1,1.2\n")
+        return report(Subject(word, fold, word, about, table, [fold], None, None, word, held, [word]), 2, "cpu")
 
 
-def of_recording(word: str, folder: Path) -> str:
+def of_recording(word: str) -> str:
     shares = {name: [1 / 6] * 4 for name in CLASSES}
     table = pl.DataFrame({"onset_s": [0.0, 10.0, 20.0, 30.0], "duration_s": [10.0] * 4, **shares})
     power = np.full((4, 20, 100), 1.0, np.float32)
@@ -95,12 +98,12 @@ def of_recording(word: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("made", [of_run, of_recording])
-def test_hostile_words_anywhere_stay_text(made: Any, tmp_path: Path):
-    plain = Outline(made("plain", tmp_path))
+def test_hostile_words_anywhere_stay_text(made: Any):
+    plain = Outline(made("plain"))
     assert "plain" in plain.text
     assert len(plain.data) >= 1
     for word in HOSTILE:
-        page = made(word, tmp_path)
+        page = made(word)
         found = Outline(page)
         assert found.elements == plain.elements, word
         assert found.links == plain.links, word
@@ -111,9 +114,9 @@ def test_hostile_words_anywhere_stay_text(made: Any, tmp_path: Path):
         page.encode()
 
 
-def test_a_chart_reads_no_tags_in_names(tmp_path: Path):
+def test_a_chart_reads_no_tags_in_names():
     for word in HOSTILE:
-        for text in texts(Outline(of_run(word, tmp_path)).data):
+        for text in texts(Outline(of_run(word)).data):
             rest = re.sub(r"</?(b|br|extra|span( style='color:#[0-9a-f]+')?)>", "", text)  # without our own tags
             assert "<" not in rest, (word, text)
 
