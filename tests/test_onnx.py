@@ -23,13 +23,17 @@ from hms.preprocess import ZeroPhase
 from hms.runs.checkpoint import save_model
 from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
-SMALL = ("backbone.image.channels=[8,8]", "backbone.image.grid=[2,2]")
+SMALL = (
+    *(f"backbone.{one}.channels=[8,8]" for one in ("image", "wavenet", "spectrogram")),
+    "backbone.image.grid=[2,2]",
+)
 WORDS = {
     "attention": (
         *("extractor=[wavenet,stft_short,multitaper,superlet,efficientnet1d_short]", "preprocess=clinical"),
         *("fusion=attention", "fusion.layers=1", "extractor.multitaper.span_s=3"),
         *("extractor.wavenet.blocks=1", "extractor.wavenet.layers=1", "extractor.wavenet.span_s=3"),
-        *("extractor.superlet.span_s=3", "extractor.superlet.rows=4"),
+        *("extractor.superlet.span_s=3", "extractor.superlet.rows=4", "extractor.superlet.orders=[1,2]"),
+        *(f"extractor.efficientnet1d_short.{sizes}" for sizes in ("channels=[8,8,8]", "depths=[2,1]", "kernels=[5,5]")),
     ),
     "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
 }
