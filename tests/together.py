@@ -12,8 +12,7 @@ from hms.system.processes import Process, first_decides
 
 
 def decide_together(folder: Path) -> float:
-    """Let the first process decide for all, then let it refuse to."""
-    torch.distributed.init_process_group("gloo")
+    """Let the first process of a group decide for all, then let it refuse to."""
     process = Process(torch.distributed.get_rank(), torch.distributed.get_world_size())
     if first_decides(lambda: process.rank == 0, process):
         (folder / f"knows{process.rank}").touch()
