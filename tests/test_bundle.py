@@ -22,7 +22,7 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from conftest import ROOT, python
+from conftest import ROOT, python, stores_of
 from edf_files import write_edf
 from material import batch, config, quick, sealed
 from safetensors.torch import load_file, save_file
@@ -144,10 +144,11 @@ def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, fl
 
 
 def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, corpus: Path, tmp_path: Path):
+    stores = f"stores={stores_of(corpus)}"
     data = [f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false"]
     for name, source in (("run", run), ("bundle", whole)):
         command("predict", str(source), f"out={tmp_path / name}.csv", *data)
-        command("evaluate", f"runs={source}", f"out={tmp_path / name}", f"stores={tmp_path}", "min_votes=10", *data)
+        command("evaluate", f"runs={source}", f"out={tmp_path / name}", stores, "min_votes=16", *data)
     assert (tmp_path / "run.csv").read_bytes() == (tmp_path / "bundle.csv").read_bytes()
     one, other = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("run", "bundle"))
     assert one.equals(other)
@@ -162,12 +163,12 @@ def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learn
     student = Path(shutil.copytree(run, tmp_path / "student-1a"))
     for fold in student.iterdir():
         as_student(fold, fingerprint(corpus))
-    words = ("min_votes=10", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
+    words = ("min_votes=16", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
     flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
     command("export.__main__", f"runs={student}")
     shared = student / "bundle"
     for learner, told in (*((one, [f"{one}: {flattered}"]) for one in (student, shared)), (run, [])):
-        said = command("evaluate", f"runs={learner}", f"out={tmp_path / 'out'}", f"stores={tmp_path}", *words)
+        said = command("evaluate", f"runs={learner}", f"out={tmp_path / 'out'}", f"stores={stores_of(corpus)}", *words)
         assert [line for line in said.splitlines() if "teacher" in line] == told
 
 
