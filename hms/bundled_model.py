@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hms.batch import mapped, unlabelled
 from hms.data.files import want_microvolts
+from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError
 from hms.prediction.inference import Compute, best_device, by_model
@@ -60,7 +61,8 @@ class BundledModel:
             power = _array("spectrogram", spectrogram, shape, "as hms.spectrogram_recipe computes it")
             if len(power) != len(eeg):
                 raise DataError(f"spectrogram: want one for each of {len(eeg)} windows, got {len(power)}")
-        whole = unlabelled(eeg, power, torch.arange(len(eeg)))
+        near = np.stack([without_far_offsets(window.T).T for window in eeg.numpy()])
+        whole = unlabelled(torch.from_numpy(near), power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
         _, probabilities = by_model(self.models, batches, Compute(self.device, flips))

@@ -21,7 +21,7 @@ def robust_sd(
         spread = _median(_median(absolute))
     else:
         gone = missing[..., ::_EVERY]
-        spread = _median_but(_median_but(absolute, gone), gone.all(dim=-1))
+        spread = median_but(median_but(absolute, gone), gone.all(dim=-1))
     return _MAD_TO_SD * spread[:, None, None]
 
 
@@ -33,7 +33,7 @@ def _median(values: Float[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
     return torch.from_numpy(np.partition(values.numpy(), middle)[..., middle])
 
 
-def _median_but(values: Float[Tensor, "*shape value"], out: Bool[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
+def median_but(values: Float[Tensor, "*shape value"], out: Bool[Tensor, "*shape value"]) -> Float[Tensor, "*shape"]:
     """The lower median of all values but those that are `out`; 0 if all are."""
     ascending = values.masked_fill(out, torch.inf).sort(dim=-1).values
     count = values.shape[-1] - out.sum(dim=-1, keepdim=True)

@@ -67,7 +67,7 @@ def regional_spectrogram(
         spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., bins]  # SciPy's keeps float32
         power += (spectrum.real**2 + spectrum.imag**2) / np.float32(_TAPERS * sfreq_hz)
     power[touched] = np.nan
-    return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1)
+    return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1).round(2)
 
 
 @cache

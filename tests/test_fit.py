@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -45,7 +46,7 @@ from hms.training.callbacks import build_callbacks
 from hms.training.fit import fit
 from hms.training.module import _fused_on, want_applicable
 from hms.training.stages import classifier
-from hms.training.trainer import make
+from hms.training.trainer import make, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -624,6 +625,35 @@ def test_a_fused_optimizer_learns_the_same_even_with_gradient_scaling_and_clippi
         ends.append([*module.parameters()])
     for one, other in zip(*ends, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_that_began_unfused_is_resumed_fused(
+    config: dict, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    small = chosen(config, "backbone.image.channels=[4,8]")
+    windows = Windows(store, store.rows.head(6))
+    for epochs, fused in ((1, {}), (2, {"fused": True})):
+        monkeypatch.setattr("hms.training.module._fused_on", lambda device, optimizer, fused=fused: fused)
+        module = classifier(small, small, build(small["model"]))
+        plugin = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))
+        node = small["trainer"] | {"precision": None, "plugins": [plugin], "max_epochs": epochs}
+        trained = train(module, node, tmp_path, windows.loader(2), None, [], [])
+    assert trained.global_step == 6
+    assert [group["fused"] for group in module.optimizers().optimizer.param_groups] == [True]
+
+
+def test_a_gpu_whose_memory_runs_out_is_reported_with_what_to_do(
+    config: dict, store: Store, tmp_path: Path, monkeypatch
+):
+    def step(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    module = classifier(config, config, build(config["model"]))
+    monkeypatch.setattr(module, "training_step", step)
+    said = r"a step needs more memory than the GPU has \(CUDA out of memory.*\); try backbone.grad_checkpointing=true"
+    with pytest.raises(UserError, match=said):
+        train(module, config["trainer"], tmp_path, Windows(store, store.rows.head(2)).loader(2), None, [], [])
 
 
 def test_an_optimizer_is_fused_on_a_gpu_unless_told_otherwise():

@@ -41,12 +41,13 @@ WORDS = {
 
 
 def given(windows: int) -> dict[str, np.ndarray]:
-    """Noise; mains of 3 mV on an offset; electrodes and seconds missing; only the centre there, or not silent."""
+    """Noise; mains of 3 mV on an offset; electrodes and seconds missing; only the centre there, or not silent; offsets."""
     draw = np.random.default_rng(1)
     eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_SAMPLES))
     eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_SAMPLES))
     outside = np.r_[0 : BEFORE_S * SFREQ_HZ, (BEFORE_S + CENTRE_S) * SFREQ_HZ : EEG_SAMPLES]
     eeg[2, 3:6], eeg[2, :, 700:2600], eeg[3, :, outside], eeg[4, :, outside] = np.nan, np.nan, np.nan, 0
+    eeg[5, [4, 19], 700:] += 5000
     power = draw.lognormal(size=(6, 4, SPECTROGRAM_ROWS, 100))
     power[2, :, :50], power[3], power[4] = np.nan, np.nan, 0
     return {"eeg_uv": eeg[:windows].astype("float32"), "spectrogram": power[:windows].astype("float32")}
@@ -89,6 +90,17 @@ def test_onnx_and_torch_agree(fusion: str, tmp_path: Path):
         (found,) = onnx.run(None, {name: given(windows)[name] for name in ("eeg_uv", *reads)})
         np.testing.assert_allclose(found, wanted, atol=1e-4)
         assert windows == 1 or wanted.max() > 0.6, "the test is weak: to the model all classes are equally likely"
+
+
+def test_an_offset_of_direct_current_changes_no_prediction(tmp_path: Path):
+    run = a_sure_run(tmp_path / "sure-7f", "preprocess=original", *SMALL)
+    command("export.__main__", f"runs={run}", "onnx=true")
+    model, onnx = hms.load(run / "bundle"), session(run / "bundle" / "model.onnx")
+    eeg = given(6)["eeg_uv"][[0, 2]]
+    wanted = model.predict(eeg)
+    eeg[:, 4] += 5000
+    np.testing.assert_allclose(model.predict(eeg), wanted, atol=2e-3)
+    np.testing.assert_allclose(onnx.run(None, {"eeg_uv": eeg})[0], wanted, atol=2e-3)
 
 
 def test_every_extractor_and_fusion_is_tried():

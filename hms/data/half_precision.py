@@ -6,22 +6,37 @@ from jaxtyping import Float, Float16
 from hms.electrodes import SCALP
 
 _LARGEST = float(np.finfo(np.float16).max)
-_FAR_UV = 1000.0  # about here models clip, and half precision resolves only 1 µV
-_EVERY = 64  # samples; enough to see an offset
+FAR_UV = 1000.0
+"""About here models clip, and half precision resolves only 1 µV."""
+
+EVERY = 64
+"""Of so many samples one is enough to see an offset."""
 
 
 def eeg_as_stored(eeg: Float[np.ndarray, "time electrode"]) -> Float16[np.ndarray, "time electrode"]:
-    """EEG in µV, rounded, without the offsets of scalp channels that exceed 1 mV.
+    """EEG in µV, without the offsets of scalp channels that exceed 1 mV, and rounded."""
+    return as_stored(without_far_offsets(eeg))
 
-    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG.
+
+def without_far_offsets(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.ndarray, "time electrode"]:
+    """EEG in µV without the offsets of scalp channels that exceed 1 mV.
+
+    Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG. An
+    offset is a median: the mean of a file of which a part is saturated is nowhere near zero in the rest.
     """
-    sample = eeg[::_EVERY, : len(SCALP)]
-    offset_uv = known_mean(sample, axis=0)
-    far = np.abs(offset_uv) > _FAR_UV
+    offset_uv = np.array([_known_median(channel) for channel in eeg[::EVERY, : len(SCALP)].T])
+    far = np.abs(offset_uv) > FAR_UV
     if far.any():
         eeg = eeg.copy()
         eeg[:, : len(SCALP)] -= np.where(far, offset_uv, 0.0).astype(eeg.dtype)
-    return as_stored(eeg)
+    return eeg
+
+
+def _known_median(samples: Float[np.ndarray, " time"]) -> float:
+    """The lower median of the samples that are not missing; 0 if all are."""
+    known = samples[np.isfinite(samples)]
+    middle = (len(known) - 1) // 2
+    return float(np.partition(known, middle)[middle]) if len(known) else 0.0
 
 
 def known_mean(samples: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:

@@ -18,7 +18,7 @@ from hms.data.windows import Loader, Windows, as_is
 from hms.system.console import say
 from hms.system.processes import ALONE, Process
 
-SHARE = 0.4
+SHARE = 0.25
 """Share of a device's free memory that windows may take; the rest is for the model."""
 
 _AT_ONCE = 256  # windows copied to the device at a time

@@ -28,7 +28,7 @@ from hms.system.atomic import locked, scratch_folder
 from hms.system.console import counted, say, track
 from hms.system.shards import Shard, merged
 
-FORMAT = 1
+FORMAT = 2
 _SKIPPING = "leaves their EEGs out"
 _WAITING = "another process is preparing {}; waiting for it"
 

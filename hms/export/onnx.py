@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Batch, unlabelled
-from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SFREQ_HZ
+from hms.data.half_precision import EVERY, FAR_UV
+from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SCALP, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
 from hms.preprocess import ZeroPhase
+from hms.robust import median_but
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 
@@ -89,6 +91,7 @@ class _Probabilities(nn.Module):
         self.views = [*itertools.product((False, True), repeat=2)] if flips else [(False, False)]
 
     def forward(self, eeg_uv: Tensor, spectrogram: Tensor | None = None) -> Tensor:
+        eeg_uv = _without_far_offsets(eeg_uv)
         eeg = torch.cat([eeg_uv[:, _electrodes(*view)] for view in self.views])
         if spectrogram is not None:
             spectrogram = torch.cat([spectrogram[:, [1, 0, 3, 2] if view[0] else [0, 1, 2, 3]] for view in self.views])
@@ -97,6 +100,14 @@ class _Probabilities(nn.Module):
         logits = torch.stack([model.classify(signals).joint for model in self.models])  # type: ignore[operator]
         probabilities = logits.softmax(dim=2).mean(dim=0)
         return probabilities.reshape(len(self.views), -1, len(CLASSES)).mean(dim=0)
+
+
+def _without_far_offsets(eeg_uv: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
+    """The same as `hms.data.half_precision.without_far_offsets`."""
+    sample = eeg_uv[..., ::EVERY]
+    offset_uv = median_but(sample, sample.isnan())
+    far = (offset_uv.abs() > FAR_UV) & (torch.arange(len(ELECTRODES)) < len(SCALP))
+    return eeg_uv - torch.where(far, offset_uv, 0.0)[..., None]
 
 
 def _electrodes(left_right: bool, front_back: bool) -> list[int]:

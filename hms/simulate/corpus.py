@@ -27,7 +27,7 @@ from hms.system.atomic import locked, replacing
 from hms.system.console import say, track
 from hms.system.shards import Shard
 
-FORMAT = 8
+FORMAT = 9
 """Raise it whenever the same settings would give different bytes."""
 
 SizeName = Literal["tiny", "small", "medium", "large"]

@@ -128,6 +128,13 @@ class Classifier(LightningModule):
         algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
         return Precision.clip_gradients(plugin, optimizer, gradient_clip_val, algorithm)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the optimizer be fused on this device, whatever it was where the checkpoint was written."""
+        fused = _fused_on(self.trainer.strategy.root_device, self.optimizer)
+        for state in checkpoint["optimizer_states"]:
+            for group in state["param_groups"]:
+                group.update(fused)
+
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters(), **_fused_on(self.device, self.optimizer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.schedule(optimizer), "monitor": "val_kl"}}

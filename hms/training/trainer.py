@@ -44,6 +44,11 @@ def train(
     trainer = make(node, folder, callbacks, loggers)
     try:
         trainer.fit(module, training, validation, ckpt_path=_complete_checkpoint(folder))
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"a step needs more memory than the GPU has ({first_line(error)}); try backbone.grad_checkpointing=true, "
+            "data.resident=false or a smaller batch_size"
+        ) from None
     except (MisconfigurationException, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):  # EarlyStopping's
             raise
