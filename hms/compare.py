@@ -1,7 +1,8 @@
 """`python -m hms.compare runs/*`: the differences between runs, and their scores, best first.
 
 Two runs are compared by their out-of-fold predictions for the same rows, on the same draws of a bootstrap over
-patients: the interval says how large the difference might be with other patients.
+patients: the interval says how large the difference might be with other patients. Runs validated on different rows are
+ranked by the rows they share; those that share none, such as runs on different corpora, are not ranked.
 """
 
 from functools import partial

@@ -120,6 +120,10 @@ def runs(tmp_path: Path) -> list[Path]:
     return [tmp_path / "a-1", tmp_path / "b-2"]
 
 
+DIFFERENT_ROWS = "Validated on different rows"
+READ_THE_DIFFERENCE = "KL depends on them; read 'against the best', which is on shared rows.\n"
+
+
 def test_kl_is_over_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
     assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
@@ -189,9 +193,75 @@ def test_a_difference_that_other_patients_might_reverse_is_printed_with_its_inte
     assert "= best" not in printed
 
 
+def rows_of(printed: str) -> list[list[str]]:
+    """The cells of the table that was printed."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "│" in line]
+
+
 def test_runs_on_different_corpora_are_not_compared(tmp_path: Path, capsys):
     show(compare([finished(tmp_path / str(i), 0, 0, 0.4 + i, 10, corpus=f"{i}abc") for i in range(2)]))
-    assert "no shared rows" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert [row[6:8] for row in rows_of(printed)] == [["no shared rows", "0"]] * 2
+    assert f"{DIFFERENT_ROWS}: no two runs share any, so their scores are not comparable.\n" in printed
+    assert "selected" not in printed
+
+
+def test_the_best_of_runs_validated_by_different_votes_is_that_on_shared_rows(tmp_path: Path, capsys):
+    """One is better on every row that both have, but also scored on rows of few votes, which are harder."""
+    wide = finished(tmp_path / "all_votes", 0, 0, 0.35, 10, subset={"validation_votes": 1})
+    hard = finished(tmp_path / "hard", 0, 0, 0.75, 10) / "fold0_seed0/oof.parquet"
+    narrow = finished(tmp_path / "high_votes", 0, 0, 0.4, 10, subset={"validation_votes": 10})
+    path = wide / "fold0_seed0/oof.parquet"
+    hard_rows = pl.read_parquet(hard).with_columns(pl.col("label_id") + 5000)
+    pl.concat([pl.read_parquet(path), hard_rows]).write_parquet(path)
+    best, last = results = compare([narrow, wide])
+    assert (best.run.folder, best.run.kl, last.run.kl) == (wide, pytest.approx(0.55), pytest.approx(0.4))
+    assert (last.difference, last.shared) == (pytest.approx(0.05), 100)
+    show(results)
+    printed = capsys.readouterr().out
+    cells = [[row[3], row[6][:6], row[7]] for row in rows_of(printed)]
+    assert cells == [["200", "best", "-"], ["100", "+0.050", "100"]]
+    assert f"{DIFFERENT_ROWS}: {READ_THE_DIFFERENCE}" in printed
+    assert "selected on these same rows" not in printed
+
+
+def test_the_best_is_beaten_by_no_run_it_shares_rows_with_and_what_shares_none_is_apart(tmp_path: Path, capsys):
+    for name, kls in {"easy": {0: 0.4}, "both": {0: 0.39, 1: 0.8}, "hard": {1: 0.9}}.items():
+        for fold, kl in kls.items():
+            finished(tmp_path / name, fold, 0, kl, 10)
+    for name, kl in (("other", 0.1), ("another", 0.2)):
+        finished(tmp_path / name, 0, 0, kl, 10, corpus="123456")
+    results = compare([tmp_path / name for name in ("easy", "hard", "another", "both", "other")])
+    assert [(one.run.folder.name, one.group) for one in results] == [
+        *(("both", 0), ("easy", 0), ("hard", 0)),
+        *(("other", 1), ("another", 1)),
+    ]
+    differences = [one.difference for one in results]
+    assert differences == [None, pytest.approx(0.01), pytest.approx(0.1), None, pytest.approx(0.1)]
+    show(results)
+    printed = capsys.readouterr().out
+    assert printed.count("├─") == 1
+    assert "Runs on two sides of a line share no rows and are not compared." in printed
+    assert "loses by the least" not in printed
+
+
+def test_where_each_run_loses_to_another_the_best_loses_by_the_least(tmp_path: Path, capsys):
+    for name, kls in {"a": {0: 0.5, 1: 0.4}, "b": {1: 0.5, 2: 0.4}, "c": {2: 0.45, 0: 0.4}}.items():
+        for fold, kl in kls.items():
+            finished(tmp_path / name, fold, 0, kl, 10)
+    results = compare([tmp_path / name for name in "abc"])
+    assert [one.run.folder.name for one in results] == ["c", "b", "a"]
+    assert results[1].difference == pytest.approx(-0.05)
+    show(results)
+    assert "No run is best against all others on shared rows: the one called best loses" in capsys.readouterr().out
+
+
+def test_a_run_alone_is_called_neither_best_nor_selected(tmp_path: Path, capsys):
+    for fold, seed in ((0, 0), (0, 1), (1, 0)):
+        finished(tmp_path / "a", fold, seed, 0.4, 10)
+    show(compare([tmp_path / "a"]))
+    printed = capsys.readouterr().out
+    assert not re.search("against|selected|rows|differ", printed)
 
 
 def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monkeypatch, capsys):
@@ -201,15 +271,15 @@ def test_the_command_takes_folders_as_a_shell_gives_them(runs: list[Path], monke
     monkeypatch.setattr(sys, "argv", ["hms.compare", *sorted(os.listdir())])
     main()
     printed = capsys.readouterr()
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.out.splitlines() if "│" in line]
+    rows = rows_of(printed.out)
     best, last = (result.interval for result in compare(runs))
     ends = [f"{low:.3f}-{high:.3f}" for low, high in (best, last)]
     apart = "+0.030 ({:+.3f} to {:+.3f})".format(*compare(runs)[1].difference_interval)
     assert [row[1:] for row in rows] == [
-        ["0", "1", "0.420", ends[0], "best", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
-        ["0 1", "2", "0.650", ends[1], apart, "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
+        ["0", "1", "100", "0.420", ends[0], "best", "-", "-", "0.420-0.420", "1.0", "0.6 M", "2.5"],
+        ["0 1", "2", "300", "0.650", ends[1], apart, "100", "0.071", "0.400-0.800", "4.0", "0.6 M", "2.5"],
     ]
-    assert "Not all runs have the same folds: scores on different patients are not comparable." in printed.out
+    assert f"{DIFFERENT_ROWS}: {READ_THE_DIFFERENCE}" in printed.out
     assert "skipped, as they have no finished fold with held-out patients: ensemble\n" in printed.err
 
 
@@ -224,7 +294,7 @@ def named(tmp_path: Path) -> list[str]:
 
 
 LISTED = """\
-Settings that differ, of the best run and, where not the same, of the others:
+Settings that differ, of the first run and, where not the same, of the others:
   runs/member_1-66af54bc: extractor=[stft] pretrain=none epochs=14
   runs/member_2-7861a7b5: epochs=1
   runs/student-4626292f: extractor=[stft_short] pretrain=low_votes epochs=1
@@ -362,7 +432,7 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
     run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
     many = [run._replace(folds=folds, gap_closed=0.5) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])]
-    show([Result(one, [0.3, 0.5], 100, None, None) for one in many])
+    show([Result(one, [0.3, 0.5], 100, None, None, 0) for one in many])
     printed = capsys.readouterr().out
     assert " 0-4 " in printed
     assert " 0 2 3 " in printed

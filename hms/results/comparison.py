@@ -1,36 +1,84 @@
-"""Runs compared by their out-of-fold KL, on the same draws of a bootstrap over patients."""
+"""Runs compared by their out-of-fold KL on the rows they share, on the same draws of a bootstrap over patients.
+
+Runs may be validated on different rows: in other folds, with fewer votes, of another corpus. Some rows are harder than
+others, so the KL over a run's own rows ranks it only among runs with the same rows.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+from scipy.sparse.csgraph import connected_components
 
 from hms.results.run import Run, read_run
 from hms.scoring.bootstrap import mean_interval
 
 
 class Result(NamedTuple):
-    """A run compared with the best one; intervals are 95 % of a bootstrap over patients, None for a single patient."""
+    """A run compared with the best of its group, the runs that share rows, directly or through others.
+
+    Intervals are 95 % of a bootstrap over patients, None for a single patient.
+    """
 
     run: Run
     interval: list[float] | None
     shared: int
-    """Number of rows that the best run has, too."""
+    """Number of rows that the best run has, too; 0 for one of several runs that shares none with any other."""
     difference: float | None
     """Mean of KL - KL of the best over the shared rows; None for the best run, and without shared rows."""
     difference_interval: list[float] | None
+    group: int
 
 
 def compare(runs: Iterable[Path], draws: int = 2000, seed: int = 0) -> list[Result]:
-    """Read the finished folds of runs and compare them, best first. Raises DataError for a run that has none."""
-    best, *others = sorted(map(read_run, runs), key=lambda run: run.kl)
-    return [_result(run, best, draws, seed) for run in (best, *others)]
+    """Read the finished folds of runs and compare them, group after group, each best first.
+
+    The best run is the one that no other beats on the rows that the two share; of several, that of the least KL; if
+    there is none, the one that loses by the least. The others follow by their difference from it, without shared rows
+    by KL. Raises DataError for a run that has no finished fold.
+    """
+    read = [*map(read_run, runs)]
+    behind = _behind(read)
+    groups = connected_components(~np.isnan(behind), directed=False)[1]
+    results = []
+    for group in range(groups.max() + 1):
+        members = np.flatnonzero(groups == group).tolist()
+        best = min(members, key=lambda i: (np.nanmax(behind[i]), read[i].kl))
+        from_best = np.nan_to_num(behind[:, best], nan=np.inf)
+        members.sort(key=lambda i: (i != best, from_best[i], read[i].kl))
+        results += [_result(read[i], read[best], group, draws, seed) for i in members]
+        if len(members) == 1 < len(read):
+            results[-1] = results[-1]._replace(shared=0)
+    return results
 
 
-def _result(run: Run, best: Run, draws: int, seed: int) -> Result:
+def same_rows(results: list[Result]) -> bool:
+    """Whether all runs were validated on the same rows."""
+    counts = {count for result in results for count in (len(result.run.losses), result.shared)}
+    return len(counts) == 1 and len({result.group for result in results}) == 1
+
+
+def _behind(runs: list[Run]) -> Float[np.ndarray, "run other"]:
+    """Mean of the KL of each run - the KL of each other over the rows that both have; NaN if there are none."""
+    tables = [run.losses.select(pl.lit(run.corpus).alias("corpus"), "label_id", "kl") for run in runs]
+    place = pl.concat(tables).select(pl.struct("corpus", "label_id").rank("dense") - 1).to_series().to_numpy()
+    whose = np.repeat(np.arange(len(runs)), [*map(len, tables)])
+    kl, has = np.zeros((2, len(runs), place.max() + 1))
+    kl[whose, place], has[whose, place] = pl.concat(tables)["kl"], 1
+    total = kl @ has.T
+    with np.errstate(invalid="ignore"):
+        behind: Float[np.ndarray, "run other"] = (total - total.T) / (has @ has.T)
+    return behind.round(9)  # equal runs differ by rounding only, and keep their order
+
+
+def _result(run: Run, best: Run, group: int, draws: int, seed: int) -> Result:
     ends = mean_interval(run.losses["kl"].to_numpy(), run.losses["patient_id"].to_numpy(), draws, seed)
-    both = run.losses.join(best.losses, on="label_id", suffix="_best") if run.corpus == best.corpus else run.losses[:0]
+    both = run.losses.join(best.losses, on="label_id", suffix="_best")
     if run is best or both.is_empty():
-        return Result(run, ends, len(both), None, None)
+        return Result(run, ends, len(both), None, None, group)
     difference = (both["kl"] - both["kl_best"]).to_numpy()
     difference_ends = mean_interval(difference, both["patient_id"].to_numpy(), draws, seed)
-    return Result(run, ends, len(both), float(difference.mean()), difference_ends)
+    return Result(run, ends, len(both), float(difference.mean()), difference_ends, group)

@@ -1,11 +1,12 @@
 """Compared runs as a table, on the terminal and as a CSV file, with the settings in which they differ."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
 from hms.differences import differences
-from hms.results.comparison import Result
+from hms.results.comparison import Result, same_rows
 from hms.results.run import Run
 from hms.runs.settings import with_same_settings
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
@@ -15,21 +16,27 @@ from hms.system.atomic import replacing
 from hms.system.console import print_columns, print_paragraph
 
 _LEAST_IMPORTANT_FIRST = [
-    [name] for name in ("MB", "params", "minutes", "by fold", "+-", "seeds", "folds", "gap closed", "against the best")
+    *(["MB"], ["params"], ["minutes"], ["by fold"], ["+-"], ["seeds"], ["folds"], ["gap closed"]),
+    *(["rows"], ["shared"], ["against the best"]),
 ]
 """Columns that a narrow terminal goes without."""
 
 
 def show(results: list[Result]) -> None:
-    """Print a table with a row per run, then the settings in which runs differ, and what to bear in mind."""
-    runs = [result.run for result in results]
+    """Print a table with a row per run, then the settings in which runs differ, and what to bear in mind.
+
+    A line in the table separates groups of runs that share no rows.
+    """
+    runs, same = [result.run for result in results], same_rows(results)
     columns = {
         "run": [str(run.folder) for run in runs],
         "folds": [_ranges(run.folds) for run in runs],
         "seeds": [str(len(run.seeds)) for run in runs],
+        "rows": [f"{len(run.losses):,}" for run in runs],
         "KL": [f"{run.kl:.3f}" for run in runs],
         "95 %": [format_interval(result.interval, digits=3) for result in results],
         "against the best": [_against(result) for result in results],
+        "shared": ["-" if _against(result) == "best" else f"{result.shared:,}" for result in results],
         "+-": ["-" if run.sd is None else f"{run.sd:.3f}" for run in runs],
         "by fold": [f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}" for run in runs],
         "gap closed": [percent(run.gap_closed) for run in runs],
@@ -39,20 +46,20 @@ def show(results: list[Result]) -> None:
     }
     if len(runs) == 1:
         del columns["against the best"]
+    if same:
+        del columns["rows"], columns["shared"]
     if all(run.gap_closed is None for run in runs):
         del columns["gap closed"]
     title = "Out-of-fold KL, best first; 95 % by bootstrap over patients, +- is the SD over seeds"
-    if left_out := print_columns(title, columns, _LEAST_IMPORTANT_FIRST):
+    ends = [i for i, (one, other) in enumerate(pairwise(results)) if one.group != other.group]
+    if left_out := print_columns(title, columns, _LEAST_IMPORTANT_FIRST, sections=ends):
         print(f"This terminal is too narrow for: {', '.join(left_out)}.")
-    if len(runs) > 1:
-        print("The best run was selected on these same rows: among many equal runs, some look worse by chance.")
+    _say_what_is_comparable(results)
     _show_settings(runs)
     for group in with_same_settings([run.folder for run in runs]):
         print(f"{', '.join(map(str, group))}: the same settings under different names.")
-    if len({tuple(run.folds) for run in runs}) > 1:
-        print("Not all runs have the same folds: scores on different patients are not comparable.")
     if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
-        print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over the common folds.")
+        print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over any common folds.")
     if taught := [str(run.folder) for run in runs if learned_from_teacher(run.settings)]:
         print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
 
@@ -78,18 +85,34 @@ def write_csv(results: list[Result], path: Path) -> None:
             "parameters": run.parameters,
             "megabytes": run.megabytes,
         }
-        for i, (run, ends, shared, difference, difference_ends) in enumerate(results)
+        for i, (run, ends, shared, difference, difference_ends, _) in enumerate(results)
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary)
 
 
+def _say_what_is_comparable(results: list[Result]) -> None:
+    by_chance = "among many equal runs, some look worse by chance"
+    if same_rows(results):
+        if len(results) > 1:
+            print(f"The best run was selected on these same rows: {by_chance}.")
+    elif all(result.shared == 0 for result in results):
+        print("Validated on different rows: no two runs share any, so their scores are not comparable.")
+    else:
+        print("Validated on different rows: KL depends on them; read 'against the best', which is on shared rows.")
+        print(f"The best was selected on shared rows, too: {by_chance}.")
+        if any(round(result.difference or 0, 3) < 0 for result in results):
+            print("No run is best against all others on shared rows: the one called best loses by the least.")
+        if len({result.group for result in results}) > 1:
+            print("Runs on two sides of a line share no rows and are not compared.")
+
+
 def _show_settings(runs: list[Run]) -> None:
-    """Print a paragraph per run: the settings of the best that others do not share, and how each other differs."""
+    """Print a paragraph per run: the settings of the first that others do not share, and how each other differs."""
     columns = differences([run.settings for run in runs])
     if columns:
-        print("Settings that differ, of the best run and, where not the same, of the others:")
+        print("Settings that differ, of the first run and, where not the same, of the others:")
     for i, run in enumerate(runs if columns else []):
         words = [
             f"{name}={cells[i]}" for name, cells in columns.items() if cells[i] and (i == 0 or cells[i] != cells[0])
