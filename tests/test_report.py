@@ -423,6 +423,12 @@ def test_reliability_and_confusion_count_predictions_against_votes():
     assert np.isnan(soft[2]).all()
 
 
+def test_the_mean_prediction_per_vote_counts_each_vote_once():
+    """A window of twelve votes counts four times as much as one of three."""
+    rows = scored(rows_of(([3, 0, 0, 0, 0, 0], SURE), ([12, 0, 0, 0, 0, 0], SURE[::-1])), None)
+    np.testing.assert_allclose(summary.soft_confusion(rows)[0], (np.array(SURE) + 4 * np.array(SURE[::-1])) / 5)
+
+
 def test_the_drawn_windows_are_of_different_patients_and_classes():
     votes = [([0, 9, 0, 0, 0, 0], SURE), ([0, 9, 0, 0, 0, 0], SURE), ([1, 8, 0, 0, 0, 0], SURE), ([9] + [0] * 5, SURE)]
     rows = scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)

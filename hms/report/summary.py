@@ -110,9 +110,8 @@ def confusion(rows: pl.DataFrame) -> Int[np.ndarray, "leading said"]:
 def soft_confusion(rows: pl.DataFrame) -> Float[np.ndarray, "voted said"]:
     """Mean prediction over all votes for each class; NaN for a class without votes."""
     votes, prediction = rows.select(VOTE_COLUMNS).to_numpy(), rows.select(CLASSES).to_numpy()
-    target = target_of(votes)
     with np.errstate(invalid="ignore"):
-        shares: Float[np.ndarray, "voted said"] = target.T @ prediction / target.sum(axis=0)[:, None]
+        shares: Float[np.ndarray, "voted said"] = votes.T @ prediction / votes.sum(axis=0)[:, None]
     return shares
 
 
