@@ -5,7 +5,8 @@ periodic, is it lateralised? The probability of a yes is logistic in one measure
 expected vote over the whole pool, so a panel differs from it only by the noise of its finite number of votes.
 
 Real experts disagree mostly because their thresholds differ, not because of noise (Jing et al. 2023, Neurology
-100:e1737-e1749), so `disagreement` is at least as large as `width`.
+100:e1737-e1749). These disagree mostly by noise: a logistic has an SD of 1.81 times its `width`, so noise is 70 % of
+the variance for the first question, and 59 %, 65 % and 72 % for the others; `disagreement`, an SD, is the rest.
 """
 
 from dataclasses import dataclass
