@@ -67,7 +67,7 @@ def test_a_schema_has_the_keys_of_its_yaml(name):
         assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
 
 
-TARGETS = "hms., torch.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
+TARGETS = "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hms.errors import ConfigError
 OURS = ("hms.", *os.environ.get("HMS_ALLOW", "").split())
 """Where a `_target_` in a checkpoint may point; HMS_ALLOW="mine." adds a package of the user's, but no file can."""
 
-ALLOWED = (*OURS, "torch.optim.", "lightning.Trainer", "lightning.pytorch.")
+ALLOWED = (*OURS, "torch.optim.", "timm.optim.", "lightning.Trainer", "lightning.pytorch.")
 """Where a `_target_` may point: a config from elsewhere must not run other code."""
 
 
