@@ -2,11 +2,12 @@
 
 Source: the American Clinical Neurophysiology Society's terminology, 2021 version (Hirsch et al. 2021, *Journal of
 Clinical Neurophysiology* 38, 1-29), in which an electrographic seizure lasts at least 10 s, and electrographic status
-epilepticus is a seizure of at least 10 min, or seizures in at least 20 % of any 60 min. Changed: experts judge waves,
-here only probabilities count, so a dip of one window between two stretches of a class is not taken for its end. Nor is
-time as short that has no prediction (a gap, artefact marked as bad): that a seizure paused just then is less likely
-than that it went on. Such time adds to how long an event is from onset to end, and to nothing else: burden, totals, and
-both parts of the criterion count only the time in which an event is at or above the threshold.
+epilepticus is a seizure of at least 10 continuous minutes, or seizures in at least 20 % of any 60 min. Changed: experts
+judge waves, here only probabilities count, so a dip of one window between two stretches of a class is not taken for its
+end. Nor is time as short that has no prediction (a gap, artefact marked as bad): that a seizure paused just then is
+less likely than that it went on. Such time adds to how long an event is from onset to end, and to nothing else: burden,
+totals, and both parts of the criterion count only the time in which an event is at or above the threshold. Ten minutes
+with a dip are not continuous: seizures with pauses count by their part of 60 min.
 """
 
 from collections.abc import Iterator
@@ -107,22 +108,19 @@ def totals(timeline: Timeline) -> dict[str, Total]:
 
 
 def status_epilepticus(timeline: Timeline) -> Iterator[Status]:
-    """Where the seizure events would meet the criterion: each of at least 10 min, and the 60 min with most of them.
+    """Where the seizure events would meet the criterion: each 10 min without a dip, and the 60 min with most of them.
 
     Both count only time at or above the threshold.
     """
     begins_s, ends_s = spans_s(timeline)
-    known = timeline.table["other"].is_not_null().to_numpy()
-    for windows in _stretches(timeline, "seizure"):
+    for windows in _continuous(timeline):
         reached_s = (ends_s - begins_s)[windows].sum()
         if reached_s >= _CONTINUOUS_S - _ROUNDING_S:
-            first, last = windows[[0, -1]].tolist()
-            onset_s, duration_s = float(begins_s[first]), float(ends_s[last] - begins_s[first])
-            known_s = (ends_s - begins_s)[first : last + 1][known[first : last + 1]].sum()
-            between = {"below the threshold": known_s - reached_s, "without a prediction": duration_s - known_s}
-            parts = [f"{duration_text(long_s)} {what}" for what, long_s in between.items() if long_s > _ROUNDING_S]
-            of_which = f", of which {' and '.join(parts)}" if parts else ""
-            why = f"an event of {duration_text(duration_s)} from {clock(onset_s, timeline)}{of_which}"
+            onset_s = float(begins_s[windows[0]])
+            duration_s = float(ends_s[windows[-1]] - onset_s)
+            unknown_s = duration_s - reached_s
+            of_which = f", of which {duration_text(unknown_s)} without a prediction" if unknown_s > _ROUNDING_S else ""
+            why = f"{duration_text(duration_s)} without a dip from {clock(onset_s, timeline)}{of_which}"
             yield Status(onset_s, duration_s, why)
     seizure = totals(timeline)["seizure"]
     if seizure.busiest_s >= _OF_ANY_HOUR_S - _ROUNDING_S:
@@ -142,6 +140,16 @@ def _stretches(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " wind
     for first, last in _bridged(begins_s[above], ends_s[above], bridged_s):
         if ends_s[above[last - 1]] - begins_s[above[first]] >= shortest_s - _ROUNDING_S:
             yield above[first:last]
+
+
+def _continuous(timeline: Timeline) -> Iterator[Int[np.ndarray, " window"]]:
+    """The windows of the parts of each seizure event between which no window is below the threshold."""
+    begins_s, ends_s = spans_s(timeline)
+    number = timeline.table["other"].is_not_null().to_numpy().cumsum()  # among the windows with a prediction
+    for windows in _stretches(timeline, "seizure"):
+        for part in np.split(windows, np.flatnonzero(np.diff(number[windows]) > 1) + 1):
+            for first, last in _bridged(begins_s[part], ends_s[part], BRIDGED_S):  # a third of each part at most
+                yield part[first:last]
 
 
 def _counted_s(timeline: Timeline, name: str) -> Float[np.ndarray, "part 2"]:

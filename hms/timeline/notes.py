@@ -40,5 +40,5 @@ def _status(timeline: Timeline) -> Iterator[str]:
     if where := [status.why for status in status_epilepticus(timeline)]:
         yield (
             "If the model's seizure events were confirmed, they would meet the criterion of electrographic status "
-            f"epilepticus (10 min without a break, or 20 % of any 60 min): {'; '.join(where)}. Review the EEG."
+            f"epilepticus (10 continuous minutes, or 20 % of any 60 min): {'; '.join(where)}. Review the EEG."
         )
