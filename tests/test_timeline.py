@@ -25,6 +25,7 @@ from hms.recording.recording import open_recording
 from hms.recording.source import Annotation, Span
 from hms.runs.checkpoint import load_model
 from hms.timeline import chart
+from hms.timeline.annotations import write_edf as write_annotations
 from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import burden, events, status_epilepticus, totals
@@ -631,6 +632,30 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     write_timeline(tmp_path, "across", across, "", edf=False)
     (one,) = mne.read_annotations(tmp_path / "across-annot.fif")
     assert (one["onset"], one["duration"]) == (20, 10)
+
+
+def test_the_edf_of_windows_that_are_far_apart_says_what_lies_between_them(tmp_path: Path):
+    start = datetime(2024, 3, 5, 21, 50, 0, 700_000, tzinfo=UTC)
+    shown = timeline({"seizure": [0.1, 0.9, None, 0.1, 0.9]}, step_s=60, start=start)
+    write_annotations(tmp_path / "x.edf", shown)
+    raw = mne.io.read_raw_edf(tmp_path / "x.edf", verbose="error")
+    shares = raw.get_data()
+    assert np.flatnonzero(shares[0] > 0.5).tolist() == [*range(60, 70), *range(240, 250)]
+    assert np.flatnonzero(shares.sum(axis=0) < 0.5).tolist() == [
+        *(second for first, last in ((10, 60), (70, 180), (190, 240), (250, 300)) for second in range(first, last))
+    ]
+    each = [("no prediction", 10, 50), ("seizure", 60, 10), ("no prediction", 70, 110), ("no prediction", 190, 50)]
+    found = raw.annotations
+    assert [*zip(found.description, found.onset, found.duration, strict=True)][:4] == each
+    assert b"+60.7\x1510\x14seizure" in (tmp_path / "x.edf").read_bytes()  # since 21:50:00, as EDF+ has it
+
+
+@pytest.mark.parametrize("step_s", [1, 2.5, 3.7, 10])
+def test_the_edf_of_windows_that_touch_is_predicted_throughout(step_s: float, tmp_path: Path):
+    write_annotations(tmp_path / "x.edf", timeline({"lpd": [0.6] * 20}, step_s))
+    raw = mne.io.read_raw_edf(tmp_path / "x.edf", verbose="error")
+    np.testing.assert_allclose(raw.get_data()[1], 0.6, atol=1e-4)
+    assert [*raw.annotations.description] == ["lpd"]
 
 
 def test_the_page_shows_what_the_file_itself_notes():

@@ -12,9 +12,10 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.recording.source import stored_s
 from hms.timeline.events import events
-from hms.timeline.timeline import Timeline, edges_s
+from hms.timeline.timeline import Timeline, edges_s, predicted_s, spans_s
 
 _NOTHING = "no prediction"
+_ROUNDING_S = 1e-6
 
 
 def write_fif(path: Path, timeline: Timeline) -> None:
@@ -29,15 +30,17 @@ def write_fif(path: Path, timeline: Timeline) -> None:
 def write_edf(path: Path, timeline: Timeline) -> None:
     """Write an EDF+ for any viewer: the probabilities of the nearest window as six signals at 1 Hz, and the events.
 
-    It is in the time of the recording, gaps included. The signals are 0 where the nearest window has no prediction, and
-    an annotation says so.
+    It is in the time of the recording, gaps included; the time stamps of its records keep the fraction of a second at
+    which it began. The signals are 0 where nothing was predicted, and an annotation says so.
     """
     import mne  # slow to import
 
     seconds = np.arange(int(np.ceil(timeline.duration_s)))
     row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
-    probability = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row].T
-    raw = mne.io.RawArray(probability, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
+    begins_s, ends_s = spans_s(timeline)
+    inside = (begins_s[row] <= seconds) & (seconds < ends_s[row])
+    probability = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row] * inside[:, None]
+    raw = mne.io.RawArray(probability.T, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
     if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
         raw.set_meas_date(timeline.start)
     both = pl.concat([events(timeline), _unpredicted(timeline)], how="diagonal").sort("onset_s", maintain_order=True)
@@ -58,9 +61,9 @@ def _annotations(
 
 
 def _unpredicted(timeline: Timeline) -> pl.DataFrame:
-    """Stretches in which the nearest window has no prediction, as events are given."""
-    edges = edges_s(timeline)
-    unknown = timeline.table["other"].is_null().to_numpy().astype(int)
-    first, end = (np.flatnonzero(np.diff(unknown, prepend=0, append=0) == sign) for sign in (1, -1))
-    stretches = {"onset_s": edges[first], "duration_s": edges[end] - edges[first]}
+    """Stretches without a prediction, as events are given."""
+    known_s = predicted_s(timeline)
+    begins_s, ends_s = np.array([0.0, *known_s[:, 1]]), np.array([*known_s[:, 0], timeline.duration_s])
+    apart = ends_s - begins_s > _ROUNDING_S
+    stretches = {"onset_s": begins_s[apart], "duration_s": (ends_s - begins_s)[apart]}
     return pl.DataFrame(stretches).with_columns(label=pl.lit(_NOTHING))
