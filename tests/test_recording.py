@@ -23,6 +23,7 @@ from hms.recording.edf import read_header
 from hms.recording.found import recording_files
 from hms.recording.labels import EKG, Lead, lead_of, without_numbers
 from hms.recording.mapping import want_channels
+from hms.recording.meanings import meanings_of
 from hms.recording.recording import Recording, open_recording
 from hms.recording.records import record_starts_s
 from hms.recording.resample import Resampler
@@ -317,6 +318,46 @@ def test_a_recording_with_too_few_known_names_lists_the_others_and_says_how_to_n
     every = [f"Ch{i}" for i in range(19)]
     with pytest.raises(DataError, match=rf"no EEG: none of its 19 .*\({', '.join(every)}\); channels={{Ch0: Fp1"):
         recorded(write_edf(tmp_path / "none.edf", noise(30), every))
+
+
+SHAFTS = [f"{letter}{i}" for letter in "FCPOTA" for i in range(1, 11)]
+
+
+@pytest.mark.parametrize("label", ["{}", "EEG {}-Ref", "POL {}"])
+def test_contacts_of_depth_electrodes_are_not_taken_for_the_scalps(label: str, tmp_path: Path):
+    """F3, F7, C3, P3, O1 and their like, with Fz, Cz and Pz, would be enough for an EEG of the scalp."""
+    labels = [label.format(name) for name in [*SHAFTS, "Fz", "Cz", "Pz"]]
+    path = write_edf(tmp_path / "x.edf", noise(20, channels=63), labels)
+    end = rf"; numbered as on depth electrodes or grids: {labels[0]}, .*; channels={{{labels[0]}: Fp1, ...}} says what"
+    with pytest.raises(DataError, match=rf"want at least 15 .*, got 3 \(lacks Fp1, .*{end}"):
+        recorded(path)
+    with pytest.raises(DataError, match=f"x.edf: no EEG of the scalp{end}"):
+        recorded(write_edf(path, noise(20, channels=60), labels[:60]))
+
+
+def test_electrodes_beside_depth_electrodes_are_named_by_hand(tmp_path: Path):
+    values = noise(20, channels=79)
+    labels = [*SHAFTS, *(f"Scalp {name}" for name in SCALP)]
+    path = write_edf(tmp_path / "x.edf", values, labels)
+    found = recorded(path, channels={f"Scalp {name}": name for name in SCALP})
+    whole = recorded(write_edf(tmp_path / "y.edf", values[60:], SCALP))
+    np.testing.assert_allclose(found.eeg(0, 4000), whole.eeg(0, 4000), atol=0.01, equal_nan=True)
+    assert found.interpolated == ()
+    (kept,) = (note for note in found.notes if "depth" in note)
+    assert kept.startswith("Numbered as on depth electrodes or grids, so not read: F1, F2, F3, ")
+    assert kept.endswith(" ...; channels= says which are on the scalp.")
+
+
+@pytest.mark.parametrize("montage", ["easycap-M1", "biosemi64", "brainproducts-RNP-BA-128"])
+def test_caps_of_any_density_are_read(montage: str):
+    labels = [*mne.channels.make_standard_montage(montage).ch_names, "T1", "T2", "A1", "A2"]
+    found = meanings_of(labels, {})
+    assert found.in_depth == []
+    assert {*SCALP} <= {lead.anode for lead in found.leads if lead}
+
+
+def test_a_label_of_stereo_eeg_is_no_electrode_of_the_scalp():
+    assert (lead_of("SEEG F3"), lead_of("SEEG-F3"), lead_of("SEEG F3-F4")) == (None, None, None)
 
 
 # From channels to electrodes

@@ -3,6 +3,7 @@
 found        the files that a name stands for
 labels       what the label of a channel says
 channels     which channels are read, and their unit
+meanings     what they measure
 mapping      whether the option `channels` names channels that exist
 edf          the header of an EDF or BDF file
 records      its records, and when they began

@@ -58,7 +58,7 @@ def mapped_leads(channels: Any) -> dict[str, Lead]:
             wish = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
             raise UserError(f"channels.{name}: {wish}, got {_unknown(text)}")
         for other, before in found.items():
-            if _measured(before) == _measured(lead):
+            if measured(before) == measured(lead):
                 raise UserError(f"channels: want one channel for each electrode, got '{other}' and '{name}' for {text}")
         found[name] = lead
     return found
@@ -71,62 +71,6 @@ def _unknown(text: object) -> str:
     if others := [name for name in lead or () if is_of_10_10(name) and name not in SCALP]:
         return f"'{text}': {others[0]} is not one of the 19"
     return f"'{text}'{did_you_mean(text, known)}" if isinstance(text, str) else repr(text)
-
-
-class Meanings(NamedTuple):
-    """What the channels of a file measure, by their names or by the option `channels`."""
-
-    labels: list[str]
-    """Unique, as a user types them."""
-    leads: list[Lead | None]
-    """One for each label; None for a channel that says nothing about an electrode, or whose electrode is mapped."""
-    mapped: dict[str, Lead]
-    """What `channels` says; an electrode without a reference has that of most other channels of the file."""
-    displaced: list[str]
-    """Labels of channels that are not read, because another is mapped to what they measure."""
-    unrecognised: list[str]
-    """Labels without a meaning."""
-    absent: list[str]
-    """Names that `channels` maps, but that the file lacks."""
-
-    def notes(self) -> list[str]:
-        """What `channels` has changed."""
-        notes = []
-        if self.mapped:
-            said = (f"{label} is {'-'.join(filter(None, lead))}" for label, lead in self.mapped.items())
-            notes.append(f"By channels=: {', '.join(said)}.")
-        if self.displaced:
-            notes.append(f"Not read, because channels= maps another to it: {', '.join(self.displaced)}.")
-        if self.absent:
-            notes.append(f"Mapped by channels=, but not in this file: {listed(self.absent)}.")
-        return notes
-
-
-def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
-    """What the channels of a file measure: as `mapped` says, or else by their names, unless a mapped one measures that.
-
-    Names that are not among the unique `labels` say nothing (`hms.recording.mapping` refuses those of no file at all).
-    """
-    texts = without_numbers([*labels])
-    named = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
-    known = {label: lead for label, lead in named.items() if lead}
-    references = Counter(lead.cathode for lead in known.values() if lead.anode in SCALP and lead.cathode not in SCALP)
-    shared = max(references, key=references.__getitem__, default="")
-    full = {
-        label: lead._replace(cathode=shared) if lead.anode in SCALP and not lead.cathode else lead
-        for label, lead in mapped.items()
-        if label in labels
-    }
-    taken = {_measured(lead) for lead in full.values()}
-    displaced = [label for label, lead in known.items() if _measured(lead) in taken]
-    leads = [full.get(label) or (None if label in displaced else known.get(label)) for label in labels]
-    unknown = [
-        label
-        for label, text in zip(labels, texts, strict=True)
-        if label not in full and label not in known and not text.endswith(" Annotations")
-    ]
-    absent = [label for label in mapped if label not in full]
-    return Meanings([*labels], leads, full, displaced, unknown, absent)
 
 
 def numbered(labels: Sequence[str]) -> list[str]:
@@ -178,7 +122,7 @@ def channels_to_read(
     return read, notes
 
 
-def _measured(lead: Lead) -> frozenset[str]:
+def measured(lead: Lead) -> frozenset[str]:
     """The electrodes of a lead; without its reference, as a channel is mapped to an electrode whatever that is."""
     return frozenset({*lead} & {*SCALP} or lead)
 

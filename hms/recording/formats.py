@@ -17,17 +17,14 @@ from hms.recording.annotations import annotations_of
 from hms.recording.channels import (
     UNITS_UV,
     Channel,
-    Meanings,
-    by_hand,
     channels_to_read,
-    listed,
     mapped_leads,
-    meanings_of,
     numbered,
     unit_of,
 )
 from hms.recording.edf import Header, read_header, want_range
 from hms.recording.labels import EKG
+from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 
@@ -72,7 +69,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         [*compress(meanings.labels, there)], [*compress(meanings.leads, there)], raw.info["bads"]
     )
     if not read_of:
-        raise DataError(_no_eeg(path, meanings.labels))
+        raise DataError(f"{path}: {meanings.no_eeg}")
     to_uv, unit_notes = _to_uv(path, header, opened, raw, read_of, unit)
     if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
         raise DataError(
@@ -158,7 +155,7 @@ def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]
     scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
     rates = {header.sfreq_hz(i) for i, label in enumerate(header.labels) if label in scalp}
     if not rates:
-        raise DataError(_no_eeg(path, meanings.labels))
+        raise DataError(f"{path}: {meanings.no_eeg}")
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
@@ -200,8 +197,3 @@ def _to_uv(
         return np.array(factors), []
     names = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
-
-
-def _no_eeg(path: Path, labels: Sequence[str]) -> str:
-    names = f"none of its {len(labels)} channels is named after a 10-20 electrode ({listed(labels)})"
-    return f"{path}: no EEG: {names}{by_hand(labels)}"

@@ -6,6 +6,7 @@ Clinics write the same electrode as `Fp1`, `FP1..`, `EEG Fp1-Ref`, `EEG1 FP1/LE`
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hms.electrodes import SCALP
@@ -15,7 +16,7 @@ RENAMED = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
 _KNOWN = {name.upper(): name for name in SCALP} | RENAMED
 _REGION = r"(?:N|I|FP|AF|F|FT|FC|C|T|TP|CP|P|PO|O|A|M|PG|SP)"
 _OF_10_10 = rf"{_REGION}(?:Z|\d{{1,2}})"
-_PREFIX = re.compile(r"(?:(?:(?:EEG|SEEG|CH|CHAN)\s*\d*|POL|REF EEG)[\s:_-]+|EEG(?=[A-Z]))(?:\d+[\s.:]+)?|\d+[\s.:]+")
+_PREFIX = re.compile(r"(?:(?:(?:EEG|CH|CHAN)\s*\d*|POL|REF EEG)[\s:_-]+|EEG(?=[A-Z]))(?:\d+[\s.:]+)?|\d+[\s.:]+")
 _EKG = re.compile(r"(?:(?:X|BIP|AUX)\s*\d*[\s:_-]+)?(?:ECG|EKG)")
 _SPACED = re.compile(r"\b(FP|[FCPTOAM]) (Z|\d)\b")
 _SEPARATOR = re.compile(r"\s*[-‐‑–—−_:/]\s*|\s+")
@@ -23,6 +24,9 @@ _BOTH_NAMES = re.compile(r"(\w+)\s*[/(]\s*(\w+)\)?(.*)")
 _GLUED = re.compile(rf"({'|'.join(sorted(_KNOWN, key=len, reverse=True))})(.+)")
 _UNNAMED = {"", "REF", "REFERENCE", "EEG", "G2", "NONE"}
 """References that do not say what they are: all are taken to be the same one."""
+
+_ON_SCALP = {"F": range(1, 11), "C": range(1, 7), "P": range(1, 11), "O": (1, 2, 9, 10), "T": range(1, 11), "A": (1, 2)}
+"""The numbers that a letter has on the scalp: of the 343 electrodes of the 10-5 system, and older T1-T6, A1, A2."""
 
 
 class Lead(NamedTuple):
@@ -71,6 +75,20 @@ def lead_meant(text: str) -> Lead | None:
 def is_of_10_10(name: str) -> bool:
     """Whether this is how an electrode of the 10-10 system is called, on the scalp or off it."""
     return re.fullmatch(rf"{_REGION}(?:Z|[1-9]|10)", name.upper()) is not None
+
+
+def depth_contacts(leads: Mapping[str, Lead | None]) -> list[str]:
+    """The labels that do not name scalp electrodes but contacts of depth electrodes or grids, if a file holds any.
+
+    These have a letter and count from 1, too (F1 ... F12). They are known by two numbers in a row of one letter that it
+    does not have on any scalp, such as O3 and O4; then no F, C, P, O or T with a number is sure to be on the scalp.
+    """
+    names = {name for lead in leads.values() if lead for name in lead}
+    beyond = {(letter, i) for letter, own in _ON_SCALP.items() for i in range(1, 99) if i not in own}
+    found = {one for one in beyond if f"{one[0]}{one[1]}" in names}
+    if not any((letter, i + 1) in found for letter, i in found):
+        return []
+    return [label for label, lead in leads.items() if lead and any(re.fullmatch(r"[FCPOT]\d+", name) for name in lead)]
 
 
 def without_numbers(labels: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
-from hms.recording.channels import MICRO, UNITS_UV, by_hand, listed
+from hms.recording.channels import MICRO, UNITS_UV
 from hms.recording.derivation import derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
@@ -94,9 +94,7 @@ def open_recording(
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
-        others = source.meanings.unrecognised
-        unknown = f"; not recognised: {listed(others)}" if others else ""
-        raise DataError(f"{path}: {error}{unknown}{by_hand(others)}") from None
+        raise DataError(f"{path}: {error}{source.meanings.unread}") from None
     derivation = blocks.derivation
     spread_uv = _spread_uv(path, source, lambda first, last: derived(derivation, source.read(first, last)))
     _want_uv(path, spread_uv, unit)

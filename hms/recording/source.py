@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.channels import Meanings
 from hms.recording.labels import Lead
+from hms.recording.meanings import Meanings
 
 
 class Span(NamedTuple):
