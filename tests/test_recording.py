@@ -893,6 +893,19 @@ def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: boo
     np.testing.assert_allclose(found.get_data()[:, :400] * 1e6, recording.eeg(2500, 2900)[:19], atol=0.01)
 
 
+@pytest.mark.parametrize(("offset", "hour", "minute"), [("+0100", 22, 30), ("-03:30", 18, 0)])
+def test_times_of_day_are_local_if_the_file_gives_an_offset(offset: str, hour: int, minute: int, tmp_path: Path):
+    """As MNE opens EGI's files, and keeps their offset where they are saved as FIF."""
+    raw = mne.io.RawArray(noise(10, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_meas_date(datetime(2024, 3, 5, 21, 30, tzinfo=UTC))
+    with raw.info._unlock():
+        raw.info["utc_offset"] = offset
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert recording.start == datetime(2024, 3, 5, hour, minute, tzinfo=UTC)
+    assert recording.notes == [f"Times of day are local (UTC{offset[:3]}:{offset[-2:]}), as the file says."]
+
+
 def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
     starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
     path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")

@@ -10,6 +10,7 @@ records      its records, and when they began
 source       what an open file is: channels, samples, gaps, annotations
 spans        its gaps
 annotations  its annotations
+start        when it began
 formats      a file of any format, opened as such a source
 resample     its channels at 200 Hz
 derivation   the electrodes, from the channels

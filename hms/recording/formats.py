@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from hms.recording.labels import EKG
 from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
+from hms.recording.start import start_of
 
 _VOLTS = {"uV": 1e-6, "mV": 1e-3, "V": 1.0}
 _SCALED_BY_MNE = {"uV": "uV", "µV": "uV", "μV": "uV", "\x83\xcaV": "uV", "mV": "mV"}
@@ -89,13 +89,9 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         values[~(np.abs(values) < _LARGEST_UV)] = np.nan
         return values
 
-    notes += [*meanings.notes(), *label_notes, *unit_notes, *gap_notes]
+    start, start_notes = start_of(path, raw)
+    notes += [*meanings.notes(), *label_notes, *unit_notes, *gap_notes, *start_notes]
     leads, rate = [channel.lead for channel in read_of], float(raw.info["sfreq"])
-    start = raw.info["meas_date"]
-    if start is not None:  # of the acquisition, which a cropped file does not begin with
-        start += timedelta(seconds=raw.first_time)
-        if ".fif" in path.suffixes:
-            notes.append("Times of day are in UTC, as FIF files are meant to have them.")
     annotations = annotations_of(path, header, raw, spans)
     return Source(leads, rate, spans, start, annotations, notes, meanings, read)
 

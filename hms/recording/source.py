@@ -39,6 +39,7 @@ class Source(NamedTuple):
     sfreq_hz: float
     spans: list[Span]
     start: datetime | None
+    """Of the first sample, in local time or UTC (`hms.recording.start`)."""
     annotations: list[Annotation]
     """In chronological order."""
     notes: list[str]

@@ -19,8 +19,8 @@ SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
 
-    The JSON holds what does not fit in a table: file, start (as the file has it, without an offset: local time, or UTC
-    in FIF), rate, interpolated electrodes, notes, what made it, how much was predicted, and burden. The Parquet file's
+    The JSON holds what does not fit in a table: file, start (without an offset: local time, or UTC if a FIF file has
+    none), rate, interpolated electrodes, notes, what made it, how much was predicted, and burden. The Parquet file's
     metadata hold what made it, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
