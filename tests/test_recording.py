@@ -563,6 +563,36 @@ def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: flo
         recorded(tmp_path / "5_raw.fif")
 
 
+@pytest.mark.parametrize("hiss_uv", [0, 0.05])
+def test_a_reference_that_is_stored_as_zero_is_kept_by_hand(hiss_uv: float, tmp_path: Path):
+    """Cz against Cz: as flat as a dead electrode."""
+    potentials = noise(30)
+    values = potentials - potentials[SCALP.index("Cz")] + hiss_uv * noise(30, seed=1) / 30
+    path = write_edf(tmp_path / "x.edf", values, [f"EEG {name}-Ref" for name in SCALP])
+    found = recorded(path)
+    found.eeg(0, found.samples)
+    assert found.interpolated == ("Cz",)
+    advice = "If it is the reference of the others, keep it by channels={Fp1: Fp1-Cz, ...} for each of them."
+    assert len([note for note in found.notes if note.endswith(f"interpolated: Cz. {advice}") or
+                note == f"Flat or missing wherever checked, so not read: Cz. {advice}"]) == 1  # fmt: skip
+    kept = recorded(path, channels={f"EEG {name}-Ref": f"{name}-Cz" for name in SCALP if name != "Cz"})
+    eeg = kept.eeg(0, kept.samples)
+    assert kept.interpolated == ()
+    assert not any("keep it by" in note for note in kept.notes)
+    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).eeg(0, kept.samples)
+    for one in range(19):
+        want = whole[one] - whole[SCALP.index("Cz")]
+        np.testing.assert_allclose(eeg[one] - eeg[SCALP.index("Cz")], want, atol=0.3)
+
+
+@pytest.mark.parametrize(("reference", "flat"), [("A1", ["Cz"]), ("Ref", ["Cz", "Pz"])])
+def test_what_cannot_be_the_only_reference_is_not_said_to_be(reference: str, flat: list[str], tmp_path: Path):
+    values = noise(20)
+    values[[SCALP.index(name) for name in flat]] = 0
+    notes = recorded(write_edf(tmp_path / "x.edf", values, [f"{name}-{reference}" for name in SCALP])).notes
+    assert notes[0] == f"Flat or missing wherever checked, so not read: {', '.join(flat)}."
+
+
 def test_infinite_samples_become_missing(tmp_path: Path):
     values = noise(20, 200)
     values[3, 1000:1010] = np.inf
@@ -1193,7 +1223,7 @@ def test_an_electrode_that_has_only_noise_throughout_is_interpolated_like_one_th
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
     recording.eeg(0, 12_000)
     assert recording.interpolated == ("C3",)
-    assert recording.notes[-1] == "Flat throughout, so interpolated: C3."
+    assert recording.notes[-1].startswith("Flat throughout, so interpolated: C3. If it is the reference of the others")
     assert len(recording.notes) == 1 + silent
 
 

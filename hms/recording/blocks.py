@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
+from hms.recording.channels import if_reference
 from hms.recording.derivation import MOST_MISSING, Derivation, derivation, derived
 from hms.recording.duration import duration_text
 from hms.recording.labels import EKG, Lead
@@ -86,7 +87,7 @@ class Blocks:
             flat.update(samples)
         dead = [name for name in self.interpolated if (name, "interpolated there") in flat]
         if dead:
-            yield f"Flat throughout, so interpolated: {', '.join(dead)}."
+            yield f"Flat throughout, so interpolated: {', '.join(dead)}.{if_reference(dead, self._leads)}"
             flat = Counter({(name, way): count for (name, way), count in flat.items() if name not in dead})
         for way in sorted({way for _, way in flat}):
             named = (f"{name} ({duration_text(flat[name, how] / SFREQ_HZ)})" for name, how in flat if how == way)

@@ -13,7 +13,7 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
-from hms.recording.channels import MICRO, UNITS_UV
+from hms.recording.channels import MICRO, UNITS_UV, if_reference
 from hms.recording.derivation import derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
@@ -33,6 +33,7 @@ _PROBES = 8  # places at which a recording's unit is checked
 _MOST_PROBES = 120  # places at which flat channels are searched for any signal
 _PROBE_S = 10
 
+_ZERO_UV = 0.5  # more than the step of an EDF file without an exact 0
 _NOTED = 8  # channels that are named in a note
 
 
@@ -90,7 +91,7 @@ def open_recording(
     electrodes, or holds values that are hardly µV.
     """
     unit = MICRO.get(unit, unit) if unit else unit
-    source, flat = _without_flat(path, open_source(path, unit, channels))
+    source, flat_notes = _without_flat(path, open_source(path, unit, channels))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
@@ -105,8 +106,7 @@ def open_recording(
         ends_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
         marked_s = sum(float(np.diff(bad.clip(*ends)).sum()) for ends in ends_s)
         notes.append(f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}.")
-    if flat:
-        notes.append(f"Flat or missing wherever checked, so not read: {', '.join(flat)}.")
+    notes += flat_notes
     if derivation.interpolated:
         notes.append(f"Interpolated: {', '.join(derivation.interpolated)}.")
     if derivation.unknown:
@@ -127,20 +127,25 @@ def open_recording(
 
 
 def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
-    """The source without scalp channels that are flat or missing in every probe, and the names of these."""
+    """The source without scalp channels that are flat or missing in every probe, and a note on these."""
+    zero = np.full(len(source.leads), True)
     alive = np.array([lead == EKG for lead in source.leads])
     for first, last in chain(_probes(source, _PROBES), _probes(source, _MOST_PROBES)):
         if alive.all():
             break
         probe = source.read(first, last)
         known = np.isfinite(probe)
+        zero &= (np.abs(probe) < _ZERO_UV).any(axis=1)
         alive |= np.where(known, probe, -np.inf).max(axis=1) > np.where(known, probe, np.inf).min(axis=1)
     if not any(lives and lead != EKG for lives, lead in zip(alive, source.leads, strict=True)):
         raise DataError(f"{path}: want EEG, got a flat line in every electrode")
     kept = np.flatnonzero(alive)
     flat = [lead.anode for lead, lives in zip(source.leads, alive, strict=True) if not lives]
+    notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}."] if flat else []
+    if zero[~alive].all():
+        notes = [note + if_reference(flat, source.leads) for note in notes]
     leads = [source.leads[i] for i in kept]
-    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), flat
+    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), notes
 
 
 def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:
