@@ -389,6 +389,32 @@ def test_connected_pairs_give_exact_differences():
     assert found.reconstructed
 
 
+def test_pairs_that_share_an_electrode_share_a_reference():
+    shared = [
+        [Lead(name, "Cz") for name in SCALP if name != "Cz"],
+        [Lead("Cz", name) for name in SCALP if name != "Cz"],
+    ]
+    assert [derivation(leads, BANANA).reconstructed for leads in shared] == [False, False]
+    assert derivation([*shared[0], Lead("Fp1", "F7")], BANANA).reconstructed
+
+
+@pytest.mark.parametrize(
+    ("labels", "wrong", "named"),
+    [
+        (["Fp1-F7"], "Fp1-F7", "Fp1, F7, Fp1-F7 contradict each other"),  # it could be any of them
+        (DOUBLE_BANANA, "T3-T5", "T3-T5 contradicts the other channels"),
+        (DOUBLE_BANANA, "C3", "C3 contradicts the other channels"),
+    ],
+)
+def test_a_channel_that_contradicts_the_others_is_named(labels: list[str], wrong: str, named: str, tmp_path: Path):
+    values, names = noise(60), [*SCALP, *labels]
+    channels = np.concatenate([values, pairs_of(values, labels)])
+    assert not any("contradict" in note for note in recorded(write_edf(tmp_path / "x.edf", channels, names)).notes)
+    channels[names.index(wrong)] += noise(60, seed=1)[0]
+    (note,) = (note for note in recorded(write_edf(tmp_path / "y.edf", channels, names)).notes if "contradict" in note)
+    assert note.startswith(f"{named}, by an SD of 30 µV")
+
+
 def test_unconnected_pairs_are_refused_if_a_model_subtracts_across_them():
     leads = [lead_of(label) for label in DOUBLE_BANANA]
     wish = r"want channels that connect Fz and F7, which the model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"

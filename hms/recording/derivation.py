@@ -31,7 +31,9 @@ class Derivation(NamedTuple):
     unknown: tuple[str, ...]
     """Neither recorded nor interpolated, because the channels are connected only in parts."""
     reconstructed: bool
-    """Whether the channels share no reference: each connected component is known up to one constant."""
+    """Whether the channels share no electrode: each connected component is known up to one constant."""
+    residual: Float[np.ndarray, "channel channel"]
+    """What of the channels no potentials explain: 0 unless they measure a difference in more than one way."""
 
 
 def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Derivation:
@@ -43,7 +45,9 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     scalp = [i for i, lead in enumerate(leads) if lead != EKG]
     if not {name for i in scalp for name in leads[i]} & {*SCALP}:
         raise DataError("no EEG: none of its channels is named after a 10-20 electrode")
-    nodes, potentials = _solve([leads[i] for i in scalp])
+    nodes, potentials, unexplained = _solve([leads[i] for i in scalp])
+    residual = np.zeros((len(leads), len(leads)))
+    residual[np.ix_(scalp, scalp)] = unexplained
     components = _components([leads[i] for i in scalp], nodes)
     parts = sorted(([n for n in component if nodes[n] in SCALP] for component in components), key=len)
     present = {nodes[n] for part in parts for n in part}
@@ -66,7 +70,9 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     if EKG in leads:
         matrix[-1] = np.eye(len(leads))[leads.index(EKG)]
     interpolated, unknown = ((), missing) if detached else (missing, ())
-    return Derivation(matrix, interpolated, unknown, bool(detached) or any(leads[i].cathode in SCALP for i in scalp))
+    shared = {*leads[scalp[0]]}.intersection(*(leads[i] for i in scalp))
+    reconstructed = not shared and any(leads[i].cathode in SCALP for i in scalp)
+    return Derivation(matrix, interpolated, unknown, bool(detached) or reconstructed, residual)
 
 
 def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
@@ -82,8 +88,10 @@ def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Floa
     return found
 
 
-def _solve(leads: Sequence[Lead]) -> tuple[list[str], Float[np.ndarray, "node channel"]]:
-    """All electrodes and references, and the potential of each as a combination of the channels.
+def _solve(
+    leads: Sequence[Lead],
+) -> tuple[list[str], Float[np.ndarray, "node channel"], Float[np.ndarray, "channel channel"]]:
+    """All electrodes and references, the potential of each as a combination of the channels, and what it leaves.
 
     Potentials are relative to the component's reference if it has one, otherwise to the mean of its electrodes.
     """
@@ -92,12 +100,17 @@ def _solve(leads: Sequence[Lead]) -> tuple[list[str], Float[np.ndarray, "node ch
     for row, lead in zip(edges, leads, strict=True):
         row[nodes.index(lead.anode)], row[nodes.index(lead.cathode)] = 1.0, -1.0
     potentials = np.linalg.pinv(edges)  # the solution of least norm: in each component the mean is 0
+    residual = np.eye(len(leads)) - edges @ potentials
     anodes = {lead.anode for lead in leads}
     for component in _components(leads, nodes):
         references = [n for n in component if nodes[n] not in anodes and nodes[n] not in SCALP]
         if len(references) == 1:
             potentials[component] -= potentials[references[0]]
-    return nodes, potentials.round(12)  # an electrode against the reference is exactly 1 times its channel
+    return (
+        nodes,
+        potentials.round(12),
+        residual.round(12),
+    )  # an electrode against the reference is exactly 1 times its channel
 
 
 def _components(leads: Sequence[Lead], nodes: list[str]) -> list[list[int]]:

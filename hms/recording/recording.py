@@ -14,6 +14,7 @@ from hms.errors import DataError
 from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
 from hms.recording.channels import MICRO, UNITS_UV, if_reference
+from hms.recording.contradiction import contradictions
 from hms.recording.derivation import derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
@@ -120,6 +121,8 @@ def open_recording(
         notes.append(
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
+    probes = (source.read(first, last) for first, last in _probes(source, _PROBES))
+    notes += contradictions(source.leads, derivation.residual, probes)
     used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}
     if unused := [label for label, lead in source.meanings.mapped.items() if lead not in used]:
         notes.append(f"Mapped by channels=, but of no use: {', '.join(unused)}.")
