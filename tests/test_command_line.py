@@ -172,7 +172,9 @@ def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, ca
     words = [*given.split(), "extractor=[stft,mine]", "--config-dir", str(tmp_path), f"runs={tmp_path / 'runs'}"]
     said = said_by(monkeypatch, capsys, *words)
     options = ", ".join(sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
-    targets = "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
+    targets = (
+        "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
+    )
     assert said.splitlines() == [
         "8 problem(s) in the config:",
         f"  backbone: want one of {options}, got 'tny'; did you mean 'tiny'?",

@@ -41,7 +41,7 @@ WORDS = {
 
 
 def given(windows: int) -> dict[str, np.ndarray]:
-    """Noise; mains of 3 mV on an offset; electrodes, seconds missing; only the centre there, or not silent; offsets."""
+    """Noise; mains of 3 mV on an offset; electrodes and seconds missing; no signal outside the centre; far offsets."""
     draw = np.random.default_rng(1)
     eeg = 30 * draw.standard_normal((6, len(ELECTRODES), EEG_SAMPLES))
     eeg[1] += 500 + 3000 * np.sin(2 * np.pi * 50 / SFREQ_HZ * np.arange(EEG_SAMPLES))
