@@ -29,21 +29,21 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def tiny(shared: Path) -> SimulatedFolder:
+def tiny_folder(shared: Path) -> SimulatedFolder:
     (shared / "corpora").mkdir(exist_ok=True)
     return SimulatedFolder(str(shared / "corpora" / "tiny"), "tiny", workers=1)
 
 
 @pytest.fixture(scope="session")
-def corpus(tiny: SimulatedFolder) -> Path:
+def corpus(tiny_folder: SimulatedFolder) -> Path:
     """A tiny simulated corpus; do not write to it."""
-    tiny.make()
-    return tiny.root
+    tiny_folder.make()
+    return tiny_folder.root
 
 
 @pytest.fixture(scope="session")
-def store(tiny: SimulatedFolder) -> Store:
-    return prepared(tiny, stores_of(tiny.root), "raise")
+def store(tiny_folder: SimulatedFolder) -> Store:
+    return prepared(tiny_folder, stores_of(tiny_folder.root), "raise")
 
 
 @pytest.fixture
