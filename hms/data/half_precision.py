@@ -9,7 +9,7 @@ _LARGEST = float(np.finfo(np.float16).max)
 FAR_UV = 1000.0
 """About here models clip, and half precision resolves only 1 µV."""
 
-EVERY = 64
+OFFSET_EVERY = 64
 """Of so many samples one is enough to see an offset."""
 
 
@@ -24,7 +24,7 @@ def without_far_offsets(eeg: Float[np.ndarray, "time electrode"]) -> Float[np.nd
     Direct-current amplifiers record offsets of 100 mV, in which the clip and half precision would drown the EEG. An
     offset is a median: the mean of a file of which a part is saturated is nowhere near zero in the rest.
     """
-    offset_uv = np.array([_known_median(channel) for channel in eeg[::EVERY, : len(SCALP)].T])
+    offset_uv = np.array([_known_median(channel) for channel in eeg[::OFFSET_EVERY, : len(SCALP)].T])
     far = np.abs(offset_uv) > FAR_UV
     if far.any():
         eeg = eeg.copy()

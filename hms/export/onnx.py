@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Batch, unlabelled
-from hms.data.half_precision import EVERY, FAR_UV
+from hms.data.half_precision import FAR_UV, OFFSET_EVERY
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SCALP, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.labels import CLASSES
@@ -104,7 +104,7 @@ class _Probabilities(nn.Module):
 
 def _without_far_offsets(eeg_uv: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
     """The same as `hms.data.half_precision.without_far_offsets`."""
-    sample = eeg_uv[..., ::EVERY]
+    sample = eeg_uv[..., ::OFFSET_EVERY]
     offset_uv = median_but(sample, sample.isnan())
     far = (offset_uv.abs() > FAR_UV) & (torch.arange(len(ELECTRODES)) < len(SCALP))
     return eeg_uv - torch.where(far, offset_uv, 0.0)[..., None]

@@ -106,11 +106,8 @@ def _solve(
         references = [n for n in component if nodes[n] not in anodes and nodes[n] not in SCALP]
         if len(references) == 1:
             potentials[component] -= potentials[references[0]]
-    return (
-        nodes,
-        potentials.round(12),
-        residual.round(12),
-    )  # an electrode against the reference is exactly 1 times its channel
+    # Rounded, an electrode against the reference is exactly 1 times its channel.
+    return nodes, potentials.round(12), residual.round(12)
 
 
 def _components(leads: Sequence[Lead], nodes: list[str]) -> list[list[int]]:

@@ -84,8 +84,8 @@ def depth_contacts(leads: Mapping[str, Lead | None]) -> list[str]:
     does not have on any scalp, such as O3 and O4; then no F, C, P, O or T with a number is sure to be on the scalp.
     """
     names = {name for lead in leads.values() if lead for name in lead}
-    beyond = {(letter, i) for letter, own in _ON_SCALP.items() for i in range(1, 99) if i not in own}
-    found = {one for one in beyond if f"{one[0]}{one[1]}" in names}
+    beyond = [(letter, i) for letter, numbers in _ON_SCALP.items() for i in range(1, 99) if i not in numbers]
+    found = {(letter, i) for letter, i in beyond if f"{letter}{i}" in names}
     if not any((letter, i + 1) in found for letter, i in found):
         return []
     return [label for label, lead in leads.items() if lead and any(re.fullmatch(r"[FCPOT]\d+", name) for name in lead)]
