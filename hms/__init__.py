@@ -7,25 +7,26 @@ The modules in reading order; each imports only modules listed before it, which 
                                                    that is passed around; the names of run folders
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; processes that train together
-    montage spectrogram_recipe silence timing spectrogram_images
-                                                   pairs of electrodes; ten minutes as regional spectrograms; whether
-                                                   there is any signal; the lengths of a window
+    spectrogram_recipe timing                      ten minutes as regional spectrograms; the lengths of a window
     data subset                                    a folder in the competition's layout, read and checked; its
                                                    store and the batches of it; which patients, which rows
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
     scoring                                        the competition's metric, tables of predictions and their scores, and
                                                    confidence intervals: how far a figure would move with other patients
-    robust missing preprocess augmentation         from raw electrodes to signals; random changes to both
+    montage spectrogram_images robust missing preprocess augmentation
+                                                   from raw electrodes to signals: pairs of electrodes, images of
+                                                   the spectrogram; random changes to both
     pretrained pool norms backbone wavenet_layer extractor fusion model
                                                    from signals to six logits
     loss weighting schedule averaging              what is minimised, how much each row counts, how weights change
     config                                         from the command line and YAML files to objects, or to error messages
     runs                                           the folder of a trained fold, and what is known about it
     ensemble prediction                            the predictions of trained models, singly and combined
-    recording                                      EDF and similar recordings as the project's electrodes and windows
+    silence recording                              EDF and similar recordings as the project's electrodes and windows;
+                                                   whether there is any signal
     training                                       a fold from start to finish, and the guard over its loss
     cost parts                                     the shapes of a model and its cost
-    differences results                            comparisons of runs
+    results                                        comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations
     bundled_model                                  what `hms.load` returns

@@ -10,10 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from hms.errors import UserError, first_line
-from hms.norms import UpdateOnce, mixed_norm
+from hms.norms import Recomputed, UpdateOnce, mixed_norm
 from hms.pool import cell_means
 from hms.pretrained import hub_reachable, weights_file
 
@@ -155,10 +154,10 @@ class TinyBackbone(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), mixed_norm(channels[0], instance), nn.ReLU())
         shares = [instance] * (len(channels) - 2) + [0.0]
         stages = zip(pairwise(channels), shares, strict=True)
-        self.blocks = nn.Sequential(*(_Residual(i, o, share) for (i, o), share in stages))
+        in_sequence = Recomputed if grad_checkpointing else nn.Sequential
+        self.blocks = in_sequence(*(_Residual(i, o, share) for (i, o), share in stages))
         self.rows, self.columns = grid
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
-        self._update_once = UpdateOnce() if grad_checkpointing else None
         self.to(memory_format=_LAYOUT)
 
     def extra_repr(self) -> str:
@@ -168,13 +167,7 @@ class TinyBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
-        feature_map: Tensor = self.stem(_channels_last(image))
-        if self._update_once and self.training:
-            with self._update_once.first_pass(self.blocks):
-                for block in self.blocks:
-                    feature_map = checkpoint(block, feature_map, use_reentrant=False)
-        else:
-            feature_map = self.blocks(feature_map)
+        feature_map: Tensor = self.blocks(self.stem(_channels_last(image)))
         return feature_map
 
     def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:

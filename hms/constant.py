@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,3 +22,9 @@ def constant(make: Callable[P, T]) -> Callable[P, T]:
     """
     cached: Any = cache(torch.inference_mode(False)(make))
     return cached
+
+
+@constant
+def indices(count: int, device: torch.device) -> Int[Tensor, " index"]:
+    """0 to `count` - 1."""
+    return torch.arange(count, device=device)

@@ -1,4 +1,4 @@
-"""Norms over images, batches, or both; and batch norms updated once per step despite gradient checkpointing."""
+"""Norms over images, batches, or both; and gradient checkpointing that updates batch norms once per step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 
 class UpdateOnce:
@@ -31,6 +32,22 @@ class UpdateOnce:
         finally:
             for norm in norms:
                 norm.momentum = 0.0
+
+
+class Recomputed(nn.Sequential):
+    """Blocks whose activations the backward pass computes again instead of keeping them."""
+
+    def __init__(self, *blocks: nn.Module):
+        super().__init__(*blocks)
+        self._update_once = UpdateOnce()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)  # type: ignore[no-untyped-call]
+        with self._update_once.first_pass(self):
+            for block in self:
+                x = checkpoint(block, x, use_reentrant=False)
+        return x
 
 
 def mixed_norm(channels: int, instance: float) -> nn.Module:

@@ -11,8 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hms.spectrogram_recipe import REGIONS
+
 _DARKEST, _BRIGHTEST = -7.0, 10.0  # natural logarithm of µV²/Hz
-_ORDER = (0, 1, 3, 2)  # the original's LL RL RP LP, as indices into LL RL LP RP
+_ORDER = (0, 1, 3, 2)  # the original's LL RL RP LP, as indices into `REGIONS`
+_REGIONS = [[*REGIONS][region] for region in _ORDER]
+IMAGES = (*_REGIONS, *(f"{one}−{other}" for one, other in combinations(_REGIONS, 2)))
+"""Names of the ten images, in order: LL RL RP LP LL−RL LL−RP LL−LP RL−RP RL−LP RP−LP."""
+
 _FLATTEST = 1e-3  # SD below which a window counts as constant: scaling it up would only show rounding errors
 _LARGEST = 16.0
 
@@ -20,8 +26,8 @@ _LARGEST = 16.0
 class SpectrogramImages(nn.Module):
     """Power (batch, region, time, frequency) of LL RL LP RP -> (batch, 10, time, frequency), about unit size, no NaN.
 
-    The images are LL RL RP LP LL-RL LL-RP LL-LP RL-RP RL-LP RP-LP, clipped, as natural logarithms, standardised by one
-    mean and one SD over all ten; 0 where a region is missing.
+    The images are `IMAGES`, clipped, as natural logarithms, standardised by one mean and one SD over all ten; 0 where a
+    region is missing.
     """
 
     def __init__(self, difference: Literal["power", "log"]):

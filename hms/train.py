@@ -1,4 +1,4 @@
-"""`python -m hms.train`: train one fold of one member, or with `-m` a sweep of them."""
+"""`python -m hms.train`: train one fold of a run, or with `-m` a sweep of them."""
 
 import shlex
 from collections.abc import Iterator

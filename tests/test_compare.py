@@ -21,10 +21,10 @@ from conftest import ROOT, python
 from material import config
 
 from hms.compare import main
-from hms.differences import differences
 from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results.comparison import Result, compare
+from hms.results.differences import differences
 from hms.results.table import show, write_csv
 from hms.runs.settings import settings
 

@@ -31,11 +31,11 @@ from hms.config.command import CONF
 from hms.data.folds import patient_folds
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
-from hms.differences import differences
 from hms.errors import ConfigError, DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
+from hms.results.differences import differences
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold, warn_of_changes

@@ -22,7 +22,7 @@ import hms
 from hms.config.build import build
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
-from hms.data.files import read_eeg, read_json, read_spectrogram
+from hms.data.files import read_eeg, read_spectrogram
 from hms.data.tables import read_labels, read_submission, read_test
 from hms.ensemble.members import read_members
 from hms.ensemble.mixture import read_ensemble
@@ -32,6 +32,7 @@ from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
 from hms.runs.provenance import read_config
 from hms.scoring.scores import TABLE, predictions, read_predictions
+from hms.system.reading import read_json
 
 VALUES = """
     1 -1 0 1.5 null true abc [] {} [1,2] {a:1} nan inf 1e999 '' 'a\\ b' ${seed} ${nowhere} ${oc.env:HOME} ${.x} ??? a,b

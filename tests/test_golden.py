@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from hms.augmentation.brain_flip import flip
 from hms.batch import Batch, Logits
 from hms.config.build import build
-from hms.extractor.stft import Stft, restack
+from hms.extractor import restack
+from hms.extractor.stft import Stft
 from hms.extractor.wavenet import Wavenet, stack
 from hms.labels import vote_weight
 from hms.loss import VoteWeightedKl

@@ -15,8 +15,9 @@ from hms.batch import Batch, Signals
 from hms.config.build import build
 from hms.electrodes import SCALP
 from hms.errors import ConfigError, UserError
+from hms.extractor import restack
 from hms.extractor.spectrogram import Spectrogram
-from hms.extractor.stft import Stft, restack
+from hms.extractor.stft import Stft
 from hms.extractor.wavenet import Wavenet
 from hms.fusion import Concat
 from hms.loss import VoteWeightedKl

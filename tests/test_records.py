@@ -11,12 +11,12 @@ import torch
 from lightning import LightningModule
 
 from hms.batch import Batch
-from hms.data.files import read_json
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.runs.provenance import read_config
 from hms.scoring.scores import TABLE, predictions, read_predictions
+from hms.system.reading import read_json
 from hms.training.guard import LossGuard
 from hms.training.trainer import make
 

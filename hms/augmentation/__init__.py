@@ -2,3 +2,10 @@
 
 `mixing` and `spectrum` hold the code that several of them share.
 """
+
+
+def want_probability(**options: float) -> None:
+    """Raise ValueError for an option that is not a probability."""
+    for name, p in options.items():
+        if not 0 <= p <= 1:
+            raise ValueError(f"{name}: want a probability, got {p}")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import indices, want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
-from hms.constant import constant
+from hms.constant import constant, indices
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
 

@@ -6,7 +6,7 @@ simulated EEG must not rely on fields as clean as a simulator's.
 
 import torch
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.electrodes import SCALP
 

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, mix, want_probability
+from hms.augmentation import want_probability
+from hms.augmentation.mixing import draw_partner, mix
 from hms.batch import Signals
 from hms.constant import constant
 

@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, indices, mix, want_alpha, want_probability
+from hms.augmentation import want_probability
+from hms.augmentation.mixing import draw_partner, draw_share, mix, want_alpha
 from hms.batch import Signals
+from hms.constant import indices
 
 
 class CutMix:

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import indices, want_probability
+from hms.augmentation import want_probability
 from hms.batch import Signals
+from hms.constant import indices
 
 
 class EdgeDropout:

@@ -1,4 +1,4 @@
-"""Code that augmentations share: checks of their options, and windows mixed from two."""
+"""Windows mixed from two, for the augmentations that do so."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,7 @@ from torch import Tensor
 from torch.distributions import Gamma
 
 from hms.batch import Signals
-from hms.constant import constant
-
-
-def want_probability(**options: float) -> None:
-    """Raise ValueError for an option that is not a probability."""
-    for name, p in options.items():
-        if not 0 <= p <= 1:
-            raise ValueError(f"{name}: want a probability, got {p}")
+from hms.constant import indices
 
 
 def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
@@ -24,12 +17,6 @@ def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
     size, device = len(signals.pairs), signals.pairs.device
     step = torch.randint(1, max(size, 2), (1,), device=device)
     return (indices(size, device) + step) % size
-
-
-@constant
-def indices(count: int, device: torch.device) -> Int[Tensor, " index"]:
-    """0 to `count` - 1."""
-    return torch.arange(count, device=device)
 
 
 def want_alpha(alpha: float) -> None:

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, want_alpha, want_probability, with_targets
+from hms.augmentation import want_probability
+from hms.augmentation.mixing import draw_partner, draw_share, want_alpha, with_targets
 from hms.batch import Signals
 
 

@@ -7,7 +7,7 @@ Source: TeamEpoch, whose code returns its input unchanged.
 
 import torch
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
 
 

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import indices, want_probability
+from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
+from hms.constant import indices
 from hms.electrodes import SFREQ_HZ
 from hms.timing import EEG_S
 

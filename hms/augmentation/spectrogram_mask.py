@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import indices, want_probability
+from hms.augmentation import want_probability
 from hms.batch import Signals
-from hms.constant import constant
+from hms.constant import constant, indices
 
 Images = Float[Tensor, "batch image time frequency"]
 

@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.folder_names import folds_with

@@ -7,7 +7,7 @@ place, on half of its windows. Changed: the spectrogram, which that network did 
 
 import torch
 
-from hms.augmentation.mixing import want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
 
 

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation.mixing import indices, want_probability
+from hms.augmentation import want_probability
 from hms.batch import Batch
+from hms.constant import indices
 from hms.electrodes import SFREQ_HZ
 from hms.spectrogram_recipe import STEP_S
 from hms.timing import EEG_S

@@ -2,7 +2,7 @@
 
 Batches are the same, however many processes there are: process r of n gets rows r, r + n, r + 2n and so on. If a batch
 does not divide evenly, some rows are repeated, so that all processes have the same number and none waits for another;
-`Process.own` says how many count.
+`Process.own_rows` says how many count.
 """
 
 from collections.abc import Iterator

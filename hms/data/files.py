@@ -4,18 +4,17 @@ Signals are checked here, once, as they are read; everything downstream trusts i
 the column and the row.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SCALP
-from hms.errors import DataError, first_line
+from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
+from hms.system.reading import read_table, want_columns
 
 QUIETEST_UV = 0.1
 LOUDEST_UV = 1e5
@@ -75,46 +74,6 @@ def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> Non
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: volts or millivolts?")
     if spread_uv > LOUDEST_UV:
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: nanovolts?")
-
-
-def want_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
-    """Raise DataError unless the columns `got` are those in `want`, in the same order."""
-    if tuple(got) == tuple(want):
-        return
-    missing = [name for name in want if name not in got]
-    extra = [name for name in got if name not in want]
-    if missing or extra:
-        faults = [f"{fault} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
-                  for fault, names in (("lacks column", missing), ("has an unknown column", extra))
-                  if names]  # fmt: skip
-        raise DataError(f"{path}: {' and '.join(faults)}")
-    for place, (name, wish) in enumerate(zip(got, want, strict=True)):
-        if name != wish:
-            raise DataError(f"{path}: column {place + 1}: want '{wish}', got '{name}' (the order is fixed)")
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """The table in a parquet file. Raises DataError if it cannot be read."""
-    try:
-        return pl.read_parquet(path, memory_map=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{path}: not a valid parquet file ({first_line(error)})") from None
-
-
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """The JSON object in a file, which has at least these keys. Raises DataError for any other file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if key not in content]
-        if not isinstance(content, dict):
-            raise TypeError(f"got a {type(content).__name__}")
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: not a JSON object ({first_line(error)})") from None
-    if missing:
-        raise DataError(f"{path}: lacks {', '.join(map(repr, missing))}")
-    return content
 
 
 def _read_columns(path: Path, want: Sequence[str]) -> pl.DataFrame:

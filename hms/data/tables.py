@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from hms.data.files import want_columns
 from hms.errors import DataError, first_line
 from hms.labels import VOTE_COLUMNS
+from hms.system.reading import want_columns
 
 LABEL_COLUMNS = {
     "eeg_id": pl.Int64,

@@ -9,7 +9,6 @@ from typing import Any
 
 import jinja2
 
-from hms.data.files import read_json
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
 from hms.folder_names import counts_of
@@ -20,6 +19,7 @@ from hms.runs.provenance import is_simulated, provenance, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds
+from hms.system.reading import read_json
 
 _DRAWS = 10_000
 """Draws of the bootstrap over patients."""

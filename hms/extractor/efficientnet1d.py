@@ -13,13 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
-from hms.norms import UpdateOnce
+from hms.norms import Recomputed
 from hms.timing import EEG_SAMPLES
 
 
@@ -137,19 +136,13 @@ class _Network(nn.Module):
             for first in (True, *[False] * (depth - 1))
         ]
         rates = [drop_path * i / max(len(sizes) - 1, 1) for i in range(len(sizes))]
-        self.blocks = nn.Sequential(*(_Block(*size, expand, rate) for size, rate in zip(sizes, rates, strict=True)))
-        self._update_once = UpdateOnce() if grad_checkpointing else None
+        in_sequence = Recomputed if grad_checkpointing else nn.Sequential
+        self.blocks = in_sequence(*(_Block(*size, expand, rate) for size, rate in zip(sizes, rates, strict=True)))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, points: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair channel time2"]:
         sequences = points.flatten(0, 1)[:, None, :, None].permute(0, 3, 1, 2)  # channels-last, like the weights
-        x: Tensor = self.stem(sequences)
-        if self._update_once and self.training:
-            with self._update_once.first_pass(self.blocks):
-                for block in self.blocks:
-                    x = checkpoint(block, x, use_reentrant=False)
-        else:
-            x = self.blocks(x)
+        x: Tensor = self.blocks(self.stem(sequences))
         return x.squeeze(2).reshape(*points.shape[:2], *x.shape[1::2])
 
 

@@ -1,13 +1,7 @@
 """A spectrogram of every pair by a trainable STFT, stacked into one image for one image network.
 
 Source: 15th-place solution, on nnAudio (Cheuk et al. 2020, arXiv 1912.12055). The rows of the transform are spread over
-0 to `fmax_hz`, not up to half the sampling rate. An image network prefers images to tall stripes, so the stacked
-spectrograms are laid out in two columns:
-
-    pair 1 row 0  | pair 1 row 1
-    pair 1 row 2  | pair 1 row 3
-    ...           | ...
-    pair 8 row 94 | pair 8 row 95
+0 to `fmax_hz`, not up to half the sampling rate.
 """
 
 from typing import Literal
@@ -16,12 +10,11 @@ import torch
 from jaxtyping import Float
 from nnAudio.features.stft import STFT
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_pairs
+from hms.extractor import central, features_of_spectrogram
 from hms.timing import EEG_SAMPLES
 
 
@@ -78,8 +71,7 @@ class Stft(nn.Module):
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
     def forward(self, signals: Signals) -> Features:
-        image = restack(self.spectrogram(signals.pairs), self.columns)
-        return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
+        return features_of_spectrogram(self.backbone, self.dropout, self.spectrogram(signals.pairs), self.columns)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""
@@ -88,12 +80,3 @@ class Stft(nn.Module):
             magnitude = self.transform(pairs.flatten(0, 1).float())
             log_power = torch.log1p(magnitude.square()).clamp(0, 20)
         return ((log_power - 7.5) / 7.5).reshape(*pairs.shape[:2], *log_power.shape[1:])
-
-
-def restack(
-    spectrogram: Float[Tensor, "batch pair frequency frame"], columns: int
-) -> Float[Tensor, "batch 1 height width"]:
-    """Stack pair after pair, then deal the rows out to `columns` columns, side by side."""
-    rows = spectrogram.flatten(1, 2)
-    rows = F.pad(rows, (0, 0, 0, -rows.shape[1] % columns))
-    return torch.cat([rows[:, column::columns] for column in range(columns)], dim=2).unsqueeze(1)

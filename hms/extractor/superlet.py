@@ -18,8 +18,7 @@ from torch.nn import functional as F
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_pairs
-from hms.extractor.stft import restack
+from hms.extractor import central, features_of_spectrogram
 from hms.timing import EEG_SAMPLES
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
@@ -78,8 +77,7 @@ class Superlet(nn.Module):
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
     def forward(self, signals: Signals) -> Features:
-        image = restack(self.spectrogram(signals.pairs), self.columns)
-        return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
+        return features_of_spectrogram(self.backbone, self.dropout, self.spectrogram(signals.pairs), self.columns)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, of about unit size."""

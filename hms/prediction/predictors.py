@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.batch import Batch
-from hms.data.files import read_json
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
@@ -21,6 +20,7 @@ from hms.runs.folder import finished_folds, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.patterns import named_runs
 from hms.system.console import counted
+from hms.system.reading import read_json
 
 
 class Predictors(NamedTuple):

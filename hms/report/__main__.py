@@ -25,7 +25,7 @@ def main(config: dict[str, Any]) -> None:
     from hms.report.page import page
     from hms.report.subject import subject_of_ensemble, subject_of_run
     from hms.runs.patterns import one_run
-    from hms.system.atomic import replacing
+    from hms.system.atomic import write_text
 
     runs, ensemble, stores = config["runs"], config["ensemble"], Path(config["stores"])
     if (runs is None) == (ensemble is None):
@@ -37,8 +37,7 @@ def main(config: dict[str, Any]) -> None:
     out = Path(config["out"]) if config["out"] else subject.folder / "report.html"
     text = page(subject, config["windows"], device)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(out, text)
     print(out)
 
 

@@ -16,9 +16,7 @@ from hms.batch import Batch, Signals
 from hms.extractor.spectrogram import Spectrogram
 from hms.fusion import Attention
 from hms.model import Model
-
-IMAGES = ("LL", "RL", "RP", "LP", "LL−RL", "LL−RP", "LL−LP", "RL−RP", "RL−LP", "RP−LP")
-"""Names of the ten spectrogram images, in the order of `SpectrogramImages`."""
+from hms.spectrogram_images import IMAGES
 
 BINS = 25  # of 2 s
 _BATCH = 8  # windows, so that even the largest model needs little memory

@@ -8,7 +8,6 @@ import polars as pl
 from hms.config.build import build
 from hms.config.signature import OURS
 from hms.data.corpus import fingerprint
-from hms.data.files import read_json
 from hms.data.store import Store, prepared
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
@@ -19,6 +18,7 @@ from hms.runs.folder import all_finished, scored_folds
 from hms.runs.provenance import corpus_of, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
+from hms.system.reading import read_json
 
 _KEYS = (
     *("members", "weights", "mixing", "calibrate"),

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from hms.data.files import read_json
 from hms.errors import DataError
 from hms.folder_names import FoldName
 from hms.runs.folder import scored_folds
 from hms.runs.provenance import corpus_of, files_of, read_config
 from hms.runs.settings import settings
 from hms.scoring.scores import score_folds
+from hms.system.reading import read_json
 
 
 class Run(NamedTuple):

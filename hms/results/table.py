@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.differences import differences
 from hms.results.comparison import Result, same_rows
+from hms.results.differences import differences
 from hms.results.run import Run
 from hms.runs.settings import with_same_settings
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher

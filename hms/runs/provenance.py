@@ -11,26 +11,24 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from hms.data.files import read_json
 from hms.errors import DataError, first_line
 from hms.folder_names import RunName
 from hms.runs.bundle import is_bundle, read_bundle
 from hms.runs.folder import finished_folds
 from hms.runs.settings import files_read, settings
 from hms.runs.versions import differing, versions
-from hms.system.atomic import replacing
+from hms.system.atomic import write_text
 from hms.system.console import say
+from hms.system.reading import read_json
 
 
 def open_fold(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Create a fold's folder and record what is about to be trained, on which data and with which versions."""
     fold.mkdir(parents=True, exist_ok=True)
-    with replacing(fold / "config.yaml") as temporary:
-        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    write_text(fold / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
     command = [word.removeprefix("++") for word in sys.argv]
     origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions(config)}
-    with replacing(fold / "provenance.json") as temporary:
-        temporary.write_text(json.dumps(origin, indent=1))
+    write_text(fold / "provenance.json", json.dumps(origin, indent=1))
 
 
 def read_config(fold: Path) -> dict[str, Any]:

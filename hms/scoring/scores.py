@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.data.files import read_json, read_table, want_columns
 from hms.errors import DataError, UserError, first_line
 from hms.folder_names import FoldName
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns
+from hms.system.reading import read_json, read_table, want_columns
 
 TABLE = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES)
 """Columns of a table of predictions, in order; `fold` may be null."""

@@ -23,7 +23,7 @@ from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrogram
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
-from hms.system.atomic import locked, replacing
+from hms.system.atomic import locked, replacing, write_text
 from hms.system.console import say, track
 from hms.system.shards import Shard
 
@@ -127,7 +127,7 @@ class SimulatedFolder:
             contents = "files that were not simulated"
         else:
             self.root.mkdir(parents=True, exist_ok=True)
-            _write_text(path, json.dumps(asked) + "\n")
+            write_text(path, json.dumps(asked) + "\n")
             return
         wish = f"asked for {_listed(asked)}: delete it or choose another data.root"
         raise DataError(f"{self.root}: holds {contents}; {wish}")
@@ -175,7 +175,7 @@ def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
     for eeg_plan, eeg in zip(plan.eegs, eegs, strict=True):
         write_eeg(root / f"{part}_eegs" / f"{eeg_plan.eeg_id}.parquet", eeg)
     write_spectrogram(root / f"{part}_spectrograms" / f"{plan.spectrogram_id}.parquet", recording.spectrogram(eegs))
-    _write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
+    write_text(_rows_path(root, plan), json.dumps(label_rows(recording)))
 
 
 def _rows_path(root: Path, plan: RecordingPlan) -> Path:
@@ -184,11 +184,6 @@ def _rows_path(root: Path, plan: RecordingPlan) -> Path:
 
 def _listed(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text)
 
 
 def _write_frame(frame: pl.DataFrame, path: Path) -> None:

@@ -4,6 +4,7 @@ console    what is printed
 interrupt  signals
 threads    how long idle threads spin
 memory     freed memory, kept
+reading    tables and JSON files
 atomic     files and folders written whole, by one process at a time
 shards     work split among machines
 processes  processes that train together

@@ -1,4 +1,4 @@
-"""Train one fold of one member and predict its held-out patients.
+"""Train one fold of a run and predict its held-out patients.
 
 `hms.training` in the order of events: `fold` chooses the rows, `feed` serves them as batches, `stages` trains on them
 with `trainer` and `module`, and `held_out` predicts and scores.
@@ -26,7 +26,7 @@ from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds
 from hms.scoring.scores import read_predictions, read_truth, score, show
-from hms.system.atomic import locked, replacing
+from hms.system.atomic import locked, write_text
 from hms.system.console import say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
 from hms.training import trainer
@@ -111,8 +111,7 @@ def _finish(
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())
         scores |= diverged
-        with replacing(fold / "scores.json") as temporary:
-            temporary.write_text(json.dumps(scores, indent=1, allow_nan=False))
+        write_text(fold / "scores.json", json.dumps(scores, indent=1, allow_nan=False))
         log_scores(loggers, scores)
 
 

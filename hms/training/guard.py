@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hms.batch import Batch
 from hms.errors import UserError
-from hms.system.atomic import replacing
+from hms.system.atomic import write_text
 from hms.system.console import say
 from hms.system.processes import Process, gathered
 
@@ -127,8 +127,7 @@ class LossGuard(Callback):
             "label_ids_before": before[0].label_id.tolist() if before else [],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(report, indent=1))
+        write_text(self.path, json.dumps(report, indent=1))
 
 
 def _in_words(settings: dict[str, Any]) -> str:

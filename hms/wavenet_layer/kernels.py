@@ -101,21 +101,12 @@ def backward_weights(
         sigmoid_0, sigmoid_1, sigmoid_2, sigmoid_bias = tiles.accumulate(
             grad_gate, mask, before, x, after, sigmoid_0, sigmoid_1, sigmoid_2, sigmoid_bias, TAPS, PRECISION
         )
+        grad_gate += CHANNELS * samples
         tanh_0, tanh_1, tanh_2, tanh_bias = tiles.accumulate(
-            grad_gate + CHANNELS * samples,
-            mask,
-            before,
-            x,
-            after,
-            tanh_0,
-            tanh_1,
-            tanh_2,
-            tanh_bias,
-            TAPS,
-            PRECISION,
+            grad_gate, mask, before, x, after, tanh_0, tanh_1, tanh_2, tanh_bias, TAPS, PRECISION
         )
         if GATES == 3:
-            grad_gate += 2 * CHANNELS * samples
+            grad_gate += CHANNELS * samples
             mish_0, mish_1, mish_2, mish_bias = tiles.accumulate(
                 grad_gate, mask, before, x, after, mish_0, mish_1, mish_2, mish_bias, TAPS, PRECISION
             )

@@ -3,18 +3,15 @@
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from hms.batch import Batch, Signals, mapped
 from hms.config.build import build
-from hms.config.command import CONF
 from hms.data.store import Store, build_store
 from hms.data.windows import Windows
 from hms.model import Model
+from hms.train import main as train
 from hms.training.module import Augmentation
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -23,11 +20,7 @@ FULL = ("backbone=hgnetv2", "backbone.pretrained=false", "preprocess=original")
 """A model at full size with random weights."""
 
 
-@cache
-def config(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", list(overrides))
-    return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+config = cache(train.config)
 
 
 @cache
