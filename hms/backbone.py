@@ -11,13 +11,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hms.errors import UserError, first_line
+from hms.errors import first_line
 from hms.norms import Recomputed, UpdateOnce, mixed_norm
 from hms.pool import cell_means
-from hms.pretrained import hub_reachable, weights_file
+from hms.timm_network import timm_network
 
 _LAYOUT = torch.channels_last
 """Memory format of the weights: that of the feature maps, or each step would convert weights and gradients."""
+
+_PROBES = ((97, 131), (131, 163))
+"""Sizes of images that every network must take: images have odd sizes, and sizes differ between extractors."""
 
 
 @runtime_checkable
@@ -57,39 +60,17 @@ class TimmBackbone(nn.Module):
         super().__init__()
         if stem_stride is not None and (len(stem_stride) != 2 or min(stem_stride) < 1):
             raise ValueError(f"stem_stride: want rows and columns, at least 1 each, got {stem_stride}")
-        import timm  # imports torchvision, which takes seconds that a tiny backbone need not wait
-        from huggingface_hub import constants
-
-        offline = constants.HF_HUB_OFFLINE
-        if pretrained and not weights and not hub_reachable():
-            constants.HF_HUB_OFFLINE = True  # cached weights still load; others fail at once, not after minutes
-
-        overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
-        try:
-            options = {"pretrained": pretrained, "pretrained_cfg_overlay": overlay, "in_chans": 1, "num_classes": 0}
-            self.network: Any = _created(name, drop_path_rate, options)
-        except Exception as error:
-            if _takes_no_drop_path(error):
-                raise ValueError(f"drop_path_rate: want 0 for '{name}', which has none, got {drop_path_rate}") from None
-            if not pretrained or not timm.is_model(name.split(".")[0]):
-                raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
-            raise UserError(
-                f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({first_line(error)}); "
-                "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
-            ) from None
-        finally:
-            constants.HF_HUB_OFFLINE = offline
+        self.network: Any = timm_network(name, pretrained, weights, drop_path_rate)
         if stem_stride:
             stem = next(part for part in self.network.modules() if isinstance(part, nn.Conv2d))
             stem.stride = (stem_stride[0], stem_stride[1])
+        self._as_it_is = any(_corrupts_memory(part) for part in self.network.modules())
         self.network.eval()
         self._update_once = UpdateOnce() if grad_checkpointing else None
         try:
-            self.network.set_grad_checkpointing(grad_checkpointing)  # type: ignore[operator]
-            with torch.no_grad():  # timm's num_features is not the pooled width for every model: measure it
-                feature_map = self.features(torch.zeros(1, 1, 64, 64))
-                self.map_features, self.out_features = feature_map.shape[1], self.pool(feature_map).shape[1]
-        except AssertionError as error:  # timm raises it for a model without checkpointing, or with a fixed image size
+            self.network.set_grad_checkpointing(grad_checkpointing)
+            self.map_features, self.out_features = self._measured()
+        except Exception as error:  # of any kind, if it has no checkpointing, or does not take images of any size
             raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
         self.network.train().to(memory_format=_LAYOUT)
         self.name = name
@@ -102,7 +83,7 @@ class TimmBackbone(nn.Module):
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
         with self._norms_updated_once():
-            feature_map: Tensor = self.network.forward_features(_channels_last(image))
+            feature_map: Tensor = self.network.forward_features(image if self._as_it_is else _channels_last(image))
         return feature_map
 
     def pool(self, feature_map: Float[Tensor, "batch channel height2 width2"]) -> Float[Tensor, "batch feature"]:
@@ -110,24 +91,22 @@ class TimmBackbone(nn.Module):
             vector: Tensor = self.network.forward_head(feature_map, pre_logits=True)
         return vector
 
+    @torch.no_grad()
+    def _measured(self) -> tuple[int, int]:
+        """The channels of a feature map and the length of its vector: timm's num_features is neither for all models."""
+        maps = [self.features(torch.zeros(1, 1, *size)) for size in _PROBES]
+        channels = {feature_map.shape[1] for feature_map in maps}
+        if len(channels) > 1 or maps[0].ndim != 4:
+            raise ValueError(f"want feature maps of batch, channel, height, width, got {[*maps[0].shape]}")
+        return channels.pop(), self.pool(maps[0]).shape[1]
+
     def _norms_updated_once(self) -> AbstractContextManager[None]:
         return self._update_once.first_pass(self.network) if self._update_once and self.training else nullcontext()
 
 
-def _created(name: str, drop_path_rate: float, options: dict[str, Any]) -> nn.Module:
-    """Create a timm model; a rate of 0 is given as well, because the default of some is higher, if it takes one."""
-    import timm
-
-    try:
-        return timm.create_model(name, drop_path_rate=drop_path_rate, **options)
-    except TypeError as error:
-        if drop_path_rate or not _takes_no_drop_path(error):
-            raise
-        return timm.create_model(name, **options)
-
-
-def _takes_no_drop_path(error: Exception) -> bool:
-    return isinstance(error, TypeError) and "argument 'drop_path_rate'" in str(error)
+def _corrupts_memory(part: nn.Module) -> bool:
+    """Whether torch corrupts memory when it trains this convolution of `_channels_last` images on a CPU."""
+    return isinstance(part, nn.Conv2d) and part.in_channels == 1 == part.kernel_size[0] and max(part.stride) > 1
 
 
 class TinyBackbone(nn.Module):

@@ -60,6 +60,8 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each value that is out of range or conflicts with another."""
     yield from out_of_range(config, {"seed": 0, "batch_size": 1, "epochs": 1, "folds": 2})
     yield from out_of_range(config["pretrain"], {"epochs": 1}, "pretrain.")
+    if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
+        yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
     given = config["pretrain"]
     if given and (missing := [key for key in Pretrain.__annotations__ if key not in given]):
         yield f"pretrain: want {', '.join(missing)} as well, as in pretrain=low_votes, got {', '.join(given)}"

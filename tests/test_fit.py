@@ -39,7 +39,7 @@ from hms.results.differences import differences
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.teacher import learned_from_teacher
+from hms.runs.teacher import learned_from_teacher, want_known
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
@@ -239,6 +239,14 @@ def test_another_order_of_augmentations_or_extractors_is_another_run(
     one, other = (composed(corpus, tmp_path, "name=x", f"{group}={order}") for order in orders)
     assert fold_folder(one, "corpus") != fold_folder(other, "corpus")
     assert differences([one, other]) == {group: orders}
+
+
+def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
+    config = composed(corpus, tmp_path, "montage=banana16")
+    groups = config["montage"]["groups"]
+    assert [*groups] == ["lateral", "parasagittal"]
+    turned = config | {"montage": config["montage"] | {"groups": dict(reversed(groups.items()))}}
+    assert fold_folder(turned, "corpus") != fold_folder(config, "corpus")
 
 
 def test_the_demos_run_has_the_name_that_the_readme_gives_it():
@@ -537,6 +545,15 @@ def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
         fit(student)
 
 
+def test_a_teacher_of_another_corpus_is_named(tmp_path: Path):
+    runs = [teacher(tmp_path / name, {1: [1.0, 0, 0, 0, 0, 0], 5: [1.0, 0, 0, 0, 0, 0]}) for name in "ab"]
+    want_known(runs, pl.Series([4, 5]))
+    with pytest.raises(
+        UserError, match=rf"^teacher_labels\.runs: want runs that predicted .*, {runs[0]} knows none of its 2$"
+    ):
+        want_known(runs, pl.Series([3, 4]))
+
+
 def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"teacher_labels.runs: want folders of runs with finished folds, got \['.*'\]"):
         TeacherLabels([str(tmp_path)], p=0.15)
@@ -552,7 +569,7 @@ def test_averaging_takes_in_at_least_the_last_epoch():
 
 def test_trainer_options_that_hms_sets_itself_are_refused(config: dict):
     keys = "callbacks logger default_root_dir num_sanity_val_steps use_distributed_sampler enable_model_summary"
-    for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing"]:
+    for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing", "barebones"]:
         with pytest.raises(UserError, match=rf"^trainer\.{key}: set by hms itself; leave it out$"):
             make(config["trainer"] | {key: None})
 

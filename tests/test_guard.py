@@ -62,6 +62,7 @@ class BadInOne(LightningModule):
 def train_badly(folder: Path) -> float:
     """Train in several processes; each writes the error that it ends with."""
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp", "max_epochs": 1}
+    node["sync_batchnorm"] = False
     made = trainer.make(node, callbacks=[LossGuard(folder / "not_finite.json")])
     rows = [batch()._replace(label_id=torch.tensor([step, made.global_rank])) for step in range(3)]
     with pytest.raises(UserError) as ended:

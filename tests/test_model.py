@@ -1,11 +1,13 @@
 import functools
 import itertools
+import subprocess
 from collections.abc import Callable
+from textwrap import dedent
 
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, python
 from material import config
 from safetensors.torch import save_file
 from torch import nn
@@ -401,9 +403,10 @@ def test_missing_weights_are_reported_in_one_line_with_a_remedy(tmp_path, monkey
 
 
 def test_a_timm_model_without_drop_path_is_built_at_a_rate_of_0_alone():
-    assert timm_backbone(name="dla46_c").out_features == 256
-    with pytest.raises(ValueError, match=r"^drop_path_rate: want 0 for 'dla46_c', which has none, got 0\.2$"):
-        timm_backbone(name="dla46_c", drop_path_rate=0.2)
+    assert timm_backbone(name="repghostnet_050").out_features == 1280
+    for name in ("repghostnet_050", "hrnet_w18_small"):  # timm says so in different words
+        with pytest.raises(ValueError, match=rf"^drop_path_rate: want 0 for '{name}', which has none, got 0\.2$"):
+            timm_backbone(name=name, drop_path_rate=0.2)
     assert max(drop_rates(timm_backbone(drop_path_rate=0.2))) == pytest.approx(0.16)
     assert drop_rates(timm_backbone(name="fasternet_t0")) == []  # whose default is 0.1
 
@@ -415,6 +418,29 @@ def drop_rates(backbone: TimmBackbone) -> list[float]:
 def test_an_unknown_timm_model_is_refused():
     with pytest.raises(ValueError, match="name: timm cannot build 'hgnet_v9'"):
         timm_backbone(name="hgnet_v9", pretrained=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("mambaout_femto", r"want feature maps of batch, channel, height, width, got \[1, 4, 5, 288\]"),
+        ("coatnet_nano_rw_224", "The size of tensor a .* must match .*"),
+    ],
+)
+def test_a_timm_model_that_takes_no_images_of_any_size_or_gives_no_maps_is_refused(name: str, reason: str):
+    with pytest.raises(ValueError, match=rf"^name: '{name}' cannot serve here \({reason}\)$"):
+        timm_backbone(name=name)
+
+
+def test_a_stem_with_a_strided_convolution_of_one_pixel_trains_on_a_large_image():
+    code = """
+    import torch
+    from hms.backbone import TimmBackbone
+    backbone = TimmBackbone("mobileone_s0", False, None, 0.0, None, False)
+    for _ in range(2):  # torch may write past the gradient of a channels-last image without crashing at once
+        backbone(torch.randn(2, 1, 256, 256)).sum().backward()
+    """
+    subprocess.run(python("-c", dedent(code)), check=True)
 
 
 @pytest.mark.parametrize("size", [(33, 41), (64, 200)])
@@ -521,5 +547,5 @@ def test_a_stem_stride_needs_rows_and_columns(stride: list[int]):
 
 
 def test_a_network_with_a_fixed_image_size_is_refused():
-    with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(64\)"):
+    with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(97\)"):
         timm_backbone(name="vit_tiny_patch16_224")

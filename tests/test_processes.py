@@ -1,5 +1,6 @@
 """Several processes that train one model together learn the same as a single process."""
 
+import copy
 import subprocess
 from functools import partial
 from itertools import chain
@@ -16,6 +17,7 @@ from test_fit import composed, only_fold
 from together import decide_together
 from torch import nn
 
+from hms.backbone import TimmBackbone
 from hms.batch import Features, Signals
 from hms.config.build import build
 from hms.data.distributed import Batches, part_of
@@ -28,6 +30,7 @@ from hms.system.processes import ALONE, Process, run_in_processes
 from hms.training import trainer
 from hms.training.fit import fit
 from hms.training.module import Classifier
+from hms.training.synced_norms import SyncedNorms
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*")
 
@@ -133,7 +136,7 @@ def test_all_batches_are_of_about_one_size_so_that_no_row_is_left_over_alone(row
 
 
 def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
-    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2}
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "sync_batchnorm": False}
     spawning = trainer.make(node | {"strategy": "ddp_spawn"})
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
         trainer.processes_to_start(spawning)
@@ -151,8 +154,38 @@ def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
 )
 def test_options_that_cannot_work_here_are_refused_before_any_process_starts(options: dict[str, Any], message: str):
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "strategy": "ddp"}
+    node["sync_batchnorm"] = False
     with pytest.raises(UserError, match=message):
         trainer.processes_to_start(trainer.make(node | options))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"devices": 2}, r"trainer\.devices: want 1, or trainer=ddp for several processes, got 2"),
+        ({"precision": "16-mixed"}, r"trainer\.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed"),
+    ],
+)
+def test_what_would_give_other_weights_under_the_same_name_is_refused(options: dict[str, Any], message: str):
+    with pytest.raises(UserError, match=message):
+        trainer.make({"_target_": "lightning.Trainer", "accelerator": "cpu"} | options)
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet"])  # with and without activations in its norms
+def test_synced_norms_change_no_network_and_return_what_they_learned(name: str):
+    backbone = TimmBackbone(name, False, None, 0.0, None, False)
+    model = nn.ModuleDict({"one": backbone, "same": backbone})
+    classes = [type(part) for part in model.modules()]
+    image, plain = torch.randn(3, 1, 64, 64), copy.deepcopy(model).train()
+    syncing = SyncedNorms()
+    synced = syncing.apply(model).train()
+    assert any(isinstance(part, nn.SyncBatchNorm) for part in synced.modules())
+    for training in (True, False):  # in one process nothing is shared
+        torch.testing.assert_close(synced.train(training)["one"](image), plain.train(training)["one"](image))
+    given = syncing.revert(synced)
+    assert [type(part) for part in given.modules()] == classes
+    torch.testing.assert_close(given.state_dict(), plain.state_dict())
+    torch.testing.assert_close(given["same"](image), plain["same"](image))
 
 
 @pytest.mark.slow

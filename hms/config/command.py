@@ -3,12 +3,13 @@
 import importlib
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -92,7 +93,8 @@ class Command:
 
     def run(self, config: DictConfig) -> float | None:
         """Run one job."""
-        with _errors_in_one_line(raised=HydraConfig.get().mode == RunMode.MULTIRUN):
+        of_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        with _errors_in_one_line(raised=of_sweep), _told_at_once() if of_sweep else nullcontext():
             _want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
             return self.job(_plain(config))
 
@@ -161,7 +163,7 @@ def _errors_in_one_line(raised: bool = False) -> Iterator[None]:
     try:
         yield
     except (UserError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is None:  # raised by a library, not by the system
+        if not _is_of_user_or_system(error):
             raise
         if raised:
             raise CompactHydraException(_message(error)) from None
@@ -169,9 +171,25 @@ def _errors_in_one_line(raised: bool = False) -> Iterator[None]:
         sys.exit(1)
 
 
+@contextmanager
+def _told_at_once() -> Iterator[None]:
+    """Print why a job of a sweep fails: Hydra would tell at the end of the sweep, and of the first failed job alone."""
+    try:
+        yield
+    except Exception as error:
+        why = _message(error) if _is_of_user_or_system(error) else traceback.format_exc().rstrip()
+        print(f"{' '.join(HydraConfig.get().overrides.task)}: {why}", file=sys.stderr)
+        raise
+
+
 def _want_no_mistakes(lines: list[str]) -> None:
     if lines:
         raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
+
+
+def _is_of_user_or_system(error: Exception) -> TypeGuard[UserError | OSError]:
+    """Whether the text of an error is all there is to say; libraries raise OSError without a number, too."""
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno is not None)
 
 
 def _message(error: UserError | OSError) -> str:

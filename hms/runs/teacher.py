@@ -6,6 +6,8 @@ Were a teacher's fold missing, what a student learns would depend on when it sta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from hms.errors import UserError
 from hms.folder_names import FoldName, folds_with
 from hms.runs.folder import is_finished, is_of_all_patients
@@ -25,6 +27,16 @@ def students_of(folds: dict[Path, list[Path]]) -> list[Path]:
     """Those of the runs, given with their folds, that are students; without a config.yaml, as in a bundle, none is."""
     configs = {run: used[0] / "config.yaml" for run, used in folds.items()}
     return [run for run, path in configs.items() if path.is_file() and learned_from_teacher(read_config(path.parent))]
+
+
+def want_known(runs: list[str], windows: pl.Series) -> None:
+    """Raise UserError for a run that predicted none of the `windows` (label ids) of a student's corpus."""
+    for run in map(Path, runs):
+        if not any(windows.is_in(pl.read_parquet(file)["label_id"].implode()).any() for file in teacher_files(run)):
+            raise UserError(
+                f"teacher_labels.runs: want runs that predicted windows of this corpus, {run} knows none of its "
+                f"{len(windows)}"
+            )
 
 
 def want_all_folds(runs: list[str]) -> None:

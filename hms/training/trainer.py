@@ -25,6 +25,7 @@ from hms.system.memory import keep_freed
 from hms.training.callbacks import EarlyEnd
 from hms.training.metrics_csv import MetricsCsv
 from hms.training.module import Classifier
+from hms.training.synced_norms import SyncedNorms
 
 _PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "32", "16", "bf16")
 """Those that keep weights in float32, like the loss and its targets; the last three are aliases of the first three."""
@@ -85,6 +86,7 @@ def make(
         "enable_model_summary": False,
         "enable_progress_bar": bar,
         "enable_checkpointing": folder is not None,
+        "barebones": False,
     }
     _want_supported(node, ours)
     try:
@@ -92,6 +94,9 @@ def make(
     except RuntimeError as error:  # such as two callbacks that would keep their states under one name
         raise UserError(f"callbacks or trainer: {first_line(error)}") from None
     trainer.strategy.checkpoint_io = _AtomicCheckpoints()
+    if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy._layer_sync:
+        trainer.strategy._layer_sync = SyncedNorms()
+    _want_one_result(trainer, node)
     # Lightning's handlers wait for all processes, wherever they are; interrupt and processes in hms.system have others.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
@@ -104,10 +109,19 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
     precision = node.get("precision")
     if precision is not None and str(precision) not in _PRECISIONS:
         raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
-    if (accelerator := node.get("accelerator")) in ("gpu", "cuda") and not torch.accelerator.is_available():
+    accelerator, has_gpu = node.get("accelerator"), torch.accelerator.is_available()
+    if str(precision) in ("16-mixed", "16") and (accelerator == "cpu" or (accelerator == "auto" and not has_gpu)):
+        raise UserError("trainer.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed")  # Lightning takes bf16
+    if accelerator in ("gpu", "cuda") and not has_gpu:
         raise UserError(
             f"trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got '{accelerator}'"
         )
+
+
+def _want_one_result(trainer: Trainer, node: dict[str, Any]) -> None:
+    """Raise UserError for several processes with statistics of their own: a run's folder does not tell their number."""
+    if trainer.world_size > 1 and "sync_batchnorm" not in node:
+        raise UserError(f"trainer.devices: want 1, or trainer=ddp for several processes, got {trainer.world_size}")
 
 
 def processes_to_start(trainer: Trainer) -> int:

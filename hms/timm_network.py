@@ -1,0 +1,79 @@
+"""A network of timm by its name; pretrained weights come from the hub, or a file if the machine cannot reach it."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from hms.errors import UserError, first_line
+
+
+def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rate: float) -> Any:
+    """timm's model `name` for images of one channel, without its classifier.
+
+    `weights` is a file or folder as `weights_file` wants it, used only if `pretrained`. Raises ValueError for a model
+    that timm cannot build so, and UserError if no weights are found.
+    """
+    import timm  # imports torchvision, which takes seconds that a tiny backbone need not wait
+    from huggingface_hub import constants
+
+    offline = constants.HF_HUB_OFFLINE
+    if pretrained and not weights and not _hub_reachable():
+        constants.HF_HUB_OFFLINE = True  # cached weights still load; others fail at once, not after minutes
+
+    overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
+    try:
+        options = {"pretrained": pretrained, "pretrained_cfg_overlay": overlay, "in_chans": 1, "num_classes": 0}
+        return _created(name, drop_path_rate, options)
+    except Exception as error:
+        if _takes_no_drop_path(error):
+            raise ValueError(f"drop_path_rate: want 0 for '{name}', which has none, got {drop_path_rate}") from None
+        if not pretrained or not timm.is_model(name.split(".")[0]):
+            raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
+        raise UserError(
+            f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({first_line(error)}); "
+            "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
+        ) from None
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+
+
+def weights_file(weights: str, name: str) -> Path:
+    """The file of a timm model's weights, given its path or its folder. Raises UserError if there is none."""
+    path = Path(weights)
+    if path.is_dir():
+        candidates = [path / f"{name}{ending}" for ending in (".safetensors", ".pth", ".bin")]
+        path = next((file for file in candidates if file.is_file()), candidates[0])
+    if not path.is_file():
+        raise UserError(
+            f"backbone.weights: want a file or a folder with weights of '{name}', got '{path}' (no such file)"
+        )
+    return path
+
+
+def _created(name: str, drop_path_rate: float, options: dict[str, Any]) -> Any:
+    """Create a timm model; a rate of 0 is given as well, because the default of some is higher, if it takes one."""
+    import timm
+
+    try:
+        return timm.create_model(name, drop_path_rate=drop_path_rate, **options)
+    except TypeError as error:
+        if drop_path_rate or not _takes_no_drop_path(error):
+            raise
+        return timm.create_model(name, **options)
+
+
+def _takes_no_drop_path(error: Exception) -> bool:
+    return isinstance(error, TypeError) and "'drop_path_rate'" in str(error)
+
+
+def _hub_reachable() -> bool:
+    """Whether the hub's host name resolves; assumed behind a proxy, where name resolution proves nothing."""
+    if getproxies():
+        return True
+    try:
+        return bool(socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443))
+    except OSError:
+        return False
