@@ -2,7 +2,7 @@
 
 The estimate is the time of its multiply-adds at the rate of a large matrix product, plus that of all the elements its
 operations write at the rate of a copy, each multiplied by a factor for the lower efficiency of networks. The rates are
-measured on the spot, in a fraction of a second; the factors were fitted to steps on a CPU (EXPERIMENTS.md, "Before a
+measured on the spot, in a fraction of a second; the factors were fitted to steps on a CPU (docs/speed.md, "Before a
 run").
 """
 

@@ -6,7 +6,7 @@ there is more to do. Next to another program they then keep the core that the th
 
 import os
 
-_ROUNDS = "10000"  # 4 % slower on free cores, twice as fast next to a busy process (EXPERIMENTS.md, "Where time goes")
+_ROUNDS = "10000"  # 4 % slower on free cores, twice as fast next to a busy process (docs/speed.md, "Threads that wait")
 
 
 def sleep_soon() -> None:

@@ -24,7 +24,7 @@ TILES = {
 """By kernel and width of a tile: samples per program (half of them in float32), and warps of 32 threads.
 
 For 16 rows the fastest of those tried, or close to it, with fewer than 4 warps; for 32 rows by the number of issued
-instructions (EXPERIMENTS.md, "On a GPU"). With more warps Triton uses Hopper's own matrix products, which were wrong.
+instructions (docs/speed.md, "Tiles"). With more warps Triton uses Hopper's own matrix products, which were wrong.
 """
 
 _SUMMING_PROGRAMS = 1024  # that share the sum over samples for the weights: several for each multiprocessor
