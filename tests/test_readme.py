@@ -1,4 +1,4 @@
-"""The README is true: links lead somewhere, commands have no mistake, and what it adds to hms works as printed."""
+"""The README is true: commands have no mistake and what it adds works; links of all pages lead somewhere."""
 
 import ast
 import importlib
@@ -30,6 +30,7 @@ from hms.train import main as train
 README = (ROOT / "README.md").read_text()
 OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]
 """The section that adds a backbone, an extractor and an augmentation."""
+PAGES = ["README.md", "EXPERIMENTS.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -37,19 +38,56 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```(?:{language})\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def prose(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def shell_lines(text: str) -> list[str]:
     """Every line of the shell blocks, and every bit of inline code, without comments."""
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    lines = [*"\n".join(blocks(text, "bash")).splitlines(), *re.findall(r"`([^`\n]+)`", prose)]
+    lines = [*"\n".join(blocks(text, "bash")).splitlines(), *re.findall(r"`([^`\n]+)`", prose(text))]
     return [line.partition(" #")[0].strip() for line in lines]
 
 
-@pytest.mark.parametrize("target", sorted({*re.findall(r"\]\(([^)\s]+)\)", README)}))
-def test_a_link_leads_somewhere(target: str):
-    file, _, heading = target.partition("#")
-    headings = [re.sub(r"[^\w -]", "", line.lower()) for line in re.findall(r"^#+ (.+)$", README, re.MULTILINE)]
-    assert file.startswith("https://") or (ROOT / file).exists(), f"README.md: no {file} to link to"
-    assert file or heading in [line.replace(" ", "-") for line in headings], f"README.md: no heading for #{heading}"
+def links(page: str) -> list[str]:
+    return sorted({*re.findall(r"\]\(([^)\s]+)\)", prose((ROOT / page).read_text()))})
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a page: a name's second heading ends in -1, its third in -2."""
+    found: list[str] = []
+    for line in re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", line)
+        found.append(re.sub(r"[^\w -]", "", shown.strip().lower()).replace(" ", "-"))
+    return {name + (f"-{found[:at].count(name)}" if name in found[:at] else "") for at, name in enumerate(found)}
+
+
+@pytest.mark.parametrize(("page", "target"), [(page, target) for page in PAGES for target in links(page)])
+def test_a_link_leads_somewhere(page: str, target: str):
+    if target.startswith("https://"):
+        return
+    name, _, heading = target.partition("#")
+    file = (ROOT / page).parent / name if name else ROOT / page
+    assert file.exists(), f"{page}: no {name} to link to"
+    assert not heading or heading in anchors(file.read_text()), f"{page}: no heading for {target}"
+
+
+def test_headings_are_named_as_github_does():
+    text = "# `compile=true`, [by](x.md) hand\n## A_b's\n```bash\n# no heading\n```\n## A_b's\n### A_b's\n"
+    assert anchors(text) == {"compiletrue-by-hand", "a_bs", "a_bs-1", "a_bs-2"}
+
+
+def test_every_page_is_reached_from_the_experiments():
+    linked = {target.partition("#")[0] for target in links("EXPERIMENTS.md")}
+    assert [page for page in PAGES if page.startswith("docs/") and page not in linked] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_rows_of_a_table_have_as_many_cells_as_its_head(page: str):
+    tables = re.findall(r"(?:^ *\|.*\n)+", prose((ROOT / page).read_text()), re.MULTILINE)
+    for table in tables:
+        cells = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+        assert len(cells) == 1, f"{page}: rows of {sorted(cells)} bars in\n{table}"
 
 
 def test_every_make_target_is_in_the_makefile():
