@@ -108,6 +108,8 @@ class Blocks:
                 yield number * _BLOCK, self._judged(number, channels[:, inside])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
+        if np.isnan(channels).all():  # a gap may last for days
+            return np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)
         eeg = derived(self.derivation, channels)
         recorded = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
         flat = tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG)
