@@ -73,30 +73,6 @@ def test_a_model_gives_six_finite_logits_even_where_everything_is_missing():
     assert network.eval()(batch()).shape == (3, 6)
 
 
-def test_a_window_alone_gets_the_logits_it_gets_in_a_batch():
-    network = model().eval()
-    together = network(batch())
-    for row in range(3):
-        alone = network(Batch(*(part[row : row + 1] for part in batch())))
-        torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
-
-
-def test_every_parameter_gets_a_gradient():
-    network = model()
-    loss = VoteWeightedKl(0.79, 0.06, {})
-    loss(network.classify(network.preprocess(batch())), batch().target, batch().weight).backward()
-    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # A convolution right before a batch norm needs no bias, but the stem has one.
-    assert [name for name in without if not name.endswith("stem.0.bias")] == []
-
-
-def test_a_batch_is_not_edited_in_place():
-    given = batch()
-    model()(given)
-    assert torch.equal(given.eeg, batch().eeg)
-    assert torch.equal(given.spectrogram, batch().spectrogram)
-
-
 def test_each_of_several_extractors_has_a_head_that_depends_on_it_alone():
     network = model().eval()
     signals = network.preprocess(batch())
@@ -531,9 +507,8 @@ def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statisti
         torch.testing.assert_close(plain, checkpointed)
 
 
-@pytest.mark.parametrize("member", range(5, 9))
-def test_a_member_that_saves_memory_can_have_the_tiny_backbone(member: int):
-    model = config(f"experiment=member_{member}", "backbone=tiny", "data.root=x")["model"]
+def test_a_member_that_saves_memory_can_have_the_tiny_backbone():
+    model = config("experiment=member_5", "backbone=tiny", "data.root=x")["model"]
     backbones = [node["backbone"] for node in model["extractors"].values()]
     assert [(one["_target_"], one["grad_checkpointing"]) for one in backbones] == [
         ("hms.backbone.TinyBackbone", True)
