@@ -42,29 +42,8 @@ class Stft(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        if not 1 <= win_length <= n_fft:
-            raise ValueError(f"win_length: want 1 to n_fft = {n_fft}, got {win_length}")
-        if hop_length < 1:
-            raise ValueError(f"hop_length: want at least 1, got {hop_length}")
-        if not 0 < fmax_hz <= SFREQ_HZ / 2:
-            raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
-        if not n_fft / SFREQ_HZ < span_s <= EEG_SAMPLES / SFREQ_HZ:
-            raise ValueError(f"span_s: want more than n_fft's {n_fft / SFREQ_HZ:g} s up to 50, got {span_s}")
         self.span = round(span_s * SFREQ_HZ)
-        self.transform = STFT(
-            n_fft=n_fft,
-            win_length=win_length,
-            hop_length=hop_length,
-            window=window,
-            freq_scale="linear",
-            fmin=0,
-            fmax=fmax_hz,
-            sr=SFREQ_HZ,
-            trainable=trainable,
-            center=False,
-            output_format="Magnitude",
-            verbose=False,
-        )
+        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
         self.columns = columns
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
@@ -75,8 +54,46 @@ class Stft(nn.Module):
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""
-        pairs = central(pairs, self.span)
-        with torch.autocast(pairs.device.type, enabled=False):  # nnAudio's kernels are float32
-            magnitude = self.transform(pairs.flatten(0, 1).float())
-            log_power = torch.log1p(magnitude.square()).clamp(0, 20)
-        return ((log_power - 7.5) / 7.5).reshape(*pairs.shape[:2], *log_power.shape[1:])
+        return log_power(self.transform, central(pairs, self.span))
+
+
+def transform(
+    n_fft: int,
+    win_length: int,
+    hop_length: int,
+    window: Literal["hann", "cosine"],
+    fmax_hz: float,
+    span_s: float,
+    trainable: bool,
+) -> STFT:
+    """The STFT of sequences of `span_s` seconds; arguments are those of `Stft`."""
+    if not 1 <= win_length <= n_fft:
+        raise ValueError(f"win_length: want 1 to n_fft = {n_fft}, got {win_length}")
+    if hop_length < 1:
+        raise ValueError(f"hop_length: want at least 1, got {hop_length}")
+    if not 0 < fmax_hz <= SFREQ_HZ / 2:
+        raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
+    if not n_fft / SFREQ_HZ < span_s <= EEG_SAMPLES / SFREQ_HZ:
+        raise ValueError(f"span_s: want more than n_fft's {n_fft / SFREQ_HZ:g} s up to 50, got {span_s}")
+    return STFT(
+        n_fft=n_fft,
+        win_length=win_length,
+        hop_length=hop_length,
+        window=window,
+        freq_scale="linear",
+        fmin=0,
+        fmax=fmax_hz,
+        sr=SFREQ_HZ,
+        trainable=trainable,
+        center=False,
+        output_format="Magnitude",
+        verbose=False,
+    )
+
+
+def log_power(transform: STFT, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
+    """Log-power of each pair, about -1 to 1.7."""
+    with torch.autocast(pairs.device.type, enabled=False):  # nnAudio's kernels are float32
+        magnitude = transform(pairs.flatten(0, 1).float())
+        power = torch.log1p(magnitude.square()).clamp(0, 20)
+    return ((power - 7.5) / 7.5).reshape(*pairs.shape[:2], *power.shape[1:])
