@@ -2,12 +2,12 @@
 
 import os
 import socket
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from hms.errors import UserError, first_line
+from hms.pretrained import weights_file
 
 
 def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rate: float) -> Any:
@@ -38,19 +38,6 @@ def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rat
         ) from None
     finally:
         constants.HF_HUB_OFFLINE = offline
-
-
-def weights_file(weights: str, name: str) -> Path:
-    """The file of a timm model's weights, given its path or its folder. Raises UserError if there is none."""
-    path = Path(weights)
-    if path.is_dir():
-        candidates = [path / f"{name}{ending}" for ending in (".safetensors", ".pth", ".bin")]
-        path = next((file for file in candidates if file.is_file()), candidates[0])
-    if not path.is_file():
-        raise UserError(
-            f"backbone.weights: want a file or a folder with weights of '{name}', got '{path}' (no such file)"
-        )
-    return path
 
 
 def _created(name: str, drop_path_rate: float, options: dict[str, Any]) -> Any:

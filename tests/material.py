@@ -30,7 +30,7 @@ from hms.train import Train
 
 CONF = ROOT / "conf"
 
-QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "epochs": 3}
+QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "depth_factor": 0.2, "epochs": 3}
 """Upper limits for values, if the full size would take longer and test nothing more."""
 
 

@@ -183,7 +183,7 @@ def test_a_token_is_about_its_own_pair_or_image(extractor: nn.Module):
     changed.images[:, 6] *= 3
     with torch.no_grad():
         moved = (extractor.eval()(changed).tokens - extractor(given).tokens).norm(dim=2)[0]
-    assert abs(int(moved.argmax()) - 6) <= 1  # one row of a map may belong to two pairs
+    assert abs(int(moved.argmax()) - 6) <= 2  # a map's row may belong to two pairs; X3D's stem looks two to each side
     assert moved[6] > 2 * moved[:4].max()
 
 

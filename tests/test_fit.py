@@ -283,6 +283,21 @@ def test_pretrained_weights_count_by_the_content_of_the_file(tmp_path: Path, mon
         fold_folder(pretrained("nowhere"), "corpus")
 
 
+def test_an_extractors_own_weights_count_by_content_too(tmp_path: Path):
+    def folder_with(weights: Path | str) -> Path:
+        words = ["extractor=stft_x3d", f"extractor.stft_x3d.weights={weights}"]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return fold_folder(OmegaConf.to_container(compose("train", words), resolve=True), "corpus").parent
+
+    for name, content in (("one", b"weights"), ("copy", b"weights"), ("other", b"others")):
+        (tmp_path / name).write_bytes(content)
+    one, copy, other = (folder_with(tmp_path / name) for name in ("one", "copy", "other"))
+    assert one == copy
+    assert len({one, other, folder_with("null")}) == 3
+    with pytest.raises(UserError, match=r"^weights: want a file, got 'nowhere' \(no such file\)$"):
+        folder_with("nowhere")
+
+
 def test_trading_time_for_memory_does_not_change_the_run():
     wavenet = "extractor=[wavenet,stft]"
     same = ["backbone.grad_checkpointing=true", "extractor.wavenet.grad_checkpointing=false"]

@@ -29,11 +29,12 @@ SMALL = (
 )
 WORDS = {
     "attention": (
-        *("extractor=[wavenet,stft_short,multitaper,superlet,efficientnet1d_short]", "preprocess=clinical"),
-        *("fusion=attention", "fusion.layers=1", "extractor.multitaper.span_s=3"),
+        "extractor=[wavenet,stft_short,multitaper,superlet,efficientnet1d_short,stft_x3d_short]",
+        *("preprocess=clinical", "fusion=attention", "fusion.layers=1", "extractor.multitaper.span_s=3"),
         *("extractor.wavenet.blocks=1", "extractor.wavenet.layers=1", "extractor.wavenet.span_s=3"),
         *("extractor.superlet.span_s=3", "extractor.superlet.rows=4", "extractor.superlet.orders=[1,2]"),
         *(f"extractor.efficientnet1d_short.{sizes}" for sizes in ("channels=[8,8,8]", "depths=[2,1]", "kernels=[5,5]")),
+        *(f"extractor.stft_x3d_short.{sizes}" for sizes in ("span_s=3", "depth_factor=0.2", "features=8")),
     ),
     "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from hms.errors import DataError
 from hms.folder_names import FoldName, RunName, folds_with
-from hms.timm_network import weights_file
+from hms.pretrained import weights_file
 
 _IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
 _IF_ANY = ("live", "callbacks")
@@ -43,8 +43,8 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
     read: dict[str, list[Path]] = {}
     for node in nodes(config["model"]):
         match node:
-            case {"pretrained": True, "weights": str(weights), "name": str(name)}:
-                read.setdefault("weights", []).append(weights_file(weights, name))
+            case {"pretrained": True, "weights": str(weights)}:
+                read.setdefault("weights", []).append(weights_file(weights, node.get("name")))
     if runs := teachers(config):
         read["teacher"] = [file for run in runs for file in teacher_files(Path(run))]
     return {kind: _joined(map(_digest_of, files)) for kind, files in read.items()}

@@ -22,6 +22,7 @@ SETTINGS = {
     "multitaper_tiny": ("extractor=multitaper",),
     "raw_image_tiny": ("extractor=raw_image",),
     "efficientnet1d_short": ("extractor=efficientnet1d_short",),
+    "stft_x3d_short": ("extractor=stft_x3d_short",),
     "spectrogram_hgnetv2": ("extractor=spectrogram", "backbone=hgnetv2"),
     "stft_hgnetv2": ("extractor=stft", "backbone=hgnetv2"),
     "stft_cosine_efficientnetv2": ("extractor=stft_cosine", "backbone=efficientnetv2"),
