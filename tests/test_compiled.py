@@ -20,7 +20,7 @@ SMALL = [f"extractor.efficientnet1d_short.{sizes}" for sizes in ("channels=[8,8]
 
 @pytest.fixture
 def node() -> dict:
-    return config("extractor=[stft_short,wavenet_short,efficientnet1d_short]", "montage=pairs8")["model"]
+    return config("extractor=[stft_short,wavenet_short,efficientnet1d_short,stft_x3d_short]", "montage=pairs8")["model"]
 
 
 def compiled_graphs() -> int:
@@ -39,7 +39,8 @@ def test_parts_of_networks_are_compiled_but_weights_keep_their_names_and_copies_
     names = [*model.state_dict()]
     compile_networks(model, "cpu", "32-true")
     networks = ("stft_short.backbone", "wavenet_short.backbone", "efficientnet1d_short.network")
-    assert compiled(model) == {f"extractors.{name}.{part}" for name in networks for part in ("stem", "blocks")}
+    parts = {f"{name}.{part}" for name in networks for part in ("stem", "blocks")} | {"stft_x3d_short.network.blocks"}
+    assert compiled(model) == {f"extractors.{part}" for part in parts}
     assert [*model.state_dict()] == names
     assert not compiled(deepcopy(model))
     save_model(tmp_path, model, {"model": node})
