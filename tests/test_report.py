@@ -400,6 +400,15 @@ def test_a_curve_leaves_out_epochs_that_were_not_validated():
     assert ([*line.x], [*line.y]) == ([2, 4], [1.5, 1.2])
 
 
+def test_the_axis_of_a_curve_counts_whole_epochs(chromium: Page, report: Path):
+    chromium.open(report)
+    ticks = "[...document.querySelectorAll('#plot-train_loss .xtick text')].map((tick) => tick.textContent)"
+    assert chromium.value(ticks) == ["1", "2"]
+    folds = {name: pl.DataFrame({"epoch": range(n), "val_kl": [1.0] * n}) for name, n in (("a", 9), ("b", 11))}
+    assert curves(folds, "val_kl").layout.xaxis.tickvals is None
+    assert curves({"a": folds["a"]}, "val_kl").layout.xaxis.tickvals == (1, 2, 3, 4, 5, 6, 7, 8, 9)
+
+
 def test_an_interval_is_over_patients_not_rows():
     both = [([1, 0, 0, 0, 0, 0], SURE), ([0, 1, 0, 0, 0, 0], SURE)] * 20
     one, many = (summary.group("", scored(rows_of(*both, patients=p), None)) for p in ([7] * 40, None))
@@ -432,8 +441,11 @@ def test_the_mean_prediction_per_vote_counts_each_vote_once():
 def test_the_drawn_windows_are_of_different_patients_and_classes():
     votes = [([0, 9, 0, 0, 0, 0], SURE), ([0, 9, 0, 0, 0, 0], SURE), ([1, 8, 0, 0, 0, 0], SURE), ([9] + [0] * 5, SURE)]
     rows = scored(rows_of(*votes, patients=[1, 1, 2, 3]), None)
-    assert summary.most_wrong(rows, 2)["label_id"].to_list() == [0, 2]
-    assert summary.most_right(rows, 2)["label_id"].to_list() == [3, 2]
+    wrong = summary.most_wrong(rows, 2)
+    assert wrong["label_id"].to_list() == [0, 2]
+    assert summary.most_right(rows, 2, rows[:0])["label_id"].to_list() == [3, 2]
+    assert summary.most_right(rows, 2, wrong)["label_id"].to_list() == [3, 1]
+    assert summary.most_right(rows, 4, rows)["label_id"].to_list() == []
 
 
 # The drawings

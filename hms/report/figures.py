@@ -11,6 +11,9 @@ from hms.page.palette import light
 from hms.report.style import add_kls, bare, bracketed, of_rows, plain, whisker
 from hms.report.summary import Group, Headline, Reliability
 
+_MOST_EPOCHS = 10
+"""So many epochs have a tick each."""
+
 
 def ruler(head: Headline) -> go.Figure:
     """The scale from oracle to uniform, and how far the model has come on it."""
@@ -105,7 +108,9 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
             marker={"size": 5},
             hovertemplate=f"{plain(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d")
+    last = max((int(table["epoch"].max() or 0) + 1 for table in tables.values()), default=0)  # type: ignore[arg-type]
+    each = [*range(1, last + 1)] if last <= _MOST_EPOCHS else None  # else Plotly's own, which are then whole numbers
+    figure.update_xaxes(title="epoch", showgrid=False, tickvals=each)
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
         margin={"l": 40},

@@ -40,7 +40,8 @@ def page(subject: Subject, windows: int, device: str) -> str:
     members = members_of(subject.ensemble) if subject.ensemble else []
     if members:
         charts |= {"scores": scores(members), "weights": weights(members)}
-    wrong, right = summary.most_wrong(rows, windows), summary.most_right(rows, windows)
+    wrong = summary.most_wrong(rows, windows)
+    right = summary.most_right(rows, windows, wrong)
     drawn, spectrogram_range = views(subject, pl.concat([wrong, right]), device)
     return document(
         "hms.report",

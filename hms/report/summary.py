@@ -121,9 +121,10 @@ def most_wrong(rows: pl.DataFrame, count: int) -> pl.DataFrame:
     return worst_first.unique("patient_id", keep="first", maintain_order=True)[:count]
 
 
-def most_right(rows: pl.DataFrame, count: int) -> pl.DataFrame:
-    """The rows with the smallest KL, at most one per class; else all would be of the easiest class."""
-    return rows.sort("kl", "label_id").unique("leading", keep="first", maintain_order=True)[:count]
+def most_right(rows: pl.DataFrame, count: int, wrong: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the smallest KL, except `wrong`, at most one per class; else all would be of the easiest class."""
+    others = rows.join(wrong, on="label_id", how="anti", maintain_order="left")
+    return others.sort("kl", "label_id").unique("leading", keep="first", maintain_order=True)[:count]
 
 
 def _parts(rows: pl.DataFrame, conditions: dict[str, pl.Expr]) -> list[tuple[str, pl.DataFrame]]:
