@@ -28,13 +28,14 @@ from hms.timeline import chart
 from hms.timeline.annotations import write_edf as write_annotations
 from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
-from hms.timeline.events import burden, events, status_epilepticus, totals
+from hms.timeline.events import burden, events, totals
 from hms.timeline.files import write_timeline
 from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predicted, windows_of
+from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import Timeline, extent, predicted_minutes, spans_s
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
@@ -124,10 +125,10 @@ def test_an_artefact_of_ten_seconds_does_not_hide_status_epilepticus():
     (one,) = status_epilepticus(timeline({"seizure": [*half, None, *half]}))
     why = "10 min 10 s without a dip from 0:00:00, of which 10 s without a prediction"
     assert (one.duration_s, one.why) == (610, why)
-    assert [*status_epilepticus(timeline({"seizure": [*half, None, None, *half]}))] == []
-    assert [*status_epilepticus(timeline({"seizure": [*half, None, *half[:-1]]}))] == []  # 9 min 50 s of seizure
+    assert status_epilepticus(timeline({"seizure": [*half, None, None, *half]})) == []
+    assert status_epilepticus(timeline({"seizure": [*half, None, *half[:-1]]})) == []  # 9 min 50 s of seizure
     on = [*[0.9] * 35, None, 0.9]  # 6 min, and 10 s that are not known to be seizure
-    assert [*status_epilepticus(timeline({"seizure": [*on, *[0.1] * 200, *on[:-1]]}))] == []
+    assert status_epilepticus(timeline({"seizure": [*on, *[0.1] * 200, *on[:-1]]})) == []
 
 
 @pytest.mark.parametrize("between", [0.1, None])
@@ -135,19 +136,19 @@ def test_ten_minutes_of_status_epilepticus_are_at_the_threshold(between: float |
     """An event of 10 min 20 s, 3 min 20 s of which lie between its parts, is no seizure of 10 min."""
     shown = timeline({"seizure": [0.9, 0.9, between] * 21 + [0.1] * 10})
     assert events(shown)["duration_s"].to_list() == [620]
-    assert [*status_epilepticus(shown)] == []
+    assert status_epilepticus(shown) == []
 
 
 def test_ten_minutes_of_status_epilepticus_have_no_dip():
     """20 s of seizure and 10 s below the threshold, in turn, are an event of 15 min, but nowhere continuous."""
     shown = timeline({"seizure": [0.9, 0.9, 0.1] * 31})
     assert (events(shown)["duration_s"].to_list(), totals(shown)["seizure"].minutes) == ([920], pytest.approx(31 / 3))
-    assert [*status_epilepticus(shown)] == []
+    assert status_epilepticus(shown) == []
     (hour,) = status_epilepticus(timeline({"seizure": [0.9, 0.9, 0.1] * 36}))
-    assert hour.why == "12 min of events in the 60 min from 0:00:00"
+    assert hour.why == "12 min of events in the 18 min from 0:00:00"
     shown = timeline({"seizure": [*[0.9] * 30, 0.1, *[0.9] * 25, None, *[0.9] * 35, 0.1, 0.9]})
     assert events(shown)["duration_s"].to_list() == [940]
-    part, _ = status_epilepticus(shown)
+    _, part = status_epilepticus(shown)
     why = "10 min 10 s without a dip from 0:05:10, of which 10 s without a prediction"
     assert (part.onset_s, part.duration_s, part.why) == (310, 610, why)
 
@@ -168,7 +169,7 @@ def test_only_time_at_the_threshold_counts():
     assert (seizure.minutes, seizure.busiest_s, seizure.longest_s) == (pytest.approx(10), pytest.approx(600), 80)
     assert seizure.minutes + other.minutes == pytest.approx(60)
     assert burden(shown)[0, 0] == pytest.approx(10)
-    assert [*status_epilepticus(shown)] == []
+    assert status_epilepticus(shown) == []
     assert (text := page(shown, [])).count("<td>10.0</td>") == 3  # of the hour, in all, and in any 60 minutes
     assert "no longer than the parts they join, and a third of the event at most" in text
 
@@ -187,7 +188,7 @@ def test_blips_between_longer_dips_do_not_add_up_to_an_event():
     assert len(events(timeline({"seizure": [0.9] * 10 + ([0.1] * 3 + [0.9]) * 100}, step_s=2.5))) == 1
     flickering = timeline({"seizure": [0.51, 0.49] * 33})
     assert events(flickering)["duration_s"].max() == 30
-    assert [*status_epilepticus(flickering)] == []
+    assert status_epilepticus(flickering) == []
 
 
 def test_what_is_shorter_than_ten_seconds_or_other_is_no_event():
@@ -205,7 +206,7 @@ def test_totals_are_of_the_whole_recording():
     assert (seizure.minutes, seizure.longest_s) == (pytest.approx(21), 960)
     assert seizure.share == pytest.approx(1260 / 10_790)
     assert (lpd.minutes, lpd.share, lpd.longest_s, lpd.busiest_s) == (0, 0, 0, 0)
-    assert (seizure.busiest_s, seizure.busiest_at_s) == (960, 4000)
+    assert seizure.busiest_s == 960
     together = timeline({"seizure": [0.9 if i % 30 < 6 else 0.1 for i in range(400)]})
     assert totals(together)["seizure"].busiest_s == pytest.approx(720)
 
@@ -217,7 +218,11 @@ def test_totals_are_of_the_whole_recording():
         (range(400, 459), []),
         ([*range(0, 36), *range(324, 360)], ["12 min of events in the 60 min from 0:00:00"]),
         ([*range(0, 36), *range(325, 361)], []),
-        (range(0, 120), ["20 min without a dip from 0:00:00", "20 min of events in the 60 min from 0:00:00"]),
+        (range(0, 120), ["20 min without a dip from 0:00:00"]),
+        (
+            [*range(300, 420), 430],
+            ["20 min without a dip from 0:50:00", "20 min 10 s of events in the 60 min from 0:50:00"],
+        ),
     ],
 )
 def test_seizures_meet_the_criterion_of_status_epilepticus_by_ten_minutes_or_a_fifth_of_an_hour(on, found):
@@ -225,6 +230,68 @@ def test_seizures_meet_the_criterion_of_status_epilepticus_by_ten_minutes_or_a_f
     assert [one.why for one in status_epilepticus(shown)] == found
     assert ("would be met" in page(shown, [])) == bool(found)
     assert any("electrographic status epilepticus" in note for note in notes(shown, np.full(720, 50.0))) == bool(found)
+
+
+def status_hours(*begins: int, runs: int = 26, last: int = 8640) -> Timeline:
+    """Runs of 30 s of seizure, 130 s from one to the next, from each of these windows on."""
+    on = {begin + 13 * run + i for begin in begins for run in range(runs) for i in range(3)}
+    return timeline({"seizure": [0.9 if i in on else 0.1 for i in range(last)]})
+
+
+def test_every_hour_of_status_epilepticus_is_reported_in_order_of_time(tmp_path: Path):
+    shown = status_hours(720, 7200)
+    why = [f"13 min of events in the 60 min from {hour}:00:00" for hour in (2, 20)]
+    (note, *_) = notes(shown, np.full(8640, 50.0))
+    write_timeline(tmp_path, "x", shown._replace(notes=[note]), text := page(shown, []), edf=False)
+    found = json.loads((tmp_path / "x.json").read_text())["status_epilepticus"]
+    assert [one["why"] for one in found] == [one.why for one in status_epilepticus(shown)] == why
+    assert f"any 60 min): {why[0]}; {why[1]}. Review the EEG." in note
+    assert f"{why[0]}; {why[1]}." in text
+    assert '<path class="status" d="M7200 2h3600M72000 2h3600">' in text
+
+
+def test_no_twelve_minutes_between_reported_hours_are_left_out():
+    """13 min 20 s of seizures lie in the 50 min between two fuller hours, 9 min before the first."""
+    half, few = np.arange(360) % 2 == 0, np.abs(np.arange(300) % 30 - 14.5) < 4
+    on = np.concatenate([np.arange(400) < 54, half, few, half, np.zeros(400, bool)])
+    shown = timeline({"seizure": np.where(on, 0.9, 0.1).tolist()})
+    found = status_epilepticus(shown)
+    assert [(one.onset_s, one.onset_s + one.duration_s) for one in found] == [
+        (4000, 7600),
+        (7710, 10_600),
+        (10_600, 14_200),
+    ]
+    assert found[1].why == "13 min 20 s of events in the 48 min 10 s from 2:08:30"
+
+
+def test_a_seizure_of_hours_is_reported_once():
+    shown = timeline({"seizure": [0.9] * 1080 + [0.1] * 720})
+    assert [one.why for one in status_epilepticus(shown)] == ["3 h without a dip from 0:00:00"]
+    assert totals(shown)["seizure"].busiest_s == 3600
+
+
+def test_a_note_names_the_first_times_and_counts_the_rest():
+    found = status_epilepticus(status_hours(*range(0, 4680, 360), runs=26))
+    assert len(found) == 13
+    text = reasons(found)
+    assert text.endswith("; 13 min of events in the 60 min from 9:00:00; and 3 more, listed in the JSON file")
+    assert "more" not in reasons(found[:10])
+
+
+@pytest.mark.parametrize(
+    ("step_s", "missed"),
+    [(10, None), (15, "may be missed, 40 min"), (50, "may be missed, 12 min"), (60, "cannot be found, 10 min")],
+)
+def test_windows_that_are_apart_are_said_to_miss_status_epilepticus(step_s: int, missed: str | None):
+    rows = 6 * 3600 // step_s
+    shown = timeline({"seizure": [1.0] * rows}, step_s)
+    found = [*notes(shown, np.full(rows, 50.0))]
+    text = (
+        "Status epilepticus {}: only predicted time counts, which is never 10 continuous minutes, and at most {} of 60 "
+    )
+    text += "min. With step_s=10, all time would count."
+    assert [one for one in found if "10, all" in one] == ([text.format(*missed.split(", "))] if missed else [])
+    assert any("would meet the criterion" in one for one in found) == bool(status_epilepticus(shown)) == (step_s <= 50)
 
 
 def test_burden_is_minutes_of_each_hour():
@@ -278,7 +345,7 @@ def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
         "longest_minutes": 15,
         "most_minutes_of_60": 15,
     }
-    assert [one["duration_s"] for one in summary["status_epilepticus"]] == [900, 3600]
+    assert [one["duration_s"] for one in summary["status_epilepticus"]] == [900]
     assert "50.0 % of the predicted time" in text
     assert text.count("<td class=muted>nothing</td>") == 1
     nothing = page(timeline({"seizure": [None] * 9}), [])

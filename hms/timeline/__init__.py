@@ -2,7 +2,8 @@
 
 options      what a user may choose
 timeline     the predictions, and the time that each refers to
-events       events, burden, and the criterion of status epilepticus
+events       events, and burden
+status       the criterion of status epilepticus
 notes        what a user should know about it
 predicted    a recording, predicted
 origin       what made it

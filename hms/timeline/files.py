@@ -9,7 +9,8 @@ import numpy as np
 from hms.labels import CLASSES
 from hms.system.atomic import locked, scratch_folder
 from hms.timeline.annotations import write_edf, write_fif
-from hms.timeline.events import Total, burden, status_epilepticus, totals
+from hms.timeline.events import Total, burden, totals
+from hms.timeline.status import status_epilepticus
 from hms.timeline.timeline import Timeline, predicted_minutes
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.recording.duration import duration_text
-from hms.timeline.events import status_epilepticus
+from hms.timeline.status import CONTINUOUS_S, missed, reasons, status_epilepticus
 from hms.timeline.timeline import Timeline, predicted_minutes, step_s
 from hms.timing import CENTRE_S, EEG_S
 
@@ -31,14 +31,16 @@ def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Itera
         )
     if (apart_s := step_s(timeline)) > CENTRE_S:
         yield f"Windows are {apart_s:g} s apart and each predicts {CENTRE_S} s; the time between has no prediction."
+        if duration_s >= CONTINUOUS_S:
+            yield missed(apart_s)
     if (minutes := predicted_minutes(timeline).sum()) < (duration_s - CENTRE_S / 2) / 60:
         covered = f"{duration_text(60 * minutes)} of {duration_text(duration_s)}"
         yield f"Predictions cover {covered}; percentages refer to that time."
 
 
 def _status(timeline: Timeline) -> Iterator[str]:
-    if where := [status.why for status in status_epilepticus(timeline)]:
+    if found := status_epilepticus(timeline):
         yield (
             "If the model's seizure events were confirmed, they would meet the criterion of electrographic status "
-            f"epilepticus (10 continuous minutes, or 20 % of any 60 min): {'; '.join(where)}. Review the EEG."
+            f"epilepticus (10 continuous minutes, or 20 % of any 60 min): {reasons(found)}. Review the EEG."
         )

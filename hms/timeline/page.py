@@ -9,7 +9,8 @@ from hms.page.document import document
 from hms.timeline import chart
 from hms.timeline.clock import clock, length
 from hms.timeline.drawn import Drawn, drawn_for, listed_events
-from hms.timeline.events import PATTERNS, burden, events, status_epilepticus, totals
+from hms.timeline.events import PATTERNS, burden, events, totals
+from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, predicted_minutes
 
 _MOST_ANNOTATIONS = 200
@@ -17,7 +18,7 @@ _MOST_ANNOTATIONS = 200
 
 def page(timeline: Timeline, drawn: list[Drawn]) -> str:
     """Render the page, with the EEG of the `drawn` windows."""
-    found = events(timeline)
+    found, status = events(timeline), status_epilepticus(timeline)
     predicted = predicted_minutes(timeline)
     pictures, shades = chart.pictures(timeline)
     return document(
@@ -37,7 +38,8 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
             for event in listed_events(timeline).iter_rows(named=True)
         ],
         patterns=PATTERNS,
-        status=list(status_epilepticus(timeline)),
+        status=status,
+        reasons=reasons(status),
         minutes=burden(timeline),
         totals=totals(timeline),
         annotations=[(remark, clock(remark.onset_s, timeline)) for remark in timeline.annotations[:_MOST_ANNOTATIONS]],
