@@ -1,5 +1,7 @@
 """Timelines: tables, events, annotations that MNE loads, and a page that opens, through the command line."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -15,6 +17,7 @@ from browser import Page
 from conftest import Say, real
 from edf_files import write_edf
 from material import a_run
+from PIL import Image
 
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
@@ -351,6 +354,9 @@ def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
     nothing = page(timeline({"seizure": [None] * 9}), [])
     assert "nothing was predicted" in nothing
     assert "No window has a prediction, so none is drawn." in nothing
+    assert "Nothing was predicted, so no event can be found." in nothing
+    assert "No pattern reaches" not in nothing
+    assert "No pattern reaches 50\u00a0% for 10 s in this recording." in page(timeline({"seizure": [0.1] * 9}), [])
 
 
 def test_one_window_is_not_called_windows():
@@ -387,14 +393,15 @@ def test_the_surest_window_of_each_event_is_drawn_before_others():
     flat = draw(np.zeros((20, 10_000), np.float32))
     drawn = [Drawn(onset_s, dict(zip(CLASSES, shown.table.row(int(onset_s) // 10)[2:], strict=True)), flat)
              for onset_s in (0.0, 20.0, 30.0, 70.0, 140.0)]  # fmt: skip
-    assert [drawn_for(one, shown, drawn) for one in events(shown).iter_rows(named=True)] == [1, 3, None, None, 4]
-    assert [drawn_for(one, shown, []) for one in events(shown).iter_rows(named=True)] == [None] * 5
+    assert drawn_for(events(shown), shown, drawn) == [1, 3, None, None, 4]
+    assert drawn_for(events(shown), shown, []) == [None] * 5
     buttons = re.findall(r"<li><button (disabled|data-window=\"\d\")", page(shown, drawn))
     assert buttons == ['data-window="1"', 'data-window="3"', "disabled", "disabled", 'data-window="4"']
 
 
 def test_areas_stack_to_one_and_are_empty_without_prediction():
-    found = {one.name: one.path for one in chart.areas(timeline({"seizure": [0.2, None], "lpd": [0.4, None]}))}
+    steps = chart.steps(timeline({"seizure": [0.2, None], "lpd": [0.4, None]}))
+    found = {one.name: one.path for one in chart.areas(*steps)}
     assert [*found] == [*CLASSES[::-1]]
     assert found["seizure"] == "M0 500v-100h10v100H20V500z"
     assert found["lpd"] == "M0 500v-300h10v300H20V500z"
@@ -412,6 +419,24 @@ def test_many_windows_are_drawn_by_their_means():
     np.testing.assert_allclose(shares[:, 0], 0.3)
 
 
+def test_windows_without_a_prediction_leave_their_groups_mean_to_the_others():
+    shown = timeline({"seizure": [0.2, None, 0.4, 0.4, None, None] * 5000})
+    edges_s, shares = chart.steps(shown)
+    assert edges_s[:4].tolist() == [0, 20, 40, 60]
+    np.testing.assert_allclose(shares[:3, 0], [0.2, 0.4, np.nan])
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page(shown, [])).group(1))
+    assert [(step[0], step[5]) for step in data["shares"][:3]] == [(20, 80), (40, 60), (None, None)]
+
+
+def test_the_spectrogram_of_days_is_drawn_by_means_of_what_is_known():
+    power = np.full((4, 4801, 100), np.nan, np.float32)
+    power[:, 0], power[:, 4:6], power[:, 4800] = 10.0, 100.0, 1.0
+    ((_, source, *_), *_), within = chart.pictures(timeline({"seizure": [0.1] * 960})._replace(spectrogram=power))
+    image = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).convert("RGBA")
+    assert (image.size, within) == ((1601, 100), (0, 25))
+    assert [image.getpixel((x, 50))[3] for x in (0, 1, 2, 1599, 1600)] == [255, 255, 0, 0, 255]
+
+
 def test_nothing_is_drawn_between_windows_that_are_far_apart():
     edges_s, shares = chart.steps(timeline({"seizure": [0.2, 0.4]}, step_s=30))
     assert edges_s.tolist() == [0, 10, 30, 40, 60]
@@ -426,6 +451,18 @@ def test_the_time_axis_counts_from_midnight_or_from_the_start():
     assert [text for _, text in whole.ticks[:2]] == ["0:00", "2:00"]
     assert [zoom.name for zoom in closer] == ["6 h", "1 h"]
     assert closer[0].factor == 4
+
+
+def test_a_recording_of_many_days_has_ticks_some_days_apart_and_closer_zooms():
+    start = datetime(2024, 3, 5, 21, 50, 0, tzinfo=UTC)
+    thirty, hundred = (chart.zooms(timeline({"seizure": [0.1] * days}, 86_400, start)) for days in (30, 100))
+    assert [zoom.name for zoom in thirty] == ["all", "10 days", "1 day"]
+    assert [text for _, text in thirty[0].ticks] == ["06 Mar", "11 Mar", "16 Mar", "21 Mar", "26 Mar", "31 Mar"]
+    assert thirty[0].ticks[0][0] == pytest.approx(100 * 7800 / (30 * 86_400))
+    assert thirty[1].ticks[1][1] == "07 Mar"
+    assert [text for _, text in thirty[2].ticks[:2]] == ["22:00", "06 Mar"]
+    assert all(len(zoom.ticks) / zoom.factor <= 12.1 for zoom in [*thirty, *hundred])
+    assert [zoom.name for zoom in hundred] == ["all", "10 days"]
 
 
 def test_times_in_a_recording_of_over_24_h_include_the_date():

@@ -63,7 +63,7 @@ def _annotations(
 def _unpredicted(timeline: Timeline) -> pl.DataFrame:
     """Stretches without a prediction, as events are given."""
     known_s = predicted_s(timeline)
-    begins_s, ends_s = np.array([0.0, *known_s[:, 1]]), np.array([*known_s[:, 0], timeline.duration_s])
+    begins_s, ends_s = np.append(0.0, known_s[:, 1]), np.append(known_s[:, 0], timeline.duration_s)
     apart = ends_s - begins_s > _ROUNDING_S
     stretches = {"onset_s": begins_s[apart], "duration_s": (ends_s - begins_s)[apart]}
     return pl.DataFrame(stretches).with_columns(label=pl.lit(_NOTHING))

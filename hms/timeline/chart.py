@@ -14,6 +14,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.page import regions
 from hms.spectrogram_recipe import STEP_S
+from hms.system.console import counted
 from hms.timeline.clock import clock, date
 from hms.timeline.timeline import DAY_S, Timeline, edges_s, spans_s
 
@@ -22,9 +23,10 @@ HEIGHT = 500
 
 _MOST_STEPS = 17_280  # two days, a window every 10 s; longer timelines are drawn by means
 _MOST_COLUMNS = 2_400  # of a spectrogram picture
-_TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
+_TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
+            172_800, 432_000, 864_000)  # fmt: skip
 _MOST_TICKS = 12  # on a screen
-_ZOOMS_S = (21_600, 3_600, 600, 120)
+_ZOOMS_S = (864_000, 86_400, 21_600, 3_600, 600, 120)
 
 
 class Area(NamedTuple):
@@ -54,9 +56,8 @@ class Picture(NamedTuple):
     width: float
 
 
-def areas(timeline: Timeline) -> list[Area]:
+def areas(edges_s: Float[np.ndarray, " edge"], probabilities: Float[np.ndarray, "step label"]) -> list[Area]:
     """One area per class, from the last, which fills what the others leave, to the first; empty without prediction."""
-    edges_s, probabilities = steps(timeline)
     heights = np.rint(HEIGHT * np.nancumsum(probabilities, axis=1))
     heights[np.isnan(probabilities).any(axis=1)] = 0
     return [Area(CLASSES[i], _path(edges_s, heights[:, i])) for i in reversed(range(len(CLASSES)))]
@@ -64,7 +65,7 @@ def areas(timeline: Timeline) -> list[Area]:
 
 def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
     """The edges in time of all windows, and their probabilities: NaN between windows that are more than 10 s apart.
-    Very many windows are averaged in groups."""
+    Very many windows are averaged in groups, as far as they have a prediction."""
     edges = edges_s(timeline)
     probabilities = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
     begins_s, ends_s = spans_s(timeline)
@@ -74,26 +75,24 @@ def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndar
         probabilities = np.concatenate([probabilities, np.full((len(gaps_s), len(CLASSES)), np.nan)])
         order = np.argsort(edges, kind="stable")
         return np.array([*edges[order], timeline.duration_s]), probabilities[order]
-    if (size := -(-len(probabilities) // _MOST_STEPS)) > 1:
-        firsts = np.arange(0, len(probabilities), size)
-        probabilities = np.add.reduceat(probabilities, firsts) / np.diff([*firsts, len(probabilities)])[:, None]
-        edges = edges[[*firsts, -1]]
+    size = -(-len(probabilities) // _MOST_STEPS)
+    if size > 1:
+        edges = np.append(edges[:-1:size], edges[-1])
+        probabilities = _means(probabilities, size)
     return edges, probabilities
 
 
 def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
     """The spectrogram of each region, and the range of its shades; none for a recording shorter than 4 s."""
     power = timeline.spectrogram
-    if not np.isfinite(power).any():
-        return [], None
     size = -(-power.shape[1] // _MOST_COLUMNS)
-    firsts = np.arange(0, power.shape[1], size)
-    known = np.add.reduceat(np.isfinite(power).astype(np.float32), firsts, axis=1)
-    means = np.add.reduceat(np.nan_to_num(power), firsts, axis=1) / np.where(known, known, np.nan)
+    means = _means(power, size) if size else power
+    if not np.isfinite(means).any():
+        return [], None
     db = regions.decibels(means)
     within = regions.common_range(db)
     per_cent = 100 / timeline.duration_s
-    width = len(firsts) * size * STEP_S * per_cent
+    width = db.shape[1] * size * STEP_S * per_cent
     drawn = regions.pictures(db, within)
     return [Picture(name, source, STEP_S / 2 * per_cent, width) for name, source in drawn.items()], within
 
@@ -104,6 +103,20 @@ def zooms(timeline: Timeline) -> list[Zoom]:
     return [_zoom(timeline, timeline.duration_s, "all"), *(_zoom(timeline, s, _zoom_name(s)) for s in screens_s)]
 
 
+def _means(values: Float[np.ndarray, "*region time value"], size: int) -> Float[np.ndarray, "*region group value"]:
+    """Means over groups of `size` neighbours in time of what is known of them; NaN where nothing is.
+
+    Group by group: copies of a spectrogram of many days would take gigabytes.
+    """
+    means = []
+    for first in range(0, values.shape[-2], size):
+        part = values[..., first : first + size, :]
+        known = np.isfinite(part)
+        counts = known.sum(axis=-2)
+        means.append(np.add.reduce(part, axis=-2, where=known) / np.where(counts, counts, np.nan))
+    return np.stack(means, axis=-2)
+
+
 def _zoom(timeline: Timeline, screen_s: float, name: str) -> Zoom:
     step_s = next((tick_s for tick_s in _TICKS_S if screen_s / tick_s <= _MOST_TICKS), _TICKS_S[-1])
     return Zoom(name, timeline.duration_s / screen_s, list(_ticks(timeline, step_s)))
@@ -112,7 +125,7 @@ def _zoom(timeline: Timeline, screen_s: float, name: str) -> Zoom:
 def _ticks(timeline: Timeline, step_s: int) -> Iterator[tuple[float, str]]:
     start = timeline.start
     since_midnight_s = 0.0 if start is None else start.hour * 3600 + start.minute * 60 + start.second
-    first_s = -since_midnight_s % step_s
+    first_s = -since_midnight_s % min(step_s, DAY_S)
     for second in np.arange(first_s, timeline.duration_s, step_s).tolist():
         text = clock(second, timeline).rpartition(" ")[2]
         if start is not None and timeline.duration_s > DAY_S and text == "00:00:00":
@@ -123,6 +136,8 @@ def _ticks(timeline: Timeline, step_s: int) -> Iterator[tuple[float, str]]:
 
 
 def _zoom_name(screen_s: int) -> str:
+    if screen_s >= DAY_S:
+        return counted(screen_s // DAY_S, "day")
     return f"{screen_s // 3600} h" if screen_s >= 3600 else f"{screen_s // 60} min"
 
 

@@ -1,7 +1,7 @@
 """Which windows of a recording the page draws: the surest of each event, then the surest of every class and hour."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -43,7 +43,7 @@ def chosen_rows(timeline: Timeline, most: int) -> pl.DataFrame:
     """Up to `most` predicted windows: the surest of each listed event, then of each class and hour, then the next
     surest, the classes in turn in each case."""
     table = timeline.table
-    sure, listed = pl.max_horizontal(CLASSES), listed_events(timeline)
+    sure, listed = pl.max_horizontal(CLASSES), listed_events(events(timeline))
     of_events = listed.select("label", "probability", onset_s="surest_s").with_columns(
         turn=pl.col("probability").rank("ordinal", descending=True).over("label")
     )
@@ -58,20 +58,21 @@ def chosen_rows(timeline: Timeline, most: int) -> pl.DataFrame:
     return table.filter(pl.col("onset_s").is_in(order.implode()))
 
 
-def listed_events(timeline: Timeline) -> pl.DataFrame:
-    """The surest events, which the page lists, in chronological order."""
-    return events(timeline).top_k(_MOST_EVENTS, by="probability").sort("onset_s", maintain_order=True)
+def listed_events(found: pl.DataFrame) -> pl.DataFrame:
+    """The surest of the events, which the page lists, in chronological order."""
+    return found.top_k(_MOST_EVENTS, by="probability").sort("onset_s", maintain_order=True)
 
 
-def drawn_for(event: dict[str, Any], timeline: Timeline, drawn: Sequence[Drawn]) -> int | None:
-    """Which of the drawn windows shows an event: of those in it, the one where its class is most probable."""
-    begins_s, ends_s = spans_s(timeline)
+def drawn_for(listed: pl.DataFrame, timeline: Timeline, drawn: Sequence[Drawn]) -> list[int | None]:
+    """Which of the drawn windows shows each event: of those in it, the one where its class is most probable."""
     rows = np.searchsorted(timeline.table["onset_s"], [window.onset_s for window in drawn])
-    end_s = event["onset_s"] + event["duration_s"]
-    inside = [
-        i for i, row in enumerate(rows) if begins_s[row] >= event["onset_s"] - 1e-6 and ends_s[row] <= end_s + 1e-6
-    ]
-    return max(inside, key=lambda i: drawn[i].probabilities[event["label"]], default=None)
+    spans = np.stack(spans_s(timeline), axis=1)[rows].tolist()
+    found = []
+    for event in listed.iter_rows(named=True):
+        first_s, last_s = event["onset_s"] - 1e-6, event["onset_s"] + event["duration_s"] + 1e-6
+        inside = [i for i, (begin_s, end_s) in enumerate(spans) if begin_s >= first_s and end_s <= last_s]
+        found.append(max(inside, key=lambda i: drawn[i].probabilities[event["label"]], default=None))
+    return found
 
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:

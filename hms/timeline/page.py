@@ -4,6 +4,7 @@ from datetime import UTC
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from hms.page.document import document
 from hms.timeline import chart
@@ -18,8 +19,10 @@ _MOST_ANNOTATIONS = 200
 
 def page(timeline: Timeline, drawn: list[Drawn]) -> str:
     """Render the page, with the EEG of the `drawn` windows."""
-    found, status = events(timeline), status_epilepticus(timeline)
+    found = events(timeline)
+    listed, status = listed_events(found), status_epilepticus(timeline)
     predicted = predicted_minutes(timeline)
+    edges_s, probabilities = chart.steps(timeline)
     pictures, shades = chart.pictures(timeline)
     return document(
         "hms.timeline",
@@ -27,15 +30,15 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         timeline=timeline,
         name=timeline.path.name,
         long=length(timeline.duration_s),
-        areas=chart.areas(timeline),
+        areas=chart.areas(edges_s, probabilities),
         height=chart.HEIGHT,
         pictures=pictures,
         shades=shades,
         zooms=chart.zooms(timeline),
         events=list(found.iter_rows(named=True)),
         listed=[
-            {**event, "at": clock(event["onset_s"], timeline), "window": drawn_for(event, timeline, drawn)}
-            for event in listed_events(timeline).iter_rows(named=True)
+            {**event, "at": clock(event["onset_s"], timeline), "window": window}
+            for event, window in zip(listed.iter_rows(named=True), drawn_for(listed, timeline, drawn), strict=True)
         ],
         patterns=PATTERNS,
         status=status,
@@ -48,13 +51,17 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
         drawn=[(window, clock(window.onset_s, timeline)) for window in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),
-        data=_data(timeline, drawn),
+        data=_data(timeline, drawn, edges_s, probabilities),
     )
 
 
-def _data(timeline: Timeline, drawn: list[Drawn]) -> dict[str, Any]:
+def _data(
+    timeline: Timeline,
+    drawn: list[Drawn],
+    edges_s: Float[np.ndarray, " edge"],
+    probabilities: Float[np.ndarray, "step label"],
+) -> dict[str, Any]:
     """The data with which the script shows the probabilities under the pointer."""
-    edges_s, probabilities = chart.steps(timeline)
     start = timeline.start
     return {
         "duration": timeline.duration_s,

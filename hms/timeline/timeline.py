@@ -51,7 +51,7 @@ def edges_s(timeline: Timeline) -> Float[np.ndarray, " edge"]:
     """Where the time nearest to each window begins, halfway between centres, and where that of the last one ends."""
     onsets_s = timeline.table["onset_s"].to_numpy()
     halfway_s = (onsets_s[1:] + onsets_s[:-1]) / 2 + CENTRE_S / 2
-    return np.array([onsets_s[0], *halfway_s, timeline.duration_s])
+    return np.concatenate([onsets_s[:1], halfway_s, [timeline.duration_s]])
 
 
 def spans_s(timeline: Timeline) -> tuple[Float[np.ndarray, " window"], Float[np.ndarray, " window"]]:
