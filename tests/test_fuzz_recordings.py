@@ -14,9 +14,8 @@ import pytest
 from conftest import Say
 from edf_files import write_edf
 from material import a_run
+from recordings import BANANA, MIDLINE, noise, write_brainvision
 from spoiling import COUNT, assert_usable_or_refused, no_infinity, spoilt, times
-from test_recording import BANANA, MIDLINE, noise
-from test_recording import _brainvision as write_brainvision
 
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import UserError

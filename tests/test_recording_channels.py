@@ -1,0 +1,249 @@
+"""Which channels are read, their unit and rate; a channel that is flat wherever checked is not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import mne
+import numpy as np
+import polars as pl
+import pytest
+from edf_files import write_edf
+from recordings import noise, recorded
+
+from hms.electrodes import SCALP
+from hms.errors import DataError
+from hms.recording.windows import stretches
+from hms.timeline.options import TimelineOptions
+
+
+def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: Path):
+    values = noise(60, 200)
+    shuffled = np.random.default_rng(0).permutation(19)
+    labels = [f"EEG {SCALP[i].upper()}-REF" for i in shuffled]
+    recording = recorded(write_edf(tmp_path / "x.edf", values[shuffled], labels, 200))
+    np.testing.assert_allclose(recording.eeg(0, 12_000)[:19], values, atol=0.01)
+    assert (recording.duration_s, recording.notes) == (60, [])
+    assert f"{recording.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("nV", 1e3)])
+def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
+    values = noise(20, 200)
+    recording = recorded(write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, unit))
+    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values, atol=0.01)
+
+
+@pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])
+def test_microvolts_may_be_written_with_the_sign(unit: str, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV")
+    TimelineOptions(10, 0.5, unit, None, 32).checked()
+    np.testing.assert_array_equal(recorded(path, unit=unit).eeg(0, 4000), recorded(path, unit="uV").eeg(0, 4000))
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-3, "mV"), (1e-6, "V")])
+def test_values_that_are_hardly_microvolts_are_refused_until_a_unit_is_given(scale: float, unit: str, tmp_path: Path):
+    values = noise(20, 200)
+    path = write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, "")
+    wish = r"x\.edf: want an EEG in µV, got values with a median SD of \S+ µV; are they mV or V\? Say which with unit="
+    with pytest.raises(DataError, match=wish):
+        recorded(path)
+    np.testing.assert_allclose(recorded(path, unit=unit).eeg(0, 4000)[:19], values, atol=0.05)
+
+
+def test_plausible_values_without_a_unit_are_taken_to_be_microvolts_with_a_note(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit=""))
+    said = "The file gives no unit of voltage for Fp1, F3, C3 ...: its values are taken to be µV."
+    assert recording.notes == [said]
+
+
+def test_microvolts_labelled_as_millivolts_are_refused(tmp_path: Path):
+    wish = r"got values with a median SD of \S+ µV; are they nV, or uV labelled as mV or V\?"
+    with pytest.raises(DataError, match=wish):
+        recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV"))
+
+
+def test_a_nearly_flat_eeg_is_accepted_if_its_unit_is_given(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", 0.4 / 30 * noise(20, 200), SCALP, 200)
+    with pytest.raises(DataError, match=r"median SD of 0\.4"):
+        recorded(path)
+    recording = recorded(path, unit="uV")
+    assert recording.notes == ["Hardly any EEG with unit=uV: values have a median SD of 0.4 µV."]
+    assert recording.eeg(0, 4000)[:19].std() == pytest.approx(0.4, rel=0.1)
+
+
+def test_noise_of_an_unplugged_amplifier_does_not_speak_for_the_unit_if_the_rest_is_eeg(tmp_path: Path):
+    values = noise(200, 200)
+    values[:, :24_000] *= 0.3 / 30
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    assert np.isfinite(recording.eeg(24_000, 40_000)[:19]).all()
+    assert np.isnan(recording.eeg(0, 24_000)).all()
+    with pytest.raises(DataError, match="are they mV or V"):
+        recorded(write_edf(tmp_path / "mV.edf", 30e-3 / 30 * values, SCALP, 200))
+
+
+def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
+    (stretch,) = stretches(recording, 10, False)
+    assert not stretch.recorded.any()
+    assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
+    assert recording.notes[1].startswith("No signal for 1 min (SD below 0.4 µV")
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: float, tmp_path: Path):
+    values = noise(20, 200)
+    for count in (2, 5):
+        values[:count] = value
+        info = mne.create_info([*SCALP], 200.0, "eeg")
+        mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / f"{count}_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "2_raw.fif")
+    assert recording.interpolated == ("Fp1", "F3")
+    assert recording.notes[0] == "Flat or missing wherever checked, so not read: Fp1, F3."
+    assert np.isfinite(recording.eeg(0, 4000)[:19]).all()
+    with pytest.raises(
+        DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
+    ):
+        recorded(tmp_path / "5_raw.fif")
+
+
+def test_a_channel_without_samples_is_interpolated_in_a_competition_file_as_in_an_edf(tmp_path: Path):
+    values = dict(zip(SCALP, noise(60, 200).astype(np.float32), strict=True))
+    columns = values | {"Fp1": np.full(12_000, np.nan, np.float32), "EKG": values["Cz"]}
+    pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
+    recording = recorded(tmp_path / "x.parquet")
+    assert recording.notes == ["Flat or missing wherever checked, so not read: Fp1.", "Interpolated: Fp1."]
+    assert np.isfinite(recording.eeg(0, 12_000)).all()
+
+
+@pytest.mark.parametrize("hiss_uv", [0, 0.05])
+def test_a_reference_that_is_stored_as_zero_is_kept_by_hand(hiss_uv: float, tmp_path: Path):
+    """Cz against Cz: as flat as a dead electrode."""
+    potentials = noise(30)
+    values = potentials - potentials[SCALP.index("Cz")] + hiss_uv * noise(30, seed=1) / 30
+    path = write_edf(tmp_path / "x.edf", values, [f"EEG {name}-Ref" for name in SCALP])
+    found = recorded(path)
+    found.eeg(0, found.samples)
+    assert found.interpolated == ("Cz",)
+    advice = "If it is the reference of the others, keep it by channels={Fp1: Fp1-Cz, ...} for each of them."
+    assert len([note for note in found.notes if note.endswith(f"interpolated: Cz. {advice}") or
+                note == f"Flat or missing wherever checked, so not read: Cz. {advice}"]) == 1  # fmt: skip
+    kept = recorded(path, channels={f"EEG {name}-Ref": f"{name}-Cz" for name in SCALP if name != "Cz"})
+    eeg = kept.eeg(0, kept.samples)
+    assert kept.interpolated == ()
+    assert not any("keep it by" in note for note in kept.notes)
+    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).eeg(0, kept.samples)
+    for one in range(19):
+        want = whole[one] - whole[SCALP.index("Cz")]
+        np.testing.assert_allclose(eeg[one] - eeg[SCALP.index("Cz")], want, atol=0.3)
+
+
+@pytest.mark.parametrize(("reference", "flat"), [("A1", ["Cz"]), ("Ref", ["Cz", "Pz"])])
+def test_what_cannot_be_the_only_reference_is_not_said_to_be(reference: str, flat: list[str], tmp_path: Path):
+    values = noise(20)
+    values[[SCALP.index(name) for name in flat]] = 0
+    notes = recorded(write_edf(tmp_path / "x.edf", values, [f"{name}-{reference}" for name in SCALP])).notes
+    assert notes[0] == f"Flat or missing wherever checked, so not read: {', '.join(flat)}."
+
+
+def test_infinite_samples_become_missing(tmp_path: Path):
+    values = noise(20, 200)
+    values[3, 1000:1010] = np.inf
+    info = mne.create_info([*SCALP], 200.0, "eeg")
+    mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
+    found = recorded(tmp_path / "x_raw.fif").eeg(0, 4000)
+    assert np.isnan(found[3, 1000:1010]).all()
+    assert np.isnan(found[:19]).sum() == 10
+
+
+def test_values_beyond_a_kilovolt_become_missing(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    at = 256 + 19 * 104
+    path.write_bytes(path.read_bytes()[:at] + b"-9e250  " + path.read_bytes()[at + 8 :])
+    recording = recorded(path)
+    assert recording.interpolated == ("Fp1",)
+    assert "Flat or missing wherever checked, so not read: Fp1." in recording.notes
+
+
+def test_a_flat_line_is_not_an_eeg(tmp_path: Path):
+    with pytest.raises(DataError, match=r"x\.edf: want EEG, got a flat line in every electrode"):
+        recorded(write_edf(tmp_path / "x.edf", 0 * noise(20), SCALP))
+
+
+def test_an_eeg_that_is_unplugged_for_most_of_its_time_is_read(tmp_path: Path):
+    values = np.hstack([noise(100, 200), 0 * noise(300, 200)])
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    assert recording.notes == []
+    np.testing.assert_allclose(recording.eeg(0, 20_000)[:19], values[:, :20_000], atol=0.1)
+
+
+@pytest.mark.parametrize("electrodes", [[3], range(19)])
+def test_electrodes_that_record_for_a_minute_of_ten_are_not_flat(electrodes: Sequence[int], tmp_path: Path):
+    values = noise(600, 200)
+    there = np.zeros(values.shape[1], bool)
+    there[20 * 200 : 75 * 200] = True
+    values[np.ix_(electrodes, ~there)] = 0
+    assert recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200)).interpolated == ()
+
+
+def test_a_discontinuous_eeg_is_judged_by_what_was_recorded(tmp_path: Path):
+    values, starts_s = noise(300, 200), [start + second for start in (0, 90_000, 180_000) for second in range(100)]
+    values[:, : 10 * 200] = values[:, -10 * 200 :] = 0  # before it was plugged in, and after
+    path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    recording = recorded(path)
+    assert recording.interpolated == ()
+    np.testing.assert_allclose(recording.eeg(90_000 * 200, 90_010 * 200)[:19], values[:, 20_000:22_000], atol=0.1)
+
+
+@pytest.mark.parametrize("label", ["MIC", "P1", "M1", "EKG"])
+def test_a_faster_channel_besides_the_electrodes_changes_nothing(label: str, tmp_path: Path):
+    values = noise(20, 250)
+    path = tmp_path / "x.edf"
+    write_edf(path, values, SCALP, 250)
+    alone = recorded(path).eeg(0, 4000)
+    path.write_bytes(with_a_faster_channel(path.read_bytes(), label))
+    recording = recorded(path)
+    assert recording.source.sfreq_hz == 250
+    np.testing.assert_array_equal(recording.eeg(0, 4000), alone)
+
+
+def with_a_faster_channel(whole: bytes, label: str) -> bytes:
+    """A file of twenty records with one more channel, of 1,000 samples per record."""
+    head, count = whole[:256], int(whole[252:256])
+    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
+    fields, at = [], 256
+    for width in widths:
+        fields.append(whole[at : at + width * count])
+        at += width * count
+    more = [label, "", "uV", "-100", "100", "-32768", "32767", "", "1000", ""]
+    fields = [old + text.encode().ljust(width) for old, text, width in zip(fields, more, widths, strict=True)]
+    records = np.frombuffer(whole[at:], np.uint8).reshape(20, -1)
+    fast = np.zeros((20, 2000), np.uint8)
+    head = head[:184] + f"{256 * (count + 2):<8}".encode() + head[192:252] + f"{count + 1:<4}".encode()
+    return head + b"".join(fields) + np.hstack([records, fast]).tobytes()
+
+
+def test_ekg_is_not_read_from_two_channels_of_different_rates(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20, 250, channels=20), [*SCALP, "EKG"], 250)
+    alone = recorded(path).eeg(0, 4000)
+    path.write_bytes(with_a_faster_channel(path.read_bytes(), "EKG"))
+    recording = recorded(path)
+    assert recording.source.sfreq_hz == 250
+    np.testing.assert_array_equal(recording.eeg(0, 4000)[:19], alone[:19])
+    assert np.isnan(recording.eeg(0, 4000)[19]).all()
+
+
+def test_electrodes_of_different_rates_are_refused(tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(20), SCALP)
+    whole = bytearray(path.read_bytes())
+    place = 256 + 19 * 216 + 8 * 3  # samples of the fourth channel in a record
+    whole[place : place + 8] = b"128     "
+    path.write_bytes(bytes(whole))
+    with pytest.raises(DataError, match=r"x\.edf: want one sampling rate for all electrodes, got 128 and 256 Hz"):
+        recorded(path)
+
+
+def test_the_first_channel_of_a_label_is_read_with_a_note(tmp_path: Path):
+    values = np.concatenate([noise(20, 200), 500 + noise(20, 200, seed=1)[:1]])
+    recording = recorded(write_edf(tmp_path / "x.edf", values, [*SCALP, "Cz"], 200))
+    assert recording.notes == ["'Cz' occurs more than once: the first is read."]
+    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values[:19], atol=0.05)

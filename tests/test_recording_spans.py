@@ -1,0 +1,171 @@
+"""When samples were recorded: gaps and pauses, annotations in the same time, the start, and durations in words."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+from edf_files import write_edf
+from recordings import noise, recorded, write_brainvision
+
+from hms.electrodes import SCALP
+from hms.recording.duration import duration_text
+from hms.recording.source import stored_s
+from hms.recording.spans import spans_of
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_path: Path):
+    values, starts_s = noise(40, 200), [*range(20), *range(50, 70)]
+    path = write_edf(tmp_path / f"x.{suffix}", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    recording = recorded(path)
+    assert recording.duration_s == 70
+    assert recording.notes == ["The recording has 1 gap, 30 s in all."]
+    eeg = recording.eeg(0, 14_000)[:19]
+    np.testing.assert_allclose(eeg[:, :4000], values[:, :4000], atol=0.01)
+    np.testing.assert_allclose(eeg[:, 10_000:], values[:, 4000:], atol=0.01)
+    assert np.isnan(eeg[:, 4000:10_000]).all()
+
+
+DISCONTINUOUS_S = [*range(20), *range(50, 70)]
+
+
+def discontinuous(path: Path, values: np.ndarray) -> Path:
+    """Forty seconds at 200 Hz with a gap of 30 s after 20 s, and annotations before, in and after it."""
+    stored = {
+        0: b"+3.5\x14Augen zu, \xc3\x84rztin\x14\0",
+        19: b"+18\x1540\x14bad \xc4\x14movement\x14\0",
+        39: b"+69.5\x14\x14\0+65\x14bad@@Cz\x14\0",
+    }
+    return write_edf(path, values, SCALP, 200, starts_s=DISCONTINUOUS_S, kind="EDF+D", annotated=stored)
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(suffix: str, tmp_path: Path):
+    recording = recorded(discontinuous(tmp_path / f"x.{suffix}", noise(40, 200)))
+    assert recording.annotations == [
+        (3.5, 0, "Augen zu, Ärztin"),
+        (18, 40, "bad Ä"),
+        (18, 40, "movement"),
+        (65, 0, "Cz: bad"),
+    ]
+    bad, gaps = "Marked as bad in the file, so without a prediction: 10 s.", "The recording has 1 gap, 30 s in all."
+    assert recording.notes == [gaps, bad]  # and none of MNE's about annotations that it leaves out
+
+
+def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
+    path = discontinuous(tmp_path / "x.edf", noise(40, 200))
+    recording = recorded(path)
+    times_s = np.array([0, 19.5, 20, 35, 50, 65, 70, 80])
+    assert stored_s(times_s, recording.source.spans, 200).tolist() == [0, 19.5, 20, 20, 20, 35, 40, 40]
+    raw = mne.io.read_raw(path, encoding="latin1", verbose="error")
+    (first_s,) = stored_s(np.array([60.0]), recording.source.spans, 200)
+    ours, first = recording.eeg(60 * 200, 61 * 200)[:19], int(first_s * 200)
+    np.testing.assert_allclose(raw.get_data(stop=first + 200)[:19, first:] * 1e6, ours, atol=0.01)
+
+
+def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path):
+    info = mne.create_info([*SCALP], 200.0, "eeg")
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, info, first_samp=2000, verbose="error")
+    texts = ["Anfall", "BAD_ACQ_SKIP", "EDGE boundary", "bad_movement"]
+    raw.set_annotations(mne.Annotations([12, 20, 20, 40], [3, 10, 0, 30], texts), verbose="error")
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert [one.text for one in recording.annotations] == ["Anfall", "bad_movement"]
+    np.testing.assert_allclose([one[:2] for one in recording.annotations], [[12, 3], [40, 20]], atol=0.01)
+    times_s = np.array([5.0, 25.0, 50.0])
+    np.testing.assert_array_equal(stored_s(times_s, recording.source.spans, 200), times_s)
+    assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
+
+
+def test_a_pause_at_the_start_of_a_fif_file_counts_as_a_gap():
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations([0, 30], [10, 5], ["BAD_ACQ_SKIP"] * 2), verbose="error")
+    spans, notes = spans_of(Path("x_raw.fif"), None, raw)  # MNE would not save the pause at the start as it is
+    assert [(span.at, span.length) for span in spans] == [(2000, 4000), (7000, 5000)]
+    assert notes == ["The recording has 2 gaps, 15 s in all."]
+
+
+def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_path: Path):
+    values = noise(40)
+    markers = (
+        "Mk1=New Segment,,1,1,0,20201010220000000000\n"
+        "Mk2=Comment,Anfall,7681,1,0\n"  # at 30 s of what is stored
+        "Mk3=New Segment,,2561,1,0,20201010220010020000\n"  # no pause
+        "Mk4=New Segment,,5121,1,0,20201010220200000000\n"
+        "Mk5=New Segment,,6401,1,0,20190101000000000000\n"  # a wrong date
+        "Mk6=New Segment,,6657,1,0,00000000000000000000\n"  # none
+    )
+    write_brainvision(tmp_path / "x.vhdr", values, markers)
+    recording = recorded(tmp_path / "x.vhdr")
+    assert recording.duration_s == 140
+    assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
+    assert recording.annotations[0].onset_s == pytest.approx(130, abs=0.01)
+    assert [one.text for one in recording.annotations] == ["Comment/Anfall"]
+    assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.spans, 256).tolist() == [10, 20, 30]
+    whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
+    np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)
+    assert np.isnan(recording.eeg(4000, 24_000)).all()
+
+
+def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_pauses(tmp_path: Path):
+    markers = (
+        "Mk1=New Segment,,1,1,0,00000000000000000000\n"
+        "Mk2=New Segment,,15361,1,0,20201010220000000000\n"  # after 60 s
+        "Mk3=New Segment,,20481,1,0,20201010220120000000\n"  # 60 s after the end of the second
+    )
+    write_brainvision(tmp_path / "x.vhdr", noise(100), markers)
+    recording = recorded(tmp_path / "x.vhdr")
+    assert recording.source.spans == [(0, 0, 20_480), (35_840, 20_480, 5120)]
+    assert recording.notes == ["The recording has 1 gap, 1 min in all."]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: bool, tmp_path: Path):
+    raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_meas_date(datetime(2024, 3, 5, 21, 30, tzinfo=UTC) if known else None)
+    raw.crop(tmin=20).save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert recording.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
+    assert any("Times of day are in UTC" in note for note in recording.notes) == known
+    mne.Annotations([12.5], [2], ["seizure"]).save(tmp_path / "x-annot.fif")  # as a timeline's
+    raw.set_annotations(mne.read_annotations(tmp_path / "x-annot.fif"))
+    (found,) = raw.crop_by_annotations()
+    np.testing.assert_allclose(found.get_data()[:, :400] * 1e6, recording.eeg(2500, 2900)[:19], atol=0.01)
+
+
+@pytest.mark.parametrize(("offset", "hour", "minute"), [("+0100", 22, 30), ("-03:30", 18, 0)])
+def test_times_of_day_are_local_if_the_file_gives_an_offset(offset: str, hour: int, minute: int, tmp_path: Path):
+    """As MNE opens EGI's files, and keeps their offset where they are saved as FIF."""
+    raw = mne.io.RawArray(noise(10, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
+    raw.set_meas_date(datetime(2024, 3, 5, 21, 30, tzinfo=UTC))
+    with raw.info._unlock():
+        raw.info["utc_offset"] = offset
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    assert recording.start == datetime(2024, 3, 5, hour, minute, tzinfo=UTC)
+    assert recording.notes == [f"Times of day are local (UTC{offset[:3]}:{offset[-2:]}), as the file says."]
+
+
+def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
+    starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
+    path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    assert recorded(path).notes == ["The recording has 2 gaps, 6 min 36 s in all."]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (9.59375, "9.6 s"),
+        (30, "30 s"),
+        (59.97, "1 min"),
+        (100.4, "1 min 40 s"),
+        (3605, "1 h 5 s"),
+        (86_390, "23 h 59 min 50 s"),
+        (4_000_000, "1,111 h 6 min 40 s"),
+    ],
+)
+def test_durations_read_as_people_write_them(seconds: float, text: str):
+    assert duration_text(seconds) == text

@@ -1,0 +1,139 @@
+"""Windows of a recording: there is one for each ten seconds that were recorded; its offsets, its spectrogram."""
+
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+from conftest import real
+from edf_files import write_edf
+from recordings import noise, recorded
+
+from hms.data.files import read_spectrogram
+from hms.data.half_precision import as_stored, eeg_as_stored
+from hms.electrodes import SCALP
+from hms.recording.windows import count_windows, regional_rows, stretches
+from hms.spectrogram_recipe import regional_spectrogram
+
+
+@pytest.mark.parametrize(
+    ("seconds", "onsets_s"),
+    [(2, [0]), (14, [0]), (16, [0, 10]), (62, [0, 10, 20, 30, 40, 50]), (75, [*range(0, 71, 10)])],
+)
+def test_there_is_a_window_for_every_10_s_of_which_half_was_recorded(seconds: int, onsets_s: list, tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 100), SCALP, 100))
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.onsets_s.tolist() == onsets_s
+    assert count_windows(recording, 10) == len(onsets_s)
+    assert stretch.recorded.all()
+
+
+def test_a_window_surrounds_its_10_s_and_is_missing_where_nothing_was_recorded(tmp_path: Path):
+    values = noise(100, 200)
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    (stretch,) = stretches(recording, 10, False)
+    eeg = np.concatenate([batch.eeg.numpy() for batch in stretch.batches(4)])
+    assert eeg.shape == (10, 20, 10_000)
+    np.testing.assert_allclose(eeg[3, :19], as_stored(recording.eeg(2000, 12_000)[:19]))
+    assert np.isnan(eeg[0, :, :4000]).all()
+    assert np.isfinite(eeg[0, :19, 4000:]).all()
+    assert np.isnan(eeg[-1, :, 6000:]).all()
+
+
+def test_only_seconds_with_signal_count_as_recorded(tmp_path: Path):
+    values = noise(100, 200)
+    values[:, 4000:8000] = 0  # no signal
+    values[:7, 12_000:14_000] = 0  # too few electrodes
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
+    for step_s, most in ((10, 1), (2.5, 4)):
+        (stretch,) = stretches(recording, step_s, False)
+        assert stretch.recorded_s()[::most].tolist() == [20, 20, 30, 30, 20, 30, 40, 40, 30, 30]
+
+
+def test_windows_in_a_gap_are_marked(tmp_path: Path):
+    starts_s = [*range(30), *range(100, 130)]
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    (stretch,) = stretches(recorded(path), 10, False)
+    assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
+
+
+def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
+    raw = mne.io.RawArray(
+        noise(100, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), first_samp=999, verbose="error"
+    )
+    texts, every = (
+        ["BAD_movement", "bad", "Bad blink", "badly seen", "BAD_flat", "not bad"],
+        [(), (), (), (), ("Cz",), ()],
+    )
+    raw.set_annotations(mne.Annotations([20, 28, 41, 66, 50, 80], [10, 7, 4, 0, 20, 20], texts, ch_names=every))
+    raw.save(tmp_path / "x_raw.fif", verbose="error")
+    recording = recorded(tmp_path / "x_raw.fif")
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
+    assert recording.notes == ["Marked as bad in the file, so without a prediction: 19 s."]
+    assert [one.text for one in recording.annotations].count("Cz: BAD_flat") == 1
+    assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
+
+
+def test_a_gap_of_hours_is_skipped(tmp_path: Path):
+    starts_s = [*range(30), *range(40_000, 40_030)]
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
+    found = [*stretches(recorded(path), 10, with_spectrogram=False)]  # nothing is computed in the gap
+    assert len(found) == 34
+    assert [one.recorded.sum() for one in (found[0], *found[-1:])] == [3, 3]
+    rows = np.concatenate([one.spectrogram for one in found], axis=1)
+    assert np.flatnonzero(np.isfinite(rows).all(axis=(0, 2))).tolist() == [*range(14), *range(20_000, 20_014)]
+
+
+def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_once(tmp_path: Path):
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(2600, 64), SCALP, 64))
+    pieces = list(stretches(recording, 13, True))
+    assert [*np.concatenate([piece.onsets_s for piece in pieces])] == [13 * i for i in range(200)]
+    ids = [int(i) for piece in pieces for batch in piece.batches(64) for i in batch.label_id]
+    assert ids == [*range(200)]
+    rows = np.concatenate([piece.spectrogram for piece in pieces], axis=1)
+    whole = regional_spectrogram(recording.eeg(0, recording.samples).T)
+    np.testing.assert_allclose(np.log(rows), np.log(whole), atol=2e-3)
+    last = [*pieces[1].batches(1)][20]
+    first_row = (13 * int(last.label_id[0]) - 296) // 2
+    want = as_stored(whole[:, first_row : first_row + 300])
+    np.testing.assert_allclose(last.spectrogram[0], want, rtol=0.01)
+
+
+def test_an_offset_of_direct_current_is_removed_and_a_usual_one_stays():
+    eeg = np.zeros((1000, 20), np.float32)
+    eeg[:, 3], eeg[:, 4], eeg[:, 19] = 40_000, 80, 9_000
+    eeg[:, 5] = 2e6 + np.arange(1000) % 7 - 3
+    eeg[:500, 5] = np.nan
+    stored = eeg_as_stored(eeg)
+    assert stored[900, [*range(5), 19]].tolist() == [0, 0, 0, 0, 80, 9_000]
+    np.testing.assert_allclose(stored[500:, 5], eeg[500:, 5] - 2e6, atol=1)
+    assert np.isnan(stored[:500, 5]).all()
+    assert eeg[0, 3] == 40_000
+
+
+def test_a_part_of_a_file_that_is_far_off_leaves_the_rest_alone():
+    eeg = np.random.default_rng(0).normal(0, 30, (20_000, 20)).astype(np.float32)
+    eeg[:6000, 4] = 9_000
+    np.testing.assert_array_equal(eeg_as_stored(eeg), as_stored(eeg))
+
+
+def test_a_gap_leaves_the_spectrogram_beside_it_alone_whatever_the_offsets(tmp_path: Path):
+    values = noise(120, 200)
+    whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP, 200)).eeg(0, 24_000)
+    gapped = np.where((np.arange(24_000) // 2000) == 5, np.nan, whole + np.linspace(-5000, 5000, 20)[:, None])
+    rows = [regional_rows(recorded(tmp_path / "whole.edf"), eeg, 0, 0, 58) for eeg in (whole, gapped)]
+    known = np.isfinite(rows[1])
+    assert 45 < known[0, :, 0].sum() < 58
+    assert np.abs(np.log10(rows[1][known] / rows[0][known])).max() < 0.1  # 1 dB
+
+
+def test_golden_the_spectrogram_of_a_recording_is_that_of_its_spectrogram_file():
+    recording = recorded(real("data/hms_real/test_eegs/3911565283.parquet"))
+    (stretch,) = stretches(recording, 10, True)
+    (batch,) = stretch.batches(8)
+    ours = batch.spectrogram[2].double().numpy()  # the centre at 20 s: this window is the file from its first sample
+    theirs = read_spectrogram(real("data/hms_real/test_spectrograms/853520.parquet"))[:300].transpose(1, 0, 2)
+    both = np.isfinite(ours) & (theirs > 0)
+    assert both.mean() > 0.07
+    assert np.corrcoef(np.log(ours[both]), np.log(theirs[both]))[0, 1] >= 0.999
