@@ -1,191 +1,186 @@
-"""What is specific to each extractor; what all have in common is tested in test_contracts.py."""
+"""What is specific to each extractor of images; test_contracts tests what all extractors share."""
 
-import functools
-
+import mne
+import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from material import Launches
-from omegaconf import OmegaConf
-from torch.nn import functional as F
+from small_parts import extractor, signals, stft
 
 from hms.backbone import TinyBackbone
 from hms.batch import Signals
-from hms.config.build import build
-from hms.config.command import CONF
 from hms.errors import ConfigError
-from hms.extractor.wavenet import Wavenet, stack
-from hms.pool import AttentionPool, _shares, cell_means
-
-SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels": 6, "layers": 4, "span_s": 5}
-STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
-
-
-@functools.cache
-def resolved(name: str) -> dict:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", [f"extractor={name}"])
-    return OmegaConf.to_container(config.extractor[name], resolve=True)
+from hms.extractor import restack
+from hms.extractor.multitaper import Multitaper
+from hms.extractor.raw_image import RawImage
+from hms.extractor.superlet import Superlet
 
 
-def extractor(name: str, **options):
-    """The extractor of a YAML, but small and without dropout."""
-    torch.manual_seed(0)
-    node = resolved(name)
-    return build(node | {key: value for key, value in (SMALL | STEADY).items() if key in node} | options)
+def multitaper(**options) -> Multitaper:
+    given = {"window_s": 2, "step_s": 0.1, "bandwidth": 2, "fmax_hz": 20, "span_s": 30, "columns": 2, "dropout": 0.0}
+    return Multitaper(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
 
 
-def signals(rows: int = 3, samples: int = 2000) -> Signals:
-    torch.manual_seed(0)
-    images = torch.randn(rows, 10, 300, 100)
-    return Signals(torch.randn(rows, 8, samples), images, torch.full((rows, 6), 1 / 6), torch.ones(rows))
+def raw_image(**options) -> RawImage:
+    given = {"span_s": 20, "every": 2, "rows": 4, "height": 1, "limit": 4.0, "dropout": 0.0}
+    return RawImage(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
 
 
-def wavenet(**options) -> Wavenet:
-    return extractor("wavenet", **options)
+def superlet(**options) -> Superlet:
+    given = {"fmin_hz": 2, "fmax_hz": 20, "rows": 8, "cycles": 3, "orders": [1, 4], "step_s": 0.1, "span_s": 30}
+    return Superlet(TinyBackbone([8, 16], [1, 1], 0.0, False), columns=2, dropout=0.0, **{**given, **options})
 
 
-def plain_block(network, x: torch.Tensor, improved: bool) -> torch.Tensor:
-    """The block of a WaveNet, layer by layer and gate by gate, as published."""
-    start = total = x = network.widen(x)
-    for layer in network.layers:
-        reach = layer.dilation
-        weight, bias = layer.dilated.weight.split(x.shape[1]), layer.dilated.bias.split(x.shape[1])
-        convolved = [F.conv1d(x, w, b, padding=reach, dilation=reach) for w, b in zip(weight, bias, strict=True)]
-        gated = convolved[0].sigmoid() * convolved[1].tanh()
-        x = layer.mix(gated * F.mish(convolved[2])) + start if improved else layer.mix(gated)
-        total = total + x
-    return x if improved else total
+def test_restacking_deals_rows_out_to_columns():
+    image = torch.arange(2 * 4 * 3.0).reshape(1, 2, 4, 3)
+    assert torch.equal(restack(image, 1)[0, 0], image.reshape(8, 3))
+    assert restack(image[:, :1, :3], 2).shape == (1, 1, 2, 6)
+    assert torch.equal(restack(image, 2)[0, 0, 1], torch.cat([image[0, 0, 2], image[0, 0, 3]]))
 
 
-@pytest.mark.parametrize("block", ["improved", "classic"])
-@pytest.mark.parametrize("samples", [7, 300])  # a dilation of 2^3 exceeds the first
-def test_the_fast_block_has_the_output_and_gradients_of_the_plain_one(block: str, samples: int):
-    network = wavenet(block=block).networks["long"].blocks[0].double()
-    x = torch.randn(4, 1, samples, dtype=torch.float64)
-    gradients = []
-    for made in (network(x), plain_block(network, x, block == "improved")):
-        gradients.append([made, *torch.autograd.grad(made.square().sum(), list(network.parameters()))])
-    for fast, plain in zip(*gradients, strict=True):
-        torch.testing.assert_close(fast, plain)
+def test_a_span_shows_the_centre_of_the_window_only():
+    pairs = torch.randn(1, 8, 10000)
+    elsewhere = pairs.clone()
+    elsewhere[..., :3999] = elsewhere[..., 6001:] = 0
+    extractor = stft(span_s=10)
+    assert torch.equal(extractor.spectrogram(pairs), extractor.spectrogram(elsewhere))
+    assert extractor.spectrogram(pairs).shape[-1] == (2000 - 190) // 24 + 1
 
 
-def test_the_outer_taps_get_zero_gradients_if_the_dilation_exceeds_the_signal():
-    network = wavenet().networks["long"]
-    network(torch.randn(1, 1, 7)).sum().backward()
-    gradient = network.blocks[0].layers[3].dilated.weight.grad
-    assert gradient[..., [0, 2]].abs().max() == 0
-    assert gradient[..., 1].abs().max() > 0
+@pytest.mark.parametrize("trainable", [True, False])
+def test_the_stft_is_trained_only_when_asked(trainable: bool):
+    learned = {name for name, p in stft(trainable=trainable).named_parameters() if name.startswith("transform")}
+    assert bool(learned) == trainable
 
 
-def test_each_pair_goes_through_the_network_of_its_group():
-    montage = {
-        "_target_": "hms.montage.Montage",
-        "groups": {"a": ["Fp1-F7", "F7-T3"], "b": ["O1-T5"]},
-        "order": "listed",
-    }
-    module = wavenet(montage=montage).eval()
-    pairs = torch.randn(1, 1, 1000).expand(1, 3, 1000)
-    tokens = module(signals(1)._replace(pairs=pairs)).tokens[0]
-    torch.testing.assert_close(tokens[0], tokens[1])
-    assert (tokens[0] - tokens[2]).abs().max() > 1e-4
-    torch.testing.assert_close(tokens[2], module.networks["b"](pairs[:, 2:])[0, 0].mean(dim=1))
-
-
-def test_the_stack_holds_all_but_two_channels_of_each_pair_then_the_last_two():
-    found = torch.arange(2 * 5 * 3.0).reshape(1, 2, 5, 3)  # pair channel time
-    assert stack(found)[0, 0, 0].tolist() == [0, 3, 6, 15, 18, 21, 9, 12, 24, 27]
-    assert stack(found).shape == (1, 1, 3, 10)
-
-
-def test_the_wavenet_reads_its_span_only():
-    given = signals(1)
-    outside = given.pairs.clone()
-    outside[..., :500] = outside[..., 1500:] = 7
-    module = wavenet(span_s=5).eval()
-    assert torch.equal(module(given).vector, module(given._replace(pairs=outside)).vector)
-
-
-def test_checkpointing_changes_no_gradient(monkeypatch):
-    for where in ("hms.wavenet_layer", "hms.extractor.wavenet"):  # as on a device without a fast implementation
-        monkeypatch.setattr(f"{where}.fast_implementation", lambda x: None)
-    gradients = []
-    for grad_checkpointing in (False, True):
-        module = wavenet(grad_checkpointing=grad_checkpointing)
-        module(signals()).vector.square().sum().backward()
-        gradients.append([p.grad for p in module.networks.parameters()])
-    for plain, checkpointed in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, checkpointed)
+def test_a_sine_shows_in_the_row_of_its_frequency():
+    pairs = torch.sin(2 * torch.pi * 10 * torch.arange(4000) / 200).expand(1, 8, 4000)
+    spectrogram = stft().spectrogram(pairs)
+    assert spectrogram[0, 0].mean(dim=1).argmax() * 40 / 96 == pytest.approx(10, abs=0.5)
+    signals = Signals(pairs, None, torch.ones(1, 6) / 6, torch.ones(1))
+    found = stft()(signals)
+    assert found.vector.shape == (1, 16)
+    assert found.tokens.shape == (1, 8, 16)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"blocks": 0}, "blocks, layers: want at least 1, got 0, 4"),
-        ({"layers": 0}, "blocks, layers: want at least 1, got 3, 0"),
-        ({"channels": 2}, "channels: want at least 3, got 2"),
-        ({"stride": 0}, "stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 0, 5"),
-        ({"stride": 1001}, "stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 1001, 5"),
-        ({"span_s": 50.1}, r"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got 5, 50\.1"),
+        ({"win_length": 191}, "win_length: want 1 to n_fft = 190, got 191"),
+        ({"hop_length": 0}, "hop_length: want at least 1, got 0"),
+        ({"span_s": 0.95}, r"span_s: want more than n_fft's 0\.95 s up to 50, got 0\.95"),
+        ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
     ],
 )
-def test_the_wavenet_refuses_impossible_settings(options: dict, message: str):
-    with pytest.raises(ConfigError, match=message):
-        wavenet(**options)
+def test_the_stft_refuses_impossible_settings(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        stft(**options)
 
 
-@pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # 4 x 3 cells: overlapping, even, of one point
-def test_cell_means_by_matrix_products_equal_adaptive_pooling(size: tuple[int, int]):
-    found = torch.randn(2, 5, *size, requires_grad=True)
-    by_row, by_column = (_shares(*each, found.dtype, found.device) for each in zip(size, (4, 3), strict=True))
-    made = by_row @ found @ by_column.mT
-    wanted = F.adaptive_avg_pool2d(found, (4, 3))
-    torch.testing.assert_close(made, wanted)
-    for one, other in zip(*(torch.autograd.grad(each.square().sum(), found) for each in (made, wanted)), strict=True):
-        torch.testing.assert_close(one, other)
+def test_a_sine_is_brightest_in_the_row_of_its_frequency():
+    pairs = torch.sin(2 * torch.pi * 6 * torch.arange(10000) / 200).expand(1, 8, 10000)
+    spectrogram = multitaper().spectrogram(pairs)
+    assert spectrogram.shape == (1, 8, 41, (6000 - 400) // 20 + 1)
+    assert spectrogram[0, 0].mean(dim=1).argmax() * 0.5 == pytest.approx(6, abs=1)  # NW / window = 1 Hz wide
 
 
-def test_cell_weights_are_made_once_and_serve_training_after_a_prediction():
-    with torch.inference_mode():
-        cell_means(torch.randn(1, 5, 6, 11, device="meta"), 5, 3)  # not the CPU, which uses adaptive pooling
-    with Launches() as counted:
-        cell_means(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
-    assert len(counted.made) < 12, counted.made
-    shares = _shares(6, 4, torch.float32, torch.device("cpu"))
-    assert shares is _shares(6, 4, torch.float32, torch.device("cpu"))
+def test_several_tapers_smooth_noise_more_than_one():
+    torch.manual_seed(0)
+    noise = torch.randn(1, 1, 10000)
+    one, three = (multitaper(bandwidth=width).spectrogram(noise)[0, 0, 4:].std() for width in (1, 2))
+    assert three < 0.8 * one
 
 
-def test_equal_images_pool_to_that_image():
-    image = torch.randn(2, 1, 8)
-    torch.testing.assert_close(AttentionPool(8, 16, 0.0)(image.expand(-1, 10, -1)), image[:, 0])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window_s": 30}, r"want 0 < window_s < span_s <= 50, got 30, 30"),
+        ({"step_s": 3}, "step_s: want 0.005 up to window_s = 2, got 3"),
+        ({"bandwidth": 0.5}, "bandwidth: want 1 up to half of the window's samples, got 0.5"),
+        ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
+    ],
+)
+def test_the_multitaper_refuses_impossible_options(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        multitaper(**options)
 
 
-def test_attention_weights_sum_to_one_and_are_dropped_in_training_only():
-    images = torch.randn(2, 10, 8)
-    pool = AttentionPool(8, 16, 0.5)
-    torch.testing.assert_close(pool.weights(images).sum(dim=1), torch.ones(2, 1))
-    assert not torch.equal(pool(images), pool(images))
-    pool.eval()
-    torch.testing.assert_close(pool(images), (pool.weights(images) * images).sum(dim=1))
+def test_the_drawing_holds_each_stretch_of_each_pair_in_order():
+    pairs = torch.arange(2 * 10000.0).reshape(1, 2, 10000) / 1e6
+    image = raw_image(every=1, limit=1e3).image(pairs) * 1e3
+    assert image.shape == (1, 1, 8, 1000)
+    torch.testing.assert_close(image[0, 0, :4].flatten(), pairs[0, 0, 3000:7000], atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(image[0, 0, 4:].flatten(), pairs[0, 1, 3000:7000], atol=1e-6, rtol=1e-4)
 
 
-def test_an_attention_without_hidden_units_is_refused():
-    with pytest.raises(ValueError, match="hidden: want at least 1, got 0"):
-        AttentionPool(8, 0, 0.5)
-    with pytest.raises(ConfigError, match="hidden: want at least 1, got 0"):
-        extractor("spectrogram", attention_hidden=0)
+def test_large_amplitudes_are_compressed_and_small_ones_kept():
+    image = raw_image(every=1).image(torch.tensor([0.1, 1e6]).repeat_interleave(5000).expand(1, 1, 10000))
+    assert image.max() <= 1
+    assert image.min() == pytest.approx(0.1 / 4, rel=1e-3)
 
 
-def test_a_limit_bounds_the_effect_of_an_artefact_on_the_wavenet():
-    given = signals(1)
-    artefact = given._replace(pairs=torch.where(torch.arange(2000) // 50 == 20, 60.0, given.pairs))
-    free, bound = extractor("wavenet").eval(), extractor("wavenet", limit=4).eval()
-    grown = [(one(artefact).tokens - one(given).tokens).norm() for one in (free, bound)]
-    assert grown[0] > 3 * grown[1]
-    small = given._replace(pairs=0.01 * given.pairs)
-    torch.testing.assert_close(free(small).vector, bound(small).vector, atol=1e-4, rtol=1e-3)
-    with pytest.raises(ConfigError, match="limit: want more than 0, or null, got 0"):
-        extractor("wavenet", limit=0)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"span_s": 51}, "span_s: want more than 0 up to 50, got 51"),
+        ({"every": 0}, "every, rows, height: want at least 1, got 0, 4, 1"),
+        ({"rows": 300}, "rows: want at least 8 points in each, got"),
+        ({"limit": 0}, "limit: want more than 0, got 0"),
+    ],
+)
+def test_the_drawing_refuses_impossible_options(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        raw_image(**options)
+
+
+@pytest.mark.parametrize("span_s", [50, 30, 3])
+def test_a_superlet_gives_a_sine_its_squared_amplitude_in_the_row_of_its_frequency(span_s: float):
+    own_hz = np.geomspace(2, 20, 8)
+    pairs = torch.stack([1.5 * torch.sin(2 * torch.pi * hz * torch.arange(10000) / 200) for hz in own_hz])[None]
+    power = superlet(span_s=span_s).power(pairs)
+    assert power.shape == (1, 8, 8, span_s * 10)
+    assert power.mean(dim=3).argmax(dim=2)[0].tolist() == [*range(8)]
+    complete = power[..., 30:-30] if span_s == 50 else power  # where a window ends, half of the wavelet sees nothing
+    assert complete.diagonal(dim1=1, dim2=2).sub(1.5**2).abs().max() < 0.01
+
+
+def test_superlets_of_order_one_are_mnes_morlet_wavelets():
+    draw = np.random.default_rng(0).standard_normal((1, 2, 10000))
+    power = superlet(orders=[1, 1], step_s=0.005).power(torch.from_numpy(draw).float())
+    want = mne.time_frequency.tfr_array_morlet(
+        draw, 200, np.geomspace(2, 20, 8), n_cycles=3, output="power", zero_mean=False, verbose="error"
+    )[..., 2000:8000]
+    ratio = power[0].numpy().sum(axis=-1) / want[0].sum(axis=-1)  # MNE's wavelets have unit energy, ours unit gain
+    np.testing.assert_allclose(power[0], ratio[..., None] * want[0], atol=5e-3 * power.max().item())
+
+
+def test_more_wavelets_tell_close_rhythms_apart_without_blurring_time():
+    at = torch.arange(10000) / 200
+    tones = torch.sin(2 * torch.pi * 8 * at) + torch.sin(2 * torch.pi * 11 * at)
+    click = 30.0 * (torch.arange(10000) == 5010)
+    options = {"fmin_hz": 8, "fmax_hz": 11, "rows": 3, "step_s": 0.01, "span_s": 10}
+    shortest, longest, several = (
+        superlet(cycles=cycles, orders=[order] * 2, **options).power(torch.stack([tones, click])[None])[0]
+        for cycles, order in ((3, 1), (15, 1), (3, 5))
+    )
+    dips = [one[0, 1].mean() / one[0, [0, 2]].mean() for one in (shortest, several)]
+    assert dips[1] < 0.5 * dips[0]
+    widths = [(one[1, 1] > one[1, 1].max() / 2).sum() for one in (longest, several)]
+    assert widths[1] < 0.6 * widths[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 1}, "rows: want at least 2, got 1"),
+        ({"cycles": 0.5}, "cycles: want at least 1, got 0.5"),
+        ({"orders": [3, 2]}, r"orders: want two numbers from 1 that do not fall, got \[3, 2\]"),
+        ({"fmax_hz": 60}, "want 0 < fmin_hz < fmax_hz <= 42.9, got 2, 60"),
+        ({"step_s": 0.001}, "step_s, span_s: want 0.005 <= step_s <= span_s <= 50, got 0.001, 30"),
+    ],
+)
+def test_the_superlet_refuses_impossible_options(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        superlet(**options)
 
 
 def test_a_shorter_span_of_the_spectrogram_shows_its_centre_only():

@@ -1,0 +1,52 @@
+"""Attention pools images, and means of cells are those of adaptive pooling."""
+
+import pytest
+import torch
+from material import Launches
+from small_parts import extractor
+from torch.nn import functional as F
+
+from hms.errors import ConfigError
+from hms.pool import AttentionPool, _shares, cell_means
+
+
+@pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # 4 x 3 cells: overlapping, even, of one point
+def test_cell_means_by_matrix_products_equal_adaptive_pooling(size: tuple[int, int]):
+    found = torch.randn(2, 5, *size, requires_grad=True)
+    by_row, by_column = (_shares(*each, found.dtype, found.device) for each in zip(size, (4, 3), strict=True))
+    made = by_row @ found @ by_column.mT
+    wanted = F.adaptive_avg_pool2d(found, (4, 3))
+    torch.testing.assert_close(made, wanted)
+    for one, other in zip(*(torch.autograd.grad(each.square().sum(), found) for each in (made, wanted)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_cell_weights_are_made_once_and_serve_training_after_a_prediction():
+    with torch.inference_mode():
+        cell_means(torch.randn(1, 5, 6, 11, device="meta"), 5, 3)  # not the CPU, which uses adaptive pooling
+    with Launches() as counted:
+        cell_means(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
+    assert len(counted.made) < 12, counted.made
+    shares = _shares(6, 4, torch.float32, torch.device("cpu"))
+    assert shares is _shares(6, 4, torch.float32, torch.device("cpu"))
+
+
+def test_equal_images_pool_to_that_image():
+    image = torch.randn(2, 1, 8)
+    torch.testing.assert_close(AttentionPool(8, 16, 0.0)(image.expand(-1, 10, -1)), image[:, 0])
+
+
+def test_attention_weights_sum_to_one_and_are_dropped_in_training_only():
+    images = torch.randn(2, 10, 8)
+    pool = AttentionPool(8, 16, 0.5)
+    torch.testing.assert_close(pool.weights(images).sum(dim=1), torch.ones(2, 1))
+    assert not torch.equal(pool(images), pool(images))
+    pool.eval()
+    torch.testing.assert_close(pool(images), (pool.weights(images) * images).sum(dim=1))
+
+
+def test_an_attention_without_hidden_units_is_refused():
+    with pytest.raises(ValueError, match="hidden: want at least 1, got 0"):
+        AttentionPool(8, 0, 0.5)
+    with pytest.raises(ConfigError, match="hidden: want at least 1, got 0"):
+        extractor("spectrogram", attention_hidden=0)
