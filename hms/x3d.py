@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
 from hms.norms import Recomputed
-from hms.pool import cell_means
 from hms.pretrained import weights_file
 
 _WIDTHS, _DEPTHS = (12, 12, 24, 48, 96), (1, 2, 5, 3)
@@ -25,15 +24,14 @@ _STEM, _CLASSIFIER = "blocks.0.conv.conv_t.weight", "blocks.5.proj."
 
 
 class X3d(nn.Module):
-    """(batch, pair, frequency, time) -> a vector per pair (batch, pair, token_features) and one (batch, out_features).
+    """(batch, pair, frequency, time) -> a vector per pair (batch, pair, token_features) and one (batch, features).
 
     The factors multiply the channels, the blocks of each stage, and the channels within a block; X3D-S and X3D-M have
     2, 2.2 and 2.25, X3D-L has 2, 5 and 2.25, all of them 2,048 `features`. Frequency and time are halved five times.
-    A pair's vector is the mean of the last map; that of all is computed from the means over the pairs in each of
-    `cells` equal stretches of them, one in X3D, so that more can tell on which side of the head something is. `weights`
-    is a file of such a network's weights, or of pytorchvideo's (X3D_L.pyth); it is used only if `pretrained`, and null
-    starts from random ones. Raises UserError if they do not fit. `grad_checkpointing` recomputes the activations of
-    each block in the backward pass instead of keeping them.
+    A pair's vector is the mean of the last map; that of all is computed from the mean over pairs. `weights` is a file
+    of such a network's weights, or of pytorchvideo's (X3D_L.pyth); it is used only if `pretrained`, and null starts
+    from random ones. Raises UserError if they do not fit. `grad_checkpointing` recomputes the activations of each
+    block in the backward pass instead of keeping them.
     """
 
     def __init__(
@@ -42,7 +40,6 @@ class X3d(nn.Module):
         depth_factor: float,
         bottleneck_factor: float,
         features: int,
-        cells: int,
         pretrained: bool,
         weights: str | None,
         grad_checkpointing: bool,
@@ -51,15 +48,15 @@ class X3d(nn.Module):
         if min(width_factor, depth_factor, bottleneck_factor) <= 0:
             factors = f"{width_factor}, {depth_factor}, {bottleneck_factor}"
             raise ValueError(f"width_factor, depth_factor, bottleneck_factor: want more than 0, got {factors}")
-        if min(features, cells) < 1:
-            raise ValueError(f"features, cells: want at least 1, got {features}, {cells}")
+        if features < 1:
+            raise ValueError(f"features: want at least 1, got {features}")
         widths = [_to_eights(width_factor * width) for width in _WIDTHS]
         depths = [math.ceil(depth_factor * depth) for depth in _DEPTHS]
         inner = [max(1, int(bottleneck_factor * width)) for width in widths[1:]]
         sizes = zip(pairwise(widths), inner, depths, strict=True)
         stages = [_Stage(*both, wide, depth, grad_checkpointing) for both, wide, depth in sizes]
-        self.blocks = nn.Sequential(_Stem(widths[0]), *stages, _Head(widths[-1], inner[-1], features, cells))
-        self.token_features, self.out_features = inner[-1], features * cells
+        self.blocks = nn.Sequential(_Stem(widths[0]), *stages, _Head(widths[-1], inner[-1], features))
+        self.token_features, self.out_features = inner[-1], features
         if pretrained and weights:
             self._load(weights)
         self.to(memory_format=torch.channels_last_3d)  # on a CPU, depthwise convolutions take 2.5 times as long without
@@ -176,11 +173,10 @@ class _Excite(nn.Module):
 
 
 class _Head(nn.Module):
-    """Widen, average over frequency and time; the means over the pairs of each cell go through one layer."""
+    """Widen, average over frequency and time; the means over pairs go through one layer."""
 
-    def __init__(self, channels: int, inner: int, features: int, cells: int):
+    def __init__(self, channels: int, inner: int, features: int):
         super().__init__()
-        self.cells = cells
         before, after = _pointwise(channels, inner), _pointwise(inner, features)
         self.pool = nn.ModuleDict({"pre_conv": before, "pre_norm": nn.BatchNorm3d(inner), "post_conv": after})
 
@@ -188,6 +184,6 @@ class _Head(nn.Module):
         self, x: Float[Tensor, "batch channel pair frequency time"]
     ) -> tuple[Float[Tensor, "batch pair token"], Float[Tensor, "batch feature"]]:
         last = torch.relu(self.pool["pre_norm"](self.pool["pre_conv"](x)))
-        tokens = last.mean(dim=(3, 4))
-        vector = torch.relu(self.pool["post_conv"](cell_means(tokens[..., None], self.cells, 1)[..., None]))
-        return tokens.transpose(1, 2), vector.flatten(1)
+        tokens = last.mean(dim=(3, 4), keepdim=True)
+        vector = torch.relu(self.pool["post_conv"](tokens.mean(dim=2, keepdim=True)))
+        return tokens.flatten(2).transpose(1, 2), vector.flatten(1)

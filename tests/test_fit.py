@@ -241,6 +241,14 @@ def test_another_order_of_augmentations_or_extractors_is_another_run(
     assert differences([one, other]) == {group: orders}
 
 
+def test_the_number_of_processes_counts_where_each_has_statistics_of_its_own(config: dict):
+    def named(**options) -> Path:
+        return fold_folder(config | {"trainer": config["trainer"] | options}, "corpus")
+
+    assert named(devices=2, sync_batchnorm=True) == named(devices=1)
+    assert len({named(devices=count, sync_batchnorm=False) for count in (1, 2, 3)}) == 3
+
+
 def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
     config = composed(corpus, tmp_path, "montage=banana16")
     groups = config["montage"]["groups"]

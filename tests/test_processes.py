@@ -162,7 +162,7 @@ def test_options_that_cannot_work_here_are_refused_before_any_process_starts(opt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"devices": 2}, r"trainer\.devices: want 1, or trainer=ddp for several processes, got 2"),
+        ({"devices": 2}, r"trainer\.devices: want 1, or trainer\.sync_batchnorm=false for several processes, got 2"),
         ({"precision": "16-mixed"}, r"trainer\.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed"),
     ],
 )

@@ -14,7 +14,7 @@ from hms.extractor.stft_x3d import StftX3d
 from hms.runs.checkpoint import without_pretrained
 from hms.x3d import X3d, _Stage
 
-SMALL = {"width_factor": 0.5, "depth_factor": 0.5, "bottleneck_factor": 2.25, "features": 16, "cells": 1}
+SMALL = {"width_factor": 0.5, "depth_factor": 0.5, "bottleneck_factor": 2.25, "features": 16}
 FEATURES = """
     0 0.0048676 0.0242358 0.0230924 0.0024048 0 0 0 0.0148872 0.0266729 0.0158843 0 0 0 0.0011869 0.0224568
 """.split()
@@ -81,7 +81,7 @@ def test_pytorchvideos_weights_give_its_features(key: str | None, tmp_path: Path
 
 
 def test_x3d_l_is_as_deep_wide_and_large_as_it_should_be():
-    model = X3d(2.0, 5.0, 2.25, 2048, cells=1, pretrained=True, weights=None, grad_checkpointing=False)
+    model = X3d(2.0, 5.0, 2.25, 2048, pretrained=True, weights=None, grad_checkpointing=False)
     stages = [part.res_blocks for part in model.blocks if isinstance(part, _Stage)]
     assert [len(blocks) for blocks in stages] == [5, 10, 25, 15]
     assert [blocks[-1].branch2.conv_c.weight.shape[:2] for blocks in stages] == [
@@ -124,15 +124,6 @@ def test_the_order_of_pairs_matters():
     model, pairs = settled(), noise()
     (_, one), (_, other) = model(pairs), model(pairs[:, [3, 1, 2, 0, 4, 5]])
     assert (other - one).norm() > 0.05 * one.norm()
-
-
-def test_with_a_cell_for_each_pair_the_features_of_all_are_those_of_each():
-    together, apart, pairs = settled(), settled(cells=6), noise()
-    assert apart.out_features == 6 * together.out_features
-    tokens, vector = apart(pairs)
-    torch.testing.assert_close(tokens, together(pairs)[0])
-    each = [apart.blocks[-1].pool["post_conv"](tokens[:, pair, :, None, None, None]).relu() for pair in range(6)]
-    torch.testing.assert_close(vector, torch.cat(each, dim=2).flatten(1))
 
 
 def test_checkpointing_changes_neither_gradients_nor_running_statistics():
@@ -183,8 +174,7 @@ def test_it_reads_its_span_only():
     ("options", "message"),
     [
         ({"depth_factor": 0}, "width_factor, depth_factor, bottleneck_factor: want more than 0, got 0.5, 0, 2.25"),
-        ({"features": 0}, "features, cells: want at least 1, got 0, 1"),
-        ({"cells": 0}, "features, cells: want at least 1, got 16, 0"),
+        ({"features": 0}, "features: want at least 1, got 0"),
         ({"n_fft": 1000}, "span_s: want more than n_fft's 5 s up to 50, got 4"),
         ({"win_length": 65}, "win_length: want 1 to n_fft = 64, got 65"),
     ],

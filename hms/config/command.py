@@ -178,7 +178,8 @@ def _told_at_once() -> Iterator[None]:
         yield
     except Exception as error:
         why = _message(error) if _is_of_user_or_system(error) else traceback.format_exc().rstrip()
-        print(f"{' '.join(HydraConfig.get().overrides.task)}: {why}", file=sys.stderr)
+        words = [word.removeprefix("++") for word in HydraConfig.get().overrides.task]
+        print(f"{' '.join(words)}: {why}", file=sys.stderr)
         raise
 
 

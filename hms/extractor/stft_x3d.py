@@ -39,7 +39,6 @@ class StftX3d(nn.Module):
         depth_factor: float,
         bottleneck_factor: float,
         features: int,
-        cells: int,
         pretrained: bool,
         weights: str | None,
         dropout: float,
@@ -49,9 +48,9 @@ class StftX3d(nn.Module):
         self.span = round(span_s * SFREQ_HZ)
         self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
         factors = width_factor, depth_factor, bottleneck_factor
-        self.network = X3d(*factors, features, cells, pretrained, weights, grad_checkpointing)
+        self.network = X3d(*factors, features, pretrained, weights, grad_checkpointing)
         self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = self.network.out_features, self.network.token_features
+        self.out_features, self.token_features = features, self.network.token_features
 
     def forward(self, signals: Signals) -> Features:
         tokens, vector = self.network(self.spectrogram(signals.pairs))

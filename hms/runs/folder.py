@@ -36,9 +36,12 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     if config["live"]:
         relevant["simulator"] = FORMAT
     # Of other mappings the order means nothing; augmentations act, extractors draw weights, and pairs stand in theirs.
-    ordered = {name: [*config[name]] for name in ("augmentation", "extractor")}
-    ordered["montage.groups"] = [*config["montage"].get("groups", ())]
-    relevant |= {f"{name} order": order for name, order in ordered.items() if order != sorted(order)}
+    relevant |= {
+        f"{group} order": [*config[group]] for group in ("augmentation", "extractor") if len(config[group]) > 1
+    }
+    pairs = [*config.get("montage", {}).get("groups", ())]
+    if pairs != sorted(pairs):  # the text below sorts them
+        relevant["montage order"] = pairs
     text = json.dumps(relevant, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     run = RunName(config["name"] or "+".join(config["extractor"]), digest)

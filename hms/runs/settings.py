@@ -29,8 +29,10 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
     if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
-    if trainer.get("sync_batchnorm"):  # the same as in one process; without it, each has statistics of its own rows
+    if trainer.get("sync_batchnorm"):  # the same as in one process
         del trainer["sync_batchnorm"]
+    elif "sync_batchnorm" in trainer:  # each process has statistics of its own rows
+        trainer |= {k: config["trainer"].get(k, 1) for k in ("devices", "num_nodes")}
     relevant: dict[str, Any] = _relevant(kept | {"trainer": trainer})
     return relevant
 

@@ -121,7 +121,9 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
 def _want_one_result(trainer: Trainer, node: dict[str, Any]) -> None:
     """Raise UserError for several processes with statistics of their own: a run's folder does not tell their number."""
     if trainer.world_size > 1 and "sync_batchnorm" not in node:
-        raise UserError(f"trainer.devices: want 1, or trainer=ddp for several processes, got {trainer.world_size}")
+        of_cpu = trainer.strategy.root_device.type == "cpu"
+        other = "trainer.sync_batchnorm=false" if of_cpu else "trainer=ddp"
+        raise UserError(f"trainer.devices: want 1, or {other} for several processes, got {trainer.world_size}")
 
 
 def processes_to_start(trainer: Trainer) -> int:
