@@ -109,7 +109,7 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
     precision = node.get("precision")
     if precision is not None and str(precision) not in _PRECISIONS:
         raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
-    accelerator, has_gpu = node.get("accelerator"), torch.accelerator.is_available()
+    accelerator, has_gpu = node.get("accelerator", "auto"), torch.accelerator.is_available()
     if str(precision) in ("16-mixed", "16") and (accelerator == "cpu" or (accelerator == "auto" and not has_gpu)):
         raise UserError("trainer.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed")  # Lightning takes bf16
     if accelerator in ("gpu", "cuda") and not has_gpu:
