@@ -105,7 +105,7 @@ class TimmBackbone(nn.Module):
 
 
 def _corrupts_memory(part: nn.Module) -> bool:
-    """Whether torch corrupts memory when it trains this convolution of `_channels_last` images on a CPU."""
+    """Whether torch (2.15) corrupts memory when it trains this convolution of `_channels_last` images on a CPU."""
     return isinstance(part, nn.Conv2d) and part.in_channels == 1 == part.kernel_size[0] and max(part.stride) > 1
 
 

@@ -39,7 +39,7 @@ from hms.results.differences import differences
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.teacher import learned_from_teacher, want_known
+from hms.runs.teacher import learned_from_teacher, want_same_corpus
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
@@ -570,11 +570,11 @@ def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
 
 def test_a_teacher_of_another_corpus_is_named(tmp_path: Path):
     runs = [teacher(tmp_path / name, {1: [1.0, 0, 0, 0, 0, 0], 5: [1.0, 0, 0, 0, 0, 0]}) for name in "ab"]
-    want_known(runs, pl.Series([4, 5]))
+    want_same_corpus(runs, pl.Series([4, 5]))
     with pytest.raises(
         UserError, match=rf"^teacher_labels\.runs: want runs that predicted .*, {runs[0]} knows none of its 2$"
     ):
-        want_known(runs, pl.Series([3, 4]))
+        want_same_corpus(runs, pl.Series([3, 4]))
 
 
 def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):

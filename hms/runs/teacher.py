@@ -13,6 +13,7 @@ from hms.folder_names import FoldName, folds_with
 from hms.runs.folder import is_finished, is_of_all_patients
 from hms.runs.provenance import read_config
 from hms.runs.settings import teacher_files, teachers
+from hms.system.reading import read_table
 
 LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."
 """What to know about a student's KL; the name of the run goes before it."""
@@ -29,10 +30,10 @@ def students_of(folds: dict[Path, list[Path]]) -> list[Path]:
     return [run for run, path in configs.items() if path.is_file() and learned_from_teacher(read_config(path.parent))]
 
 
-def want_known(runs: list[str], windows: pl.Series) -> None:
+def want_same_corpus(runs: list[str], windows: pl.Series) -> None:
     """Raise UserError for a run that predicted none of the `windows` (label ids) of a student's corpus."""
     for run in map(Path, runs):
-        if not any(windows.is_in(pl.read_parquet(file)["label_id"].implode()).any() for file in teacher_files(run)):
+        if not any(windows.is_in(read_table(file)["label_id"].implode()).any() for file in teacher_files(run)):
             raise UserError(
                 f"teacher_labels.runs: want runs that predicted windows of this corpus, {run} knows none of its "
                 f"{len(windows)}"

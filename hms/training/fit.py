@@ -24,7 +24,7 @@ from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder, is_finished, scored_folds
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
-from hms.runs.teacher import want_all_folds, want_known
+from hms.runs.teacher import want_all_folds, want_same_corpus
 from hms.scoring.scores import read_predictions, read_truth, score, show
 from hms.system.atomic import locked, write_text
 from hms.system.console import say
@@ -52,7 +52,7 @@ def fit(config: dict[str, Any], locked_already: bool = False) -> float:
     truth = read_truth(folder.root)
     fold = fold_folder(config, store.fingerprint)
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
-    want_known(teachers(config), store.rows["label_id"])
+    want_same_corpus(teachers(config), store.rows["label_id"])
     feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
     with ExitStack() as locks:
         running = ALONE if to_start else process

@@ -96,7 +96,7 @@ def make(
     trainer.strategy.checkpoint_io = _AtomicCheckpoints()
     if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy._layer_sync:
         trainer.strategy._layer_sync = SyncedNorms()
-    _want_one_result(trainer, node)
+    _want_sync_stated(trainer, node)
     # Lightning's handlers wait for all processes, wherever they are; interrupt and processes in hms.system have others.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
@@ -118,8 +118,9 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
         )
 
 
-def _want_one_result(trainer: Trainer, node: dict[str, Any]) -> None:
-    """Raise UserError for several processes with statistics of their own: a run's folder does not tell their number."""
+def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
+    """Raise UserError for several processes unless they share batch statistics, or say that they do not: both count in
+    the name of a run, and without either it would have the name of a run of one process."""
     if trainer.world_size > 1 and "sync_batchnorm" not in node:
         of_cpu = trainer.strategy.root_device.type == "cpu"
         other = "trainer.sync_batchnorm=false" if of_cpu else "trainer=ddp"
