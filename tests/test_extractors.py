@@ -13,6 +13,7 @@ from hms.extractor import restack
 from hms.extractor.multitaper import Multitaper
 from hms.extractor.raw_image import RawImage
 from hms.extractor.superlet import Superlet
+from hms.extractor.traces import Traces
 
 
 def multitaper(**options) -> Multitaper:
@@ -23,6 +24,11 @@ def multitaper(**options) -> Multitaper:
 def raw_image(**options) -> RawImage:
     given = {"span_s": 20, "every": 2, "rows": 4, "height": 1, "limit": 4.0, "dropout": 0.0}
     return RawImage(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
+
+
+def traces(**options) -> Traces:
+    given = {"span_s": 20, "every": 4, "height": 16, "limit": 4.0, "thickness": 1.0, "dropout": 0.0}
+    return Traces(TinyBackbone([8, 16], [1, 1], 0.0, False), **{**given, **options})
 
 
 def superlet(**options) -> Superlet:
@@ -130,6 +136,49 @@ def test_large_amplitudes_are_compressed_and_small_ones_kept():
 def test_the_drawing_refuses_impossible_options(options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         raw_image(**options)
+
+
+def test_a_trace_passes_through_each_amplitude_of_its_pair_with_negative_up():
+    levels = torch.tensor([-4.0, -2, 0, 2, 4])
+    image = traces(height=17).image(levels[None, :, None].expand(1, 5, 10000))
+    assert image.shape == (1, 1, 5 * 17, 1000)
+    for pair, row in enumerate((0, 4, 8, 12, 16)):
+        strip = image[0, 0, pair * 17 : (pair + 1) * 17]
+        assert torch.equal(strip.argmax(dim=0), torch.full((1000,), row))
+        torch.testing.assert_close(strip.sum(dim=0), torch.ones(1000))  # one row of ink, the thickness of the pen
+
+
+def test_a_trace_is_unbroken_and_what_exceeds_the_limit_stays_in_the_strip():
+    torch.manual_seed(0)
+    pairs = 40 * torch.randn(2, 3, 10000)
+    ink = traces(thickness=2.0).image(pairs).reshape(2, 3, 16, 1000)
+    assert ink.min() == 0
+    assert ink.max() == 1
+    touching = torch.minimum(ink[..., 1:], ink[..., :-1]).amax(dim=2)  # a row that both columns have ink in
+    assert touching.min() > 0.5
+    assert torch.equal(ink, traces(thickness=2.0).image(pairs.clamp(-4, 4)).reshape(2, 3, 16, 1000))
+
+
+def test_a_column_of_a_trace_reaches_from_its_least_to_its_greatest_sample():
+    pairs = torch.zeros(1, 1, 10000)
+    pairs[..., 5001], pairs[..., 5002] = 3.0, -3.0  # a spike in the column of samples 5000 to 5003
+    ink = traces(height=17).image(pairs)[0, 0].sum(dim=0)
+    assert ink[500] == pytest.approx(1 + 16 * 6 / 8)
+    assert ink[[499, 501]].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"span_s": 51}, "every, span_s: want 1 <= every <= 200 span_s <= 10000, got 4, 51"),
+        ({"every": 0}, "every, span_s: want 1 <= every <= 200 span_s <= 10000, got 0, 20"),
+        ({"limit": 0}, "limit: want more than 0, got 0"),
+        ({"thickness": 16}, "thickness: want more than 0 and less than height, got 16 and 16"),
+    ],
+)
+def test_traces_refuse_impossible_options(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        traces(**options)
 
 
 @pytest.mark.parametrize("span_s", [50, 30, 3])

@@ -36,7 +36,7 @@ WORDS = {
         *(f"extractor.efficientnet1d_short.{sizes}" for sizes in ("channels=[8,8,8]", "depths=[2,1]", "kernels=[5,5]")),
         *(f"extractor.stft_x3d_short.{sizes}" for sizes in ("span_s=3", "depth_factor=0.2", "features=8")),
     ),
-    "concat": ("extractor=[spectrogram,raw_image,stft_short]", "fusion=concat", "preprocess=original"),
+    "concat": ("extractor=[spectrogram,raw_image,traces_short,stft_short]", "fusion=concat", "preprocess=original"),
 }
 """Together all extractors, fusions and presets of preprocessing; small, because only the operators matter."""
 

@@ -21,6 +21,7 @@ SETTINGS = {
     "stft_tiny_24_pairs": ("extractor=stft", "montage=pairs24"),
     "multitaper_tiny": ("extractor=multitaper",),
     "raw_image_tiny": ("extractor=raw_image",),
+    "traces_short": ("extractor=traces_short",),
     "efficientnet1d_short": ("extractor=efficientnet1d_short",),
     "stft_x3d_short": ("extractor=stft_x3d_short",),
     "spectrogram_hgnetv2": ("extractor=spectrogram", "backbone=hgnetv2"),
