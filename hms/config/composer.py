@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hms.config.options import Options
 from hms.errors import did_you_mean, first_line
 
-_NO_PACKAGE = "experiment: want '# @package _global_' as the first line of its YAML"
+_NO_PACKAGE = "{}: want '# @package _global_' as the first line of its YAML"
 
 
 class Composer:
@@ -51,7 +51,7 @@ class Composer:
     def _checked(self, config: DictConfig) -> DictConfig:
         """The config without the key `experiment`: the YAML of an experiment sets keys of the command itself."""
         if "experiment" in config and self._options.of("experiment"):
-            self._add(_NO_PACKAGE)
+            self._add(_NO_PACKAGE.format("experiment"))
             with open_dict(config):
                 config.pop("experiment")
         return config
@@ -62,8 +62,8 @@ class Composer:
         if override is None:
             return f"{word}: {_in_one_line(error)}"
         key = override.key_or_group
-        if key == "experiment" and "@experiment" in message:
-            return _NO_PACKAGE
+        if key in ("experiment", "launcher") and f"@{key}" in message:
+            return _NO_PACKAGE.format(key)
         if "No match in the defaults list" in message:
             return self._no_match(word, override, message)
         if key == "launcher" and "hydra/launcher" in message:

@@ -60,22 +60,21 @@ class Options:
         """
         override = self._parser.parse_override(word)
         group, value = override.key_or_group, override.value()
-        offered = self.of(group)
-        if not offered or override.is_delete():
+        offered, may_be_empty = self.of(group), self.lists.get(group, False)
+        if not offered or override.is_delete() or (value == [] and may_be_empty):
             return word, []
-        if value == [] and self.lists.get(group):
-            return word, []
-        if value == [] or (value in (None, "", "none", {}) and self.lists.get(group)):
+        if value == [] or (may_be_empty and value in (None, "", "none", {})):
             return None, [f"{group}: {self.advice_on_none(group)}"]
         choices = [str(choice) for choice in value] if isinstance(value, list) else [_name(value)]
-        unknown = [choice for choice in choices if "/" not in choice and choice not in offered]
-        near = {choice: nearest_word(choice, offered) for choice in unknown}
+        wrong = dict.fromkeys(choice for choice in choices if "/" not in choice and choice not in offered)
+        if not wrong:
+            return word, []
         wish = f"{group}: want one of {', '.join(offered)}, got"
-        lines = [f"{wish} '{choice}'{did_you_mean(choice, offered)}" for choice in near]
-        names = [name for choice in choices if (name := near.get(choice, choice))]
-        if not lines or len(names) < len(choices):
-            return (None if lines else word), lines
-        joined = ",".join(names)
+        lines = [f"{wish} '{choice}'{did_you_mean(choice, offered)}" for choice in wrong]
+        names = [nearest_word(choice, offered) if choice in wrong else choice for choice in choices]
+        if None in names:
+            return None, lines
+        joined = ",".join(filter(None, names))
         return f"{override.get_key_element()}={f'[{joined}]' if isinstance(value, list) else joined}", lines
 
     def advice_on_none(self, group: str) -> str:

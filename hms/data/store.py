@@ -96,9 +96,7 @@ def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "rais
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
     with scratch_folder(path) as temporary:
-        lengths, bad = _write_signals(root, labels, temporary)
-        if bad and on_bad == "raise":
-            raise DataError(bad_file_table(root, bad, _SKIPPING))
+        lengths, bad = _write_signals(root, labels, temporary, on_bad)
         _write_rows(root, labels, lengths, bad, identity, temporary)
         os.replace(temporary, path)
     return open_store(path)
@@ -119,9 +117,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
     )
 
     def make(into: Path) -> None:
-        lengths, bad = _write_signals(root, rows, into)
-        if bad and on_bad == "raise":
-            raise DataError(bad_file_table(root, bad, _SKIPPING))
+        lengths, bad = _write_signals(root, rows, into, on_bad)
         lengths.write_parquet(into / "lengths.parquet")
         (into / "bad.json").write_text(json.dumps(bad))
 
@@ -140,8 +136,11 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
     return merged(shard, path, path.is_dir, make, merge)
 
 
-def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Write the samples of all usable EEG files; return their lengths and flaws, and the problems of the others."""
+def _write_signals(
+    root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal["raise", "skip"]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Write the samples of all usable EEG files; return their lengths and flaws, and the problems of the others, which
+    `on_bad` may raise."""
     lengths: list[tuple[int, ...]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
@@ -153,6 +152,8 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path) -> tuple[pl.Dat
             lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row, *found.flaws))
             eeg.write(np.ascontiguousarray(found.eeg).data)
             spectrogram.write(np.ascontiguousarray(found.spectrogram).data)
+    if bad and on_bad == "raise":
+        raise DataError(bad_file_table(root, bad, _SKIPPING))
     names = ("eeg_id", "samples", "spectrogram_rows", "first_row", *Flaws._fields)
     return pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad]
 

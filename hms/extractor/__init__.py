@@ -44,14 +44,28 @@ def features_of_pairs(
     return Features(dropout(backbone.pool(feature_map)), tokens)
 
 
-def features_of_spectrogram(
-    backbone: Backbone,
-    dropout: nn.Module,
-    spectrogram: Float[Tensor, "batch pair frequency frame"],
-    columns: int,
-) -> Features:
-    """Features from the image of all pairs' spectrograms, laid out in `columns` columns."""
-    return features_of_pairs(backbone, dropout, restack(spectrogram, columns), spectrogram.shape[1])
+class SpectrogramOfPairs(nn.Module):
+    """Signals -> Features, through one image of all pairs' spectrograms; a subclass says how `spectrogram` is computed.
+
+    `backbone` reads the image, in which the pairs are stacked and dealt out to `columns`; a pair's token is the mean of
+    the backbone's feature map over its rows.
+    """
+
+    reads_spectrogram = False
+    token_kind: Literal["pair"] = "pair"
+
+    def read_by(self, backbone: Backbone, columns: int, dropout: float) -> None:
+        """Called at the end of a subclass's `__init__`, so that its own parameters come first."""
+        self.columns, self.backbone, self.dropout = columns, backbone, nn.Dropout(dropout)
+        self.out_features, self.token_features = backbone.out_features, backbone.map_features
+
+    def forward(self, signals: Signals) -> Features:
+        image = restack(self.spectrogram(signals.pairs), self.columns)
+        return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
+
+    def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
+        """The log-power of each pair, of about unit size."""
+        raise NotImplementedError
 
 
 def restack(

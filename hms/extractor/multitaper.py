@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.signal.windows import dpss
-from torch import Tensor, nn
+from torch import Tensor
 
 from hms.backbone import Backbone
-from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_spectrogram
+from hms.extractor import SpectrogramOfPairs, central
 from hms.timing import EEG_SAMPLES
 
 
-class Multitaper(nn.Module):
+class Multitaper(SpectrogramOfPairs):
     """Signals -> Features, through one image of the log-power of all pairs up to `fmax_hz`.
 
     Windows of `window_s` seconds every `step_s`; `bandwidth` is the tapers' time-half-bandwidth product NW, of which
@@ -27,8 +26,6 @@ class Multitaper(nn.Module):
     """
 
     tapers: Tensor
-    reads_spectrogram = False
-    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self,
@@ -54,13 +51,7 @@ class Multitaper(nn.Module):
         self.bins = round(fmax_hz * self.window / SFREQ_HZ) + 1
         tapers = dpss(self.window, bandwidth, round(2 * bandwidth) - 1).astype(np.float32)
         self.register_buffer("tapers", torch.from_numpy(tapers), persistent=False)
-        self.columns = columns
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = backbone.out_features, backbone.map_features
-
-    def forward(self, signals: Signals) -> Features:
-        return features_of_spectrogram(self.backbone, self.dropout, self.spectrogram(signals.pairs), self.columns)
+        self.read_by(backbone, columns, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, of about unit size."""

@@ -9,24 +9,20 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from nnAudio.features.stft import STFT
-from torch import Tensor, nn
+from torch import Tensor
 
 from hms.backbone import Backbone
-from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_spectrogram
+from hms.extractor import SpectrogramOfPairs, central
 from hms.timing import EEG_SAMPLES
 
 
-class Stft(nn.Module):
+class Stft(SpectrogramOfPairs):
     """Signals -> Features, through one image of all pairs.
 
     `n_fft`, `win_length` and `hop_length` are in samples of 5 ms; the image has pairs x (n_fft // 2 + 1) / `columns`
     rows and shows the central `span_s` seconds. A pair's token is the mean of the backbone's feature map over its rows.
     """
-
-    reads_spectrogram = False
-    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self,
@@ -44,13 +40,7 @@ class Stft(nn.Module):
         super().__init__()
         self.span = round(span_s * SFREQ_HZ)
         self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
-        self.columns = columns
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = backbone.out_features, backbone.map_features
-
-    def forward(self, signals: Signals) -> Features:
-        return features_of_spectrogram(self.backbone, self.dropout, self.spectrogram(signals.pairs), self.columns)
+        self.read_by(backbone, columns, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""

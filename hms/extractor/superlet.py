@@ -16,25 +16,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.backbone import Backbone
-from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_spectrogram
+from hms.extractor import SpectrogramOfPairs, central
 from hms.timing import EEG_SAMPLES
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
 _FAINTEST = 1e-6  # power of which there is always as much, so that no wavelet vetoes the others
 
 
-class Superlet(nn.Module):
+class Superlet(SpectrogramOfPairs):
     """Signals -> Features, through one image of the log-power of all pairs, in `rows` rows from `fmin_hz` to `fmax_hz`.
 
     A row combines wavelets of `cycles`, 2 `cycles`, ... cycles. Their number, the order, rises linearly with frequency
     between the two `orders`; of a broken number, the last wavelet counts by the fraction. Power is averaged over frames
     of `step_s`. `columns`, `span_s` and tokens are as in `stft`.
     """
-
-    reads_spectrogram = False
-    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self,
@@ -71,13 +67,7 @@ class Superlet(nn.Module):
             _Row(centre_hz, cycles * count, (each - count + 1).clip(0, 1) / each, self.samples, frames)
             for centre_hz, each, count in zip(centres_hz, order, counts, strict=True)
         )
-        self.columns = columns
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = backbone.out_features, backbone.map_features
-
-    def forward(self, signals: Signals) -> Features:
-        return features_of_spectrogram(self.backbone, self.dropout, self.spectrogram(signals.pairs), self.columns)
+        self.read_by(backbone, columns, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, of about unit size."""

@@ -43,36 +43,36 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     between electrodes that no channels connect.
     """
     scalp = [i for i, lead in enumerate(leads) if lead != EKG]
-    if not {name for i in scalp for name in leads[i]} & {*SCALP}:
+    measuring = [leads[i] for i in scalp]
+    if not {name for lead in measuring for name in lead} & {*SCALP}:
         raise DataError("no EEG: none of its channels is named after a 10-20 electrode")
-    nodes, potentials, unexplained = _solve([leads[i] for i in scalp])
-    residual = np.zeros((len(leads), len(leads)))
-    residual[np.ix_(scalp, scalp)] = unexplained
-    components = _components([leads[i] for i in scalp], nodes)
-    parts = sorted(([n for n in component if nodes[n] in SCALP] for component in components), key=len)
-    present = {nodes[n] for part in parts for n in part}
+    nodes, potentials, unexplained = _solve(measuring)
+    groups = [{nodes[n] for n in component} & {*SCALP} for component in _components(measuring, nodes)]
+    groups = sorted(filter(None, groups), key=len)
+    present = set[str]().union(*groups)
     if len(SCALP) - len(present) > MOST_MISSING:
         raise DataError(_too_few(present))
-    detached = [part for part in parts[:-1] if part]
-    if detached and not _connected(pairs, [{nodes[n] for n in part} for part in parts]):
-        present = {nodes[n] for n in parts[-1]}  # relative to these, the level of the others is unknown
+    apart = len(groups) > 1 and _connected(pairs, groups)  # each group has its own level, which cancels in the pairs
+    if len(groups) > 1 and not apart:
+        present = groups[-1]  # the largest: relative to it, the level of the others is unknown
         if len(SCALP) - len(present) > MOST_MISSING:
-            raise DataError(_detached([[nodes[n] for n in part] for part in parts if part], pairs))
-        detached = []
+            raise DataError(_detached(groups, pairs))
+    missing = tuple(name for name in SCALP if name not in present)
     matrix = np.full((len(ELECTRODES), len(leads)), np.nan)
     for name in present:
         matrix[SCALP.index(name)] = 0.0
         matrix[SCALP.index(name), scalp] = potentials[nodes.index(name)]
-    missing = tuple(name for name in SCALP if name not in present)
-    if missing and not detached:
+    if missing and not apart:
         known = [i for i, name in enumerate(SCALP) if name not in missing]
         matrix[[SCALP.index(name) for name in missing]] = _splines(missing) @ matrix[known]
     if EKG in leads:
         matrix[-1] = np.eye(len(leads))[leads.index(EKG)]
-    interpolated, unknown = ((), missing) if detached else (missing, ())
-    shared = {*leads[scalp[0]]}.intersection(*(leads[i] for i in scalp))
-    reconstructed = not shared and any(leads[i].cathode in SCALP for i in scalp)
-    return Derivation(matrix, interpolated, unknown, bool(detached) or reconstructed, residual)
+    residual = np.zeros((len(leads), len(leads)))
+    residual[np.ix_(scalp, scalp)] = unexplained
+    shared = {*measuring[0]}.intersection(*measuring)
+    reconstructed = apart or (not shared and any(lead.cathode in SCALP for lead in measuring))
+    interpolated, unknown = ((), missing) if apart else (missing, ())
+    return Derivation(matrix, interpolated, unknown, reconstructed, residual)
 
 
 def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
@@ -145,11 +145,10 @@ def _too_few(present: Collection[str]) -> str:
     )
 
 
-def _detached(parts: list[list[str]], pairs: Collection[tuple[str, str]]) -> str:
-    groups = [{*part} for part in parts]
+def _detached(groups: list[set[str]], pairs: Collection[tuple[str, str]]) -> str:
     one, other = next(pair for pair in pairs if not _connected([pair], groups))
-    listed = "; ".join(" ".join(name for name in SCALP if name in part) for part in groups)
+    listed = "; ".join(" ".join(name for name in SCALP if name in group) for group in groups)
     return (
         f"want channels that connect {one} and {other}, which the model subtracts, "
-        f"got {len(parts)} separate groups ({listed})"
+        f"got {len(groups)} separate groups ({listed})"
     )

@@ -84,24 +84,27 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
     bad = bad_s(recording.annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
-        begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)
+        begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
         end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
-        last = first + size >= count
-        own = int(onsets_s[0]) // STEP_S, _count_rows(recording) if last else int(step_s * (first + size)) // STEP_S
-        wide = min(own[0], _first_row(onsets_s[0])), max(own[1], _first_row(onsets_s[-1]) + SPECTROGRAM_ROWS)
-        rows = wide if with_spectrogram else own
-        settling = SFREQ_HZ * (rows[0] * STEP_S - _SETTLE_S), SFREQ_HZ * (rows[1] * STEP_S + TAPER_S + _SETTLE_S)
-        start = min(begin, settling[0])
-        eeg = recording.eeg(start, max(end, settling[1]))  # only once: reading costs as much as predicting
-        power = regional_rows(recording, eeg, start, *rows)
+        next_row = int(step_s * (first + size)) // STEP_S if first + size < count else _count_rows(recording)
+        shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other stretch shows
+        first_row, last_row = shown
+        if with_spectrogram:  # and the ten minutes around each window
+            first_row = min(first_row, _first_row(onsets_s[0]))
+            last_row = max(last_row, _first_row(onsets_s[-1]) + SPECTROGRAM_ROWS)
+        start = min(begin, SFREQ_HZ * (first_row * STEP_S - _SETTLE_S))
+        stop = max(end, SFREQ_HZ * (last_row * STEP_S + TAPER_S + _SETTLE_S))
+        eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
+        power = regional_rows(recording, eeg, start, first_row, last_row)
         windows = eeg[:, begin - start : end - start]
+        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]
         yield Stretch(
             first,
             onsets_s,
-            np.array([_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]),
+            np.array(recorded),
             windows,
             power if with_spectrogram else None,
-            power[:, own[0] - rows[0] : own[1] - rows[0]],
+            power[:, shown[0] - first_row : shown[1] - first_row],
         )
 
 

@@ -1,6 +1,5 @@
 """Which labelled rows a run may have been trained on, in the corpus it learned from or in a copy of it."""
 
-from functools import reduce
 from pathlib import Path
 
 import polars as pl
@@ -38,14 +37,13 @@ def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: 
     known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
     if not same and known.is_empty():
         return _NOBODY
-    numbers = counts_of(fold for fold, table in held_out.items() if len(table)).folds
     config = read_config(used[0])
-    named = numbers == config["folds"]  # else nothing names the patients of the other folds
-    candidates = known if named else everybody
+    folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
+    candidates = known if folds_there == config["folds"] else everybody  # nothing names the patients of a missing fold
     if learned_from_teacher(config):
         return candidates
-    by_all = reduce(lambda a, b: a.filter(a.is_in(b.implode())), (held_out[fold]["patient_id"] for fold in used))
-    return candidates.filter(~candidates.is_in(by_all.implode()))
+    unseen = set[int].intersection(*({*held_out[fold]["patient_id"]} for fold in used))
+    return candidates.filter(~candidates.is_in([*unseen]))
 
 
 def _held_out(fold: Path) -> pl.DataFrame:

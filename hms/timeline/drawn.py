@@ -40,22 +40,22 @@ def drawn_windows(recording: Recording, timeline: Timeline, most: int) -> list[D
 
 
 def chosen_rows(timeline: Timeline, most: int) -> pl.DataFrame:
-    """Up to `most` predicted windows: the surest of each listed event, then of each class and hour, then the next
-    surest, the classes in turn in each case."""
-    table = timeline.table
-    sure, listed = pl.max_horizontal(CLASSES), listed_events(events(timeline))
-    of_events = listed.select("label", "probability", onset_s="surest_s").with_columns(
-        turn=pl.col("probability").rank("ordinal", descending=True).over("label")
+    """Up to `most` predicted windows: the surest of each listed event, then the surest of each class in each hour, then
+    the second surest there, and so on; in each case the classes take turns."""
+    found = listed_events(events(timeline)).sort("probability", descending=True, maintain_order=True)
+    windows = timeline.table.drop_nulls().with_columns(
+        sure=pl.max_horizontal(CLASSES), label=pl.concat_list(CLASSES).list.arg_max(), hour=pl.col("onset_s") // HOUR_S
     )
-    of_events = of_events.sort("turn", "label").unique("onset_s", keep="first", maintain_order=True)
-    rows = table.drop_nulls().with_columns(
-        sure=sure, leading=pl.concat_list(CLASSES).list.arg_max(), hour=pl.col("onset_s") // HOUR_S
-    )
-    rank = pl.col("sure").rank("ordinal", descending=True).over("hour", "leading")
-    rows = rows.with_columns(turn=rank).sort("turn", -pl.col("sure"), maintain_order=True)
-    rows = rows.with_columns(turn=pl.int_range(pl.len()).over("leading")).sort("turn", "leading", maintain_order=True)
-    order = pl.concat([of_events["onset_s"], rows["onset_s"]]).unique(maintain_order=True)[:most]
-    return table.filter(pl.col("onset_s").is_in(order.implode()))
+    place = pl.col("sure").rank("ordinal", descending=True).over("hour", "label")  # 1: the surest of its class and hour
+    windows = windows.with_columns(place=place).sort("place", -pl.col("sure"), maintain_order=True)
+    wanted = pl.concat([_by_turns(found)["surest_s"], _by_turns(windows)["onset_s"]]).unique(maintain_order=True)
+    return timeline.table.filter(pl.col("onset_s").is_in(wanted[:most].implode()))
+
+
+def _by_turns(best_first: pl.DataFrame) -> pl.DataFrame:
+    """The first row of each `label`, then the second of each, and so on."""
+    turn = pl.int_range(pl.len()).over("label")
+    return best_first.with_columns(turn=turn).sort("turn", "label", maintain_order=True)
 
 
 def listed_events(found: pl.DataFrame) -> pl.DataFrame:

@@ -8,9 +8,8 @@ import json
 import math
 import time
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from lightning import Trainer, seed_everything
@@ -39,45 +38,73 @@ from hms.training.metrics_csv import seconds_of_epochs
 from hms.training.stages import callbacks_of, classifier, train_stages
 
 
-def fit(config: dict[str, Any], locked_already: bool = False) -> float:
+class _Job(NamedTuple):
+    """A fold to train, and all that it takes."""
+
+    config: dict[str, Any]
+    fold: Path
+    model: Model
+    probe: Trainer
+    rows: FoldRows
+    feed: Feed
+    truth: pl.DataFrame | None
+
+
+def fit(config: dict[str, Any]) -> float:
     """Train the fold that `config` (resolved train.yaml) describes, unless it is already trained.
 
     Returns its out-of-fold KL in nats, or NaN for `fold=all`, which holds no patients out. Locks the fold against other
-    commands, unless the process that started this one has locked it already.
+    commands; if it takes several processes that nobody has started yet, this one starts them and keeps the lock.
     """
+    job = _job(config)
+    to_start = trainer.processes_to_start(job.probe)
+    with ExitStack() as locks:
+        if _needs_training(job, ALONE if to_start else job.feed.process, locks):
+            if to_start:
+                return run_in_processes(_fit_locked, config, to_start)
+            _finish(job)
+    return _result(job)
+
+
+def _fit_locked(config: dict[str, Any]) -> float:
+    """`fit` in one of the processes that it has started, while it holds the lock."""
+    job = _job(config)
+    _finish(job)
+    return _result(job)
+
+
+def _job(config: dict[str, Any]) -> _Job:
     model, probe = _model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
-    process, to_start = Process(probe.global_rank, probe.world_size), trainer.processes_to_start(probe)
     folder = build(config["data"])
     store = prepared(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     fold = fold_folder(config, store.fingerprint)
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
     want_same_corpus(teachers(config), store.rows["label_id"])
+    process = Process(probe.global_rank, probe.world_size)
     feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
-    with ExitStack() as locks:
-        running = ALONE if to_start else process
-        if locked_already or _needs_training(fold, config, store.fingerprint, probe, running, locks):
-            if to_start:
-                return run_in_processes(partial(fit, locked_already=True), config, to_start)
-            _finish(fold, config, model, rows, feed, truth)
-    if process.rank > 0:
+    return _Job(config, fold, model, probe, rows, feed, truth)
+
+
+def _result(job: _Job) -> float:
+    """Remove what is left of the training, print the scores, and return the KL; only the first process does."""
+    if job.feed.process.rank > 0:
         return math.nan
-    for state in (fold / "last.ckpt", fold / "pretrain" / "last.ckpt", fold / "pretrain" / "result.ckpt"):
+    for state in (job.fold / name for name in ("last.ckpt", "pretrain/last.ckpt", "pretrain/result.ckpt")):
         if state.exists():  # left if the process was killed just after it finished the fold
             state.unlink(missing_ok=True)
-    return _summarise(fold, truth)
+    return _summarise(job.fold, job.truth)
 
 
-def _needs_training(
-    fold: Path, config: dict[str, Any], fingerprint: str, probe: Trainer, process: Process, locks: ExitStack
-) -> bool:
+def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
     """Whether the fold is still to be trained; if so, no other command can train it until `locks` is closed.
 
     Of processes that train together, the first takes the lock for all.
     """
+    fold = job.fold
 
     def decide() -> bool:
-        warn_of_changes(fold, config, fingerprint)
+        warn_of_changes(fold, job.config, job.feed.store.fingerprint)
         if is_finished(fold):
             say(f"{fold} is already trained: nothing to do")
             return False
@@ -86,17 +113,16 @@ def _needs_training(
         return not is_finished(fold)
 
     if process != ALONE:
-        probe.strategy.setup_environment()
+        job.probe.strategy.setup_environment()
     return first_decides(decide, process)
 
 
-def _finish(
-    fold: Path, config: dict[str, Any], model: Model, rows: FoldRows, feed: Feed, truth: pl.DataFrame | None
-) -> None:
+def _finish(job: _Job) -> None:
     """Train, predict, and write all files of a finished fold, its scores last; only the first process writes any.
 
     `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
     """
+    config, fold, model, _, rows, feed, truth = job
     if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
