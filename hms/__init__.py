@@ -2,12 +2,12 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors labels electrodes constant batch folder_names
+    errors labels electrodes cached_tensor batch folder_names
                                                    error types; names, order, shapes and units of everything
                                                    that is passed around; the names of run folders
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; processes that train together
-    spectrogram_recipe timing                      ten minutes as regional spectrograms; the lengths of a window
+    spectrogram_recipe window_lengths              ten minutes as regional spectrograms; the lengths of a window
     data subset                                    a folder in the competition's layout, read and checked; its
                                                    store and the batches of it; which patients, which rows
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows

@@ -24,9 +24,9 @@ from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
-from hms.timeline.predicted import pairs_of, predicted
+from hms.timeline.predicted import pairs_of, predict_recording
 from hms.timeline.timeline import Timeline
-from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class BundledModel:
@@ -89,7 +89,7 @@ class BundledModel:
         want_channels([path := Path(recording)], options.channels)
         made_by = origin(self.predictors, options, compute, ensemble=None, odds={})
         opened = open_recording(path, pairs_of(self.models), options.unit, options.channels)
-        return predicted(opened, self.models, self.predictors.mix, options, compute, made_by)
+        return predict_recording(opened, self.models, self.predictors.mix, options, compute, made_by)
 
 
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:

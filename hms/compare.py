@@ -26,11 +26,11 @@ class Compare(TypedDict):
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that match the patterns."""
     from hms.results.comparison import compare  # slow to import; a mistake in the config should not wait for it
-    from hms.results.table import show, write_csv
-    from hms.runs.patterns import scored_runs
+    from hms.results.table import print_results, write_csv
+    from hms.runs.named import scored_runs
 
     results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
-    show(results)
+    print_results(results)
     if config["csv"] is not None:
         write_csv(results, Path(config["csv"]))
 

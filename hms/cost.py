@@ -63,7 +63,7 @@ def measured_rates(device: str, precision: str | int) -> Rates:
     return Rates(side**3 / product_s, length / copy_s)
 
 
-def step_s(multiply_adds: float, elements: float, rates: Rates) -> float:
+def training_step_s(multiply_adds: float, elements: float, rates: Rates) -> float:
     """The seconds of a training step, forward and backward, given what its forward pass computes and writes."""
     products_s = PRODUCT_SLOWDOWN * multiply_adds / rates.multiply_adds
     copies_s = COPY_SLOWDOWN * elements / rates.elements

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hms.backbone import Backbone
 from hms.batch import Batch, unlabelled
 from hms.config.build import build
-from hms.cost import ElementsWritten, measured_rates, step_s
+from hms.cost import ElementsWritten, measured_rates, training_step_s
 from hms.electrodes import ELECTRODES
 from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
@@ -22,7 +22,7 @@ from hms.prediction.inference import best_device, half_dtype
 from hms.runs.checkpoint import without_pretrained
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.system.console import print_columns
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _WINDOWS = 2  # a batch norm has no statistics of a single one
 
@@ -35,7 +35,7 @@ class _Usage(NamedTuple):
     """Bytes for the backward pass."""
 
 
-def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
+def print_parts(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
     """Build the model that a config describes, pass fake tensors through it, and print its parts.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward
@@ -70,7 +70,7 @@ def show(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None
     if device is None:
         print(f"To see how long it takes, run this where there is a {accelerator}, or set trainer.accelerator=cpu.")
         return
-    window_s = step_s(*meter.computed, measured_rates(device, precision))
+    window_s = training_step_s(*meter.computed, measured_rates(device, precision))
     thousand = f"1,000 windows about {two_digits(1000 * window_s / 60)} min"
     well_known = device == "cpu" and not half_dtype(precision) and not _has_3d(model)
     accuracy = "each within a factor of 1.5" if well_known else "roughly"

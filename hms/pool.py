@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hms.constant import constant
+from hms.cached_tensor import cached_tensor
 
 
 def cell_means(
@@ -28,7 +28,7 @@ def cell_means(
     return by_row @ feature_map @ by_column.mT
 
 
-@constant
+@cached_tensor
 def _shares(size: int, count: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "cell size"]:
     """Weight of each of `size` rows (or columns) of a map in the mean of each of `count` cells."""
     cell, at = torch.arange(count, device=device)[:, None], torch.arange(size, device=device)

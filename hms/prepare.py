@@ -17,7 +17,7 @@ class Prepare(Corpus, Sharded):
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it exists, and print what it holds."""
     from hms.data.corpus import unnamed_eegs
-    from hms.data.store import build_shard, path_of, prepared  # slow to import; mistakes should surface first
+    from hms.data.store import build_shard, path_of, prepare_store  # slow to import; mistakes should surface first
     from hms.electrodes import SFREQ_HZ
     from hms.system.console import counted, say
 
@@ -26,7 +26,7 @@ def main(config: dict[str, Any]) -> None:
         folder.make()
         if not build_shard(folder.root, path_of(folder, stores), config["on_bad"], shard):
             return
-    store = prepared(folder, stores, config["on_bad"])
+    store = prepare_store(folder, stores, config["on_bad"])
     if not (folder.root / "train_spectrograms").is_dir():
         say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, as far as it reaches")
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()

@@ -24,7 +24,7 @@ from hms.missing import Fill, filled
 from hms.montage import Montage
 from hms.robust import robust_sd
 from hms.spectrogram_images import SpectrogramImages
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 _NEGLIGIBLE = 1e-7  # the most that the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its registers holds

@@ -120,7 +120,7 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     from hms.data.corpus import fingerprint
     from hms.errors import UserError
     from hms.results.comparison import compare
-    from hms.results.table import show
+    from hms.results.table import print_results
     from hms.runs.folder import fold_folder, is_finished
     from hms.system.console import say
 
@@ -137,7 +137,7 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
         elif (fold / "oof.parquet").is_file():
             finished[fold.parent] = None
     if finished:
-        show(compare(finished))
+        print_results(compare(finished))
     if unfinished:
         again = "the same command runs them again, or in place of what it sweeps:"
         say("\n".join([f"{len(unfinished)} of {len(jobs)} jobs did not finish: {again}", *unfinished]))
@@ -147,9 +147,9 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
 def main(config: dict[str, Any]) -> float | None:
     """Train the fold; return its out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
-        from hms.parts import show  # torch is slow to import; mistakes in the config should surface first
+        from hms.parts import print_parts  # torch is slow to import; mistakes in the config should surface first
 
-        show(config["model"], config["batch_size"], config["trainer"])
+        print_parts(config["model"], config["batch_size"], config["trainer"])
         return None
     from hms.training.fit import fit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, Page, browser
 
-from hms.data.store import Store, prepared
+from hms.data.store import Store, prepare_store
 from hms.simulate.corpus import SimulatedFolder
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def corpus(tiny_folder: SimulatedFolder) -> Path:
 
 @pytest.fixture(scope="session")
 def store(tiny_folder: SimulatedFolder) -> Store:
-    return prepared(tiny_folder, stores_of(tiny_folder.root), "raise")
+    return prepare_store(tiny_folder, stores_of(tiny_folder.root), "raise")
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from hms.runs.bundle import SUMS
 from hms.runs.checkpoint import save_model
 from hms.scoring.scores import predictions
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
 from hms.train import Train
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 CONF = ROOT / "conf"
 

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hms.config.build import build
 from hms.errors import UserError
 from hms.model import Model
-from hms.prediction.adaptation import adapted
+from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute, by_model, views
 
 EXTRACTORS = ["stft_short", "wavenet_short", "spectrogram", "[stft_short,raw_image] model.share_backbones=true"]
@@ -42,7 +42,7 @@ def met(of: Model, *some) -> list[tuple[Tensor, Tensor]]:
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def test_with_a_share_of_one_every_norm_has_the_statistics_of_the_windows(extractor: str):
     before = model(extractor)
-    (after,) = adapted([before], lambda: [batch(3)], 1, Compute("cpu", flips=False))
+    (after,) = adapt_models([before], lambda: [batch(3)], 1, Compute("cpu", flips=False))
     for norm, (mean, var) in zip(norms(after), met(after, batch(3)), strict=True):
         torch.testing.assert_close(norm.running_mean, mean, rtol=1e-2, atol=1e-3)
         torch.testing.assert_close(norm.running_var, var, rtol=1e-2, atol=1e-3)
@@ -52,7 +52,7 @@ def test_with_a_share_of_one_every_norm_has_the_statistics_of_the_windows(extrac
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def test_a_share_mixes_the_statistics_of_training_and_windows(extractor: str):
     before = model(extractor)
-    (after,) = adapted([before], lambda: [batch(3)], 0.25, Compute("cpu", flips=False))
+    (after,) = adapt_models([before], lambda: [batch(3)], 0.25, Compute("cpu", flips=False))
     for (old, new), (mean, var) in zip(_both(before, after), met(after, batch(3)), strict=True):
         torch.testing.assert_close(new.running_mean, 0.75 * old.running_mean + 0.25 * mean, rtol=1e-2, atol=1e-3)
         torch.testing.assert_close(new.running_var, 0.75 * old.running_var + 0.25 * var, rtol=1e-2, atol=1e-3)
@@ -62,7 +62,7 @@ def test_neither_the_size_of_batches_nor_their_order_matters():
     before = model()
     parts = [rows_of(batch(7), 0, 1), rows_of(batch(7), 1, 5), rows_of(batch(7), 5, 7)]
     whole, pieces, turned = (
-        adapted([before], lambda some=some: some, 0.5, Compute("cpu", flips=False))[0]
+        adapt_models([before], lambda some=some: some, 0.5, Compute("cpu", flips=False))[0]
         for some in ([batch(7)], parts, parts[::-1])
     )
     for norm, *others in zip(norms(whole), norms(pieces), norms(turned), strict=True):
@@ -73,8 +73,8 @@ def test_neither_the_size_of_batches_nor_their_order_matters():
 
 def test_flips_count_as_additional_windows():
     before = model()
-    (flipped,) = adapted([before], lambda: [batch(2)], 1, Compute("cpu", flips=True))
-    (one_by_one,) = adapted([before], lambda: views(batch(2), "cpu", flips=True), 1, Compute("cpu", flips=False))
+    (flipped,) = adapt_models([before], lambda: [batch(2)], 1, Compute("cpu", flips=True))
+    (one_by_one,) = adapt_models([before], lambda: views(batch(2), "cpu", flips=True), 1, Compute("cpu", flips=False))
     for one, other in _both(flipped, one_by_one):
         torch.testing.assert_close(one.running_mean, other.running_mean)
         torch.testing.assert_close(one.running_var, other.running_var)
@@ -83,9 +83,9 @@ def test_flips_count_as_additional_windows():
 def test_models_and_weights_stay_unchanged_and_each_member_adapts_on_its_own():
     members = [model(seed=0), model("wavenet_short", seed=1)]
     held = [{name: value.clone() for name, value in each.state_dict().items()} for each in members]
-    together = adapted(members, lambda: [batch(3)], 0.5, Compute("cpu", flips=False))
+    together = adapt_models(members, lambda: [batch(3)], 0.5, Compute("cpu", flips=False))
     for member, before, after in zip(members, held, together, strict=True):
-        (alone,) = adapted([member], lambda: [batch(3)], 0.5, Compute("cpu", flips=False))
+        (alone,) = adapt_models([member], lambda: [batch(3)], 0.5, Compute("cpu", flips=False))
         for name, value in member.state_dict().items():
             assert torch.equal(value, before[name]), name
             assert torch.equal(after.state_dict()[name], alone.state_dict()[name]), name
@@ -97,7 +97,7 @@ def test_a_constant_channel_does_not_end_adaptation_early():
     before = model()
     stem = before.extractors["stft_short"].backbone.stem[0]
     stem.weight.data[0], stem.bias.data[0] = 0, 1
-    (after,) = adapted([before], lambda: [batch(3)], 1, Compute("cpu", flips=False))
+    (after,) = adapt_models([before], lambda: [batch(3)], 1, Compute("cpu", flips=False))
     for norm, (mean, var) in zip(norms(after), met(after, batch(3)), strict=True):
         torch.testing.assert_close(norm.running_mean, mean, rtol=1e-2, atol=1e-3)
         torch.testing.assert_close(norm.running_var, var, rtol=1e-2, atol=1e-3)
@@ -105,7 +105,7 @@ def test_a_constant_channel_does_not_end_adaptation_early():
 
 def test_without_windows_nothing_changes():
     before = model()
-    (after,) = adapted([before], lambda: [], 0.5, Compute("cpu", flips=False))
+    (after,) = adapt_models([before], lambda: [], 0.5, Compute("cpu", flips=False))
     for one, other in _both(before, after):
         assert torch.equal(one.running_mean, other.running_mean)
         assert torch.equal(one.running_var, other.running_var)
@@ -115,7 +115,7 @@ def test_models_without_batch_norms_are_refused():
     bare = model()
     bare.extractors["stft_short"].backbone = nn.Identity()
     with pytest.raises(UserError, match=r"adapt: want 0, as no model has a batch norm, got 0.5"):
-        adapted([bare], lambda: [batch(2)], 0.5, Compute("cpu", flips=False))
+        adapt_models([bare], lambda: [batch(2)], 0.5, Compute("cpu", flips=False))
 
 
 def _both(one: Model, other: Model) -> list[tuple[_BatchNorm, _BatchNorm]]:

@@ -12,7 +12,7 @@ import torch
 from material import config
 
 from hms.config.build import build
-from hms.cost import Rates, _tf32_as_for_convolutions, step_s
+from hms.cost import Rates, _tf32_as_for_convolutions, training_step_s
 from hms.data.store import Store
 from hms.data.windows import Windows
 from scripts.bench import __main__ as bench
@@ -75,8 +75,8 @@ def test_chosen_letters_are_measured_and_written_to_a_flat_json(tmp_path: Path, 
 
 def test_an_estimate_counts_what_is_computed_and_what_is_made():
     rates = Rates(multiply_adds=2e9, elements=1e9)
-    assert step_s(2e9, 0, rates) == pytest.approx(3 * 1.2)
-    assert step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
+    assert training_step_s(2e9, 0, rates) == pytest.approx(3 * 1.2)
+    assert training_step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
 
 
 def test_a_matrix_product_is_timed_with_the_rounding_of_convolutions():

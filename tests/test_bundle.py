@@ -40,10 +40,10 @@ from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
-from hms.runs.folder import finished_folds, fold_folder
+from hms.runs.folder import fold_folder, folds_to_predict_by
 from hms.runs.provenance import corpora_of, learned_from_simulation, open_fold
 from hms.timeline.events import events
-from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES
+from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
 SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
 
@@ -130,14 +130,14 @@ def windows() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("flips", [True, False])
 def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, flips: bool):
-    models = [load_model(fold) for fold in finished_folds(run)]
+    models = [load_model(fold) for fold in folds_to_predict_by(run)]
     _, wanted = by_model(models, [batch_with_signal()], Compute("cpu", flips))
     model = hms.load(whole)
     found = model.predict(*windows(), flips=flips)
     assert np.array_equal(found, wanted.mean(axis=0))
     assert np.array_equal(model.predict(*map(torch.from_numpy, windows()), flips=flips), found)
     np.testing.assert_allclose(model.predict(*windows(), flips=flips, batch_size=2), found, atol=1e-6)
-    for fold, member in zip(finished_folds(run), finished_folds(whole), strict=True):
+    for fold, member in zip(folds_to_predict_by(run), folds_to_predict_by(whole), strict=True):
         one, other = load_model(fold).state_dict(), load_model(member).state_dict()
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
@@ -525,7 +525,7 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
 
 def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_out(tmp_path: Path):
     run = a_run(tmp_path / "small-9a", 1)
-    folds = finished_folds(run)
+    folds = folds_to_predict_by(run)
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real"}
     found |= {"rows_maybe_trained_on": 0, "ensemble": None, "temperature": None, "odds": {}, "adapt": 0}
     path = run / "evaluation" / "hms_real-01234567" / "evaluation.json"
@@ -550,7 +550,7 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
     assert "On 1 window from another folder" in text
     assert "The prediction is that of one model: fold0_seed0." in text
     shutil.copytree(folds[0], run / "fold0_seed1")
-    assert "40 windows of 4 patients" in card(run, finished_folds(run), False), "a window of two seeds counts once"
+    assert "40 windows of 4 patients" in card(run, folds_to_predict_by(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()
     assert "Unknown: it was trained on every patient of its corpus" in card(run, folds, False)
 
@@ -565,20 +565,20 @@ def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, t
     )
     crossed = "cannot be scored this way, because each patient was seen by some of them."
     for models, told in ((seeds, [shared]), (run, [crossed]), (both, [crossed]), (run / "fold0_seed0", [])):
-        text = card(models, finished_folds(models), False)
+        text = card(models, folds_to_predict_by(models), False)
         assert [words for words in (shared, crossed) if words in text] == told
 
 
 def test_the_card_of_a_student_says_that_its_scores_look_too_good(tmp_path: Path):
     student = a_run(tmp_path / "student-1a", 1)
     flattered = "The model learned from a teacher that saw the held-out patients, so its KL looks too good.\n"
-    assert "teacher" not in card(student, finished_folds(student), False)
+    assert "teacher" not in card(student, folds_to_predict_by(student), False)
     as_student(student / "fold0_seed0")
-    text = card(student, finished_folds(student), False)
+    text = card(student, folds_to_predict_by(student), False)
     assert flattered in text
     assert text.index("## Scores") < text.index(flattered) < text.index("| votes led by |")
     (student / "fold0_seed0/oof.parquet").unlink()
-    assert flattered not in card(student, finished_folds(student), False), "it names no KL"
+    assert flattered not in card(student, folds_to_predict_by(student), False), "it names no KL"
 
 
 def test_the_model_of_all_patients_that_an_export_leaves_out_is_named(run: Path, tmp_path: Path):

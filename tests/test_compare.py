@@ -25,7 +25,7 @@ from hms.errors import DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results.comparison import Result, compare
 from hms.results.differences import differences
-from hms.results.table import show, write_csv
+from hms.results.table import print_results, write_csv
 from hms.runs.settings import settings
 
 
@@ -155,7 +155,7 @@ def test_a_fold_missing_for_one_seed_biases_neither_mean_nor_interval_nor_spread
     assert last.interval[0] < 0.25 < last.interval[1]
     assert last.difference == pytest.approx(0.025)
     assert (last.run.sd, no_common.run.sd) == (0, None)
-    show([best, last, no_common])
+    print_results([best, last, no_common])
     a, c = tmp_path / "a", tmp_path / "c"
     printed = capsys.readouterr().out
     assert f"Folds missing for some seeds: {a} (fold1_seed1), {c} (fold0_seed1, fold1_seed0). KL is over all" in printed
@@ -169,7 +169,7 @@ def test_runs_of_one_patient_have_no_interval(tmp_path: Path, capsys):
         pl.read_parquet(path).filter(patient_id=0).write_parquet(path)
     results = compare(runs)
     assert [(one.interval, one.difference_interval) for one in results] == [(None, None)] * 2
-    show(results)
+    print_results(results)
     rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
     assert [cell.strip() for cell in rows[1][4:7]] == ["0.700", "-", "+0.500 (-)"]
     write_csv(results, tmp_path / "table.csv")
@@ -187,7 +187,7 @@ def test_a_difference_that_other_patients_might_reverse_is_printed_with_its_inte
     )
     results = compare([one, other])
     assert results[1].difference_interval[0] < 0 < results[1].difference_interval[1]
-    show(results)
+    print_results(results)
     printed = capsys.readouterr().out
     assert re.search(r"│ +[+-]0\.0\d\d \(-0\.\d{3} to \+0\.\d{3}\) │", printed)
     assert "= best" not in printed
@@ -199,7 +199,7 @@ def rows_of(printed: str) -> list[list[str]]:
 
 
 def test_runs_on_different_corpora_are_not_compared(tmp_path: Path, capsys):
-    show(compare([finished(tmp_path / str(i), 0, 0, 0.4 + i, 10, corpus=f"{i}abc") for i in range(2)]))
+    print_results(compare([finished(tmp_path / str(i), 0, 0, 0.4 + i, 10, corpus=f"{i}abc") for i in range(2)]))
     printed = capsys.readouterr().out
     assert [row[6:8] for row in rows_of(printed)] == [["no shared rows", "0"]] * 2
     assert f"{DIFFERENT_ROWS}: no two runs share any, so their scores are not comparable.\n" in printed
@@ -217,7 +217,7 @@ def test_the_best_of_runs_validated_by_different_votes_is_that_on_shared_rows(tm
     best, last = results = compare([narrow, wide])
     assert (best.run.folder, best.run.kl, last.run.kl) == (wide, pytest.approx(0.55), pytest.approx(0.4))
     assert (last.difference, last.shared) == (pytest.approx(0.05), 100)
-    show(results)
+    print_results(results)
     printed = capsys.readouterr().out
     cells = [[row[3], row[6][:6], row[7]] for row in rows_of(printed)]
     assert cells == [["200", "best", "-"], ["100", "+0.050", "100"]]
@@ -238,7 +238,7 @@ def test_the_best_is_beaten_by_no_run_it_shares_rows_with_and_what_shares_none_i
     ]
     differences = [one.difference for one in results]
     assert differences == [None, pytest.approx(0.01), pytest.approx(0.1), None, pytest.approx(0.1)]
-    show(results)
+    print_results(results)
     printed = capsys.readouterr().out
     assert printed.count("├─") == 1
     assert "Runs on two sides of a line share no rows and are not compared." in printed
@@ -252,14 +252,14 @@ def test_where_each_run_loses_to_another_the_best_loses_by_the_least(tmp_path: P
     results = compare([tmp_path / name for name in "abc"])
     assert [one.run.folder.name for one in results] == ["c", "b", "a"]
     assert results[1].difference == pytest.approx(-0.05)
-    show(results)
+    print_results(results)
     assert "No run is best against all others on shared rows: the one called best loses" in capsys.readouterr().out
 
 
 def test_a_run_alone_is_called_neither_best_nor_selected(tmp_path: Path, capsys):
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
         finished(tmp_path / "a", fold, seed, 0.4, 10)
-    show(compare([tmp_path / "a"]))
+    print_results(compare([tmp_path / "a"]))
     printed = capsys.readouterr().out
     assert not re.search("against|selected|rows|differ", printed)
 
@@ -367,7 +367,7 @@ def test_a_run_from_before_parameters_were_recorded_is_shown_without_them(tmp_pa
     run = finished(tmp_path / "old", 0, 0, 0.4, 10)
     (run / "fold0_seed0/scores.json").write_text(json.dumps({"kl": 0.4, "rows": 100, "seconds": 60}))
     (run / "fold0_seed0/model.ckpt").unlink()
-    show(compare([run]))
+    print_results(compare([run]))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
     assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
 
@@ -395,7 +395,7 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
         "augmentation.teacher_labels.runs": ["", "", "[a-1]"],
         "weights": ["aa", "bb", "bb"],
     }
-    show(results)
+    print_results(results)
     warning = f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good."
     assert warning in capsys.readouterr().out
 
@@ -403,11 +403,11 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
 def test_runs_of_the_same_settings_under_different_names_are_named(tmp_path: Path, capsys):
     names = ["a-66af54bc", "b-66af54bc", "c-7861a7b5"]
     runs = [finished(tmp_path / name, fold, 0, 0.4, 10) for name in names for fold in (0, 1)][::2]
-    show(compare(runs))
+    print_results(compare(runs))
     assert f"{runs[0]}, {runs[1]}: the same settings under different names.\n" in capsys.readouterr().out
-    show(compare([runs[0], runs[2]]))
+    print_results(compare([runs[0], runs[2]]))
     assert "the same settings" not in capsys.readouterr().out
-    show(compare([run / "fold0_seed0" for run in runs] + [runs[0] / "fold1_seed0"]))
+    print_results(compare([run / "fold0_seed0" for run in runs] + [runs[0] / "fold1_seed0"]))
     printed = capsys.readouterr().out
     assert (
         f"{runs[0] / 'fold0_seed0'}, {runs[1] / 'fold0_seed0'}: the same settings under different names.\n" in printed
@@ -432,7 +432,7 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
     run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
     many = [run._replace(folds=folds, gap_closed=0.5) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])]
-    show([Result(one, [0.3, 0.5], 100, None, None, 0) for one in many])
+    print_results([Result(one, [0.3, 0.5], 100, None, None, 0) for one in many])
     printed = capsys.readouterr().out
     assert " 0-4 " in printed
     assert " 0 2 3 " in printed

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
-from hms.scoring.scores import predictions, score, scored, show
+from hms.scoring.scores import predictions, print_scores, score, scored
 
 counts = arrays(np.int64, (5, 6), elements=st.integers(0, 20)).map(lambda votes: votes + np.eye(6, dtype=int)[:5])
 
@@ -61,11 +61,11 @@ def test_the_scores_of_a_table_and_how_they_are_printed(capsys: pytest.CaptureFi
         score(table, truth[:2])
     with pytest.raises(UserError, match="the model predicts NaN"):
         predictions(rows, 3, np.full((3, 6), np.nan))
-    show({"fold 3": scores}, "title of the table")
+    print_scores({"fold 3": scores}, "title of the table")
     printed = capsys.readouterr().out
     for word in ("title of the table", "fold 3", "1.792", "67%", "uniform", "prior", "oracle", "gap closed"):
         assert word in printed
-    show({"a row": score(table[:1], truth)}, "no gap")
+    print_scores({"a row": score(table[:1], truth)}, "no gap")
     assert re.search(r"a row .* 1\.792 .* - │$", capsys.readouterr().out, re.MULTILINE)
 
 
@@ -78,7 +78,7 @@ def test_a_narrow_terminal_shows_the_classes_in_a_table_of_their_own(monkeypatch
     headers = {}
     for width in (80, 120, 160):
         monkeypatch.setenv("COLUMNS", str(width))
-        show(each, "title")
+        print_scores(each, "title")
         printed = capsys.readouterr().out
         assert max(map(len, printed.splitlines())) <= width
         headers[width] = [re.findall(r"[\w-]+(?: closed)?", line) for line in printed.splitlines() if "┃" in line]

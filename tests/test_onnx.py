@@ -21,7 +21,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
 from hms.runs.checkpoint import save_model
-from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 SMALL = (
     *(f"backbone.{one}.channels=[8,8]" for one in ("image", "wavenet", "spectrogram")),

@@ -23,13 +23,13 @@ from hms.data.windows import Windows
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.prediction.adaptation import adapted
+from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import read_predictors
 from hms.prediction.submission import want_submission, write_submission
 from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import finished_folds
+from hms.runs.folder import folds_to_predict_by
 from hms.runs.mismatch import warn_of_unused
 from hms.scoring.metric import kl_divergence
 
@@ -198,7 +198,7 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
 def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_line(with_all: Path, capsys):
     other = Path(shutil.copytree(with_all, with_all.with_name("more-6f")))
     fold = with_all / "fold0_seed0"  # named itself, it leaves nothing out
-    warn_of_unused({run: finished_folds(run) for run in (with_all, other, fold, other / "foldall_seed0")})
+    warn_of_unused({run: folds_to_predict_by(run) for run in (with_all, other, fold, other / "foldall_seed0")})
     names = f"{with_all / 'foldall_seed0'}, {other / 'foldall_seed0'}"
     assert capsys.readouterr().err == (
         f"2 runs predict by their folds, without fold=all; to predict by that, name {names}\n"
@@ -307,7 +307,7 @@ def test_models_adapt_to_the_windows_of_a_submission(
     predict(f"runs={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
-    models = adapted(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
+    models = adapt_models(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
     rows = found.select("eeg_id").join(both.rows, on="eeg_id", maintain_order="left")
     want = probabilities(models, both, rows, 3, Compute("cpu", flips=False))
     np.testing.assert_allclose(found.select(CLASSES), want, atol=1e-5)

@@ -16,7 +16,7 @@ from hms.data import store as store_module
 from hms.data.store import Store, build_shard, build_store
 from hms.errors import DataError, UserError
 from hms.simulate.corpus import SimulatedFolder
-from hms.system.shards import Shard, merged, shard_of
+from hms.system.shards import Shard, make_shard, shard_of
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -53,9 +53,13 @@ def test_a_shard_that_fails_leaves_nothing_and_can_be_made_again(tmp_path: Path)
 
     folder = tmp_path / ".whole.shards"
     with pytest.raises(RuntimeError, match="power cut"):
-        merged(Shard(1, 2), folder, whole.exists, make, merge)
+        make_shard(Shard(1, 2), folder, whole.exists, make, merge)
     assert list(tmp_path.iterdir()) == []
-    assert [merged(Shard(number, 2), folder, whole.exists, make, merge) for number in (1, 1, 0)] == [False, False, True]
+    assert [make_shard(Shard(number, 2), folder, whole.exists, make, merge) for number in (1, 1, 0)] == [
+        False,
+        False,
+        True,
+    ]
     assert len(tries) == 3  # a shard that exists is not made again
     assert whole.read_text() == "written written"
     assert not folder.exists()
@@ -76,14 +80,14 @@ def test_of_two_commands_for_one_shard_the_second_leaves_nothing(tmp_path: Path)
         temporary.rename(whole)
 
     proceed.set()
-    assert not merged(Shard(0, 2), folder, whole.exists, make, merge)
+    assert not make_shard(Shard(0, 2), folder, whole.exists, make, merge)
     proceed.clear()
     begun.clear()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(merged, Shard(1, 2), folder, whole.exists, make, merge)
+        first = pool.submit(make_shard, Shard(1, 2), folder, whole.exists, make, merge)
         assert begun.wait(20)
         begun.clear()
-        second = pool.submit(merged, Shard(1, 2), folder, whole.exists, make, merge)
+        second = pool.submit(make_shard, Shard(1, 2), folder, whole.exists, make, merge)
         while not second.running():
             sleep(0.01)
         sleep(0.1)  # for it to find the first one's lock
@@ -104,8 +108,8 @@ def test_a_file_of_that_name_by_another_model_is_not_taken_for_the_result(tmp_pa
     def merge(parts: list[Path]) -> None:
         whole.write_text(" ".join((part / "half").read_text() for part in parts))
 
-    assert not merged(Shard(0, 2), folder, lambda: False, make, merge)
-    assert merged(Shard(1, 2), folder, lambda: False, make, merge)
+    assert not make_shard(Shard(0, 2), folder, lambda: False, make, merge)
+    assert make_shard(Shard(1, 2), folder, lambda: False, make, merge)
     assert whole.read_text() == "own own"
 
 

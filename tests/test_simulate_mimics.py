@@ -31,7 +31,7 @@ def quiet(seed: int = 0) -> np.ndarray:
     """A background of 10 µV without any rhythm: 1/f² above 1 Hz."""
     rng = np.random.default_rng(seed)
     noise = coloured(rng, 19, SLOW, lambda hz: 60 / (1 + hz**2), "slow")
-    return noise * np.float32(10 / geometry.robust_sd(bipolar(noise)))
+    return noise * np.float32(10 / geometry.background_amplitude(bipolar(noise)))
 
 
 def judged(change: str, kind: str, count: int = 24) -> tuple[np.ndarray, np.ndarray]:

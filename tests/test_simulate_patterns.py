@@ -172,7 +172,7 @@ def test_the_background_has_the_amplitude_of_its_brain():
         background = draw_background(rng, brain, OVER)
         noise = background.render(rng, Clock(-6.0, 30_600, SLOW_HZ), fast=False)
         sos = signal.butter(2, 0.5, "highpass", fs=SLOW_HZ, output="sos")
-        size = geometry.robust_sd(signal.sosfiltfilt(sos, bipolar(noise)))
+        size = geometry.background_amplitude(signal.sosfiltfilt(sos, bipolar(noise)))
         assert 0.6 < size / brain.amplitude_uv < 1.5
 
 

@@ -88,7 +88,7 @@ def measured(eeg: np.ndarray) -> dict[str, float]:
     kurtosis = ((band - band.mean(axis=1, keepdims=True)) ** 4).mean(axis=1) / np.maximum(band.var(axis=1), 1e-3) ** 2
     deviation = np.maximum(band.std(axis=1), 0.5)
     values = [
-        geometry.robust_sd(band),
+        geometry.background_amplitude(band),
         np.percentile(np.abs(band), 99),
         np.abs(np.corrcoef(band + 1e-3 * np.random.default_rng(0).normal(size=band.shape)))[
             np.triu_indices(16, 1)
@@ -154,7 +154,7 @@ def montage(title: str, eeg: np.ndarray, width: int = 760, height: int = 420, se
     band = signal.sosfiltfilt(signal.butter(2, (0.5, 40), "bandpass", fs=200, output="sos"), clean(eeg))
     band = band[:, 4000 : 4000 + 200 * seconds]
     gap = height / 18
-    scale = gap / max(6 * geometry.robust_sd(band[:16]), 40.0)
+    scale = gap / max(6 * geometry.background_amplitude(band[:16]), 40.0)
     for row, wave in enumerate(band, start=1):
         gain = scale if row < 17 else gap / max(2 * np.percentile(np.abs(wave), 99.5), 1.0)
         line = gap * row - np.clip(wave * gain, -2 * gap, 2 * gap)

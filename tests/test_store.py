@@ -9,10 +9,10 @@ import torch
 from conftest import real
 
 from hms.data.corpus import fingerprint
-from hms.data.store import Store, build_store, open_store, prepared
+from hms.data.store import Store, build_store, open_store, prepare_store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import DataError
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 @pytest.fixture
@@ -157,9 +157,9 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
             pass
 
     stores = tmp_path / "kept"
-    assert prepared(Folder(), stores, "skip").left_out == store.left_out
+    assert prepare_store(Folder(), stores, "skip").left_out == store.left_out
     with pytest.raises(DataError, match="3 bad files"):
-        prepared(Folder(), stores, "raise")
+        prepare_store(Folder(), stores, "raise")
 
 
 def test_a_folder_of_bad_files_alone_is_refused_whatever_on_bad_says(copy: Path, tmp_path: Path):

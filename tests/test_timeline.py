@@ -37,7 +37,7 @@ from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
-from hms.timeline.predicted import pairs_of, predicted, windows_of
+from hms.timeline.predicted import pairs_of, predict_recording, windows_of
 from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import Timeline, extent, predicted_minutes, spans_s
 
@@ -644,7 +644,9 @@ def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: li
     opened = open_recording(path, pairs_of(models), None, None)
     options = TimelineOptions(10, 0.5, None, None, 4)
     timelines = (
-        predicted(opened, models, lambda found: found[0], options, Compute("cpu", False, precision), {"models": []})
+        predict_recording(
+            opened, models, lambda found: found[0], options, Compute("cpu", False, precision), {"models": []}
+        )
         for precision in ("32-true", "bf16-mixed")
     )
     exact, rounded = (timeline.table.select(CLASSES).to_numpy() for timeline in timelines)

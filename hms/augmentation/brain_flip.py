@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hms.augmentation import want_probability
 from hms.batch import Batch
-from hms.constant import constant, indices
+from hms.cached_tensor import cached_tensor, indices
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
 
 
@@ -45,7 +45,7 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
 
 
-@constant
+@cached_tensor
 def _partners(index: tuple[int, ...], device: torch.device) -> Int[Tensor, " electrode"]:
     """`index` on the device, made once: a copy from the CPU waits for all work queued on a GPU."""
     return torch.tensor(index, device=device)

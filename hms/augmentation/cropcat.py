@@ -13,7 +13,7 @@ from torch import Tensor
 from hms.augmentation import want_probability
 from hms.augmentation.mixing import draw_partner, mix
 from hms.batch import Signals
-from hms.constant import constant
+from hms.cached_tensor import cached_tensor
 
 
 class CropCat:
@@ -46,7 +46,7 @@ def cut(
     return mix(signals, partner, 0.5 * marked, taken)
 
 
-@constant
+@cached_tensor
 def _cuts(time: int, device: torch.device) -> tuple[Bool[Tensor, " time"], Bool[Tensor, " time"]]:
     """Masks of the second and fourth quarter, and of the second half."""
     quarter = 4 * torch.arange(time, device=device) // time

@@ -12,7 +12,7 @@ from torch import Tensor
 from hms.augmentation import want_probability
 from hms.augmentation.mixing import draw_partner, draw_share, mix, want_alpha
 from hms.batch import Signals
-from hms.constant import indices
+from hms.cached_tensor import indices
 
 
 class CutMix:

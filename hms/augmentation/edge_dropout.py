@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hms.augmentation import want_probability
 from hms.batch import Signals
-from hms.constant import indices
+from hms.cached_tensor import indices
 
 
 class EdgeDropout:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Gamma
 
 from hms.batch import Signals
-from hms.constant import indices
+from hms.cached_tensor import indices
 
 
 def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:

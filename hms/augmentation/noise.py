@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.batch import Signals
-from hms.constant import constant
+from hms.cached_tensor import cached_tensor
 from hms.electrodes import SFREQ_HZ
 
 
@@ -40,7 +40,7 @@ class Noise:
         return signals._replace(pairs=torch.addcmul(pairs, noise, sd))
 
 
-@constant
+@cached_tensor
 def _sd(time: int, sigma: float, width_s: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, " time"]:
     t_s = (torch.arange(time, device=device) - time / 2) / SFREQ_HZ
     g = 1 - torch.exp(-(t_s**2) / (2 * width_s**2))

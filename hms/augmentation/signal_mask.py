@@ -12,9 +12,9 @@ from torch import Tensor
 from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
-from hms.constant import indices
+from hms.cached_tensor import indices
 from hms.electrodes import SFREQ_HZ
-from hms.timing import EEG_S
+from hms.window_lengths import EEG_S
 
 Pairs = Float[Tensor, "batch pair time"]
 

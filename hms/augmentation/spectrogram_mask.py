@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hms.augmentation import want_probability
 from hms.batch import Signals
-from hms.constant import constant, indices
+from hms.cached_tensor import cached_tensor, indices
 
 Images = Float[Tensor, "batch image time frequency"]
 
@@ -94,7 +94,7 @@ def blur(images: Images, sd: Float[Tensor, " batch"], largest: float) -> Images:
     return blurred
 
 
-@constant
+@cached_tensor
 def _neighbour(time: int, offset: int, device: torch.device) -> Int[Tensor, " time"]:
     """Index of the row `offset` rows after each, limited to the first and last."""
     return (torch.arange(time, device=device) + offset).clamp(0, time - 1)

@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.constant import constant
+from hms.cached_tensor import cached_tensor
 from hms.electrodes import SFREQ_HZ
 
 
-@constant
+@cached_tensor
 def frequencies_hz(time: int, device: torch.device) -> Float[Tensor, " frequency"]:
     """The frequencies of the Fourier transform of `time` samples."""
     return torch.fft.rfftfreq(time, 1 / SFREQ_HZ, device=device)

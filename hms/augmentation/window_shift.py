@@ -12,10 +12,10 @@ from torch import Tensor
 
 from hms.augmentation import want_probability
 from hms.batch import Batch
-from hms.constant import indices
+from hms.cached_tensor import indices
 from hms.electrodes import SFREQ_HZ
 from hms.spectrogram_recipe import STEP_S
-from hms.timing import EEG_S
+from hms.window_lengths import EEG_S
 
 
 class WindowShift:

@@ -116,7 +116,7 @@ class Command:
         told = {mistake: having for mistake, having in found.items() if not mistake.startswith(not_chosen)}
         return [
             *line.problems,
-            *(mistake + _where(choices, having, line.samples_all) for mistake, having in told.items()),
+            *(mistake + _where(choices, having, line.samples_are_all_jobs) for mistake, having in told.items()),
         ]
 
     def _mistakes(self, config: DictConfig) -> list[str]:

@@ -100,7 +100,7 @@ class CommandLine:
         return [*self._flags, *(overrides if self.completes else map(self._forced, overrides))]
 
     @property
-    def samples_all(self) -> bool:
+    def samples_are_all_jobs(self) -> bool:
         """Whether jobs are so few that `samples` has them all."""
         return math.prod(map(len, self._values)) <= _FEW
 
@@ -114,7 +114,7 @@ class CommandLine:
 
     def named_samples(self) -> Iterator[tuple[list[str], DictConfig]]:
         """Yield the same configs as `samples`, each with the overrides in which jobs differ."""
-        if self.samples_all:
+        if self.samples_are_all_jobs:
             return self.named_jobs()
         first = [values[0] for values in self._values]
         others = (

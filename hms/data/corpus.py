@@ -23,7 +23,7 @@ from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
 from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
 from hms.system.console import counted
-from hms.timing import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
+from hms.window_lengths import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from hms.electrodes import SCALP
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 _COARSE = 500  # samples; a channel that changes between any of every 500th is not constant, which settles nearly all
 

@@ -26,7 +26,7 @@ from hms.errors import DataError, first_line
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S
 from hms.system.atomic import locked, scratch_folder
 from hms.system.console import counted, say, track
-from hms.system.shards import Shard, merged
+from hms.system.shards import Shard, make_shard
 
 FORMAT = 2
 _SKIPPING = "leaves their EEGs out"
@@ -48,7 +48,7 @@ class Store(NamedTuple):
     """How many rows have each flaw; None in a store of a version that did not count them."""
 
 
-def prepared(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
+def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
     """The store of a corpus in `stores`; creates the corpus and builds the store unless they exist."""
     folder.make()
     path = path_of(folder, stores)
@@ -133,7 +133,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
             _write_rows(root, labels, lengths, [*bad], identity, store)
             os.replace(store, path)
 
-    return merged(shard, path, path.is_dir, make, merge)
+    return make_shard(shard, path, path.is_dir, make, merge)
 
 
 def _write_signals(

@@ -18,7 +18,7 @@ from hms.data.corpus import BadFile, EegFile, eeg_files
 from hms.data.files import lacking_channels
 from hms.errors import DataError
 from hms.system.console import track
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class Check(NamedTuple):

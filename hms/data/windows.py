@@ -18,7 +18,7 @@ from hms.data.distributed import Batches
 from hms.data.store import Store
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
 from hms.system.processes import ALONE, Process
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class Windows(Dataset[Batch]):

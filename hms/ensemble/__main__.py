@@ -59,12 +59,12 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.members import read_members
     from hms.ensemble.nested import Fitting, fit_nested
     from hms.ensemble.scores import prior_effect, scores_of
-    from hms.ensemble.tables import show
+    from hms.ensemble.tables import print_ensemble
     from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
     from hms.runs.folder import scored_folds
     from hms.runs.mismatch import warn_of_mismatches
-    from hms.runs.patterns import scored_runs
+    from hms.runs.named import scored_runs
     from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
 
     if not config["runs"] and not config["oof"]:
@@ -97,7 +97,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     content |= {"prior_effect": effect, **counts, **settings}
     content["member_folds"] = {str(run): [fold.name for fold in used] for run, used in folds.items()}
     _write(Path(config["out"]), content, members.rows, nested)
-    show(content)
+    print_ensemble(content)
     for run in students_of(folds):
         print(f"{run}: {LEARNED_FROM_TEACHER}")
     return content

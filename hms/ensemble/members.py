@@ -16,6 +16,7 @@ from hms.data.tables import read_labels
 from hms.errors import DataError, UserError, first_line
 from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.runs.folder import FoldsOfRuns
 from hms.scoring.scores import checked, read_predictions
 
 _KEYS = ("eeg_id", "eeg_sub_id")
@@ -39,7 +40,7 @@ class Members(NamedTuple):
         return target_of(self.rows.select(VOTE_COLUMNS).to_numpy())
 
 
-def read_members(folds: dict[Path, list[Path]], files: list[Path], labels: Path | None, min_votes: int) -> Members:
+def read_members(folds: FoldsOfRuns, files: list[Path], labels: Path | None, min_votes: int) -> Members:
     """Out-of-fold predictions of runs and CSV files for the rows with at least `min_votes` votes.
 
     Each run is given with the folds that it is to be read from.

@@ -10,7 +10,7 @@ from hms.scoring.bootstrap import format_difference, format_interval
 from hms.system.console import print_columns
 
 
-def show(content: dict[str, Any]) -> None:
+def print_ensemble(content: dict[str, Any]) -> None:
     """Print the content of ensemble.json."""
     names = _short(content["members"])
     _show_scores(content, names)

@@ -24,13 +24,13 @@ def main(config: dict[str, Any]) -> None:
     from hms.export.onnx import want_libraries, write_onnx
     from hms.runs.checkpoint import (  # slow to import; a mistake in the config should be reported at once
         read_checkpoint,
-        rebuilt,
+        rebuild,
         save_weights,
         without_pretrained,
     )
-    from hms.runs.folder import finished_folds
+    from hms.runs.folder import folds_to_predict_by
     from hms.runs.mismatch import warn_of_unused
-    from hms.runs.patterns import one_run
+    from hms.runs.named import one_run
     from hms.runs.provenance import corpora_of, learned_from_simulation
     from hms.runs.teacher import students_of
     from hms.system.console import counted, say
@@ -38,7 +38,7 @@ def main(config: dict[str, Any]) -> None:
     run = one_run(config["runs"])
     if is_bundle(run):
         raise UserError(f"runs: want a run or a fold, got '{run}', which is a bundle already")
-    folds = finished_folds(run)
+    folds = folds_to_predict_by(run)
     out = Path(config["out"] or run / "bundle")
     want_free(out)
     warn_of_unused({run: folds})
@@ -48,7 +48,7 @@ def main(config: dict[str, Any]) -> None:
     node, *others = (node for node, _ in checkpoints.values())
     if any(other != node for other in others):
         raise UserError(f"runs: want folds of one model, got several in {run}; export each alone, such as {folds[0]}")
-    models = {fold.name: rebuilt(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
+    models = {fold.name: rebuild(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
     text = card(run, folds, next(iter(models.values())).reads_spectrogram)
     about = {
         "members": [*models],

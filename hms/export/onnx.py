@@ -29,7 +29,7 @@ from hms.prediction.inference import Compute, by_model
 from hms.preprocess import ZeroPhase
 from hms.robust import median_but
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
-from hms.timing import EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _TOLERANCE = 1e-4  # of a probability

@@ -19,7 +19,7 @@ from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
 from hms.norms import Recomputed
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 
 class EfficientNet1d(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import SpectrogramOfPairs, central
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 
 class Multitaper(SpectrogramOfPairs):

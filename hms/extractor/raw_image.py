@@ -20,7 +20,7 @@ from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central, features_of_pairs
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 
 class RawImage(nn.Module):

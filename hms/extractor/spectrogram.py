@@ -12,7 +12,7 @@ from hms.backbone import Backbone
 from hms.batch import Features, Signals
 from hms.pool import AttentionPool
 from hms.spectrogram_recipe import STEP_S
-from hms.timing import SPECTROGRAM_ROWS
+from hms.window_lengths import SPECTROGRAM_ROWS
 
 
 class Spectrogram(nn.Module):

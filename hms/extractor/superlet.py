@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import SpectrogramOfPairs, central
-from hms.timing import EEG_SAMPLES
+from hms.window_lengths import EEG_SAMPLES
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
 _FAINTEST = 1e-6  # power of which there is always as much, so that no wavelet vetoes the others

@@ -19,9 +19,9 @@ from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
-from hms.timing import EEG_SAMPLES
 from hms.wavenet_layer import GatedLayer, fast_implementation
 from hms.wavenet_layer.anywhere import pointwise
+from hms.window_lengths import EEG_SAMPLES
 
 _LAST = 2  # channels of each pair that are stacked at the end
 

@@ -12,7 +12,7 @@ from scipy import signal
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.spectrogram_recipe import REGIONS
-from hms.timing import BEFORE_S, CENTRE_S
+from hms.window_lengths import BEFORE_S, CENTRE_S
 
 CHAINS = {
     "left temporal": REGIONS["LL"],

@@ -24,7 +24,7 @@ from hms.prediction.inference import Compute, autocast, views
 _TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
 
 
-def adapted(
+def adapt_models(
     models: Iterable[Model], windows: Callable[[], Iterable[Batch]], share: float, compute: Compute
 ) -> list[Model]:
     """Copy the models, with batch norms that take `share` of their statistics from the windows, the rest from training.

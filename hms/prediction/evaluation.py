@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from hms.config.build import build
-from hms.data.store import Store, prepared
+from hms.data.store import Store, prepare_store
 from hms.data.windows import Windows
 from hms.errors import DataError, UserError
 from hms.labels import VOTE_COLUMNS
@@ -18,7 +18,7 @@ from hms.runs.bundle import is_bundle, read_bundle
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
 from hms.scoring.bootstrap import mean_interval
-from hms.scoring.scores import predictions, read_truth, score, scored, show
+from hms.scoring.scores import predictions, print_scores, read_truth, score, scored
 from hms.system.atomic import replacing
 from hms.system.console import counted, say, track
 
@@ -33,7 +33,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
     folder = build(config["data"])
-    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     rows = _voted(store.rows, config["min_votes"], folder.root)
     maybe_trained_on = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
     table = _predicted(predictors, store, rows, config["batch_size"], compute)
@@ -61,7 +61,7 @@ def _predicted(
     """A table of predictions for the rows."""
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(batch_size)
-    models = predictors.adapted(models, lambda: track(loader, len(loader), "adapt"), compute)
+    models = predictors.adapt_models(models, lambda: track(loader, len(loader), "adapt"), compute)
     _, by_fold = by_model(models, track(loader, len(loader), "predict"), compute)
     return predictions(rows, None, predictors.mix(by_fold))
 
@@ -88,7 +88,7 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
     """Print the scores, what to bear in mind, and where they are."""
     runs, members = ", ".join(map(str, predictors.folds)), scores["members"]
     name = f"mean of {len(members)}" if len(members) > 1 else Path(members[0]).name
-    show({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
+    print_scores({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
     if ends := scores["kl_interval"]:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
     if known := scores["rows_maybe_trained_on"]:

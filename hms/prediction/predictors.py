@@ -13,12 +13,12 @@ from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_e
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.prediction.adaptation import adapted
+from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import finished_folds, is_of_all_patients
+from hms.runs.folder import FoldsOfRuns, folds_to_predict_by, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
-from hms.runs.patterns import named_runs
+from hms.runs.named import named_runs
 from hms.system.console import counted
 from hms.system.reading import read_json
 
@@ -26,7 +26,7 @@ from hms.system.reading import read_json
 class Predictors(NamedTuple):
     """Runs that predict together."""
 
-    folds: dict[Path, list[Path]]
+    folds: FoldsOfRuns
     """The folds that each run predicts by; their mean is the run's prediction."""
     mixture: Mixture
     """Combines the runs, in their order."""
@@ -37,9 +37,11 @@ class Predictors(NamedTuple):
         """Load the models of all folds, run after run."""
         return [load_model(fold) for folds in self.folds.values() for fold in folds]
 
-    def adapted(self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute) -> list[Model]:
+    def adapt_models(
+        self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute
+    ) -> list[Model]:
         """The models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
-        return adapted(models, windows, self.adapt, compute) if self.adapt else models
+        return adapt_models(models, windows, self.adapt, compute) if self.adapt else models
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
         """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
@@ -89,7 +91,7 @@ def read_predictors(
     if runs is None:
         predictors = _of_ensemble(ensemble or "")
     else:
-        predictors = mean_of({run: finished_folds(run) for run in named_runs(runs)})
+        predictors = mean_of({run: folds_to_predict_by(run) for run in named_runs(runs)})
         warn_of_unused(predictors.folds)
         warn_of_mismatches(predictors.folds)
     calibration = predictors.mixture.calibration
@@ -99,8 +101,8 @@ def read_predictors(
     return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
 
 
-def mean_of(folds: dict[Path, list[Path]]) -> Predictors:
-    """Combine runs, given with the folds that they predict by, with equal weights."""
+def mean_of(folds: FoldsOfRuns) -> Predictors:
+    """Combine runs with equal weights."""
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
     return Predictors(folds, Mixture("linear", np.full(len(folds), 1 / len(folds)), identity, None), 0)
 
@@ -129,7 +131,7 @@ def _fitted_folds(path: Path, member: str, run: Path) -> list[Path]:
 
     The folder of a Kaggle notebook names none: it holds just the folds to use.
     """
-    folds = {fold.stem: fold for fold in finished_folds(run)}
+    folds = {fold.stem: fold for fold in folds_to_predict_by(run)}
     fitted = read_json(path).get("member_folds", {}).get(member, [*folds])
     if lacking := [name for name in fitted if name not in folds]:
         raise DataError(f"{run}: lacks {', '.join(lacking)}, to which {path} was fitted; fit the ensemble again")

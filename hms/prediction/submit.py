@@ -14,7 +14,7 @@ from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
 from hms.system.console import counted
-from hms.system.shards import Shard, merged
+from hms.system.shards import Shard, make_shard
 
 
 def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, shard: Shard) -> None:
@@ -37,7 +37,7 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
         write_submission(out, folder.root, without_gaps(table))
 
     parts = out.with_name(f"{out.name}.{digest(config, predictors, folder.root)}")
-    if merged(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
+    if make_shard(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
         print(f"{out}: {counted(len(rows), 'row')}, by {predictors.name}")
 
 

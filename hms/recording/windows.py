@@ -18,7 +18,7 @@ from hms.electrodes import SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
-from hms.timing import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
+from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _STRETCH_S = 1200
 _SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began

@@ -24,7 +24,7 @@ def main(config: dict[str, Any]) -> None:
     from hms.prediction.inference import best_device  # slow to import; a mistake in the config should not wait for it
     from hms.report.page import page
     from hms.report.subject import subject_of_ensemble, subject_of_run
-    from hms.runs.patterns import one_run
+    from hms.runs.named import one_run
     from hms.system.atomic import write_text
 
     runs, ensemble, stores = config["runs"], config["ensemble"], Path(config["stores"])

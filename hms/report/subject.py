@@ -8,13 +8,13 @@ import polars as pl
 from hms.config.build import build
 from hms.config.signature import OURS
 from hms.data.corpus import fingerprint
-from hms.data.store import Store, prepared
+from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
 from hms.folder_names import counts_of
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import all_finished, scored_folds
+from hms.runs.folder import finished_folds, scored_folds
 from hms.runs.provenance import corpus_of, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
@@ -79,7 +79,7 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
-    started = [run for run in folders if run and all_finished(run)]
+    started = [run for run in folders if run and finished_folds(run)]
     runs = {run: folds[0] for run in started if (folds := scored_folds(run))}
     truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:
@@ -131,4 +131,4 @@ def _corpus(fold: Path, config: dict[str, Any], stores: Path) -> tuple[pl.DataFr
         return None, None, f"{folder.root} is not here."
     if fingerprint(folder.root) != corpus_of(fold):
         return None, None, f"{folder.root} has changed since the run was trained on it."
-    return read_truth(folder.root), prepared(folder, stores, "skip"), ""
+    return read_truth(folder.root), prepare_store(folder, stores, "skip"), ""

@@ -22,7 +22,7 @@ _LEAST_IMPORTANT_FIRST = [
 """Columns that a narrow terminal goes without."""
 
 
-def show(results: list[Result]) -> None:
+def print_results(results: list[Result]) -> None:
     """Print a table with a row per run, then the settings in which runs differ, and what to bear in mind.
 
     A line in the table separates groups of runs that share no rows.

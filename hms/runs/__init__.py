@@ -9,5 +9,5 @@ provenance  what it was trained from
 teacher     whether it is a student, and whether its teacher is complete
 leakage     which rows it may have seen
 mismatch    whether several runs belong together
-patterns    the runs that words on a command line stand for
+named       the runs that words on a command line stand for
 """

@@ -48,8 +48,8 @@ def load_model(path: Path) -> Model:
     this version builds, ConfigError if the config describes anything but a model of hms.
     """
     if is_member(path):
-        return rebuilt(path, model_node(path), _read_weights(path))
-    return rebuilt(path / "model.ckpt", *read_checkpoint(path))
+        return rebuild(path, model_node(path), _read_weights(path))
+    return rebuild(path / "model.ckpt", *read_checkpoint(path))
 
 
 def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
@@ -62,7 +62,7 @@ def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
 
 
-def rebuilt(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
+def rebuild(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
     """Build the model whose config and weights were read from `path`. Raises errors as `load_model` does."""
     try:
         want_allowed_targets(node, OURS)

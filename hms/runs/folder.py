@@ -1,7 +1,7 @@
 """The folders of trained models: `runs/<name>-<hash>/fold{f}_seed{s}/`.
 
 A *run* is the outer folder, a *fold* one of those in it; `hms.folder_names` names both. Where a command takes a run, it
-takes a single fold as well; `folds` maps each run, or fold, that was given to the folds that stand for it.
+takes a single fold as well.
 
 The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
 data. Settings that do not change the result (paths, devices, loggers; fold and seed, which the folder's name has) are
@@ -29,6 +29,9 @@ from hms.runs.bundle import is_bundle, members
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 
+FoldsOfRuns = dict[Path, list[Path]]
+"""Each run that a command was given, or fold, or bundle, with the folds that it predicts by: `folds_to_predict_by`."""
+
 
 def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     """The folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""
@@ -53,7 +56,7 @@ def is_finished(fold: Path) -> bool:
     return (fold / "scores.json").is_file()
 
 
-def finished_folds(run: Path) -> list[Path]:
+def folds_to_predict_by(run: Path) -> list[Path]:
     """The finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
 
     A run predicts by its cross-validation, to which an ensemble's calibration is fitted, or if none of its folds is
@@ -61,7 +64,7 @@ def finished_folds(run: Path) -> list[Path]:
     """
     if is_bundle(run):
         return members(run)
-    folds = all_finished(run)
+    folds = finished_folds(run)
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
     return [fold for fold in folds if not is_of_all_patients(fold)] or folds
@@ -75,9 +78,9 @@ def is_of_all_patients(fold: Path) -> bool:
 
 def scored_folds(run: Path) -> list[Path]:
     """The folders of the finished folds that have held-out patients."""
-    return [fold for fold in finished_folds(run) if (fold / "oof.parquet").is_file()]
+    return [fold for fold in folds_to_predict_by(run) if (fold / "oof.parquet").is_file()]
 
 
-def all_finished(run: Path) -> list[Path]:
+def finished_folds(run: Path) -> list[Path]:
     """All finished folds of a run, or a fold's own folder; empty if there are none."""
     return [run] if is_finished(run) else folds_with(run, "scores.json")

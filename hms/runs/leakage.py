@@ -6,13 +6,14 @@ import polars as pl
 
 from hms.folder_names import counts_of, folds_with
 from hms.runs.bundle import is_bundle
+from hms.runs.folder import FoldsOfRuns
 from hms.runs.provenance import corpora_of, learned_from_corpus, read_config
 from hms.runs.teacher import learned_from_teacher
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
 
-def rows_maybe_trained_on(folds: dict[Path, list[Path]], rows: pl.DataFrame, fingerprint: str) -> int:
+def rows_maybe_trained_on(folds: FoldsOfRuns, rows: pl.DataFrame, fingerprint: str) -> int:
     """Count the `rows` of patients that one of the runs, given with the folds that predict, may have learned from.
 
     The rows are those of a corpus, whose fingerprint this is.

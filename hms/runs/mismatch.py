@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hms.folder_names import FoldName, RunName, counts_of
 from hms.runs.bundle import is_bundle
-from hms.runs.folder import all_finished, is_of_all_patients
+from hms.runs.folder import FoldsOfRuns, finished_folds, is_of_all_patients
 from hms.runs.provenance import corpora_of, read_config
 from hms.system.console import counted, say
 
 
-def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
-    """Print a line for each way in which runs, given with the folds that they predict by, do not match."""
+def warn_of_mismatches(folds: FoldsOfRuns) -> None:
+    """Print a line for each way in which runs do not match."""
     if len(folds) > 1:
         if not any([_warn_of_lacking(run, used) for run, used in folds.items()]):
             _warn_of_different_counts(folds)
@@ -22,13 +22,13 @@ def warn_of_mismatches(folds: dict[Path, list[Path]]) -> None:
         _warn_of_corpora(folds)
 
 
-def warn_of_unused(folds: dict[Path, list[Path]]) -> None:
-    """Print one line if runs, given with the folds that they predict by, leave out their models of all patients."""
+def warn_of_unused(folds: FoldsOfRuns) -> None:
+    """Print one line if runs leave out their models of all patients."""
     unused = {
         run: others
         for run, used in folds.items()
         if used[0].parent == run
-        if (others := [fold for fold in all_finished(run) if is_of_all_patients(fold) and fold not in used])
+        if (others := [fold for fold in finished_folds(run) if is_of_all_patients(fold) and fold not in used])
     }
     if not unused:
         return
@@ -51,7 +51,7 @@ def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
     return bool(lacking)
 
 
-def _warn_of_different_counts(folds: dict[Path, list[Path]]) -> None:
+def _warn_of_different_counts(folds: FoldsOfRuns) -> None:
     counts = {}
     for run, used in folds.items():
         counts[run] = "fold=all" if is_of_all_patients(used[0]) else counted(counts_of(used).folds, "fold")
@@ -69,7 +69,7 @@ def _warn_of_namesakes(runs: set[Path]) -> None:
             say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")
 
 
-def _warn_of_corpora(folds: dict[Path, list[Path]]) -> None:
+def _warn_of_corpora(folds: FoldsOfRuns) -> None:
     of_corpus = defaultdict(list)
     for run, used in folds.items():
         for corpus in sorted(corpora_of(run)) if is_bundle(run) or (used[0] / "provenance.json").is_file() else ():

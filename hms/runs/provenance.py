@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from hms.errors import DataError, first_line
 from hms.folder_names import RunName
 from hms.runs.bundle import is_bundle, read_bundle
-from hms.runs.folder import finished_folds
+from hms.runs.folder import folds_to_predict_by
 from hms.runs.settings import files_read, settings
 from hms.runs.versions import differing, versions
 from hms.system.atomic import write_text
@@ -83,7 +83,7 @@ def corpora_of(run: Path) -> set[str]:
     """The fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
     if is_bundle(run):
         return {*read_bundle(run)["corpora"]}
-    return {corpus_of(fold) for fold in finished_folds(run) if learned_from_corpus(fold)}
+    return {corpus_of(fold) for fold in folds_to_predict_by(run) if learned_from_corpus(fold)}
 
 
 def is_simulated(config: dict[str, Any]) -> bool:
@@ -96,6 +96,6 @@ def learned_from_simulation(run: Path) -> bool | None:
     try:
         if is_bundle(run):
             return read_bundle(run).get("simulated")
-        return any(is_simulated(read_config(fold)) for fold in finished_folds(run))
+        return any(is_simulated(read_config(fold)) for fold in folds_to_predict_by(run))
     except (DataError, KeyError):  # model.ckpt alone is enough to predict
         return None

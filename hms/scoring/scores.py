@@ -164,7 +164,7 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.0%}"
 
 
-def show(rows: dict[str, Scores], title: str) -> None:
+def print_scores(rows: dict[str, Scores], title: str) -> None:
     """Print one line per entry: KL, KL by leading class, and the reference values to compare it with.
 
     In a narrow terminal, the KL by leading class is a table of its own.

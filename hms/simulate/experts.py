@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from hms.labels import CLASSES
 from hms.simulate.findings import Findings
-from hms.timing import CENTRE_S
+from hms.window_lengths import CENTRE_S
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hms.simulate.clock import Clock
 from hms.simulate.noise import SLOW_HZ
 from hms.simulate.patterns import Pattern
 from hms.spectrogram_recipe import bipolar
-from hms.timing import CENTRE_S, EEG_S
+from hms.window_lengths import CENTRE_S, EEG_S
 
 _OFF_CENTRE = np.log(2.0)  # outside the central ten seconds a pattern counts as if half as large
 
@@ -55,7 +55,7 @@ def measure(
             clock = central._replace(start_s=central.start_s + offset_s)
             on = pattern.active.at(clock.times_s()) > 0.5
             if on.mean() >= (0.5 if offset_s else 0.05):
-                rest_uv = geometry.robust_sd(_pairs(rest, rest_clock, clock))
+                rest_uv = geometry.background_amplitude(_pairs(rest, rest_clock, clock))
                 found = _of_pattern(pattern, clock, on, rest_uv, centre_s)
                 candidates.append(found._replace(log_contrast=found.log_contrast - _OFF_CENTRE * (offset_s != 0)))
     return max(candidates, key=lambda findings: findings.conspicuity)
@@ -104,7 +104,7 @@ def _of_background(pairs: Float[np.ndarray, "16 slow_time"]) -> Findings:
     excess = 1 - np.median(level[sought]) / max(level[peak], 1e-6)
     size_uv = float(np.sqrt(2 * excess) * np.sort(rhythm.std(axis=1))[-4:].mean())
     return Findings(
-        log_contrast=float(np.log(max(size_uv, 0.1) / max(geometry.robust_sd(pairs - rhythm), 1.0))),
+        log_contrast=float(np.log(max(size_uv, 0.1) / max(geometry.background_amplitude(pairs - rhythm), 1.0))),
         cycles=float(hz[peak]) * CENTRE_S,
         frequency_hz=float(hz[peak]),
         evolution=0.0,

@@ -20,7 +20,7 @@ def peak_amplitude(pairs: Float[np.ndarray, "16 time"]) -> float:
     return float(np.sort(np.percentile(np.abs(pairs), 98, axis=1))[-4:].mean())
 
 
-def robust_sd(pairs: Float[np.ndarray, "16 time"]) -> float:
+def background_amplitude(pairs: Float[np.ndarray, "16 time"]) -> float:
     """Amplitude (µV) of a background: 1.4826 · median |x - median|, median over the pairs."""
     centred = np.abs(pairs - np.median(pairs, axis=1, keepdims=True))
     return float(1.4826 * np.median(np.median(centred, axis=1)))

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtri
 
 from hms.simulate.kinds import Kind
-from hms.timing import EEG_S
+from hms.window_lengths import EEG_S
 
 Group = Literal["high", "low", "test"]
 

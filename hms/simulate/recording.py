@@ -25,7 +25,7 @@ from hms.simulate.patterns import Pattern
 from hms.simulate.plan import EegPlan, RecordingPlan, stream
 from hms.spectrogram_recipe import COLUMNS, STEP_S, TAPER_S, regional_spectrogram
 from hms.system.atomic import replacing
-from hms.timing import EEG_S, LEAD_S, SPECTROGRAM_S
+from hms.window_lengths import EEG_S, LEAD_S, SPECTROGRAM_S
 
 _MARGIN_S = 6
 _OWN_STREAMS = {"state": 10, "noise": 11, "votes": 12, "fast": 13}

@@ -10,7 +10,7 @@ from hms.simulate.experts import Panel, draw_panel, draw_pool, truth, vote
 from hms.simulate.findings import Findings
 from hms.simulate.plan import EegPlan
 from hms.simulate.recording import SimulatedRecording
-from hms.timing import EEG_S, LEAD_S
+from hms.window_lengths import EEG_S, LEAD_S
 
 
 def label_rows(recording: SimulatedRecording) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from hms.simulate.kinds import Kind
 from hms.simulate.plan import lone_window
 from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
-from hms.timing import EEG_S, LEAD_S
+from hms.window_lengths import EEG_S, LEAD_S
 
 _MARGIN_S = 6.0  # room for the fades of the slow band's interpolation
 

@@ -112,7 +112,7 @@ def broadcast_state(model: nn.Module) -> None:
         torch.distributed.broadcast(tensor, 0)
 
 
-def gathered(mine: Any, process: Process) -> list[Any]:
+def gather(mine: Any, process: Process) -> list[Any]:
     """The objects of all processes, in the order of their ranks."""
     if process == ALONE:
         return [mine]

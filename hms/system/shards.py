@@ -44,7 +44,7 @@ def shard_of(config: dict[str, Any]) -> Shard:
     return Shard(number, of)
 
 
-def merged(
+def make_shard(
     shard: Shard,
     whole: Path,
     is_there: Callable[[], bool],

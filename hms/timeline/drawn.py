@@ -12,7 +12,7 @@ from hms.page import traces
 from hms.recording.recording import Recording
 from hms.timeline.events import events
 from hms.timeline.timeline import HOUR_S, Timeline, spans_s
-from hms.timing import BEFORE_S, EEG_SAMPLES
+from hms.window_lengths import BEFORE_S, EEG_SAMPLES
 
 _MOST_EVENTS = 100
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 
 from hms.labels import CLASSES
 from hms.timeline.timeline import HOUR_S, Timeline, minutes_of_hours, predicted_s, seconds_before, spans_s, step_s
-from hms.timing import CENTRE_S
+from hms.window_lengths import CENTRE_S
 
 PATTERNS = CLASSES[:-1]
 """The classes that have events: all but `other`."""
@@ -60,7 +60,7 @@ def events(timeline: Timeline) -> pl.DataFrame:
     found: dict[str, list[Any]] = {"label": [], "onset_s": [], "duration_s": [], "probability": [], "surest_s": []}
     for name in PATTERNS:
         probability = timeline.table[name].to_numpy()
-        for windows in stretches(timeline, name):
+        for windows in windows_of_events(timeline, name):
             surest = windows[probability[windows].argmax()]
             found["label"].append(name)
             found["onset_s"].append(float(begins_s[windows[0]]))
@@ -87,7 +87,7 @@ def totals(timeline: Timeline) -> dict[str, Total]:
         own_s = float(np.diff(parts_s).sum())
         share = float(own_s / all_s) if all_s else np.nan
         *_, busiest_s = next(busiest_hours(parts_s, timeline.duration_s, 0.0), (0.0,))
-        lengths_s = [float(ends_s[windows[-1]] - begins_s[windows[0]]) for windows in stretches(timeline, name)]
+        lengths_s = [float(ends_s[windows[-1]] - begins_s[windows[0]]) for windows in windows_of_events(timeline, name)]
         found[name] = Total(own_s / 60, share, max(lengths_s, default=0.0), busiest_s)
     return found
 
@@ -117,7 +117,7 @@ def busiest_hours(
             todo += [(_clipped(parts_s, end_s, np.inf), until_s), (_clipped(parts_s, 0.0, onset_s), onset_s)]
 
 
-def stretches(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " window"]]:
+def windows_of_events(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " window"]]:
     """The windows at or above the threshold of each event of a pattern; of `other`, of each stretch of such windows."""
     begins_s, ends_s = spans_s(timeline)
     touch = step_s(timeline) <= CENTRE_S  # otherwise time without a prediction is between any two windows
@@ -132,7 +132,7 @@ def stretches(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " windo
 
 def counted_s(timeline: Timeline, name: str) -> Float[np.ndarray, "part 2"]:
     """Begin and end of the spans of all windows at or above the threshold of a class's stretches."""
-    windows = np.concatenate([np.array([], int), *stretches(timeline, name)])
+    windows = np.concatenate([np.array([], int), *windows_of_events(timeline, name)])
     return np.stack(spans_s(timeline), axis=1)[windows]
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from hms.recording.duration import duration_text
 from hms.timeline.status import CONTINUOUS_S, missed, reasons, status_epilepticus
 from hms.timeline.timeline import Timeline, predicted_minutes, step_s
-from hms.timing import CENTRE_S, EEG_S
+from hms.window_lengths import CENTRE_S, EEG_S
 
 
 def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Iterator[str]:

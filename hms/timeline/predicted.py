@@ -22,7 +22,7 @@ from hms.system.console import track
 from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.timeline import Timeline
-from hms.timing import CENTRE_S
+from hms.window_lengths import CENTRE_S
 
 Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
 """Combine the predictions of all models into one."""
@@ -63,7 +63,7 @@ def windows_of(paths: Iterable[Path], models: Sequence[Model], options: Timeline
         )
 
 
-def predicted(
+def predict_recording(
     recording: Recording,
     models: Sequence[Model],
     mix: Mix,

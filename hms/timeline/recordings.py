@@ -17,7 +17,7 @@ from hms.timeline.files import SUFFIXES, write_timeline
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
-from hms.timeline.predicted import pairs_of, predicted, windows_of
+from hms.timeline.predicted import pairs_of, predict_recording, windows_of
 from hms.timeline.timeline import Timeline, extent
 
 
@@ -37,13 +37,13 @@ def timelines(
     if not files:
         return  # more shards than recordings
     trained = predictors.load()
-    models = predictors.adapted(trained, lambda: windows_of(all_files.values(), trained, options), compute)
+    models = predictors.adapt_models(trained, lambda: windows_of(all_files.values(), trained, options), compute)
     made_by = origin(predictors, options, compute, config["ensemble"], config["odds"])
     bad = []
     for name, path in files.items():
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            timeline = predicted(recording, models, predictors.mix, options, compute, made_by)
+            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by)
             _write(folder / name, recording, timeline, config["windows"], config["edf"])
             print(f"{folder / name}.html: {extent(timeline)}, by {predictors.name}")
         except (DataError, UserError, OSError) as error:

@@ -14,9 +14,9 @@ from jaxtyping import Int
 
 from hms.recording.duration import duration_text
 from hms.timeline.clock import clock
-from hms.timeline.events import BRIDGED_S, ROUNDING_S, bridged, busiest_hours, counted_s, stretches
+from hms.timeline.events import BRIDGED_S, ROUNDING_S, bridged, busiest_hours, counted_s, windows_of_events
 from hms.timeline.timeline import HOUR_S, Timeline, seconds_before, spans_s
-from hms.timing import CENTRE_S
+from hms.window_lengths import CENTRE_S
 
 CONTINUOUS_S, OF_ANY_HOUR_S = 600, 720
 """What meets the criterion: a seizure of this length, or seizures that take this much of 60 min."""
@@ -81,7 +81,7 @@ def _continuous(timeline: Timeline) -> Iterator[Int[np.ndarray, " window"]]:
     """The windows of the parts of each seizure event between which no window is below the threshold."""
     begins_s, ends_s = spans_s(timeline)
     number = timeline.table["other"].is_not_null().to_numpy().cumsum()  # among the windows with a prediction
-    for windows in stretches(timeline, "seizure"):
+    for windows in windows_of_events(timeline, "seizure"):
         for part in np.split(windows, np.flatnonzero(np.diff(number[windows]) > 1) + 1):
             for first, last in bridged(begins_s[part], ends_s[part], BRIDGED_S):  # a third of each part at most
                 yield part[first:last]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from hms.recording.duration import duration_text
 from hms.recording.source import Annotation, Span
-from hms.timing import CENTRE_S
+from hms.window_lengths import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
 

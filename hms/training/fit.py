@@ -16,7 +16,7 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms.config.build import build
-from hms.data.store import prepared
+from hms.data.store import prepare_store
 from hms.errors import UserError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import save_model
@@ -24,7 +24,7 @@ from hms.runs.folder import fold_folder, is_finished, scored_folds
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.teacher import want_all_folds, want_same_corpus
-from hms.scoring.scores import read_predictions, read_truth, score, show
+from hms.scoring.scores import print_scores, read_predictions, read_truth, score
 from hms.system.atomic import locked, write_text
 from hms.system.console import say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
@@ -76,7 +76,7 @@ def _fit_locked(config: dict[str, Any]) -> float:
 def _job(config: dict[str, Any]) -> _Job:
     model, probe = _model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
     folder = build(config["data"])
-    store = prepared(folder, Path(config["stores"]), config["on_bad"])
+    store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
     fold = fold_folder(config, store.fingerprint)
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
@@ -167,6 +167,6 @@ def _summarise(fold: Path, truth: pl.DataFrame | None) -> float:
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
     scores = {name: score(table, truth) for name, table in tables.items()}
-    show(scores, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
+    print_scores(scores, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
     say(f"predictions {fold / 'oof.parquet'}, curves {fold / 'metrics.csv'}")
     return float(scores[fold.name]["kl"])

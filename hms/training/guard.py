@@ -18,7 +18,7 @@ from hms.batch import Batch
 from hms.errors import UserError
 from hms.system.atomic import write_text
 from hms.system.console import say
-from hms.system.processes import Process, gathered
+from hms.system.processes import Process, gather
 
 _EVERY = 50
 """Steps between two checks of a device's losses."""
@@ -97,7 +97,7 @@ class LossGuard(Callback):
     def _end(self, trainer: Trainer, found: tuple[int, str] | None) -> NoReturn:
         """Raise the same UserError in all processes: that of the lowest rank that `found` a fault, (step, what)."""
         process = Process(trainer.global_rank, trainer.world_size)
-        messages = gathered(found and self._message(trainer, *found), process)
+        messages = gather(found and self._message(trainer, *found), process)
         first = next(rank for rank, message in enumerate(messages) if message)
         if found and process.rank == first:
             self._write(trainer, *found)

@@ -13,7 +13,7 @@ from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.scoring.scores import Scores, predictions, score
 from hms.system.atomic import replacing
-from hms.system.processes import broadcast_state, gathered
+from hms.system.processes import broadcast_state, gather
 from hms.training.feed import Feed
 from hms.training.fold import FoldRows, among
 
@@ -28,7 +28,7 @@ def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed
     # Batch sizes that training never uses would each be compiled just once.
     with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
         mine = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
-    return np.concatenate(gathered(mine, feed.process))
+    return np.concatenate(gather(mine, feed.process))
 
 
 def write_predictions(

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from hms.config.build import build
-from hms.cost import measured_rates, step_s
+from hms.cost import measured_rates, training_step_s
 from hms.parts import metered
 from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure, seconds
@@ -45,6 +45,6 @@ def estimates(folder: Path, times: int, settings: dict[str, tuple[str, ...]] = S
 
         step()
         taken = min(seconds(step) for _ in range(times)) / ROWS
-        estimate = step_s(*meter.computed, measured_rates(DEVICE, "32-true"))
+        estimate = training_step_s(*meter.computed, measured_rates(DEVICE, "32-true"))
 
         yield Figure(f"m_{name}", taken / estimate, f"{name}: a step / its estimate", "0.67-1.5")

@@ -11,7 +11,7 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import open_recording
 from hms.timeline.options import TimelineOptions
-from hms.timeline.predicted import pairs_of, predicted
+from hms.timeline.predicted import pairs_of, predict_recording
 from scripts.bench.measure import Figure, peak_mb, seconds
 from scripts.bench.setting import DEVICE, batch, config, store
 
@@ -31,7 +31,7 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
     def timeline() -> None:
         opened = open_recording(recording, pairs_of([model]), None, None)
         options = TimelineOptions(STEP_S, threshold=0.5, unit=None, channels=None, batch_size=BATCH)
-        predicted(opened, [model], lambda members: members.mean(axis=0), options, compute, {"models": []})
+        predict_recording(opened, [model], lambda members: members.mean(axis=0), options, compute, {"models": []})
 
     mb = peak_mb(timeline)
     hours = minutes / 60 / (seconds(timeline) / 60)

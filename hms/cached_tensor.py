@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def constant(make: Callable[P, T]) -> Callable[P, T]:
+def cached_tensor(make: Callable[P, T]) -> Callable[P, T]:
     """Call `make` once for each set of arguments and cache the result, which must not be modified.
 
     A result computed while a model predicts may later be used in training, so it must not be an inference tensor.
@@ -24,7 +24,7 @@ def constant(make: Callable[P, T]) -> Callable[P, T]:
     return cached
 
 
-@constant
+@cached_tensor
 def indices(count: int, device: torch.device) -> Int[Tensor, " index"]:
     """0 to `count` - 1."""
     return torch.arange(count, device=device)

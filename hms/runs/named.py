@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from hms.errors import UserError
-from hms.runs.folder import all_finished
+from hms.runs.folder import finished_folds
 from hms.system.console import say
 
 
@@ -36,7 +36,7 @@ def scored_runs(patterns: list[str]) -> list[Path]:
     """
     matches = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
     paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
-    runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in all_finished(path))]
+    runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in finished_folds(path))]
     if empty := patterns if not runs else [pattern for pattern, matched in matches.items() if not matched]:
         raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
     if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:
