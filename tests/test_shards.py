@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import sleep
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import pytest
@@ -148,8 +148,8 @@ def test_a_shard_reports_its_own_bad_files_and_a_store_without_them_is_identical
 def test_a_store_built_meanwhile_leaves_no_shard(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path, write = tmp_path / "stores" / "tiny", store_module._write_signals
 
-    def slow(root: Path, labels: pl.DataFrame, into: Path) -> Any:
-        found = write(root, labels, into)
+    def slow(root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal["raise", "skip"]) -> Any:
+        found = write(root, labels, into, on_bad)
         if not path.exists() and labels.height < pl.read_csv(corpus / "train.csv").height:
             build_store(corpus, path)
         return found
