@@ -31,13 +31,12 @@ def main(config: dict[str, Any]) -> None:
         say(f"{folder.root}: has no train_spectrograms: spectrograms are computed from the EEG, as far as it reaches")
     rows, eegs, patients = len(store.rows), store.rows["eeg_id"].n_unique(), store.rows["patient_id"].n_unique()
     hours = len(store.eeg) / SFREQ_HZ / 3600
-    if store.flaws:
-        constant, missing = counted(store.flaws.constant, "row"), counted(store.flaws.missing, "row")
-        unnamed = counted(unnamed_eegs(folder.root), "EEG file")
-        print(
-            f"{constant} with a constant scalp channel, {missing} with over a tenth of the samples missing, "
-            f"{unnamed} that no row names"
-        )
+    constant, missing = counted(store.flaws.constant, "row"), counted(store.flaws.missing, "row")
+    unnamed = counted(unnamed_eegs(folder.root), "EEG file")
+    print(
+        f"{constant} with a constant scalp channel, {missing} with over a tenth of the samples missing, "
+        f"{unnamed} that no row names"
+    )
     print(f"{folder.root}: {rows:,} rows, {eegs:,} EEGs, {patients:,} patients, {hours:.1f} h -> {store.path}")
 
 

@@ -66,17 +66,27 @@ def halved(weight: torch.Tensor) -> torch.Tensor:
 
 def make_wheels(folder: Path) -> None:
     """Build this package's wheel and fetch the others in their locked versions."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    build_wheel(folder)
+    fetch_wheels(folder)
+    for wheel in folder.iterdir():
+        if not wheel.name.endswith("-none-any.whl"):
+            raise UserError(f"{wheel.name}: want a pure Python wheel, for any notebook; remove it from PACKAGES")
+
+
+def build_wheel(folder: Path) -> None:
+    """Build this package's wheel into `folder`, which may be relative to the current folder."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
     subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def fetch_wheels(folder: Path) -> None:
+    """Fetch the wheels of `PACKAGES` in their locked versions."""
     locked = re.findall(r"^([\w-]+)(==.*(?:\n    --hash.*)+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     with tempfile.TemporaryDirectory() as scratch:
         wanted = Path(scratch, "requirements.txt")
         wanted.write_text("".join(f"{name}{rest}\n" for name, rest in locked if name in PACKAGES))
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--require-hashes", "-w", str(folder)]
         subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-r", str(wanted)], check=True)
-    for wheel in folder.iterdir():
-        if not wheel.name.endswith("-none-any.whl"):
-            raise UserError(f"{wheel.name}: want a pure Python wheel, for any notebook; remove it from PACKAGES")
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import folds_to_predict_by
 from hms.runs.mismatch import warn_of_unused
+from hms.runs.named import named_runs
 from hms.scoring.metric import kl_divergence
 
 Predict = Callable[..., str]
@@ -203,6 +204,12 @@ def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_lin
     assert capsys.readouterr().err == (
         f"2 runs predict by their folds, without fold=all; to predict by that, name {names}\n"
     )
+
+
+def test_an_ensemble_among_runs_is_skipped(runs: list[Path], tmp_path: Path, capsys):
+    an_ensemble(tmp_path, [str(run) for run in runs], [0.5, 0.5])
+    assert named_runs([str(runs[0]), str(tmp_path)]) == [runs[0]]
+    assert capsys.readouterr().err == f"skipped, as they are ensembles: {tmp_path}\n"
 
 
 def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_path: Path):
@@ -416,6 +423,7 @@ def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path
         ([run, "ensemble=x"], "runs, ensemble: want one of the two, got both"),
         (["runs=[]"], "runs: want at least one, got none"),
         (["runs=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
+        ([f"runs={tmp_path}"], f"runs: want runs, got '{tmp_path}', an ensemble, which predict and evaluate take as"),
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
         ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
@@ -585,6 +593,15 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
     sizes = [sum(path.stat().st_size for path in tmp_path.glob(f"half_{half}/runs/*/*/*")) for half in (True, False)]
     assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_the_wheel_is_built_into_a_folder_named_from_where_the_script_runs(
+    kaggle_folder: ModuleType, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    kaggle_folder.build_wheel(Path("out/wheels"))
+    (wheel,) = (tmp_path / "out" / "wheels").iterdir()
+    assert wheel.name.startswith("hms-")
 
 
 def test_weights_beyond_the_range_of_half_precision_stay_as_they_are(kaggle_folder: ModuleType):

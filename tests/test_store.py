@@ -11,6 +11,7 @@ from conftest import real
 from hms.data.corpus import fingerprint
 from hms.data.store import Store, build_store, open_store, prepare_store
 from hms.data.windows import OneRowPerEeg, Windows
+from hms.electrodes import ELECTRODES
 from hms.errors import DataError
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
@@ -160,6 +161,35 @@ def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tm
     assert prepare_store(Folder(), stores, "skip").left_out == store.left_out
     with pytest.raises(DataError, match="3 bad files"):
         prepare_store(Folder(), stores, "raise")
+
+
+def test_an_eeg_that_lacks_a_channel_is_bad_or_kept_without_it(copy: Path, tmp_path: Path, capsys):
+    rows, path = an_eeg(copy)
+    table = pl.read_parquet(path)
+    table.with_columns(C3=pl.lit(None, pl.Float32)).write_parquet(path)
+    problem = f"{path}: column 'C3': want samples, got none (all {len(table)} are missing)"
+    with pytest.raises(DataError) as caught:
+        build_store(copy, tmp_path / "copy")
+    assert str(caught.value).splitlines() == [
+        f"{copy}: 1 bad file; on_bad=skip leaves their EEGs out, or only the channels without samples",
+        f"  {problem}",
+    ]
+
+    class Folder:
+        root, resident = copy, False
+
+        def make(self) -> None:
+            pass
+
+    store = prepare_store(Folder(), tmp_path, "skip")
+    assert capsys.readouterr().err.endswith(f"was built without 1 channel without samples:\n{problem}\n")
+    assert (store.left_out, store.lacking) == ([], [problem])
+    (start, *_) = store.rows.filter(eeg_id=rows["eeg_id"][0])["eeg_start"]
+    kept = store.eeg[start : start + 10000]
+    assert np.isnan(kept[:, ELECTRODES.index("C3")]).all()
+    assert not np.isnan(kept[:, ELECTRODES.index("Cz")]).all()
+    with pytest.raises(DataError, match="column 'C3': want samples, got none"):
+        prepare_store(Folder(), tmp_path, "raise")
 
 
 def test_a_folder_of_bad_files_alone_is_refused_whatever_on_bad_says(copy: Path, tmp_path: Path):

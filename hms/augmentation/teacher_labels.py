@@ -34,7 +34,8 @@ class TeacherLabels:
         folds = [folds_with(Path(run), "teacher.parquet") for run in runs]
         if not runs or not all(folds):
             without = [run for run, found in zip(runs, folds, strict=True) if not found]
-            raise UserError(f"teacher_labels.runs: want folders of runs with finished folds, got {without or 'none'}")
+            wish = "want folders of runs, not patterns or folds, with finished folds"
+            raise UserError(f"teacher_labels.runs: {wish}, got {without or 'none'}")
         files = [fold / "teacher.parquet" for found in folds for fold in found]
         tables = [read_predictions(file).select("label_id", *CLASSES) for file in files]
         mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")

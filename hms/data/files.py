@@ -32,7 +32,7 @@ def read_eeg(path: Path, in_uv: bool = True, may_lack_channels: bool = False) ->
         _want_finite(path, eeg, ELECTRODES)
         lacking = lacking_channels(eeg)
         if lacking and not (may_lack_channels and len(lacking) < len(SCALP)):
-            raise DataError(f"{path}: column '{lacking[0]}': want samples, got none (all {len(eeg)} are missing)")
+            raise DataError(lacks_samples(path, lacking[0], len(eeg)))
     if in_uv:
         want_microvolts(str(path), eeg)
     return eeg
@@ -42,6 +42,11 @@ def lacking_channels(eeg: Float[np.ndarray, "time electrode"]) -> list[str]:
     """The scalp channels without a single sample."""
     candidates = np.flatnonzero(np.isnan(eeg[0, : len(SCALP)]))
     return [SCALP[channel] for channel in candidates if np.isnan(eeg[:, channel]).all()]
+
+
+def lacks_samples(path: Path, channel: str, samples: int) -> str:
+    """A line that says so of a channel in a file of so many samples."""
+    return f"{path}: column '{channel}': want samples, got none (all {samples} are missing)"
 
 
 def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:

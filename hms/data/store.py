@@ -5,9 +5,11 @@ Layout of the folder:
     eeg.f16            samples x 20 channels, µV, all EEGs one after another
     spectrogram.f16    rows x 4 regions x 100 frequencies, µV²/Hz
     rows.parquet       train.csv plus `eeg_start`, `spectrogram_start`: where each row's windows begin in the two files
-    store.json         format, fingerprint of the corpus, shapes, which files were left out, flaws; written last
+    store.json         format, fingerprint of the corpus, shapes, which files and channels were left out, flaws;
+                       written last
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ import polars as pl
 from jaxtyping import Float16
 
 from hms.data.corpus import BadFile, Folder, bad_file_table, eeg_files, fingerprint
+from hms.data.files import lacking_channels, lacks_samples
 from hms.data.flaws import Flaws
 from hms.data.tables import read_labels
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -28,8 +31,8 @@ from hms.system.atomic import locked, scratch_folder
 from hms.system.console import counted, say, track
 from hms.system.shards import Shard, make_shard
 
-FORMAT = 2
-_SKIPPING = "leaves their EEGs out"
+FORMAT = 3
+_SKIPPING = "leaves their EEGs out, or only the channels without samples"
 _WAITING = "another process is preparing {}; waiting for it"
 
 
@@ -44,8 +47,10 @@ class Store(NamedTuple):
     spectrogram: Float16[np.ndarray, "row region frequency"]
     left_out: list[str]
     """The problem of each bad file whose EEGs were left out."""
-    flaws: Flaws | None
-    """How many rows have each flaw; None in a store of a version that did not count them."""
+    lacking: list[str]
+    """The problem of each scalp channel without a single sample; its EEG is kept without it."""
+    flaws: Flaws
+    """How many rows have each flaw."""
 
 
 def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
@@ -58,11 +63,14 @@ def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]
             if not path.is_dir():
                 build_store(folder.root, path, on_bad)
     store = open_store(path)
-    if store.left_out and on_bad == "raise":
-        raise DataError(bad_file_table(folder.root, store.left_out, _SKIPPING))
+    if on_bad == "raise":
+        _want_none(folder.root, store.left_out, store.lacking)
     if store.left_out:
         say(f"{path} was built without the EEGs of {counted(len(store.left_out), 'bad file')}:")
         say("\n".join(store.left_out))
+    if store.lacking:
+        say(f"{path} was built without {counted(len(store.lacking), 'channel')} without samples:")
+        say("\n".join(store.lacking))
     return store
 
 
@@ -83,21 +91,21 @@ def open_store(path: Path) -> Store:
         rows = pl.read_parquet(path / "rows.parquet")
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: not a complete store ({first_line(error)}); delete it and prepare again") from None
-    flaws = Flaws(**about["flaws"]) if "flaws" in about else None
-    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"], flaws)
+    flaws = Flaws(**about["flaws"])
+    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"], about["lacking"], flaws)
 
 
 def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "raise") -> Store:
     """Read and check the corpus at `root` in one pass and publish its store at `path`.
 
     Raises DataError with a line for every bad file, and leaves nothing behind; with `on_bad="skip"` it leaves out the
-    EEGs of bad files instead.
+    EEGs of bad files instead, but keeps those that only lack channels, NaN there, as in predictions.
     """
     identity = fingerprint(root)
     labels = read_labels(root / "train.csv")
     with scratch_folder(path) as temporary:
-        lengths, bad = _write_signals(root, labels, temporary, on_bad)
-        _write_rows(root, labels, lengths, bad, identity, temporary)
+        written = _write_signals(root, labels, temporary, on_bad)
+        _write_rows(root, labels, written, identity, temporary)
         os.replace(temporary, path)
     return open_store(path)
 
@@ -117,9 +125,9 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
     )
 
     def make(into: Path) -> None:
-        lengths, bad = _write_signals(root, rows, into, on_bad)
-        lengths.write_parquet(into / "lengths.parquet")
-        (into / "bad.json").write_text(json.dumps(bad))
+        written = _write_signals(root, rows, into, on_bad)
+        written.lengths.write_parquet(into / "lengths.parquet")
+        (into / "bad.json").write_text(json.dumps([written.left_out, written.lacking]))
 
     def merge(parts: list[Path]) -> None:
         with locked(path, _WAITING.format(path)), scratch_folder(path) as store:
@@ -129,41 +137,55 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
                         with (part / name).open("rb") as file:
                             shutil.copyfileobj(file, whole, 2**24)
             lengths = pl.concat(pl.read_parquet(part / "lengths.parquet") for part in parts)
-            bad = dict.fromkeys(problem for part in parts for problem in json.loads((part / "bad.json").read_text()))
-            _write_rows(root, labels, lengths, [*bad], identity, store)
+            bad = zip(*(json.loads((part / "bad.json").read_text()) for part in parts), strict=True)
+            left_out, lacking = ([*dict.fromkeys(itertools.chain(*problems))] for problems in bad)
+            _write_rows(root, labels, _Written(lengths, left_out, lacking), identity, store)
             os.replace(store, path)
 
     return make_shard(shard, path, path.is_dir, make, merge)
 
 
-def _write_signals(
-    root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal["raise", "skip"]
-) -> tuple[pl.DataFrame, list[str]]:
-    """Write the samples of all usable EEG files; return their lengths and flaws, and the problems of the others, which
-    `on_bad` may raise."""
+class _Written(NamedTuple):
+    """What the written samples are of: lengths and flaws of each EEG, and the problems of a `Store`."""
+
+    lengths: pl.DataFrame
+    left_out: list[str]
+    lacking: list[str]
+
+
+def _write_signals(root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal["raise", "skip"]) -> _Written:
+    """Write the samples of all usable EEG files."""
     lengths: list[tuple[int, ...]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
+    lacking: list[str] = []
+    files = eeg_files(root, labels, "train", may_lack_channels=True)
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
-        for found in track(eeg_files(root, labels, "train"), labels["eeg_id"].n_unique(), f"prepare {root.name}"):
+        for found in track(files, labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
                 bad[found.problem] = None
                 continue
+            path = root / "train_eegs" / f"{found.eeg_id}.parquet"
+            lacking += [lacks_samples(path, channel, len(found.eeg)) for channel in lacking_channels(found.eeg)]
             first_row = int(found.spectrogram_start_s) // STEP_S
             lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row, *found.flaws))
             eeg.write(np.ascontiguousarray(found.eeg).data)
             spectrogram.write(np.ascontiguousarray(found.spectrogram).data)
-    if bad and on_bad == "raise":
-        raise DataError(bad_file_table(root, bad, _SKIPPING))
+    if on_bad == "raise":
+        _want_none(root, [*bad], lacking)
     names = ("eeg_id", "samples", "spectrogram_rows", "first_row", *Flaws._fields)
-    return pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad]
+    return _Written(pl.DataFrame(lengths, dict.fromkeys(names, pl.Int64), orient="row"), [*bad], lacking)
 
 
-def _write_rows(
-    root: Path, labels: pl.DataFrame, lengths: pl.DataFrame, bad: list[str], identity: str, into: Path
-) -> None:
+def _want_none(root: Path, left_out: list[str], lacking: list[str]) -> None:
+    if problems := [*left_out, *lacking]:
+        raise DataError(bad_file_table(root, problems, _SKIPPING))
+
+
+def _write_rows(root: Path, labels: pl.DataFrame, written: _Written, identity: str, into: Path) -> None:
     """Write rows.parquet and store.json. Raises DataError if no EEG is left."""
+    lengths = written.lengths
     if lengths.is_empty():
-        raise DataError(bad_file_table(root, bad, f"{_SKIPPING}, and then none is left"))
+        raise DataError(bad_file_table(root, written.left_out, "leaves their EEGs out, and then none is left"))
     where = lengths.select(
         "eeg_id",
         eeg_start=pl.col("samples").cum_sum() - pl.col("samples"),
@@ -177,6 +199,7 @@ def _write_rows(
     )
     rows.write_parquet(into / "rows.parquet")
     about: dict[str, object] = {name: int(lengths[name].sum()) for name in ("samples", "spectrogram_rows")}
-    about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name, "left_out": bad}
+    about |= {"format": FORMAT, "fingerprint": identity, "folder": root.name}
+    about |= {"left_out": written.left_out, "lacking": written.lacking}
     about["flaws"] = {name: int(lengths[name].sum()) for name in Flaws._fields}
     (into / "store.json").write_text(json.dumps(about, indent=1))

@@ -11,13 +11,21 @@ from hms.system.console import say
 def named_runs(words: str | list[str]) -> list[Path]:
     """The folders that names or patterns stand for, each once.
 
-    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Raises UserError if there is
-    no name at all.
+    A name that matches nothing is kept as it is, so that opening it reports what is wrong. Among runs, as with a
+    shell's *, an ensemble is skipped and named. Raises UserError if there is no name at all, or only ensembles.
     """
     patterns = [words] if isinstance(words, str) else words
     if not patterns:
         raise UserError("runs: want at least one, got none")
-    return [*dict.fromkeys(Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word])]
+    named = dict.fromkeys(Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word])
+    ensembles = [path for path in named if (path / "ensemble.json").is_file()]
+    if len(ensembles) == len(named):
+        raise UserError(
+            f"runs: want runs, got '{ensembles[0]}', an ensemble, which predict and evaluate take as ensemble="
+        )
+    if ensembles:
+        say(f"skipped, as they are ensembles: {', '.join(map(str, ensembles))}")
+    return [path for path in named if path not in ensembles]
 
 
 def one_run(words: str | list[str]) -> Path:
