@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -139,8 +139,12 @@ class WindowNumbers(Sampler[int]):
 
 
 class _Loader(DataLoader[Batch]):
-    """A loader whose workers, which start with the first epoch, use one thread each."""
+    """A loader whose workers, which start with the first epoch, use one thread each.
 
-    def __iter__(self) -> Any:
+    It is a generator because Lightning asks for an iterator before it sets the epoch, and workers take numbers at once.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning needs no more
         with worker_environment() if self.num_workers else nullcontext():
-            return super().__iter__()
+            batches = super().__iter__()
+        yield from batches

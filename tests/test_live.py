@@ -138,18 +138,20 @@ def test_an_interrupted_training_and_one_with_workers_reach_the_same_weights_and
             raise RuntimeError("power cut")
         begin(self, epoch)
 
-    cut = composed(corpus, tmp_path, f"runs={tmp_path / 'interrupted'}")
-    monkeypatch.setattr(WindowNumbers, "set_epoch", power_cut)
-    with pytest.raises(RuntimeError, match="power cut"):
+    for workers in (0, 1):
+        words = f"runs={tmp_path / f'interrupted_{workers}'}", f"live.simulated.workers={workers}"
+        cut = composed(corpus, tmp_path, *words)
+        monkeypatch.setattr(WindowNumbers, "set_epoch", power_cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(cut)
+        monkeypatch.setattr(WindowNumbers, "set_epoch", begin)
         fit(cut)
-    monkeypatch.setattr(WindowNumbers, "set_epoch", begin)
-    fit(cut)
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     worked = composed(corpus, tmp_path, f"runs={tmp_path / 'workers'}", "live.simulated.workers=1")
     fit(worked)
 
     straight = weights(tmp_path / "straight")
-    for other in ("interrupted", "workers"):
+    for other in ("interrupted_0", "interrupted_1", "workers"):
         assert all(torch.equal(weight, straight[name]) for name, weight in weights(tmp_path / other).items())
     written = {path.name for path in tmp_path.rglob("*") if path.is_file() and path not in before}
     expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
