@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from hms.config.callbacks import wrong_callbacks
 from hms.config.command import entry_point
 from hms.config.keys import Corpus, Node, out_of_range
-from hms.errors import did_you_mean
 from hms.runs.settings import teachers
 
 
@@ -62,6 +62,8 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     yield from out_of_range(config["pretrain"], {"epochs": 1}, "pretrain.")
     if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
+    if (name := config["name"]) and "/" in name:
+        yield f"name: want the name of a folder in {config['runs']}, without '/', got '{name}'"
     given = config["pretrain"]
     if given and (missing := [key for key in Pretrain.__annotations__ if key not in given]):
         yield f"pretrain: want {', '.join(missing)} as well, as in pretrain=low_votes, got {', '.join(given)}"
@@ -80,9 +82,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
             yield f"compile: want false with {key}=true, which leaves little to compile, got true"
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
-    yield from _wrong_monitors(config["callbacks"], config["fold"] == "all")
-    if len(config["averaging"]) > 1:  # each would take the other's average for the weights that training goes on with
-        yield f"averaging: want one, got {', '.join(config['averaging'])}"
+    yield from wrong_callbacks(config["callbacks"], config["averaging"], config["fold"] == "all")
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
 
@@ -97,18 +97,6 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
         yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
     if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
         yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
-
-
-def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[str]:
-    """Yield a line for each callback of Lightning's that would wait for a metric in vain."""
-    known = ["train_loss"] if all_patients else ["train_loss", "val_kl"]
-    wish = "want train_loss with fold=all, which validates on none," if all_patients else "want train_loss or val_kl,"
-    callbacks = {name: node for name, node in callbacks.items() if isinstance(node, dict)}
-    if all(str(node.get("_target_")).startswith("lightning.") for node in callbacks.values()):  # others may log more
-        for name, node in callbacks.items():
-            monitor = node.get("monitor")
-            if isinstance(monitor, str) and monitor not in known:
-                yield f"callbacks.{name}.monitor: {wish} got '{monitor}'{did_you_mean(monitor, known)}"
 
 
 def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:

@@ -137,6 +137,13 @@ TARGETS = "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytor
             "optimizer.lr={x: 1}",
             "optimizer.lr: AdamW wants float or Tensor (a mapping with _target_), got a mapping",
         ),
+        (
+            "++extractor.stft.backbone.grid=[4,2]",
+            (
+                "extractor.stft.backbone: Stft wants Backbone (a mapping with _target_), got a mapping without one; "
+                "to change a key of a node that a YAML file refers to by ${...}, set it where it is defined"
+            ),
+        ),
         ("logger=wandb logger.wandb.offline=maybe", "logger.wandb.offline: WandbLogger wants bool, got 'maybe'"),
         # written once, used in several places: said once, where it is written
         ("epochs=two", "epochs: want int, got 'two'"),

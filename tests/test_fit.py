@@ -221,7 +221,8 @@ def test_a_checkpoint_of_another_version_is_named(config: dict, tmp_path: Path):
 def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):
     same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
     same |= {"compile": True}
-    same["trainer"] = {**config["trainer"], "devices": 4}
+    same["trainer"] = {**config["trainer"], "devices": 4, "precision": 32, "profiler": "simple"}
+    same["optimizer"] = {**config["optimizer"], "fused": False}
     assert fold_folder(same, "corpus") == fold_folder(config, "corpus")
     others = [({**config, "epochs": 4}, "corpus"), (config, "other corpus")]
     others.append(({**config, "trainer": {**config["trainer"], "precision": "bf16-mixed"}}, "corpus"))
@@ -229,6 +230,13 @@ def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict
     names = {fold_folder(changed, corpus).parent.name for changed, corpus in [(config, "corpus"), *others]}
     assert len(names) == 5
     assert fold_folder({**config, "fold": 3, "seed": 7}, "corpus").name == "fold3_seed7"
+
+
+def test_a_whole_number_counts_the_same_however_it_is_written(corpus: Path, tmp_path: Path):
+    whole, broken, other = (
+        composed(corpus, tmp_path, f"extractor.stft_short.dropout={p}") for p in ("0", "0.0", "0.5")
+    )
+    assert fold_folder(whole, "corpus") == fold_folder(broken, "corpus") != fold_folder(other, "corpus")
 
 
 @pytest.mark.parametrize(("group", "names"), [("augmentation", "noise mixup"), ("extractor", "stft_short multitaper")])
@@ -289,6 +297,22 @@ def test_pretrained_weights_count_by_the_content_of_the_file(tmp_path: Path, mon
     wish = "want a file or a folder with weights of 'a', got 'nowhere'"
     with pytest.raises(UserError, match=f"backbone.weights: {wish}"):
         fold_folder(pretrained("nowhere"), "corpus")
+
+
+def test_which_network_starts_from_which_weights_counts(tmp_path: Path):
+    for name in ("one", "other"):
+        (tmp_path / name).write_bytes(name.encode())
+    one, other = tmp_path / "one", tmp_path / "other"
+    pairs = [(one, other), (other, one), (one, one), (one, "null"), ("null", one), ("null", "null")]
+    runs = (
+        pretrained(
+            "null",
+            "extractor=[stft,wavenet]",
+            *(f"backbone.{part}.weights={file}" for part, file in zip(("image", "wavenet"), files, strict=True)),
+        )
+        for files in pairs
+    )
+    assert len({fold_folder(run, "corpus") for run in runs}) == len(pairs)
 
 
 def test_an_extractors_own_weights_count_by_content_too(tmp_path: Path):

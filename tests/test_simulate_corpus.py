@@ -95,6 +95,21 @@ def test_waiting_for_a_lock_is_reported(tmp_path: Path, capsys: pytest.CaptureFi
     assert (order, said) == (["first", "second"], "wait\n")
 
 
+def test_a_script_whose_workers_would_wait_for_it_for_ever_is_told_why(tmp_path: Path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from hms.simulate.workers import in_workers\n"
+        "from hms.system.atomic import locked\n"
+        "with locked(Path('made'), 'another process holds the lock'):\n"
+        "    print(*in_workers(abs, [1, 2], 2))\n"
+    )
+    ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 1
+    told = "a worker process imports the script that started it: put its code under if __name__ == '__main__'"
+    assert told in ran.stderr
+
+
 def test_the_table_has_the_real_columns_types_and_consensus(tiny):
     assert (tiny / "train.csv").read_text().splitlines()[0] == TRAIN_COLUMNS
     train = pl.read_csv(tiny / "train.csv")

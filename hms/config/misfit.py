@@ -33,6 +33,12 @@ def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[st
     if kind is Node and isinstance(got, dict):  # overrides an argument of an option that was not chosen
         return place, f"nothing of this name is chosen{did_you_mean(name, {*among} - {name})}"
     near = did_you_mean(got, [choice for choice in _choices(kind) if isinstance(choice, str)])
+    if isinstance(got, dict) and all(
+        isinstance(choice, type) and issubclass(choice, Node) for choice in _choices(kind)
+    ):
+        near = (
+            " without one; to change a key of a node that a YAML file refers to by ${...}, set it where it is defined"
+        )
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 

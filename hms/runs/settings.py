@@ -5,7 +5,7 @@ files of pretrained weights or a teacher's labels count by their content.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,15 @@ _IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", 
 _IF_ANY = ("live", "callbacks")
 """Keys that count only if they are not empty."""
 
-_IRRELEVANT_TRAINER_KEYS = ("accelerator", "devices", "num_nodes", "strategy")
+_IRRELEVANT_TRAINER_KEYS = (
+    *("accelerator", "devices", "num_nodes", "strategy"),
+    *("profiler", "log_every_n_steps", "enable_progress_bar", "enable_model_summary"),
+)
+_SAVES_ONLY = ("grad_checkpointing", "fused")
+"""Keys of any node that save only memory or time."""
+_PRECISION_OF = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+"""What Lightning's aliases stand for."""
+
 _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 
 
@@ -29,6 +37,8 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
     if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
+    if precision := trainer.get("precision"):
+        trainer["precision"] = _PRECISION_OF.get(str(precision), precision)
     if trainer.get("sync_batchnorm"):  # the same as in one process
         del trainer["sync_batchnorm"]
     elif "sync_batchnorm" in trainer:  # each process has statistics of its own rows
@@ -42,14 +52,15 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
 
     There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
-    read: dict[str, list[Path]] = {}
-    for node in nodes(config["model"]):
-        match node:
-            case {"pretrained": True, "weights": str(weights)}:
-                read.setdefault("weights", []).append(weights_file(weights, node.get("name")))
+    read = {}
+    pretrained = [node for node in nodes(config["model"]) if node.get("pretrained") is True and "weights" in node]
+    files = [weights_file(node["weights"], node.get("name")) if node["weights"] else None for node in pretrained]
+    if any(files):  # which network starts from which matters, and which from the hub
+        read["weights"] = _joined(_digest_of(file) if file else "hub" for file in files)
     if runs := teachers(config):
-        read["teacher"] = [file for run in runs for file in teacher_files(Path(run))]
-    return {kind: _joined(map(_digest_of, files)) for kind, files in read.items()}
+        labels = {_digest_of(file) for run in runs for file in teacher_files(Path(run))}
+        read["teacher"] = _joined(sorted(labels))
+    return read
 
 
 def with_same_settings(runs: list[Path]) -> list[list[Path]]:
@@ -86,12 +97,17 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _relevant(value: Any) -> Any:
-    """Copy a value without what only saves memory, and without paths, of which just the names of runs are kept."""
+    """Copy a value without what only saves memory or time, and without paths, of which just the names of runs are kept.
+
+    Whole numbers are ints, however they were written.
+    """
     if isinstance(value, list):
         return [_relevant(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, dict):
         return value
-    kept = {key: _relevant(part) for key, part in value.items() if key != "grad_checkpointing"}
+    kept = {key: _relevant(part) for key, part in value.items() if key not in _SAVES_ONLY}
     if {"pretrained", "weights"} <= kept.keys():
         kept["weights"] = None
     if kept.get("_target_") == _TEACHER:
@@ -99,8 +115,8 @@ def _relevant(value: Any) -> Any:
     return kept
 
 
-def _joined(digests: Iterator[str]) -> str:
-    return hashlib.blake2b(" ".join(sorted({*digests})).encode(), digest_size=8).hexdigest()
+def _joined(digests: Iterable[str]) -> str:
+    return hashlib.blake2b(" ".join(digests).encode(), digest_size=8).hexdigest()
 
 
 def _digest_of(file: Path) -> str:

@@ -6,6 +6,7 @@ is overwritten by the next one that writes the same; processes that write the sa
 
 import contextlib
 import errno
+import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -62,8 +63,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 def locked(path: Path, waiting: str) -> Iterator[None]:
     """Let one process at a time into the block, which makes `path`; print `waiting` before waiting for another one.
 
-    The lock is released however the process ends.
+    The lock is released however the process ends. Raises UserError in a worker that is only importing the script that
+    started it: that script may hold the lock, and waits for the worker.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UserError(
+            "a worker process imports the script that started it: put its code under if __name__ == '__main__'"
+        )
     lock = _hidden(path, "lock")
     with contextlib.ExitStack() as stack:
         with _as_user_error(path):
