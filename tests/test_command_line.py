@@ -113,6 +113,29 @@ def test_a_mistake_in_a_users_own_experiment_is_explained(text: str, problem: st
     assert "experiment" not in config
 
 
+def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path):
+    (tmp_path / "extractor").mkdir()
+    text = (CONF / "extractor" / "stft.yaml").read_text()
+    for name, key in (("mine", "stft"), ("yours", "yours")):
+        (tmp_path / "extractor" / f"{name}.yaml").write_text(text.replace("stft:", f"{key}:"))
+    given = line("--config-dir", str(tmp_path), "extractor=[stft,mine,yours]")
+    assert len([*given.named_samples()]) == 1
+    assert given.problems == ["extractor: want 'mine:' as the only key of mine.yaml"]
+
+
+def test_a_config_is_shown_of_one_job_only():
+    assert line("-m", "fold=0,1", "--cfg", "job").problems == ["--cfg: want it without -m, as it shows one job"]
+    assert line("--cfg", "job").problems == []
+
+
+def test_a_launcher_without_its_package_is_explained(tmp_path: Path):
+    (tmp_path / "launcher").mkdir()
+    (tmp_path / "launcher" / "mine.yaml").write_text("defaults: [override /hydra/launcher: joblib]\n")
+    given = line("--config-dir", str(tmp_path), "-m", "launcher=mine", "fold=0,1")
+    assert len([*given.named_samples()]) == 2
+    assert given.problems == ["launcher: want '# @package _global_' as the first line of its YAML"]
+
+
 def test_a_key_needs_no_plus_and_a_group_stays_a_group():
     given = line("optimizer.betas=[0.8,0.9]", "-m", "+seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
     assert given.for_hydra == [

@@ -47,6 +47,8 @@ class CommandLine:
         given_path = [word for word in self._given.overrides if word.startswith("hydra.searchpath=")]
         self._options = Options(name, conf, [*search_path, *given_path])
         self._composer = Composer(name, conf, search_path, self._options)
+        if self.sweeps and self._given.cfg:
+            self._unread.append("--cfg: want it without -m, as it shows one job")
         flags = parser._option_string_actions
         for flag in unknown:
             key = flag.strip("-").partition("=")[0]

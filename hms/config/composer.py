@@ -35,7 +35,7 @@ class Composer:
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:
         try:
-            return self._checked(compose(self._name, [*words, *self._search_path]))
+            return self._checked(compose(self._name, [*words, *self._search_path]), words)
         except Exception as error:  # of Hydra, OmegaConf or the YAML parser, or a ValueError of any of them
             for word in words:
                 others = [*(other for other in words if other != word), *self._search_path]
@@ -44,12 +44,21 @@ class Composer:
                 except Exception:
                     continue
                 self._add(self._refusal(word, others, error))
-                return self._checked(config)
+                return self._checked(config, others)
             self._add(_in_one_line(error))
             return None
 
-    def _checked(self, config: DictConfig) -> DictConfig:
-        """The config without the key `experiment`: the YAML of an experiment sets keys of the command itself."""
+    def _checked(self, config: DictConfig, words: Iterable[str]) -> DictConfig:
+        """The config without the key `experiment`: the YAML of an experiment sets keys of the command itself.
+
+        Of a group that takes several options, the only key of each YAML is its name, or one would replace another.
+        """
+        for word in words:
+            group, chosen = self._options.chosen(word)
+            if group in self._options.lists:
+                for name in chosen:
+                    if name not in config[group]:
+                        self._add(f"{group}: want '{name}:' as the only key of {name}.yaml")
         if "experiment" in config and self._options.of("experiment"):
             self._add(_NO_PACKAGE.format("experiment"))
             with open_dict(config):
@@ -66,8 +75,9 @@ class Composer:
             return _NO_PACKAGE.format(key)
         if "No match in the defaults list" in message:
             return self._no_match(word, override, message)
-        if key == "launcher" and "hydra/launcher" in message:
-            return f"launcher: {override.value()} needs a package that is not installed: pip install 'hms[slurm]'"
+        if key == "launcher" and (plugin := re.search(r"hydra/launcher/(\w+)", message)):
+            package = "'hms[slurm]'" if plugin[1].startswith("submitit") else f"hydra's plugin for '{plugin[1]}'"
+            return f"launcher: {override.value()} needs a package that is not installed: pip install {package}"
         if key.startswith("hydra.") and error.__cause__:
             above, _, name = key.rpartition(".")
             siblings = OmegaConf.select(compose(self._name, others, return_hydra_config=True), above)

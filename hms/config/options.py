@@ -53,6 +53,15 @@ class Options:
         except HydraException:
             return None
 
+    def chosen(self, word: str) -> tuple[str, list[str]]:
+        """The group in which a word chooses options, and the names of those that exist; without a group, ""."""
+        override = self.parsed(word)
+        if override is None or override.is_delete() or not (offered := self.of(override.key_or_group)):
+            return "", []
+        value = override.value()
+        names = map(str, value) if isinstance(value, list) else [_name(value)]
+        return override.key_or_group, [name for name in names if name in offered]
+
     def corrected(self, word: str) -> tuple[str | None, list[str]]:
         """Replace each option that does not exist with the nearest one, so that the rest can be checked.
 
