@@ -175,7 +175,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     shutil.copy(ROOT / "pyproject.toml", folder)
     files = []
     for text in blocks(OWN, "python|yaml"):
-        path = re.match(r"# ([\w/]+\.(?:py|yaml))\b", text)
+        path = re.match(r"(?:# @package _global_\n)?# ([\w/]+\.(?:py|yaml))\b", text)
         assert path, f"README.md: want the path of the file in the first line, `# conf/...`, got '{text[:60]}'"
         assert not (folder / path[1]).exists(), f"README.md: {path[1]} is there already; show a new one"
         (folder / path[1]).write_text(text)
@@ -194,6 +194,7 @@ def test_what_is_added_is_one_module_and_one_yaml_of_a_name(added: tuple[Path, l
     names = {str(file.relative_to(folder)) for file in files}
     assert {file.parts[len(folder.parts) + 1] for file in files} == {
         "backbone",
+        "launcher",
         "optimizer",
         "extractor",
         "augmentation",
