@@ -11,6 +11,7 @@ source         what an open file is: channels, samples, gaps, annotations
 spans          its gaps
 annotations    its annotations
 start          when it began
+reader         a file as MNE-Python opens it, and its samples in µV
 formats        a file of any format, opened as such a source
 resample       its channels at 200 Hz
 derivation     the electrodes, from the channels

@@ -1,10 +1,9 @@
 """Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,17 +12,11 @@ from hms.data.files import read_eeg
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.recording.annotations import annotations_of
-from hms.recording.channels import (
-    UNITS_UV,
-    Channel,
-    channels_to_read,
-    mapped_leads,
-    numbered,
-    unit_of,
-)
+from hms.recording.channels import UNITS_UV, Channel, channels_to_read, mapped_leads, numbered, unit_of
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG
+from hms.recording.labels import EKG, Lead
 from hms.recording.meanings import Meanings, meanings_of
+from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 from hms.recording.start import start_of
@@ -34,12 +27,6 @@ _SCALED_BY_MNE = {"uV": "uV", "µV": "uV", "μV": "uV", "\x83\xcaV": "uV", "mV":
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 """Rates of EEG recorders; the slowest still covers the delta to beta bands."""
-
-_LARGEST_UV = 1e9
-"""Values beyond a kilovolt do not come from a body: they are damaged."""
-
-_IRRELEVANT = ("not unique", "filters", "cutoff", "naming conventions", "annotation(s) that were")
-"""Words of MNE's warnings about what is not used here, or noted in our own words."""
 
 
 def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None) -> Source:
@@ -52,48 +39,75 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
-        eeg = read_eeg(path, in_uv=unit is None, may_lack_channels=True).T.astype(float)
-        eeg *= 1.0 if unit is None else UNITS_UV[unit]
-        found = meanings_of(ELECTRODES, mapped)
-        known = [(i, lead) for i, lead in enumerate(found.leads) if lead]
-        eeg, whole = eeg[[i for i, _ in known]], [Span(0, 0, eeg.shape[1])]
-        leads = [lead for _, lead in known]
-        return Source(leads, SFREQ_HZ, whole, None, [], found.notes(), found, lambda first, last: eeg[:, first:last])
+        return _of_parquet(path, unit, mapped)
     header = _header(path)
-    meanings = None if header is None else meanings_of(numbered(header.labels), mapped)
-    opened = [] if header is None or meanings is None else _labels_to_open(path, header, meanings)
-    raw, notes = _open(path, header, opened)
-    meanings = meanings or meanings_of(raw.ch_names, mapped)
-    there = [header is None or header.labels[i] in opened for i in range(len(meanings.labels))]
-    read_of, label_notes = channels_to_read(
-        [*compress(meanings.labels, there)], [*compress(meanings.leads, there)], raw.info["bads"]
-    )
-    if not read_of:
-        raise DataError(f"{path}: {meanings.no_eeg}")
-    to_uv, unit_notes = _to_uv(path, header, opened, raw, read_of, unit)
-    if not _SLOWEST_HZ <= raw.info["sfreq"] <= _FASTEST_HZ:
-        raise DataError(
-            f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {raw.info['sfreq']:g} Hz"
-        )
+    raw, opened, meanings, read, notes = _channels(path, header, mapped)
+    to_uv, unit_notes = _to_uv(path, header, opened, raw, read, unit)
+    rate = float(raw.info["sfreq"])
+    if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
+        raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
     spans, gap_notes = spans_of(path, header, raw)
-
-    def read(first: int, last: int) -> Float[np.ndarray, "channel time"]:
-        values = np.full((len(read_of), last - first), np.nan)
-        for span in spans:
-            begin, end = max(first, span.at), min(last, span.at + span.length)
-            if begin < end:
-                shift = span.stored_at - span.at
-                values[:, begin - first : end - first] = _samples(path, raw, read_of, begin + shift, end + shift)
-        with np.errstate(over="ignore"):
-            values *= to_uv[:, None]
-        values[~(np.abs(values) < _LARGEST_UV)] = np.nan
-        return values
-
     start, start_notes = start_of(path, raw)
-    notes += [*meanings.notes(), *label_notes, *unit_notes, *gap_notes, *start_notes]
-    leads, rate = [channel.lead for channel in read_of], float(raw.info["sfreq"])
-    annotations = annotations_of(path, header, raw, spans)
-    return Source(leads, rate, spans, start, annotations, notes, meanings, read)
+    return Source(
+        leads=[channel.lead for channel in read],
+        sfreq_hz=rate,
+        spans=spans,
+        start=start,
+        annotations=annotations_of(path, header, raw, spans),
+        notes=[*notes, *unit_notes, *gap_notes, *start_notes],
+        meanings=meanings,
+        read=Reader(path, raw, read, spans, to_uv).read,
+    )
+
+
+def _of_parquet(path: Path, unit: str | None, mapped: Mapping[str, Lead]) -> Source:
+    """An EEG file of the competition, or one in its format: it lies in memory, at 200 Hz and without gaps."""
+    eeg = read_eeg(path, in_uv=unit is None, may_lack_channels=True).T.astype(float)
+    eeg *= 1.0 if unit is None else UNITS_UV[unit]
+    meanings = meanings_of(ELECTRODES, mapped)
+    eeg = eeg[[i for i, lead in enumerate(meanings.leads) if lead]]
+    return Source(
+        leads=[lead for lead in meanings.leads if lead],
+        sfreq_hz=SFREQ_HZ,
+        spans=[Span(0, 0, eeg.shape[1])],
+        start=None,
+        annotations=[],
+        notes=meanings.notes(),
+        meanings=meanings,
+        read=lambda first, last: eeg[:, first:last],
+    )
+
+
+class _Channels(NamedTuple):
+    """What is opened and read of a file."""
+
+    raw: Any
+    """MNE-Python's object for the file."""
+    opened: list[str]
+    """Of an EDF or BDF file, the labels of the channels in `raw`; it has all channels of any other file."""
+    meanings: Meanings
+    """Those of all channels of the file."""
+    read: list[Channel]
+    notes: list[str]
+
+
+def _channels(path: Path, header: Header | None, mapped: Mapping[str, Lead]) -> _Channels:
+    """Open a file and choose the channels to read. Raises DataError if none measures an electrode of the scalp."""
+    if header is None:
+        opened: list[str] = []
+        raw, notes = open_raw(path, None, opened)
+        meanings = meanings_of(raw.ch_names, mapped)
+        there = [True] * len(meanings.labels)
+    else:
+        meanings = meanings_of(numbered(header.labels), mapped)
+        opened = _labels_toopen_raw(path, header, meanings)
+        raw, notes = open_raw(path, header, opened)
+        there = [label in opened for label in header.labels]
+    labels, leads = [*compress(meanings.labels, there)], [*compress(meanings.leads, there)]
+    read, label_notes = channels_to_read(labels, leads, raw.info["bads"])
+    if not read:
+        raise DataError(f"{path}: {meanings.no_eeg}")
+    return _Channels(raw, opened, meanings, read, [*notes, *meanings.notes(), *label_notes])
 
 
 def labels_of(path: Path) -> list[str]:
@@ -101,7 +115,7 @@ def labels_of(path: Path) -> list[str]:
     if path.suffix == ".parquet":
         return [*ELECTRODES]
     header = _header(path)
-    return [*_open(path, None, [])[0].ch_names] if header is None else numbered(header.labels)
+    return [*open_raw(path, None, [])[0].ch_names] if header is None else numbered(header.labels)
 
 
 def _header(path: Path) -> Header | None:
@@ -112,40 +126,7 @@ def _header(path: Path) -> Header | None:
         raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
 
 
-def _open(path: Path, header: Header | None, labels: list[str]) -> tuple[Any, list[str]]:
-    """Open a file with MNE-Python; return its `Raw` object and its relevant warnings.
-
-    Of EDF and BDF, only channels with one of the `labels` are opened: MNE would resample all channels to the highest
-    rate among them.
-    """
-    import mne  # slow to import
-
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            if header is None:
-                raw = mne.io.read_raw(path, preload=False, verbose="warning")
-            else:
-                reader = mne.io.read_raw_bdf if header.sample_bytes == 3 else mne.io.read_raw_edf
-                raw = reader(path, include=labels, preload=False, encoding="latin1", verbose="warning")
-    except Exception as error:  # MNE's readers raise all kinds
-        raise DataError(f"{path}: cannot be read ({_reason(path, error)})") from None
-    lines = [first_line(warning.message) for warning in caught if isinstance(warning.message, RuntimeWarning)]
-    return raw, [line for line in lines if not any(word in line for word in _IRRELEVANT)]
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """Why MNE-Python cannot open a file, and what to open instead."""
-    if path.suffix.lower() == ".eeg":  # MNE takes it to be Nihon Kohden's
-        header = path.with_suffix(".vhdr")
-        named = f"'{header.name}'" if header.exists() else "the .vhdr file that names it"
-        return f"not a file of Nihon Kohden; if it is BrainVision's, open {named}"
-    if isinstance(error, AssertionError) or "Unsupported file type" in str(error):
-        return f"no reader of MNE-Python recognises this '{path.suffix}' file"
-    return first_line(error)
-
-
-def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]:
+def _labels_toopen_raw(path: Path, header: Header, meanings: Meanings) -> list[str]:
     """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
     leads = {i: lead for i, lead in enumerate(meanings.leads) if lead}
     scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
@@ -161,14 +142,6 @@ def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]
     for i in opened:
         want_range(path, header, i)
     return [header.labels[i] for i in opened]
-
-
-def _samples(path: Path, raw: Any, channels: list[Channel], first: int, last: int) -> Float[np.ndarray, "channel time"]:
-    try:
-        with np.errstate(all="ignore"):  # values that overflow become missing
-            return raw.get_data([channel.place for channel in channels], first, last, verbose="error")
-    except Exception as error:  # MNE's readers raise all kinds
-        raise DataError(f"{path}: cannot be read to its end ({first_line(error)})") from None
 
 
 def _to_uv(
