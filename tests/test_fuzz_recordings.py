@@ -77,7 +77,7 @@ def fields(channels: int) -> Iterator[tuple[str, int, int]]:
 
 def read(path: Path) -> tuple[Recording, np.ndarray]:
     recording = open_recording(path, PAIRS, None, None)
-    return recording, recording.eeg(0, min(recording.samples, 3000))
+    return recording, recording.eeg(0, min(recording.blocks.samples, 3000))
 
 
 def answer_of(path: Path) -> tuple[Recording, np.ndarray] | UserError:

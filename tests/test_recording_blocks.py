@@ -39,7 +39,7 @@ def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, t
 @pytest.mark.parametrize("seconds", [1, 11.5, 62.5])
 def test_a_recording_may_end_within_ten_seconds(seconds: float, tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 200), SCALP, 200, record_s=0.5))
-    assert np.isfinite(recording.eeg(0, recording.samples)[:19]).all()
+    assert np.isfinite(recording.eeg(0, recording.blocks.samples)[:19]).all()
     assert recording.notes == []
 
 
@@ -48,12 +48,12 @@ def test_the_tail_of_a_silent_stretch_is_silent(tail_s: float, tmp_path: Path):
     values = noise(60 + tail_s, 200)
     values[:, 8000:] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200, record_s=0.5))
-    assert np.isnan(recording.eeg(8000, recording.samples)).all()
+    assert np.isnan(recording.eeg(8000, recording.blocks.samples)).all()
     (note,) = recording.notes
     assert note.startswith("No signal for 2")
     again = recorded(tmp_path / "x.edf")
-    assert np.isnan(again.eeg(12_000, again.samples + 100)).all()  # alone
-    assert np.isnan(again.eeg(again.samples + 50, again.samples + 100)).all()  # beyond the end
+    assert np.isnan(again.eeg(12_000, again.blocks.samples + 100)).all()  # alone
+    assert np.isnan(again.eeg(again.blocks.samples + 50, again.blocks.samples + 100)).all()  # beyond the end
 
 
 def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
@@ -76,8 +76,8 @@ def test_an_electrode_that_is_flat_for_a_while_is_interpolated_there_with_a_note
     whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP))
     values[2, 30 * 256 :] = FLAT[kind]
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
-    eeg = recording.eeg(0, recording.samples)[:19]
-    np.testing.assert_allclose(eeg[:, 6100:], absent.eeg(6100, recording.samples)[:19], atol=0.15)
+    eeg = recording.eeg(0, recording.blocks.samples)[:19]
+    np.testing.assert_allclose(eeg[:, 6100:], absent.eeg(6100, recording.blocks.samples)[:19], atol=0.15)
     np.testing.assert_allclose(eeg[:, :5900], whole.eeg(0, 5900)[:19], atol=0.15)
     assert recording.notes == ["Flat for part of the time and interpolated there: C3 (1 min)."]
 

@@ -23,7 +23,7 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
     recording = recorded(write_edf(tmp_path / "x.edf", values[shuffled], labels, 200))
     np.testing.assert_allclose(recording.eeg(0, 12_000)[:19], values, atol=0.01)
     assert (recording.duration_s, recording.notes) == (60, [])
-    assert f"{recording.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
+    assert f"{recording.source.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("nV", 1e3)])
@@ -122,16 +122,16 @@ def test_a_reference_that_is_stored_as_zero_is_kept_by_hand(hiss_uv: float, tmp_
     values = potentials - potentials[SCALP.index("Cz")] + hiss_uv * noise(30, seed=1) / 30
     path = write_edf(tmp_path / "x.edf", values, [f"EEG {name}-Ref" for name in SCALP])
     found = recorded(path)
-    found.eeg(0, found.samples)
+    found.eeg(0, found.blocks.samples)
     assert found.interpolated == ("Cz",)
     advice = "If it is the reference of the others, keep it by channels={Fp1: Fp1-Cz, ...} for each of them."
     assert len([note for note in found.notes if note.endswith(f"interpolated: Cz. {advice}") or
                 note == f"Flat or missing wherever checked, so not read: Cz. {advice}"]) == 1  # fmt: skip
     kept = recorded(path, channels={f"EEG {name}-Ref": f"{name}-Cz" for name in SCALP if name != "Cz"})
-    eeg = kept.eeg(0, kept.samples)
+    eeg = kept.eeg(0, kept.blocks.samples)
     assert kept.interpolated == ()
     assert not any("keep it by" in note for note in kept.notes)
-    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).eeg(0, kept.samples)
+    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).eeg(0, kept.blocks.samples)
     for one in range(19):
         want = whole[one] - whole[SCALP.index("Cz")]
         np.testing.assert_allclose(eeg[one] - eeg[SCALP.index("Cz")], want, atol=0.3)

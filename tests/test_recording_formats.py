@@ -219,4 +219,4 @@ def test_a_file_from_a_hospital_is_read_or_refused_in_one_line(name: str):
     recording = recorded(path)
     assert recording.duration_s == expected
     assert recording.interpolated == (("Fz", "Cz", "Pz") if name == "eeglab__test" else ())
-    assert np.isfinite(recording.eeg(0, recording.samples)[:19]).all()
+    assert np.isfinite(recording.eeg(0, recording.blocks.samples)[:19]).all()

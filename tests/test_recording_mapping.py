@@ -23,7 +23,7 @@ def test_channels_with_other_names_are_what_the_user_says(tmp_path: Path):
     channels = {label: name for label, name in zip(labels[:18], SCALP, strict=False)}
     path = write_edf(tmp_path / "x.edf", values, labels)
     found = recorded(path, channels=channels)  # the last is still recognised
-    np.testing.assert_array_equal(found.eeg(0, found.samples), plain.eeg(0, plain.samples))
+    np.testing.assert_array_equal(found.eeg(0, found.blocks.samples), plain.eeg(0, plain.blocks.samples))
     assert found.interpolated == ()
     (note,) = found.notes
     assert note.startswith("By channels=: EEG 1 is Fp1, EEG 2 is F3, ")
@@ -41,7 +41,7 @@ def test_pairs_by_hand_and_newer_names_mean_the_same_as_by_name(tmp_path: Path):
     numbers = [str(i) for i in range(1, 17)]
     newer = [label.replace("T3", "T7") for label in labels]
     found = recorded(write_edf(tmp_path / "x.edf", values, numbers), channels=dict(zip(numbers, newer, strict=True)))
-    np.testing.assert_array_equal(found.eeg(0, found.samples), plain.eeg(0, plain.samples))
+    np.testing.assert_array_equal(found.eeg(0, found.blocks.samples), plain.eeg(0, plain.blocks.samples))
 
 
 @pytest.mark.parametrize("named", ["Fp1", "EEG Fp1-A1"])

@@ -44,7 +44,7 @@ def discontinuous(path: Path, values: np.ndarray) -> Path:
 @pytest.mark.parametrize("suffix", ["edf", "bdf"])
 def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(suffix: str, tmp_path: Path):
     recording = recorded(discontinuous(tmp_path / f"x.{suffix}", noise(40, 200)))
-    assert recording.annotations == [
+    assert recording.source.annotations == [
         (3.5, 0, "Augen zu, Ärztin"),
         (18, 40, "bad Ä"),
         (18, 40, "movement"),
@@ -72,8 +72,8 @@ def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path
     raw.set_annotations(mne.Annotations([12, 20, 20, 40], [3, 10, 0, 30], texts), verbose="error")
     raw.save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
-    assert [one.text for one in recording.annotations] == ["Anfall", "bad_movement"]
-    np.testing.assert_allclose([one[:2] for one in recording.annotations], [[12, 3], [40, 20]], atol=0.01)
+    assert [one.text for one in recording.source.annotations] == ["Anfall", "bad_movement"]
+    np.testing.assert_allclose([one[:2] for one in recording.source.annotations], [[12, 3], [40, 20]], atol=0.01)
     times_s = np.array([5.0, 25.0, 50.0])
     np.testing.assert_array_equal(stored_s(times_s, recording.source.spans, 200), times_s)
     assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
@@ -101,8 +101,8 @@ def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_pat
     recording = recorded(tmp_path / "x.vhdr")
     assert recording.duration_s == 140
     assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
-    assert recording.annotations[0].onset_s == pytest.approx(130, abs=0.01)
-    assert [one.text for one in recording.annotations] == ["Comment/Anfall"]
+    assert recording.source.annotations[0].onset_s == pytest.approx(130, abs=0.01)
+    assert [one.text for one in recording.source.annotations] == ["Comment/Anfall"]
     assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.spans, 256).tolist() == [10, 20, 30]
     whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
     np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)
@@ -127,7 +127,7 @@ def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: boo
     raw.set_meas_date(datetime(2024, 3, 5, 21, 30, tzinfo=UTC) if known else None)
     raw.crop(tmin=20).save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
-    assert recording.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
+    assert recording.source.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
     assert any("Times of day are in UTC" in note for note in recording.notes) == known
     mne.Annotations([12.5], [2], ["seizure"]).save(tmp_path / "x-annot.fif")  # as a timeline's
     raw.set_annotations(mne.read_annotations(tmp_path / "x-annot.fif"))
@@ -144,7 +144,7 @@ def test_times_of_day_are_local_if_the_file_gives_an_offset(offset: str, hour: i
         raw.info["utc_offset"] = offset
     raw.save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
-    assert recording.start == datetime(2024, 3, 5, hour, minute, tzinfo=UTC)
+    assert recording.source.start == datetime(2024, 3, 5, hour, minute, tzinfo=UTC)
     assert recording.notes == [f"Times of day are local (UTC{offset[:3]}:{offset[-2:]}), as the file says."]
 
 

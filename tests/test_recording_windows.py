@@ -71,7 +71,7 @@ def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
     (stretch,) = stretches(recording, 10, False)
     assert stretch.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
     assert recording.notes == ["Marked as bad in the file, so without a prediction: 19 s."]
-    assert [one.text for one in recording.annotations].count("Cz: BAD_flat") == 1
+    assert [one.text for one in recording.source.annotations].count("Cz: BAD_flat") == 1
     assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
 
 
@@ -92,7 +92,7 @@ def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_on
     ids = [int(i) for piece in pieces for batch in piece.batches(64) for i in batch.label_id]
     assert ids == [*range(200)]
     rows = np.concatenate([piece.spectrogram for piece in pieces], axis=1)
-    whole = regional_spectrogram(recording.eeg(0, recording.samples).T)
+    whole = regional_spectrogram(recording.eeg(0, recording.blocks.samples).T)
     np.testing.assert_allclose(np.log(rows), np.log(whole), atol=2e-3)
     last = [*pieces[1].batches(1)][20]
     first_row = (13 * int(last.label_id[0]) - 296) // 2

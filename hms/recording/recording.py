@@ -1,7 +1,6 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +14,12 @@ from hms.recording.annotations import bad_s
 from hms.recording.blocks import Blocks
 from hms.recording.channels import MICRO, UNITS_UV, if_reference
 from hms.recording.contradiction import contradictions
-from hms.recording.derivation import derived
+from hms.recording.derivation import Derivation, derived
 from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
-from hms.recording.source import Annotation, Source
+from hms.recording.source import Source
 from hms.silence import SILENT_UV
 
 _QUIETEST_UV = 0.5
@@ -53,11 +52,6 @@ class Recording(NamedTuple):
         return self.source.samples / self.source.sfreq_hz
 
     @property
-    def samples(self) -> int:
-        """Number of samples at 200 Hz."""
-        return self.blocks.samples
-
-    @property
     def interpolated(self) -> tuple[str, ...]:
         """Electrodes that are interpolated throughout; reading it adds those that only the samples show to be flat."""
         return self.blocks.interpolated
@@ -66,16 +60,6 @@ class Recording(NamedTuple):
     def notes(self) -> list[str]:
         """What a user should know about it, one sentence each; reading it adds what only the samples show."""
         return [*self.opening_notes, *self.blocks.notes()]
-
-    @property
-    def start(self) -> datetime | None:
-        """When it began, if the file says."""
-        return self.source.start
-
-    @property
-    def annotations(self) -> list[Annotation]:
-        """The annotations that the file holds, in chronological order."""
-        return self.source.annotations
 
     def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps, without any signal, and beyond the ends."""
@@ -97,36 +81,41 @@ def open_recording(
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
         raise DataError(f"{path}: {error}{source.meanings.unread}") from None
-    derivation = blocks.derivation
-    spread_uv = _spread_uv(path, source, lambda first, last: derived(derivation, source.read(first, last)))
+    spread_uv = _spread_uv(path, source, lambda first, last: derived(blocks.derivation, source.read(first, last)))
     _want_uv(path, spread_uv, unit)
-    notes = [*source.notes]
+    notes = [*_opening_notes(source, blocks.derivation, spread_uv, unit, flat_notes)]
+    return Recording(path, source, notes, blocks)
+
+
+def _opening_notes(
+    source: Source, derivation: Derivation, spread_uv: float, unit: str | None, flat_notes: list[str]
+) -> Iterator[str]:
+    """What a user should know about a recording once it is open, one sentence each."""
+    yield from source.notes
     if spread_uv < _QUIETEST_UV:
-        notes.append(f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV.")
+        yield f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV."
     if len(bad := bad_s(source.annotations)):
         ends_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
         marked_s = sum(float(np.diff(bad.clip(*ends)).sum()) for ends in ends_s)
-        notes.append(f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}.")
-    notes += flat_notes
+        yield f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}."
+    yield from flat_notes
     if derivation.interpolated:
-        notes.append(f"Interpolated: {', '.join(derivation.interpolated)}.")
+        yield f"Interpolated: {', '.join(derivation.interpolated)}."
     if derivation.unknown:
-        notes.append(
-            f"Missing, and not interpolated because the channels form separate groups: {', '.join(derivation.unknown)}."
-        )
+        unknown = ", ".join(derivation.unknown)
+        yield f"Missing, and not interpolated because the channels form separate groups: {unknown}."
     if (derivation.interpolated or derivation.unknown) and (others := source.meanings.unrecognised):
         more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
-        notes.append(f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure.")
+        yield f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure."
     if derivation.reconstructed:
-        notes.append(
+        yield (
             "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
         )
     probes = (source.read(first, last) for first, last in _probes(source, _PROBES))
-    notes += contradictions(source.leads, derivation.residual, probes)
+    yield from contradictions(source.leads, derivation.residual, probes)
     used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}
     if unused := [label for label, lead in source.meanings.mapped.items() if lead not in used]:
-        notes.append(f"Mapped by channels=, but of no use: {', '.join(unused)}.")
-    return Recording(path, source, notes, blocks)
+        yield f"Mapped by channels=, but of no use: {', '.join(unused)}."
 
 
 def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:

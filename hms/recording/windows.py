@@ -81,7 +81,7 @@ def count_stretches(recording: Recording, step_s: float) -> int:
 def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, size = count_windows(recording, step_s), _per_stretch(step_s)
-    bad = bad_s(recording.annotations)
+    bad = bad_s(recording.source.annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
@@ -119,7 +119,7 @@ def regional_rows(
     begin, end = max(first, 0), min(last, _count_rows(recording))
     if begin < end:
         settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
-        until = min(recording.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
+        until = min(recording.blocks.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
             level = known_mean(part, axis=1)[:, None]  # or a missing sample, 0 to the filter, would make a step
@@ -146,7 +146,7 @@ def _recorded(
 
 def _count_rows(recording: Recording) -> int:
     """Number of rows of the recording's regional spectrogram."""
-    return max(0, (recording.samples - (TAPER_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
+    return max(0, (recording.blocks.samples - (TAPER_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
 
 
 def _first_row(onset_s: float) -> int:

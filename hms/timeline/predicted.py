@@ -95,7 +95,7 @@ def predict_recording(
     }
     timeline = Timeline(
         path=recording.path,
-        start=recording.start,
+        start=recording.source.start,
         duration_s=recording.duration_s,
         sfreq_hz=recording.source.sfreq_hz,
         table=pl.DataFrame(columns).with_columns(pl.col(CLASSES).fill_nan(None)),
@@ -103,7 +103,7 @@ def predict_recording(
         threshold=options.threshold,
         interpolated=recording.interpolated,
         notes=recording.notes,
-        annotations=recording.annotations,
+        annotations=recording.source.annotations,
         origin=origin,
         spans=recording.source.spans,
     )
