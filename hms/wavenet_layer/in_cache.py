@@ -6,7 +6,7 @@ layer's input is kept.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -43,10 +43,10 @@ class InCache(torch.autograd.Function):
         ctx.reach, ctx.gates, ctx.has_addend = reach, gates, addend is not None
         output = torch.empty_like(x)
         for chunk in _chunks(x, gates):
-            activations = _activations(torch.addmm(bias[:, None], weight, _columns(x[chunk], reach)), gates)
-            product = activations[0].mul_(activations[1])
-            if gates == 3:
-                product.mul_(activations[2].mul_(activations[3]))
+            sigmoid, tanh, mish = _activations(torch.addmm(bias[:, None], weight, _columns(x[chunk], reach)), gates)
+            product = sigmoid.mul_(tanh)
+            if mish:
+                product.mul_(mish.input.mul_(mish.tanh_softplus))
             _write(torch.addmm(mix_bias[:, None], mix, product), output[chunk])
             if addend is not None:
                 output[chunk] += addend[chunk]
@@ -63,7 +63,7 @@ class InCache(torch.autograd.Function):
             columns, grad_output = _columns(x[chunk], ctx.reach), _columns(gradient[chunk], 0)
             activations = _activations(torch.addmm(bias[:, None], weight, columns), ctx.gates)
             grad_mix_bias += grad_output.sum(dim=1)
-            grad_convolved, product = _product_backward(mix.T @ grad_output, *activations)
+            grad_convolved, product = _product_backward(mix.T @ grad_output, activations)
             grad_mix.addmm_(grad_output, product.T)
             grad_weight.addmm_(grad_convolved, columns.T)
             grad_bias += grad_convolved.sum(dim=1)
@@ -109,8 +109,26 @@ def _write_gradient(
     to[..., reach:] += after[..., :-reach]
 
 
-def _activations(convolved: Float[Tensor, "gates_channel column"], gates: int) -> list[Float[Tensor, "channel column"]]:
-    """Sigmoid, tanh and, of three gates, the factors of mish, x and tanh(softplus(x)), followed by sigmoid(-x).
+class _Mish(NamedTuple):
+    """mish(x) = x tanh(softplus(x)) by its factors, and what else its slope needs."""
+
+    input: Float[Tensor, "channel column"]
+    tanh_softplus: Float[Tensor, "channel column"]
+    opposite: Float[Tensor, "channel column"]
+    """sigmoid(-x)"""
+
+
+class _Activations(NamedTuple):
+    """The activations of the gates, whose product is the layer's before it is mixed."""
+
+    sigmoid: Float[Tensor, "channel column"]
+    tanh: Float[Tensor, "channel column"]
+    mish: _Mish | None
+    """Of the third gate, if there is one."""
+
+
+def _activations(convolved: Float[Tensor, "gates_channel column"], gates: int) -> _Activations:
+    """Overwrite the convolutions' output by its activations.
 
     All from one sigmoid: tanh(x) = 2 sigmoid(2x) - 1 and tanh(softplus(x)) = (1 - s) / (1 + s), s = sigmoid(-x)^2.
     PyTorch's own tanh and mish take several times as long on a CPU.
@@ -120,36 +138,44 @@ def _activations(convolved: Float[Tensor, "gates_channel column"], gates: int) -
     tanh.mul_(2)
     for x in mish:
         x.neg_()
-    sigmoid = convolved.sigmoid_().chunk(gates)
+    sigmoid, _, *opposite = convolved.sigmoid_().chunk(gates)
     tanh.mul_(2).sub_(1)
     if not mish:
-        return [*sigmoid]
-    squared = sigmoid[2].square()
+        return _Activations(sigmoid, tanh, None)
+    squared = opposite[0].square()
     tanh_softplus = torch.sub(1, squared).div_(squared.add_(1))
-    return [sigmoid[0], tanh, *mish_in, tanh_softplus, sigmoid[2]]
+    return _Activations(sigmoid, tanh, _Mish(mish_in[0], tanh_softplus, opposite[0]))
 
 
 def _product_backward(
-    gradient: Float[Tensor, "channel column"],
-    sigmoid: Float[Tensor, "channel column"],
-    tanh: Float[Tensor, "channel column"],
-    *mish: Float[Tensor, "channel column"],
+    gradient: Float[Tensor, "channel column"], activations: _Activations
 ) -> tuple[Float[Tensor, "gates_channel column"], Float[Tensor, "channel column"]]:
-    """Gradient of the convolutions' output, given that of the gates' product; and the product itself."""
+    """Gradient of the convolutions' output, given that of the gates' product; and the product itself.
+
+    Overwrites `gradient` and the activations of mish. In the comments, g is the gradient of the product, s the sigmoid,
+    t the tanh, x the input of mish and u its tanh(softplus(x)).
+    """
+    sigmoid, tanh, mish = activations
     grad_convolved = gradient.new_empty(((3 if mish else 2) * len(gradient), gradient.shape[1]))
     grad_sigmoid_in, grad_tanh_in, *grad_mish_in = grad_convolved.chunk(3 if mish else 2)
-    gated = sigmoid * tanh
-    product = gated
+    product = sigmoid * tanh
     if mish:
-        mish_in, tanh_softplus, opposite = mish
-        slope = torch.addcmul(tanh_softplus.new_ones(()), tanh_softplus, tanh_softplus, value=-1).mul_(mish_in)
-        grad = torch.addcmul(slope, slope, opposite, value=-1, out=grad_mish_in[0])
-        grad.add_(tanh_softplus).mul_(gated).mul_(gradient)
-        scale = mish_in.mul_(tanh_softplus)
+        one = mish.tanh_softplus.new_ones(())
+        # x (1 - u^2)
+        slope = torch.addcmul(one, mish.tanh_softplus, mish.tanh_softplus, value=-1).mul_(mish.input)
+        # x (1 - u^2) sigmoid(x), as sigmoid(x) = 1 - sigmoid(-x): the part of mish's slope due to that of u
+        grad = torch.addcmul(slope, slope, mish.opposite, value=-1, out=grad_mish_in[0])
+        # mish'(x), then s t mish'(x), then g s t mish'(x)
+        grad.add_(mish.tanh_softplus).mul_(product).mul_(gradient)
+        # mish(x) = x u
+        scale = mish.input.mul_(mish.tanh_softplus)
+        # g mish(x): the gradient of s t
         gradient = gradient.mul_(scale)
-        product = gated.mul_(scale)
-    torch.mul(gradient, sigmoid, out=grad_tanh_in)
-    torch.mul(grad_tanh_in, tanh, out=grad_sigmoid_in)
-    grad_tanh_in.addcmul_(grad_sigmoid_in, tanh, value=-1)
-    grad_sigmoid_in.addcmul_(grad_sigmoid_in, sigmoid, value=-1)
+        # s t mish(x)
+        product.mul_(scale)
+    # From here on g is the gradient of s t.
+    torch.mul(gradient, sigmoid, out=grad_tanh_in)  # g s
+    torch.mul(grad_tanh_in, tanh, out=grad_sigmoid_in)  # g s t
+    grad_tanh_in.addcmul_(grad_sigmoid_in, tanh, value=-1)  # g s (1 - t^2)
+    grad_sigmoid_in.addcmul_(grad_sigmoid_in, sigmoid, value=-1)  # g s t (1 - s) = g t s'
     return grad_convolved, product
