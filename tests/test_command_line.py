@@ -74,7 +74,7 @@ def line(*words: str) -> CommandLine:
 )
 def test_a_word_that_cannot_be_composed_is_explained_in_one_line(words: str, problem: str):
     given = line(*words.split())
-    list(given.samples())
+    list(given.named_samples())
     (found,) = given.problems
     offered = ", ".join(sorted(path.stem for path in (CONF / "extractor").glob("*.yaml")))
     assert found.startswith(problem.format(offered))
@@ -82,7 +82,7 @@ def test_a_word_that_cannot_be_composed_is_explained_in_one_line(words: str, pro
 
 def test_the_rest_is_checked_as_if_the_nearest_option_had_been_typed():
     given = line("extractor=wavnet", "extractor.wavenet.blocks=8", "-m", "augmentation=[brain_flop,noise],[nois]")
-    first, second = given.samples()
+    (_, first), (_, second) = given.named_samples()
     assert first.extractor.wavenet.blocks == 8
     assert [[*config.augmentation] for config in (first, second)] == [["brain_flip", "noise"], ["noise"]]
     assert [problem.rpartition(";")[2] for problem in given.problems] == [
@@ -108,7 +108,7 @@ def test_a_mistake_in_a_users_own_experiment_is_explained(text: str, problem: st
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/mine.yaml").write_text(text)
     given = line("--config-dir", str(tmp_path), "experiment=mine")
-    (config,) = given.samples()
+    ((_, config),) = given.named_samples()
     assert given.problems == [problem]
     assert "experiment" not in config
 
@@ -141,20 +141,20 @@ def test_a_key_needs_no_plus_and_a_group_stays_a_group():
     assert given.for_hydra == [
         *("-m", "++optimizer.betas=[0.8,0.9]", "++seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
     ]
-    assert next(given.samples()).optimizer.betas == [0.8, 0.9]
+    assert next(given.named_samples())[1].optimizer.betas == [0.8, 0.9]
     assert given.problems == []
 
 
 def test_a_word_may_be_repeated():
     given = line("fold=1", "backbone=tiny", "fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint")
-    assert next(given.samples()).fold == 1
+    assert next(given.named_samples())[1].fold == 1
     assert given.for_hydra == ["++fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint"]
     assert given.problems == []
 
 
 def test_every_value_of_a_sweep_is_in_a_sample_and_every_combination_in_a_job():
     given = line("-m", "fold=range(0,5)", "extractor=stft,[stft,stft_cosine]", "seed=1,2")
-    seen = [(config.fold, len(config.extractor), config.seed) for config in given.samples()]
+    seen = [(config.fold, len(config.extractor), config.seed) for _, config in given.named_samples()]
     assert seen == [*((fold, 1, 1) for fold in range(5)), (0, 2, 1), (0, 1, 2)]
     jobs = [(config.fold, len(config.extractor), config.seed) for config in given.jobs()]
     assert len(set(jobs)) == len(jobs) == 20
@@ -162,14 +162,14 @@ def test_every_value_of_a_sweep_is_in_a_sample_and_every_combination_in_a_job():
 
 def test_few_jobs_are_all_samples():
     given = line("-m", "folds=5,2", "fold=0,4")
-    assert [(config.folds, config.fold) for config in given.samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
+    assert [(config.folds, config.fold) for _, config in given.named_samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
 
 
 def test_a_users_own_folder_offers_options_but_may_not_hide_ours(tmp_path: Path):
     (tmp_path / "extractor").mkdir()
     (tmp_path / "extractor/mine.yaml").write_text("mine: {_target_: hms.extractor.stft.Stft}\n")
     given = line("--config-dir", str(tmp_path), "extractor=mine")
-    assert [list(config.extractor) for config in given.samples()] == [["mine"]]
+    assert [list(config.extractor) for _, config in given.named_samples()] == [["mine"]]
     assert given.problems == []
     (tmp_path / "extractor/stft.yaml").touch()
     (problem,) = line("--config-dir", str(tmp_path)).problems

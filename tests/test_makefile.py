@@ -65,7 +65,7 @@ def jobs(*words: str) -> list[dict[str, Any]]:
 def test_a_stage_runs_one_command_without_a_mistake(target: str):
     ((command, *words),) = commands(*shlex.split(target))
     line = CommandLine(command, CONF, words)
-    found = [mistake for config in line.samples() for mistake in mistakes(config, command, SCHEMA[command])]
+    found = [mistake for _, config in line.named_samples() for mistake in mistakes(config, command, SCHEMA[command])]
     assert [*line.problems, *found] == []
 
 

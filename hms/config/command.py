@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -48,6 +48,13 @@ def entry_point(
     jobs, including failed ones, each with the overrides in which they differ.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
+
+
+class _Sample(NamedTuple):
+    """One of the configs that are checked before any job starts."""
+
+    choices: set[str]  # its options of groups, where jobs differ
+    mistakes: list[str]
 
 
 @dataclass(frozen=True)
@@ -106,18 +113,14 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        choices: list[set[str]] = []  # of the options that jobs do not share, for each sample
-        found: dict[str, list[int]] = {}  # the samples that have a mistake
-        for words, config in line.named_samples() if line.runs else ():
-            for mistake in self._mistakes(config):
-                found.setdefault(mistake, []).append(len(choices))
-            choices.append({*filter(line.chooses, words)})
-        not_chosen = tuple(f"{group}." for group in line.refused)
-        told = {mistake: having for mistake, having in found.items() if not mistake.startswith(not_chosen)}
-        return [
-            *line.problems,
-            *(mistake + _where(choices, having, line.samples_are_all_jobs) for mistake, having in told.items()),
+        samples = [
+            _Sample({*filter(line.chooses, words)}, self._mistakes(config))
+            for words, config in (line.named_samples() if line.runs else ())
         ]
+        not_chosen = tuple(f"{group}." for group in line.refused)
+        found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
+        told = [mistake for mistake in found if not mistake.startswith(not_chosen)]
+        return [*line.problems, *(mistake + _where(mistake, samples, line.samples_are_all_jobs) for mistake in told)]
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
@@ -141,11 +144,11 @@ class Command:
         return 0
 
 
-def _where(choices: list[set[str]], having: list[int], all_jobs: bool) -> str:
+def _where(mistake: str, samples: list[_Sample], all_jobs: bool) -> str:
     """The end of a mistake's line that names the choices to blame for it; empty if all samples have the mistake."""
-    common = set.intersection(*(choices[i] for i in having))
+    common = set.intersection(*(sample.choices for sample in samples if mistake in sample.mistakes))
     if not all_jobs:  # samples differ from the first in one word
-        common = common - choices[0] or common
+        common = common - samples[0].choices or common
     to_blame = " ".join(sorted(common))
     return f" (only with {to_blame}: run those jobs apart)" if to_blame else ""
 

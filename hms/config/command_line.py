@@ -103,19 +103,18 @@ class CommandLine:
 
     @property
     def samples_are_all_jobs(self) -> bool:
-        """Whether jobs are so few that `samples` has them all."""
+        """Whether jobs are so few that `named_samples` has them all."""
         return math.prod(map(len, self._values)) <= _FEW
-
-    def samples(self) -> Iterator[DictConfig]:
-        """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value."""
-        return (config for _, config in self.named_samples())
 
     def jobs(self) -> Iterator[DictConfig]:
         """Yield the config of every job."""
         return (config for _, config in self.named_jobs())
 
     def named_samples(self) -> Iterator[tuple[list[str], DictConfig]]:
-        """Yield the same configs as `samples`, each with the overrides in which jobs differ."""
+        """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value.
+
+        Each comes with the overrides in which jobs differ.
+        """
         if self.samples_are_all_jobs:
             return self.named_jobs()
         first = [values[0] for values in self._values]
