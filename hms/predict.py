@@ -29,7 +29,8 @@ class Predict(Sharded, Predicting):
     edf: bool
 
 
-def predict(config: dict[str, Any]) -> None:
+@entry_point("predict", Predict, positional="runs")
+def main(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
     from hms.prediction.inference import Compute, best_device  # slow to import; mistakes in the config surface first
     from hms.prediction.predictors import read_predictors
@@ -49,12 +50,6 @@ def predict(config: dict[str, Any]) -> None:
         from hms.timeline.recordings import timelines  # needs libraries that Kaggle's image lacks
 
         timelines(config, predictors, options, compute, shard)
-
-
-@entry_point("predict", Predict, positional="runs")
-def main(config: dict[str, Any]) -> None:
-    """Write the submission, or the timelines."""
-    predict(config)
 
 
 if __name__ == "__main__":

@@ -815,7 +815,7 @@ def test_a_recording_whose_pairs_do_not_connect_what_a_model_subtracts_is_refuse
 @pytest.fixture(scope="module")
 def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a recording of 40 minutes, with five windows drawn."""
-    from hms.predict import predict
+    from hms.predict import main
 
     folder = tmp_path_factory.mktemp("page")
     path = write_edf(folder / f"{EVIL}.edf", noise(2400, 50), SCALP, 50, record_s=10)
@@ -833,7 +833,7 @@ def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
         "precision": "32-true",
     }
     with warnings.catch_warnings():
-        predict({**given, **words, "edf": False, "on_bad": "raise", "data": {}, "shard": 0, "shards": 1})
+        main.job({**given, **words, "edf": False, "on_bad": "raise", "data": {}, "shard": 0, "shards": 1})
     return folder / f"{EVIL}.html"
 
 
