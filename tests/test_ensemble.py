@@ -231,7 +231,7 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
     assert score(table)["kl"] == pytest.approx(kl["nested"])
     assert table.group_by("patient_id").agg(pl.col("fold").n_unique())["fold"].unique().to_list() == [1]
     assert sorted(table["fold"].unique()) == [0, 1, 2, 3]
-    members, mixture = read_ensemble(out / "ensemble.json")
+    members, mixture, _ = read_ensemble(out / "ensemble.json")
     assert members == content["members"]
     mixed = mixture._replace(prior=None)(members_of(runs, [], None, 1).probabilities)
     target = members_of(runs, [], None, 1).target

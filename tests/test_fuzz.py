@@ -139,10 +139,10 @@ def test_spoilt_ensembles_and_records(tmp_path: Path):
     prior = {"source": shares, "target": shares, "strength": 1.0}
     calibration = {"temperature": 1.0, "bias": dict.fromkeys(CLASSES, 0.0)}
     held = {"members": ["a", "b"], "weights": [0.5, 0.5], "mixing": "linear"}
-    held |= {"calibration": calibration, "prior": prior}
+    held |= {"calibration": calibration, "prior": prior, "member_folds": {"a": ["fold0_seed0"]}}
 
     def use(ensemble: Any) -> None:
-        names, mixture = ensemble
+        names, mixture, _ = ensemble
         mixed = mixture(np.full((len(names), 2, len(CLASSES)), 1 / 6))
         np.testing.assert_allclose(mixed.sum(axis=1), 1)
 

@@ -256,7 +256,7 @@ def test_an_ensemble_file_keeps_the_mixture_exactly(tmp_path: Path):
     for prior in (None, PriorShift(np.full(6, 1 / 6), np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.7), unseen):
         mixture = Mixture("geometric", np.array([0.1, 0.2, 0.3, 0.4]), calibration, prior)
         (tmp_path / "ensemble.json").write_text(json.dumps({"members": ["a", "b", "c", "d"], **mixture.as_json()}))
-        members, again = read_ensemble(tmp_path / "ensemble.json")
+        members, again, _ = read_ensemble(tmp_path / "ensemble.json")
         assert members == ["a", "b", "c", "d"]
         np.testing.assert_array_equal(again(found), mixture(found))
         np.testing.assert_allclose(again(found).sum(axis=1), 1)

@@ -57,6 +57,7 @@ def test_predictions_are_read_with_the_types_of_the_table(tmp_path: Path):
         ("mixing", "best", "mixing: want one of linear, geometric, greedy, got 'best'"),
         ("weights", [0.5, 0.4], r"weights: want numbers from 0 that sum to 1, got \[0.5, 0.4\]"),
         ("weights", 1, "weights: want numbers from 0 that sum to 1, got 1.0"),
+        ("member_folds", {"a": 1}, "not an ensemble written by hms.ensemble"),
         ("calibration", {"temperature": 0, "bias": dict.fromkeys(CLASSES, 0)}, "calibration: want a temperature above"),
         ("prior", {"source": dict.fromkeys(CLASSES, 0), "target": dict.fromkeys(CLASSES, 1), "strength": 1}, "prior: "),
     ],

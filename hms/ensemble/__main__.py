@@ -1,7 +1,7 @@
 """`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture.
 
 Writes `ensemble.json` and `oof.parquet` to `out`. `hms.ensemble.mixture` describes the keys members, weights, mixing,
-calibration and prior. These are the others, with KL in nats and lists in the order of the members:
+calibration, prior and member_folds. These are the others, with KL in nats and lists in the order of the members:
 
     kl                `members`; `mean`: the plain mean of all members; `uncalibrated`: the mixture, fitted and scored
                       on different patients; `nested`: the same, calibrated, which is the ensemble; `fitted`: the
@@ -17,7 +17,6 @@ calibration and prior. These are the others, with KL in nats and lists in the or
                       (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
                       (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
     member_seeds      how many seeds of each member were averaged; 1 for a CSV file
-    member_folds      of each member that is a run, the names of the folds that it was fitted to and predicts by
     rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
 
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.

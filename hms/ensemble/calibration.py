@@ -83,8 +83,8 @@ def fit_calibration(
         slope = np.concatenate([[(excess * logs).sum()], excess.sum(axis=0) + 2 * penalty * x[1:]])
         return float(share @ total - (weighted_target * logits).sum() + penalty * x[1:] @ x[1:]), slope
 
-    sharpness = (1 / _SHARPEST, _SHARPEST) if "temperature" in parts else (1, 1)
-    bias = (None, None) if "bias" in parts else (0, 0)
+    sharpness = (1 / _SHARPEST, _SHARPEST) if parts in ("temperature", "temperature_bias") else (1, 1)
+    bias = (None, None) if parts in ("bias", "temperature_bias") else (0, 0)
     solution = scipy.optimize.minimize(
         objective,
         np.array([1.0] + [0.0] * len(CLASSES)),

@@ -1,9 +1,9 @@
 """Mix the predictions of several members into one, as `ensemble.json` describes.
 
-`read_ensemble(path)` returns the members and a `Mixture`; `mixture(probabilities)` turns predictions (member, row,
-label) for any data, with members in the order of the file, into those of the ensemble. A run predicts by the mean of
-the folds that the ensemble was fitted to (`member_folds`). Each of the rows it was fitted to was predicted by one fold
-alone, and a mean is less confident: for new data the best temperature is slightly lower than that of the file.
+`read_ensemble(path).mixture(probabilities)` turns predictions (member, row, label) for any data, with members in the
+order of the file, into those of the ensemble. A run predicts by the mean of the folds that the ensemble was fitted to
+(`member_folds`). Each of the rows it was fitted to was predicted by one fold alone, and a mean is less confident: for
+new data the best temperature is slightly lower than that of the file.
 
     members        list of text: run folders, or CSV files of other people's models, which cannot predict new data
     weights        list, one per member, in their order; at least 0, sum 1
@@ -12,6 +12,8 @@ alone, and a mean is less confident: for new data the best temperature is slight
     calibration    {"temperature": T, "bias": {class: nats}}: then softmax(log p / T + bias); 1 and zeros change nothing
     prior          null, or {"source": {class: share}, "target": {class: share}, "strength": s}: then
                    p * (target / source) ^ s, normalised
+    member_folds   of each member that is a run, the names of the folds that it was fitted to and predicts by; without
+                   it, a run predicts by all its folds
 
 The rest of the file (KL, intervals, diversity) is about the rows the weights were fitted to; see
 `hms.ensemble.__main__`.
@@ -45,7 +47,7 @@ class Mixture(NamedTuple):
         return self.prior(mixed) if self.prior else mixed
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of ensemble.json that `read_ensemble` reads, except `members`."""
+        """The keys of ensemble.json that `read_ensemble` reads, except `members` and `member_folds`."""
         calibration = {"temperature": self.calibration.temperature, "bias": _named(self.calibration.bias)}
         prior = self.prior and {
             "source": _named(self.prior.source),
@@ -53,6 +55,15 @@ class Mixture(NamedTuple):
             "strength": self.prior.strength,
         }
         return {"weights": self.weights.tolist(), "mixing": self.mixing, "calibration": calibration, "prior": prior}
+
+
+class FittedEnsemble(NamedTuple):
+    """What is needed of an ensemble.json to predict."""
+
+    members: list[str]
+    mixture: Mixture
+    member_folds: dict[str, list[str]]
+    """Names of the folds by which a member predicts; all of them if it is not among the keys."""
 
 
 def mix(
@@ -64,8 +75,8 @@ def mix(
     return np.tensordot(weights, probabilities, 1)
 
 
-def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
-    """Members and mixture of an ensemble.json. Raises DataError for a file that is not one."""
+def read_ensemble(path: Path) -> FittedEnsemble:
+    """Read an ensemble.json. Raises DataError for a file that is not one."""
     try:
         content = json.loads(path.read_text())
         calibration, prior = content["calibration"], content["prior"]
@@ -76,6 +87,7 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
             prior and PriorShift(_listed(prior["source"]), _listed(prior["target"]), float(prior["strength"])),
         )
         members = [str(member) for member in content["members"]]
+        member_folds = {member: [*map(str, folds)] for member, folds in dict(content.get("member_folds", {})).items()}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; hms.ensemble writes it") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
@@ -83,7 +95,7 @@ def read_ensemble(path: Path) -> tuple[list[str], Mixture]:
     _want_probabilities(path, mixture)
     if len(members) != len(mixture.weights):
         raise DataError(f"{path}: want a weight per member ({len(members)}), got {len(mixture.weights)}")
-    return members, mixture
+    return FittedEnsemble(members, mixture, member_folds)
 
 
 def _want_probabilities(path: Path, mixture: Mixture) -> None:

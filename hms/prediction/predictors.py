@@ -20,7 +20,6 @@ from hms.runs.folder import FoldsOfRuns, folds_to_predict_by, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.named import named_runs
 from hms.system.console import counted
-from hms.system.reading import read_json
 
 
 class Predictors(NamedTuple):
@@ -110,7 +109,7 @@ def mean_of(folds: FoldsOfRuns) -> Predictors:
 def _of_ensemble(given: str) -> Predictors:
     folder = ensemble_folder(given)
     path = folder / "ensemble.json"
-    names, mixture = read_ensemble(path)
+    names, mixture, member_folds = read_ensemble(path)
     used = np.flatnonzero(mixture.weights)
     runs = [member_folder(folder, names[i]) for i in used]
     for i, run in zip(used, runs, strict=True):
@@ -120,19 +119,20 @@ def _of_ensemble(given: str) -> Predictors:
                 "(no such folder); a file of predictions cannot predict new data"
             )
     return Predictors(
-        {run: _fitted_folds(path, names[i], run) for i, run in zip(used, runs, strict=True) if run},
+        {run: _fitted_folds(path, member_folds.get(names[i]), run) for i, run in zip(used, runs, strict=True) if run},
         mixture._replace(weights=mixture.weights[used]),
         0,
     )
 
 
-def _fitted_folds(path: Path, member: str, run: Path) -> list[Path]:
-    """The folds of a member that the ensemble.json at `path` was fitted to, or by which it predicts if none are named.
+def _fitted_folds(path: Path, fitted: list[str] | None, run: Path) -> list[Path]:
+    """The folds of a run to which the ensemble.json at `path` was `fitted`, or by which it predicts if that names none.
 
-    The folder of a Kaggle notebook names none: it holds just the folds to use.
+    The file of a Kaggle notebook names none: its folder holds just the folds to use.
     """
     folds = {fold.stem: fold for fold in folds_to_predict_by(run)}
-    fitted = read_json(path).get("member_folds", {}).get(member, [*folds])
+    if fitted is None:
+        return [*folds.values()]
     if lacking := [name for name in fitted if name not in folds]:
         raise DataError(f"{run}: lacks {', '.join(lacking)}, to which {path} was fitted; fit the ensemble again")
     return [folds[name] for name in fitted]
