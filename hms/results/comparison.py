@@ -32,6 +32,11 @@ class Result(NamedTuple):
     difference_interval: list[float] | None
     group: int
 
+    @property
+    def is_best(self) -> bool:
+        """Whether it is the run that the others of its group are compared with, if there are any others to compare."""
+        return self.difference is None and self.shared > 0
+
 
 def compare(runs: Iterable[Path], draws: int = 2000, seed: int = 0) -> list[Result]:
     """Read the finished folds of runs and compare them, group after group, each best first.

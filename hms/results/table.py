@@ -36,7 +36,7 @@ def print_results(results: list[Result]) -> None:
         "KL": [f"{run.kl:.3f}" for run in runs],
         "95 %": [format_interval(result.interval, digits=3) for result in results],
         "against the best": [_against(result) for result in results],
-        "shared": ["-" if _against(result) == "best" else f"{result.shared:,}" for result in results],
+        "shared": ["-" if result.is_best else f"{result.shared:,}" for result in results],
         "+-": ["-" if run.sd is None else f"{run.sd:.3f}" for run in runs],
         "by fold": [f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}" for run in runs],
         "gap closed": [percent(run.gap_closed) for run in runs],
@@ -121,8 +121,10 @@ def _show_settings(runs: list[Run]) -> None:
 
 
 def _against(result: Result) -> str:
+    if result.is_best:
+        return "best"
     if result.difference is None:
-        return "no shared rows" if result.shared == 0 else "best"
+        return "no shared rows"
     return format_difference(result.difference, result.difference_interval, digits=3)
 
 
