@@ -3,6 +3,8 @@
 Source: Kaggle, HMS - Harmful Brain Activity Classification; the order is that of the files.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -26,3 +28,8 @@ def target_of(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, "row 6"]:
 def vote_weight(votes: Int[np.ndarray, "row 6"]) -> Float[np.ndarray, " row"]:
     """log(number of votes + 1) / log 3: the weight of a row in the loss (15th-place solution)."""
     return np.log(votes.sum(axis=1) + 1.0) / np.log(3.0)
+
+
+def votes_of(weight: Float[Any, " row"]) -> Float[Any, " row"]:
+    """The number of votes that gives a row this weight, of an array or a tensor: the inverse of `vote_weight`."""
+    return 3**weight - 1

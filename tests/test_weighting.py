@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from hms.augmentation.panel_smoothing import PanelSmoothing
 from hms.batch import Logits
 from hms.config.build import build
-from hms.labels import vote_weight
+from hms.labels import vote_weight, votes_of
 from hms.model import Model
 from hms.training.module import Classifier
 from hms.training.trainer import train
@@ -23,6 +23,10 @@ from hms.weighting import ByVotes, FadeLowVotes
 
 def weights(*votes: int) -> torch.Tensor:
     return torch.from_numpy(vote_weight(np.array([[count, 0, 0, 0, 0, 0] for count in votes]))).float()
+
+
+def test_a_weight_gives_back_the_number_of_votes():
+    np.testing.assert_allclose(votes_of(weights(1, 3, 28)), [1, 3, 28], rtol=1e-5)
 
 
 def test_rows_with_few_votes_fade_and_those_with_many_do_not():

@@ -7,7 +7,7 @@ network that learns rows by heart, at the price of flatter predictions than the 
 """
 
 from hms.batch import Batch
-from hms.labels import CLASSES
+from hms.labels import CLASSES, votes_of
 
 
 class PanelSmoothing:
@@ -21,7 +21,7 @@ class PanelSmoothing:
         self.pseudo_votes = pseudo_votes
 
     def __call__(self, batch: Batch) -> Batch:
-        votes = 3**batch.weight - 1  # the inverse of labels.vote_weight
+        votes = votes_of(batch.weight)
         share = self.pseudo_votes / (votes + self.pseudo_votes)
         target = (1 - share)[:, None] * batch.target + share[:, None] / len(CLASSES)
         return batch._replace(target=target.to(batch.target.dtype))
