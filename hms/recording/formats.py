@@ -100,7 +100,7 @@ def _channels(path: Path, header: Header | None, mapped: Mapping[str, Lead]) -> 
         there = [True] * len(meanings.labels)
     else:
         meanings = meanings_of(numbered(header.labels), mapped)
-        opened = _labels_toopen_raw(path, header, meanings)
+        opened = _labels_to_open(path, header, meanings)
         raw, notes = open_raw(path, header, opened)
         there = [label in opened for label in header.labels]
     labels, leads = [*compress(meanings.labels, there)], [*compress(meanings.leads, there)]
@@ -126,7 +126,7 @@ def _header(path: Path) -> Header | None:
         raise DataError(f"{path}: cannot be read ({first_line(error)})") from None
 
 
-def _labels_toopen_raw(path: Path, header: Header, meanings: Meanings) -> list[str]:
+def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]:
     """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
     leads = {i: lead for i, lead in enumerate(meanings.leads) if lead}
     scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
