@@ -55,6 +55,7 @@ def draw_brain(rng: np.random.Generator, plain: bool = False) -> Brain:
     """
     asleep = bool(rng.random() < 0.12) and not plain
     gain = np.exp(rng.normal(0, 0 if plain else 0.2, 19)).astype(np.float32)  # skull, electrode spacing, breach effect
+    # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
     return Brain(
         amplitude_uv=float(np.clip(np.exp(rng.normal(np.log(13), 0.55)), 3, 60)),
         # Each region has its own spectrum: where delta is largest, beta need not be.
@@ -153,6 +154,7 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
         on = gate(alternate(rng, over, (0.5, 4.0), (1.5, 9.0)), rise_s=0.3)
         low = rng.uniform(0.05, 0.2)
         bursts = Curve(on.knots_s, low + (1.0 - low) * on.values)
+    # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
     return Background(
         brain,
         Curve(fluctuation.knots_s, fluctuation.values + arousal.at(fluctuation.knots_s) + rng.normal(0, 0.12)),

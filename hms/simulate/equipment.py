@@ -92,6 +92,7 @@ def draw_equipment(rng: np.random.Generator, over: Span) -> Equipment:
     if rng.random() < 0.03:  # amplifier unplugged for nursing care: 0.1-26 s
         start_s = rng.uniform(over.start_s + 10, over.end_s - 40, rng.integers(1, 5))
         missing = np.stack([start_s, start_s + log_uniform(rng, 0.1, 26, len(start_s))], axis=1)
+    # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
     return Equipment(
         offset_uv=offset.astype(np.float32),
         # Grid frequencies and amplifier clocks are accurate to some hundredths of a hertz.

@@ -49,6 +49,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     sizes = np.exp(sizes + rng.normal(0, rng.uniform(0.05, 0.3), (len(beats), len(discharge))))
     # The slow wave has a wider field than the sharp ones: where these have faded, spike-and-wave looks like delta.
     faded = np.where(np.arange(len(discharge)) == SLOW_WAVE, 1.0, rng.uniform(0.1, 1.0))
+    # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
     return Pattern(
         cycles=Curve(knots_s, cycles),
         discharges_s=np.interp(np.sort(jittered), cycles, knots_s),
