@@ -15,6 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class _Averaging(WeightAveraging):
+    """Lightning's callback, but with the average on the training's device, and at the end even if no epoch was left."""
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._device = trainer.strategy.root_device  # the model moves there only later
         if stage == "fit":

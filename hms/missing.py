@@ -16,12 +16,12 @@ _LOUDEST_UV = 65504.0  # the largest number in half precision; replaces infiniti
 def filled(
     eeg: Float[Tensor, "batch electrode time"], fill: Fill
 ) -> tuple[Float[Tensor, "batch electrode time"], Bool[Tensor, "batch electrode time"] | None]:
-    """A contiguous float32 copy without missing samples, which later steps may overwrite, and which were made up.
+    """A contiguous float32 copy without missing samples, which later steps may overwrite, and a mask of the filled.
 
     With "mirror" a window goes on beyond the first and the last known sample of any electrode as its mirror image
     there, which looks like EEG to any model; all else that is missing has the mean of its channel in the window, so
-    that an offset makes no step. "zero" is 0, as in the 15th-place solution. Of samples that are mirror images it is
-    not said that they were made up. On a CPU, None stands for no sample at all.
+    that an offset makes no step. "zero" is 0, as in the 15th-place solution. The mask marks what was filled with a mean
+    or 0, not mirrored samples. It is None on a CPU if nothing was missing.
     """
     copy = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if in_memory(copy) and math.isfinite(float(copy.sum())):

@@ -42,5 +42,5 @@ def median_but(values: Float[Tensor, "*shape value"], out: Bool[Tensor, "*shape 
 
 
 def in_memory(values: Tensor) -> bool:
-    """Whether NumPy can read the values, and a decision may depend on them."""
+    """Whether NumPy can read the values and code may branch on them: a plain tensor on a CPU, without a gradient."""
     return values.device.type == "cpu" and not values.requires_grad and type(values) is Tensor

@@ -1,7 +1,7 @@
 """Tell EEG from the lack of any: an unplugged amplifier, or electrocerebral inactivity, holds no pattern to classify.
 
-The EEG is as loud as the median pair of electrodes between 0.5 and 30 Hz, which leaves out offsets, drifts and mains. A
-segment of a second or two is enough to be heard, so that burst suppression counts as EEG.
+The loudness of an EEG is that of its median pair of electrodes between 0.5 and 30 Hz, which leaves out offsets, drifts
+and mains. A signal of a second or two is enough to count, so that burst suppression is EEG.
 """
 
 import numpy as np

@@ -97,7 +97,10 @@ def _pointwise(channels: int, out: int, stride: int = 1) -> nn.Conv3d:
 
 
 class _Stem(nn.Module):
-    """Frequency and time, then each channel along the pairs; pytorchvideo has the names of the two the other way."""
+    """Convolve along frequency and time, then each channel along the pairs.
+
+    pytorchvideo calls the first `conv_t` and the second `conv_xy`; kept so that its weights load.
+    """
 
     def __init__(self, channels: int):
         super().__init__()

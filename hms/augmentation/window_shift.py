@@ -48,7 +48,7 @@ def shift(batch: Batch, later_s: Float[Tensor, " batch"]) -> Batch:
 def _moved(
     x: Float[Tensor, "batch channel time *rest"], later: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch channel time *rest"]:
-    """Take each point in time from one `later` by as many; beyond an end, from the one as far inside it."""
+    """Sample t gets the value of sample t + `later`, rounded; an index beyond an end is reflected back inside."""
     last = x.shape[2] - 1
     at = (indices(last + 1, x.device) + later.round().long()[:, None]).abs()
     at = last - (last - at).abs()

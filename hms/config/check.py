@@ -91,7 +91,10 @@ class _Problems:
                 self.links[place] = source
 
     def check_nodes(self, place: str, value: Any, outside: bool) -> None:
-        """Check every node within `value`; a plain value `outside` of every node is of use to interpolations only."""
+        """Check every node within `value`.
+
+        `outside` a node a plain value is a mistake unless an interpolation refers to it.
+        """
         if place in self.links or not isinstance(value, dict | list):
             return
         outside = outside and isinstance(value, dict) and "_target_" not in value

@@ -3,7 +3,7 @@
 files           one EEG or spectrogram file, checked
 tables          train.csv, test.csv and submissions, checked
 half_precision  how samples are rounded
-flaws           how many windows say little
+flaws           how many windows have a flat channel or many missing samples
 corpus          the whole folder, EEG by EEG, and its fingerprint
 store           the same as memory-mapped arrays
 distributed     which rows of a batch each of several processes gets

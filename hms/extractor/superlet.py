@@ -28,8 +28,8 @@ class Superlet(SpectrogramOfPairs):
     """Signals -> Features, through one image of the log-power of all pairs, in `rows` rows from `fmin_hz` to `fmax_hz`.
 
     A row combines wavelets of `cycles`, 2 `cycles`, ... cycles. Their number, the order, rises linearly with frequency
-    between the two `orders`; of a broken number, the last wavelet counts by the fraction. Power is averaged over frames
-    of `step_s`. `columns`, `span_s` and tokens are as in `stft`.
+    between the two `orders`; of a fractional order, the last wavelet counts by the fraction. Power is averaged over
+    frames of `step_s`. `columns`, `span_s` and tokens are as in `stft`.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class Superlet(SpectrogramOfPairs):
 class _Row(nn.Module):
     """The power at one frequency: the geometric mean over wavelets of so many `cycles`, with these `weights`.
 
-    Only the band that the wavelets reach is transformed back, to as many points in each frame as it takes; where it
-    lies in the spectrum does not change its power. Complex numbers are pairs of real ones for ONNX's sake.
+    Only the band that the wavelets reach is transformed back, with just enough points per frame for the band's width;
+    where it lies in the spectrum does not change its power. Complex numbers are pairs of real ones for ONNX's sake.
     """
 
     gains: Tensor

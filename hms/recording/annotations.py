@@ -18,7 +18,7 @@ from hms.recording.source import Annotation, Span
 
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
-"""What MNE notes where samples were joined, or the file where a segment begins: gaps, which are shown as such."""
+"""Marks of a gap, by MNE where it joined samples or by the file where a segment begins; gaps are shown as such."""
 
 
 def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[Span]) -> list[Annotation]:
@@ -83,7 +83,7 @@ def _decoded(text: bytes) -> str:
 
 
 def _recording_s(stored_s: float, spans: Sequence[Span], rate: float) -> float:
-    """The time in the recording of a stored sample: of two joined ones, the later."""
+    """The time in the recording of a stored sample: at a joint of two spans, the time in the later one."""
     begins = np.array([span.stored_at for span in spans]) / rate
     span = spans[max(0, int(np.searchsorted(begins, stored_s + 0.5 / rate, side="right")) - 1)]
     return stored_s + (span.at - span.stored_at) / rate

@@ -65,7 +65,7 @@ def mapped_leads(channels: Any) -> dict[str, Lead]:
 
 
 def _unknown(text: object) -> str:
-    """What a user takes for an electrode, with a similar one unless it names one that is not of the 19."""
+    """The end of a message: what the user gave, and a similar name or, for an electrode, that it is not of the 19."""
     known = [*SCALP, *RENAMED, EKG.anode, *("-".join(pair) for pair in permutations(SCALP, 2))]
     lead = lead_of(text) if isinstance(text, str) else None
     if others := [name for name in lead or () if is_of_10_10(name) and name not in SCALP]:
@@ -96,8 +96,9 @@ def by_hand(names: Sequence[str]) -> str:
 def if_reference(flat: Sequence[str], leads: Sequence[Lead]) -> str:
     """The end of a note on flat electrodes, of a file with these `leads`: what to do if the only one is the reference.
 
-    That is 0 against itself. As a dead electrode is as flat, and no name tells, it is interpolated: on 13 EEGs of the
-    competition, the wrong choice then costs a third of the SD of its differences to others, and all of it otherwise.
+    A reference recorded against itself is flat, like a dead electrode, and the file does not say which it is. It is
+    interpolated: on 13 EEGs of the competition, that costs a reference a third of the SD of its differences to others;
+    to keep a dead electrode would cost all of it.
     """
     others = [lead for lead in leads if lead != EKG and lead.anode not in flat]
     if len(flat) != 1 or not others or any(lead.cathode for lead in others):
@@ -138,7 +139,7 @@ def channels_to_read(
 
 
 def measured(lead: Lead) -> frozenset[str]:
-    """The electrodes of a lead; without its reference, as a channel is mapped to an electrode whatever that is."""
+    """The electrodes of the scalp in a lead, whatever its reference; all of a lead that has none, such as EKG."""
     return frozenset({*lead} & {*SCALP} or lead)
 
 

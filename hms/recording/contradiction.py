@@ -1,7 +1,8 @@
 """Find channels that contradict others, where a file measures the same difference in more than one way.
 
-Least squares spread the error of one channel over the electrodes that it shares with others, whose notes would say
-nothing: an EEG against a reference may hold one pair besides, of other filters, another montage or a wrong name.
+Least squares spread the error of one channel over the electrodes that it shares with others, so that several
+electrodes are slightly wrong and nothing would be reported. Such a channel may be a pair, added to an EEG against a
+reference, that has other filters, another montage or a wrong name.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -80,8 +80,8 @@ def is_of_10_10(name: str) -> bool:
 def depth_contacts(leads: Mapping[str, Lead | None]) -> list[str]:
     """The labels that do not name scalp electrodes but contacts of depth electrodes or grids, if a file holds any.
 
-    These have a letter and count from 1, too (F1 ... F12). They are known by two numbers in a row of one letter that it
-    does not have on any scalp, such as O3 and O4; then no F, C, P, O or T with a number is sure to be on the scalp.
+    These have a letter and count from 1, too (F1 ... F12). A file holds some if a letter has two numbers in a row that
+    no scalp has, such as O3 and O4; then no F, C, P, O or T with a number is sure to be on the scalp.
     """
     names = {name for lead in leads.values() if lead for name in lead}
     beyond = [(letter, i) for letter, numbers in _ON_SCALP.items() for i in range(1, 99) if i not in numbers]

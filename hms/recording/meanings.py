@@ -60,9 +60,10 @@ class Meanings(NamedTuple):
 
 
 def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
-    """What the channels of a file measure: as `mapped` says, or else by their names, unless a mapped one measures that.
+    """What the channels of a file measure: as `mapped` says, or else by their names.
 
-    Names that are not among the unique `labels` say nothing (`hms.recording.mapping` refuses those of no file at all).
+    A mapped channel displaces a named one that measures the same. Names in `mapped` that are not among the unique
+    `labels` are ignored here (`hms.recording.mapping` refuses a name that no file has).
     """
     texts = without_numbers([*labels])
     named = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}

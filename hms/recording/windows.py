@@ -135,7 +135,10 @@ def _recorded(
     eeg: Float[np.ndarray, "electrode time"],
     bad: Float[np.ndarray, "stretch 2"],
 ) -> bool:
-    """Whether half of a centre was recorded, and less is marked as bad; its window begins `after_s` into the EEG."""
+    """Whether half of a centre was recorded, and less than half is marked as bad.
+
+    The centre begins `onset_s` into the recording, its window `after_s` into `eeg`.
+    """
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)

@@ -27,6 +27,6 @@ def _value(key: str, config: dict[str, Any], own: Description, every: list[Descr
 
 
 def _has_option_of_another(group: str, key: str, own: Description, every: list[Description]) -> bool:
-    """Whether a config that names the key has the same option of its group, so that the values can be compared."""
+    """Whether any config that names the key has the same option of its group as this one, so that values compare."""
     option = own.options.get(group)
     return any(key in other.values and other.options.get(group) == option for other in every)

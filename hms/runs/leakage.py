@@ -14,9 +14,9 @@ _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
 
 def rows_maybe_trained_on(folds: FoldsOfRuns, rows: pl.DataFrame, fingerprint: str) -> int:
-    """Count the `rows` of patients that one of the runs, given with the folds that predict, may have learned from.
+    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned.
 
-    The rows are those of a corpus, whose fingerprint this is.
+    Each run comes with the folds that it predicts by.
     """
     patients = [_learned_from(run, used, rows, fingerprint) for run, used in folds.items()]
     return int(rows["patient_id"].is_in(pl.concat(patients).implode()).sum())

@@ -1,7 +1,7 @@
 """Let threads that wait for work fall asleep soon, and leave the cores to other programs.
 
 Between two operations the threads of GNU's OpenMP, which torch uses on Linux, spin for up to 300,000 rounds, in case
-there is more to do. Next to another program they then keep the core that the thread they wait for needs.
+there is more to do. Next to another program, a spinning thread may hold the core that the thread it waits for needs.
 """
 
 import os

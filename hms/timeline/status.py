@@ -1,8 +1,8 @@
 """Whether the seizure events would meet the criterion of electrographic status epilepticus, and where.
 
 Source: Hirsch et al. 2021 (`hms.timeline.events`): a seizure of at least 10 continuous minutes, or seizures in at least
-20 % of any 60 min. Changed: ten minutes with a dip are not continuous, so seizures with pauses count by their part of
-60 min; and of the 60 min, those are reported that do not overlap, the fullest first.
+20 % of any 60 min. Changed: ten minutes with a dip are not continuous and count only towards the rule of 20 %; and of
+the 60 min, those are reported that do not overlap, the fullest first.
 """
 
 from collections.abc import Iterator

@@ -119,8 +119,10 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
 
 
 def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
-    """Raise UserError for several processes unless they share batch statistics, or say that they do not: both count in
-    the name of a run, and without either it would have the name of a run of one process."""
+    """Raise UserError for several processes unless the config says whether they share batch statistics.
+
+    The answer is part of the run's hash; without one, the run would have the name of a run of one process.
+    """
     if trainer.world_size > 1 and "sync_batchnorm" not in node:
         of_cpu = trainer.strategy.root_device.type == "cpu"
         other = "trainer.sync_batchnorm=false" if of_cpu else "trainer=ddp"
