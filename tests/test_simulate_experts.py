@@ -96,6 +96,19 @@ def test_most_eegs_are_judged_once_like_the_real_ones():
     assert [len(different) for different in truths] == [len({*plan.eegs[0].judged_s}), len(again.offsets_s)]
 
 
+def test_a_pattern_that_only_grows_does_not_evolve():
+    rest = np.random.default_rng(0).standard_normal((19, 30_600)).astype(np.float32)
+    clock = Clock(-6.0, 30_600, SLOW_HZ)
+    pattern = draw_pattern(np.random.default_rng(0), "gpd", Span(-6.0, 606.0), np.array([300.0])).sized(50.0, 300.0)
+    even = replace(pattern, active=constant(1.0), log_size=constant(0.0))
+    grows = replace(even, log_size=Curve(np.array([275.0, 325.0]), np.array([-2.5, 0.0])))
+    knots_s = np.array([0.0, 275.0, 300.0, 325.0, 600.0])
+    faster = replace(even, cycles=Curve(knots_s, np.array([0.0, 275.0, 300.0, 350.0, 900.0])))
+    found = [measure(one, rest, clock, 300.0).evolution for one in (even, grows, faster)]
+    assert found[1] == found[0]
+    assert found[2] == pytest.approx(np.log(2), abs=0.01)
+
+
 def test_evolution_makes_a_slower_rhythm_ictal():
     slow = CLEAR["grda"]._replace(frequency_hz=2.4, cycles=24.0)
     assert truth(slow._replace(evolution=0.6), pool())[0] > truth(slow, pool())[0] + 0.3

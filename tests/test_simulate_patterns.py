@@ -7,6 +7,7 @@ import pytest
 from scipy import signal
 
 from hms.simulate import geometry
+from hms.simulate.artefacts import draw_artefacts
 from hms.simulate.background import draw_background, draw_brain
 from hms.simulate.clock import Clock, Curve, Span
 from hms.simulate.corpus import SIZES
@@ -51,6 +52,13 @@ def test_discharges_of_the_signal_come_at_the_latent_rate(kind):
         peaks, _ = signal.find_peaks(wave, height=0.2 * np.percentile(wave, 99.5))
         peaks_s = CENTRE_S - 20 + peaks / 200
         assert np.mean([np.abs(peaks_s - moment).min() < 0.04 for moment in latent_s]) > 0.8
+
+
+def test_discharges_are_positive_or_negative_and_the_r_wave_mostly_negative():
+    upward = [pattern.fields[0].sum() > 0 for pattern in patterns("lpd", 40)]
+    assert 0.3 < np.mean(upward) < 0.7
+    drawn = (draw_artefacts(np.random.default_rng(seed), OVER, False, None) for seed in range(40))
+    assert 0.6 < np.mean([artefacts.heart_uv < 0 for artefacts in drawn]) < 1
 
 
 @pytest.mark.parametrize("kind", ["lrda", "grda"])

@@ -11,7 +11,18 @@ from jaxtyping import Float
 
 from hms.electrodes import POSITIONS, SCALP
 from hms.simulate import geometry
-from hms.simulate.clock import Clock, Curve, Span, alternate, constant, gate, log_uniform, poisson_times, wander
+from hms.simulate.clock import (
+    Clock,
+    Curve,
+    Span,
+    alternate,
+    constant,
+    gate,
+    log_uniform,
+    poisson_times,
+    random_sign,
+    wander,
+)
 from hms.simulate.movement import blinks, chewing, eye_movements, pulling, shaking
 from hms.simulate.noise import coloured
 from hms.simulate.sources import Drift, Train, sum_sources
@@ -144,5 +155,5 @@ def _heart(rng: np.random.Generator, over: Span) -> Train:
 
 
 def _r_wave_uv(rng: np.random.Generator) -> float:
-    """Amplitude of the R wave in µV; real EKG channels have SDs of 4-12,000 µV."""
-    return float(np.clip(np.exp(rng.normal(np.log(700), 1.2)), 20, 30_000))
+    """The R wave in µV; real EKG channels have SDs of 4-12,000 µV, and in four of five recordings it is negative."""
+    return float(random_sign(rng, 0.8) * np.clip(np.exp(rng.normal(np.log(700), 1.2)), 20, 30_000))

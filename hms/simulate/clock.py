@@ -89,6 +89,11 @@ def log_uniform(rng: np.random.Generator, low: float, high: float, size: int | N
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
+def random_sign(rng: np.random.Generator, negative: float) -> np.float32:
+    """-1 with probability `negative`, else 1, drawn by a child of `rng`: what `rng` draws later stays the same."""
+    return np.float32(-1 if rng.spawn(1)[0].random() < negative else 1)
+
+
 def poisson_times(rng: np.random.Generator, over: Span, rate_hz: float) -> Float[np.ndarray, " event"]:
     """Times of independent events (a Poisson process), in ascending order."""
     count = rng.poisson(rate_hz * (over.end_s - over.start_s))

@@ -27,7 +27,7 @@ from hms.system.atomic import locked, replacing, write_text
 from hms.system.console import say, track
 from hms.system.shards import Shard
 
-FORMAT = 9
+FORMAT = 10
 """Raise it whenever the same settings would give different bytes."""
 
 SizeName = Literal["tiny", "small", "medium", "large"]

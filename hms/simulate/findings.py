@@ -27,7 +27,7 @@ class Findings(NamedTuple):
     log_contrast: float  # ln(peak amplitude of the pattern / robust SD of the rest), where the pattern is largest
     cycles: float
     frequency_hz: float
-    evolution: float  # |change of log frequency| + |change of log amplitude| / 3 over the window
+    evolution: float  # |change of log frequency| over the window; ACNS: amplitude alone does not evolve
     peakedness: float  # ln(98th percentile / median of |pattern|): sine 0.35, sparse spikes above 1.5
     laterality: float  # |left - right| / (left + right), mean rms of the pairs on each side
     irregularity: float  # median |change of log cycle length| between successive cycles
@@ -136,9 +136,7 @@ def _evolution(pattern: Pattern, centre_s: float) -> float:
         return 0.0
     third = len(times_s) // 3
     log_hz = np.log((pattern.cycles.at(times_s + 0.25) - pattern.cycles.at(times_s - 0.25)) / 0.5)
-    log_size = pattern.log_size.at(times_s)
-    change = [abs(curve[-third:].mean() - curve[:third].mean()) for curve in (log_hz, log_size)]
-    return float(change[0] + change[1] / 3)
+    return float(abs(log_hz[-third:].mean() - log_hz[:third].mean()))
 
 
 def irregularity_of(pattern: Pattern, clock: Clock) -> float:

@@ -4,13 +4,14 @@ Terms and limits: ACNS critical-care EEG terminology 2021 (Hirsch et al.). Numbe
 possible. The kinds overlap on purpose, as they do for experts: the panel judges the rendered signal, not the plan.
 """
 
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from hms.simulate import geometry
-from hms.simulate.clock import Curve, Span, constant, gate, log_uniform, wander
+from hms.simulate.clock import Curve, Span, constant, gate, log_uniform, random_sign, wander
 from hms.simulate.patterns import Pattern
 from hms.simulate.presence import Presence, draw_presence, draw_seizure
 from hms.simulate.wavelet import Wavelet
@@ -50,7 +51,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
     # The slow wave has a wider field than the sharp ones: where these have faded, spike-and-wave looks like delta.
     faded = np.where(np.arange(len(discharge)) == SLOW_WAVE, 1.0, rng.uniform(0.1, 1.0))
     # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
-    return Pattern(
+    pattern = Pattern(
         cycles=Curve(knots_s, cycles),
         discharges_s=np.interp(np.sort(jittered), cycles, knots_s),
         discharge_sizes=np.stack([sizes, sizes * faded]),
@@ -67,6 +68,8 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
     )
+    # Most epileptiform discharges are negative at the surface, triphasic waves positive, as in four real segments.
+    return replace(pattern, fields=random_sign(rng, 0.5) * pattern.fields)
 
 
 def _fields(rng: np.random.Generator, lateralised: bool, lags: bool) -> Float[np.ndarray, "2 19"]:
