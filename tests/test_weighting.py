@@ -18,7 +18,7 @@ from hms.labels import vote_weight, votes_of
 from hms.model import Model
 from hms.training.module import Classifier
 from hms.training.trainer import train
-from hms.weighting import ByVotes, FadeLowVotes
+from hms.weighting import ByVotes, Equal, FadeLowVotes
 
 
 def weights(*votes: int) -> torch.Tensor:
@@ -44,6 +44,10 @@ def test_a_training_of_one_epoch_uses_the_first_factor():
 
 def test_by_votes_leaves_weights_unchanged():
     assert torch.equal(ByVotes()(weights(3, 12), 4), weights(3, 12))
+
+
+def test_equal_weights_do_not_depend_on_votes():
+    assert torch.equal(Equal()(weights(3, 12), 4), torch.ones(2))
 
 
 def test_smoothing_gives_the_shares_of_the_votes_with_some_more_spread_evenly():
