@@ -33,6 +33,7 @@ from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
 from hms.runs.checkpoint import save_model
 from hms.scoring.scores import predictions, score, scored
+from hms.spectrogram_recipe import regional_spectrogram
 
 EVIL = "\"><img src=x onerror=alert(1)>&amp;'"
 """A run name that would run a script on a page that does not escape it."""
@@ -501,17 +502,27 @@ def test_spectrograms_share_one_scale_and_missing_parts_are_transparent():
     power[0, 0], power[1, 1], power[1, 2] = 99.0, np.nan, 0.0
     db = regions.decibels(power)
     np.testing.assert_allclose(db[0, 0], 19.956, rtol=1e-4)
-    assert np.isnan(db[1, 1:3]).all()
+    assert np.isnan(db[1, 1]).all()
     within = regions.common_range(db)
-    assert within == (0, 20)
-    assert regions.common_range(np.concatenate([db.ravel(), np.full(10_000, -365.0)])) == (-30, 20)
-    assert regions.common_range(np.full(9, -365.0)) == (-30, -25)
+    assert within == (-25, 20)
+    assert regions.common_range(db[:, 0]) == (0, 20)
+    assert regions.common_range(np.full(9, np.nan)) == (-10, 20)
     drawn = regions.pictures(db[1], within)
     assert [*drawn] == ["LL", "RL", "LP", "RP"]
-    for region, alpha in (("LL", 255), ("RL", 0), ("LP", 0)):
+    for region, alpha in (("LL", 255), ("RL", 0), ("LP", 255)):
         image = Image.open(io.BytesIO(base64.b64decode(drawn[region].partition(",")[2])))
         assert image.size == (300, 100)
         assert image.convert("RGBA").getpixel((150, 50))[3] == alpha
+
+
+def test_recorded_power_too_low_for_a_files_hundredths_is_the_darkest_shade():
+    quiet = np.random.default_rng(0).normal(0, 0.5, (60 * 200, len(ELECTRODES)))
+    power = regional_spectrogram(quiet)
+    assert (power == 0).mean() > 0.2
+    db = regions.decibels(power)
+    assert np.isfinite(db).all()
+    np.testing.assert_allclose(db[power == 0], -23.01, atol=0.01)
+    assert regions.common_range(regions.decibels(np.zeros((4, 9, 100)))) == (-25, -20)
 
 
 def test_the_strongest_pair_is_drawn_last_and_strongest():

@@ -13,7 +13,7 @@ from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 
 SCALE = "Inferno"
 NAMES = {"LL": "left temporal", "RL": "right temporal", "LP": "left parasagittal", "RP": "right parasagittal"}
-_LOWEST_DB = -30
+_LEAST_UV2_HZ = 0.005  # files hold hundredths, so that what was recorded and is less is 0
 _SHADES = 64
 _NONE = _SHADES  # palette entry of missing values: transparent
 
@@ -28,21 +28,17 @@ class Range(NamedTuple):
 def decibels(
     power: Float[np.ndarray, "*window region row frequency"],
 ) -> Float[np.ndarray, "*window region row frequency"]:
-    """10 log10 of power in µV²/Hz; NaN where it is 0 or missing."""
-    known = np.where(power > 0, power, np.nan).astype(np.float32)
-    return 10 * np.log10(known)
+    """10 log10 of power in µV²/Hz, -23 dB from 0 to 0.005 µV²/Hz; NaN where it is missing."""
+    return 10 * np.log10(np.maximum(power, _LEAST_UV2_HZ, dtype=np.float32))
 
 
 def common_range(db: Float[np.ndarray, "..."]) -> Range:
-    """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB.
-
-    It never reaches below -30 dB, the noise of an amplifier; digital silence would take up the whole scale otherwise.
-    """
+    """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB."""
     known = db[np.isfinite(db)]
     if not known.size:
         return Range(-10, 20)
     low, high = np.quantile(known, [0.02, 0.98])
-    low_db = max(_LOWEST_DB, int(np.floor(low / 5)) * 5)
+    low_db = int(np.floor(low / 5)) * 5
     return Range(low_db, max(low_db + 5, int(np.ceil(high / 5)) * 5))
 
 
