@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import scipy  # imports its parts when they are first used: scipy.signal alone takes seconds
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 
@@ -42,19 +42,22 @@ def bipolar(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, "16 t
 
 
 def regional_spectrogram(
-    eeg: Float[np.ndarray, "time electrode"], sfreq_hz: float = SFREQ_HZ
+    eeg: Float[np.ndarray, "time electrode"],
+    sfreq_hz: float = SFREQ_HZ,
+    unknown: Bool[np.ndarray, "16 time"] | None = None,
 ) -> Float[np.ndarray, "region row frequency"]:
     """Power (µV²/Hz) of the four regions in windows of 4 s that start at 0, 2, 4 ... s.
 
     Row j is centred at 2 + 2j s. `eeg` is in µV with the 20 channels of `ELECTRODES`; a window that touches a missing
-    sample gives a NaN row for its region. A rate below 200 Hz gives the same bins if it is above 40 Hz.
+    sample, or one of `PAIRS` where it is `unknown`, gives a NaN row for its region. A rate below 200 Hz gives the same
+    bins if it is above 40 Hz.
     Raises ValueError for a recording shorter than one window.
     """
     size, step = round(TAPER_S * sfreq_hz), round(STEP_S * sfreq_hz)
     if len(eeg) < size:
         raise ValueError(f"eeg: want at least {TAPER_S} s, got {len(eeg) / sfreq_hz:g} s")
     pairs = bipolar(eeg.T)
-    missing = np.isnan(pairs)
+    missing = np.isnan(pairs) if unknown is None else np.isnan(pairs) | unknown
     top_hz = min(40.0, 0.49 * sfreq_hz)
     sos = scipy.signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")
     filtered = scipy.signal.sosfiltfilt(sos, np.where(missing, 0.0, pairs)).astype(np.float32)

@@ -7,10 +7,12 @@ import pytest
 from edf_files import write_edf
 from recordings import BANANA, DOUBLE_BANANA, MIDLINE, noise, pairs_of, recorded
 
-from hms.electrodes import POSITIONS, SCALP
+from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
+from hms.page.traces import draw
 from hms.recording.derivation import derivation
 from hms.recording.labels import EKG, Lead, lead_of
+from hms.recording.windows import stretches
 
 
 def test_electrodes_against_one_reference_are_taken_as_they_are():
@@ -62,6 +64,56 @@ def test_unconnected_pairs_are_refused_if_a_model_subtracts_across_them():
     wish = r"want channels that connect Fz and F7, which the model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"
     with pytest.raises(DataError, match=wish):
         derivation(leads, [("Fz", "F7")])
+
+
+RIGHT = "Fp2 F4 C4 P4 O2 F8 T4 T6 Pz".split()
+EARED = [f"{name}-{'A2' if name in RIGHT else 'A1'}" for name in SCALP]
+"""Each electrode against an ear, of which no channel knows the other."""
+
+
+def against_ears(seconds: float) -> np.ndarray:
+    """The channels of `EARED`, and one from ear to ear."""
+    values, ears = noise(seconds, 200), noise(seconds, 200, seed=1, channels=2)
+    eared = [row - ears[int(name in RIGHT)] for name, row in zip(SCALP, values, strict=True)]
+    return np.stack([*eared, ears[0] - ears[1]])
+
+
+def test_a_pair_whose_electrodes_no_channels_connect_is_not_drawn(tmp_path: Path):
+    channels = against_ears(60)
+    recording = recorded(write_edf(tmp_path / "x.edf", channels[:19], EARED, 200))
+    (note,) = recording.notes
+    assert note == (
+        "Channels share no reference: electrodes are known up to one constant in each of 2 groups (Pz Fp2 F4 C4 P4 F8 "
+        "T4 T6 O2; Fp1 F3 C3 P3 F7 T3 T5 O1 Fz Cz), so differences between groups are unknown and not drawn."
+    )
+    paths = {one.label: one.path for one in draw(recording.eeg(0, 10_000), recording.groups(0, 10_000)).traces}
+    assert [name for name, path in paths.items() if not path] == ["Cz-Pz", "EKG"]
+    whole = recorded(write_edf(tmp_path / "y.edf", channels, [*EARED, "A1-A2"], 200))
+    traces = draw(whole.eeg(0, 10_000), whole.groups(0, 10_000)).traces
+    assert [one.label for one in traces if not one.path] == ["EKG"]
+
+
+def test_a_pair_is_not_drawn_while_the_channel_that_connects_it_is_flat(tmp_path: Path):
+    channels = against_ears(62)
+    channels[19, 4000:6000] = 0
+    recording = recorded(write_edf(tmp_path / "x.edf", channels, [*EARED, "A1-A2"], 200))
+    eeg, groups = recording.eeg(-1000, 13_000), recording.groups(-1000, 13_000)
+    assert eeg.shape == groups.shape
+    cz, pz = groups[[ELECTRODES.index("Cz"), ELECTRODES.index("Pz")]]
+    assert np.flatnonzero(cz != pz).tolist() == [*range(5000, 7000)]
+    (path,) = (one.path for one in draw(eeg[:, 1000:11_000], groups[:, 1000:11_000]).traces if one.label == "Cz-Pz")
+    assert path.count("M") == 2
+
+
+def test_a_region_whose_pairs_no_channels_connect_has_no_spectrogram(tmp_path: Path):
+    front = [name for name in SCALP if name.startswith("F")]
+    labels = [f"{name}-{'A1' if name in front else 'A2'}" for name in SCALP]
+    recording = recorded(write_edf(tmp_path / "x.edf", noise(60), labels), [("Fp1", "F7"), ("P3", "O1")])
+    (stretch,) = stretches(recording, 10, False)
+    assert np.isnan(stretch.spectrogram).all()
+    recording = recorded(write_edf(tmp_path / "y.edf", noise(60), EARED), [("Fp1", "F7"), ("P3", "O1")])
+    (stretch,) = stretches(recording, 10, False)
+    assert np.isfinite(stretch.spectrogram).all()
 
 
 def test_an_unconnected_midline_is_interpolated_if_a_model_needs_its_level():

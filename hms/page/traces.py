@@ -7,7 +7,7 @@ thinned to what a screen can show; the central 10 s, which the experts labelled,
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import signal
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -54,9 +54,12 @@ class Drawing(NamedTuple):
     """Sensitivity: µV between two traces."""
 
 
-def draw(eeg: Float[np.ndarray, "electrode time"]) -> Drawing:
-    """Draw 50 s of the twenty channels in µV at 200 Hz; missing samples leave gaps."""
-    pairs = {pair: for_display(_pair(eeg, pair)) for pairs in CHAINS.values() for pair in pairs}
+def draw(eeg: Float[np.ndarray, "electrode time"], groups: Int[np.ndarray, "electrode time"] | None = None) -> Drawing:
+    """Draw 50 s of the twenty channels in µV at 200 Hz; missing samples leave gaps.
+
+    So do differences between electrodes in different `groups` (None: all differences are known).
+    """
+    pairs = {pair: for_display(_pair(eeg, groups, pair)) for pairs in CHAINS.values() for pair in pairs}
     scalp = np.stack([values for pair, values in pairs.items() if pair != "EKG"])
     row_uv = _row_uv(scalp)
     traces, y = [], float(ROW)
@@ -82,10 +85,14 @@ def for_display(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"
     return np.where(missing, np.nan, filtered)
 
 
-def _pair(eeg: Float[np.ndarray, "electrode time"], name: str) -> Float[np.ndarray, " time"]:
-    one, _, other = name.partition("-")
-    values = eeg[ELECTRODES.index(one)].astype(float)
-    return values - eeg[ELECTRODES.index(other)] if other else values
+def _pair(
+    eeg: Float[np.ndarray, "electrode time"], groups: Int[np.ndarray, "electrode time"] | None, name: str
+) -> Float[np.ndarray, " time"]:
+    if name in ELECTRODES:
+        return eeg[ELECTRODES.index(name)].astype(float)
+    one, other = (ELECTRODES.index(part) for part in name.split("-"))
+    values = eeg[one].astype(float) - eeg[other]
+    return values if groups is None else np.where(groups[one] == groups[other], values, np.nan)
 
 
 def _side(chain: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
@@ -50,6 +50,9 @@ class Blocks:
         self._too_few: dict[int, int] = {}
         self._flat: dict[int, dict[tuple[str, _Way], int]] = {}
         self._interpolated: dict[int, frozenset[str]] = {}  # of each block that holds EEG
+        self._groups: dict[int, Int[np.ndarray, " electrode"]] = {}  # of each block whose flat channels connected them
+        # Under 2 s are too few to judge: the last block has them.
+        self._count = max(1, (self.samples + _BLOCK - _PART) // _BLOCK)
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
@@ -57,6 +60,14 @@ class Blocks:
         for begin, eeg in self._blocks(max(first, 0), min(last, self.samples)):
             inside = slice(max(first, begin), min(last, begin + eeg.shape[1]))
             found[:, inside.start - first : inside.stop - first] = eeg[:, inside.start - begin : inside.stop - begin]
+        return found
+
+    def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
+        """The group of each electrode in samples `first` up to `last` that have been read; see `Derivation.groups`."""
+        found = np.repeat(self.derivation.group_numbers()[:, None], last - first, axis=1)
+        number = np.clip(np.arange(first, last) // _BLOCK, 0, self._count - 1)
+        for changed in self._groups.keys() & {*np.unique(number).tolist()}:
+            found[:, number == changed] = self._groups[changed][:, None]
         return found
 
     @property
@@ -97,11 +108,10 @@ class Blocks:
         """First sample and values of each block that holds some of the samples: whole ones, so that all are judged."""
         if first >= last:
             return
-        count = max(1, (self.samples + _BLOCK - _PART) // _BLOCK)  # under 2 s are too few to judge: the last has them
-        numbers = range(min(first // _BLOCK, count - 1), min(-(-last // _BLOCK), count))
+        numbers = range(min(first // _BLOCK, self._count - 1), min(-(-last // _BLOCK), self._count))
         for i in range(0, len(numbers), _PIECE):
             piece = numbers[i : i + _PIECE]
-            ends = [self.samples if number == count - 1 else (number + 1) * _BLOCK for number in piece]
+            ends = [self.samples if number == self._count - 1 else (number + 1) * _BLOCK for number in piece]
             channels = self._read(piece[0] * _BLOCK, ends[-1])
             for number, end in zip(piece, ends, strict=True):
                 inside = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
@@ -124,6 +134,8 @@ class Blocks:
         if flat:
             without, eeg = self._without_channels(flat, channels)
             used = without or used
+            if used.groups != self.derivation.groups:
+                self._groups[number] = used.group_numbers()
             known = np.isfinite(channels).sum(axis=1)
             self._flat[number] = {
                 (_name(self._leads[i]), _way(self._leads[i], self.derivation, without)): int(known[i]) for i in flat

@@ -6,11 +6,11 @@ This is exact both for electrodes against a common reference and for bipolar cha
 by MNE-Python with spherical splines (Perrin et al. 1989).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
@@ -31,9 +31,29 @@ class Derivation(NamedTuple):
     unknown: tuple[str, ...]
     """Neither recorded nor interpolated, because the channels are connected only in parts."""
     reconstructed: bool
-    """Whether the channels share no electrode: each connected component is known up to one constant."""
+    """Whether the channels share no electrode: each of the `groups` is known up to one constant."""
+    groups: tuple[tuple[str, ...], ...]
+    """The electrodes whose differences are known; those between groups are not."""
     residual: Float[np.ndarray, "channel channel"]
     """What of the channels no potentials explain: 0 unless they measure a difference in more than one way."""
+
+    @property
+    def reference_note(self) -> str:
+        """What channels without a common reference leave unknown."""
+        if len(self.groups) == 1:
+            return (
+                "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in "
+                "differences."
+            )
+        return (
+            f"Channels share no reference: electrodes are known up to one constant in each of {len(self.groups)} "
+            f"groups ({_listed(self.groups)}), so differences between groups are unknown and not drawn."
+        )
+
+    def group_numbers(self) -> Int[np.ndarray, " electrode"]:
+        """The number of each electrode's group; -1 for one that is in none."""
+        numbers = {name: number for number, group in enumerate(self.groups) for name in group}
+        return np.array([numbers.get(name, -1) for name in ELECTRODES], np.int8)
 
 
 def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Derivation:
@@ -71,8 +91,10 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     residual[np.ix_(scalp, scalp)] = unexplained
     shared = {*measuring[0]}.intersection(*measuring)
     reconstructed = apart or (not shared and any(lead.cathode in SCALP for lead in measuring))
-    interpolated, unknown = ((), missing) if apart else (missing, ())
-    return Derivation(matrix, interpolated, unknown, reconstructed, residual)
+    if not apart:
+        return Derivation(matrix, missing, (), reconstructed, (SCALP,), residual)
+    by_place = tuple(tuple(name for name in SCALP if name in group) for group in groups)
+    return Derivation(matrix, (), missing, reconstructed, by_place, residual)
 
 
 def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
@@ -147,8 +169,11 @@ def _too_few(present: Collection[str]) -> str:
 
 def _detached(groups: list[set[str]], pairs: Collection[tuple[str, str]]) -> str:
     one, other = next(pair for pair in pairs if not _connected([pair], groups))
-    listed = "; ".join(" ".join(name for name in SCALP if name in group) for group in groups)
     return (
         f"want channels that connect {one} and {other}, which the model subtracts, "
-        f"got {len(groups)} separate groups ({listed})"
+        f"got {len(groups)} separate groups ({_listed(groups)})"
     )
+
+
+def _listed(groups: Iterable[Collection[str]]) -> str:
+    return "; ".join(" ".join(name for name in SCALP if name in group) for group in groups)

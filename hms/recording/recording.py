@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
@@ -65,6 +65,10 @@ class Recording(NamedTuple):
         """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps, without any signal, and beyond the ends."""
         return self.blocks(first, last)
 
+    def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
+        """Numbers that tell which differences between electrodes that EEG holds: those within a group."""
+        return self.blocks.groups(first, last)
+
 
 def open_recording(
     path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[Any, str] | None
@@ -108,9 +112,7 @@ def _opening_notes(
         more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
         yield f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure."
     if derivation.reconstructed:
-        yield (
-            "Channels share no reference: electrodes are reconstructed up to a constant, which cancels in differences."
-        )
+        yield derivation.reference_note
     probes = (source.read(first, last) for first, last in _probes(source, _PROBES))
     yield from contradictions(source.leads, derivation.residual, probes)
     used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}

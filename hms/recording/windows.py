@@ -17,7 +17,7 @@ from hms.data.half_precision import as_stored, eeg_as_stored, known_mean
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
-from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
+from hms.spectrogram_recipe import FREQUENCIES_HZ, PAIRS, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _STRETCH_S = 1200
@@ -113,7 +113,8 @@ def regional_rows(
 ) -> Float[np.ndarray, "region row frequency"]:
     """Rows `first` up to `last` of the recording's regional spectrogram, from `eeg` that begins at sample `start`.
 
-    Row j is centred at 2 + 2j s; NaN where nothing was recorded. `eeg` extends 30 s beyond the rows on both sides.
+    Row j is centred at 2 + 2j s; NaN where nothing was recorded, or no channels connect a pair's electrodes.
+    `eeg` extends 30 s beyond the rows on both sides.
     """
     power = np.full((len(REGIONS), max(0, last - first), len(FREQUENCIES_HZ)), np.nan, np.float32)
     begin, end = max(first, 0), min(last, _count_rows(recording))
@@ -123,7 +124,8 @@ def regional_rows(
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
             level = known_mean(part, axis=1)[:, None]  # or a missing sample, 0 to the filter, would make a step
-            rows = regional_spectrogram((part - level).T)
+            groups = recording.groups(settled * STEP_S * SFREQ_HZ, until)
+            rows = regional_spectrogram((part - level).T, unknown=groups[PAIRS[:, 0]] != groups[PAIRS[:, 1]])
             power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return power
 

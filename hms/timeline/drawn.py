@@ -77,4 +77,5 @@ def drawn_for(listed: pl.DataFrame, timeline: Timeline, drawn: Sequence[Drawn]) 
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:
     first = round((onset_s - BEFORE_S) * SFREQ_HZ)
-    return traces.draw(recording.eeg(first, first + EEG_SAMPLES))
+    last = first + EEG_SAMPLES
+    return traces.draw(recording.eeg(first, last), recording.groups(first, last))
