@@ -18,6 +18,7 @@ def write_edf(
     starts_s: Sequence[float] | None = None,
     kind: str = "",
     annotated: Mapping[int, bytes] | None = None,
+    prefilter: str | Sequence[str] = "",
 ) -> Path:
     """Write `signals` (channel time), in units of `unit`; `starts_s`, the start of each record, makes the file EDF+.
 
@@ -28,6 +29,7 @@ def write_edf(
     bits, magic = (24, b"\xffBIOSEMI") if path.suffix == ".bdf" else (16, b"0       ")
     samples = round(record_s * sfreq_hz)
     units = [unit] * len(labels) if isinstance(unit, str) else list(unit)
+    prefilters = [prefilter] * len(labels) if isinstance(prefilter, str) else list(prefilter)
     records = len(signals[0]) // samples
     whole = np.asarray(signals)[:, : records * samples]
     limit = np.array([float(f"{1.1 * max(np.abs(row).max(), 1e-9):.1e}") for row in whole])
@@ -37,13 +39,14 @@ def write_edf(
     if is_plus:
         names.append("BDF Annotations" if bits == 24 else "EDF Annotations")
         units.append("")
+        prefilters.append("")
         sizes.append(_STAMP_BYTES * 8 // bits)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     ends = [*limit, *[1] * is_plus]
     fields = [
         (names, 16), ([""] * len(names), 80), (units, 8), ([f"{-end:.1e}" for end in ends], 8),
         ([f"{end:.1e}" for end in ends], 8), ([low + (i < len(labels)) for i in range(len(names))], 8),
-        ([high] * len(names), 8), ([""] * len(names), 80), (sizes, 8), ([""] * len(names), 32),
+        ([high] * len(names), 8), (prefilters, 80), (sizes, 8), ([""] * len(names), 32),
     ]  # fmt: skip
     top = [("X X X X", 80), ("Startdate X X X X", 80), ("05.03.24", 8), ("21.30.00", 8), (256 * (len(names) + 1), 8),
            (kind or ("EDF+C" if is_plus else ""), 44), (records, 8), (f"{record_s:g}", 8), (len(names), 4)]  # fmt: skip

@@ -193,6 +193,68 @@ def test_other_formats_hold_the_same_recording(suffix: str, tmp_path: Path):
         assert recording.notes[0] == "Marked as bad in the file, so not read: Cz."
 
 
+SLOW = "The file says that its EEG was high-passed at {} Hz: if so, slow rhythms (LRDA, GRDA) cannot be judged."
+FAST = "The file says that its EEG was low-passed at {} Hz: if so, fast activity cannot be judged."
+
+
+@pytest.mark.parametrize("suffix", ["edf", "bdf"])
+@pytest.mark.parametrize(
+    ("prefilter", "notes"),
+    [
+        ("", []),
+        ("HP:5Hz LP:30Hz", [SLOW.format(5)]),
+        ("HP: 1,6 Hz; LP: 0.015 kHz, N:50Hz", [SLOW.format(1.6), FAST.format(15)]),
+        ("hp 0.03s lp 70", [SLOW.format(5.3)]),
+        ("HP:30ms LP:10ms", [SLOW.format(5.3), FAST.format(16)]),
+        ("HP:1.0Hz LP:20Hz", []),
+        ("HP 1.6s", []),
+        ("HP:DC LP:113 Hz", []),
+        ("HP:-1.000 Hz LP:-2.0 Hz N:0.0", []),
+        ("HP:0Hz LP:0Hz", []),
+        ("HP:500mHz", []),
+        ("HP:5e0Hz LP:7..5Hz", []),
+        ("HP:15.9Hz LP:15Hz", []),
+        ("CHP:5Hz", []),
+        ("n/a", []),
+    ],
+)
+def test_filters_that_take_away_what_experts_judge_are_noted(
+    prefilter: str, notes: list[str], suffix: str, tmp_path: Path
+):
+    path = write_edf(tmp_path / f"x.{suffix}", noise(5), SCALP, prefilter=prefilter)
+    assert recorded(path).notes == notes
+
+
+def test_filters_are_those_of_most_electrodes(tmp_path: Path):
+    labels, of_ekg = [*SCALP, "EKG", "EMG"], ["HP:16Hz LP:15Hz", "HP:20Hz LP:200Hz"]
+    values = noise(5, channels=21)
+    path = write_edf(tmp_path / "x.edf", values, labels, prefilter=[*["HP:0.5Hz"] * 18, "HP:5Hz", *of_ekg])
+    assert recorded(path).notes == []
+    path = write_edf(tmp_path / "x.edf", values, labels, prefilter=[*["HP:5Hz LP:70Hz"] * 18, "", *of_ekg])
+    assert recorded(path).notes == [SLOW.format(5)]
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_hz", "notes"), [("10", "70", []), ("0.03", "15", [SLOW.format(5.3), FAST.format(15)])]
+)
+def test_filters_of_brainvision_are_noted(low_s: str, high_hz: str, notes: list[str], tmp_path: Path):
+    path = tmp_path / "x.vhdr"
+    write_brainvision(path, noise(5))
+    rows = "".join(f"{i + 1}  {name}  {i + 1}  0.1 µV  {low_s}  {high_hz}  Off\n" for i, name in enumerate(SCALP))
+    columns = "#  Name  Phys. Chn.  Resolution / Unit  Low Cutoff [s]  High Cutoff [Hz]  Notch [Hz]"
+    with path.open("a") as header:
+        header.write(
+            f"\n\n[Comment]\nA m p l i f i e r  S e t u p\n============\n\nChannels\n--------\n{columns}\n{rows}"
+        )
+    assert recorded(path).notes == notes
+
+
+def test_filters_of_fif_are_noted(tmp_path: Path):
+    raw = mne.io.RawArray(noise(20) * 1e-6, mne.create_info([*SCALP], 256.0, "eeg"), verbose="error")
+    raw.filter(4, 18, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
+    assert recorded(tmp_path / "x_raw.fif").notes == [SLOW.format(4), FAST.format(18)]
+
+
 SHARED_EDF = {
     "PN00-5": 2.0,
     "PN16-2": 2.0,

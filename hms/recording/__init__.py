@@ -12,6 +12,7 @@ spans          its gaps
 annotations    its annotations
 start          when it began
 reader         a file as MNE-Python opens it, and its samples in µV
+passband       the filters that its EEG has passed
 formats        a file of any format, opened as such a source
 resample       its channels at 200 Hz
 derivation     the electrodes, from the channels

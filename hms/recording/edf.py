@@ -31,6 +31,8 @@ class Header(NamedTuple):
     dimensions: list[str]
     """Physical units as written, or empty."""
     ranges: list[Range]
+    prefilters: list[str]
+    """Filters as written, or empty."""
     samples: list[int]
     """Samples of each channel per record."""
     record_s: float
@@ -90,6 +92,7 @@ def read_header(path: Path) -> Header:
         labels,
         [text.strip().decode("latin-1") for text in fields["dimension"]],
         [Range(*ends) for ends in zip(*ranges, strict=True)],
+        [text.strip().decode("latin-1") for text in fields["prefilter"]],
         samples,
         record_s,
         records,

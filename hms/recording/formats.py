@@ -16,6 +16,7 @@ from hms.recording.channels import UNITS_UV, Channel, channels_to_read, mapped_l
 from hms.recording.edf import Header, read_header, want_range
 from hms.recording.labels import EKG, Lead
 from hms.recording.meanings import Meanings, meanings_of
+from hms.recording.passband import passband_notes
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
@@ -48,13 +49,14 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
         raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
     spans, gap_notes = spans_of(path, header, raw)
     start, start_notes = start_of(path, raw)
+    filter_notes = passband_notes(header, opened, raw, read)
     return Source(
         leads=[channel.lead for channel in read],
         sfreq_hz=rate,
         spans=spans,
         start=start,
         annotations=annotations_of(path, header, raw, spans),
-        notes=[*notes, *unit_notes, *gap_notes, *start_notes],
+        notes=[*notes, *unit_notes, *gap_notes, *start_notes, *filter_notes],
         meanings=meanings,
         read=Reader(path, raw, read, spans, to_uv).read,
     )
