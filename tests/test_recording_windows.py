@@ -75,6 +75,30 @@ def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
     assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
 
 
+CHECKS = ["IMP CHECK ON", "imp_check", "Impedance", "Impedance check", "Comment/impedances", "Calibration", "cal 50 µV"]
+NO_CHECKS = ["impedance ok", "IMP CHECK OFF", "Impedance high: T3", "after calibration", "calm", "call", "check", "imp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_s", "is_check"),
+    [*((text, 20, True) for text in CHECKS), *((text, 20, False) for text in NO_CHECKS), ("Impedance check", 0, False)],
+)
+def test_an_impedance_check_or_a_calibration_has_no_prediction(
+    text: str, duration_s: int, is_check: bool, tmp_path: Path
+):
+    stored = b"+10\x15%d\x14%b\x14\0" % (duration_s, text.encode())
+    path = tmp_path / "x.edf"
+    write_edf(
+        path, noise(60, 200), SCALP, 200, starts_s=range(60), annotated={10: stored, 40: b"+40\x1510\x14BAD\x14\0"}
+    )
+    recording = recorded(path)
+    (stretch,) = stretches(recording, 10, False)
+    assert stretch.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
+    said = "Marked as an impedance check or a calibration in the file, so without a prediction: 20 s."
+    assert recording.notes == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
+    assert [one.text for one in recording.annotations] == [text, "BAD"]
+
+
 def test_a_gap_of_hours_is_skipped(tmp_path: Path):
     starts_s = [*range(30), *range(40_000, 40_030)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")

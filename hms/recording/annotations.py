@@ -5,13 +5,14 @@ records of a discontinuous file, and knows a single encoding. Source: Kemp and O
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
 from hms.recording.source import Annotation, Span
@@ -19,6 +20,11 @@ from hms.recording.source import Annotation, Span
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
 """Marks of a gap, by MNE where it joined samples or by the file where a segment begins; gaps are shown as such."""
+
+_CHECKS = {"impedance", "impedances", "calibration", "cal"}
+_OF_CHECKS = {"imp", "check", "checking", "test", "measurement", "electrode", "electrodes", "signal", "pulse", "pulses",
+              "on", "start", "begin", "comment", "uv", "µv", "μv", "mv", "hz"}  # fmt: skip
+"""Words that name a check of the electrodes, during which there is no EEG, and others that may come with them."""
 
 
 def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[Span]) -> list[Annotation]:
@@ -59,10 +65,38 @@ def _of_records(path: Path, header: Header) -> Iterator[Annotation]:
 
 
 def bad_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"]:
-    """Begin and end of each stretch that annotations mark as bad, which MNE does by their first word; none overlap."""
+    """Begin and end of each stretch that annotations mark as bad or as a check of the electrodes; none overlap."""
+    return _stretches_s(annotations, lambda text: _is_bad(text) or _is_check(text))
+
+
+def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], rate: float) -> list[str]:
+    """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
+    ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / rate
+    notes = []
+    for name, marks in (("bad", _is_bad), ("an impedance check or a calibration", _is_check)):
+        if len(stretches_s := _stretches_s(annotations, marks)):
+            marked_s = sum(float(np.diff(stretches_s.clip(*ends)).sum()) for ends in ends_s)
+            notes.append(f"Marked as {name} in the file, so without a prediction: {duration_text(marked_s)}.")
+    return notes
+
+
+def _is_bad(text: str) -> bool:
+    """Whether a text marks time as bad, which MNE does by its first word."""
+    return text.lower().startswith("bad")
+
+
+def _is_check(text: str) -> bool:
+    """Whether a text says that there is a check of the electrodes, and nothing else, such as that it is over."""
+    words = {*re.findall(r"[^\W\d_]+", text.lower())}
+    named = words & _CHECKS or ("imp" in words and words & {"check", "test"})
+    return bool(named) and words <= _CHECKS | _OF_CHECKS
+
+
+def _stretches_s(annotations: Iterable[Annotation], marks: Callable[[str], bool]) -> Float[np.ndarray, "stretch 2"]:
+    """Begin and end of each stretch that annotations with a text of one kind cover; none overlap."""
     merged: list[list[float]] = []
     for onset_s, duration_s, text in annotations:
-        if text.lower().startswith("bad") and duration_s > 0:
+        if marks(text) and duration_s > 0:
             if merged and onset_s <= merged[-1][1]:
                 merged[-1][1] = max(merged[-1][1], onset_s + duration_s)
             else:

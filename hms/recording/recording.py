@@ -10,12 +10,11 @@ from jaxtyping import Float, Int
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
-from hms.recording.annotations import bad_s
+from hms.recording.annotations import bad_notes
 from hms.recording.blocks import Blocks
 from hms.recording.channels import MICRO, UNITS_UV, if_reference
 from hms.recording.contradiction import contradictions
 from hms.recording.derivation import Derivation, derived
-from hms.recording.duration import duration_text
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.resample import Read, Resampler
@@ -98,10 +97,7 @@ def _opening_notes(
     yield from source.notes
     if spread_uv < _QUIETEST_UV:
         yield f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV."
-    if len(bad := bad_s(source.annotations)):
-        ends_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
-        marked_s = sum(float(np.diff(bad.clip(*ends)).sum()) for ends in ends_s)
-        yield f"Marked as bad in the file, so without a prediction: {duration_text(marked_s)}."
+    yield from bad_notes(source.annotations, source.spans, source.sfreq_hz)
     yield from flat_notes
     if derivation.interpolated:
         yield f"Interpolated: {', '.join(derivation.interpolated)}."

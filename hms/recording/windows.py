@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
     onsets_s: Float[np.ndarray, " window"]
     """When the centre of each window begins."""
     recorded: Bool[np.ndarray, " window"]
-    """Whether at least half of a window's centre was recorded, and less than half of it is marked as bad."""
+    """Whether at least half of a window's centre was recorded, and less than half of it is marked (`bad_s`)."""
     eeg: Float[np.ndarray, "electrode time"]
     """µV at 200 Hz, from the start of the first window."""
     model_spectrogram: Float[np.ndarray, "region row frequency"] | None
