@@ -242,6 +242,13 @@ def test_without_its_corpus_a_run_has_numbers_but_no_drawings(run: Path, tmp_pat
     assert "The true probabilities of this corpus are unknown" in text
 
 
+def test_the_votes_are_not_said_to_be_given_for_every_window(report: Path):
+    text = report.read_text()
+    assert "experts labelled" not in text
+    says = "The votes refer to the shaded 10 s; windows of one EEG often share the votes given for one of them."
+    assert text.count(says) == text.count('class="traces"')
+
+
 # The numbers
 
 

@@ -1,7 +1,7 @@
 """Draw a window of EEG as a neurologist reads it: double banana, negative up, filtered for display.
 
 The chains are in the order of the competition's spectrogram regions, with midline and EKG below. All 50 s are drawn,
-thinned to what a screen can show; the central 10 s, which the experts labelled, keep 100 samples per second.
+thinned to what a screen can show; the central 10 s, to which votes refer, keep 100 samples per second.
 """
 
 from typing import NamedTuple
