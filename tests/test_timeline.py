@@ -20,13 +20,14 @@ from material import a_run
 from PIL import Image
 
 from hms.electrodes import SCALP
-from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
 from hms.page.traces import draw
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import read_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Annotation, Span
 from hms.runs.checkpoint import load_model
+from hms.spectrogram_recipe import FREQUENCIES_HZ
 from hms.timeline import chart
 from hms.timeline.annotations import write_edf as write_annotations
 from hms.timeline.clock import clock
@@ -770,12 +771,27 @@ def test_the_page_shows_what_the_file_itself_notes():
     text = page(shown._replace(annotations=notes), [])
     assert '<path d="M60 1h0v8h-0z"><title>21:51:00 eyes closed</title></path>' in text
     assert "<li><b>22:00:00</b> <span>&lt;img src=x" in text
-    assert text.count("<title>") == 4
+    drawn = '"><title>'  # of a path; not that of the page
+    assert text.count(drawn) - page(shown, []).count(drawn) == 3
     many = page(shown._replace(annotations=notes * 100), [])
     assert "the first 200 of 300" in many
-    assert many.count("<title>") == 201
+    assert many.count(drawn) - page(shown, []).count(drawn) == 200
     assert many.count("M700 1") == 100
     assert "Annotations of the file" not in page(shown, [])
+
+
+def test_events_and_frequencies_are_named_not_only_coloured():
+    text = page(timeline({"lpd": [0.9] * 360}), [])
+    areas, lanes = (re.search(rf'<svg class="{name}".*?</svg>', text)[0] for name in ("areas", "lanes"))
+    assert (
+        re.findall(r'<path class="(\w+)" d="[^"]*"><title>(.*?)</title>', areas)
+        == [*zip(CLASSES, CONSENSUS_NAMES, strict=True)][::-1]
+    )
+    named = [("status", "Criterion of status epilepticus"), *zip(CLASSES[:-1], CONSENSUS_NAMES[:-1], strict=True)]
+    assert re.findall(r'<path class="(\w+)" d="[^"]*"><title>(.*?)</title>', lanes) == named
+    beside = re.search(r'<div class="names".*?<div class="scroll"', text, re.DOTALL)[0]
+    assert re.findall(r"<span>([A-Z]\w+)</span>", beside) == [*CONSENSUS_NAMES[:-1]]
+    assert re.findall(r'<span class="hz"[^>]*>(.*?)</span>', beside) == ["5", "10", "15 Hz"] * 4
 
 
 @pytest.mark.parametrize(
@@ -848,6 +864,24 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
     assert chromium.value("document.querySelectorAll('.strip .spectrogram img').length") == 4
     assert "5 of 40 windows are drawn" in chromium.value("document.querySelector('#eeg').textContent")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_each_lane_has_its_name_and_each_frequency_its_place_beside_it(chromium: Page, made: Path, width: int):
+    chromium.open(made, width)
+    middle = "[...document.querySelectorAll('{}')].map((one) => (({{top, bottom}}) => (top + bottom) / 2)({}))"
+    box = "one.getBoundingClientRect()"
+    names = chromium.value(middle.format(".names .lanes span", box))
+    lanes = chromium.value(middle.format(".strip .lanes .lane", box))
+    np.testing.assert_allclose(names, lanes, atol=2)
+    assert len(names) == 5
+    assert np.diff(names).min() > 10
+    places = np.array(chromium.value(middle.format(".names .hz", box))).reshape(4, 3)
+    pictures = np.array(chromium.value(middle.format(".strip .spectrogram", box)))
+    half_hz = (FREQUENCIES_HZ[0] + FREQUENCIES_HZ[-1]) / 2
+    expected = pictures[:, None] - 58 * (np.array([5, 10, 15]) - half_hz) / np.ptp(FREQUENCIES_HZ)
+    np.testing.assert_allclose(places, expected, atol=1)
+    assert chromium.value(f"[...document.querySelectorAll('.names .hz')].every((one) => {box}.height < 15)")
 
 
 def test_a_click_opens_the_nearest_eeg_and_arrows_step_through(chromium: Page, made: Path):
