@@ -14,7 +14,12 @@ from hms.pool import cell_means
 
 @runtime_checkable
 class Extractor(Protocol):
-    """What every extractor provides, besides being a torch module."""
+    """What every extractor provides, besides being a torch module.
+
+    Extractors can share a `backbone` (`model.share_backbones`); `compile=true` compiles its parts, or else those of
+    `network`, or else the extractor's. In the name of a run an argument `grad_checkpointing` does not count, and of
+    `weights` beside `pretrained` the file's content does; any other path counts as it is written.
+    """
 
     out_features: int
     """Length of `Features.vector`."""
@@ -34,34 +39,38 @@ def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tens
     return pairs[..., margin : pairs.shape[-1] - margin]
 
 
-def features_of_pairs(
-    backbone: Backbone, dropout: nn.Module, image: Float[Tensor, "batch 1 height width"], pairs: int
-) -> Features:
-    """Features from one image with the pairs from top to bottom; a token is the mean of the feature map over a pair's
-    rows."""
-    feature_map = backbone.features(image)
-    tokens = cell_means(feature_map, pairs, 1).squeeze(3).transpose(1, 2)
-    return Features(dropout(backbone.pool(feature_map)), tokens)
+class ImageOfPairs(nn.Module):
+    """Signals -> Features, through one image with the pairs from top to bottom; a subclass says how `image` is drawn.
 
-
-class SpectrogramOfPairs(nn.Module):
-    """Signals -> Features, through one image of all pairs' spectrograms; a subclass says how `spectrogram` is computed.
-
-    `backbone` reads the image, in which the pairs are stacked and dealt out to `columns`; a pair's token is the mean of
-    the backbone's feature map over its rows.
+    A pair's token is the mean of the backbone's feature map over its rows.
     """
 
     reads_spectrogram = False
     token_kind: Literal["pair"] = "pair"
 
-    def read_by(self, backbone: Backbone, columns: int, dropout: float) -> None:
+    def read_by(self, backbone: Backbone, dropout: float) -> None:
         """Called at the end of a subclass's `__init__`, so that its own parameters come first."""
-        self.columns, self.backbone, self.dropout = columns, backbone, nn.Dropout(dropout)
+        self.backbone, self.dropout = backbone, nn.Dropout(dropout)
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
     def forward(self, signals: Signals) -> Features:
-        image = restack(self.spectrogram(signals.pairs), self.columns)
-        return features_of_pairs(self.backbone, self.dropout, image, signals.pairs.shape[1])
+        feature_map = self.backbone.features(self.image(signals.pairs))
+        tokens = cell_means(feature_map, signals.pairs.shape[1], 1).squeeze(3).transpose(1, 2)
+        return Features(self.dropout(self.backbone.pool(feature_map)), tokens)
+
+    def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
+        """Draw the signals."""
+        raise NotImplementedError
+
+
+class SpectrogramOfPairs(ImageOfPairs):
+    """Such an image of all pairs' spectrograms, in `columns`; a subclass says how `spectrogram` is computed."""
+
+    columns: int
+
+    def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
+        """Stack the spectrograms."""
+        return restack(self.spectrogram(pairs), self.columns)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """The log-power of each pair, of about unit size."""

@@ -51,7 +51,8 @@ class Multitaper(SpectrogramOfPairs):
         self.bins = round(fmax_hz * self.window / SFREQ_HZ) + 1
         tapers = dpss(self.window, bandwidth, round(2 * bandwidth) - 1).astype(np.float32)
         self.register_buffer("tapers", torch.from_numpy(tapers), persistent=False)
-        self.read_by(backbone, columns, dropout)
+        self.columns = columns
+        self.read_by(backbone, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, of about unit size."""

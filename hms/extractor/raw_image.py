@@ -9,30 +9,24 @@ stretches that lie below one another, pair after pair, so that the image is not 
     pair 8, last stretch
 """
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from hms.backbone import Backbone
-from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_pairs
+from hms.extractor import ImageOfPairs, central
 from hms.window_lengths import EEG_SAMPLES
 
 
-class RawImage(nn.Module):
+class RawImage(ImageOfPairs):
     """Signals -> Features, through one image of the central `span_s` seconds of all pairs.
 
     Every `every` samples are averaged. Each pair fills `rows` rows of `height` pixels: otherwise a network that halves
     its image again and again would merge all pairs. Amplitudes beyond about `limit`, in units of `Signals.pairs`, are
     squeezed. A pair's token is the mean of the backbone's feature map over its rows.
     """
-
-    reads_spectrogram = False
-    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self, backbone: Backbone, span_s: float, every: int, rows: int, height: int, limit: float, dropout: float
@@ -48,12 +42,7 @@ class RawImage(nn.Module):
             raise ValueError(f"limit: want more than 0, got {limit}")
         self.span, self.every, self.rows, self.height = round(span_s * SFREQ_HZ), every, rows, height
         self.limit = limit
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = backbone.out_features, backbone.map_features
-
-    def forward(self, signals: Signals) -> Features:
-        return features_of_pairs(self.backbone, self.dropout, self.image(signals.pairs), signals.pairs.shape[1])
+        self.read_by(backbone, dropout)
 
     def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
         """Draw the signals; samples at the end that do not fill a row are dropped."""

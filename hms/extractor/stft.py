@@ -40,7 +40,8 @@ class Stft(SpectrogramOfPairs):
         super().__init__()
         self.span = round(span_s * SFREQ_HZ)
         self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
-        self.read_by(backbone, columns, dropout)
+        self.columns = columns
+        self.read_by(backbone, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, about -1 to 1.7."""

@@ -67,7 +67,8 @@ class Superlet(SpectrogramOfPairs):
             _Row(centre_hz, cycles * count, (each - count + 1).clip(0, 1) / each, self.samples, frames)
             for centre_hz, each, count in zip(centres_hz, order, counts, strict=True)
         )
-        self.read_by(backbone, columns, dropout)
+        self.columns = columns
+        self.read_by(backbone, dropout)
 
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """Log-power of each pair, of about unit size."""

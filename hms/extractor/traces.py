@@ -10,30 +10,24 @@ on the device, for the windows of a batch at once, after all augmentations. The 
     trace of pair 8
 """
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from hms.backbone import Backbone
-from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import central, features_of_pairs
+from hms.extractor import ImageOfPairs, central
 from hms.window_lengths import EEG_SAMPLES
 
 
-class Traces(nn.Module):
+class Traces(ImageOfPairs):
     """Signals -> Features, through one drawing of the central `span_s` seconds of all pairs.
 
     A column of pixels stands for `every` samples, and each pair has a strip of `height` rows that shows amplitudes up
     to `limit`, in units of `Signals.pairs`, negative up; what exceeds it runs along the strip's edge. The pen is
     `thickness` rows wide. A pair's token is the mean of the backbone's feature map over its strip.
     """
-
-    reads_spectrogram = False
-    token_kind: Literal["pair"] = "pair"
 
     def __init__(
         self, backbone: Backbone, span_s: float, every: int, height: int, limit: float, thickness: float, dropout: float
@@ -47,12 +41,7 @@ class Traces(nn.Module):
             raise ValueError(f"thickness: want more than 0 and less than height, got {thickness} and {height}")
         self.span, self.every, self.height = round(span_s * SFREQ_HZ), every, height
         self.limit, self.thickness = limit, thickness
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.out_features, self.token_features = backbone.out_features, backbone.map_features
-
-    def forward(self, signals: Signals) -> Features:
-        return features_of_pairs(self.backbone, self.dropout, self.image(signals.pairs), signals.pairs.shape[1])
+        self.read_by(backbone, dropout)
 
     def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
         """Ink, 0 to 1: the share of each pixel that lies between the least and the greatest sample of its column."""
