@@ -121,6 +121,9 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     given = line("--config-dir", str(tmp_path), "extractor=[stft,mine,yours]")
     assert len([*given.named_samples()]) == 1
     assert given.problems == ["extractor: want 'mine:' as the only key of mine.yaml"]
+    given = line("extractor=[stft,wavenet]", "~extractor.wavenet")
+    (config,) = (config for _, config in given.named_samples())
+    assert (given.problems, [*config.extractor]) == ([], ["stft"])
 
 
 def test_a_config_is_shown_of_one_job_only():

@@ -135,6 +135,10 @@ EEG_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
         lambda t: t.with_columns(F7=pl.lit(None, pl.Float32)),
         r"column 'F7': want samples, got none \(all 400 are missing\)",
     ),
+    "two dead": (
+        lambda t: t.with_columns(F7=pl.lit(None, pl.Float32), O1=pl.lit(None, pl.Float32)),
+        r"columns 'F7', 'O1': want samples, got none \(all 400 are missing\)",
+    ),
     "volts": (lambda t: t / 1e6, r"want µV, got values with a median SD of 2e-05: volts or millivolts\?"),
     "nanovolts": (lambda t: t * 1e4, r"want µV, got values with a median SD of 2e\+05: nanovolts\?"),
     "empty": (lambda t: t.clear(), "want at least one row, got none"),

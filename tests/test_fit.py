@@ -237,6 +237,17 @@ def test_a_whole_number_counts_the_same_however_it_is_written(corpus: Path, tmp_
         composed(corpus, tmp_path, f"extractor.stft_short.dropout={p}") for p in ("0", "0.0", "0.5")
     )
     assert fold_folder(whole, "corpus") == fold_folder(broken, "corpus") != fold_folder(other, "corpus")
+    one_batch, all_batches = (composed(corpus, tmp_path, f"+trainer.limit_train_batches={n}") for n in ("1", "1.0"))
+    assert fold_folder(one_batch, "corpus") != fold_folder(all_batches, "corpus"), "Lightning tells 1 from 1.0"
+
+
+def test_only_an_optimizer_s_fused_does_not_count(config: dict):
+    def with_one_named_fused(span_s: int) -> Path:
+        return fold_folder(
+            config | {"extractor": {"fused": config["extractor"]["stft_short"] | {"span_s": span_s}}}, ""
+        )
+
+    assert with_one_named_fused(20) != with_one_named_fused(30)
 
 
 @pytest.mark.parametrize(("group", "names"), [("augmentation", "noise mixup"), ("extractor", "stft_short multitaper")])
@@ -268,7 +279,7 @@ def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
 def test_the_demos_run_has_the_name_that_the_readme_gives_it():
     with initialize_config_dir(str(CONF), version_base="1.3"):
         quick = OmegaConf.to_container(compose("train", ["experiment=quick"]), resolve=True)
-    small = "50bd062953eacd56"  # of data=simulated
+    small = "cbb2d27cda172ee0"  # of data=simulated
     (named,) = {*re.findall(r"runs/quick-\w{8}", (CONF.parent / "README.md").read_text())}
     assert str(fold_folder(quick, small).parent) == named
 

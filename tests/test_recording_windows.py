@@ -96,7 +96,7 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
     assert stretch.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
     said = "Marked as an impedance check or a calibration in the file, so without a prediction: 20 s."
     assert recording.notes == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
-    assert [one.text for one in recording.annotations] == [text, "BAD"]
+    assert [one.text for one in recording.source.annotations] == [text, "BAD"]
 
 
 def test_a_gap_of_hours_is_skipped(tmp_path: Path):

@@ -182,7 +182,7 @@ def test_an_eeg_that_lacks_a_channel_is_bad_or_kept_without_it(copy: Path, tmp_p
             pass
 
     store = prepare_store(Folder(), tmp_path, "skip")
-    assert capsys.readouterr().err.endswith(f"was built without 1 channel without samples:\n{problem}\n")
+    assert capsys.readouterr().err.endswith(f"was built without channels of 1 EEG file:\n{problem}\n")
     assert (store.left_out, store.lacking) == ([], [problem])
     (start, *_) = store.rows.filter(eeg_id=rows["eeg_id"][0])["eeg_start"]
     kept = store.eeg[start : start + 10000]

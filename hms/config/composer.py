@@ -53,12 +53,11 @@ class Composer:
 
         Of a group that takes several options, the only key of each YAML is its name, or one would replace another.
         """
-        for word in words:
-            group, chosen = self._options.chosen(word)
-            if group in self._options.lists:
-                for name in chosen:
-                    if name not in config[group]:
-                        self._add(f"{group}: want '{name}:' as the only key of {name}.yaml")
+        words = [*words]
+        for group, chosen in map(self._options.chosen, words):
+            for name in chosen if group in self._options.lists else ():
+                if name not in config[group] and f"~{group}.{name}" not in words:
+                    self._add(f"{group}: want '{name}:' as the only key of {name}.yaml")
         if "experiment" in config and self._options.of("experiment"):
             self._add(_NO_PACKAGE.format("experiment"))
             with open_dict(config):
@@ -76,8 +75,10 @@ class Composer:
         if "No match in the defaults list" in message:
             return self._no_match(word, override, message)
         if key == "launcher" and (plugin := re.search(r"hydra/launcher/(\w+)", message)):
-            package = "'hms[slurm]'" if plugin[1].startswith("submitit") else f"hydra's plugin for '{plugin[1]}'"
-            return f"launcher: {override.value()} needs a package that is not installed: pip install {package}"
+            package = (
+                "pip install 'hms[slurm]'" if plugin[1].startswith("submitit") else f"Hydra's plugin '{plugin[1]}'"
+            )
+            return f"launcher: {override.value()} needs a package that is not installed: {package}"
         if key.startswith("hydra.") and error.__cause__:
             above, _, name = key.rpartition(".")
             siblings = OmegaConf.select(compose(self._name, others, return_hydra_config=True), above)

@@ -32,7 +32,7 @@ def read_eeg(path: Path, in_uv: bool = True, may_lack_channels: bool = False) ->
         _want_finite(path, eeg, ELECTRODES)
         lacking = lacking_channels(eeg)
         if lacking and not (may_lack_channels and len(lacking) < len(SCALP)):
-            raise DataError(lacks_samples(path, lacking[0], len(eeg)))
+            raise DataError(lacks_samples(path, lacking, len(eeg)))
     if in_uv:
         want_microvolts(str(path), eeg)
     return eeg
@@ -44,9 +44,11 @@ def lacking_channels(eeg: Float[np.ndarray, "time electrode"]) -> list[str]:
     return [SCALP[channel] for channel in candidates if np.isnan(eeg[:, channel]).all()]
 
 
-def lacks_samples(path: Path, channel: str, samples: int) -> str:
-    """A line that says so of a channel in a file of so many samples."""
-    return f"{path}: column '{channel}': want samples, got none (all {samples} are missing)"
+def lacks_samples(path: Path, channels: Sequence[str], samples: int) -> str:
+    """A line that says so of channels in a file of so many samples."""
+    named = ", ".join(f"'{channel}'" for channel in channels)
+    columns = "column" if len(channels) == 1 else "columns"
+    return f"{path}: {columns} {named}: want samples, got none (all {samples} are missing)"
 
 
 def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:

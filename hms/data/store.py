@@ -48,7 +48,7 @@ class Store(NamedTuple):
     left_out: list[str]
     """The problem of each bad file whose EEGs were left out."""
     lacking: list[str]
-    """The problem of each scalp channel without a single sample; its EEG is kept without it."""
+    """The problem of each EEG file with scalp channels without a single sample; it is kept without these."""
     flaws: Flaws
     """How many rows have each flaw."""
 
@@ -69,7 +69,7 @@ def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]
         say(f"{path} was built without the EEGs of {counted(len(store.left_out), 'bad file')}:")
         say("\n".join(store.left_out))
     if store.lacking:
-        say(f"{path} was built without {counted(len(store.lacking), 'channel')} without samples:")
+        say(f"{path} was built without channels of {counted(len(store.lacking), 'EEG file')}:")
         say("\n".join(store.lacking))
     return store
 
@@ -84,7 +84,7 @@ def open_store(path: Path) -> Store:
     try:
         about = json.loads((path / "store.json").read_text())
         if about["format"] != FORMAT:
-            raise ValueError(f"want format {FORMAT}, got {about['format']}")
+            raise ValueError(f"another version made it: want format {FORMAT}, got {about['format']}")
         eeg = np.memmap(path / "eeg.f16", np.float16, "r", shape=(about["samples"], len(ELECTRODES)))
         shape = (about["spectrogram_rows"], len(REGIONS), len(FREQUENCIES_HZ))
         spectrogram = np.memmap(path / "spectrogram.f16", np.float16, "r", shape=shape)
@@ -165,7 +165,8 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal
                 bad[found.problem] = None
                 continue
             path = root / "train_eegs" / f"{found.eeg_id}.parquet"
-            lacking += [lacks_samples(path, channel, len(found.eeg)) for channel in lacking_channels(found.eeg)]
+            if channels := lacking_channels(found.eeg):
+                lacking.append(lacks_samples(path, channels, len(found.eeg)))
             first_row = int(found.spectrogram_start_s) // STEP_S
             lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row, *found.flaws))
             eeg.write(np.ascontiguousarray(found.eeg).data)

@@ -21,7 +21,7 @@ def named_runs(words: str | list[str]) -> list[Path]:
     ensembles = [path for path in named if (path / "ensemble.json").is_file()]
     if len(ensembles) == len(named):
         raise UserError(
-            f"runs: want runs, got '{ensembles[0]}', an ensemble, which predict and evaluate take as ensemble="
+            f"runs: want runs, got '{ensembles[0]}', an ensemble, which predict, evaluate and report take as ensemble="
         )
     if ensembles:
         say(f"skipped, as they are ensembles: {', '.join(map(str, ensembles))}")

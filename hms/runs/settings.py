@@ -22,8 +22,6 @@ _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),
     *("profiler", "log_every_n_steps", "enable_progress_bar", "enable_model_summary"),
 )
-_SAVES_ONLY = ("grad_checkpointing", "fused")
-"""Keys of any node that save only memory or time."""
 _PRECISION_OF = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 """What Lightning's aliases stand for."""
 
@@ -33,7 +31,7 @@ _TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a config that determines the trained model, without looking at any file."""
     kept = {key: value for key, value in config.items() if key not in _IRRELEVANT_KEYS}
-    kept = {key: value for key, value in kept.items() if value or key not in _IF_ANY}
+    kept = {key: value for key, value in kept.items() if (value or key not in _IF_ANY) and key != "trainer"}
     if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
@@ -43,8 +41,10 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
         del trainer["sync_batchnorm"]
     elif "sync_batchnorm" in trainer:  # each process has statistics of its own rows
         trainer |= {k: config["trainer"].get(k, 1) for k in ("devices", "num_nodes")}
-    relevant: dict[str, Any] = _relevant(kept | {"trainer": trainer})
-    return relevant
+    relevant: dict[str, Any] = _relevant(kept)
+    for stage in (relevant, relevant.get("pretrain", {})):
+        stage.get("optimizer", {}).pop("fused", None)  # only saves time
+    return relevant | {"trainer": trainer}  # to Lightning, 1 is one batch and 1.0 is all
 
 
 def files_read(config: dict[str, Any]) -> dict[str, str]:
@@ -97,7 +97,7 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _relevant(value: Any) -> Any:
-    """Copy a value without what only saves memory or time, and without paths, of which just the names of runs are kept.
+    """Copy a value without what only saves memory, and without paths, of which just the names of runs are kept.
 
     Whole numbers are ints, however they were written.
     """
@@ -107,7 +107,7 @@ def _relevant(value: Any) -> Any:
         return int(value)
     if not isinstance(value, dict):
         return value
-    kept = {key: _relevant(part) for key, part in value.items() if key not in _SAVES_ONLY}
+    kept = {key: _relevant(part) for key, part in value.items() if key != "grad_checkpointing"}
     if {"pretrained", "weights"} <= kept.keys():
         kept["weights"] = None
     if kept.get("_target_") == _TEACHER:

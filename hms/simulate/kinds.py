@@ -68,7 +68,7 @@ def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Fl
         patches=geometry.patches(rng, _PATCHES),
         recruitment=_recruitment(rng, over),
     )
-    # Most epileptiform discharges are negative at the surface, triphasic waves positive, as in four real segments.
+    # No kind is told by its sign: most epileptiform discharges are negative at the surface, triphasic waves positive.
     return replace(pattern, fields=random_sign(rng, 0.5) * pattern.fields)
 
 

@@ -27,7 +27,7 @@ class Pattern:
     periodic_share: float  # 1: discharges only, 0: waves only
     overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave
     active: Curve  # 0 or 1, with short ramps
-    log_size: Curve  # slow changes in amplitude, including evolution
+    log_size: Curve  # slow changes in amplitude, including a seizure's growth
     size_uv: float
     fields: Float[np.ndarray, "2 19"]
     lag_s: float  # delay of the second field after the first
