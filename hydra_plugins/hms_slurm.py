@@ -1,6 +1,7 @@
 """`launcher=slurm`: Hydra's launcher by submitit, which ends with a traceback where a job is lost for good."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -14,6 +15,8 @@ if find_spec("submitit") and find_spec("hydra_plugins.hydra_submitit_launcher"):
         """Says in a line which job was lost, and where its log is; the others go on, and are told of the next time."""
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+            if not shutil.which("srun"):
+                raise CompactHydraException("launcher: want a machine of a Slurm cluster, got one without 'srun'")
             # Slow to import, and every command looks for launchers.
             from submitit.core.utils import FailedJobError, UncompletedJobError
 

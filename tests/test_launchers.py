@@ -72,6 +72,12 @@ def test_a_slurm_job_that_is_lost_for_good_is_reported_in_a_line_with_its_log(
     (tmp_path / "7_0_log.err").write_text("Traceback\n  killed\n")
     monkeypatch.setattr(slurm.SlurmLauncher.__base__, "launch", lambda *_: [job.results()[0]])
     launcher = slurm.SlurmLauncher(submitit_folder=str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        CompactHydraException, match=r"^launcher: want a machine of a Slurm cluster, got one without 'sr"
+    ):
+        launcher.launch([["fold=0"]], 0)
+    (tmp_path / "srun").touch(0o755)
     with pytest.raises(CompactHydraException) as told:
         launcher.launch([["fold=0"]], 0)
     state = "NO PROCESS AND NO RESULT"  # submitit's words for a local one

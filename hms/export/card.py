@@ -21,7 +21,7 @@ from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
-_DRAWS = 10_000
+_DRAWS = 2000
 """Draws of the bootstrap over patients."""
 
 

@@ -24,7 +24,7 @@ from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrog
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 from hms.system.atomic import locked, replacing, write_text
-from hms.system.console import say, track
+from hms.system.console import counted, say, track
 from hms.system.shards import Shard
 
 FORMAT = 10
@@ -99,7 +99,8 @@ class SimulatedFolder:
         with locked(self.root, waiting):
             if not train_csv.exists():
                 if missing := sum(not _rows_path(self.root, plan).exists() for plan in plans):
-                    say(f"shard {shard.number} of {shard.of} is done; {missing:,} recordings are left to other shards")
+                    left = counted(missing, "recording")
+                    say(f"shard {shard.number} of {shard.of} is done; {left} left to other shards")
                     return False
                 self._finish(plans)
             shutil.rmtree(self.root / _WORK, ignore_errors=True)
