@@ -1,5 +1,6 @@
 """Ways to turn signals into features of each window: a module for each, and a YAML of the same name."""
 
+from abc import ABC, abstractmethod
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -39,7 +40,7 @@ def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tens
     return pairs[..., margin : pairs.shape[-1] - margin]
 
 
-class ImageOfPairs(nn.Module):
+class ImageOfPairs(nn.Module, ABC):
     """Signals -> Features, through one image with the pairs from top to bottom; a subclass says how `image` is drawn.
 
     A pair's token is the mean of the backbone's feature map over its rows.
@@ -58,9 +59,9 @@ class ImageOfPairs(nn.Module):
         tokens = cell_means(feature_map, signals.pairs.shape[1], 1).squeeze(3).transpose(1, 2)
         return Features(self.dropout(self.backbone.pool(feature_map)), tokens)
 
+    @abstractmethod
     def image(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch 1 height width"]:
         """Draw the signals."""
-        raise NotImplementedError
 
 
 class SpectrogramOfPairs(ImageOfPairs):
@@ -72,9 +73,9 @@ class SpectrogramOfPairs(ImageOfPairs):
         """Stack the spectrograms."""
         return restack(self.spectrogram(pairs), self.columns)
 
+    @abstractmethod
     def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
         """The log-power of each pair, of about unit size."""
-        raise NotImplementedError
 
 
 def restack(
