@@ -25,13 +25,9 @@ def wrong_callbacks(callbacks: dict[str, Any], averaging: dict[str, Any], all_pa
     for name, of_lightning in classes.items():
         if why := _UNSUITABLE.get(of_lightning):
             yield f"callbacks.{name}: want no {of_lightning}: {why}"
-    averages = [
-        f"callbacks.{name}" for name, of_lightning in classes.items() if of_lightning.endswith("WeightAveraging")
-    ]
-    if (
-        len(averaging) + len(averages) > 1
-    ):  # each would take another's average for the weights that training goes on with
-        yield f"averaging: want one, got {', '.join([*averaging, *averages])}"
+    named = [f"callbacks.{name}" for name, of_lightning in classes.items() if of_lightning.endswith("WeightAveraging")]
+    if len(averages := [*averaging, *named]) > 1:  # each would take another's average for the weights to go on with
+        yield f"averaging: want one, got {', '.join(averages)}"
     yield from _wrong_monitors(callbacks, all_patients)
 
 

@@ -69,9 +69,9 @@ def bad_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"]:
     return _stretches_s(annotations, lambda text: _is_bad(text) or _is_check(text))
 
 
-def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], rate: float) -> list[str]:
+def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], sfreq_hz: float) -> list[str]:
     """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
-    ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / rate
+    ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / sfreq_hz
     notes = []
     for name, marks in (("bad", _is_bad), ("an impedance check or a calibration", _is_check)):
         if len(stretches_s := _stretches_s(annotations, marks)):
