@@ -99,6 +99,20 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
     assert [one.text for one in recording.source.annotations] == [text, "BAD"]
 
 
+def test_the_windows_around_a_check_do_not_see_it(tmp_path: Path):
+    values, check = noise(100, 200), b"+40\x1510\x14Impedance check\x14\0"
+    values[:, 8000:10_000] = 2000 * np.sign(np.sin(np.arange(2000) * np.pi / 10))
+    path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=range(100), annotated={40: check})
+    (stretch,) = stretches(recorded(path), 10, with_spectrogram=True)
+    windows = [stretch.window(onset_s)[: len(SCALP)] for onset_s in stretch.onsets_s]
+    assert max(np.nanmax(np.abs(window)) for window in windows) < 1000
+    assert np.isnan(windows[3][:, 6000:8000]).all()
+    assert np.isfinite(windows[3][:, :6000]).all()
+    shown = np.isfinite(stretch.spectrogram).any(axis=(0, 2))
+    assert not shown[20:23].any()  # rows of 4 s, one every 2 s
+    assert shown[[*range(18), *range(26, len(shown))]].all()
+
+
 def test_a_gap_of_hours_is_skipped(tmp_path: Path):
     starts_s = [*range(30), *range(40_000, 40_030)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")

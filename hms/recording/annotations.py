@@ -69,6 +69,11 @@ def bad_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"]:
     return _stretches_s(annotations, lambda text: _is_bad(text) or _is_check(text))
 
 
+def checks_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"]:
+    """Begin and end of each stretch that annotations mark as a check of the electrodes; none overlap."""
+    return _stretches_s(annotations, _is_check)
+
+
 def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], sfreq_hz: float) -> list[str]:
     """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
     ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / sfreq_hz
