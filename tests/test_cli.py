@@ -163,7 +163,7 @@ def test_evaluate_scores_every_labelled_row_by_the_mean_of_the_folds(
     assert found["rows_maybe_trained_on"] == len(table)
     known = f"{len(table)} of {len(table)} rows are of patients that the models may have been trained on"
     assert known in said
-    assert "by 2 folds of 1 run\n" in said
+    assert "by 2 models of 1 run\n" in said
     rows = read_labels(corpus / "train.csv")
     assert sorted(table["label_id"]) == sorted(rows["label_id"])
     models = [load_model(run / f"fold{fold}_seed0") for fold in (0, 1)]

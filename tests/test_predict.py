@@ -177,8 +177,8 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
     out = tmp_path / "submission.csv"
     made = {}
     for name, words, by in (
-        ("run", [str(with_all)], "2 folds of 1 run"),
-        ("folds", [str(with_all / f"fold{fold}_seed0") for fold in (0, 1)], "2 folds of 1 run"),
+        ("run", [str(with_all)], "2 models of 1 run"),
+        ("folds", [str(with_all / f"fold{fold}_seed0") for fold in (0, 1)], "2 models of 1 run"),
         ("all", [str(with_all / "foldall_seed0")], "1 fold=all model of 1 run"),
         (
             "alone",
@@ -564,7 +564,7 @@ def test_predicting_needs_no_network_and_imports_nothing_used_only_in_training(
     words = [f"runs={runs[1]}", f"out={tmp_path / 'submission.csv'}", *of(folder)]
     done = subprocess.run(python("-c", OFFLINE, *words), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 fold of 1 run\n"
+    assert done.stdout == f"{tmp_path / 'submission.csv'}: 4 rows, by 1 model of 1 run\n"
     imported = done.stderr.split()
     assert {"torch", "nnAudio", "hms"} <= {*imported}
     assert not {"wandb", "lightning", "huggingface_hub"} & {*imported}

@@ -482,7 +482,7 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     path = write_edf(tmp_path / "night.edf", noise(100, 256), [f"EEG {name}-Ref" for name in (*SCALP[:-1], "M1")])
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
-    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 fold of 1 run\n"
+    assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model of 1 run\n"
     assert "Interpolated: O2." in said
     names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
     assert sorted(file.name for file in out.iterdir()) == names.split()
@@ -612,7 +612,7 @@ def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[
     for plain, adapted, shards in zip(*found.values(), strict=True):
         assert adapted.equals(shards)
         assert not adapted.equals(plain)
-    assert "1 fold of 1 run, adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
+    assert "1 model of 1 run, adapted by 0.5" in (tmp_path / "adapted" / "a.html").read_text()
 
 
 def test_models_do_not_adapt_to_one_recording_alone(runs: list[Path], say: Say, tmp_path: Path):
@@ -706,7 +706,7 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     simulated = "Trained on simulated EEG: two-2b. On real"
     assert simulated in said
     assert simulated in (text := (tmp_path / "out/x.html").read_text())
-    assert "one-1a, two-2b (2 folds of 2 runs)" in text
+    assert "one-1a, two-2b (2 models of 2 runs)" in text
 
 
 def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path], tmp_path: Path):

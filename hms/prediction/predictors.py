@@ -55,11 +55,11 @@ class Predictors(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How many folds and runs there are and, if they are adapted, by how much."""
+        """How many models and runs there are and, if they are adapted, by how much."""
         adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
         folds = [fold for of_run in self.folds.values() for fold in of_run]
         of_all = sum(map(is_of_all_patients, folds))
-        counts = ((len(folds) - of_all, "fold"), (of_all, "fold=all model"))
+        counts = ((len(folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
         return f"{models} of {counted(len({fold.parent for fold in folds}), 'run')}{adapted}"
 
