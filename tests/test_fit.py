@@ -237,6 +237,8 @@ def test_a_whole_number_counts_the_same_however_it_is_written(corpus: Path, tmp_
         composed(corpus, tmp_path, f"extractor.stft_short.dropout={p}") for p in ("0", "0.0", "0.5")
     )
     assert fold_folder(whole, "corpus") == fold_folder(broken, "corpus") != fold_folder(other, "corpus")
+    clipped = [composed(corpus, tmp_path, f"trainer.gradient_clip_val={clip}") for clip in ("1", "1.0", "2")]
+    assert len({fold_folder(one, "corpus") for one in clipped}) == 2
     one_batch, all_batches = (composed(corpus, tmp_path, f"+trainer.limit_train_batches={n}") for n in ("1", "1.0"))
     assert fold_folder(one_batch, "corpus") != fold_folder(all_batches, "corpus"), "Lightning tells 1 from 1.0"
 

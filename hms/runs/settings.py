@@ -37,6 +37,8 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
     if precision := trainer.get("precision"):
         trainer["precision"] = _PRECISION_OF.get(str(precision), precision)
+    if clip := trainer.get("gradient_clip_val"):
+        trainer["gradient_clip_val"] = float(clip)
     if trainer.get("sync_batchnorm"):  # the same as in one process
         del trainer["sync_batchnorm"]
     elif "sync_batchnorm" in trainer:  # each process has statistics of its own rows
