@@ -20,6 +20,7 @@ from hms.prediction.predictors import mean_of
 from hms.recording.mapping import want_channels
 from hms.recording.recording import open_recording
 from hms.runs.bundle import members
+from hms.runs.trained import Trained
 from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import TimelineOptions
@@ -38,7 +39,7 @@ class BundledModel:
 
     def __init__(self, folder: Path, accelerator: str):
         self.device = best_device(accelerator)
-        self.predictors = mean_of({folder: members(folder)})
+        self.predictors = mean_of([Trained(folder, members(folder))])
         self.models = self.predictors.load()
         self.reads_spectrogram = any(model.reads_spectrogram for model in self.models)
 

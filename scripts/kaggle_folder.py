@@ -19,7 +19,6 @@ import torch
 
 from hms.errors import UserError
 from hms.prediction.predictors import Predictors, read_predictors
-from hms.runs.bundle import is_bundle
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,16 +36,16 @@ def want_free(out: Path) -> None:
 
 def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/`, and an ensemble.json that refers to them; `half` stores the weights as float16."""
-    names = [run.parent.name if folds == [run] else run.name for run, folds in predictors.folds.items()]
+    names = [run.run.name for run in predictors.runs]
     if duplicates := {name for name in names if names.count(name) > 1}:
         raise UserError(f"runs: want folders with different names, got {', '.join(sorted(duplicates))} more than once")
-    for name, (run, folds) in zip(names, predictors.folds.items(), strict=True):
-        if is_bundle(run):
+    for name, run in zip(names, predictors.runs, strict=True):
+        if run.is_bundle:
             if half:
-                raise UserError(f"--half: want runs, got the bundle {run}, whose files are fixed by their hashes")
-            shutil.copytree(run, folder / "runs" / name)
+                raise UserError(f"--half: want runs, got the bundle {run.path}, whose files are fixed by their hashes")
+            shutil.copytree(run.path, folder / "runs" / name)
             continue
-        for fold in folds:
+        for fold in run.folds:
             into = folder / "runs" / name / fold.name
             into.mkdir(parents=True)
             shutil.copy(fold / "scores.json", into)

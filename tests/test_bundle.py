@@ -40,8 +40,9 @@ from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import read_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
-from hms.runs.folder import fold_folder, folds_to_predict_by
-from hms.runs.provenance import corpora_of, learned_from_simulation, open_fold
+from hms.runs.folder import fold_folder
+from hms.runs.provenance import open_fold
+from hms.runs.trained import trained
 from hms.timeline.events import events
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
@@ -130,14 +131,14 @@ def windows() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("flips", [True, False])
 def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, flips: bool):
-    models = [load_model(fold) for fold in folds_to_predict_by(run)]
+    models = [load_model(fold) for fold in trained(run).folds]
     _, wanted = by_model(models, [batch_with_signal()], Compute("cpu", flips))
     model = hms.load(whole)
     found = model.predict(*windows(), flips=flips)
     assert np.array_equal(found, wanted.mean(axis=0))
     assert np.array_equal(model.predict(*map(torch.from_numpy, windows()), flips=flips), found)
     np.testing.assert_allclose(model.predict(*windows(), flips=flips, batch_size=2), found, atol=1e-6)
-    for fold, member in zip(folds_to_predict_by(run), folds_to_predict_by(whole), strict=True):
+    for fold, member in zip(trained(run).folds, trained(whole).folds, strict=True):
         one, other = load_model(fold).state_dict(), load_model(member).state_dict()
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
@@ -154,7 +155,7 @@ def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, co
     assert one.equals(other)
     held = json.loads((tmp_path / "bundle" / "evaluation.json").read_text())
     assert held["members"] == [str(whole / f"fold{fold}_seed0.safetensors") for fold in (0, 1)]
-    assert corpora_of(run) == corpora_of(whole) == {"0123456789abcdef"}
+    assert trained(run).corpora == trained(whole).corpora == {"0123456789abcdef"}
 
 
 def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learned_from(
@@ -260,7 +261,7 @@ def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_pat
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     script.copy_runs(read_predictors([str(run), str(whole)], None, None, {}, 0), tmp_path, False)
-    (*_, bundled) = read_predictors(None, str(tmp_path), None, {}, 0).folds.values()
+    bundled = read_predictors(None, str(tmp_path), None, {}, 0).runs[-1].folds
     assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
     with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
         script.copy_runs(read_predictors(str(whole), None, None, {}, 0), tmp_path / "half", True)
@@ -412,7 +413,7 @@ def test_what_is_wrong_with_a_bundle_is_reported_in_one_line(what: str, bundle: 
     spoil(bundle)
     for use in (
         hms.load,
-        lambda path: [load_model(fold) for fold in read_predictors(str(path), None, None, {}, 0).folds[path]],
+        lambda path: [load_model(fold) for fold in read_predictors(str(path), None, None, {}, 0).folds],
     ):
         with pytest.raises((DataError, ConfigError), match=message) as told:
             use(bundle)
@@ -498,8 +499,8 @@ def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, who
 
 
 def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, whole: Path):
-    assert learned_from_simulation(run)
-    assert learned_from_simulation(whole)
+    assert trained(run).learned_from_simulation
+    assert trained(whole).learned_from_simulation
     text = (whole / CARD).read_text()
     assert "# small-1a2b\n" in text
     for words in (
@@ -525,7 +526,7 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
 
 def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_out(tmp_path: Path):
     run = a_run(tmp_path / "small-9a", 1)
-    folds = folds_to_predict_by(run)
+    folds = trained(run).folds
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real"}
     found |= {"rows_maybe_trained_on": 0, "ensemble": None, "temperature": None, "odds": {}, "adapt": 0}
     path = run / "evaluation" / "hms_real-01234567" / "evaluation.json"
@@ -542,17 +543,17 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
         ({"adapt": 0.5}, False),
     ):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
-        assert (said in card(run, folds, False)) == told
+        assert (said in card(trained(run), False)) == told
     path.write_text(json.dumps(found | {"kl_interval": None, "rows": 1, "members": [str(folds[0])]}))
     shutil.move(path.parent, run / "evaluation" / "more" / "hms_real")
-    text = card(run, folds, False)
+    text = card(trained(run), False)
     assert "has KL **0.500**.\n" in text, "of one patient there is no interval"
     assert "On 1 window from another folder" in text
     assert "The prediction is that of one model: fold0_seed0." in text
     shutil.copytree(folds[0], run / "fold0_seed1")
-    assert "40 windows of 4 patients" in card(run, folds_to_predict_by(run), False), "a window of two seeds counts once"
+    assert "40 windows of 4 patients" in card(trained(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()
-    assert "Unknown: it was trained on every patient of its corpus" in card(run, folds, False)
+    assert "Unknown: it was trained on every patient of its corpus" in card(trained(run), False)
 
 
 def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, tmp_path: Path):
@@ -565,20 +566,20 @@ def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, t
     )
     crossed = "cannot be scored this way, because each patient was seen by some of them."
     for models, told in ((seeds, [shared]), (run, [crossed]), (both, [crossed]), (run / "fold0_seed0", [])):
-        text = card(models, folds_to_predict_by(models), False)
+        text = card(trained(models), False)
         assert [words for words in (shared, crossed) if words in text] == told
 
 
 def test_the_card_of_a_student_says_that_its_scores_look_too_good(tmp_path: Path):
     student = a_run(tmp_path / "student-1a", 1)
     flattered = "The model learned from a teacher that saw the held-out patients, so its KL looks too good.\n"
-    assert "teacher" not in card(student, folds_to_predict_by(student), False)
+    assert "teacher" not in card(trained(student), False)
     as_student(student / "fold0_seed0")
-    text = card(student, folds_to_predict_by(student), False)
+    text = card(trained(student), False)
     assert flattered in text
     assert text.index("## Scores") < text.index(flattered) < text.index("| votes led by |")
     (student / "fold0_seed0/oof.parquet").unlink()
-    assert flattered not in card(student, folds_to_predict_by(student), False), "it names no KL"
+    assert flattered not in card(trained(student), False), "it names no KL"
 
 
 def test_the_model_of_all_patients_that_an_export_leaves_out_is_named(run: Path, tmp_path: Path):

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.trained import Trained
 
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
 
@@ -27,7 +28,7 @@ def a_run(run: Path, of: int = 2, live: bool = False, augmentation: str = "{}") 
 
 def known(run: Path, corpus: str, *folds: str, rows: pl.DataFrame = ROWS) -> int:
     used = [run / f"fold{name}_seed0" for name in folds]
-    return rows_maybe_trained_on({run if len(used) > 1 else used[0]: used}, rows, corpus)
+    return rows_maybe_trained_on([Trained(run if len(used) > 1 else used[0], used)], rows, corpus)
 
 
 @pytest.mark.parametrize("corpus", ["ours", "a copy"])

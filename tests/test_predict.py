@@ -29,9 +29,9 @@ from hms.prediction.predictors import read_predictors
 from hms.prediction.submission import want_submission, write_submission
 from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import folds_to_predict_by
 from hms.runs.mismatch import warn_of_unused
 from hms.runs.named import named_runs
+from hms.runs.trained import trained
 from hms.scoring.metric import kl_divergence
 
 Predict = Callable[..., str]
@@ -199,7 +199,7 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
 def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_line(with_all: Path, capsys):
     other = Path(shutil.copytree(with_all, with_all.with_name("more-6f")))
     fold = with_all / "fold0_seed0"  # named itself, it leaves nothing out
-    warn_of_unused({run: folds_to_predict_by(run) for run in (with_all, other, fold, other / "foldall_seed0")})
+    warn_of_unused([trained(run) for run in (with_all, other, fold, other / "foldall_seed0")])
     names = f"{with_all / 'foldall_seed0'}, {other / 'foldall_seed0'}"
     assert capsys.readouterr().err == (
         f"2 runs predict by their folds, without fold=all; to predict by that, name {names}\n"
@@ -218,7 +218,7 @@ def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_
     for fitted in (None, ["fold0_seed0"], ["fold0_seed0", "fold1_seed0"]):
         key = {} if fitted is None else {"member_folds": {str(with_all): fitted}}
         path.write_text(json.dumps(json.loads(path.read_text()) | key))
-        (folds,) = read_predictors(None, str(path), None, {}, 0).folds.values()
+        folds = read_predictors(None, str(path), None, {}, 0).folds
         assert [fold.name for fold in folds] == (fitted or ["fold0_seed0", "fold1_seed0"])
     shutil.rmtree(with_all / "fold1_seed0")
     told = f"{with_all}: lacks fold1_seed0, to which {path} was fitted; fit the ensemble again"

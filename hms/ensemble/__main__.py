@@ -64,14 +64,15 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.runs.folder import scored_folds
     from hms.runs.mismatch import warn_of_mismatches
     from hms.runs.named import scored_runs
-    from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
+    from hms.runs.teacher import LEARNED_FROM_TEACHER
+    from hms.runs.trained import Trained
 
     if not config["runs"] and not config["oof"]:
         raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
-    folds = {run: scored_folds(run) for run in (scored_runs(config["runs"]) if config["runs"] else ())}
-    warn_of_mismatches(folds)
+    runs = [Trained(run, scored_folds(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
+    warn_of_mismatches(runs)
     labels = None if config["labels"] is None else Path(config["labels"])
-    members = read_members(folds, _files(config["oof"]), labels, config["min_votes"])
+    members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
     panels = members.rows.select(VOTE_COLUMNS).to_numpy()
     votes = panels.sum(axis=1).astype(float)
     fitting = Fitting(
@@ -94,11 +95,11 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
     content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
     content |= {"prior_effect": effect, **counts, **settings}
-    content["member_folds"] = {str(run): [fold.name for fold in used] for run, used in folds.items()}
+    content["member_folds"] = {str(run.path): [fold.name for fold in run.folds] for run in runs}
     _write(Path(config["out"]), content, members.rows, nested)
     print_ensemble(content)
-    for run in students_of(folds):
-        print(f"{run}: {LEARNED_FROM_TEACHER}")
+    for student in (run for run in runs if run.is_student):
+        print(f"{student.path}: {LEARNED_FROM_TEACHER}")
     return content
 
 

@@ -5,6 +5,7 @@ A member is a run (`oof.parquet` of its finished folds, averaged over seeds), or
 looked up in the competition's train.csv.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from hms.data.tables import read_labels
 from hms.errors import DataError, UserError, first_line
 from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.runs.folder import FoldsOfRuns
+from hms.runs.trained import Trained
 from hms.scoring.scores import checked, read_predictions
 
 _KEYS = ("eeg_id", "eeg_sub_id")
@@ -40,13 +41,12 @@ class Members(NamedTuple):
         return target_of(self.rows.select(VOTE_COLUMNS).to_numpy())
 
 
-def read_members(folds: FoldsOfRuns, files: list[Path], labels: Path | None, min_votes: int) -> Members:
+def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None, min_votes: int) -> Members:
     """Out-of-fold predictions of runs and CSV files for the rows with at least `min_votes` votes.
 
-    Each run is given with the folds that it is to be read from.
     Raises DataError for members that predict different rows, or disagree on a row's patient, fold or votes.
     """
-    tables = {str(run): _read_run(run, used) for run, used in folds.items()}
+    tables = {str(run.path): _read_run(run) for run in runs}
     if files:
         if labels is None:
             raise UserError("labels: want the train.csv that the rows of oof=[...] come from, got null")
@@ -62,19 +62,21 @@ def read_members(folds: FoldsOfRuns, files: list[Path], labels: Path | None, min
     patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
-    seeds = [counts_of(used).seeds for used in folds.values()]
+    seeds = [counts_of(run.folds).seeds for run in runs]
     rows = first[1].select(_SHARED).with_columns(patient_fold)
     return Members([*tables], seeds + [1] * len(files), rows, probabilities)
 
 
-def _read_run(run: Path, folds: list[Path]) -> pl.DataFrame:
+def _read_run(run: Trained) -> pl.DataFrame:
     """The predictions of a run's folds, averaged over seeds: one row per label_id."""
-    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in folds)
+    table = pl.concat(read_predictions(fold / "oof.parquet") for fold in run.folds)
     merged = table.group_by("label_id", maintain_order=True).agg(
         pl.col(_SHARED[1:]).first(), pl.col(CLASSES).mean(), pl.struct(_SHARED).n_unique().alias("versions")
     )
     if not (differing := merged.filter(pl.col("versions") > 1)).is_empty():
-        raise DataError(f"{run}: label_id {differing['label_id'][0]}: its seeds disagree on patient, fold or votes")
+        raise DataError(
+            f"{run.path}: label_id {differing['label_id'][0]}: its seeds disagree on patient, fold or votes"
+        )
     return merged.drop("versions")
 
 

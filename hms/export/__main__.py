@@ -28,20 +28,19 @@ def main(config: dict[str, Any]) -> None:
         save_weights,
         without_pretrained,
     )
-    from hms.runs.folder import folds_to_predict_by
     from hms.runs.mismatch import warn_of_unused
     from hms.runs.named import one_run
-    from hms.runs.provenance import corpora_of, learned_from_simulation
-    from hms.runs.teacher import students_of
+    from hms.runs.trained import trained
     from hms.system.console import counted, say
 
     run = one_run(config["runs"])
     if is_bundle(run):
         raise UserError(f"runs: want a run or a fold, got '{run}', which is a bundle already")
-    folds = folds_to_predict_by(run)
+    source = trained(run)
+    folds = source.folds
     out = Path(config["out"] or run / "bundle")
     want_free(out)
-    warn_of_unused({run: folds})
+    warn_of_unused([source])
     if config["onnx"]:
         want_libraries()
     checkpoints = {fold: read_checkpoint(fold) for fold in folds}
@@ -49,12 +48,12 @@ def main(config: dict[str, Any]) -> None:
     if any(other != node for other in others):
         raise UserError(f"runs: want folds of one model, got several in {run}; export each alone, such as {folds[0]}")
     models = {fold.name: rebuild(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
-    text = card(run, folds, next(iter(models.values())).reads_spectrogram)
+    text = card(source, next(iter(models.values())).reads_spectrogram)
     about = {
         "members": [*models],
-        "corpora": sorted(corpora_of(run)),
-        "simulated": learned_from_simulation(run),
-        "student": bool(students_of({run: folds})),
+        "corpora": sorted(source.corpora),
+        "simulated": source.learned_from_simulation,
+        "student": source.is_student,
         "model": without_pretrained(node),
     }
     with new_bundle(out, about) as folder:

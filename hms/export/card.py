@@ -17,6 +17,7 @@ from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
 from hms.runs.provenance import is_simulated, provenance, read_config
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.trained import Trained
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
@@ -25,21 +26,22 @@ _DRAWS = 2000
 """Draws of the bootstrap over patients."""
 
 
-def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
+def card(run: Trained, reads_spectrogram: bool) -> str:
     """Render the card of a run, or of one fold, as Markdown.
 
     Raises DataError if a fold's config.yaml or provenance.json is missing.
     """
+    folds = run.folds
     for path in (fold / name for fold in folds for name in ("config.yaml", "provenance.json")):
         if not path.is_file():
             raise DataError(f"{path}: no such file; a model card says what it holds")
     config, origins = read_config(folds[0]), [provenance(fold) for fold in folds]
-    *_, parent, name = run.resolve().parts
+    *_, parent, name = run.path.resolve().parts
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hms.export", "."), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("card.md").render(
-        name=f"{parent}/{name}" if run == folds[0] else name,
+        name=f"{parent}/{name}" if run.is_single_fold else name,
         folds=[fold.name for fold in folds],
         classes=CLASSES,
         electrodes=ELECTRODES,
@@ -49,7 +51,7 @@ def card(run: Path, folds: list[Path], reads_spectrogram: bool) -> str:
         scored=_scored(folds),
         flattered=LEARNED_FROM_TEACHER if learned_from_teacher(config) else "",
         share_patients=counts_of(folds).folds == 1,
-        elsewhere=_elsewhere(run, folds),
+        elsewhere=_elsewhere(run),
         hms=version("hms"),
         commit=" and ".join(sorted({origin["commit"] or "unknown" for origin in origins})),
         format=FORMAT,
@@ -93,13 +95,13 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
     }
 
 
-def _elsewhere(run: Path, folds: list[Path]) -> list[dict[str, Any]]:
+def _elsewhere(run: Trained) -> list[dict[str, Any]]:
     """The results of hms.evaluate, by default in `evaluation/<data>/`, for the mean of these models elsewhere.
 
     Those on data that they may have been trained on are left out.
     """
-    names = [fold.name for fold in folds]
-    evaluations = [read_json(path) for path in sorted((run / "evaluation").rglob("evaluation.json"))]
+    names = [fold.name for fold in run.folds]
+    evaluations = [read_json(path) for path in sorted((run.path / "evaluation").rglob("evaluation.json"))]
     return [
         evaluation | {"data": Path(evaluation["data"]).name}
         for evaluation in evaluations

@@ -14,9 +14,8 @@ from hms.labels import VOTE_COLUMNS
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.prediction.predictors import Predictors, read_predictors
-from hms.runs.bundle import is_bundle, read_bundle
 from hms.runs.leakage import rows_maybe_trained_on
-from hms.runs.teacher import LEARNED_FROM_TEACHER, students_of
+from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import predictions, print_scores, read_truth, score, scored
 from hms.system.atomic import replacing
@@ -35,7 +34,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     rows = _voted(store.rows, config["min_votes"], folder.root)
-    maybe_trained_on = rows_maybe_trained_on(predictors.folds, rows, store.fingerprint)
+    maybe_trained_on = rows_maybe_trained_on(predictors.runs, rows, store.fingerprint)
     table = _predicted(predictors, store, rows, config["batch_size"], compute)
     scores = _scores(config, predictors, table, folder.root)
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
@@ -72,7 +71,7 @@ def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame,
     return {
         **score(table, read_truth(root)),
         "kl_interval": mean_interval(kl, patients, config["draws"], config["seed"]),
-        "members": [str(fold) for folds in predictors.folds.values() for fold in folds],
+        "members": [*map(str, predictors.folds)],
         **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
     }
 
@@ -86,7 +85,7 @@ def _write(out: Path, table: pl.DataFrame, scores: dict[str, Any]) -> None:
 
 def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
     """Print the scores, what to bear in mind, and where they are."""
-    runs, members = ", ".join(map(str, predictors.folds)), scores["members"]
+    runs, members = ", ".join(str(run.path) for run in predictors.runs), scores["members"]
     name = f"mean of {len(members)}" if len(members) > 1 else Path(members[0]).name
     print_scores({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
     if ends := scores["kl_interval"]:
@@ -96,8 +95,7 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
             f"{known:,} of {counted(scores['rows'], 'row')} are of patients that the models may have been trained on; "
             "those of a run's oof.parquet are held out."
         )
-        bundled = [run for run in predictors.folds if is_bundle(run) and read_bundle(run).get("student")]
-        for run in [*students_of(predictors.folds), *bundled]:
-            print(f"{run}: {LEARNED_FROM_TEACHER}")
+        for student in (run for run in predictors.runs if run.is_student):
+            print(f"{student.path}: {LEARNED_FROM_TEACHER}")
     print(f"by {predictors.name}")
     say(f"predictions {out / 'predictions.parquet'}, scores {out / 'evaluation.json'}")

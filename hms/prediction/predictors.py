@@ -16,17 +16,18 @@ from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import FoldsOfRuns, folds_to_predict_by, is_of_all_patients
+from hms.runs.folder import folds_to_predict_by, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.named import named_runs
+from hms.runs.trained import Trained, trained
 from hms.system.console import counted
 
 
 class Predictors(NamedTuple):
     """Runs that predict together."""
 
-    folds: FoldsOfRuns
-    """The folds that each run predicts by; their mean is the run's prediction."""
+    runs: list[Trained]
+    """The mean over the folds of each is its prediction."""
     mixture: Mixture
     """Combines the runs, in their order."""
     adapt: float
@@ -34,7 +35,7 @@ class Predictors(NamedTuple):
 
     def load(self) -> list[Model]:
         """Load the models of all folds, run after run."""
-        return [load_model(fold) for folds in self.folds.values() for fold in folds]
+        return [load_model(fold) for fold in self.folds]
 
     def adapt_models(
         self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute
@@ -44,24 +45,28 @@ class Predictors(NamedTuple):
 
     def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
         """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
-        for fold, predicted in zip((fold for folds in self.folds.values() for fold in folds), by_fold, strict=True):
+        for fold, predicted in zip(self.folds, by_fold, strict=True):
             if not np.isfinite(predicted).all():
                 raise UserError(
                     f"{fold}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
                 )
-        ends = np.cumsum([len(folds) for folds in self.folds.values()])
+        ends = np.cumsum([len(run.folds) for run in self.runs])
         by_run = [of_run.mean(axis=0) for of_run in np.split(by_fold, ends[:-1])]
         return self.mixture(np.stack(by_run))
+
+    @property
+    def folds(self) -> list[Path]:
+        """The folds of all runs, run after run."""
+        return [fold for run in self.runs for fold in run.folds]
 
     @property
     def name(self) -> str:
         """How many models and runs there are and, if they are adapted, by how much."""
         adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
-        folds = [fold for of_run in self.folds.values() for fold in of_run]
-        of_all = sum(map(is_of_all_patients, folds))
-        counts = ((len(folds) - of_all, "model"), (of_all, "fold=all model"))
+        of_all = sum(map(is_of_all_patients, self.folds))
+        counts = ((len(self.folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
-        return f"{models} of {counted(len({fold.parent for fold in folds}), 'run')}{adapted}"
+        return f"{models} of {counted(len({run.run for run in self.runs}), 'run')}{adapted}"
 
 
 def read_predictors(
@@ -90,9 +95,9 @@ def read_predictors(
     if runs is None:
         predictors = _of_ensemble(ensemble or "")
     else:
-        predictors = mean_of({run: folds_to_predict_by(run) for run in named_runs(runs)})
-        warn_of_unused(predictors.folds)
-        warn_of_mismatches(predictors.folds)
+        predictors = mean_of([trained(path) for path in named_runs(runs)])
+        warn_of_unused(predictors.runs)
+        warn_of_mismatches(predictors.runs)
     calibration = predictors.mixture.calibration
     calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
     if temperature is not None:
@@ -100,10 +105,10 @@ def read_predictors(
     return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
 
 
-def mean_of(folds: FoldsOfRuns) -> Predictors:
+def mean_of(runs: list[Trained]) -> Predictors:
     """Combine runs with equal weights."""
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
-    return Predictors(folds, Mixture("linear", np.full(len(folds), 1 / len(folds)), identity, None), 0)
+    return Predictors(runs, Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None), 0)
 
 
 def _of_ensemble(given: str) -> Predictors:
@@ -111,18 +116,15 @@ def _of_ensemble(given: str) -> Predictors:
     path = folder / "ensemble.json"
     names, mixture, member_folds = read_ensemble(path)
     used = np.flatnonzero(mixture.weights)
-    runs = [member_folder(folder, names[i]) for i in used]
-    for i, run in zip(used, runs, strict=True):
-        if run is None:
+    members = []
+    for name in (names[i] for i in used):
+        if (run := member_folder(folder, name)) is None:
             raise UserError(
-                f"{path}: want a run folder for each member with weight, got '{names[i]}' "
+                f"{path}: want a run folder for each member with weight, got '{name}' "
                 "(no such folder); a file of predictions cannot predict new data"
             )
-    return Predictors(
-        {run: _fitted_folds(path, member_folds.get(names[i]), run) for i, run in zip(used, runs, strict=True) if run},
-        mixture._replace(weights=mixture.weights[used]),
-        0,
-    )
+        members.append(Trained(run, _fitted_folds(path, member_folds.get(name), run)))
+    return Predictors(members, mixture._replace(weights=mixture.weights[used]), 0)
 
 
 def _fitted_folds(path: Path, fitted: list[str] | None, run: Path) -> list[Path]:

@@ -44,7 +44,7 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
 def digest(config: dict[str, Any], predictors: Predictors, root: Path) -> str:
     """Hash all that determines a submission, so that shards of different ones never mix: settings, weights, files."""
     settings = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
-    read = [fold if fold.is_file() else fold / "model.ckpt" for folds in predictors.folds.values() for fold in folds]
+    read = [fold if fold.is_file() else fold / "model.ckpt" for fold in predictors.folds]
     read.append(root / "test.csv")
     read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]

@@ -6,7 +6,8 @@ folder      where a run and its folds lie, and which folds it predicts by
 checkpoint  models saved and loaded
 versions    the code and packages that trained it
 provenance  what it was trained from
-teacher     whether it is a student, and whether its teacher is complete
+trained     a run, a fold or a bundle, with its models
+teacher     whether the runs that teach a student are complete
 leakage     which rows it may have seen
 mismatch    whether several runs belong together
 named       the runs that words on a command line stand for

@@ -29,9 +29,6 @@ from hms.runs.bundle import is_bundle, members
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 
-FoldsOfRuns = dict[Path, list[Path]]
-"""Each run that a command was given, or fold, or bundle, with the folds that it predicts by: `folds_to_predict_by`."""
-
 
 def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     """The folder of the fold that `config` describes. Raises UserError if it names weights that do not exist."""

@@ -1,49 +1,44 @@
 """Which labelled rows a run may have been trained on, in the corpus it learned from or in a copy of it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from hms.folder_names import counts_of, folds_with
-from hms.runs.bundle import is_bundle
-from hms.runs.folder import FoldsOfRuns
-from hms.runs.provenance import corpora_of, learned_from_corpus, read_config
-from hms.runs.teacher import learned_from_teacher
+from hms.runs.provenance import read_config
+from hms.runs.trained import Trained
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
 
-def rows_maybe_trained_on(folds: FoldsOfRuns, rows: pl.DataFrame, fingerprint: str) -> int:
-    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned.
-
-    Each run comes with the folds that it predicts by.
-    """
-    patients = [_learned_from(run, used, rows, fingerprint) for run, used in folds.items()]
+def rows_maybe_trained_on(runs: Iterable[Trained], rows: pl.DataFrame, fingerprint: str) -> int:
+    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned."""
+    patients = [_learned_from(run, rows, fingerprint) for run in runs]
     return int(rows["patient_id"].is_in(pl.concat(patients).implode()).sum())
 
 
-def _learned_from(run: Path, used: list[Path], rows: pl.DataFrame, fingerprint: str) -> pl.Series:
+def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str) -> pl.Series:
     """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
 
     A student may have learned from these, too, because its teacher saw them.
     Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
     chance, so one counts as the same only if an EEG has the same number, too.
     """
-    everybody, same = rows["patient_id"].unique(), fingerprint in corpora_of(run)
-    if is_bundle(run):
+    everybody, same = rows["patient_id"].unique(), fingerprint in run.corpora
+    if run.is_bundle:
         return everybody if same else _NOBODY
-    if not learned_from_corpus(used[0]):
+    if (config := read_config(run.folds[0])).get("live"):
         return _NOBODY
-    held_out = {fold: _held_out(fold) for fold in {*used, *folds_with(used[0].parent, "*.parquet")}}
+    held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.run, "*.parquet")}}
     known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
     if not same and known.is_empty():
         return _NOBODY
-    config = read_config(used[0])
     folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
     candidates = known if folds_there == config["folds"] else everybody  # nothing names the patients of a missing fold
-    if learned_from_teacher(config):
+    if run.is_student:
         return candidates
-    unseen = set[int].intersection(*({*held_out[fold]["patient_id"]} for fold in used))
+    unseen = set[int].intersection(*({*held_out[fold]["patient_id"]} for fold in run.folds))
     return candidates.filter(~candidates.is_in([*unseen]))
 
 

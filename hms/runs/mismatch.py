@@ -4,57 +4,56 @@ A folder from which only predictions are made, such as that of a Kaggle notebook
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hms.folder_names import FoldName, RunName, counts_of
-from hms.runs.bundle import is_bundle
-from hms.runs.folder import FoldsOfRuns, finished_folds, is_of_all_patients
-from hms.runs.provenance import corpora_of, read_config
+from hms.runs.folder import finished_folds, is_of_all_patients
+from hms.runs.trained import Trained
 from hms.system.console import counted, say
 
 
-def warn_of_mismatches(folds: FoldsOfRuns) -> None:
+def warn_of_mismatches(runs: Sequence[Trained]) -> None:
     """Print a line for each way in which runs do not match."""
-    if len(folds) > 1:
-        if not any([_warn_of_lacking(run, used) for run, used in folds.items()]):
-            _warn_of_different_counts(folds)
-        _warn_of_namesakes({used[0].parent for run, used in folds.items() if not is_bundle(run)})
-        _warn_of_corpora(folds)
+    if len(runs) > 1:
+        if not any([_warn_of_lacking(run) for run in runs]):
+            _warn_of_different_counts(runs)
+        _warn_of_namesakes({run.run for run in runs if not run.is_bundle})
+        _warn_of_corpora(runs)
 
 
-def warn_of_unused(folds: FoldsOfRuns) -> None:
+def warn_of_unused(runs: Iterable[Trained]) -> None:
     """Print one line if runs leave out their models of all patients."""
-    unused = {
-        run: others
-        for run, used in folds.items()
-        if used[0].parent == run
-        if (others := [fold for fold in finished_folds(run) if is_of_all_patients(fold) and fold not in used])
-    }
+    unused = [(run, left_out) for run in runs if (left_out := _left_out(run))]
     if not unused:
         return
-    names = ", ".join(str(fold) for others in unused.values() for fold in others)
+    names = ", ".join(str(fold) for _, left_out in unused for fold in left_out)
     who = f"{len(unused)} runs predict by their folds"
     if len(unused) == 1:
-        who = "".join(f"{run} predicts by its {counted(len(folds[run]), 'fold')}" for run in unused)
+        who = "".join(f"{run.path} predicts by its {counted(len(run.folds), 'fold')}" for run, _ in unused)
     say(f"{who}, without fold=all; to predict by that, name {names}")
 
 
-def _warn_of_lacking(run: Path, used: list[Path]) -> bool:
-    if run == used[0] or not (used[0] / "config.yaml").is_file() or (config := read_config(used[0])).get("live"):
-        return False  # a fold was named, not a run; or there is no cross-validation
-    names = [name for fold in used if (name := FoldName.parse(fold.name)) and name.fold != "all"]
+def _left_out(run: Trained) -> list[Path]:
+    return [fold for fold in finished_folds(run.path) if is_of_all_patients(fold) and fold not in run.folds]
+
+
+def _warn_of_lacking(run: Trained) -> bool:
+    if run.is_single_fold or (config := run.config) is None or config.get("live"):
+        return False  # there is no cross-validation, or only one fold of it is wanted
+    names = [name for fold in run.folds if (name := FoldName.parse(fold.name)) and name.fold != "all"]
     seeds = sorted({name.seed for name in names})
     wanted = [FoldName(fold, seed) for seed in seeds for fold in range(config["folds"])]
     lacking = [str(name) for name in wanted if name not in names]
     if lacking:
-        say(f"{run} has {len(wanted) - len(lacking)} of its {len(wanted)} folds; it lacks {', '.join(lacking)}")
+        say(f"{run.path} has {len(wanted) - len(lacking)} of its {len(wanted)} folds; it lacks {', '.join(lacking)}")
     return bool(lacking)
 
 
-def _warn_of_different_counts(folds: FoldsOfRuns) -> None:
+def _warn_of_different_counts(runs: Iterable[Trained]) -> None:
     counts = {}
-    for run, used in folds.items():
-        counts[run] = "fold=all" if is_of_all_patients(used[0]) else counted(counts_of(used).folds, "fold")
+    for path, folds in runs:
+        counts[path] = "fold=all" if is_of_all_patients(folds[0]) else counted(counts_of(folds).folds, "fold")
     if len({*counts.values()}) > 1:
         say(f"these runs predict by different folds: {', '.join(f'{run} by {those}' for run, those in counts.items())}")
 
@@ -69,11 +68,11 @@ def _warn_of_namesakes(runs: set[Path]) -> None:
             say(f"{' and '.join(namesakes)} are runs named {name} that differ in settings or data: is one out of date?")
 
 
-def _warn_of_corpora(folds: FoldsOfRuns) -> None:
+def _warn_of_corpora(runs: Iterable[Trained]) -> None:
     of_corpus = defaultdict(list)
-    for run, used in folds.items():
-        for corpus in sorted(corpora_of(run)) if is_bundle(run) or (used[0] / "provenance.json").is_file() else ():
-            of_corpus[corpus].append(str(run))
+    for run in runs:
+        for corpus in sorted(run.corpora) if run.is_bundle or (run.folds[0] / "provenance.json").is_file() else ():
+            of_corpus[corpus].append(str(run.path))
     if len(of_corpus) > 1:
         listed = "; ".join(f"{corpus}: {', '.join(names)}" for corpus, names in of_corpus.items())
         say(f"these runs learned from different corpora: {listed}")

@@ -1,7 +1,4 @@
-"""What a fold was trained from, as its config.yaml and provenance.json record it.
-
-A bundle says in its config.json what its members learned from.
-"""
+"""What a fold was trained from, as its config.yaml and provenance.json record it."""
 
 import glob
 import json
@@ -13,8 +10,6 @@ from omegaconf import OmegaConf
 
 from hms.errors import DataError, first_line
 from hms.folder_names import RunName
-from hms.runs.bundle import is_bundle, read_bundle
-from hms.runs.folder import folds_to_predict_by
 from hms.runs.settings import files_read, settings
 from hms.runs.versions import differing, versions
 from hms.system.atomic import write_text
@@ -74,28 +69,6 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
                 say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {fold} is a new run")
 
 
-def learned_from_corpus(fold: Path) -> bool:
-    """Whether a fold learned from its corpus, rather than from windows simulated on demand."""
-    return not read_config(fold).get("live")
-
-
-def corpora_of(run: Path) -> set[str]:
-    """The fingerprints of the corpora that the folds of a run, or the members of a bundle, learned from."""
-    if is_bundle(run):
-        return {*read_bundle(run)["corpora"]}
-    return {corpus_of(fold) for fold in folds_to_predict_by(run) if learned_from_corpus(fold)}
-
-
 def is_simulated(config: dict[str, Any]) -> bool:
     """Whether a fold of this config learned from simulated EEG, in a folder or made as it was needed."""
     return bool(config.get("live")) or str(config["data"]["_target_"]).endswith(".SimulatedFolder")
-
-
-def learned_from_simulation(run: Path) -> bool | None:
-    """Whether a run, a fold or a bundle learned from simulated EEG; None if it does not say."""
-    try:
-        if is_bundle(run):
-            return read_bundle(run).get("simulated")
-        return any(is_simulated(read_config(fold)) for fold in folds_to_predict_by(run))
-    except (DataError, KeyError):  # model.ckpt alone is enough to predict
-        return None

@@ -10,7 +10,7 @@ import polars as pl
 
 from hms.errors import UserError
 from hms.folder_names import FoldName, folds_with
-from hms.runs.folder import FoldsOfRuns, is_finished, is_of_all_patients
+from hms.runs.folder import is_finished, is_of_all_patients
 from hms.runs.provenance import read_config
 from hms.runs.settings import teacher_files, teachers
 from hms.system.reading import read_table
@@ -22,12 +22,6 @@ LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, s
 def learned_from_teacher(config: dict[str, Any]) -> bool:
     """Whether the config of a run makes it a student."""
     return bool(teachers(config))
-
-
-def students_of(folds: FoldsOfRuns) -> list[Path]:
-    """Those of the runs, given with their folds, that are students; without a config.yaml, as in a bundle, none is."""
-    configs = {run: used[0] / "config.yaml" for run, used in folds.items()}
-    return [run for run, path in configs.items() if path.is_file() and learned_from_teacher(read_config(path.parent))]
 
 
 def want_same_corpus(runs: list[str], windows: pl.Series) -> None:

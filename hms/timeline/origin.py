@@ -5,7 +5,6 @@ from typing import Any
 
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
-from hms.runs.provenance import learned_from_simulation
 from hms.timeline.options import TimelineOptions
 
 
@@ -20,10 +19,14 @@ def origin(
     return {
         "hms": version("hms"),
         "models": [
-            {"run": run.name, "folds": [fold.stem for fold in folds], "simulated_eeg": learned_from_simulation(run)}
-            for run, folds in predictors.folds.items()
+            {
+                "run": run.path.name,
+                "folds": [fold.stem for fold in run.folds],
+                "simulated_eeg": run.learned_from_simulation,
+            }
+            for run in predictors.runs
         ],
-        "predicted_by": f"{', '.join(run.name for run in predictors.folds)} ({predictors.name})",
+        "predicted_by": f"{', '.join(run.path.name for run in predictors.runs)} ({predictors.name})",
         **predictors.mixture.as_json(),
         "ensemble": ensemble,
         **{key: value for key, value in options._asdict().items() if key != "batch_size"},

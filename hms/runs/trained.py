@@ -1,0 +1,68 @@
+"""What predicts: a run, one of its folds, or a bundle, each with its trained models, and what it says about them."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hms.errors import DataError
+from hms.runs.bundle import is_bundle, read_bundle
+from hms.runs.folder import folds_to_predict_by
+from hms.runs.provenance import corpus_of, is_simulated, read_config
+from hms.runs.teacher import learned_from_teacher
+
+
+class Trained(NamedTuple):
+    """A run, a fold or a bundle, with the folds that it predicts by or is read from."""
+
+    path: Path
+    """As a command was given it."""
+    folds: list[Path]
+    """Folders of folds, or the weights in a bundle."""
+
+    @property
+    def run(self) -> Path:
+        """The folder that the folds lie in: the run's, or the bundle's."""
+        return self.folds[0].parent
+
+    @property
+    def is_single_fold(self) -> bool:
+        """Whether it is one fold of a run, named by its own folder."""
+        return self.path == self.folds[0]
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is a bundle."""
+        return is_bundle(self.path)
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """That of the first fold; None in a bundle, and where only the files needed to predict are left."""
+        return read_config(self.folds[0]) if (self.folds[0] / "config.yaml").is_file() else None
+
+    @property
+    def corpora(self) -> set[str]:
+        """The fingerprints of the corpora that its models learned from; none for those of `live` windows."""
+        if self.is_bundle:
+            return {*read_bundle(self.path)["corpora"]}
+        return {corpus_of(fold) for fold in self.folds if not read_config(fold).get("live")}
+
+    @property
+    def learned_from_simulation(self) -> bool | None:
+        """Whether any of its models learned from simulated EEG; None if it does not say."""
+        try:
+            if self.is_bundle:
+                return read_bundle(self.path).get("simulated")
+            return any(is_simulated(read_config(fold)) for fold in self.folds)
+        except (DataError, KeyError):  # model.ckpt alone is enough to predict
+            return None
+
+    @property
+    def is_student(self) -> bool:
+        """Whether its models learned from a teacher, as far as it says."""
+        if self.is_bundle:
+            return bool(read_bundle(self.path).get("student"))
+        return (config := self.config) is not None and learned_from_teacher(config)
+
+
+def trained(path: Path) -> Trained:
+    """What `path` names, with the folds that it predicts by. Raises DataError as `folds_to_predict_by` does."""
+    return Trained(path, folds_to_predict_by(path))
