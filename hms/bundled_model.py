@@ -14,7 +14,7 @@ from hms.batch import mapped, unlabelled
 from hms.data.files import want_microvolts
 from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError
+from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import mean_of
 from hms.recording.mapping import want_channels
@@ -51,18 +51,21 @@ class BundledModel:
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against
         any common reference, in µV; NaN where nothing was recorded. `spectrogram`, if the model reads it, is
         (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
-        Raises DataError for other shapes, infinite values, values that are not in µV, and windows without any signal.
+        Raises DataError for other shapes, infinite values, values that are not in µV, and windows without any signal,
+        and UserError for a `batch_size` below 1.
         """
+        if batch_size < 1:
+            raise UserError(f"batch_size: want at least 1, got {batch_size}")
         eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
-        want_microvolts("eeg_uv", eeg.transpose(1, 2).flatten(0, 1).numpy())
-        _want_signal(eeg.numpy())
+        near = np.stack([without_far_offsets(window.T).T for window in eeg.numpy()])
+        want_microvolts("eeg_uv", near.swapaxes(1, 2).reshape(-1, len(ELECTRODES)))
+        _want_signal(near)
         power = None
         if self.reads_spectrogram:
             shape = (len(REGIONS), SPECTROGRAM_ROWS, len(FREQUENCIES_HZ))
             power = _array("spectrogram", spectrogram, shape, "as hms.spectrogram_recipe computes it")
             if len(power) != len(eeg):
                 raise DataError(f"spectrogram: want one for each of {len(eeg)} windows, got {len(power)}")
-        near = np.stack([without_far_offsets(window.T).T for window in eeg.numpy()])
         whole = unlabelled(torch.from_numpy(near), power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
@@ -107,7 +110,11 @@ def _array(place: str, given: Any, shape: tuple[int, ...], meaning: str) -> Tens
     wish = f"want (batch, {', '.join(map(str, shape))}), {meaning}"
     if given is None:
         raise DataError(f"{place}: {wish}, got none")
-    array = torch.as_tensor(given, dtype=torch.float32, device="cpu")
+    try:
+        given = given.detach().cpu().float().numpy() if isinstance(given, Tensor) else given  # NumPy knows no bfloat16
+        array = torch.from_numpy(np.array(given, np.float32))  # a copy: it may be read-only, or run backwards
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{place}: {wish}, got no array of numbers ({first_line(error)})") from None
     if array.shape[1:] != shape or not len(array):
         raise DataError(f"{place}: {wish}, got {tuple(array.shape)}")
     if array.isinf().any():

@@ -24,7 +24,9 @@ class UpdateOnce:
     def first_pass(self, network: nn.Module) -> Iterator[None]:
         """Update the running statistics within the block, and not again when the backward pass recomputes it."""
         norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
-        self._momenta = self._momenta or [norm.momentum for norm in norms]
+        now = [norm.momentum for norm in norms]
+        kept = zip(self._momenta or now, now, strict=True)  # 0 is from the last pass, all else from the user
+        self._momenta = [then if momentum == 0.0 else momentum for then, momentum in kept]
         for norm, momentum in zip(norms, self._momenta, strict=True):
             norm.momentum = momentum
         try:

@@ -42,7 +42,8 @@ class Preprocess(nn.Module):
     filters (null, []: none). Samples are clipped to ±`clip_uv`, after these filters if there are any. `lowpass_hz` is
     the corner of a causal Butterworth filter of `lowpass_order`.
     `scale` divides by `scale_uv` ("fixed"), by the median pair's robust SD in the window ("window"), or by the
-    geometric mean of the two ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold).
+    geometric mean of the two ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold). No
+    gradient passes through the spread. Filters but the low-pass take windows of 50 s only: a ValueError says so.
     """
 
     lowpass: Tensor
@@ -94,7 +95,7 @@ class Preprocess(nn.Module):
             else:
                 pairs = self.montage(self._lowpassed(self._clipped(eeg)))
             if self.scale != "fixed":
-                pairs = pairs / self._divisor_uv(pairs, missing)
+                pairs = pairs / self._divisor_uv(pairs.detach(), missing)  # a median's slope is that of one sample
             images = None if batch.spectrogram is None else self.images(batch.spectrogram)
         return Signals(pairs, images, batch.target, batch.weight)
 
@@ -132,6 +133,8 @@ class ZeroPhase(nn.Module):
         self.register_buffer("gain", _gain(highpass_hz, notch_hz, EEG_SAMPLES + 2 * self.padding), persistent=False)
 
     def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
+        if pairs.shape[-1] != EEG_SAMPLES:
+            raise ValueError(f"eeg: want {EEG_SAMPLES} samples for highpass_hz and notch_hz, got {pairs.shape[-1]}")
         padded = F.pad(pairs, (self.padding, self.padding), mode="reflect")
         return self.circular(padded)[..., self.padding : -self.padding]
 

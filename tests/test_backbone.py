@@ -183,6 +183,24 @@ def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statisti
         torch.testing.assert_close(plain, checkpointed)
 
 
+@pytest.mark.parametrize("momentum", [0.5, None])
+def test_a_momentum_that_is_set_between_two_steps_counts_with_checkpointing_too(momentum: float | None):
+    means = []
+    for grad_checkpointing in (False, True):
+        torch.manual_seed(0)
+        backbone = TinyBackbone([8, 16], [2, 3], 0.0, grad_checkpointing)
+        norms = [part for part in backbone.modules() if isinstance(part, nn.BatchNorm2d)]
+        backbone(torch.randn(2, 1, 64, 64)).sum().backward()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = momentum
+        for _ in range(2):
+            with torch.no_grad():
+                backbone(1 + torch.randn(2, 1, 64, 64))
+        means.append(torch.cat([norm.running_mean for norm in norms]))
+    torch.testing.assert_close(*means)
+
+
 def test_a_member_that_saves_memory_can_have_the_tiny_backbone():
     model = config("experiment=member_5", "backbone=tiny", "data.root=x")["model"]
     backbones = [node["backbone"] for node in model["extractors"].values()]

@@ -326,6 +326,28 @@ def test_predict_rejects_windows_of_wrong_shape_unit_or_value(whole: Path):
             model.predict(*arguments)
 
 
+def test_predict_takes_any_array_of_numbers_and_says_what_is_none(whole: Path):
+    eeg, spectrogram = windows()
+    model = hms.load(whole)
+    wanted = model.predict(eeg, spectrogram)
+    backwards = eeg[..., ::-1].copy()[..., ::-1]
+    backwards.flags.writeable = False
+    for same in (backwards, eeg.astype(">f4"), [*eeg], torch.from_numpy(eeg).requires_grad_()):
+        np.testing.assert_array_equal(model.predict(same, spectrogram), wanted)
+    with pytest.raises(DataError, match=r"eeg_uv: want \(batch, 20, 10000\).*, got no array of numbers \("):
+        model.predict([eeg[0], eeg[0, :5]], spectrogram)
+    with pytest.raises(UserError, match="batch_size: want at least 1, got 0"):
+        model.predict(eeg, spectrogram, batch_size=0)
+
+
+def test_windows_of_different_offsets_are_still_in_microvolts(whole: Path):
+    eeg, spectrogram = windows()
+    offsets_uv = np.array([150_000, -150_000, 0], np.float32)[:, None, None]
+    together = hms.load(whole).predict(eeg + offsets_uv, spectrogram)
+    alone = [hms.load(whole).predict(eeg[[i]] + offsets_uv[i], spectrogram[[i]]) for i in range(3)]
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
+
+
 @pytest.mark.parametrize(("value", "got"), [(np.nan, "missing samples"), (0.0, "0 µV"), (3000.0, r"\S+ µV")])
 def test_a_bundle_refuses_a_window_without_signal_by_its_number(whole: Path, value: float, got: str):
     eeg, spectrogram = windows()

@@ -1,6 +1,9 @@
 """Every kind of mistake in a config is reported in a line, all in one message, and without importing anything heavy."""
 
 import subprocess
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import get_type_hints
 
@@ -12,6 +15,7 @@ from omegaconf import OmegaConf
 from hms.config.check import mistakes
 from hms.config.command import CONF
 from hms.config.signature import signature
+from hms.config.source import find
 from hms.errors import ConfigError
 from hms.evaluate import Evaluate
 from hms.prepare import Prepare
@@ -67,7 +71,25 @@ def test_a_schema_has_the_keys_of_its_yaml(name):
         assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
 
 
-TARGETS = "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
+TARGETS = (
+    "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. "
+    "(HMS_ALLOW, set before Python starts, adds a package of yours)"
+)
+
+
+def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As that of a package installed in editable mode."""
+    (tmp_path / "band.py").write_text("class Power:\n    def __init__(self, low_hz: float): ...\n")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            return spec_from_file_location(name, tmp_path / "band.py") if name == "edited_band" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert find("edited_band.Power")[0] == "edited_band"
+    with pytest.raises(ConfigError, match=r"want the module of 'no_band.Power' to be installed, or on PYTHONPATH"):
+        find("no_band.Power")
 
 
 @pytest.mark.parametrize(

@@ -523,7 +523,7 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
         (["backbone=hgnetv2", "backbone.weights=nowhere"], "backbone.weights: want a file or a folder with weights of"),
         (
             ["loss._target_=os.system"],
-            "lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours), got 'os.system'",
+            "(HMS_ALLOW, set before Python starts, adds a package of yours), got 'os.system'",
         ),
     ],
 )

@@ -199,7 +199,8 @@ def test_mistakes_of_all_jobs_come_in_one_message_before_any_job(monkeypatch, ca
     said = said_by(monkeypatch, capsys, *words)
     options = ", ".join(sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
     targets = (
-        "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. (HMS_ALLOW adds a package of yours)"
+        "hms., torch.optim., timm.optim., lightning.Trainer or lightning.pytorch. "
+        "(HMS_ALLOW, set before Python starts, adds a package of yours)"
     )
     assert said.splitlines() == [
         "8 problem(s) in the config:",

@@ -1,12 +1,13 @@
 """Windows simulated during training: reproducible, new in every epoch, and never on disk."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-from conftest import stores_of
+from conftest import python, stores_of
 from hydra import compose, initialize_config_dir
 from material import config, equal
 from omegaconf import OmegaConf
@@ -19,7 +20,7 @@ from hms.labels import CLASSES, vote_weight
 from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
-from hms.runs.provenance import learned_from_corpus
+from hms.runs.trained import trained
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
@@ -112,6 +113,9 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
     np.testing.assert_allclose(np.log(found + 1e-3), np.log(inner + 1e-3), atol=0.1)
     assert rendered()[0].spectrogram is None
     assert render_window(stream(0), "gpd", with_spectrogram=False).spectrogram is None
+    wrong = "from hms.live import np, render_window; render_window(np.random.default_rng(0), 'GPD', False)"
+    said = subprocess.run(python("-c", wrong), capture_output=True, text=True).stderr
+    assert said.endswith("ValueError: kind: want seizure, lpd, gpd, lrda, grda, other, got 'GPD'\n")
 
 
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
@@ -163,7 +167,7 @@ def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpu
     fit(one)
     run = fold_folder(one, store.fingerprint)
     assert pl.read_parquet(run / "oof.parquet")["patient_id"].n_unique() == store.rows["patient_id"].n_unique()
-    assert not learned_from_corpus(run)
+    assert not trained(run).corpora
     again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
     assert fold_folder(again, store.fingerprint) == run
     more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=5")

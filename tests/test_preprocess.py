@@ -56,6 +56,29 @@ def test_clinical_preprocessing_removes_offsets_and_moves_nothing_in_time():
     assert pairs[:4000].abs().max() < 1
 
 
+def test_a_gradient_with_respect_to_the_eeg_is_that_of_a_step_of_microvolts():
+    torch.manual_seed(0)
+    preprocessing, eeg = preprocess("clinical"), 20 * torch.randn(1, 20, 10000)
+    shape = torch.randn(10000).cumsum(0)
+
+    def response(given: torch.Tensor) -> torch.Tensor:
+        pairs = preprocessing(Batch(given, None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))).pairs
+        return (pairs * shape).sum()
+
+    given = eeg.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(response(given), given)
+    way = gradient / gradient.norm()
+    step = (response(eeg + 10 * way) - response(eeg - 10 * way)) / 20
+    assert step == pytest.approx(gradient.norm().item(), rel=0.1)
+
+
+def test_a_window_of_another_length_is_refused_by_filters_made_for_fifty_seconds():
+    short = Batch(torch.randn(1, 20, 8000), None, torch.ones(1, 6) / 6, torch.ones(1), torch.arange(1))
+    with pytest.raises(ValueError, match="eeg: want 10000 samples for highpass_hz and notch_hz, got 8000"):
+        preprocess("clinical")(short)
+    assert preprocess()(short).pairs.shape[-1] == 8000
+
+
 @pytest.mark.parametrize("highpass_hz", [0.5, 0.3, 0.1, 0.05])
 def test_the_end_of_a_window_does_not_leak_into_its_start(highpass_hz: float):
     pairs = torch.zeros(1, 1, 10000)

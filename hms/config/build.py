@@ -26,7 +26,7 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | TypeError | RuntimeError | ImportError):
+        if isinstance(cause, ValueError | TypeError | AttributeError | RuntimeError | ImportError):
             target = str(error).partition("'")[2].partition("'")[0]  # Hydra says: Error in call to target '...'
             raise ConfigError(f"{target}: {cause}") from None
         raise

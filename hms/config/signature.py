@@ -61,7 +61,7 @@ def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
     allowed = allowed or ALLOWED
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
-        advice = " (HMS_ALLOW adds a package of yours)" if allowed == ALLOWED else ""
+        advice = " (HMS_ALLOW, set before Python starts, adds a package of yours)" if allowed == ALLOWED else ""
         raise ConfigError(f"want a name that starts with {wish}{advice}, got '{name}'")
 
 

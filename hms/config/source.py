@@ -6,8 +6,7 @@ Re-exports and aliased imports are followed.
 import ast
 from collections.abc import Iterator
 from functools import cache
-from importlib.machinery import PathFinder
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from hms.errors import ConfigError, did_you_mean
@@ -23,6 +22,8 @@ def find(dotted: str) -> tuple[str, Definition]:
             module, _, last = module.rpartition(".")
             rest.insert(0, last)
         if not module:
+            if not _file(dotted.partition(".")[0]):
+                raise ConfigError(f"want the module of '{dotted}' to be installed, or on PYTHONPATH; found none")
             break
         if not rest:
             raise ConfigError(f"want a class or a function, got the module {module}")
@@ -88,7 +89,10 @@ def _public(module: str) -> set[str]:
 def _file(module: str) -> Path | None:
     """The source file of a module, without importing it."""
     top, *rest = module.split(".")
-    spec = PathFinder.find_spec(top)
+    try:
+        spec = find_spec(top)  # imports nothing, as `top` has no parent
+    except ValueError:  # of __main__
+        spec = None
     if not rest:  # a package, or a module on its own
         return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
     paths = [Path(place, *rest) for place in (spec and spec.submodule_search_locations) or []]

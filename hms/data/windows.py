@@ -1,6 +1,7 @@
 """Serve the windows of a store as batches: one gather for all rows of a batch, with no code per sample.
 
-`Windows` is a torch dataset that returns whole batches (`__getitems__`), so an ordinary DataLoader works with it.
+`Windows` is a torch dataset that returns whole batches (`__getitems__`), so an ordinary DataLoader works with it, given
+`collate_fn=as_is`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float16
+from jaxtyping import Float16, Int64
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
@@ -27,9 +29,9 @@ class Windows(Dataset[Batch]):
     def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
         self.rows = rows
         self._eeg_start = rows["eeg_start"].to_numpy()
-        self._eeg = _sliding(store.eeg, EEG_SAMPLES)
+        self._eeg = store.eeg
         self._spectrogram_start = rows["spectrogram_start"].to_numpy()
-        self._spectrogram = _sliding(store.spectrogram, SPECTROGRAM_ROWS) if with_spectrogram else None
+        self._spectrogram = store.spectrogram if with_spectrogram else None
         votes = rows.select(VOTE_COLUMNS).to_numpy()
         self._target = torch.from_numpy(target_of(votes).astype(np.float32))
         self._label_id = torch.from_numpy(rows["label_id"].to_numpy().copy())
@@ -43,17 +45,19 @@ class Windows(Dataset[Batch]):
 
     def __getitems__(self, items: Sequence[int]) -> Batch:
         """One batch of several rows, by their positions in `rows`."""
-        eeg = torch.from_numpy(self._eeg[self._eeg_start[items]]).transpose(1, 2)
+        eeg = _gathered(self._eeg, self._eeg_start[items], EEG_SAMPLES)
         spectrogram = None
         if self._spectrogram is not None:
-            spectrogram = torch.from_numpy(self._spectrogram[self._spectrogram_start[items]]).transpose(1, 2)
+            spectrogram = _gathered(self._spectrogram, self._spectrogram_start[items], SPECTROGRAM_ROWS)
         rows = torch.as_tensor(items)
         return Batch(eeg, spectrogram, self._target[rows], self._weight[rows], self._label_id[rows])
 
     @property
     def nbytes(self) -> int:
         """The memory that all windows take."""
-        sizes = [part[0].nbytes for part in (self._eeg, self._spectrogram) if part is not None]
+        sizes = [EEG_SAMPLES * self._eeg[0].nbytes]
+        if self._spectrogram is not None:
+            sizes.append(SPECTROGRAM_ROWS * self._spectrogram[0].nbytes)
         return len(self) * sum(sizes)
 
     def loader(self, batch_size: int, sampler: Sampler[int] | None = None, process: Process = ALONE) -> "Loader":
@@ -98,9 +102,12 @@ class OneRowPerEeg(Sampler[int]):
         return iter(draw.permutation(chosen).tolist())
 
 
-def _sliding(samples: Float16[np.ndarray, "time ..."], size: int) -> Float16[np.ndarray, "start size ..."]:
-    """Every window of `size` samples as a view; only the windows asked for are read."""
-    return np.moveaxis(np.lib.stride_tricks.sliding_window_view(samples, size, axis=0), -1, 1)
+def _gathered(
+    samples: Float16[np.ndarray, "time ..."], starts: Int64[np.ndarray, " row"], size: int
+) -> Float16[Tensor, "row ..."]:
+    """A copy of the windows of `size` samples, their second axis last; nothing else is read."""
+    sliding = np.lib.stride_tricks.sliding_window_view(samples, size, axis=0)
+    return torch.from_numpy(np.moveaxis(sliding, -1, 1)[starts]).transpose(1, 2)
 
 
 def as_is(batch: Any) -> Any:

@@ -29,7 +29,7 @@ def prior_kl(target: Float[np.ndarray, "row label"]) -> float:
 
 def uniform_kl(target: Float[np.ndarray, "row label"]) -> float:
     """KL of predicting every class with the same probability."""
-    return float(kl_divergence(target, np.full_like(target, 1 / len(CLASSES))).mean())
+    return float(kl_divergence(target, np.full(target.shape, 1 / len(CLASSES))).mean())
 
 
 def gap_closed(kl: float, prior: float, oracle: float) -> float | None:

@@ -4,7 +4,7 @@ Votes and rows per EEG, steps between rows, and EEGs per patient follow the comp
 out to keep a corpus small.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -120,7 +120,9 @@ def make_plan(size: Size, seed: int) -> list[RecordingPlan]:
 
 
 def lone_window(rng: np.random.Generator, kind: Kind | Literal["other"]) -> RecordingPlan:
-    """A recording with one window, judged by ten experts or more."""
+    """A recording with one window, judged by ten experts or more. Raises ValueError for a kind that is none."""
+    if kind not in (kinds := (*get_args(Kind), "other")):
+        raise ValueError(f"kind: want {', '.join(kinds)}, got '{kind}'")
     eeg = _plan_eeg(rng, eeg_id=1, start_s=0, labels=(1,), group="test")
     return RecordingPlan(0, 0, 1, 1, "test", kind, (eeg,))
 

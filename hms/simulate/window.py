@@ -29,7 +29,11 @@ class Window(NamedTuple):
 def render_window(
     rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool, plain: bool = False
 ) -> Window:
-    """Render a window planned as `kind`, with its own patient and experts; for `plain` see `draw_brain`."""
+    """Render a window planned as `kind`, with its own patient and experts; for `plain` see `draw_brain`.
+
+    With the spectrogram, ten minutes are drawn instead of one, so the same `rng` gives another window. Raises
+    ValueError for a kind that is none.
+    """
     plan, seed = lone_window(rng, kind), int(rng.integers(2**63))
     only = None if with_spectrogram else Span(LEAD_S - _MARGIN_S, LEAD_S + EEG_S + _MARGIN_S)
     recording = SimulatedRecording(plan, seed, only, plain)
