@@ -1,8 +1,8 @@
 """Cut a recording into windows, stretch by stretch, as the batches that models read.
 
 A window is 50 s long, and a prediction for it refers to its central 10 s. Where it reaches into a gap, a check of the
-electrodes, or beyond an end of the recording, samples are missing (NaN). Its regional spectrogram covers the ten minutes around it
-(`hms.data.corpus`) and is computed from the EEG, as far as that was recorded.
+electrodes, or beyond an end of the recording, samples are missing (NaN). Its regional spectrogram covers the ten
+minutes around it (`hms.data.corpus`) and is computed from the EEG, as far as that was recorded.
 """
 
 from collections.abc import Iterator
