@@ -40,7 +40,7 @@ from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predict_recording, windows_of
 from hms.timeline.status import reasons, status_epilepticus
-from hms.timeline.timeline import Timeline, extent, predicted_minutes, spans_s
+from hms.timeline.timeline import Timeline
 
 EVIL = "<img src=x onerror=alert(1)>&amp;'"
 """The name of a file that would run a script on a page that does not escape it."""
@@ -104,7 +104,7 @@ def test_a_dip_of_one_window_does_not_end_an_event():
     (one,) = rows(events(timeline({"seizure": [0.1, 0.9, 0.1, 0.8, 0.9, 0.2, 0.6]})))
     assert one == ("seizure", 10, 60, 0.9)
     assert len(events(timeline({"seizure": [0.9, 0.1, 0.1, 0.9]}))) == 2
-    dip = [0.9] * 10 + [0.1] * 4 + [0.9] * 10  # 10 s of spans
+    dip = [0.9] * 10 + [0.1] * 4 + [0.9] * 10  # 10 s between those of 0.9
     (one,) = rows(events(timeline({"seizure": dip}, step_s=2.5)))
     assert one == ("seizure", 0, pytest.approx(23 * 2.5 + 10), 0.9)
     assert len(events(timeline({"seizure": [0.9] * 10 + [0.1] * 5 + [0.9] * 10}, step_s=2.5))) == 2
@@ -200,7 +200,7 @@ def test_what_is_shorter_than_ten_seconds_or_other_is_no_event():
     shown = timeline({"seizure": shares}, step_s=2.5)
     assert rows(events(shown)) == [("seizure", 53.75, 10, 0.9)]
     assert burden(shown)[0, 0] == pytest.approx(10 / 60)
-    assert totals(shown)["other"].minutes == pytest.approx((60 * predicted_minutes(shown).sum() - 17.5) / 60)
+    assert totals(shown)["other"].minutes == pytest.approx((60 * shown.predicted_minutes.sum() - 17.5) / 60)
 
 
 def test_totals_are_of_the_whole_recording():
@@ -310,11 +310,11 @@ def test_no_second_counts_twice_whatever_the_step(step_s: float):
     rng = np.random.default_rng(int(step_s))
     shares = rng.choice([0.0, 0.2, 0.6, 1.0, None], size=max(2, int(9000 / step_s)))
     shown = timeline({"seizure": shares.tolist()}, step_s)
-    begins_s, ends_s = spans_s(shown)
+    begins_s, ends_s = shown.own_s.T
     assert (begins_s < ends_s).all()
     assert (ends_s[:-1] <= begins_s[1:]).all()
     assert (ends_s - begins_s).max() <= 10
-    found, predicted = burden(shown), predicted_minutes(shown)
+    found, predicted = burden(shown), shown.predicted_minutes
     assert predicted.max() <= 60 + 1e-9
     assert (found <= predicted[:, None] + 1e-9).all()
     known = shown.table["other"].is_not_null().to_numpy()
@@ -362,8 +362,8 @@ def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
 
 def test_one_window_is_not_called_windows():
     one = timeline({"seizure": [0.1]})._replace(duration_s=9.59375)
-    assert extent(one) == "1 window in 9.6 s"
-    assert extent(timeline({"seizure": [0.1] * 8640})) == "8,640 windows in 24 h, one every 10 s"
+    assert one.extent == "1 window in 9.6 s"
+    assert timeline({"seizure": [0.1] * 8640}).extent == "8,640 windows in 24 h, one every 10 s"
     (row,) = one.table.iter_rows(named=True)
     drawn = [Drawn(0.0, {name: row[name] for name in CLASSES}, draw(np.zeros((20, 10_000), np.float32)))]
     assert "The only window is drawn." in page(one, drawn)
