@@ -12,7 +12,7 @@ from recordings import noise, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
-from hms.recording.windows import stretches
+from hms.recording.windows import pieces
 from hms.timeline.options import TimelineOptions
 
 
@@ -83,8 +83,8 @@ def test_noise_of_an_unplugged_amplifier_does_not_speak_for_the_unit_if_the_rest
 
 def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
-    (stretch,) = stretches(recording, 10, False)
-    assert not stretch.recorded.any()
+    (piece,) = pieces(recording, 10, False)
+    assert not piece.recorded.any()
     assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
     assert recording.notes[1].startswith("No signal for 1 min (SD below 0.4 µV")
 

@@ -12,7 +12,7 @@ from hms.errors import DataError
 from hms.page.traces import draw
 from hms.recording.labels import EKG, Lead, lead_of
 from hms.recording.reconstruction import reconstruction
-from hms.recording.windows import stretches
+from hms.recording.windows import pieces
 
 
 def test_electrodes_against_one_reference_are_taken_as_they_are():
@@ -109,11 +109,11 @@ def test_a_region_whose_pairs_no_channels_connect_has_no_spectrogram(tmp_path: P
     front = [name for name in SCALP if name.startswith("F")]
     labels = [f"{name}-{'A1' if name in front else 'A2'}" for name in SCALP]
     recording = recorded(write_edf(tmp_path / "x.edf", noise(60), labels), [("Fp1", "F7"), ("P3", "O1")])
-    (stretch,) = stretches(recording, 10, False)
-    assert np.isnan(stretch.spectrogram).all()
+    (piece,) = pieces(recording, 10, False)
+    assert np.isnan(piece.spectrogram).all()
     recording = recorded(write_edf(tmp_path / "y.edf", noise(60), EARED), [("Fp1", "F7"), ("P3", "O1")])
-    (stretch,) = stretches(recording, 10, False)
-    assert np.isfinite(stretch.spectrogram).all()
+    (piece,) = pieces(recording, 10, False)
+    assert np.isfinite(piece.spectrogram).all()
 
 
 def test_an_unconnected_midline_is_interpolated_if_a_model_needs_its_level():

@@ -23,7 +23,7 @@ from hms.recording.resample import Resampler
 from hms.silence import BAND_HZ, SILENT_UV, loudness_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
-_PIECE = 6  # blocks read at once, so that a file with many fast channels needs little memory
+_AT_ONCE = 6  # blocks, read together so that a file with many fast channels needs little memory
 _PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
 _FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
 
@@ -109,12 +109,12 @@ class Blocks:
         if first >= last:
             return
         numbers = range(min(first // _BLOCK, self._count - 1), min(-(-last // _BLOCK), self._count))
-        for i in range(0, len(numbers), _PIECE):
-            piece = numbers[i : i + _PIECE]
-            ends = [self.samples if number == self._count - 1 else (number + 1) * _BLOCK for number in piece]
-            channels = self._read(piece[0] * _BLOCK, ends[-1])
-            for number, end in zip(piece, ends, strict=True):
-                inside = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
+        for i in range(0, len(numbers), _AT_ONCE):
+            together = numbers[i : i + _AT_ONCE]
+            ends = [self.samples if number == self._count - 1 else (number + 1) * _BLOCK for number in together]
+            channels = self._read(together[0] * _BLOCK, ends[-1])
+            for number, end in zip(together, ends, strict=True):
+                inside = slice((number - together[0]) * _BLOCK, end - together[0] * _BLOCK)
                 yield number * _BLOCK, self._judged(number, channels[:, inside])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:

@@ -1,4 +1,4 @@
-"""Cut a recording into windows, stretch by stretch, as the batches that models read.
+"""Cut a recording into windows, piece by piece, as the batches that models read.
 
 A window is 50 s long, and a prediction for it refers to its central 10 s. Where it reaches into a gap, a check of the
 electrodes, or beyond an end of the recording, samples are missing (NaN). Its regional spectrogram covers the ten
@@ -20,12 +20,12 @@ from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, PAIRS, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
-_STRETCH_S = 1200
-_SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began
+_PIECE_S = 1200
+_SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where the EEG began
 _TOLERANCE_S = 0.01  # formats round onsets
 
 
-class Stretch(NamedTuple):
+class Piece(NamedTuple):
     """Some minutes of a recording."""
 
     first: int
@@ -39,7 +39,7 @@ class Stretch(NamedTuple):
     model_spectrogram: Float[np.ndarray, "region row frequency"] | None
     """µV²/Hz, from the first row of the first window; None if no model reads it."""
     spectrogram: Float[np.ndarray, "region row frequency"]
-    """µV²/Hz, only the rows that begin in this stretch: those of all stretches make the whole spectrogram."""
+    """µV²/Hz, only the rows that begin in this piece: those of all pieces make the whole spectrogram."""
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the windows; `label_id` is a window's number in the whole recording, target and weight are NaN."""
@@ -73,21 +73,21 @@ def count_windows(recording: Recording, step_s: float) -> int:
     return max(1, int((recording.duration_s - CENTRE_S / 2) // step_s) + 1)
 
 
-def count_stretches(recording: Recording, step_s: float) -> int:
-    """Number of `stretches`."""
-    return -(-count_windows(recording, step_s) // _per_stretch(step_s))
+def count_pieces(recording: Recording, step_s: float) -> int:
+    """Number of `pieces`."""
+    return -(-count_windows(recording, step_s) // _per_piece(step_s))
 
 
-def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
+def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
-    count, size = count_windows(recording, step_s), _per_stretch(step_s)
+    count, size = count_windows(recording, step_s), _per_piece(step_s)
     bad, checks = (of(recording.source.annotations) for of in (bad_s, checks_s))
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
         end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
         next_row = int(step_s * (first + size)) // STEP_S if first + size < count else _count_rows(recording)
-        shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other stretch shows
+        shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other piece shows
         first_row, last_row = shown
         if with_spectrogram:  # and the ten minutes around each window
             first_row = min(first_row, _first_row(onsets_s[0]))
@@ -100,7 +100,7 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
         power = regional_rows(recording, eeg, start, first_row, last_row)
         windows = eeg[:, begin - start : end - start]
         recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]
-        yield Stretch(
+        yield Piece(
             first,
             onsets_s,
             np.array(recorded),
@@ -163,5 +163,5 @@ def _first_row(onset_s: float) -> int:
     return int((centred_s - TAPER_S / 2) // STEP_S)
 
 
-def _per_stretch(step_s: float) -> int:
-    return max(1, int(_STRETCH_S // step_s))
+def _per_piece(step_s: float) -> int:
+    return max(1, int(_PIECE_S // step_s))
