@@ -26,11 +26,14 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
     assert f"{recording.source.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
 
 
-@pytest.mark.parametrize(("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("nV", 1e3)])
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("\x83\xcaV", 1), ("nV", 1e3)]
+)
 def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
     values = noise(20, 200)
     recording = recorded(write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, unit))
     np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values, atol=0.01)
+    assert recording.notes == []
 
 
 @pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
-from hms.recording.channels import if_reference
 from hms.recording.duration import duration_text
+from hms.recording.flat import PART, flat_channels, if_reference
 from hms.recording.labels import EKG, Lead
 from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
@@ -24,8 +24,6 @@ from hms.silence import BAND_HZ, SILENT_UV, loudness_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
 _AT_ONCE = 6  # blocks, read together so that a file with many fast channels needs little memory
-_PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
-_FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
 
 _Way = Literal["interpolated there", "missing there", "not read there", "read as it is"]
 """How a flat channel was treated."""
@@ -52,7 +50,7 @@ class Blocks:
         self._interpolated: dict[int, frozenset[str]] = {}  # of each block that holds EEG
         self._groups: dict[int, Int[np.ndarray, " electrode"]] = {}  # of each block whose flat channels connected them
         # Under 2 s are too few to judge: the last block has them.
-        self._count = max(1, (self.samples + _BLOCK - _PART) // _BLOCK)
+        self._count = max(1, (self.samples + _BLOCK - PART) // _BLOCK)
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
@@ -122,7 +120,7 @@ class Blocks:
             return np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)
         eeg = self.reconstruction.electrodes(channels)
         recorded = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
-        flat = tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG)
+        flat = tuple(i for i in flat_channels(channels) if self._leads[i] != EKG)
         left = [lead for i, lead in enumerate(self._leads) if i not in flat and lead != EKG]
         if flat and left and _too_few(left):  # before asking for silence, which would be heard in most pairs
             self._too_few[number] = recorded
@@ -173,14 +171,6 @@ def _way(lead: Lead, whole: Reconstruction, without: Reconstruction | None) -> _
 def _too_few(leads: Sequence[Lead]) -> bool:
     """Whether a file with only these leads would be refused because they measure too few electrodes."""
     return len({*SCALP} - {name for lead in leads for name in lead}) > MOST_MISSING
-
-
-def _flat_channels(channels: Float[np.ndarray, "channel time"]) -> list[int]:
-    """The channels of a block that are flat in most parts of it; where samples are missing, nothing is flat."""
-    size = min(_PART, channels.shape[1])
-    parts = channels[:, : channels.shape[1] // size * size].reshape(len(channels), -1, size)
-    flat = parts.std(axis=2) < _FLAT_UV
-    return np.flatnonzero(flat.mean(axis=1) > 0.5).tolist()
 
 
 def _name(lead: Lead) -> str:

@@ -12,13 +12,14 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_notes
 from hms.recording.blocks import Blocks
-from hms.recording.channels import MICRO, UNITS_UV, if_reference
 from hms.recording.contradiction import contradictions
+from hms.recording.flat import if_reference
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source
+from hms.recording.units import MICRO, UNITS_UV
 from hms.silence import SILENT_UV
 
 _QUIETEST_UV = 0.5

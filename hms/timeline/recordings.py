@@ -7,8 +7,8 @@ from typing import Any
 from hms.errors import DataError, UserError
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
+from hms.recording.absent import want_channels
 from hms.recording.found import recording_files
-from hms.recording.mapping import want_channels
 from hms.recording.recording import Recording, open_recording
 from hms.system.console import counted, say
 from hms.system.shards import Shard
