@@ -1,4 +1,4 @@
-"""Want each channel that the option `channels` maps in at least one of the recordings.
+"""Refuse names in the option `channels` that none of the recordings has.
 
 A folder may hold files of several devices: each uses what it has of the mapping, and notes what it lacks. A name that
 no file has is a slip of the pen.

@@ -147,7 +147,10 @@ def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]
 def _to_uv(
     path: Path, header: Header | None, opened: Sequence[str], raw: Any, channels: list[Channel], unit: str | None
 ) -> tuple[Float[np.ndarray, " channel"], list[str]]:
-    """Factors that convert MNE's values to µV, and notes on unknown units; of a `header`, the labels `opened`."""
+    """Factors that convert MNE's values to µV, and notes on unknown units.
+
+    Of a file with a `header`, `raw` holds only the channels with one of the labels `opened`.
+    """
     given_uv = None if unit is None else UNITS_UV[unit]
     if header is None:
         if given_uv is None:

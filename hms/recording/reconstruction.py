@@ -17,7 +17,7 @@ from hms.errors import DataError
 from hms.recording.labels import EKG, Lead
 
 MOST_MISSING = 4
-"""How many of the nineteen electrodes are interpolated; with more missing, too little of the head was recorded."""
+"""Up to so many of the nineteen electrodes are interpolated; with more missing, too little of the head was recorded."""
 
 _HEAD_M = 0.095
 

@@ -66,7 +66,7 @@ class Recording(NamedTuple):
         return self.blocks(first, last)
 
     def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
-        """Numbers that tell which differences between electrodes that EEG holds: those within a group."""
+        """The group of each electrode in samples `first` up to `last`: only differences within a group are known."""
         return self.blocks.groups(first, last)
 
 
@@ -130,13 +130,11 @@ def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
         alive |= np.where(known, probe, -np.inf).max(axis=1) > np.where(known, probe, np.inf).min(axis=1)
     if not any(lives and lead != EKG for lives, lead in zip(alive, source.leads, strict=True)):
         raise DataError(f"{path}: want EEG, got a flat line in every electrode")
-    kept = np.flatnonzero(alive)
-    flat = [lead.anode for lead, lives in zip(source.leads, alive, strict=True) if not lives]
-    notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}."] if flat else []
-    if zero[~alive].all():
-        notes = [note + if_reference(flat, source.leads) for note in notes]
-    leads = [source.leads[i] for i in kept]
-    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), notes
+    flat = [lead.anode for lead in compress(source.leads, ~alive)]
+    hint = if_reference(flat, source.leads) if zero[~alive].all() else ""
+    notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}.{hint}"] if flat else []
+    leads = [*compress(source.leads, alive)]
+    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[alive]), notes
 
 
 def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:

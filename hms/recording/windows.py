@@ -81,7 +81,8 @@ def count_pieces(recording: Recording, step_s: float) -> int:
 def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, size = count_windows(recording, step_s), _per_piece(step_s)
-    bad, checks = (of(recording.source.annotations) for of in (bad_s, checks_s))
+    annotations = recording.source.annotations
+    marked_s, checked_s = bad_s(annotations), checks_s(annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
@@ -95,11 +96,11 @@ def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Itera
         start = min(begin, SFREQ_HZ * (first_row * STEP_S - _SETTLE_S))
         stop = max(end, SFREQ_HZ * (last_row * STEP_S + TAPER_S + _SETTLE_S))
         eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
-        for from_s, to_s in checks:  # square waves and the like, which would be predicted in the windows around it
+        for from_s, to_s in checked_s:  # square waves and the like, which would be predicted in the windows around it
             eeg[:, max(0, round(from_s * SFREQ_HZ) - start) : max(0, round(to_s * SFREQ_HZ) - start)] = np.nan
         power = regional_rows(recording, eeg, start, first_row, last_row)
         windows = eeg[:, begin - start : end - start]
-        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]
+        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
         yield Piece(
             first,
             onsets_s,
@@ -137,18 +138,18 @@ def _recorded(
     onset_s: float,
     after_s: float,
     eeg: Float[np.ndarray, "electrode time"],
-    bad: Float[np.ndarray, "stretch 2"],
+    marked_s: Float[np.ndarray, "stretch 2"],
 ) -> bool:
-    """Whether half of a centre was recorded, and less than half is marked as bad.
+    """Whether half of a centre was recorded, and less than half of it lies in the stretches that are `marked_s`.
 
     The centre begins `onset_s` into the recording, its window `after_s` into `eeg`.
     """
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)
-    bad_of_it_s = np.diff(bad.clip(onset_s, onset_s + reach_s)).sum()
+    marked_of_it_s = np.diff(marked_s.clip(onset_s, onset_s + reach_s)).sum()
     enough = np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2
-    return bool(enough and bad_of_it_s < reach_s / 2 - _TOLERANCE_S)
+    return bool(enough and marked_of_it_s < reach_s / 2 - _TOLERANCE_S)
 
 
 def _count_rows(recording: Recording) -> int:

@@ -4,10 +4,10 @@ Source: the American Clinical Neurophysiology Society's terminology, 2021 versio
 Clinical Neurophysiology* 38, 1-29), in which an electrographic seizure lasts at least 10 s, and electrographic status
 epilepticus is a seizure of at least 10 continuous minutes, or seizures in at least 20 % of any 60 min. Changed: experts
 judge waves, here only probabilities count, so a dip of one window between two stretches of a class is not taken for its
-end. Nor is an equally short time without a prediction (a gap, artefact marked as bad): a seizure is more likely to have
-gone on than to have paused just then. Such time adds to how long an event is from onset to end, and to nothing else:
-burden, totals, and both parts of the criterion of status epilepticus (`hms.timeline.status`) count only the time in
-which an event is at or above the threshold.
+end. Nor is an equally short time without a prediction (a gap, an artefact marked as bad): a seizure is more likely to
+have gone on than to have paused just then. Such time adds to how long an event is from onset to end, and to nothing
+else: burden, totals, and both parts of the criterion of status epilepticus (`hms.timeline.status`) count only the time
+in which an event is at or above the threshold.
 """
 
 from collections.abc import Iterator
