@@ -17,7 +17,7 @@ from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import mean_of
-from hms.recording.mapping import want_channels
+from hms.recording.absent import want_channels
 from hms.recording.recording import open_recording
 from hms.runs.bundle import members
 from hms.runs.trained import Trained

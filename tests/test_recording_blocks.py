@@ -8,7 +8,7 @@ from edf_files import write_edf
 from recordings import BANANA, DOUBLE_BANANA, noise, pairs_of, recorded
 
 from hms.electrodes import SCALP
-from hms.recording.windows import stretches
+from hms.recording.windows import pieces
 
 UNPLUGGED = {
     "zeros": lambda draw, at: 0 * at,
@@ -28,8 +28,8 @@ def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, t
     values[:, off] = UNPLUGGED[kind](np.random.default_rng(1), at)
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, sfreq_hz))
     assert recording.notes == []
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.recorded.tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    (piece,) = pieces(recording, 10, False)
+    assert piece.recorded.tolist() == [True] * 3 + [False] * 3 + [True] * 3
     assert np.isnan(recording.eeg(6000, 12_000)).all()
     assert np.isfinite(recording.eeg(0, 6000)[:19]).all()
     why = "SD below 0.4 µV in 0.5-30 Hz: unplugged, or electrocerebral inactivity"
@@ -62,8 +62,8 @@ def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
     values[:, 4000:8000] *= 0.01
     values[:, 7000:7100] *= 100  # half a second in ten
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.recorded.tolist() == [True, True, False, True, True, True]
+    (piece,) = pieces(recording, 10, False)
+    assert piece.recorded.tolist() == [True, True, False, True, True, True]
 
 
 FLAT = {"zero": 0.0, "railed": 3000.0, "below 0.1 µV": 0.05 * np.random.default_rng(0).normal(size=60 * 256)}
@@ -102,8 +102,8 @@ def test_a_stretch_with_more_flat_electrodes_than_can_be_interpolated_is_missing
     values = noise(60, 200)
     values[:count, 4000:8000] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.recorded.tolist() == [True, True, False, False, True, True]
+    (piece,) = pieces(recording, 10, False)
+    assert piece.recorded.tolist() == [True, True, False, False, True, True]
     assert np.isnan(recording.eeg(4000, 8000)).all()
     why = "more than 4 of the 19 are flat or missing"
     assert recording.notes == [f"Too few electrodes for 20 s ({why}), so without a prediction."]

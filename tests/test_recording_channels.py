@@ -12,7 +12,7 @@ from recordings import noise, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
-from hms.recording.windows import stretches
+from hms.recording.windows import pieces
 from hms.timeline.options import TimelineOptions
 
 
@@ -26,11 +26,14 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
     assert f"{recording.source.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
 
 
-@pytest.mark.parametrize(("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("nV", 1e3)])
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("\x83\xcaV", 1), ("nV", 1e3)]
+)
 def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
     values = noise(20, 200)
     recording = recorded(write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, unit))
     np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values, atol=0.01)
+    assert recording.notes == []
 
 
 @pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])
@@ -83,8 +86,8 @@ def test_noise_of_an_unplugged_amplifier_does_not_speak_for_the_unit_if_the_rest
 
 def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
-    (stretch,) = stretches(recording, 10, False)
-    assert not stretch.recorded.any()
+    (piece,) = pieces(recording, 10, False)
+    assert not piece.recorded.any()
     assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
     assert recording.notes[1].startswith("No signal for 1 min (SD below 0.4 µV")
 

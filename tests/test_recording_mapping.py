@@ -12,7 +12,7 @@ from recordings import BANANA, noise, pairs_of, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
-from hms.recording.mapping import want_channels
+from hms.recording.absent import want_channels
 from hms.timeline.options import TimelineOptions
 
 

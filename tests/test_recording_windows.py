@@ -12,7 +12,7 @@ from recordings import noise, recorded
 from hms.data.files import read_spectrogram
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import SCALP
-from hms.recording.windows import count_windows, regional_rows, stretches
+from hms.recording.windows import count_windows, pieces, regional_rows
 from hms.spectrogram_recipe import regional_spectrogram
 
 
@@ -22,17 +22,17 @@ from hms.spectrogram_recipe import regional_spectrogram
 )
 def test_there_is_a_window_for_every_10_s_of_which_half_was_recorded(seconds: int, onsets_s: list, tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 100), SCALP, 100))
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.onsets_s.tolist() == onsets_s
+    (piece,) = pieces(recording, 10, False)
+    assert piece.onsets_s.tolist() == onsets_s
     assert count_windows(recording, 10) == len(onsets_s)
-    assert stretch.recorded.all()
+    assert piece.recorded.all()
 
 
 def test_a_window_surrounds_its_10_s_and_is_missing_where_nothing_was_recorded(tmp_path: Path):
     values = noise(100, 200)
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    (stretch,) = stretches(recording, 10, False)
-    eeg = np.concatenate([batch.eeg.numpy() for batch in stretch.batches(4)])
+    (piece,) = pieces(recording, 10, False)
+    eeg = np.concatenate([batch.eeg.numpy() for batch in piece.batches(4)])
     assert eeg.shape == (10, 20, 10_000)
     np.testing.assert_allclose(eeg[3, :19], as_stored(recording.eeg(2000, 12_000)[:19]))
     assert np.isnan(eeg[0, :, :4000]).all()
@@ -46,15 +46,15 @@ def test_only_seconds_with_signal_count_as_recorded(tmp_path: Path):
     values[:7, 12_000:14_000] = 0  # too few electrodes
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
     for step_s, most in ((10, 1), (2.5, 4)):
-        (stretch,) = stretches(recording, step_s, False)
-        assert stretch.recorded_s()[::most].tolist() == [20, 20, 30, 30, 20, 30, 40, 40, 30, 30]
+        (piece,) = pieces(recording, step_s, False)
+        assert piece.recorded_s()[::most].tolist() == [20, 20, 30, 30, 20, 30, 40, 40, 30, 30]
 
 
 def test_windows_in_a_gap_are_marked(tmp_path: Path):
     starts_s = [*range(30), *range(100, 130)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    (stretch,) = stretches(recorded(path), 10, False)
-    assert stretch.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
+    (piece,) = pieces(recorded(path), 10, False)
+    assert piece.recorded.tolist() == [True] * 3 + [False] * 7 + [True] * 3
 
 
 def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
@@ -68,8 +68,8 @@ def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
     raw.set_annotations(mne.Annotations([20, 28, 41, 66, 50, 80], [10, 7, 4, 0, 20, 20], texts, ch_names=every))
     raw.save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
+    (piece,) = pieces(recording, 10, False)
+    assert piece.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
     assert recording.notes == ["Marked as bad in the file, so without a prediction: 19 s."]
     assert [one.text for one in recording.source.annotations].count("Cz: BAD_flat") == 1
     assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
@@ -92,8 +92,8 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
         path, noise(60, 200), SCALP, 200, starts_s=range(60), annotated={10: stored, 40: b"+40\x1510\x14BAD\x14\0"}
     )
     recording = recorded(path)
-    (stretch,) = stretches(recording, 10, False)
-    assert stretch.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
+    (piece,) = pieces(recording, 10, False)
+    assert piece.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
     said = "Marked as an impedance check or a calibration in the file, so without a prediction: 20 s."
     assert recording.notes == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
     assert [one.text for one in recording.source.annotations] == [text, "BAD"]
@@ -103,12 +103,12 @@ def test_the_windows_around_a_check_do_not_see_it(tmp_path: Path):
     values, check = noise(100, 200), b"+40\x1510\x14Impedance check\x14\0"
     values[:, 8000:10_000] = 2000 * np.sign(np.sin(np.arange(2000) * np.pi / 10))
     path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=range(100), annotated={40: check})
-    (stretch,) = stretches(recorded(path), 10, with_spectrogram=True)
-    windows = [stretch.window(onset_s)[: len(SCALP)] for onset_s in stretch.onsets_s]
+    (piece,) = pieces(recorded(path), 10, with_spectrogram=True)
+    windows = [piece.window(onset_s)[: len(SCALP)] for onset_s in piece.onsets_s]
     assert max(np.nanmax(np.abs(window)) for window in windows) < 1000
     assert np.isnan(windows[3][:, 6000:8000]).all()
     assert np.isfinite(windows[3][:, :6000]).all()
-    shown = np.isfinite(stretch.spectrogram).any(axis=(0, 2))
+    shown = np.isfinite(piece.spectrogram).any(axis=(0, 2))
     assert not shown[20:23].any()  # rows of 4 s, one every 2 s
     assert shown[[*range(18), *range(26, len(shown))]].all()
 
@@ -116,23 +116,23 @@ def test_the_windows_around_a_check_do_not_see_it(tmp_path: Path):
 def test_a_gap_of_hours_is_skipped(tmp_path: Path):
     starts_s = [*range(30), *range(40_000, 40_030)]
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    found = [*stretches(recorded(path), 10, with_spectrogram=False)]  # nothing is computed in the gap
+    found = [*pieces(recorded(path), 10, with_spectrogram=False)]  # nothing is computed in the gap
     assert len(found) == 34
     assert [one.recorded.sum() for one in (found[0], *found[-1:])] == [3, 3]
     rows = np.concatenate([one.spectrogram for one in found], axis=1)
     assert np.flatnonzero(np.isfinite(rows).all(axis=(0, 2))).tolist() == [*range(14), *range(20_000, 20_014)]
 
 
-def test_a_long_recording_in_stretches_gives_every_window_and_spectrogram_row_once(tmp_path: Path):
+def test_a_long_recording_in_pieces_gives_every_window_and_spectrogram_row_once(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(2600, 64), SCALP, 64))
-    pieces = list(stretches(recording, 13, True))
-    assert [*np.concatenate([piece.onsets_s for piece in pieces])] == [13 * i for i in range(200)]
-    ids = [int(i) for piece in pieces for batch in piece.batches(64) for i in batch.label_id]
+    found = [*pieces(recording, 13, True)]
+    assert [*np.concatenate([piece.onsets_s for piece in found])] == [13 * i for i in range(200)]
+    ids = [int(i) for piece in found for batch in piece.batches(64) for i in batch.label_id]
     assert ids == [*range(200)]
-    rows = np.concatenate([piece.spectrogram for piece in pieces], axis=1)
+    rows = np.concatenate([piece.spectrogram for piece in found], axis=1)
     whole = regional_spectrogram(recording.eeg(0, recording.blocks.samples).T)
     np.testing.assert_allclose(np.log(rows), np.log(whole), atol=2e-3)
-    last = [*pieces[1].batches(1)][20]
+    last = [*found[1].batches(1)][20]
     first_row = (13 * int(last.label_id[0]) - 296) // 2
     want = as_stored(whole[:, first_row : first_row + 300])
     np.testing.assert_allclose(last.spectrogram[0], want, rtol=0.01)
@@ -168,8 +168,8 @@ def test_a_gap_leaves_the_spectrogram_beside_it_alone_whatever_the_offsets(tmp_p
 
 def test_golden_the_spectrogram_of_a_recording_is_that_of_its_spectrogram_file():
     recording = recorded(real("data/hms_real/test_eegs/3911565283.parquet"))
-    (stretch,) = stretches(recording, 10, True)
-    (batch,) = stretch.batches(8)
+    (piece,) = pieces(recording, 10, True)
+    (batch,) = piece.batches(8)
     ours = batch.spectrogram[2].double().numpy()  # the centre at 20 s: this window is the file from its first sample
     theirs = read_spectrogram(real("data/hms_real/test_spectrograms/853520.parquet"))[:300].transpose(1, 0, 2)
     both = np.isfinite(ours) & (theirs > 0)

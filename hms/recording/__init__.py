@@ -1,24 +1,27 @@
 """Read a recording from any clinic as the twenty channels of `hms.electrodes`, piece by piece, and cut its windows.
 
-found          the files that a name stands for
-labels         what the label of a channel says
-channels       which channels are read, and their unit
-meanings       what they measure
-mapping        whether the option `channels` names channels that exist
-edf            the header of an EDF or BDF file
-records        its records, and when they began
-source         what an open file is: channels, samples, gaps, annotations
-spans          its gaps
-annotations    its annotations
-start          when it began
-reader         a file as MNE-Python opens it, and its samples in µV
-passband       the filters that its EEG has passed
-formats        a file of any format, opened as such a source
-resample       its channels at 200 Hz
-derivation     the electrodes, from the channels
-contradiction  channels that contradict others
-blocks         both, ten seconds at a time, without what is flat
-recording      a recording, opened: all of these together
-windows        its windows, as batches
-duration       durations in words
+found           the files that a name stands for
+labels          what the label of a channel says
+mapping         what the option `channels` says
+meanings        what the channels of a file measure, by both
+channels        which of them are read
+units           the units of their values
+edf             the header of an EDF or BDF file
+records         its records, and when they began
+source          what an open file is: channels, samples, gaps, annotations
+spans           its gaps
+annotations     its annotations
+start           when it began
+reader          a file as MNE-Python opens it, and its samples in µV
+passband        the filters that its EEG has passed
+formats         a file of any format, opened as such a source
+absent          names in the option `channels` that no file has
+resample        its channels at 200 Hz
+reconstruction  the electrodes, from the channels
+contradiction   channels that contradict others
+flat            channels without a signal
+blocks          the electrodes, ten seconds at a time, without what is flat
+recording       a recording, opened: all of these together
+windows         its windows, as batches
+duration        durations in words
 """

@@ -51,7 +51,10 @@ def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[
 
 
 def _of_records(path: Path, header: Header) -> Iterator[Annotation]:
-    """Those of an EDF+ or BDF+ file, from the time of its first record; the times of its records have no text."""
+    """Those of an EDF+ or BDF+ file, in time from its first record.
+
+    The time stamps of its records are annotations without a text, so they are left out.
+    """
     first_s: float | None = None
     for channel in annotation_bytes(path, header):
         for stored in channel.tobytes().split(b"\0"):

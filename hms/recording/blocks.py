@@ -1,8 +1,8 @@
-"""The electrodes of a recording at 200 Hz, derived and judged ten seconds at a time.
+"""The electrodes of a recording at 200 Hz, reconstructed and judged ten seconds at a time.
 
 Ten seconds without any signal become missing, as if in a gap: from an unplugged amplifier's zeros, noise or mains, a
 model would predict a pattern, and neighbouring windows would contain a step. A single electrode that is flat for ten
-seconds is derived from the others, as one that the file lacks. If so many are flat that a file with only the others
+seconds is computed from the others, as one that the file lacks. If so many are flat that a file with only the others
 would be refused, the ten seconds become missing too: the model would read half a head as 0 µV.
 """
 
@@ -15,17 +15,15 @@ from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
-from hms.recording.channels import if_reference
-from hms.recording.derivation import MOST_MISSING, Derivation, derivation, derived
 from hms.recording.duration import duration_text
+from hms.recording.flat import PART, flat_channels, if_reference
 from hms.recording.labels import EKG, Lead
+from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
 from hms.silence import BAND_HZ, SILENT_UV, loudness_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
-_PIECE = 6  # blocks read at once, so that a file with many fast channels needs little memory
-_PART = 2 * SFREQ_HZ  # samples; a channel is flat if most parts of a block are
-_FLAT_UV = 0.1  # SD; the quietest EEG, and any amplifier with an electrode on the scalp, has more
+_AT_ONCE = 6  # blocks, read together so that a file with many fast channels needs little memory
 
 _Way = Literal["interpolated there", "missing there", "not read there", "read as it is"]
 """How a flat channel was treated."""
@@ -34,16 +32,16 @@ _Way = Literal["interpolated there", "missing there", "not read there", "read as
 class Blocks:
     """Read the electrodes of channels that measure `leads` and that `read_channels` resamples.
 
-    Raises DataError if the electrodes cannot be derived, see `derivation`.
+    Raises DataError if the electrodes cannot be reconstructed, see `reconstruction`.
     """
 
     def __init__(self, read_channels: Resampler, leads: Sequence[Lead], pairs: Collection[tuple[str, str]]):
-        self.derivation = derivation(leads, pairs)
+        self.reconstruction = reconstruction(leads, pairs)
         """That of blocks without flat channels."""
         self.samples = read_channels.samples
         """Number of samples at 200 Hz."""
         self._read, self._leads, self._pairs = read_channels, leads, pairs
-        self._without: dict[tuple[int, ...], Derivation | None] = {}  # by the channels to do without
+        self._without: dict[tuple[int, ...], Reconstruction | None] = {}  # by the channels to do without
         # What the blocks read so far have shown, by number: samples without signal, samples of too few
         # electrodes, and flat channels.
         self._silent: dict[int, int] = {}
@@ -52,7 +50,7 @@ class Blocks:
         self._interpolated: dict[int, frozenset[str]] = {}  # of each block that holds EEG
         self._groups: dict[int, Int[np.ndarray, " electrode"]] = {}  # of each block whose flat channels connected them
         # Under 2 s are too few to judge: the last block has them.
-        self._count = max(1, (self.samples + _BLOCK - _PART) // _BLOCK)
+        self._count = max(1, (self.samples + _BLOCK - PART) // _BLOCK)
 
     def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
         """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
@@ -63,8 +61,8 @@ class Blocks:
         return found
 
     def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
-        """The group of each electrode in samples `first` up to `last` that have been read; see `Derivation.groups`."""
-        found = np.repeat(self.derivation.group_numbers()[:, None], last - first, axis=1)
+        """The group of each electrode in samples `first` up to `last` that have been read (`Reconstruction.groups`)."""
+        found = np.repeat(self.reconstruction.group_numbers()[:, None], last - first, axis=1)
         number = np.clip(np.arange(first, last) // _BLOCK, 0, self._count - 1)
         for changed in self._groups.keys() & {*np.unique(number).tolist()}:
             found[:, number == changed] = self._groups[changed][:, None]
@@ -77,7 +75,7 @@ class Blocks:
         An electrode with nothing but an amplifier's noise is known to be flat only when all was read.
         """
         if not self._interpolated:
-            return self.derivation.interpolated
+            return self.reconstruction.interpolated
         throughout = frozenset.intersection(*self._interpolated.values())
         return tuple(name for name in SCALP if name in throughout)
 
@@ -109,20 +107,20 @@ class Blocks:
         if first >= last:
             return
         numbers = range(min(first // _BLOCK, self._count - 1), min(-(-last // _BLOCK), self._count))
-        for i in range(0, len(numbers), _PIECE):
-            piece = numbers[i : i + _PIECE]
-            ends = [self.samples if number == self._count - 1 else (number + 1) * _BLOCK for number in piece]
-            channels = self._read(piece[0] * _BLOCK, ends[-1])
-            for number, end in zip(piece, ends, strict=True):
-                inside = slice((number - piece[0]) * _BLOCK, end - piece[0] * _BLOCK)
+        for i in range(0, len(numbers), _AT_ONCE):
+            together = numbers[i : i + _AT_ONCE]
+            ends = [self.samples if number == self._count - 1 else (number + 1) * _BLOCK for number in together]
+            channels = self._read(together[0] * _BLOCK, ends[-1])
+            for number, end in zip(together, ends, strict=True):
+                inside = slice((number - together[0]) * _BLOCK, end - together[0] * _BLOCK)
                 yield number * _BLOCK, self._judged(number, channels[:, inside])
 
     def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
         if np.isnan(channels).all():  # a gap may last for days
             return np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)
-        eeg = derived(self.derivation, channels)
+        eeg = self.reconstruction.electrodes(channels)
         recorded = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
-        flat = tuple(i for i in _flat_channels(channels) if self._leads[i] != EKG)
+        flat = tuple(i for i in flat_channels(channels) if self._leads[i] != EKG)
         left = [lead for i, lead in enumerate(self._leads) if i not in flat and lead != EKG]
         if flat and left and _too_few(left):  # before asking for silence, which would be heard in most pairs
             self._too_few[number] = recorded
@@ -130,15 +128,15 @@ class Blocks:
         if loudness_uv(eeg) < SILENT_UV:
             self._silent[number] = recorded
             return np.full_like(eeg, np.nan)
-        used = self.derivation
+        used = self.reconstruction
         if flat:
             without, eeg = self._without_channels(flat, channels)
             used = without or used
-            if used.groups != self.derivation.groups:
+            if used.groups != self.reconstruction.groups:
                 self._groups[number] = used.group_numbers()
             known = np.isfinite(channels).sum(axis=1)
             self._flat[number] = {
-                (_name(self._leads[i]), _way(self._leads[i], self.derivation, without)): int(known[i]) for i in flat
+                (_name(self._leads[i]), _way(self._leads[i], self.reconstruction, without)): int(known[i]) for i in flat
             }
         if recorded:
             self._interpolated[number] = frozenset(used.interpolated)
@@ -146,21 +144,21 @@ class Blocks:
 
     def _without_channels(
         self, flat: tuple[int, ...], channels: Float[np.ndarray, "channel time"]
-    ) -> tuple[Derivation | None, Float[np.ndarray, "electrode time"]]:
-        """Derive the electrodes without flat channels, and say how; None if they are read as they are."""
+    ) -> tuple[Reconstruction | None, Float[np.ndarray, "electrode time"]]:
+        """How the electrodes follow without flat channels, and what they are; None if all are read as they are."""
         kept = [i for i in range(len(channels)) if i not in flat]
         if flat not in self._without:
             try:
-                self._without[flat] = derivation([self._leads[i] for i in kept], self._pairs)
+                self._without[flat] = reconstruction([self._leads[i] for i in kept], self._pairs)
             except DataError:  # the others do not connect what the model subtracts
                 self._without[flat] = None
         if (without := self._without[flat]) is not None:
-            return without, derived(without, channels[kept])
-        return None, derived(self.derivation, channels)
+            return without, without.electrodes(channels[kept])
+        return None, self.reconstruction.electrodes(channels)
 
 
-def _way(lead: Lead, whole: Derivation, without: Derivation | None) -> _Way:
-    """What became of the electrodes of a flat channel, in the derivation `without` it instead of the `whole`."""
+def _way(lead: Lead, whole: Reconstruction, without: Reconstruction | None) -> _Way:
+    """What became of the electrodes of a flat channel, in the reconstruction `without` it instead of the `whole`."""
     if without is None:
         return "read as it is"
     if {*lead} & ({*without.interpolated} - {*whole.interpolated}):
@@ -173,14 +171,6 @@ def _way(lead: Lead, whole: Derivation, without: Derivation | None) -> _Way:
 def _too_few(leads: Sequence[Lead]) -> bool:
     """Whether a file with only these leads would be refused because they measure too few electrodes."""
     return len({*SCALP} - {name for lead in leads for name in lead}) > MOST_MISSING
-
-
-def _flat_channels(channels: Float[np.ndarray, "channel time"]) -> list[int]:
-    """The channels of a block that are flat in most parts of it; where samples are missing, nothing is flat."""
-    size = min(_PART, channels.shape[1])
-    parts = channels[:, : channels.shape[1] // size * size].reshape(len(channels), -1, size)
-    flat = parts.std(axis=2) < _FLAT_UV
-    return np.flatnonzero(flat.mean(axis=1) > 0.5).tolist()
 
 
 def _name(lead: Lead) -> str:

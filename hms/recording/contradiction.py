@@ -25,7 +25,7 @@ def contradictions(
 ) -> Iterator[str]:
     """Yield a note on the channel without which the rest agree best, or on several if that could be any of them.
 
-    `residual` is that of the derivation, and `probes` are stretches of the channels in µV.
+    `residual` is that of the reconstruction, and `probes` are stretches of the channels in µV.
     """
     freedom = residual.diagonal()  # 0: no other channels measure the same
     checked = np.flatnonzero(freedom > 1e-9)

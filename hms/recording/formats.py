@@ -12,19 +12,17 @@ from hms.data.files import read_eeg
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.recording.annotations import annotations_of
-from hms.recording.channels import UNITS_UV, Channel, channels_to_read, mapped_leads, numbered, unit_of
+from hms.recording.channels import Channel, channels_to_read
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG, Lead
+from hms.recording.labels import EKG, Lead, numbered
+from hms.recording.mapping import mapped_leads
 from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.passband import passband_notes
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
 from hms.recording.start import start_of
-
-_VOLTS = {"uV": 1e-6, "mV": 1e-3, "V": 1.0}
-_SCALED_BY_MNE = {"uV": "uV", "µV": "uV", "μV": "uV", "\x83\xcaV": "uV", "mV": "mV"}
-"""Dimensions of an EDF file that MNE converts to volts; it takes values of any other to be volts."""
+from hms.recording.units import UNITS_UV, stored_per_read, uv_of
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 """Rates of EEG recorders; the slowest still covers the delta to beta bands."""
@@ -149,20 +147,24 @@ def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]
 def _to_uv(
     path: Path, header: Header | None, opened: Sequence[str], raw: Any, channels: list[Channel], unit: str | None
 ) -> tuple[Float[np.ndarray, " channel"], list[str]]:
-    """Factors that convert MNE's values to µV, and notes on unknown units; of a `header`, the labels `opened`."""
+    """Factors that convert MNE's values to µV, and notes on unknown units.
+
+    Of a file with a `header`, `raw` holds only the channels with one of the labels `opened`.
+    """
+    given_uv = None if unit is None else UNITS_UV[unit]
     if header is None:
-        if unit is None:
+        if given_uv is None:
             return np.full(len(channels), 1e6), []
-        default = "V" if ".fif" in path.suffixes else "uV"  # the unit of files that do not give one
-        claims = [unit_of(raw._orig_units.get(raw.ch_names[channel.place], "")) or default for channel in channels]
-        return np.array([1e6 * UNITS_UV[unit] / UNITS_UV[claim] for claim in claims]), []
+        default_uv = UNITS_UV["V" if ".fif" in path.suffixes else "uV"]  # of files that do not give a unit
+        claims_uv = [uv_of(raw._orig_units.get(raw.ch_names[channel.place], "")) or default_uv for channel in channels]
+        return np.array([1e6 * given_uv / claim_uv for claim_uv in claims_uv]), []
     dimensions = [text for label, text in zip(header.labels, header.dimensions, strict=True) if label in opened]
     factors, unknown = [], []
     for channel in channels:
-        as_stored = 1 / _VOLTS[_SCALED_BY_MNE.get(dimensions[channel.place], "V")]
-        known = unit or unit_of(dimensions[channel.place])
-        factors.append(as_stored * UNITS_UV[known or "uV"])
-        if known is None and channel.lead != EKG:
+        dimension = dimensions[channel.place]
+        known_uv = given_uv or uv_of(dimension)
+        factors.append(stored_per_read(dimension) * (known_uv or 1.0))
+        if known_uv is None and channel.lead != EKG:
             unknown.append(channel.label)
     if not unknown:
         return np.array(factors), []

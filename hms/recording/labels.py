@@ -6,7 +6,7 @@ Clinics write the same electrode as `Fp1`, `FP1..`, `EEG Fp1-Ref`, `EEG1 FP1/LE`
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hms.electrodes import SCALP
@@ -77,6 +77,11 @@ def is_of_10_10(name: str) -> bool:
     return re.fullmatch(rf"{_REGION}(?:Z|[1-9]|10)", name.upper()) is not None
 
 
+def measured(lead: Lead) -> frozenset[str]:
+    """The electrodes of the scalp in a lead, whatever its reference; all of a lead that has none, such as EKG."""
+    return frozenset({*lead} & {*SCALP} or lead)
+
+
 def depth_contacts(leads: Mapping[str, Lead | None]) -> list[str]:
     """The labels that do not name scalp electrodes but contacts of depth electrodes or grids, if a file holds any.
 
@@ -89,6 +94,16 @@ def depth_contacts(leads: Mapping[str, Lead | None]) -> list[str]:
     if not any((letter, i + 1) in found for letter, i in found):
         return []
     return [label for label, lead in leads.items() if lead and any(re.fullmatch(r"[FCPOT]\d+", name) for name in lead)]
+
+
+def numbered(labels: Sequence[str]) -> list[str]:
+    """The labels of an EDF file, made unique as MNE does: those that occur more than once get numbers (X-0, X-1)."""
+    count, seen = Counter(labels), Counter[str]()
+    found = []
+    for label in labels:
+        found.append(f"{label}-{seen[label]}" if count[label] > 1 else label)
+        seen[label] += 1
+    return found
 
 
 def without_numbers(labels: list[str]) -> list[str]:

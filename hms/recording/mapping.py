@@ -1,33 +1,53 @@
-"""Want each channel that the option `channels` maps in at least one of the recordings.
+"""The option `channels`: what a user says that channels measure."""
 
-A folder may hold files of several devices: each uses what it has of the mapping, and notes what it lacks. A name that
-no file has is a slip of the pen.
-"""
-
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import permutations
 from typing import Any
 
-from hms.errors import DataError, UserError, did_you_mean
-from hms.recording.channels import by_name, listed
-from hms.recording.formats import labels_of
+from hms.electrodes import SCALP
+from hms.errors import UserError, did_you_mean
+from hms.recording.labels import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, measured
 
 
-def want_channels(paths: Collection[Path], channels: Mapping[Any, str] | None) -> None:
-    """Raise UserError for a name in `channels` that no recording has which can be opened, if any can.
+def by_name(channels: Any) -> dict[str, Any] | None:
+    """The option `channels` as a dict of its own, by names that are text: to Hydra and in Python, 1 is a number.
 
-    Recordings are opened only until all names have been found.
+    Raises UserError if it is no mapping, or has a name twice.
     """
-    sought, labels = dict.fromkeys(by_name(channels) or {}), dict[str, None]()
-    for path in paths:
-        if not sought:
-            return
-        with suppress(DataError):  # reported when its timeline is made
-            labels |= dict.fromkeys(labels_of(path))
-        sought = {name: None for name in sought if name not in labels}
-    if labels and sought:
-        name = next(iter(sought))
-        who, has = (f"{next(iter(paths))}: ", "file, ") if len(paths) == 1 else ("", f"{len(paths)} recordings, ")
-        near = did_you_mean(name, labels) or f" ({'it has' if who else 'they have'} {listed([*labels])})"
-        raise UserError(f"{who}channels: want a channel of the {has}got '{name}'{near}")
+    if not isinstance(channels, Mapping | None):
+        raise UserError(f"channels: want a dict such as {{'EEG 1': 'Fp1'}}, got {channels!r}")
+    if channels is None:
+        return None
+    found: dict[str, Any] = {}
+    for key, text in channels.items():
+        if (name := str(key)) in found:
+            raise UserError(f"channels: want each name once, got '{name}' twice")
+        found[name] = text
+    return found
+
+
+def mapped_leads(channels: Any) -> dict[str, Lead]:
+    """What the option `channels` says that channels of a file measure, by their names.
+
+    Raises UserError as `by_name`, for what is neither an electrode nor a pair of them, and for two channels that
+    measure the same.
+    """
+    found: dict[str, Lead] = {}
+    for name, text in (by_name(channels) or {}).items():
+        if not isinstance(text, str) or (lead := lead_meant(text)) is None:
+            wish = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
+            raise UserError(f"channels.{name}: {wish}, got {_unknown(text)}")
+        for other, before in found.items():
+            if measured(before) == measured(lead):
+                raise UserError(f"channels: want one channel for each electrode, got '{other}' and '{name}' for {text}")
+        found[name] = lead
+    return found
+
+
+def _unknown(text: object) -> str:
+    """The end of a message: what the user gave, and a similar name or, for an electrode, that it is not of the 19."""
+    known = [*SCALP, *RENAMED, EKG.anode, *("-".join(pair) for pair in permutations(SCALP, 2))]
+    lead = lead_of(text) if isinstance(text, str) else None
+    if others := [name for name in lead or () if is_of_10_10(name) and name not in SCALP]:
+        return f"'{text}': {others[0]} is not one of the 19"
+    return f"'{text}'{did_you_mean(text, known)}" if isinstance(text, str) else repr(text)

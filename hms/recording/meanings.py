@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hms.electrodes import SCALP
-from hms.recording.channels import by_hand, listed, measured
-from hms.recording.labels import Lead, depth_contacts, lead_of, without_numbers
+from hms.recording.labels import Lead, depth_contacts, lead_of, measured, without_numbers
 
 _DEPTH = "Numbered as on depth electrodes or grids"
+_MOST_NAMES = 32  # in a message
 
 
 class Meanings(NamedTuple):
@@ -34,7 +34,7 @@ class Meanings(NamedTuple):
         """The end of a message about a file with too few electrodes: its channels without a meaning, and what to do."""
         unknown = f"; not recognised: {listed(self.unrecognised)}" if self.unrecognised else ""
         depth = f"; {_DEPTH[0].lower()}{_DEPTH[1:]}: {listed(self.in_depth)}" if self.in_depth else ""
-        return unknown + depth + by_hand(self.in_depth or self.unrecognised)
+        return unknown + depth + _by_hand(self.in_depth or self.unrecognised)
 
     @property
     def no_eeg(self) -> str:
@@ -42,7 +42,7 @@ class Meanings(NamedTuple):
         if self.in_depth:
             return f"no EEG of the scalp{self.unread}"
         names = f"none of its {len(self.labels)} channels is named after a 10-20 electrode ({listed(self.labels)})"
-        return f"no EEG: {names}{by_hand(self.labels)}"
+        return f"no EEG: {names}{_by_hand(self.labels)}"
 
     def notes(self) -> list[str]:
         """What `channels` has changed, and what is not read although its name could be an electrode's."""
@@ -63,7 +63,7 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     """What the channels of a file measure: as `mapped` says, or else by their names.
 
     A mapped channel displaces a named one that measures the same. Names in `mapped` that are not among the unique
-    `labels` are ignored here (`hms.recording.mapping` refuses a name that no file has).
+    `labels` are ignored here (`hms.recording.absent` refuses a name that no file has).
     """
     texts = without_numbers([*labels])
     named = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}
@@ -86,3 +86,13 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     ]
     absent = [label for label in mapped if label not in full]
     return Meanings([*labels], leads, full, displaced, unknown, in_depth, absent)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first of very many."""
+    return ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+
+
+def _by_hand(names: Sequence[str]) -> str:
+    """The end of a message about channels whose names say nothing: how to say what they measure."""
+    return f"; channels={{{names[0]}: Fp1, ...}} says what they measure" if names else ""

@@ -1,7 +1,7 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,13 +12,14 @@ from hms.electrodes import SCALP
 from hms.errors import DataError
 from hms.recording.annotations import bad_notes
 from hms.recording.blocks import Blocks
-from hms.recording.channels import MICRO, UNITS_UV, if_reference
 from hms.recording.contradiction import contradictions
-from hms.recording.derivation import Derivation, derived
+from hms.recording.flat import if_reference
 from hms.recording.formats import open_source
 from hms.recording.labels import EKG
+from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source
+from hms.recording.units import MICRO, UNITS_UV
 from hms.silence import SILENT_UV
 
 _QUIETEST_UV = 0.5
@@ -65,7 +66,7 @@ class Recording(NamedTuple):
         return self.blocks(first, last)
 
     def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
-        """Numbers that tell which differences between electrodes that EEG holds: those within a group."""
+        """The group of each electrode in samples `first` up to `last`: only differences within a group are known."""
         return self.blocks.groups(first, last)
 
 
@@ -84,14 +85,14 @@ def open_recording(
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
         raise DataError(f"{path}: {error}{source.meanings.unread}") from None
-    spread_uv = _spread_uv(path, source, lambda first, last: derived(blocks.derivation, source.read(first, last)))
+    spread_uv = _spread_uv(path, source, lambda first, last: blocks.reconstruction.electrodes(source.read(first, last)))
     _want_uv(path, spread_uv, unit)
-    notes = [*_opening_notes(source, blocks.derivation, spread_uv, unit, flat_notes)]
+    notes = [*_opening_notes(source, blocks.reconstruction, spread_uv, unit, flat_notes)]
     return Recording(path, source, notes, blocks)
 
 
 def _opening_notes(
-    source: Source, derivation: Derivation, spread_uv: float, unit: str | None, flat_notes: list[str]
+    source: Source, reconstruction: Reconstruction, spread_uv: float, unit: str | None, flat_notes: list[str]
 ) -> Iterator[str]:
     """What a user should know about a recording once it is open, one sentence each."""
     yield from source.notes
@@ -99,19 +100,19 @@ def _opening_notes(
         yield f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV."
     yield from bad_notes(source.annotations, source.spans, source.sfreq_hz)
     yield from flat_notes
-    if derivation.interpolated:
-        yield f"Interpolated: {', '.join(derivation.interpolated)}."
-    if derivation.unknown:
-        unknown = ", ".join(derivation.unknown)
+    if reconstruction.interpolated:
+        yield f"Interpolated: {', '.join(reconstruction.interpolated)}."
+    if reconstruction.unknown:
+        unknown = ", ".join(reconstruction.unknown)
         yield f"Missing, and not interpolated because the channels form separate groups: {unknown}."
-    if (derivation.interpolated or derivation.unknown) and (others := source.meanings.unrecognised):
+    if (reconstruction.interpolated or reconstruction.unknown) and (others := source.meanings.unrecognised):
         more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
         yield f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure."
-    if derivation.reconstructed:
-        yield derivation.reference_note
+    if reconstruction.without_reference:
+        yield reconstruction.reference_note
     probes = (source.read(first, last) for first, last in _probes(source, _PROBES))
-    yield from contradictions(source.leads, derivation.residual, probes)
-    used = {lead for lead, column in zip(source.leads, derivation.matrix.T, strict=True) if np.nan_to_num(column).any()}
+    yield from contradictions(source.leads, reconstruction.residual, probes)
+    used = {*compress(source.leads, np.nan_to_num(reconstruction.matrix).any(axis=0))}
     if unused := [label for label, lead in source.meanings.mapped.items() if lead not in used]:
         yield f"Mapped by channels=, but of no use: {', '.join(unused)}."
 
@@ -129,13 +130,11 @@ def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
         alive |= np.where(known, probe, -np.inf).max(axis=1) > np.where(known, probe, np.inf).min(axis=1)
     if not any(lives and lead != EKG for lives, lead in zip(alive, source.leads, strict=True)):
         raise DataError(f"{path}: want EEG, got a flat line in every electrode")
-    kept = np.flatnonzero(alive)
-    flat = [lead.anode for lead, lives in zip(source.leads, alive, strict=True) if not lives]
-    notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}."] if flat else []
-    if zero[~alive].all():
-        notes = [note + if_reference(flat, source.leads) for note in notes]
-    leads = [source.leads[i] for i in kept]
-    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[kept]), notes
+    flat = [lead.anode for lead in compress(source.leads, ~alive)]
+    hint = if_reference(flat, source.leads) if zero[~alive].all() else ""
+    notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}.{hint}"] if flat else []
+    leads = [*compress(source.leads, alive)]
+    return source._replace(leads=leads, read=lambda first, last: source.read(first, last)[alive]), notes
 
 
 def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Cut a recording into windows, stretch by stretch, as the batches that models read.
+"""Cut a recording into windows, piece by piece, as the batches that models read.
 
 A window is 50 s long, and a prediction for it refers to its central 10 s. Where it reaches into a gap, a check of the
 electrodes, or beyond an end of the recording, samples are missing (NaN). Its regional spectrogram covers the ten
@@ -20,12 +20,12 @@ from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, PAIRS, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
-_STRETCH_S = 1200
-_SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where a piece began
+_PIECE_S = 1200
+_SETTLE_S = 30  # after which the spectrogram's band-pass no longer depends on where the EEG began
 _TOLERANCE_S = 0.01  # formats round onsets
 
 
-class Stretch(NamedTuple):
+class Piece(NamedTuple):
     """Some minutes of a recording."""
 
     first: int
@@ -39,7 +39,7 @@ class Stretch(NamedTuple):
     model_spectrogram: Float[np.ndarray, "region row frequency"] | None
     """µV²/Hz, from the first row of the first window; None if no model reads it."""
     spectrogram: Float[np.ndarray, "region row frequency"]
-    """µV²/Hz, only the rows that begin in this stretch: those of all stretches make the whole spectrogram."""
+    """µV²/Hz, only the rows that begin in this piece: those of all pieces make the whole spectrogram."""
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the windows; `label_id` is a window's number in the whole recording, target and weight are NaN."""
@@ -73,21 +73,22 @@ def count_windows(recording: Recording, step_s: float) -> int:
     return max(1, int((recording.duration_s - CENTRE_S / 2) // step_s) + 1)
 
 
-def count_stretches(recording: Recording, step_s: float) -> int:
-    """Number of `stretches`."""
-    return -(-count_windows(recording, step_s) // _per_stretch(step_s))
+def count_pieces(recording: Recording, step_s: float) -> int:
+    """Number of `pieces`."""
+    return -(-count_windows(recording, step_s) // _per_piece(step_s))
 
 
-def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Stretch]:
+def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
-    count, size = count_windows(recording, step_s), _per_stretch(step_s)
-    bad, checks = (of(recording.source.annotations) for of in (bad_s, checks_s))
+    count, size = count_windows(recording, step_s), _per_piece(step_s)
+    annotations = recording.source.annotations
+    marked_s, checked_s = bad_s(annotations), checks_s(annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
         end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
         next_row = int(step_s * (first + size)) // STEP_S if first + size < count else _count_rows(recording)
-        shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other stretch shows
+        shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other piece shows
         first_row, last_row = shown
         if with_spectrogram:  # and the ten minutes around each window
             first_row = min(first_row, _first_row(onsets_s[0]))
@@ -95,12 +96,12 @@ def stretches(recording: Recording, step_s: float, with_spectrogram: bool) -> It
         start = min(begin, SFREQ_HZ * (first_row * STEP_S - _SETTLE_S))
         stop = max(end, SFREQ_HZ * (last_row * STEP_S + TAPER_S + _SETTLE_S))
         eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
-        for from_s, to_s in checks:  # square waves and the like, which would be predicted in the windows around it
+        for from_s, to_s in checked_s:  # square waves and the like, which would be predicted in the windows around it
             eeg[:, max(0, round(from_s * SFREQ_HZ) - start) : max(0, round(to_s * SFREQ_HZ) - start)] = np.nan
         power = regional_rows(recording, eeg, start, first_row, last_row)
         windows = eeg[:, begin - start : end - start]
-        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, bad) for onset_s in onsets_s]
-        yield Stretch(
+        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
+        yield Piece(
             first,
             onsets_s,
             np.array(recorded),
@@ -137,18 +138,18 @@ def _recorded(
     onset_s: float,
     after_s: float,
     eeg: Float[np.ndarray, "electrode time"],
-    bad: Float[np.ndarray, "stretch 2"],
+    marked_s: Float[np.ndarray, "stretch 2"],
 ) -> bool:
-    """Whether half of a centre was recorded, and less than half is marked as bad.
+    """Whether half of a centre was recorded, and less than half of it lies in the stretches that are `marked_s`.
 
     The centre begins `onset_s` into the recording, its window `after_s` into `eeg`.
     """
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)
-    bad_of_it_s = np.diff(bad.clip(onset_s, onset_s + reach_s)).sum()
+    marked_of_it_s = np.diff(marked_s.clip(onset_s, onset_s + reach_s)).sum()
     enough = np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2
-    return bool(enough and bad_of_it_s < reach_s / 2 - _TOLERANCE_S)
+    return bool(enough and marked_of_it_s < reach_s / 2 - _TOLERANCE_S)
 
 
 def _count_rows(recording: Recording) -> int:
@@ -163,5 +164,5 @@ def _first_row(onset_s: float) -> int:
     return int((centred_s - TAPER_S / 2) // STEP_S)
 
 
-def _per_stretch(step_s: float) -> int:
-    return max(1, int(_STRETCH_S // step_s))
+def _per_piece(step_s: float) -> int:
+    return max(1, int(_PIECE_S // step_s))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from hms.labels import CLASSES
 from hms.recording.source import stored_s
 from hms.timeline.events import events
-from hms.timeline.timeline import Timeline, edges_s, predicted_s, spans_s
+from hms.timeline.timeline import Timeline
 
 _NOTHING = "no prediction"
 _ROUNDING_S = 1e-6
@@ -36,9 +36,9 @@ def write_edf(path: Path, timeline: Timeline) -> None:
     import mne  # slow to import
 
     seconds = np.arange(int(np.ceil(timeline.duration_s)))
-    row = np.searchsorted(edges_s(timeline)[:-1], seconds, side="right") - 1
-    begins_s, ends_s = spans_s(timeline)
-    inside = (begins_s[row] <= seconds) & (seconds < ends_s[row])
+    row = np.searchsorted(timeline.edges_s[:-1], seconds, side="right") - 1
+    begins_s, ends_s = timeline.own_s[row].T
+    inside = (begins_s <= seconds) & (seconds < ends_s)
     probability = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row] * inside[:, None]
     raw = mne.io.RawArray(probability.T, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
     if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
@@ -62,7 +62,7 @@ def _annotations(
 
 def _unpredicted(timeline: Timeline) -> pl.DataFrame:
     """Stretches without a prediction, as events are given."""
-    known_s = predicted_s(timeline)
+    known_s = timeline.predicted_s
     begins_s, ends_s = np.append(0.0, known_s[:, 1]), np.append(known_s[:, 0], timeline.duration_s)
     apart = ends_s - begins_s > _ROUNDING_S
     stretches = {"onset_s": begins_s[apart], "duration_s": (ends_s - begins_s)[apart]}

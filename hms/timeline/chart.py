@@ -16,7 +16,7 @@ from hms.page import regions
 from hms.spectrogram_recipe import STEP_S
 from hms.system.console import counted
 from hms.timeline.clock import clock, date
-from hms.timeline.timeline import DAY_S, Timeline, edges_s, spans_s
+from hms.timeline.timeline import DAY_S, Timeline
 
 HEIGHT = 500
 """Units from probability 0 to 1."""
@@ -66,20 +66,20 @@ def areas(edges_s: Float[np.ndarray, " edge"], probabilities: Float[np.ndarray, 
 def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
     """The edges in time of all windows, and their probabilities: NaN between windows that are more than 10 s apart.
     Very many windows are averaged in groups, as far as they have a prediction."""
-    edges = edges_s(timeline)
+    edges_s = timeline.edges_s
     probabilities = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
-    begins_s, ends_s = spans_s(timeline)
-    gaps_s = ends_s[ends_s < edges[1:] - 1e-6]  # where a gap begins, up to the next window or the end
+    begins_s, ends_s = timeline.own_s.T
+    gaps_s = ends_s[ends_s < edges_s[1:] - 1e-6]  # where a gap begins, up to the next window or the end
     if len(gaps_s) and len(probabilities) + len(gaps_s) <= _MOST_STEPS:
-        edges = np.concatenate([begins_s, gaps_s])
+        edges_s = np.concatenate([begins_s, gaps_s])
         probabilities = np.concatenate([probabilities, np.full((len(gaps_s), len(CLASSES)), np.nan)])
-        order = np.argsort(edges, kind="stable")
-        return np.array([*edges[order], timeline.duration_s]), probabilities[order]
+        order = np.argsort(edges_s, kind="stable")
+        return np.array([*edges_s[order], timeline.duration_s]), probabilities[order]
     size = -(-len(probabilities) // _MOST_STEPS)
     if size > 1:
-        edges = np.append(edges[:-1:size], edges[-1])
+        edges_s = np.append(edges_s[:-1:size], edges_s[-1])
         probabilities = _means(probabilities, size)
-    return edges, probabilities
+    return edges_s, probabilities
 
 
 def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:

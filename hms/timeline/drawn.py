@@ -11,7 +11,7 @@ from hms.labels import CLASSES
 from hms.page import traces
 from hms.recording.recording import Recording
 from hms.timeline.events import events
-from hms.timeline.timeline import HOUR_S, Timeline, spans_s
+from hms.timeline.timeline import HOUR_S, Timeline
 from hms.window_lengths import BEFORE_S, EEG_SAMPLES
 
 _MOST_EVENTS = 100
@@ -66,11 +66,11 @@ def listed_events(found: pl.DataFrame) -> pl.DataFrame:
 def drawn_for(listed: pl.DataFrame, timeline: Timeline, drawn: Sequence[Drawn]) -> list[int | None]:
     """Which of the drawn windows shows each event: of those in it, the one where its class is most probable."""
     rows = np.searchsorted(timeline.table["onset_s"], [window.onset_s for window in drawn])
-    spans = np.stack(spans_s(timeline), axis=1)[rows].tolist()
+    own_s = timeline.own_s[rows].tolist()
     found = []
     for event in listed.iter_rows(named=True):
         first_s, last_s = event["onset_s"] - 1e-6, event["onset_s"] + event["duration_s"] + 1e-6
-        inside = [i for i, (begin_s, end_s) in enumerate(spans) if begin_s >= first_s and end_s <= last_s]
+        inside = [i for i, (begin_s, end_s) in enumerate(own_s) if begin_s >= first_s and end_s <= last_s]
         found.append(max(inside, key=lambda i: drawn[i].probabilities[event["label"]], default=None))
     return found
 

@@ -4,10 +4,10 @@ Source: the American Clinical Neurophysiology Society's terminology, 2021 versio
 Clinical Neurophysiology* 38, 1-29), in which an electrographic seizure lasts at least 10 s, and electrographic status
 epilepticus is a seizure of at least 10 continuous minutes, or seizures in at least 20 % of any 60 min. Changed: experts
 judge waves, here only probabilities count, so a dip of one window between two stretches of a class is not taken for its
-end. Nor is an equally short time without a prediction (a gap, artefact marked as bad): a seizure is more likely to have
-gone on than to have paused just then. Such time adds to how long an event is from onset to end, and to nothing else:
-burden, totals, and both parts of the criterion of status epilepticus (`hms.timeline.status`) count only the time in
-which an event is at or above the threshold.
+end. Nor is an equally short time without a prediction (a gap, an artefact marked as bad): a seizure is more likely to
+have gone on than to have paused just then. Such time adds to how long an event is from onset to end, and to nothing
+else: burden, totals, and both parts of the criterion of status epilepticus (`hms.timeline.status`) count only the time
+in which an event is at or above the threshold.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.labels import CLASSES
-from hms.timeline.timeline import HOUR_S, Timeline, minutes_of_hours, predicted_s, seconds_before, spans_s, step_s
+from hms.timeline.timeline import HOUR_S, Timeline, minutes_of_hours, seconds_before
 from hms.window_lengths import CENTRE_S
 
 PATTERNS = CLASSES[:-1]
@@ -55,7 +55,7 @@ def events(timeline: Timeline) -> pl.DataFrame:
     A pattern reaches the threshold in all windows of an event, save for short dips and short times without a prediction
     (`BRIDGED_S`), and it lasts at least 10 s in all. Sorted by onset.
     """
-    begins_s, ends_s = spans_s(timeline)
+    begins_s, ends_s = timeline.own_s.T
     onsets_s = timeline.table["onset_s"].to_numpy()
     found: dict[str, list[Any]] = {"label": [], "onset_s": [], "duration_s": [], "probability": [], "surest_s": []}
     for name in PATTERNS:
@@ -79,16 +79,16 @@ def burden(timeline: Timeline) -> Float[np.ndarray, "hour label"]:
 
 def totals(timeline: Timeline) -> dict[str, Total]:
     """How much of the whole recording each class takes."""
-    begins_s, ends_s = spans_s(timeline)
-    all_s = np.diff(predicted_s(timeline)).sum()
+    begins_s, ends_s = timeline.own_s.T
+    all_s = np.diff(timeline.predicted_s).sum()
     found = {}
     for name in CLASSES:
         parts_s = counted_s(timeline, name)
-        own_s = float(np.diff(parts_s).sum())
-        share = float(own_s / all_s) if all_s else np.nan
+        taken_s = float(np.diff(parts_s).sum())
+        share = float(taken_s / all_s) if all_s else np.nan
         *_, busiest_s = next(busiest_hours(parts_s, timeline.duration_s, 0.0), (0.0,))
         lengths_s = [float(ends_s[windows[-1]] - begins_s[windows[0]]) for windows in windows_of_events(timeline, name)]
-        found[name] = Total(own_s / 60, share, max(lengths_s, default=0.0), busiest_s)
+        found[name] = Total(taken_s / 60, share, max(lengths_s, default=0.0), busiest_s)
     return found
 
 
@@ -119,21 +119,21 @@ def busiest_hours(
 
 def windows_of_events(timeline: Timeline, name: str) -> Iterator[Int[np.ndarray, " window"]]:
     """The windows at or above the threshold of each event of a pattern; of `other`, of each stretch of such windows."""
-    begins_s, ends_s = spans_s(timeline)
-    touch = step_s(timeline) <= CENTRE_S  # otherwise time without a prediction is between any two windows
+    touch = timeline.step_s <= CENTRE_S  # otherwise time without a prediction is between any two windows
     bridged_s, shortest_s = (BRIDGED_S * touch, SHORTEST_S) if name in PATTERNS else (0, 0)
     above = np.flatnonzero(timeline.table[name].fill_null(0.0).to_numpy() >= timeline.threshold)
     if not len(above):
         return
-    for first, last in bridged(begins_s[above], ends_s[above], bridged_s):
-        if ends_s[above[last - 1]] - begins_s[above[first]] >= shortest_s - ROUNDING_S:
+    above_s = timeline.own_s[above]
+    for first, last in bridged(above_s, bridged_s):
+        if above_s[last - 1, 1] - above_s[first, 0] >= shortest_s - ROUNDING_S:
             yield above[first:last]
 
 
 def counted_s(timeline: Timeline, name: str) -> Float[np.ndarray, "part 2"]:
-    """Begin and end of the spans of all windows at or above the threshold of a class's stretches."""
+    """Begin and end of the time (`Timeline.own_s`) of all windows at or above the threshold in a class's stretches."""
     windows = np.concatenate([np.array([], int), *windows_of_events(timeline, name)])
-    return np.stack(spans_s(timeline), axis=1)[windows]
+    return timeline.own_s[windows]
 
 
 def _clipped(parts_s: Float[np.ndarray, "part 2"], begin_s: float, end_s: float) -> Float[np.ndarray, "kept 2"]:
@@ -142,14 +142,13 @@ def _clipped(parts_s: Float[np.ndarray, "part 2"], begin_s: float, end_s: float)
     return clipped_s[np.diff(clipped_s).ravel() > ROUNDING_S]
 
 
-def bridged(
-    begins_s: Float[np.ndarray, " span"], ends_s: Float[np.ndarray, " span"], bridged_s: float
-) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) of the spans that form each stretch, dips included.
+def bridged(parts_s: Float[np.ndarray, "part 2"], bridged_s: float) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of the parts that form each stretch, dips included; parts are sorted and apart.
 
-    A dip, below the threshold or without a prediction, is no longer than `bridged_s` or the spans without a break on
+    A dip, below the threshold or without a prediction, is no longer than `bridged_s` or the parts without a break on
     either side of it; all dips of a stretch take at most a third of it. Otherwise blips would add up to long events.
     """
+    begins_s, ends_s = parts_s.T
     dips_s = begins_s[1:] - ends_s[:-1]
     firsts = [0, *(np.flatnonzero(dips_s > ROUNDING_S) + 1).tolist(), len(begins_s)]
     begin, dipped_s = 0, 0.0

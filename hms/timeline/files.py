@@ -11,7 +11,7 @@ from hms.system.atomic import locked, scratch_folder
 from hms.timeline.annotations import write_edf, write_fif
 from hms.timeline.events import Total, burden, totals
 from hms.timeline.status import status_epilepticus
-from hms.timeline.timeline import Timeline, predicted_minutes
+from hms.timeline.timeline import Timeline
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What a timeline's files append to their stem."""
@@ -40,7 +40,7 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
 
 
 def _summary(timeline: Timeline) -> dict[str, Any]:
-    minutes, predicted = burden(timeline), predicted_minutes(timeline)
+    minutes, predicted = burden(timeline), timeline.predicted_minutes
     return {
         "file": str(timeline.path),
         "start": None if timeline.start is None else timeline.start.replace(tzinfo=None).isoformat(),

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from hms.recording.duration import duration_text
 from hms.timeline.status import CONTINUOUS_S, missed, reasons, status_epilepticus
-from hms.timeline.timeline import Timeline, predicted_minutes, step_s
+from hms.timeline.timeline import Timeline
 from hms.window_lengths import CENTRE_S, EEG_S
 
 
@@ -29,11 +29,11 @@ def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Itera
             "Windows without a prediction, because half of their central 10 s or more was not recorded, had no signal, "
             f"or is marked as bad: {lost:,} of {len(table):,}."
         )
-    if (apart_s := step_s(timeline)) > CENTRE_S:
+    if (apart_s := timeline.step_s) > CENTRE_S:
         yield f"Windows are {apart_s:g} s apart and each predicts {CENTRE_S} s; the time between has no prediction."
         if duration_s >= CONTINUOUS_S:
             yield missed(apart_s)
-    if (minutes := predicted_minutes(timeline).sum()) < (duration_s - CENTRE_S / 2) / 60:
+    if (minutes := timeline.predicted_minutes.sum()) < (duration_s - CENTRE_S / 2) / 60:
         covered = f"{duration_text(60 * minutes)} of {duration_text(duration_s)}"
         yield f"Predictions cover {covered}; percentages refer to that time."
 

@@ -6,7 +6,8 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from hms.errors import UserError, did_you_mean
-from hms.recording.channels import MICRO, UNITS_UV, by_name, mapped_leads
+from hms.recording.mapping import by_name, mapped_leads
+from hms.recording.units import MICRO, UNITS_UV
 
 
 class TimelineOptions(NamedTuple):
@@ -23,7 +24,7 @@ class TimelineOptions(NamedTuple):
     batch_size: int
 
     def checked(self) -> "TimelineOptions":
-        """These options, `channels` by names that are text (`hms.recording.channels.by_name`).
+        """These options, `channels` by names that are text (`hms.recording.mapping.by_name`).
 
         Raises UserError, naming the option, for a wrong type, range or unit, and what is no electrode.
         """

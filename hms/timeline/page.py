@@ -12,7 +12,7 @@ from hms.timeline.clock import clock, length
 from hms.timeline.drawn import Drawn, drawn_for, listed_events
 from hms.timeline.events import PATTERNS, burden, events, totals
 from hms.timeline.status import reasons, status_epilepticus
-from hms.timeline.timeline import DAY_S, HOUR_S, Timeline, predicted_minutes
+from hms.timeline.timeline import DAY_S, HOUR_S, Timeline
 
 _MOST_ANNOTATIONS = 200
 
@@ -21,7 +21,7 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
     """Render the page, with the EEG of the `drawn` windows."""
     found = events(timeline)
     listed, status = listed_events(found), status_epilepticus(timeline)
-    predicted = predicted_minutes(timeline)
+    predicted = timeline.predicted_minutes
     edges_s, probabilities = chart.steps(timeline)
     pictures, shades = chart.pictures(timeline)
     return document(

@@ -16,7 +16,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import Recording, open_recording
-from hms.recording.windows import count_stretches, stretches
+from hms.recording.windows import count_pieces, pieces
 from hms.spectrogram_recipe import REGIONS
 from hms.system.console import track
 from hms.timeline.notes import notes
@@ -47,8 +47,8 @@ def windows_of(paths: Iterable[Path], models: Sequence[Model], options: Timeline
     for path in paths:
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            pieces = stretches(recording, options.step_s, reads)
-            for piece in track(pieces, count_stretches(recording, options.step_s), f"adapt to {path.name}"):
+            count = count_pieces(recording, options.step_s)
+            for piece in track(pieces(recording, options.step_s, reads), count, f"adapt to {path.name}"):
                 for batch in piece.batches(options.batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
@@ -77,8 +77,8 @@ def predict_recording(
     """
     reads = any(model.reads_spectrogram for model in models)
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
-    pieces = stretches(recording, options.step_s, reads)
-    for piece in track(pieces, count_stretches(recording, options.step_s), recording.path.name):
+    count = count_pieces(recording, options.step_s)
+    for piece in track(pieces(recording, options.step_s, reads), count, recording.path.name):
         mixed = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
             _, by_fold = by_model(models, piece.batches(options.batch_size), compute)

@@ -7,8 +7,8 @@ from typing import Any
 from hms.errors import DataError, UserError
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
+from hms.recording.absent import want_channels
 from hms.recording.found import recording_files
-from hms.recording.mapping import want_channels
 from hms.recording.recording import Recording, open_recording
 from hms.system.console import counted, say
 from hms.system.shards import Shard
@@ -18,7 +18,7 @@ from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predict_recording, windows_of
-from hms.timeline.timeline import Timeline, extent
+from hms.timeline.timeline import Timeline
 
 
 def timelines(
@@ -45,7 +45,7 @@ def timelines(
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
             timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by)
             _write(folder / name, recording, timeline, config["windows"], config["edf"])
-            print(f"{folder / name}.html: {extent(timeline)}, by {predictors.name}")
+            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}")
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
     if bad:

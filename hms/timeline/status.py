@@ -10,12 +10,12 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float
 
 from hms.recording.duration import duration_text
 from hms.timeline.clock import clock
 from hms.timeline.events import BRIDGED_S, ROUNDING_S, bridged, busiest_hours, counted_s, windows_of_events
-from hms.timeline.timeline import HOUR_S, Timeline, seconds_before, spans_s
+from hms.timeline.timeline import HOUR_S, Timeline, seconds_before
 from hms.window_lengths import CENTRE_S
 
 CONTINUOUS_S, OF_ANY_HOUR_S = 600, 720
@@ -37,20 +37,18 @@ def status_epilepticus(timeline: Timeline) -> list[Status]:
 
     Both count only time at or above the threshold. An hour is left out if all its seizures are reported as continuous.
     """
-    begins_s, ends_s = spans_s(timeline)
-    lengths_s = ends_s - begins_s
-    found, spans = [], [np.empty((0, 2))]
-    for windows in _continuous(timeline):
-        reached_s = lengths_s[windows].sum()
+    found, continuous_s = [], [np.empty((0, 2))]
+    for parts_s in _continuous_s(timeline):
+        reached_s = np.diff(parts_s).sum()
         if reached_s >= CONTINUOUS_S - ROUNDING_S:
-            onset_s = float(begins_s[windows[0]])
-            duration_s = float(ends_s[windows[-1]] - onset_s)
+            onset_s = float(parts_s[0, 0])
+            duration_s = float(parts_s[-1, 1] - onset_s)
             unknown_s = duration_s - reached_s
             of_which = f", of which {duration_text(unknown_s)} without a prediction" if unknown_s > ROUNDING_S else ""
             why = f"{duration_text(duration_s)} without a dip from {clock(onset_s, timeline)}{of_which}"
             found.append(Status(onset_s, duration_s, why))
-            spans.append(np.stack([begins_s[windows], ends_s[windows]], axis=1))
-    reported_s = np.concatenate(spans)
+            continuous_s.append(parts_s)
+    reported_s = np.concatenate(continuous_s)
     for onset_s, end_s, within_s in busiest_hours(counted_s(timeline, "seizure"), timeline.duration_s, OF_ANY_HOUR_S):
         if within_s > np.diff(seconds_before(reported_s, np.array([onset_s, end_s]))).item() + ROUNDING_S:
             long = "60 min" if end_s - onset_s >= HOUR_S - ROUNDING_S else duration_text(end_s - onset_s)
@@ -77,11 +75,11 @@ def missed(apart_s: float) -> str:
     )
 
 
-def _continuous(timeline: Timeline) -> Iterator[Int[np.ndarray, " window"]]:
-    """The windows of the parts of each seizure event between which no window is below the threshold."""
-    begins_s, ends_s = spans_s(timeline)
+def _continuous_s(timeline: Timeline) -> Iterator[Float[np.ndarray, "window 2"]]:
+    """Begin and end of the windows of each part of a seizure event in which no window is below the threshold."""
+    own_s = timeline.own_s
     number = timeline.table["other"].is_not_null().to_numpy().cumsum()  # among the windows with a prediction
     for windows in windows_of_events(timeline, "seizure"):
         for part in np.split(windows, np.flatnonzero(np.diff(number[windows]) > 1) + 1):
-            for first, last in bridged(begins_s[part], ends_s[part], BRIDGED_S):  # a third of each part at most
-                yield part[first:last]
+            for first, last in bridged(own_s[part], BRIDGED_S):  # a third of each part at most
+                yield own_s[part[first:last]]

@@ -40,38 +40,40 @@ class Timeline(NamedTuple):
     spans: list[Span]
     """The stretches that were recorded, in samples of the file."""
 
+    @property
+    def step_s(self) -> float:
+        """From one window to the next; 0 if there is only one."""
+        return float(self.table["onset_s"][:2].diff().sum())
 
-def extent(timeline: Timeline) -> str:
-    """How many windows there are, how far apart, and in how long a recording, in words."""
-    count, long = len(timeline.table), duration_text(timeline.duration_s)
-    return f"1 window in {long}" if count == 1 else f"{count:,} windows in {long}, one every {step_s(timeline):g} s"
+    @property
+    def extent(self) -> str:
+        """How many windows there are, how far apart, and in how long a recording, in words."""
+        count, long = len(self.table), duration_text(self.duration_s)
+        return f"1 window in {long}" if count == 1 else f"{count:,} windows in {long}, one every {self.step_s:g} s"
 
+    @property
+    def edges_s(self) -> Float[np.ndarray, " edge"]:
+        """Where the time nearest to each window begins, halfway between centres, and where the last one's ends."""
+        onsets_s = self.table["onset_s"].to_numpy()
+        halfway_s = (onsets_s[1:] + onsets_s[:-1]) / 2 + CENTRE_S / 2
+        return np.concatenate([onsets_s[:1], halfway_s, [self.duration_s]])
 
-def edges_s(timeline: Timeline) -> Float[np.ndarray, " edge"]:
-    """Where the time nearest to each window begins, halfway between centres, and where that of the last one ends."""
-    onsets_s = timeline.table["onset_s"].to_numpy()
-    halfway_s = (onsets_s[1:] + onsets_s[:-1]) / 2 + CENTRE_S / 2
-    return np.concatenate([onsets_s[:1], halfway_s, [timeline.duration_s]])
+    @property
+    def own_s(self) -> Float[np.ndarray, "window 2"]:
+        """Begin and end of the time of each window alone: the part of its central 10 s that no other is nearer to."""
+        edges_s, onsets_s = self.edges_s, self.table["onset_s"].to_numpy()
+        ends_s = np.minimum(edges_s[1:], onsets_s + self.table["duration_s"].to_numpy())
+        return np.stack([np.maximum(edges_s[:-1], onsets_s), ends_s], axis=1)
 
+    @property
+    def predicted_s(self) -> Float[np.ndarray, "window 2"]:
+        """`own_s` of the windows that have a prediction: not in gaps, nor between windows more than 10 s apart."""
+        return self.own_s[self.table["other"].is_not_null().to_numpy()]
 
-def spans_s(timeline: Timeline) -> tuple[Float[np.ndarray, " window"], Float[np.ndarray, " window"]]:
-    """Begin and end of each window's span: the part of its central 10 s that no other window is nearer to.
-
-    Spans do not overlap.
-    """
-    edges = edges_s(timeline)
-    onsets_s = timeline.table["onset_s"].to_numpy()
-    return np.maximum(edges[:-1], onsets_s), np.minimum(edges[1:], onsets_s + timeline.table["duration_s"].to_numpy())
-
-
-def predicted_s(timeline: Timeline) -> Float[np.ndarray, "stretch 2"]:
-    """Begin and end of the spans that have a prediction: outside gaps, and not between windows more than 10 s apart."""
-    return np.stack(spans_s(timeline), axis=1)[timeline.table["other"].is_not_null().to_numpy()]
-
-
-def predicted_minutes(timeline: Timeline) -> Float[np.ndarray, " hour"]:
-    """Minutes of each hour that have a prediction."""
-    return minutes_of_hours(predicted_s(timeline), timeline.duration_s)
+    @property
+    def predicted_minutes(self) -> Float[np.ndarray, " hour"]:
+        """Minutes of each hour that have a prediction."""
+        return minutes_of_hours(self.predicted_s, self.duration_s)
 
 
 def minutes_of_hours(stretches_s: Float[np.ndarray, "stretch 2"], duration_s: float) -> Float[np.ndarray, " hour"]:
@@ -89,8 +91,3 @@ def seconds_before(
     ends_s = np.cumsum(np.diff(stretches_s).ravel())
     begins_s = np.concatenate([[0.0], ends_s[:-1]])
     return np.interp(moments_s, stretches_s.ravel(), np.stack([begins_s, ends_s], axis=1).ravel())
-
-
-def step_s(timeline: Timeline) -> float:
-    """Seconds from one window to the next; 0 if there is only one."""
-    return float(timeline.table["onset_s"][:2].diff().sum())

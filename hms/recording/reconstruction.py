@@ -1,4 +1,4 @@
-"""Derive the project's electrodes from the channels of a file, as one fixed matrix.
+"""Reconstruct the project's electrodes from the channels of a file, as one fixed matrix.
 
 Channels are the edges of a graph: each is the difference between two electrodes, or between an electrode and a
 reference. Within a connected component, least squares give every potential up to one constant, which no montage sees.
@@ -17,12 +17,12 @@ from hms.errors import DataError
 from hms.recording.labels import EKG, Lead
 
 MOST_MISSING = 4
-"""How many of the nineteen electrodes are interpolated; with more missing, too little of the head was recorded."""
+"""Up to so many of the nineteen electrodes are interpolated; with more missing, too little of the head was recorded."""
 
 _HEAD_M = 0.095
 
 
-class Derivation(NamedTuple):
+class Reconstruction(NamedTuple):
     """How the electrodes are computed from the channels."""
 
     matrix: Float[np.ndarray, "electrode channel"]
@@ -30,7 +30,7 @@ class Derivation(NamedTuple):
     interpolated: tuple[str, ...]
     unknown: tuple[str, ...]
     """Neither recorded nor interpolated, because the channels are connected only in parts."""
-    reconstructed: bool
+    without_reference: bool
     """Whether the channels share no electrode: each of the `groups` is known up to one constant."""
     groups: tuple[tuple[str, ...], ...]
     """The electrodes whose differences are known; those between groups are not."""
@@ -55,9 +55,21 @@ class Derivation(NamedTuple):
         numbers = {name: number for number, group in enumerate(self.groups) for name in group}
         return np.array([numbers.get(name, -1) for name in ELECTRODES], np.int8)
 
+    def electrodes(self, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
+        """The electrodes at each time, NaN where a channel that contributes is missing."""
+        found, missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan), np.isnan(channels)
+        if missing.all():
+            return found
+        known = np.isfinite(self.matrix).all(axis=1)
+        rows = self.matrix[known]
+        found[known] = rows @ np.nan_to_num(channels)
+        if missing.any():
+            found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
+        return found
 
-def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Derivation:
-    """Derive the twenty electrodes from channels that measure `leads`, so that each of `pairs` can be formed.
+
+def reconstruction(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Reconstruction:
+    """How the twenty electrodes follow from channels that measure `leads`, so that each of `pairs` can be formed.
 
     Raises DataError (without the file's name) if too few electrodes were recorded, or if `pairs` include differences
     between electrodes that no channels connect.
@@ -90,24 +102,11 @@ def derivation(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) -> Der
     residual = np.zeros((len(leads), len(leads)))
     residual[np.ix_(scalp, scalp)] = unexplained
     shared = {*measuring[0]}.intersection(*measuring)
-    reconstructed = apart or (not shared and any(lead.cathode in SCALP for lead in measuring))
+    without_reference = apart or (not shared and any(lead.cathode in SCALP for lead in measuring))
     if not apart:
-        return Derivation(matrix, missing, (), reconstructed, (SCALP,), residual)
+        return Reconstruction(matrix, missing, (), without_reference, (SCALP,), residual)
     by_place = tuple(tuple(name for name in SCALP if name in group) for group in groups)
-    return Derivation(matrix, (), missing, reconstructed, by_place, residual)
-
-
-def derived(by: Derivation, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
-    """The electrodes at each time, NaN where a channel that contributes is missing."""
-    found, missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan), np.isnan(channels)
-    if missing.all():
-        return found
-    known = np.isfinite(by.matrix).all(axis=1)
-    rows = by.matrix[known]
-    found[known] = rows @ np.nan_to_num(channels)
-    if missing.any():
-        found[known] = np.where((rows != 0).astype(np.float32) @ missing > 0, np.nan, found[known])
-    return found
+    return Reconstruction(matrix, (), missing, without_reference, by_place, residual)
 
 
 def _solve(

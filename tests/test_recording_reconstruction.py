@@ -10,14 +10,14 @@ from recordings import BANANA, DOUBLE_BANANA, MIDLINE, noise, pairs_of, recorded
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
 from hms.page.traces import draw
-from hms.recording.derivation import derivation
 from hms.recording.labels import EKG, Lead, lead_of
-from hms.recording.windows import stretches
+from hms.recording.reconstruction import reconstruction
+from hms.recording.windows import pieces
 
 
 def test_electrodes_against_one_reference_are_taken_as_they_are():
     leads = [Lead(name, "LE") for name in SCALP[::-1]] + [EKG, Lead("A1", "LE")]
-    found = derivation(leads, [*BANANA, *MIDLINE])
+    found = reconstruction(leads, [*BANANA, *MIDLINE])
     np.testing.assert_array_equal(found.matrix[:19, :19], np.eye(19)[::-1])
     assert found.matrix[19, 19] == 1
     assert found.interpolated == ()
@@ -25,12 +25,12 @@ def test_electrodes_against_one_reference_are_taken_as_they_are():
 
 def test_connected_pairs_give_exact_differences():
     potentials = noise(2)
-    found = derivation([lead_of(label) for label in DOUBLE_BANANA], BANANA)
+    found = reconstruction([lead_of(label) for label in DOUBLE_BANANA], BANANA)
     made = found.matrix[:19] @ pairs_of(potentials, DOUBLE_BANANA)
     for one, other in [*BANANA, *MIDLINE, ("F7", "C3"), ("Fz", "Pz")]:
         i, j = SCALP.index(one), SCALP.index(other)
         np.testing.assert_allclose(made[i] - made[j], potentials[i] - potentials[j], atol=1e-9)
-    assert found.reconstructed
+    assert found.without_reference
 
 
 def test_pairs_that_share_an_electrode_share_a_reference():
@@ -38,8 +38,8 @@ def test_pairs_that_share_an_electrode_share_a_reference():
         [Lead(name, "Cz") for name in SCALP if name != "Cz"],
         [Lead("Cz", name) for name in SCALP if name != "Cz"],
     ]
-    assert [derivation(leads, BANANA).reconstructed for leads in shared] == [False, False]
-    assert derivation([*shared[0], Lead("Fp1", "F7")], BANANA).reconstructed
+    assert [reconstruction(leads, BANANA).without_reference for leads in shared] == [False, False]
+    assert reconstruction([*shared[0], Lead("Fp1", "F7")], BANANA).without_reference
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_unconnected_pairs_are_refused_if_a_model_subtracts_across_them():
     leads = [lead_of(label) for label in DOUBLE_BANANA]
     wish = r"want channels that connect Fz and F7, which the model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"
     with pytest.raises(DataError, match=wish):
-        derivation(leads, [("Fz", "F7")])
+        reconstruction(leads, [("Fz", "F7")])
 
 
 RIGHT = "Fp2 F4 C4 P4 O2 F8 T4 T6 Pz".split()
@@ -109,17 +109,17 @@ def test_a_region_whose_pairs_no_channels_connect_has_no_spectrogram(tmp_path: P
     front = [name for name in SCALP if name.startswith("F")]
     labels = [f"{name}-{'A1' if name in front else 'A2'}" for name in SCALP]
     recording = recorded(write_edf(tmp_path / "x.edf", noise(60), labels), [("Fp1", "F7"), ("P3", "O1")])
-    (stretch,) = stretches(recording, 10, False)
-    assert np.isnan(stretch.spectrogram).all()
+    (piece,) = pieces(recording, 10, False)
+    assert np.isnan(piece.spectrogram).all()
     recording = recorded(write_edf(tmp_path / "y.edf", noise(60), EARED), [("Fp1", "F7"), ("P3", "O1")])
-    (stretch,) = stretches(recording, 10, False)
-    assert np.isfinite(stretch.spectrogram).all()
+    (piece,) = pieces(recording, 10, False)
+    assert np.isfinite(piece.spectrogram).all()
 
 
 def test_an_unconnected_midline_is_interpolated_if_a_model_needs_its_level():
     leads = [lead_of(label) for label in [*DOUBLE_BANANA, "T7-FT9", "FT9-FT10", "FT10-T8"]]
-    assert derivation(leads, BANANA).interpolated == ()
-    assert derivation(leads, [("Fz", "F7")]).interpolated == ("Fz", "Cz", "Pz")
+    assert reconstruction(leads, BANANA).interpolated == ()
+    assert reconstruction(leads, [("Fz", "F7")]).interpolated == ("Fz", "Cz", "Pz")
 
 
 def test_a_smooth_field_is_interpolated_well_whatever_the_reference():
@@ -127,7 +127,7 @@ def test_a_smooth_field_is_interpolated_well_whatever_the_reference():
     field = 50 * (POSITIONS @ towards) + 20 * (POSITIONS[:, 2] ** 2) + 1000  # the reference is 1 mV off
     missing = ("T3", "Pz", "F4", "O1")
     leads = [Lead(name, "") for name in SCALP if name not in missing]
-    found = derivation(leads, BANANA)
+    found = reconstruction(leads, BANANA)
     assert found.interpolated == tuple(name for name in SCALP if name in missing)
     made = found.matrix[:19] @ field[[SCALP.index(lead.anode) for lead in leads]]
     assert np.abs(made - field).max() < 0.1 * np.ptp(field)
@@ -137,9 +137,9 @@ def test_more_than_four_missing_electrodes_are_too_many():
     leads = [Lead(name, "") for name in SCALP if name not in ("Fz", "Cz", "Pz", "F7", "F8")]
     wish = r"want at least 15 of the 19 electrodes of the 10-20 system, got 14 \(lacks F7, Fz, Cz, Pz, F8\); up to 4"
     with pytest.raises(DataError, match=wish):
-        derivation(leads, BANANA)
+        reconstruction(leads, BANANA)
     with pytest.raises(DataError, match="no EEG: none of its channels is named after a 10-20 electrode"):
-        derivation([EKG], BANANA)
+        reconstruction([EKG], BANANA)
 
 
 def test_electrodes_that_are_neither_recorded_nor_interpolated_are_named(tmp_path: Path):

@@ -1,0 +1,34 @@
+"""Refuse names in the option `channels` that none of the recordings has.
+
+A folder may hold files of several devices: each uses what it has of the mapping, and notes what it lacks. A name that
+no file has is a slip of the pen.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hms.errors import DataError, UserError, did_you_mean
+from hms.recording.formats import labels_of
+from hms.recording.mapping import by_name
+from hms.recording.meanings import listed
+
+
+def want_channels(paths: Collection[Path], channels: Mapping[Any, str] | None) -> None:
+    """Raise UserError for a name in `channels` that no recording has which can be opened, if any can.
+
+    Recordings are opened only until all names have been found.
+    """
+    sought, labels = dict.fromkeys(by_name(channels) or {}), dict[str, None]()
+    for path in paths:
+        if not sought:
+            return
+        with suppress(DataError):  # reported when its timeline is made
+            labels |= dict.fromkeys(labels_of(path))
+        sought = {name: None for name in sought if name not in labels}
+    if labels and sought:
+        name = next(iter(sought))
+        who, has = (f"{next(iter(paths))}: ", "file, ") if len(paths) == 1 else ("", f"{len(paths)} recordings, ")
+        near = did_you_mean(name, labels) or f" ({'it has' if who else 'they have'} {listed([*labels])})"
+        raise UserError(f"{who}channels: want a channel of the {has}got '{name}'{near}")
