@@ -122,7 +122,9 @@ def test_the_table_names_folds_classes_and_reference_scores(sweep: tuple[Path, s
 def test_the_same_command_again_trains_nothing(sweep: tuple[Path, str], places: list[str]):
     run, _ = sweep
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    out, err = hms("train", *SMALL, "fold=1", *places)
+    elsewhere = [f"stores={run / 'no store here'}" if place.startswith("stores=") else place for place in places]
+    assert elsewhere != places
+    out, err = hms("train", *SMALL, "fold=1", *elsewhere)  # needs no store
     assert "is already trained: nothing to do" in err
     assert "fold1_seed0" in out
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
@@ -134,6 +136,15 @@ def test_a_checkpoint_alone_gives_the_out_of_fold_probabilities(sweep: tuple[Pat
     rows = oof.select("label_id").join(store.rows, on="label_id", maintain_order="left")
     found = probabilities([load_model(run / "fold0_seed0")], store, rows, 16, Compute("cpu", flips=True))
     np.testing.assert_allclose(found, oof.select(CLASSES).to_numpy(), atol=1e-6)
+
+
+def test_predictions_are_the_same_however_many_batches_wait_on_the_device(
+    sweep: tuple[Path, str], store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    models, compute = [load_model(sweep[0] / "fold0_seed0")], Compute("cpu", flips=True)
+    together = probabilities(models, store, store.rows[:7], 2, compute)
+    monkeypatch.setattr("hms.prediction.inference._MOST_UNREAD", 2)
+    np.testing.assert_array_equal(probabilities(models, store, store.rows[:7], 2, compute), together)
 
 
 def test_flips_are_the_mean_of_four_views(sweep: tuple[Path, str], store: Store):

@@ -183,9 +183,10 @@ class _Reader(NamedTuple):
         line, start_s = rows["line", column].row(rows[column].arg_max() or 0)
         end_s = start_s // STEP_S * STEP_S + window_s if window_s == SPECTROGRAM_S else start_s + window_s
         if end_s > duration_s:
+            hint = "" if window_s == SPECTROGRAM_S else "; wrong sampling rate?"
             raise DataError(
                 f"{path}: want at least {end_s:g} s for {self.part}.csv line {line} "
-                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s; wrong sampling rate?"
+                f"({column} {start_s:g} + {window_s} s), got {duration_s:g} s{hint}"
             )
 
 

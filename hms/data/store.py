@@ -63,8 +63,9 @@ def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]
             if not path.is_dir():
                 build_store(folder.root, path, on_bad)
     store = open_store(path)
-    if on_bad == "raise":
-        _want_none(folder.root, store.left_out, store.lacking)
+    if on_bad == "raise" and (problems := [*store.left_out, *store.lacking]):
+        then = f"{_SKIPPING}; read when {path} was built: if they were mended since, delete it"
+        raise DataError(bad_file_table(folder.root, problems, then))
     if store.left_out:
         say(f"{path} was built without the EEGs of {counted(len(store.left_out), 'bad file')}:")
         say("\n".join(store.left_out))
@@ -76,7 +77,7 @@ def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]
 
 def path_of(folder: Folder, stores: Path) -> Path:
     """Where the store of a corpus is, or will be."""
-    return stores / f"{folder.root.name}-{fingerprint(folder.root)}"
+    return stores / f"{folder.root.resolve().name}-{fingerprint(folder.root)}"
 
 
 def open_store(path: Path) -> Store:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
@@ -19,6 +20,9 @@ from hms.model import Model
 from hms.prediction.keys import Precision
 from hms.system.console import track
 from hms.system.memory import keep_freed
+
+_MOST_UNREAD = 256
+"""Batches whose results wait on the device, to bound the memory that they take."""
 
 
 class Compute(NamedTuple):
@@ -53,16 +57,24 @@ def by_model(
     device, flips, precision = compute
     keep_freed()
     members = [model.eval().to(device) for model in models]
-    ids, predicted = [], []
+    ids, predicted, unread = [], [], []
     with torch.inference_mode():
         for batch in batches:
             inputs = views(batch, device, flips)
             with autocast(device, precision):
                 logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
-            predicted.append(logits)  # on the device: the next batch does not wait for this one
+            unread.append(logits)  # on the device: the next batch does not wait for this one
             ids.append(batch.label_id)
-        by_view = torch.cat(predicted, dim=2).cpu().double().softmax(dim=-1)  # Apple's GPUs have no float64
-    return torch.cat(ids).cpu().numpy(), by_view.mean(dim=1).numpy()
+            if len(unread) == _MOST_UNREAD:
+                predicted.append(_mean_of_views(unread))
+                unread = []
+        if unread:
+            predicted.append(_mean_of_views(unread))
+    return torch.cat(ids).cpu().numpy(), np.concatenate(predicted, axis=1)
+
+
+def _mean_of_views(logits: list[Float[Tensor, "model view _ label"]]) -> Float[np.ndarray, "model row label"]:
+    return torch.cat(logits, dim=2).cpu().double().softmax(dim=-1).mean(dim=1).numpy()  # Apple's GPUs have no float64
 
 
 def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:

@@ -16,6 +16,7 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms.config.build import build
+from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
 from hms.errors import UserError, first_line
 from hms.model import Model
@@ -56,6 +57,8 @@ def fit(config: dict[str, Any]) -> float:
     Returns its out-of-fold KL in nats, or NaN for `fold=all`, which holds no patients out. Locks the fold against other
     commands; if it takes several processes that nobody has started yet, this one starts them and keeps the lock.
     """
+    if (done := _finished_fold(config)) is not None:
+        return _result(done, read_truth(build(config["data"]).root))
     job = _job(config)
     to_start = trainer.processes_to_start(job.probe)
     with ExitStack() as locks:
@@ -63,14 +66,33 @@ def fit(config: dict[str, Any]) -> float:
             if to_start:
                 return run_in_processes(_fit_locked, config, to_start)
             _finish(job)
-    return _result(job)
+    return _result_of(job)
 
 
 def _fit_locked(config: dict[str, Any]) -> float:
     """`fit` in one of the processes that it has started, while it holds the lock."""
     job = _job(config)
     _finish(job)
-    return _result(job)
+    return _result_of(job)
+
+
+def _finished_fold(config: dict[str, Any]) -> Path | None:
+    """The fold, if it is finished and takes a single process; to know it takes neither weights nor a store."""
+    root = build(config["data"]).root
+    alone = all(config["trainer"].get(key, 1) == 1 for key in ("devices", "num_nodes"))
+    if not alone or not (root / "train.csv").is_file():
+        return None
+    corpus = fingerprint(root)
+    fold = fold_folder(config, corpus)
+    return fold if is_finished(fold) and _is_trained(fold, config, corpus) else None
+
+
+def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:
+    """Whether nothing is left to do, which is said; a warning tells what has changed since."""
+    warn_of_changes(fold, config, corpus)
+    if finished := is_finished(fold):
+        say(f"{fold} is already trained: nothing to do")
+    return finished
 
 
 def _job(config: dict[str, Any]) -> _Job:
@@ -86,14 +108,17 @@ def _job(config: dict[str, Any]) -> _Job:
     return _Job(config, fold, model, probe, rows, feed, truth)
 
 
-def _result(job: _Job) -> float:
-    """Remove what is left of the training, print the scores, and return the KL; only the first process does."""
-    if job.feed.process.rank > 0:
-        return math.nan
-    for state in (job.fold / name for name in ("last.ckpt", "pretrain/last.ckpt", "pretrain/result.ckpt")):
+def _result_of(job: _Job) -> float:
+    """The result of a job in its first process, NaN in the others."""
+    return math.nan if job.feed.process.rank > 0 else _result(job.fold, job.truth)
+
+
+def _result(fold: Path, truth: pl.DataFrame | None) -> float:
+    """Remove what is left of the training, print the scores, and return the KL."""
+    for state in (fold / name for name in ("last.ckpt", "pretrain/last.ckpt", "pretrain/result.ckpt")):
         if state.exists():  # left if the process was killed just after it finished the fold
             state.unlink(missing_ok=True)
-    return _summarise(job.fold, job.truth)
+    return _summarise(fold, truth)
 
 
 def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
@@ -104,9 +129,7 @@ def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
     fold = job.fold
 
     def decide() -> bool:
-        warn_of_changes(fold, job.config, job.feed.store.fingerprint)
-        if is_finished(fold):
-            say(f"{fold} is already trained: nothing to do")
+        if _is_trained(fold, job.config, job.feed.store.fingerprint):
             return False
         fold.parent.mkdir(parents=True, exist_ok=True)
         locks.enter_context(locked(fold, f"another process is training {fold}: waiting for it"))
