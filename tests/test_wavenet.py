@@ -75,7 +75,8 @@ def test_the_wavenet_reads_its_span_only():
 
 
 def test_checkpointing_changes_no_gradient(monkeypatch):
-    for where in ("hms.wavenet_layer", "hms.extractor.wavenet"):  # as on a device without a fast implementation
+    # As on a device without a fast implementation.
+    for where in ("hms.network.wavenet_layer", "hms.extractor.wavenet"):
         monkeypatch.setattr(f"{where}.fast_implementation", lambda x: None)
     gradients = []
     for grad_checkpointing in (False, True):

@@ -11,8 +11,8 @@ from hms.config.build import build
 from hms.errors import UserError
 from hms.extractor.stft import Stft
 from hms.extractor.stft_x3d import StftX3d
+from hms.network.x3d import X3d, _Stage
 from hms.runs.checkpoint import without_pretrained
-from hms.x3d import X3d, _Stage
 
 SMALL = {"width_factor": 0.5, "depth_factor": 0.5, "bottleneck_factor": 2.25, "features": 16}
 FEATURES = """

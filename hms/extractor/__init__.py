@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.pool import cell_means
+from hms.network.pool import cell_means
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
-from hms.norms import Recomputed
+from hms.network.norms import Recomputed
 from hms.window_lengths import EEG_SAMPLES
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.pool import AttentionPool
+from hms.network.pool import AttentionPool
 from hms.spectrogram_recipe import STEP_S
 from hms.window_lengths import SPECTROGRAM_ROWS
 

@@ -13,7 +13,7 @@ from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.extractor.stft import log_power, transform
-from hms.x3d import X3d
+from hms.network.x3d import X3d
 
 
 class StftX3d(nn.Module):

@@ -19,8 +19,8 @@ from hms.batch import Features, Signals
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import central
 from hms.montage import Montage
-from hms.wavenet_layer import GatedLayer, fast_implementation
-from hms.wavenet_layer.anywhere import pointwise
+from hms.network.wavenet_layer import GatedLayer, fast_implementation
+from hms.network.wavenet_layer.anywhere import pointwise
 from hms.window_lengths import EEG_SAMPLES
 
 _LAST = 2  # channels of each pair that are stacked at the end
@@ -34,7 +34,7 @@ class Wavenet(nn.Module):
     Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), because nothing else
     bounds the effect of an artefact of 50 SD on the layers. A pair's token is the mean of its channels over time.
     `grad_checkpointing` recomputes each layer in the backward pass instead of keeping its activations; the fast
-    implementations (`hms.wavenet_layer`), on CPUs and on GPUs since Ampere, do so in any case.
+    implementations (`hms.network.wavenet_layer`), on CPUs and on GPUs since Ampere, do so in any case.
     """
 
     reads_spectrogram = False
