@@ -10,7 +10,7 @@ from conftest import ROOT
 from material import Launches, teacher
 from omegaconf import OmegaConf
 
-from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask
+from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask, want_applicable
 from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.coloured_noise import ColouredNoise, coloured
 from hms.augmentation.cropcat import CropCat
@@ -46,6 +46,18 @@ def signals(images: bool = True, size: int = 8) -> Signals:
 def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
     for field, before, after in zip(one._fields, one, other, strict=True):
         assert before is after is None or torch.equal(before, after), field
+
+
+class ActsOn:
+    def __init__(self, acts_on: str | None):
+        self.acts_on = acts_on
+
+
+@pytest.mark.parametrize("given", [None, "signal"])
+def test_an_augmentation_that_would_never_be_applied_is_refused(given: str | None):
+    text = rf"augmentation\.mine: want acts_on = 'electrodes' or 'signals', got {given!r}"
+    with pytest.raises(UserError, match=text):
+        want_applicable({"mine": ActsOn(given)})
 
 
 def test_constants_that_depend_on_sizes_alone_are_made_once():

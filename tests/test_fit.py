@@ -44,7 +44,7 @@ from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
 from hms.training.fit import fit
-from hms.training.module import _fused_on, want_applicable
+from hms.training.module import _fused_on
 from hms.training.stages import classifier
 from hms.training.trainer import make, train
 
@@ -822,18 +822,6 @@ def test_an_average_takes_in_a_step_without_waiting_for_the_device():
     for step in range(3):
         ema._average_model.update_parameters(module)
         assert ema._average_model.n_averaged == step + 1
-
-
-class ActsOn:
-    def __init__(self, acts_on: str | None):
-        self.acts_on = acts_on
-
-
-@pytest.mark.parametrize("given", [None, "signal"])
-def test_an_augmentation_that_would_never_be_applied_is_refused(given: str | None):
-    text = rf"augmentation\.mine: want acts_on = 'electrodes' or 'signals', got {given!r}"
-    with pytest.raises(UserError, match=text):
-        want_applicable({"mine": ActsOn(given)})
 
 
 def test_a_schedule_of_torch_may_follow_the_validation(config: dict):
