@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
+from hms.electrodes import SFREQ_HZ
 from hms.network.pool import cell_means
+from hms.window_lengths import EEG_S
 
 
 @runtime_checkable
@@ -34,10 +36,22 @@ class Extractor(Protocol):
         """The features of preprocessed windows."""
 
 
+def samples_of(span_s: float) -> int:
+    """The number of samples in `span_s` seconds. Raises ValueError for less than one, and more than a window has."""
+    if not 1 / SFREQ_HZ <= span_s <= EEG_S:
+        raise ValueError(f"span_s: want {1 / SFREQ_HZ:g} to {EEG_S} seconds, got {span_s}")
+    return round(span_s * SFREQ_HZ)
+
+
 def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:
     """The central `samples` of the signals, or all if there are fewer."""
     margin = max(0, pairs.shape[-1] - samples) // 2
     return pairs[..., margin : pairs.shape[-1] - margin]
+
+
+def squeezed(pairs: Float[Tensor, "batch pair time"], limit: float | None) -> Float[Tensor, "batch pair time"]:
+    """The signals with amplitudes squeezed towards `limit`, which none exceeds; None: as they are."""
+    return pairs if limit is None else limit * torch.tanh(pairs / limit)
 
 
 class ImageOfPairs(nn.Module, ABC):
