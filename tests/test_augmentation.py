@@ -447,7 +447,7 @@ def test_resampling_and_blur_keep_the_centre_in_place():
 def test_impossible_settings_are_refused():
     for make, text in (
         (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
-        (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
+        (lambda: HeadScale(1), "spread: want 0 up to less than 1, got 1"),
         (lambda: CropCat(-0.1, 0.8), r"p: want a probability, got -0\.1"),
         (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
         (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
@@ -457,7 +457,7 @@ def test_impossible_settings_are_refused():
         (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
         (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),
-        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to 1, got 1"),
+        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to less than 1, got 1"),
         (lambda: SpectrogramMask(**MASK | {"blur_p": 3}), "blur_p: want a probability, got 3"),
         (lambda: SpectrogramMask(**MASK | {"holes": 0}), "holes: want at least 1, got 0"),
         (lambda: SpectrogramMask(**MASK | {"frequencies": -1}), "frequencies: want at least 1, got -1"),

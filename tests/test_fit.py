@@ -629,6 +629,11 @@ def test_averaging_takes_in_at_least_the_last_epoch():
         Swa(8, 0)
 
 
+def test_a_decay_that_would_keep_the_first_weights_is_refused():
+    with pytest.raises(ValueError, match="decay: want 0 up to less than 1, got 1"):
+        Ema(1)
+
+
 def test_trainer_options_that_hms_sets_itself_are_refused(config: dict):
     keys = "callbacks logger default_root_dir num_sanity_val_steps use_distributed_sampler enable_model_summary"
     for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing", "barebones"]:

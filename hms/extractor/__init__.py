@@ -20,8 +20,8 @@ class Extractor(Protocol):
     """What every extractor provides, besides being a torch module.
 
     Extractors can share a `backbone` (`model.share_backbones`); `compile=true` compiles its parts, or else those of
-    `network`, or else the extractor's. In the name of a run an argument `grad_checkpointing` does not count, and of
-    `weights` beside `pretrained` the file's content does; any other path counts as it is written.
+    `network`, or else the extractor's. The hash in the name of a run leaves an argument `grad_checkpointing` out. Of an
+    argument `weights` beside one `pretrained`, it takes the file's content; of any other path, the text.
     """
 
     out_features: int
@@ -31,6 +31,7 @@ class Extractor(Protocol):
     token_kind: Literal["pair", "image"]
     """What token i stands for: the i-th pair of the montage, or the i-th of the ten spectrogram images."""
     reads_spectrogram: bool
+    """Whether it reads `Signals.images`."""
 
     def __call__(self, signals: Signals) -> Features:
         """The features of preprocessed windows."""
@@ -64,7 +65,7 @@ class ImageOfPairs(nn.Module, ABC):
     token_kind: Literal["pair"] = "pair"
 
     def read_by(self, backbone: Backbone, dropout: float) -> None:
-        """Called at the end of a subclass's `__init__`, so that its own parameters come first."""
+        """Take a backbone, at the end of a subclass's `__init__`, so that its own parameters come first."""
         self.backbone, self.dropout = backbone, nn.Dropout(dropout)
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
@@ -79,7 +80,7 @@ class ImageOfPairs(nn.Module, ABC):
 
 
 class SpectrogramOfPairs(ImageOfPairs):
-    """Such an image of all pairs' spectrograms, in `columns`; a subclass says how `spectrogram` is computed."""
+    """An image of the pairs' spectrograms, dealt out to `columns`; a subclass says how `spectrogram` is computed."""
 
     columns: int
 
