@@ -16,8 +16,7 @@ The modules in reading order; each imports only modules listed before it, which 
     montage spectrogram_images robust missing preprocess augmentation
                                                    from raw electrodes to signals: pairs of electrodes, images of
                                                    the spectrogram; random changes to both
-    pretrained timm_network pool norms backbone wavenet_layer x3d extractor fusion model
-                                                   from signals to six logits
+    network backbone extractor fusion model        from signals to six logits
     loss weighting schedule averaging              what is minimised, how much each row counts, how weights change
     config                                         from the command line and YAML files to objects, or to error messages
     runs                                           the folder of a trained fold, and what is known about it

@@ -57,7 +57,7 @@ class Ema(_Averaging):
 
     def __init__(self, decay: float):
         if not 0 <= decay < 1:
-            raise ValueError(f"decay: want 0 up to 1, got {decay}")
+            raise ValueError(f"decay: want 0 up to less than 1, got {decay}")
         super().__init__(multi_avg_fn=partial(moving_average, decay))
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:

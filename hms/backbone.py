@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import first_line
-from hms.norms import Recomputed, UpdateOnce, mixed_norm
-from hms.pool import cell_means
-from hms.timm_network import timm_network
+from hms.network.norms import Recomputed, UpdateOnce, mixed_norm
+from hms.network.pool import cell_means
+from hms.network.timm_network import timm_network
 
 _LAYOUT = torch.channels_last
 """Memory format of the weights: that of the feature maps, or each step would convert weights and gradients."""

@@ -31,11 +31,13 @@ class Attention(nn.Module):
     """
 
     most_pairs = 64
-    """There are as many embeddings, whatever the montage has."""
+    """The most pairs that a montage may have: there are so many embeddings, whatever it has."""
 
     def __init__(self, extractors: dict[str, Extractor], width: int, layers: int, heads: int, dropout: float):
         super().__init__()
-        if width < 1 or heads < 1 or width % heads:
+        if heads < 1:
+            raise ValueError(f"heads: want at least 1, got {heads}")
+        if width < 1 or width % heads:
             raise ValueError(f"width: want a multiple of heads = {heads}, got {width}")
         if layers < 1:
             raise ValueError(f"layers: want at least 1, got {layers}")

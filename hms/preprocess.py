@@ -65,11 +65,8 @@ class Preprocess(nn.Module):
         super().__init__()
         if clip_uv <= 0 or scale_uv <= 0:
             raise ValueError(f"clip_uv, scale_uv: want more than 0, got {clip_uv}, {scale_uv}")
-        for name, hz in (
-            ("highpass_hz", highpass_hz),
-            *(("notch_hz", hz) for hz in notch_hz),
-            ("lowpass_hz", lowpass_hz),
-        ):
+        notches = [("notch_hz", hz) for hz in notch_hz]
+        for name, hz in (("highpass_hz", highpass_hz), *notches, ("lowpass_hz", lowpass_hz)):
             if hz is not None and not 0 < hz < SFREQ_HZ / 2:
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if highpass_hz is not None and highpass_hz < _LOWEST_HZ:

@@ -20,7 +20,7 @@ IMAGES = (*_REGIONS, *(f"{one}−{other}" for one, other in combinations(_REGION
 """Names of the ten images, in order: LL RL RP LP LL−RL LL−RP LL−LP RL−RP RL−LP RP−LP."""
 
 _FLATTEST = 1e-3  # SD below which a window counts as constant: scaling it up would only show rounding errors
-_LARGEST = 16.0
+_LARGEST = 16.0  # SD that a pixel may be from the mean
 
 
 class SpectrogramImages(nn.Module):

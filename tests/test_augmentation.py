@@ -10,7 +10,7 @@ from conftest import ROOT
 from material import Launches, teacher
 from omegaconf import OmegaConf
 
-from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask
+from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask, want_applicable
 from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.coloured_noise import ColouredNoise, coloured
 from hms.augmentation.cropcat import CropCat
@@ -46,6 +46,18 @@ def signals(images: bool = True, size: int = 8) -> Signals:
 def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
     for field, before, after in zip(one._fields, one, other, strict=True):
         assert before is after is None or torch.equal(before, after), field
+
+
+class ActsOn:
+    def __init__(self, acts_on: str | None):
+        self.acts_on = acts_on
+
+
+@pytest.mark.parametrize("given", [None, "signal"])
+def test_an_augmentation_that_would_never_be_applied_is_refused(given: str | None):
+    text = rf"augmentation\.mine: want acts_on = 'electrodes' or 'signals', got {given!r}"
+    with pytest.raises(UserError, match=text):
+        want_applicable({"mine": ActsOn(given)})
 
 
 def test_constants_that_depend_on_sizes_alone_are_made_once():
@@ -435,7 +447,7 @@ def test_resampling_and_blur_keep_the_centre_in_place():
 def test_impossible_settings_are_refused():
     for make, text in (
         (lambda: BrainFlip(0.5, 1.5), r"front_back: want a probability, got 1\.5"),
-        (lambda: HeadScale(1), "spread: want 0 up to 1, got 1"),
+        (lambda: HeadScale(1), "spread: want 0 up to less than 1, got 1"),
         (lambda: CropCat(-0.1, 0.8), r"p: want a probability, got -0\.1"),
         (lambda: CropCat(0.1, 8), "quarters: want a probability, got 8"),
         (lambda: CutMix(2, 1.0), "p: want a probability, got 2"),
@@ -445,7 +457,7 @@ def test_impossible_settings_are_refused():
         (lambda: Noise(-0.1, 15), r"sigma: want at least 0, got -0\.1"),
         (lambda: Noise(0.1, 0), "width_s: want more than 0, got 0"),
         (lambda: EdgeDropout(1.5, 0.95), r"p: want a probability, got 1\.5"),
-        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to 1, got 1"),
+        (lambda: EdgeDropout(0.5, 1), "most: want 0 up to less than 1, got 1"),
         (lambda: SpectrogramMask(**MASK | {"blur_p": 3}), "blur_p: want a probability, got 3"),
         (lambda: SpectrogramMask(**MASK | {"holes": 0}), "holes: want at least 1, got 0"),
         (lambda: SpectrogramMask(**MASK | {"frequencies": -1}), "frequencies: want at least 1, got -1"),

@@ -15,6 +15,7 @@ from material import CONF, batch, config, each, equal, options, quick, rows_of, 
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from hms.augmentation import Augmentation
 from hms.backbone import Backbone
 from hms.batch import Batch, Features, Signals
 from hms.config.build import build
@@ -23,7 +24,7 @@ from hms.data.store import Store
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.training.module import Augmentation, Classifier
+from hms.training.module import Classifier
 from hms.training.trainer import train
 
 OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}

@@ -45,7 +45,7 @@ from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
 from hms.training.fit import fit
-from hms.training.module import _fused_on, want_applicable
+from hms.training.module import _fused_on
 from hms.training.stages import classifier
 from hms.training.trainer import make, train
 
@@ -630,6 +630,11 @@ def test_averaging_takes_in_at_least_the_last_epoch():
         Swa(8, 0)
 
 
+def test_a_decay_that_would_keep_the_first_weights_is_refused():
+    with pytest.raises(ValueError, match="decay: want 0 up to less than 1, got 1"):
+        Ema(1)
+
+
 def test_trainer_options_that_hms_sets_itself_are_refused(config: dict):
     keys = "callbacks logger default_root_dir num_sanity_val_steps use_distributed_sampler enable_model_summary"
     for key in [*keys.split(), "enable_progress_bar", "enable_checkpointing", "barebones"]:
@@ -823,18 +828,6 @@ def test_an_average_takes_in_a_step_without_waiting_for_the_device():
     for step in range(3):
         ema._average_model.update_parameters(module)
         assert ema._average_model.n_averaged == step + 1
-
-
-class ActsOn:
-    def __init__(self, acts_on: str | None):
-        self.acts_on = acts_on
-
-
-@pytest.mark.parametrize("given", [None, "signal"])
-def test_an_augmentation_that_would_never_be_applied_is_refused(given: str | None):
-    text = rf"augmentation\.mine: want acts_on = 'electrodes' or 'signals', got {given!r}"
-    with pytest.raises(UserError, match=text):
-        want_applicable({"mine": ActsOn(given)})
 
 
 def test_a_schedule_of_torch_may_follow_the_validation(config: dict):

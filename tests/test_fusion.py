@@ -68,6 +68,7 @@ def test_extractors_share_the_embeddings_of_pairs():
     ("options", "message"),
     [
         ({"width": 10}, "width: want a multiple of heads = 4, got 10"),
+        ({"heads": 0}, "heads: want at least 1, got 0"),
         ({"layers": 0}, "layers: want at least 1, got 0"),
     ],
 )

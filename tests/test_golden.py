@@ -17,7 +17,7 @@ from hms.extractor.stft import Stft
 from hms.extractor.wavenet import Wavenet, stack
 from hms.labels import vote_weight
 from hms.loss import VoteWeightedKl
-from hms.pool import AttentionPool
+from hms.network.pool import AttentionPool
 from hms.spectrogram_images import SpectrogramImages
 
 

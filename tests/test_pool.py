@@ -7,7 +7,7 @@ from small_parts import extractor
 from torch.nn import functional as F
 
 from hms.errors import ConfigError
-from hms.pool import AttentionPool, _shares, cell_means
+from hms.network.pool import AttentionPool, _shares, cell_means
 
 
 @pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # 4 x 3 cells: overlapping, even, of one point

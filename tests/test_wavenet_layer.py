@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hms import wavenet_layer
-from hms.wavenet_layer import GatedLayer, anywhere, fast_implementation
-from hms.wavenet_layer.in_cache import InCache
+from hms.network import wavenet_layer
+from hms.network.wavenet_layer import GatedLayer, anywhere, fast_implementation
+from hms.network.wavenet_layer.in_cache import InCache
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -73,8 +73,8 @@ def test_in_cache(layer: tuple[int, int, int, int, bool]):
 def test_on_chip(dtype: torch.dtype, close: float, monkeypatch: pytest.MonkeyPatch):
     if INTERPRETED and dtype == torch.bfloat16:
         pytest.skip("Triton's interpreter multiplies the bits of bfloat16")
-    from hms.wavenet_layer import on_chip
-    from hms.wavenet_layer.on_chip import OnChip
+    from hms.network.wavenet_layer import on_chip
+    from hms.network.wavenet_layer.on_chip import OnChip
 
     monkeypatch.setattr(on_chip, "_SUMMING_PROGRAMS", 2)  # so that each of them sums several tiles
     for layer in LAYERS if dtype == torch.float32 or not INTERPRETED else LAYERS[::3]:  # it is slow
@@ -88,7 +88,7 @@ def test_on_chip(dtype: torch.dtype, close: float, monkeypatch: pytest.MonkeyPat
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # from NumPy in the interpreter
 @pytest.mark.parametrize("gates", [2, 3])
 def test_on_chip_a_nan_spoils_the_samples_that_it_meets(gates: int):
-    from hms.wavenet_layer.on_chip import OnChip
+    from hms.network.wavenet_layer.on_chip import OnChip
 
     given, _ = given_to((12, 40, 3, gates, False))  # with fewer channels, it would spoil all sequences of its tile
     given[0].data[0, 1, 20] = torch.nan
@@ -101,8 +101,8 @@ def test_on_chip_a_nan_spoils_the_samples_that_it_meets(gates: int):
 @pytest.mark.gpu
 @pytest.mark.skipif(DEVICE == "cpu" and not INTERPRETED, reason="wants a GPU")
 def test_on_chip_is_tried_in_inference_mode_as_well(monkeypatch, capsys):
-    from hms.wavenet_layer import kernels
-    from hms.wavenet_layer.on_chip import OnChip
+    from hms.network.wavenet_layer import kernels
+    from hms.network.wavenet_layer.on_chip import OnChip
 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
     tried = wavenet_layer._on_chip.__wrapped__
@@ -136,8 +136,8 @@ def test_kernels_compile_for_a_gpu_and_spill_little(
     capability: int, dtype: str, layers: list[tuple[int, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     pytest.importorskip("triton")
-    from hms.wavenet_layer import kernels
-    from hms.wavenet_layer.on_chip import TILES, kernel_options
+    from hms.network.wavenet_layer import kernels
+    from hms.network.wavenet_layer.on_chip import TILES, kernel_options
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     bytes_each = 4 if dtype == "fp32" else 2
@@ -186,7 +186,7 @@ def test_a_layer_uses_the_implementation_for_its_device():
 @pytest.mark.gpu
 @pytest.mark.skipif(DEVICE == "cpu", reason="wants a GPU")
 def test_a_gpu_keeps_only_the_input_of_a_layer():
-    from hms.wavenet_layer.on_chip import OnChip
+    from hms.network.wavenet_layer.on_chip import OnChip
 
     x = torch.randn(8, 24, 10_000, device=DEVICE, requires_grad=True)
     assert fast_implementation(x) is OnChip

@@ -11,8 +11,8 @@ from hms.config.build import build
 from hms.errors import UserError
 from hms.extractor.stft import Stft
 from hms.extractor.stft_x3d import StftX3d
+from hms.network.x3d import X3d, _Stage
 from hms.runs.checkpoint import without_pretrained
-from hms.x3d import X3d, _Stage
 
 SMALL = {"width_factor": 0.5, "depth_factor": 0.5, "bottleneck_factor": 2.25, "features": 16}
 FEATURES = """
@@ -175,7 +175,7 @@ def test_it_reads_its_span_only():
     [
         ({"depth_factor": 0}, "width_factor, depth_factor, bottleneck_factor: want more than 0, got 0.5, 0, 2.25"),
         ({"features": 0}, "features: want at least 1, got 0"),
-        ({"n_fft": 1000}, "span_s: want more than n_fft's 5 s up to 50, got 4"),
+        ({"n_fft": 1000}, "n_fft: want less than the 800 samples of span_s, got 1000"),
         ({"win_length": 65}, "win_length: want 1 to n_fft = 64, got 65"),
     ],
 )

@@ -3,6 +3,27 @@
 `mixing` and `spectrum` hold the code that several of them share.
 """
 
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from hms.errors import UserError
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
+
+    acts_on: Literal["electrodes", "signals"]
+
+    def __call__(self, batch: Any) -> Any:
+        """A changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
+
+
+def want_applicable(augmentations: dict[str, Any]) -> None:
+    """Raise UserError for an augmentation that would never be applied, because it does not say to what."""
+    for name, augmentation in augmentations.items():
+        if (acts_on := getattr(augmentation, "acts_on", None)) not in ("electrodes", "signals"):
+            raise UserError(f"augmentation.{name}: want acts_on = 'electrodes' or 'signals', got {acts_on!r}")
+
 
 def want_probability(**options: float) -> None:
     """Raise ValueError for an option that is not a probability."""

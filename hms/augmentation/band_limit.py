@@ -32,7 +32,7 @@ class BandLimit:
         corners = [*low_hz, *high_hz, SFREQ_HZ / 2]
         rising = len(corners) == 5 and 0 < corners[0] <= corners[1] < corners[2] <= corners[3] <= corners[4]
         if len(low_hz) != 2 or not rising:
-            wish = "want two rising values each, above 0, low below high"
+            wish = f"want two rising values each, above 0 and up to {SFREQ_HZ / 2:g}, low below high"
             raise ValueError(f"low_hz, high_hz: {wish}, got {low_hz}, {high_hz}")
         self.p, self.most, self.low_hz, self.high_hz = p, most, low_hz, high_hz
 

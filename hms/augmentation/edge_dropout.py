@@ -23,7 +23,7 @@ class EdgeDropout:
     def __init__(self, p: float, most: float):
         want_probability(p=p)
         if not 0 <= most < 1:
-            raise ValueError(f"most: want 0 up to 1, got {most}")
+            raise ValueError(f"most: want 0 up to less than 1, got {most}")
         self.p, self.most = p, most
 
     def __call__(self, signals: Signals) -> Signals:

@@ -12,7 +12,7 @@ class HeadScale:
 
     def __init__(self, spread: float):
         if not 0 <= spread < 1:
-            raise ValueError(f"spread: want 0 up to 1, got {spread}")
+            raise ValueError(f"spread: want 0 up to less than 1, got {spread}")
         self.spread = spread
 
     def __call__(self, batch: Batch) -> Batch:

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.pool import cell_means
+from hms.electrodes import SFREQ_HZ
+from hms.network.pool import cell_means
+from hms.window_lengths import EEG_S
 
 
 @runtime_checkable
@@ -18,8 +20,8 @@ class Extractor(Protocol):
     """What every extractor provides, besides being a torch module.
 
     Extractors can share a `backbone` (`model.share_backbones`); `compile=true` compiles its parts, or else those of
-    `network`, or else the extractor's. In the name of a run an argument `grad_checkpointing` does not count, and of
-    `weights` beside `pretrained` the file's content does; any other path counts as it is written.
+    `network`, or else the extractor's. The hash in the name of a run leaves an argument `grad_checkpointing` out. Of an
+    argument `weights` beside one `pretrained`, it takes the file's content; of any other path, the text.
     """
 
     out_features: int
@@ -29,15 +31,28 @@ class Extractor(Protocol):
     token_kind: Literal["pair", "image"]
     """What token i stands for: the i-th pair of the montage, or the i-th of the ten spectrogram images."""
     reads_spectrogram: bool
+    """Whether it reads `Signals.images`."""
 
     def __call__(self, signals: Signals) -> Features:
         """The features of preprocessed windows."""
+
+
+def samples_of(span_s: float) -> int:
+    """The number of samples in `span_s` seconds. Raises ValueError for less than one, and more than a window has."""
+    if not 1 / SFREQ_HZ <= span_s <= EEG_S:
+        raise ValueError(f"span_s: want {1 / SFREQ_HZ:g} to {EEG_S} seconds, got {span_s}")
+    return round(span_s * SFREQ_HZ)
 
 
 def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:
     """The central `samples` of the signals, or all if there are fewer."""
     margin = max(0, pairs.shape[-1] - samples) // 2
     return pairs[..., margin : pairs.shape[-1] - margin]
+
+
+def squeezed(pairs: Float[Tensor, "batch pair time"], limit: float | None) -> Float[Tensor, "batch pair time"]:
+    """The signals with amplitudes squeezed towards `limit`, which none exceeds; None: as they are."""
+    return pairs if limit is None else limit * torch.tanh(pairs / limit)
 
 
 class ImageOfPairs(nn.Module, ABC):
@@ -50,7 +65,7 @@ class ImageOfPairs(nn.Module, ABC):
     token_kind: Literal["pair"] = "pair"
 
     def read_by(self, backbone: Backbone, dropout: float) -> None:
-        """Called at the end of a subclass's `__init__`, so that its own parameters come first."""
+        """Take a backbone, at the end of a subclass's `__init__`, so that its own parameters come first."""
         self.backbone, self.dropout = backbone, nn.Dropout(dropout)
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
@@ -65,7 +80,7 @@ class ImageOfPairs(nn.Module, ABC):
 
 
 class SpectrogramOfPairs(ImageOfPairs):
-    """Such an image of all pairs' spectrograms, in `columns`; a subclass says how `spectrogram` is computed."""
+    """An image of the pairs' spectrograms, dealt out to `columns`; a subclass says how `spectrogram` is computed."""
 
     columns: int
 

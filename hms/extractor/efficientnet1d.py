@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Features, Signals
-from hms.electrodes import SFREQ_HZ
-from hms.extractor import central
+from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
-from hms.norms import Recomputed
-from hms.window_lengths import EEG_SAMPLES
+from hms.network.norms import Recomputed
 
 
 class EfficientNet1d(nn.Module):
@@ -56,8 +54,9 @@ class EfficientNet1d(nn.Module):
         grad_checkpointing: bool,
     ):
         super().__init__()
-        if not 1 <= every <= span_s * SFREQ_HZ <= EEG_SAMPLES:
-            raise ValueError(f"every, span_s: want 1 <= every <= 200 span_s <= 10000, got {every}, {span_s}")
+        self.span, self.every, self.limit = samples_of(span_s), every, limit
+        if not 1 <= every <= self.span:
+            raise ValueError(f"every: want 1 up to the {self.span} samples of span_s, got {every}")
         if limit is not None and limit <= 0:
             raise ValueError(f"limit: want more than 0, or null, got {limit}")
         if not len(channels) - 1 == len(depths) == len(kernels) >= 1:
@@ -70,7 +69,6 @@ class EfficientNet1d(nn.Module):
             raise ValueError(f"kernels: want odd numbers, got {kernels}")
         if not 0 <= drop_path < 1:
             raise ValueError(f"drop_path: want 0 up to less than 1, got {drop_path}")
-        self.span, self.every, self.limit = round(span_s * SFREQ_HZ), every, limit
         self.network = _Network(stem_stride, channels, depths, kernels, expand, drop_path, grad_checkpointing)
         self.sides = _Sides(montage) if compare_sides else None
         self.dropout = nn.Dropout(dropout)
@@ -78,9 +76,7 @@ class EfficientNet1d(nn.Module):
         self.out_features = 2 * (2 * channels[-1] + 1 if compare_sides else channels[-1])
 
     def forward(self, signals: Signals) -> Features:
-        points = F.avg_pool1d(central(signals.pairs, self.span), self.every)
-        if self.limit is not None:
-            points = self.limit * torch.tanh(points / self.limit)
+        points = squeezed(F.avg_pool1d(central(signals.pairs, self.span), self.every), self.limit)
         if self.sides is not None:
             points = self.sides.complete(points)
         maps = self.network(points)

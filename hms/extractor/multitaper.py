@@ -14,8 +14,7 @@ from torch import Tensor
 
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import SpectrogramOfPairs, central
-from hms.window_lengths import EEG_SAMPLES
+from hms.extractor import SpectrogramOfPairs, central, samples_of
 
 
 class Multitaper(SpectrogramOfPairs):
@@ -39,15 +38,16 @@ class Multitaper(SpectrogramOfPairs):
         dropout: float,
     ):
         super().__init__()
-        if not 0 < window_s < span_s <= EEG_SAMPLES / SFREQ_HZ:
-            raise ValueError(f"window_s, span_s: want 0 < window_s < span_s <= 50, got {window_s}, {span_s}")
+        self.span = samples_of(span_s)
+        if not 0 < window_s < span_s:
+            raise ValueError(f"window_s: want more than 0, less than span_s = {span_s}, got {window_s}")
         if not 1 / SFREQ_HZ <= step_s <= window_s:
             raise ValueError(f"step_s: want {1 / SFREQ_HZ:g} up to window_s = {window_s}, got {step_s}")
         if not 1 <= bandwidth < window_s * SFREQ_HZ / 2:
             raise ValueError(f"bandwidth: want 1 up to half of the window's samples, got {bandwidth}")
         if not 0 < fmax_hz <= SFREQ_HZ / 2:
             raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
-        self.span, self.window, self.step = (round(s * SFREQ_HZ) for s in (span_s, window_s, step_s))
+        self.window, self.step = round(window_s * SFREQ_HZ), round(step_s * SFREQ_HZ)
         self.bins = round(fmax_hz * self.window / SFREQ_HZ) + 1
         tapers = dpss(self.window, bandwidth, round(2 * bandwidth) - 1).astype(np.float32)
         self.register_buffer("tapers", torch.from_numpy(tapers), persistent=False)

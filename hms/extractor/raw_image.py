@@ -15,9 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hms.backbone import Backbone
-from hms.electrodes import SFREQ_HZ
-from hms.extractor import ImageOfPairs, central
-from hms.window_lengths import EEG_SAMPLES
+from hms.extractor import ImageOfPairs, central, samples_of
 
 
 class RawImage(ImageOfPairs):
@@ -32,15 +30,13 @@ class RawImage(ImageOfPairs):
         self, backbone: Backbone, span_s: float, every: int, rows: int, height: int, limit: float, dropout: float
     ):
         super().__init__()
-        if not 0 < span_s <= EEG_SAMPLES / SFREQ_HZ:
-            raise ValueError(f"span_s: want more than 0 up to {EEG_SAMPLES / SFREQ_HZ:g}, got {span_s}")
+        self.span, self.every, self.rows, self.height = samples_of(span_s), every, rows, height
         if min(every, rows, height) < 1:
             raise ValueError(f"every, rows, height: want at least 1, got {every}, {rows}, {height}")
-        if span_s * SFREQ_HZ < 8 * every * rows:
-            raise ValueError(f"rows: want at least 8 points in each, got {span_s * SFREQ_HZ / every / rows:g}")
+        if self.span < 8 * every * rows:
+            raise ValueError(f"rows: want at least 8 points in each, got {self.span / every / rows:g}")
         if limit <= 0:
             raise ValueError(f"limit: want more than 0, got {limit}")
-        self.span, self.every, self.rows, self.height = round(span_s * SFREQ_HZ), every, rows, height
         self.limit = limit
         self.read_by(backbone, dropout)
 

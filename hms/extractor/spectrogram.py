@@ -10,9 +10,9 @@ from torch import nn
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.pool import AttentionPool
+from hms.network.pool import AttentionPool
 from hms.spectrogram_recipe import STEP_S
-from hms.window_lengths import SPECTROGRAM_ROWS
+from hms.window_lengths import SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 
 class Spectrogram(nn.Module):
@@ -32,7 +32,7 @@ class Spectrogram(nn.Module):
         super().__init__()
         self.rows = round(span_min * 60 / STEP_S)
         if not 1 <= self.rows <= SPECTROGRAM_ROWS:
-            raise ValueError(f"span_min: want more than 0 up to 10, got {span_min}")
+            raise ValueError(f"span_min: want more than 0 up to {SPECTROGRAM_S / 60:g}, got {span_min}")
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.pool = AttentionPool(backbone.out_features, attention_hidden, attention_dropout)

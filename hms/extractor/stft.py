@@ -13,8 +13,7 @@ from torch import Tensor
 
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import SpectrogramOfPairs, central
-from hms.window_lengths import EEG_SAMPLES
+from hms.extractor import SpectrogramOfPairs, central, samples_of
 
 
 class Stft(SpectrogramOfPairs):
@@ -38,8 +37,8 @@ class Stft(SpectrogramOfPairs):
         dropout: float,
     ):
         super().__init__()
-        self.span = round(span_s * SFREQ_HZ)
-        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
+        self.span = samples_of(span_s)
+        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
         self.columns = columns
         self.read_by(backbone, dropout)
 
@@ -54,18 +53,18 @@ def transform(
     hop_length: int,
     window: Literal["hann", "cosine"],
     fmax_hz: float,
-    span_s: float,
+    span: int,
     trainable: bool,
 ) -> STFT:
-    """The STFT of sequences of `span_s` seconds; arguments are those of `Stft`."""
+    """The STFT of sequences of `span` samples; the other arguments are those of `Stft`."""
     if not 1 <= win_length <= n_fft:
         raise ValueError(f"win_length: want 1 to n_fft = {n_fft}, got {win_length}")
     if hop_length < 1:
         raise ValueError(f"hop_length: want at least 1, got {hop_length}")
     if not 0 < fmax_hz <= SFREQ_HZ / 2:
         raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
-    if not n_fft / SFREQ_HZ < span_s <= EEG_SAMPLES / SFREQ_HZ:
-        raise ValueError(f"span_s: want more than n_fft's {n_fft / SFREQ_HZ:g} s up to 50, got {span_s}")
+    if n_fft >= span:
+        raise ValueError(f"n_fft: want less than the {span} samples of span_s, got {n_fft}")
     return STFT(
         n_fft=n_fft,
         win_length=win_length,

@@ -10,10 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.batch import Features, Signals
-from hms.electrodes import SFREQ_HZ
-from hms.extractor import central
+from hms.extractor import central, samples_of
 from hms.extractor.stft import log_power, transform
-from hms.x3d import X3d
+from hms.network.x3d import X3d
 
 
 class StftX3d(nn.Module):
@@ -45,8 +44,8 @@ class StftX3d(nn.Module):
         grad_checkpointing: bool,
     ):
         super().__init__()
-        self.span = round(span_s * SFREQ_HZ)
-        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, span_s, trainable)
+        self.span = samples_of(span_s)
+        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
         factors = width_factor, depth_factor, bottleneck_factor
         self.network = X3d(*factors, features, pretrained, weights, grad_checkpointing)
         self.dropout = nn.Dropout(dropout)

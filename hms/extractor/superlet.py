@@ -17,8 +17,7 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
-from hms.extractor import SpectrogramOfPairs, central
-from hms.window_lengths import EEG_SAMPLES
+from hms.extractor import SpectrogramOfPairs, central, samples_of
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
 _FAINTEST = 1e-6  # power of which there is always as much, so that no wavelet vetoes the others
@@ -55,8 +54,8 @@ class Superlet(SpectrogramOfPairs):
         most_hz = SFREQ_HZ / 2 / (1 + _REACH / cycles)  # or the widest wavelet would reach beyond half the rate
         if not 0 < fmin_hz < fmax_hz <= most_hz:
             raise ValueError(f"fmin_hz, fmax_hz: want 0 < fmin_hz < fmax_hz <= {most_hz:.3g}, got {fmin_hz}, {fmax_hz}")
-        if not 1 / SFREQ_HZ <= step_s <= span_s <= EEG_SAMPLES / SFREQ_HZ:
-            raise ValueError(f"step_s, span_s: want {1 / SFREQ_HZ:g} <= step_s <= span_s <= 50, got {step_s}, {span_s}")
+        if not 1 / SFREQ_HZ <= step_s <= samples_of(span_s) / SFREQ_HZ:
+            raise ValueError(f"step_s: want {1 / SFREQ_HZ:g} up to span_s = {span_s}, got {step_s}")
         centres_hz, order = np.geomspace(fmin_hz, fmax_hz, rows), np.linspace(orders[0], orders[1], rows)
         longest_s = (np.ceil(order) * cycles / (2 * np.pi * centres_hz)).max()
         self.frames, self.margin = round(span_s / step_s), math.ceil(_REACH * longest_s / step_s)

@@ -16,9 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hms.backbone import Backbone
-from hms.electrodes import SFREQ_HZ
-from hms.extractor import ImageOfPairs, central
-from hms.window_lengths import EEG_SAMPLES
+from hms.extractor import ImageOfPairs, central, samples_of
 
 
 class Traces(ImageOfPairs):
@@ -33,13 +31,13 @@ class Traces(ImageOfPairs):
         self, backbone: Backbone, span_s: float, every: int, height: int, limit: float, thickness: float, dropout: float
     ):
         super().__init__()
-        if not 1 <= every <= span_s * SFREQ_HZ <= EEG_SAMPLES:
-            raise ValueError(f"every, span_s: want 1 <= every <= 200 span_s <= 10000, got {every}, {span_s}")
+        self.span, self.every, self.height = samples_of(span_s), every, height
+        if not 1 <= every <= self.span:
+            raise ValueError(f"every: want 1 up to the {self.span} samples of span_s, got {every}")
         if limit <= 0:
             raise ValueError(f"limit: want more than 0, got {limit}")
         if not 0 < thickness < height:
             raise ValueError(f"thickness: want more than 0 and less than height, got {thickness} and {height}")
-        self.span, self.every, self.height = round(span_s * SFREQ_HZ), every, height
         self.limit, self.thickness = limit, thickness
         self.read_by(backbone, dropout)
 

@@ -16,12 +16,10 @@ from torch.utils.checkpoint import checkpoint
 
 from hms.backbone import Backbone
 from hms.batch import Features, Signals
-from hms.electrodes import SFREQ_HZ
-from hms.extractor import central
+from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
-from hms.wavenet_layer import GatedLayer, fast_implementation
-from hms.wavenet_layer.anywhere import pointwise
-from hms.window_lengths import EEG_SAMPLES
+from hms.network.wavenet_layer import GatedLayer, fast_implementation
+from hms.network.wavenet_layer.anywhere import pointwise
 
 _LAST = 2  # channels of each pair that are stacked at the end
 
@@ -34,7 +32,7 @@ class Wavenet(nn.Module):
     Amplitudes beyond about `limit`, in units of `Signals.pairs`, are squeezed (null: none are), because nothing else
     bounds the effect of an artefact of 50 SD on the layers. A pair's token is the mean of its channels over time.
     `grad_checkpointing` recomputes each layer in the backward pass instead of keeping its activations; the fast
-    implementations (`hms.wavenet_layer`), on CPUs and on GPUs since Ampere, do so in any case.
+    implementations (`hms.network.wavenet_layer`), on CPUs and on GPUs since Ampere, do so in any case.
     """
 
     reads_spectrogram = False
@@ -59,11 +57,11 @@ class Wavenet(nn.Module):
             raise ValueError(f"blocks, layers: want at least 1, got {blocks}, {layers}")
         if channels <= _LAST:
             raise ValueError(f"channels: want at least {_LAST + 1}, got {channels}")
-        if not 1 <= stride <= span_s * SFREQ_HZ <= EEG_SAMPLES:
-            raise ValueError(f"stride, span_s: want 1 <= stride <= 200 span_s <= 10000, got {stride}, {span_s}")
+        self.span, self.limit = samples_of(span_s), limit
+        if not 1 <= stride <= self.span:
+            raise ValueError(f"stride: want 1 up to the {self.span} samples of span_s, got {stride}")
         if limit is not None and limit <= 0:
             raise ValueError(f"limit: want more than 0, or null, got {limit}")
-        self.span, self.limit = round(span_s * SFREQ_HZ), limit
         self.sizes = [len(pairs) for pairs in montage.groups.values()]
         self.networks = nn.ModuleDict(
             {
@@ -76,9 +74,7 @@ class Wavenet(nn.Module):
         self.out_features, self.token_features = backbone.out_features, channels
 
     def forward(self, signals: Signals) -> Features:
-        pairs = central(signals.pairs, self.span)
-        if self.limit is not None:
-            pairs = self.limit * torch.tanh(pairs / self.limit)
+        pairs = squeezed(central(signals.pairs, self.span), self.limit)
         groups = torch.split(pairs, self.sizes, dim=1)
         outputs = torch.cat([network(pairs) for network, pairs in zip(self.networks.values(), groups, strict=True)], 1)
         image = stack(outputs)

@@ -12,7 +12,7 @@ from typing import Any
 
 from hms.errors import DataError
 from hms.folder_names import FoldName, RunName, folds_with
-from hms.pretrained import weights_file
+from hms.network.pretrained import weights_file
 
 _IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
 _IF_ANY = ("live", "callbacks")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from inspect import signature
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,28 +14,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from hms.augmentation import Augmentation
 from hms.batch import AnyBatch, Batch, Logits, mapped
 from hms.data.distributed import part_of, whole_of
-from hms.errors import UserError
 from hms.model import Model
 from hms.system.processes import ALONE, Process
-
-
-@runtime_checkable
-class Augmentation(Protocol):
-    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
-
-    acts_on: Literal["electrodes", "signals"]
-
-    def __call__(self, batch: Any) -> Any:
-        """A changed copy of a Batch (`electrodes`) or Signals (`signals`)."""
-
-
-def want_applicable(augmentations: dict[str, Any]) -> None:
-    """Raise UserError for an augmentation that would never be applied, because it does not say to what."""
-    for name, augmentation in augmentations.items():
-        if (acts_on := getattr(augmentation, "acts_on", None)) not in ("electrodes", "signals"):
-            raise UserError(f"augmentation.{name}: want acts_on = 'electrodes' or 'signals', got {acts_on!r}")
 
 
 class Classifier(LightningModule):

@@ -7,6 +7,7 @@ import torch
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
 
+from hms.augmentation import want_applicable
 from hms.config.build import build
 from hms.model import Model
 from hms.runs.checkpoint import write_checkpoint
@@ -16,7 +17,7 @@ from hms.training.feed import Feed
 from hms.training.fold import FoldRows
 from hms.training.guard import LossGuard
 from hms.training.loggers import loggers_of_stage
-from hms.training.module import Classifier, want_applicable
+from hms.training.module import Classifier
 
 
 def train_stages(

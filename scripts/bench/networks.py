@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from hms.batch import Signals
 from hms.config.build import build
 from hms.model import Model
+from hms.network.wavenet_layer import GatedLayer
 from hms.system.memory import keep_freed
-from hms.wavenet_layer import GatedLayer
 from scripts.bench.measure import Figure, peak_mb, ratio, seconds
 from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
+from hms.augmentation import Augmentation
 from hms.batch import Batch, Signals, mapped
 from hms.config.build import build
 from hms.data.store import Store, build_store
 from hms.data.windows import Windows
 from hms.model import Model
 from hms.train import main as train
-from hms.training.module import Augmentation
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

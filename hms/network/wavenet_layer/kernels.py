@@ -9,7 +9,7 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from hms.wavenet_layer import tiles
+from hms.network.wavenet_layer import tiles
 
 
 @triton.jit(do_not_specialize=["rows", "reach"])

@@ -13,7 +13,7 @@ import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from hms.wavenet_layer import kernels
+from hms.network.wavenet_layer import kernels
 
 TILES = {
     "forward": {16: (64, 2), 32: (64, 2)},

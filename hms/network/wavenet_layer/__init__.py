@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hms.network.wavenet_layer import anywhere
+from hms.network.wavenet_layer.in_cache import InCache
 from hms.system.console import say
-from hms.wavenet_layer import anywhere
-from hms.wavenet_layer.in_cache import InCache
 
 _MOST_CHANNELS_ON_CHIP = 32  # wider tiles do not fit into a program's registers
 _TYPES_ON_CHIP = (torch.float16, torch.bfloat16, torch.float32)
@@ -61,7 +61,7 @@ def _on_chip(device: torch.device, dtype: torch.dtype) -> type[torch.autograd.Fu
     """The implementation in Triton, if its kernels compile and run: tried once, on the widest layer of the default."""
     if torch.version.hip or not find_spec("triton") or torch.cuda.get_device_capability(device) < (8, 0):
         return None
-    from hms.wavenet_layer.on_chip import OnChip
+    from hms.network.wavenet_layer.on_chip import OnChip
 
     shapes = [(1, 24, 64), (72, 24, 3), (72,), (24, 24), (24,)]
     try:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from hms.errors import UserError, first_line
-from hms.pretrained import weights_file
+from hms.network.pretrained import weights_file
 
 
 def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rate: float) -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 
-from hms.wavenet_layer.anywhere import flat
+from hms.network.wavenet_layer.anywhere import flat
 
 _CHUNK = 2**18  # elements of a tensor of which several fit into a core's cache
 

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
-from hms.norms import Recomputed
-from hms.pretrained import weights_file
+from hms.network.norms import Recomputed
+from hms.network.pretrained import weights_file
 
 _WIDTHS, _DEPTHS = (12, 12, 24, 48, 96), (1, 2, 5, 3)
 """Channels of the stem and of the stages, and blocks of the stages, at a factor of 1."""

@@ -1,0 +1,9 @@
+"""The networks, and the parts of networks, that no YAML chooses: backbones and extractors are made of them.
+
+pretrained     files of pretrained weights
+timm_network   a network of timm by its name
+pool           means over the cells of a feature map; images pooled by attention
+norms          batch and instance norms; gradient checkpointing beside them
+wavenet_layer  the gated layer of a WaveNet, in plain PyTorch, for a CPU's cache and for a GPU's chip
+x3d            a three-dimensional network over the spectrograms of all pairs
+"""
