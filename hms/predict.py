@@ -1,7 +1,7 @@
 """`python -m hms.predict`: make a submission for the test part of a folder, or a timeline of any recording.
 
-A model predicts, or the mean of several, or an ensemble. No training data, network or account is needed: the model.ckpt
-of each fold is enough.
+A model predicts, or the mean of several, or an ensemble. No training data, network or account is needed: model.ckpt
+and scores.json of each fold are enough.
 """
 
 from typing import Any, Literal

@@ -50,6 +50,7 @@ def main(config: dict[str, Any]) -> None:
     models = {fold.name: rebuild(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
     text = card(source, next(iter(models.values())).reads_spectrogram)
     about = {
+        "run": source.name,
         "members": [*models],
         "corpora": sorted(source.corpora),
         "simulated": source.learned_from_simulation,

@@ -36,12 +36,11 @@ def card(run: Trained, reads_spectrogram: bool) -> str:
         if not path.is_file():
             raise DataError(f"{path}: no such file; a model card says what it holds")
     config, origins = read_config(folds[0]), [provenance(fold) for fold in folds]
-    *_, parent, name = run.path.resolve().parts
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hms.export", "."), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("card.md").render(
-        name=f"{parent}/{name}" if run.is_single_fold else name,
+        name=run.name,
         folds=[fold.name for fold in folds],
         classes=CLASSES,
         electrodes=ELECTRODES,

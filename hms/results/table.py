@@ -77,6 +77,8 @@ def write_csv(results: list[Result], path: Path) -> None:
             "kl": run.kl,
             **dict(zip(("kl_low", "kl_high"), ends or (None, None), strict=True)),
             "kl_sd_seeds": run.sd,
+            "kl_fold_min": min(run.kl_by_fold),
+            "kl_fold_max": max(run.kl_by_fold),
             "shared_rows": shared,
             "difference": difference,
             **dict(zip(("difference_low", "difference_high"), difference_ends or (None, None), strict=True)),

@@ -24,6 +24,14 @@ class Trained(NamedTuple):
         return self.folds[0].parent
 
     @property
+    def name(self) -> str:
+        """The run's, with the fold's if it is one; of a bundle, that of what was exported."""
+        *_, parent, name = self.path.resolve().parts
+        if self.is_bundle:
+            return str(read_bundle(self.path).get("run", name))
+        return f"{parent}/{name}" if self.is_single_fold else name
+
+    @property
     def is_single_fold(self) -> bool:
         """Whether it is one fold of a run, named by its own folder."""
         return self.path == self.folds[0]
@@ -52,7 +60,7 @@ class Trained(NamedTuple):
             if self.is_bundle:
                 return read_bundle(self.path).get("simulated")
             return any(is_simulated(read_config(fold)) for fold in self.folds)
-        except (DataError, KeyError):  # model.ckpt alone is enough to predict
+        except (DataError, KeyError):  # model.ckpt and scores.json are enough to predict
             return None
 
     @property

@@ -20,13 +20,13 @@ def origin(
         "hms": version("hms"),
         "models": [
             {
-                "run": run.path.name,
+                "run": run.name,
                 "folds": [fold.stem for fold in run.folds],
                 "simulated_eeg": run.learned_from_simulation,
             }
             for run in predictors.runs
         ],
-        "predicted_by": f"{', '.join(run.path.name for run in predictors.runs)} ({predictors.name})",
+        "predicted_by": f"{', '.join(run.name for run in predictors.runs)} ({predictors.name})",
         **predictors.mixture.as_json(),
         "ensemble": ensemble,
         **{key: value for key, value in options._asdict().items() if key != "batch_size"},
