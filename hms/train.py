@@ -57,9 +57,8 @@ class Train(Corpus):
 
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each value that is out of range or conflicts with another."""
-    yield from out_of_range(config, {"seed": 0, "batch_size": 1, "epochs": 1, "folds": 2})
-    yield from out_of_range(config["pretrain"], {"epochs": 1}, "pretrain.")
+    """Yield a line for each value that conflicts with another, and for what is out of range in the first stage."""
+    yield from out_of_range(config["pretrain"], "pretrain.")
     if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
     if (name := config["name"]) and "/" in name:

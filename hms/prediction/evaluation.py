@@ -25,9 +25,6 @@ from hms.system.console import counted, say, track
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
-    for key in ("batch_size", "draws"):
-        if config[key] < 1:
-            raise UserError(f"{key}: want at least 1, got {config[key]}")
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from hms.errors import UserError
-
 LEVEL = 0.95
 """Share of the draws inside an interval."""
 
@@ -22,12 +20,7 @@ LEVEL = 0.95
 def bootstrap_means(
     values: Float[np.ndarray, "measure row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int
 ) -> Float[np.ndarray, "measure draw"]:
-    """Mean over rows of each measure, for each draw of as many patients as there are, with replacement.
-
-    Raises UserError for no draws.
-    """
-    if draws < 1:
-        raise UserError(f"draws: want at least 1, got {draws}")
+    """Mean over rows of each measure, for each draw of as many patients as there are, with replacement."""
     patients, place = np.unique(patient_id, return_inverse=True)
     sums = np.stack([np.bincount(place, measure, len(patients)) for measure in values])  # measure patient
     rows = np.bincount(place, minlength=len(patients))
@@ -45,10 +38,7 @@ def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*m
 def mean_interval(
     values: Float[np.ndarray, " row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int
 ) -> list[float] | None:
-    """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others.
-
-    Raises UserError for no draws.
-    """
+    """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others."""
     ends: list[float] = interval(bootstrap_means(values[None], patient_id, draws, seed))[0].tolist()
     return ends if (patient_id != patient_id[0]).any() else None
 
