@@ -6,6 +6,7 @@ from typing import Any
 from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.keys import Corpus
+from hms.system.console import counted, say
 from hms.system.shards import Sharded, no_such_shard, shard_of
 
 
@@ -19,7 +20,6 @@ def main(config: dict[str, Any]) -> None:
     from hms.data.corpus import unnamed_eegs
     from hms.data.store import build_shard, path_of, prepare_store  # slow to import; mistakes should surface first
     from hms.electrodes import SFREQ_HZ
-    from hms.system.console import counted, say
 
     shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
     if shard.of > 1:

@@ -11,6 +11,7 @@ from hms.config.callbacks import wrong_callbacks
 from hms.config.command import entry_point
 from hms.config.keys import Corpus, Node, out_of_range
 from hms.runs.settings import teachers
+from hms.system.console import say
 
 
 class Pretrain(TypedDict, total=False):
@@ -109,7 +110,6 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     from hms.results.comparison import compare
     from hms.results.table import print_results
     from hms.runs.folder import fold_folder, is_finished
-    from hms.system.console import say
 
     if any(config["show"] for _, config in jobs):
         return

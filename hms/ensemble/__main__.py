@@ -30,6 +30,7 @@ from typing import Any, TypedDict
 
 from hms.config.command import entry_point
 from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
+from hms.system.console import say
 
 
 class Ensemble(TypedDict):
@@ -103,7 +104,6 @@ def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
 
     from hms.scoring.scores import predictions
     from hms.system.atomic import replacing
-    from hms.system.console import say
 
     out.mkdir(parents=True, exist_ok=True)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))

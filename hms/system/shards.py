@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
+from hms.system.console import say
+
 T = TypeVar("T")
 
 
@@ -58,7 +60,6 @@ def make_shard(
     Returns whether the result is complete; if not, prints how many shards are missing.
     """
     from hms.system.atomic import locked, scratch_folder  # slow to import, and not needed to read a command's keys
-    from hms.system.console import say
 
     whole.parent.mkdir(parents=True, exist_ok=True)
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]
