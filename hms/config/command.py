@@ -1,4 +1,4 @@
-"""Locate the YAML files and turn a command line into a config; the only place that sets Hydra up."""
+"""Locate the YAML files, turn a command line into a config, and let Hydra run the jobs that it asks for."""
 
 import importlib
 import re
