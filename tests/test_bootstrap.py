@@ -1,6 +1,7 @@
 """The width of an interval depends on the number of patients, not on the number of their rows."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from hms.scoring.bootstrap import bootstrap_means, format_difference, format_interval, interval, mean_interval
@@ -35,8 +36,9 @@ def test_measures_of_one_call_share_their_draws_and_the_seed_sets_them():
 
 
 def test_a_single_patient_has_no_interval():
-    assert mean_interval(VALUES[0], np.zeros(400, int), 100, 0) is None
-    assert mean_interval(VALUES[0], PATIENTS // 200, 100, 0) is not None
+    values, patients = pl.Series(VALUES[0]), pl.Series(PATIENTS)
+    assert mean_interval(values, patients * 0, 100) is None
+    assert mean_interval(values, patients // 200, 100) is not None
 
 
 def test_a_difference_is_printed_with_its_interval_whether_or_not_that_contains_0():

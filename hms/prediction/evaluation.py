@@ -65,10 +65,9 @@ def _predicted(
 
 def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame, root: Path) -> dict[str, Any]:
     """The scores of a table of predictions, and how these were made."""
-    kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
     return {
         **score(table, read_truth(root)),
-        "kl_interval": mean_interval(kl, patients, config["draws"], config["seed"]),
+        "kl_interval": mean_interval(scored(table)["kl"], table["patient_id"], config["draws"], config["seed"]),
         "members": [str(fold) for folds in predictors.folds.values() for fold in folds],
         **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
     }
