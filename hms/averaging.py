@@ -70,7 +70,8 @@ def moving_average(decay: float, averages: list[Tensor], current: list[Tensor], 
     All tensors take a few operations together: on a GPU each operation costs a launch, and a model has hundreds of
     tensors.
     """
-    share = (1 - ((1 + steps) / (10 + steps)).clamp(max=decay)).item()
+    done = int(steps)  # is on the CPU, so nothing waits for it
+    share = 1 - min(decay, (1 + done) / (10 + done))
     if not averages[0].is_floating_point():  # a batch norm's count of batches
         average, weights = (torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (averages, current))
         moved = (average + share * (weights - average)).to(average.dtype)

@@ -5,12 +5,10 @@ patients: the interval says how large the difference might be with other patient
 ranked by the rows they share; those that share none, such as runs on different corpora, are not ranked.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
-from hms.config.keys import out_of_range
 
 
 class Compare(TypedDict):
@@ -22,7 +20,7 @@ class Compare(TypedDict):
     draws: int
 
 
-@entry_point("compare", Compare, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
+@entry_point("compare", Compare, positional="runs")
 def main(config: dict[str, Any]) -> None:
     """Compare the runs that match the patterns."""
     from hms.results.comparison import compare  # slow to import; a mistake in the config should not wait for it

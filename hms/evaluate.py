@@ -1,11 +1,10 @@
 """`python -m hms.evaluate`: score a trained run, the mean of several, or an ensemble on any labelled folder."""
 
-from functools import partial
 from typing import Any
 
 from hms.config.command import entry_point
-from hms.config.keys import Corpus, out_of_range
-from hms.prediction.keys import Predicting
+from hms.config.keys import Corpus
+from hms.prediction.keys import Predicting, neither_or_both
 
 
 class Evaluate(Corpus, Predicting):
@@ -18,7 +17,7 @@ class Evaluate(Corpus, Predicting):
     draws: int
 
 
-@entry_point("evaluate", Evaluate, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
+@entry_point("evaluate", Evaluate, positional="runs", mistakes_in_values=neither_or_both)
 def main(config: dict[str, Any]) -> float:
     """Score the runs; return their KL."""
     from hms.prediction.evaluation import evaluate  # slow to import; a mistake in the config should not wait for it

@@ -139,9 +139,10 @@ class WindowNumbers(Sampler[int]):
 
 
 class _Loader(DataLoader[Batch]):
-    """A loader whose workers, which start with the first epoch, use one thread each.
+    """A loader whose workers use one thread each.
 
-    It is a generator because Lightning asks for an iterator before it sets the epoch, and workers take numbers at once.
+    They start when the first batch is asked for, not with the iterator: Lightning makes that before it sets the epoch,
+    and workers take numbers at once.
     """
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning needs no more

@@ -10,7 +10,7 @@ from torch import Tensor
 from hms.robust import in_memory
 
 Fill = Literal["mirror", "zero"]
-_LOUDEST_UV = 65504.0  # the largest number in half precision; replaces infinities
+_INSTEAD_OF_INFINITY_UV = torch.finfo(torch.float16).max
 
 
 def filled(
@@ -29,7 +29,7 @@ def filled(
     if fill == "mirror":
         copy = _mirrored(copy)
     missing = copy.isnan()
-    copy.nan_to_num_(0.0, _LOUDEST_UV, -_LOUDEST_UV)
+    copy.nan_to_num_(0.0, _INSTEAD_OF_INFINITY_UV, -_INSTEAD_OF_INFINITY_UV)
     if fill == "mirror":
         known = copy.shape[-1] - missing.sum(dim=-1, keepdim=True)
         copy = torch.where(missing, copy.sum(dim=-1, keepdim=True) / known.clamp(min=1), copy)

@@ -4,13 +4,14 @@ A model predicts, or the mean of several, or an ensemble. No training data, netw
 and scores.json of each fold are enough.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from hms.config.command import entry_point
 from hms.config.keys import Node
 from hms.errors import UserError
-from hms.prediction.keys import COMBINATION_KEYS, Predicting
-from hms.system.shards import Sharded, shard_of
+from hms.prediction.keys import COMBINATION_KEYS, Predicting, neither_or_both
+from hms.system.shards import Sharded, no_such_shard, shard_of
 
 
 class Predict(Sharded, Predicting):
@@ -29,7 +30,21 @@ class Predict(Sharded, Predicting):
     edf: bool
 
 
-@entry_point("predict", Predict, positional="runs")
+def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each value that conflicts with another, and for a channel that measures nothing known."""
+    yield from neither_or_both(config)
+    yield from no_such_shard(config)
+    channels = config["channels"] or {}
+    if channels and all(isinstance(text, str) for text in channels.values()):
+        from hms.recording.mapping import mapped_leads  # imports NumPy; other mistakes should not wait for it
+
+        try:
+            mapped_leads(channels)
+        except UserError as error:
+            yield str(error)
+
+
+@entry_point("predict", Predict, positional="runs", mistakes_in_values=mistakes_in_values)
 def main(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names, or else every EEG of test.csv."""
     from hms.prediction.inference import Compute, best_device  # slow to import; mistakes in the config surface first
@@ -37,8 +52,6 @@ def main(config: dict[str, Any]) -> None:
     from hms.timeline.options import TimelineOptions
 
     options = TimelineOptions(*(config[key] for key in TimelineOptions._fields)).checked()
-    if config["windows"] < 0:
-        raise UserError(f"windows: want at least 0, got {config['windows']}")
     shard = shard_of(config)
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])

@@ -6,20 +6,20 @@ from typing import Any
 from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.keys import Corpus
-from hms.system.shards import Sharded, shard_of
+from hms.system.console import counted, say
+from hms.system.shards import Sharded, no_such_shard, shard_of
 
 
 class Prepare(Corpus, Sharded):
     """The keys of conf/prepare.yaml; their values live there."""
 
 
-@entry_point("prepare", Prepare)
+@entry_point("prepare", Prepare, mistakes_in_values=no_such_shard)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it exists, and print what it holds."""
     from hms.data.corpus import unnamed_eegs
     from hms.data.store import build_shard, path_of, prepare_store  # slow to import; mistakes should surface first
     from hms.electrodes import SFREQ_HZ
-    from hms.system.console import counted, say
 
     shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
     if shard.of > 1:

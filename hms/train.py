@@ -11,6 +11,7 @@ from hms.config.callbacks import wrong_callbacks
 from hms.config.command import entry_point
 from hms.config.keys import Corpus, Node, out_of_range
 from hms.runs.settings import teachers
+from hms.system.console import say
 
 
 class Pretrain(TypedDict, total=False):
@@ -57,9 +58,8 @@ class Train(Corpus):
 
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each value that is out of range or conflicts with another."""
-    yield from out_of_range(config, {"seed": 0, "batch_size": 1, "epochs": 1, "folds": 2})
-    yield from out_of_range(config["pretrain"], {"epochs": 1}, "pretrain.")
+    """Yield a line for each value that conflicts with another, and for what is out of range in the first stage."""
+    yield from out_of_range(config["pretrain"], "pretrain.")
     if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
     if (name := config["name"]) and "/" in name:
@@ -110,7 +110,6 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     from hms.results.comparison import compare
     from hms.results.table import print_results
     from hms.runs.folder import fold_folder, is_finished
-    from hms.system.console import say
 
     if any(config["show"] for _, config in jobs):
         return

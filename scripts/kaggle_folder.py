@@ -90,8 +90,9 @@ def fetch_wheels(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", nargs="*", help="run folders, whose predictions are averaged")
-    parser.add_argument("--ensemble", help="or a folder with an ensemble.json")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--runs", nargs="*", help="run folders, whose predictions are averaged")
+    models.add_argument("--ensemble", help="or a folder with an ensemble.json")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "kaggle", help="folder to build (replaced)")
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other rounding")
     args = parser.parse_args()

@@ -225,10 +225,10 @@ def test_a_timeline_in_python_has_the_options_of_the_command(whole: Path, tmp_pa
     assert defaults == {name: keys[name] for name in defaults}
     model = hms.load(whole)
     for options, message in (
-        ({"step_s": 0.5}, "step_s: want at least 1, got 0.5"),
-        ({"step_s": float("nan")}, "step_s: want at least 1, got nan"),
+        ({"step_s": 0.5}, "step_s: want 1 or more (below 2^32), got 0.5"),
+        ({"step_s": float("nan")}, "step_s: want 1 or more (below 2^32), got nan"),
         ({"threshold": 0}, "threshold: want more than 0, up to 1, got 0"),
-        ({"batch_size": 0}, "batch_size: want at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size: want 1 or more (below 2^32), got 0"),
         ({"unit": "mv"}, "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'mv'; did you mean 'mV'?"),
     ):
         with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
@@ -336,7 +336,7 @@ def test_predict_takes_any_array_of_numbers_and_says_what_is_none(whole: Path):
         np.testing.assert_array_equal(model.predict(same, spectrogram), wanted)
     with pytest.raises(DataError, match=r"eeg_uv: want \(batch, 20, 10000\).*, got no array of numbers \("):
         model.predict([eeg[0], eeg[0, :5]], spectrogram)
-    with pytest.raises(UserError, match="batch_size: want at least 1, got 0"):
+    with pytest.raises(UserError, match=r"batch_size: want 1 or more \(below 2\^32\), got 0"):
         model.predict(eeg, spectrogram, batch_size=0)
 
 

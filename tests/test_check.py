@@ -244,7 +244,8 @@ def test_annotations_bases_and_defaults_are_followed(tmp_path: Path, monkeypatch
 WITHOUT_WEIGHT = """
 import importlib, sys
 main = importlib.import_module(sys.argv[1]).main
-for arguments in (["--help"], ["--cfg", "job"], ["-sc", "query=bash"], ["tpyo=1", "extractor=x"], ["-m", "fold=0,a"]):
+mistakes = ["tpyo=1", "extractor=x"], ["-m", "fold=0,a"], sys.argv[2:]
+for arguments in (["--help"], ["--cfg", "job"], ["-sc", "query=bash"], *mistakes):
     sys.argv = ["hms", *arguments]
     try:
         main()
@@ -255,11 +256,21 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
 
 
 @pytest.mark.parametrize(
-    "module",
-    [f"hms.{name}" for name in ("prepare", "train", "evaluate", "predict", "compare")]
-    + [f"hms.{name}.__main__" for name in ("simulate", "ensemble", "report")],
+    ("module", "word", "problem"),
+    [
+        ("prepare", "shards=0", "shards: want 1 or more (below 2^32), got 0"),
+        ("train", "folds=1", "folds: want 2 or more (below 2^32), got 1"),
+        ("evaluate", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
+        ("predict", "threshold=nan", "threshold: want more than 0, up to 1, got nan"),
+        ("compare", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
+        ("simulate.__main__", "shard=1", "shard: want 0 to 0 (shards=1), got 1"),
+        ("ensemble.__main__", "prior.lpd=1", "prior.lpd: want a share between 0 and 1, got 1"),
+        ("report.__main__", "windows=-1", "windows: want 0 or more (below 2^32), got -1"),
+    ],
 )
-def test_help_and_mistakes_import_nothing_heavy(module: str):
-    done = subprocess.run(python("-c", WITHOUT_WEIGHT, module), capture_output=True, text=True, check=True)
+def test_help_and_mistakes_import_nothing_heavy(module: str, word: str, problem: str):
+    words = [f"hms.{module}", word]
+    done = subprocess.run(python("-c", WITHOUT_WEIGHT, *words), capture_output=True, text=True, check=True)
     assert "takes no 'tpyo'" in done.stderr
+    assert f"\n  {problem}\n" in done.stderr
     assert done.stdout.splitlines()[-1] == "imported:"

@@ -282,9 +282,9 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"runs={run}", "adapt=2"])
     assert "adapt: want a share, 0 to 1, got 2" in said
     said = said_by("evaluate", [f"runs={run}", "batch_size=0"])
-    assert "batch_size: want at least 1, got 0" in said
+    assert "batch_size: want 1 or more (below 2^32), got 0" in said
     said = said_by("evaluate", [f"runs={run}", "draws=0"])
-    assert "draws: want at least 1, got 0" in said
+    assert "draws: want 1 or more (below 2^32), got 0" in said
 
 
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):

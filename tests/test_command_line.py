@@ -1,10 +1,12 @@
 """The words typed become the configs of the jobs: every mistake is reported at once, and no key needs a `+`."""
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import python
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
@@ -245,6 +247,22 @@ def test_values_out_of_range_are_reported_together_before_any_job(monkeypatch: p
     ]
 
 
+def test_values_out_of_range_are_reported_together_with_other_mistakes():
+    words = ["odds.lpd=0", "step_s=nan", "shard=2", "shards=2", "channels={Ch 1: Fq1}", "data.sized=tiny"]
+    done = subprocess.run(python("-m", "hms.predict", *words), capture_output=True, text=True)
+    electrode = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
+    assert done.stderr.splitlines() == [
+        "6 problem(s) in the config:",
+        "  data.sized: SimulatedFolder takes no 'sized'; did you mean 'size'?",
+        "  step_s: want 1 or more (below 2^32), got nan",
+        "  odds.lpd: want more than 0, got 0",
+        "  runs, ensemble: want one of the two, got neither",
+        "  shard: want 0 to 1 (shards=2), got 2",
+        f"  channels.Ch 1: {electrode}, got 'Fq1'; did you mean 'Fp1'?",
+    ]
+    assert done.returncode == 1
+
+
 def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypatch: pytest.MonkeyPatch, capsys):
     of_two = ["schedule=warmup_cosine", "epochs=2,1", "pretrain=low_votes", "pretrain.schedule.warmup_epochs=2"]
     said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *of_two)
@@ -302,7 +320,7 @@ def test_a_name_that_would_be_two_folders_is_refused(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("command", ["train", "compare", "evaluate", "ensemble.__main__"])
 def test_a_negative_seed_is_refused_before_any_work(command: str):
-    with pytest.raises(ConfigError, match=r"  seed: want 0 or more \(below 2\^32\), got -1$"):
+    with pytest.raises(ConfigError, match=r"\n  seed: want 0 or more \(below 2\^32\), got -1"):
         importlib.import_module(f"hms.{command}").main.config("seed=-1")
 
 

@@ -426,7 +426,7 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), "draws=0"])
     with pytest.raises(SystemExit):
         main()
-    assert "draws: want at least 1, got 0" in capsys.readouterr().err
+    assert "draws: want 1 or more (below 2^32), got 0" in capsys.readouterr().err
 
 
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):

@@ -429,7 +429,7 @@ def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path
         ),
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),
-        ([run, "batch_size=0"], "batch_size: want at least 1, got 0"),
+        ([run, "batch_size=0"], "batch_size: want 1 or more (below 2^32), got 0"),
         ([run, "precision=16"], "precision: want '32-true', '16-mixed' or 'bf16-mixed', got 16"),
         ([run, "accelerator=tpu"], "accelerator: want cpu or auto"),
         ([run, f"data.root={tmp_path / 'x'}"], f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}'"),

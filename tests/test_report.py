@@ -194,7 +194,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["a", "ensemble=b"], "runs, ensemble: want one of the two, got both"),
         (["a", "b"], "runs: want one, got 2: a, b"),
         (["runs=[]"], "runs: want at least one, got none"),
-        (["runs=a", "windows=-1"], "windows: want 0 or more, got -1"),
+        (["runs=a", "windows=-1"], "windows: want 0 or more (below 2^32), got -1"),
         (["runs=nowhere"], "nowhere: no finished fold here"),
         (["ensemble=nowhere"], "nowhere/ensemble.json: not a JSON object ([Errno 2]"),
         (

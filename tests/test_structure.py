@@ -50,10 +50,10 @@ LISTED = 7
 """A package of so many modules lists them in its __init__.py, in reading order; those of MANY have a YAML each."""
 
 IN_A_STEP = """
-    montage spectrogram_images preprocess augmentation network backbone extractor fusion model loss weighting
-    training.module
+    cached_tensor batch montage spectrogram_images robust missing preprocess augmentation
+    network backbone extractor fusion model loss weighting averaging training.module training.guard
 """.split()
-"""Layers, and a module, whose code runs in each training step."""
+"""Modules and packages of hms whose code runs in each training step."""
 
 OWN_DEFAULTS = {"hms.simulate.corpus.SimulatedFolder"}
 """May have defaults in Python: scripts and tests make corpora with it, without a YAML."""
@@ -359,10 +359,14 @@ def test_nothing_is_registered():
 
 
 def test_a_step_does_not_wait_for_the_device():
+    of_a_step = {
+        entry: [path for path in MODULES if f"{name_of(path)}.".startswith(f"hms.{entry}.")] for entry in IN_A_STEP
+    }
+    want_none(f"IN_A_STEP: no hms.{entry}; correct its name" for entry, paths in of_a_step.items() if not paths)
     want_none(
         f"{short(path)}, line {node.lineno}: .item() waits for the device in every step; keep it a tensor"
-        for path in MODULES
-        if {layer_of(name_of(path)), name_of(path).removeprefix("hms.")} & {*IN_A_STEP}
+        for paths in of_a_step.values()
+        for path in paths
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr == "item"
     )

@@ -1,4 +1,4 @@
-"""Locate the YAML files and turn a command line into a config; the only place that sets Hydra up."""
+"""Locate the YAML files, turn a command line into a config, and let Hydra run the jobs that it asks for."""
 
 import importlib
 import re
@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hms.config.check import mistakes
 from hms.config.command_line import CommandLine
 from hms.config.help import help_text
+from hms.config.keys import out_of_range
 from hms.errors import ConfigError, UserError
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
@@ -43,9 +44,10 @@ def entry_point(
 ) -> Callable[[Job], "Command"]:
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
-    The TypedDict `schema` gives the config's keys and their types; `mistakes_in_values` reports what is wrong in a
-    config whose types are right. Words without `=` become the list `positional`; `after_sweep` gets the configs of all
-    jobs, including failed ones, each with the overrides in which they differ.
+    The TypedDict `schema` gives the config's keys and their types, `RANGES` what their numbers may be; beyond those,
+    `mistakes_in_values` reports what is wrong in a config whose types are right. Words without `=` become the list
+    `positional`; `after_sweep` gets the configs of all jobs, including failed ones, each with the overrides in which
+    they differ.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
 
@@ -126,7 +128,8 @@ class Command:
         lines = mistakes(config, self.name, self.schema)
         if all(re.match(r"\w+[.[]", line) for line in lines):  # no top-level key is wrong
             with suppress(OmegaConfBaseException):
-                lines += self.mistakes_in_values(_plain(config))
+                values = _plain(config)
+                lines += [*out_of_range(values), *self.mistakes_in_values(values)]
         return lines
 
     def _run_hydra(self, words: list[str]) -> Any:

@@ -1,7 +1,9 @@
 """What the TypedDicts of commands, which give the keys of a config and their types, have in common, and ranges."""
 
-from collections.abc import Iterator
-from typing import Any, Literal, TypedDict
+import math
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
+from typing import Any, Literal, NamedTuple, TypedDict
 
 
 class Node:
@@ -16,8 +18,40 @@ class Corpus(TypedDict):
     on_bad: Literal["raise", "skip"]
 
 
-def out_of_range(config: dict[str, Any], least: dict[str, int], place: str = "") -> Iterator[str]:
-    """Yield a line for each integer of `config`, whose keys stand at `place`, below its `least` or too large."""
-    for key, lowest in least.items():
-        if isinstance(value := config.get(key), int) and not lowest <= value < 2**32:
-            yield f"{place}{key}: want {lowest} or more (below 2^32), got {value}"
+class Range(NamedTuple):
+    """Numbers, in words and as a condition, which NaN never meets."""
+
+    wish: str
+    contains: Callable[[Any], bool]
+
+
+def _from(least: int) -> Range:
+    return Range(f"{least} or more (below 2^32)", lambda value: least <= value < 2**32)
+
+
+def _above_0(wish: str) -> Range:
+    return Range(wish, lambda value: 0 < value < math.inf)
+
+
+RANGES = {
+    **dict.fromkeys(("seed", "windows"), _from(0)),
+    **dict.fromkeys(("batch_size", "draws", "epochs", "shards", "step_s"), _from(1)),
+    "folds": _from(2),
+    "threshold": Range("more than 0, up to 1", lambda value: 0 < value <= 1),
+    "temperature": _above_0("more than 0, or null"),
+    "odds": _above_0("more than 0"),
+    "adapt": Range("a share, 0 to 1", lambda value: 0 <= value <= 1),
+    "bias_sd": _above_0("nats above 0 (for no biases: calibrate=temperature)"),
+    "prior": Range("a share between 0 and 1", lambda value: 0 < value < 1),
+}
+"""What a number may be, by its key, in every command that has the key; of a mapping, each of its numbers."""
+
+
+def out_of_range(config: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """Yield a line for each number of `config`, whose keys stand at `place`, outside its range."""
+    for key, (wish, contains) in RANGES.items():
+        value = config.get(key)
+        numbers = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
+        for name, number in numbers.items():
+            if isinstance(number, Real) and not contains(number):
+                yield f"{place}{name}: want {wish}, got {number}"

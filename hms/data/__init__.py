@@ -2,7 +2,7 @@
 
 files           one EEG or spectrogram file, checked
 tables          train.csv, test.csv and submissions, checked
-half_precision  how samples are rounded
+half_precision  how samples are rounded, and electrodes' offsets removed first
 flaws           how many windows have a flat channel or many missing samples
 corpus          the whole folder, EEG by EEG, and its fingerprint
 store           the same as memory-mapped arrays

@@ -16,8 +16,8 @@ from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
 from hms.system.reading import read_table, want_columns
 
-QUIETEST_UV = 0.1
-LOUDEST_UV = 1e5
+_LEAST_SD_UV = 0.1
+_MOST_SD_UV = 1e5
 """Bounds for the SD of the median scalp channel: 12 raw clinical segments have 10-3,000 µV, in volts below 0.01."""
 
 
@@ -77,9 +77,9 @@ def want_microvolts(place: str, eeg: Float[np.ndarray, "time electrode"]) -> Non
     sample = sample[:, ~np.isnan(sample).all(axis=0)]
     spread = np.nanstd if np.isnan(sample).any() else np.std  # np.std takes a fifth of the time
     spread_uv = float(np.median(spread(sample, axis=0))) if sample.size else 0.0
-    if 0 < spread_uv < QUIETEST_UV:
+    if 0 < spread_uv < _LEAST_SD_UV:
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: volts or millivolts?")
-    if spread_uv > LOUDEST_UV:
+    if spread_uv > _MOST_SD_UV:
         raise DataError(f"{place}: want µV, got values with a median SD of {spread_uv:.2g}: nanovolts?")
 
 

@@ -1,4 +1,4 @@
-"""Round samples to half precision, as a store holds them and as `hms.predict` reads test files and recordings."""
+"""Samples as stores hold them and as `hms.predict` reads files: without far offsets, in half precision."""
 
 import numpy as np
 from jaxtyping import Float, Float16
@@ -37,12 +37,6 @@ def _known_median(samples: Float[np.ndarray, " time"]) -> float:
     known = samples[np.isfinite(samples)]
     middle = (len(known) - 1) // 2
     return float(np.partition(known, middle)[middle]) if len(known) else 0.0
-
-
-def known_mean(samples: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
-    """The mean of the samples that are not missing; 0 if all are."""
-    known = np.isfinite(samples)
-    return np.where(known, samples, 0.0).sum(axis=axis) / known.sum(axis=axis).clip(min=1)
 
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:

@@ -24,13 +24,13 @@ calibration, prior and member_folds. These are the others, with KL in nats and l
 
 import glob
 import json
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
-from hms.config.keys import out_of_range
 from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
+from hms.system.console import say
 
 
 class Ensemble(TypedDict):
@@ -59,7 +59,6 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.nested import Fitting, fit_nested
     from hms.ensemble.scores import prior_effect, scores_of
     from hms.ensemble.tables import print_ensemble
-    from hms.errors import UserError
     from hms.labels import VOTE_COLUMNS
     from hms.runs.folder import scored_folds
     from hms.runs.mismatch import warn_of_mismatches
@@ -67,8 +66,6 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.runs.teacher import LEARNED_FROM_TEACHER
     from hms.runs.trained import Trained
 
-    if not config["runs"] and not config["oof"]:
-        raise UserError("runs: want run folders, or CSV files as oof=[...], got neither")
     runs = [Trained(run, scored_folds(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
     warn_of_mismatches(runs)
     labels = None if config["labels"] is None else Path(config["labels"])
@@ -108,7 +105,6 @@ def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
 
     from hms.scoring.scores import predictions
     from hms.system.atomic import replacing
-    from hms.system.console import say
 
     out.mkdir(parents=True, exist_ok=True)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
@@ -127,7 +123,13 @@ def _files(patterns: list[str]) -> list[Path]:
     return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
 
 
-@entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=partial(out_of_range, least={"seed": 0}))
+def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for what gives no members."""
+    if not config["runs"] and not config["oof"]:
+        yield "runs: want run folders, or CSV files as oof=[...], got neither"
+
+
+@entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=mistakes_in_values)
 def main(config: dict[str, Any]) -> float:
     """Fit and score an ensemble; return its KL on patients it was not fitted to."""
     kl: float = ensemble(config)["kl"]["nested"]

@@ -15,10 +15,7 @@ from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
 
 
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:
-    """The keys `kl`, `interval`, `difference`, `diversity`, `weights_of_folds` and `optimality_gap` of ensemble.json.
-
-    Raises UserError for no draws.
-    """
+    """The keys `kl`, `interval`, `difference`, `diversity`, `weights_of_folds`, `optimality_gap` of ensemble.json."""
     target, probabilities = fitting.target, fitting.probabilities
     members = np.stack([kl_divergence(target, member) for member in probabilities])  # member row
     ensembles = np.stack([kl_divergence(target, mixed) for mixed in (nested.uncalibrated, nested.calibrated)])

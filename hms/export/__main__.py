@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from hms.config.command import entry_point
 from hms.errors import UserError
 from hms.runs.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
+from hms.system.console import counted, say
 
 
 class Export(TypedDict):
@@ -31,7 +32,6 @@ def main(config: dict[str, Any]) -> None:
     from hms.runs.mismatch import warn_of_unused
     from hms.runs.named import one_run
     from hms.runs.trained import trained
-    from hms.system.console import counted, say
 
     run = one_run(config["runs"])
     if is_bundle(run):

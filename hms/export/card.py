@@ -22,9 +22,6 @@ from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
-_DRAWS = 2000
-"""Draws of the bootstrap over patients."""
-
 
 def card(run: Trained, reads_spectrogram: bool) -> str:
     """Render the card of a run, or of one fold, as Markdown.
@@ -89,7 +86,7 @@ def _scored(folds: list[Path]) -> dict[str, Any] | None:
     return {
         "oracle": None,
         "patients": rows["patient_id"].n_unique(),
-        "interval": mean_interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy(), _DRAWS, seed=0),
+        "interval": mean_interval(rows["kl"], rows["patient_id"]),
         **scores,
     }
 

@@ -11,14 +11,12 @@ from jaxtyping import Float, Int
 from scipy import signal
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.page.regions import NAMES
 from hms.spectrogram_recipe import REGIONS
 from hms.window_lengths import BEFORE_S, CENTRE_S
 
 CHAINS = {
-    "left temporal": REGIONS["LL"],
-    "right temporal": REGIONS["RL"],
-    "left parasagittal": REGIONS["LP"],
-    "right parasagittal": REGIONS["RP"],
+    **{NAMES[region]: pairs for region, pairs in REGIONS.items()},
     "midline": ("Fz-Cz", "Cz-Pz"),
     "heart": ("EKG",),
 }

@@ -24,9 +24,6 @@ from hms.system.console import counted, say, track
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
-    for key in ("batch_size", "draws"):
-        if config[key] < 1:
-            raise UserError(f"{key}: want at least 1, got {config[key]}")
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
@@ -67,10 +64,9 @@ def _predicted(
 
 def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame, root: Path) -> dict[str, Any]:
     """The scores of a table of predictions, and how these were made."""
-    kl, patients = scored(table)["kl"].to_numpy(), table["patient_id"].to_numpy()
     return {
         **score(table, read_truth(root)),
-        "kl_interval": mean_interval(kl, patients, config["draws"], config["seed"]),
+        "kl_interval": mean_interval(scored(table)["kl"], table["patient_id"], config["draws"], config["seed"]),
         "members": [*map(str, predictors.folds)],
         **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
     }

@@ -1,6 +1,7 @@
 """The config keys of the commands that predict; in a module of their own, so that `--help` imports no library."""
 
-from typing import Literal, TypedDict
+from collections.abc import Iterator
+from typing import Any, Literal, TypedDict
 
 from hms.ensemble.choices import PerClass
 
@@ -27,3 +28,9 @@ class Predicting(Combination):
 
 
 COMBINATION_KEYS = tuple(Combination.__annotations__)
+
+
+def neither_or_both(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line unless a config names either `runs` or an `ensemble`."""
+    if (config["runs"] is None) == (config["ensemble"] is None):
+        yield f"runs, ensemble: want one of the two, got {'neither' if config['runs'] is None else 'both'}"

@@ -79,19 +79,9 @@ def read_predictors(
     """Find the `runs` (names or patterns), or those of an ensemble, by its folder or file.
 
     An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
-    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
-    ensemble are given, for a temperature, odds or an `adapt` out of range, and for an ensemble's member that is not a
-    run.
+    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError for an ensemble's member that
+    is not a run.
     """
-    if (runs is None) == (ensemble is None):
-        raise UserError(f"runs, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
-    if temperature is not None and not 0 < temperature < np.inf:
-        raise UserError(f"temperature: want more than 0, or null, got {temperature:g}")
-    for name, times in odds.items():
-        if not 0 < times < np.inf:
-            raise UserError(f"odds.{name}: want more than 0, got {times:g}")
-    if not 0 <= adapt <= 1:
-        raise UserError(f"adapt: want a share, 0 to 1, got {adapt:g}")
     if runs is None:
         predictors = _of_ensemble(ensemble or "")
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
-from hms.errors import UserError
+from hms.prediction.keys import neither_or_both
 
 
 class Report(TypedDict):
@@ -18,7 +18,7 @@ class Report(TypedDict):
     accelerator: str
 
 
-@entry_point("report", Report, positional="runs")
+@entry_point("report", Report, positional="runs", mistakes_in_values=neither_or_both)
 def main(config: dict[str, Any]) -> None:
     """Write the page and print its path."""
     from hms.prediction.inference import best_device  # slow to import; a mistake in the config should not wait for it
@@ -28,10 +28,6 @@ def main(config: dict[str, Any]) -> None:
     from hms.system.atomic import write_text
 
     runs, ensemble, stores = config["runs"], config["ensemble"], Path(config["stores"])
-    if (runs is None) == (ensemble is None):
-        raise UserError(f"runs, ensemble: want one of the two, got {'neither' if runs is None else 'both'}")
-    if config["windows"] < 0:
-        raise UserError(f"windows: want 0 or more, got {config['windows']}")
     device = best_device(config["accelerator"])
     subject = subject_of_ensemble(Path(ensemble), stores) if runs is None else subject_of_run(one_run(runs), stores)
     out = Path(config["out"]) if config["out"] else subject.folder / "report.html"

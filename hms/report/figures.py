@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from hms.labels import CLASSES, CONSENSUS_NAMES
+from hms.labels import CLASSES
+from hms.page.document import SHOWN
 from hms.page.palette import light
 from hms.report.style import add_kls, bare, bracketed, of_rows, plain, whisker
 from hms.report.summary import Group, Headline, Reliability
@@ -122,7 +123,7 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
 
 def _shown(part: Group) -> str:
     """The name of a group on its axis."""
-    return plain(dict(zip(CLASSES, CONSENSUS_NAMES, strict=True)).get(part.name, part.name))
+    return plain(SHOWN.get(part.name, part.name))
 
 
 def _line(role: str, width: int) -> dict[str, Any]:

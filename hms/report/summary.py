@@ -19,9 +19,6 @@ BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 BINS = 10
 """Number of equally wide bins of predicted probability."""
 
-DRAWS = 2000
-"""Draws of the bootstrap over patients."""
-
 
 class Group(NamedTuple):
     """The mean KL of some rows, in nats, with its 95 % interval from a bootstrap over patients."""
@@ -71,7 +68,7 @@ def headline(rows: pl.DataFrame) -> Headline:
 
 def group(name: str, rows: pl.DataFrame) -> Group:
     """Score some of the rows."""
-    interval = mean_interval(rows["kl"].to_numpy(), rows["patient_id"].to_numpy(), DRAWS, seed=0)
+    interval = mean_interval(rows["kl"], rows["patient_id"])
     mean = {column: rows[column].mean() for column in ("kl", "prior", "oracle")}
     return Group(name, len(rows), rows["patient_id"].n_unique(), interval=interval, **mean)  # type: ignore[arg-type]
 
@@ -140,7 +137,7 @@ def _groups(parts: list[tuple[str, pl.DataFrame]]) -> list[Group]:
 
 
 def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
-    predicted, patients = rows[name].to_numpy(), rows["patient_id"].to_numpy()
+    predicted, patients = rows[name].to_numpy(), rows["patient_id"]
     places = np.minimum((predicted * BINS).astype(int), BINS - 1)
     bins = [places == place for place in np.unique(places)]
     means = np.array([[predicted[bin_].mean(), voted[bin_].mean(), bin_.sum()] for bin_ in bins])
@@ -148,7 +145,7 @@ def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]
         name=name,
         predicted=means[:, 0],
         voted=means[:, 1],
-        intervals=[mean_interval(voted[bin_], patients[bin_], DRAWS, seed=0) for bin_ in bins],
+        intervals=[mean_interval(pl.Series(voted[bin_]), patients.filter(bin_)) for bin_ in bins],
         rows=means[:, 2].astype(int),
         error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
     )

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
 from hms.results.run import Run, read_run
-from hms.scoring.bootstrap import mean_interval
+from hms.scoring.bootstrap import DRAWS, mean_interval
 
 
 class Result(NamedTuple):
@@ -38,7 +38,7 @@ class Result(NamedTuple):
         return self.difference is None and self.shared > 0
 
 
-def compare(runs: Iterable[Path], draws: int = 2000, seed: int = 0) -> list[Result]:
+def compare(runs: Iterable[Path], draws: int = DRAWS, seed: int = 0) -> list[Result]:
     """Read the finished folds of runs and compare them, group after group, each best first.
 
     The best run is the one that no other beats on the rows that the two share; of several, that of the least KL; if
@@ -80,10 +80,10 @@ def _behind(runs: list[Run]) -> Float[np.ndarray, "run other"]:
 
 
 def _result(run: Run, best: Run, group: int, draws: int, seed: int) -> Result:
-    ends = mean_interval(run.losses["kl"].to_numpy(), run.losses["patient_id"].to_numpy(), draws, seed)
+    ends = mean_interval(run.losses["kl"], run.losses["patient_id"], draws, seed)
     both = run.losses.join(best.losses, on="label_id", suffix="_best")
     if run is best or both.is_empty():
         return Result(run, ends, len(both), None, None, group)
-    difference = (both["kl"] - both["kl_best"]).to_numpy()
-    difference_ends = mean_interval(difference, both["patient_id"].to_numpy(), draws, seed)
-    return Result(run, ends, len(both), float(difference.mean()), difference_ends, group)
+    difference = both["kl"] - both["kl_best"]
+    difference_ends = mean_interval(difference, both["patient_id"], draws, seed)
+    return Result(run, ends, len(both), float(difference.to_numpy().mean()), difference_ends, group)

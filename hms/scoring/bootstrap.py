@@ -11,23 +11,20 @@ mean in 82-88 % of samples of 12 patients, 88-92 % of 30 and 92-94 % of 100.
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float, Int
-
-from hms.errors import UserError
 
 LEVEL = 0.95
 """Share of the draws inside an interval."""
+
+DRAWS = 2000
+"""Draws where no config gives their number."""
 
 
 def bootstrap_means(
     values: Float[np.ndarray, "measure row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int
 ) -> Float[np.ndarray, "measure draw"]:
-    """Mean over rows of each measure, for each draw of as many patients as there are, with replacement.
-
-    Raises UserError for no draws.
-    """
-    if draws < 1:
-        raise UserError(f"draws: want at least 1, got {draws}")
+    """Mean over rows of each measure, for each draw of as many patients as there are, with replacement."""
     patients, place = np.unique(patient_id, return_inverse=True)
     sums = np.stack([np.bincount(place, measure, len(patients)) for measure in values])  # measure patient
     rows = np.bincount(place, minlength=len(patients))
@@ -42,15 +39,11 @@ def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*m
     return np.stack(np.quantile(means, [outside, 1 - outside], axis=-1), axis=-1)
 
 
-def mean_interval(
-    values: Float[np.ndarray, " row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int
-) -> list[float] | None:
-    """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others.
-
-    Raises UserError for no draws.
-    """
-    ends: list[float] = interval(bootstrap_means(values[None], patient_id, draws, seed))[0].tolist()
-    return ends if (patient_id != patient_id[0]).any() else None
+def mean_interval(values: pl.Series, patient_id: pl.Series, draws: int = DRAWS, seed: int = 0) -> list[float] | None:
+    """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others."""
+    means = bootstrap_means(values.to_numpy()[None], patient_id.to_numpy(), draws, seed)
+    ends: list[float] = interval(means)[0].tolist()
+    return ends if patient_id.n_unique() > 1 else None
 
 
 def format_interval(ends: Sequence[float] | None, digits: int) -> str:

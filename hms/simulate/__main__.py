@@ -6,7 +6,7 @@ from hms.config.build import build
 from hms.config.command import entry_point
 from hms.config.keys import Node
 from hms.errors import UserError
-from hms.system.shards import Sharded, shard_of
+from hms.system.shards import Sharded, no_such_shard, shard_of
 
 
 class Simulate(Sharded):
@@ -15,7 +15,7 @@ class Simulate(Sharded):
     data: Node
 
 
-@entry_point("simulate", Simulate)
+@entry_point("simulate", Simulate, mistakes_in_values=no_such_shard)
 def main(config: dict[str, Any]) -> None:
     """Make the folder that `data` describes, unless it already exists."""
     from hms.simulate.corpus import SimulatedFolder  # slow to import; a mistake in the config should be reported first

@@ -7,11 +7,6 @@ import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
 T = TypeVar("T")
 
 
@@ -36,6 +31,9 @@ def print_columns(
     In a terminal that is too narrow, the columns in `expendable` are left out, the first ones first; what remains is
     printed in full even if it is still too wide. A line is drawn after each row whose number is in `sections`.
     """
+    from rich.console import Console  # slow to import, and many a command prints lines alone
+    from rich.table import Table
+
     shown = dict(columns)
     for names in expendable:
         if (width := terminal_width()) is not None and _natural_width(shown) > width:
@@ -63,11 +61,16 @@ def terminal_width() -> int | None:
 
 def _natural_width(columns: Mapping[str, Sequence[str]]) -> int:
     """Width of a table none of whose cells is wrapped: two spaces and a line more for each column, and a line."""
+    from rich.cells import cell_len
+
     return 1 + sum(3 + max(map(cell_len, (name, *cells))) for name, cells in columns.items())
 
 
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
     """Yield `items` while a progress bar fills up to `total`; draw none if stderr is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

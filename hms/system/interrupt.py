@@ -10,6 +10,8 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from hms.system.console import say
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Sent by Ctrl-C; by a batch queue or a machine that shuts down; and by Slurm if `--signal=USR1@90` asks for it."""
 
@@ -38,8 +40,6 @@ def interruptible(signals: Sequence[int] = SIGNALS, announce: bool = True) -> It
         yield
     except Interrupted as interrupted:
         if announce:
-            from hms.system.console import say  # slow to import, and needed by interrupted commands only
-
             say(f"interrupted by {signal.Signals(interrupted.number).name}: run the same command again to resume")
         sys.exit(128 + interrupted.number)
     finally:

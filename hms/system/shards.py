@@ -6,11 +6,11 @@ The result is the same, byte for byte, as without shards. After a kill, the same
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
-from hms.errors import UserError
+from hms.system.console import say
 
 T = TypeVar("T")
 
@@ -35,13 +35,15 @@ class Shard(NamedTuple):
 
 
 def shard_of(config: dict[str, Any]) -> Shard:
-    """The shard that a config asks for. Raises UserError if there is no such shard."""
+    """The shard that a config asks for."""
+    return Shard(config["shard"], config["shards"])
+
+
+def no_such_shard(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line if a config asks for a shard that is none of its `shards`, if there are any."""
     number, of = config["shard"], config["shards"]
-    if of < 1:
-        raise UserError(f"shards: want at least 1, got {of}")
-    if not 0 <= number < of:
-        raise UserError(f"shard: want 0 to {of - 1} (shards={of}), got {number}")
-    return Shard(number, of)
+    if of > 0 and not 0 <= number < of:
+        yield f"shard: want 0 to {of - 1} (shards={of}), got {number}"
 
 
 def make_shard(
@@ -58,7 +60,6 @@ def make_shard(
     Returns whether the result is complete; if not, prints how many shards are missing.
     """
     from hms.system.atomic import locked, scratch_folder  # slow to import, and not needed to read a command's keys
-    from hms.system.console import say
 
     whole.parent.mkdir(parents=True, exist_ok=True)
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]

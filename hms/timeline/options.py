@@ -1,10 +1,10 @@
 """The options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
 
-import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from hms.config.keys import out_of_range
 from hms.errors import UserError, did_you_mean
 from hms.recording.mapping import by_name, mapped_leads
 from hms.recording.units import MICRO, UNITS_UV
@@ -33,11 +33,8 @@ class TimelineOptions(NamedTuple):
             kind, name = (Integral, "whole number") if key == "batch_size" else (Real, "number")
             if not isinstance(value, kind):
                 raise UserError(f"{key}: want a {name}, got {value!r}")
-        for key in ("batch_size", "step_s"):
-            if not 1 <= (value := getattr(self, key)) < math.inf:
-                raise UserError(f"{key}: want at least 1, got {value}")
-        if not 0 < self.threshold <= 1:
-            raise UserError(f"threshold: want more than 0, up to 1, got {self.threshold}")
+        for line in out_of_range(self._asdict()):
+            raise UserError(line)
         if self.unit is not None and self.unit not in [*UNITS_UV, *MICRO]:
             units = ", ".join(map(repr, UNITS_UV))
             raise UserError(f"unit: want {units} or null, got {self.unit!r}{did_you_mean(self.unit, UNITS_UV)}")

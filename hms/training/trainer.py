@@ -68,9 +68,7 @@ def make(
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # metrics are logged per epoch
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")  # it holds the config, and a state to resume from
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")  # fold=all
-    warnings.filterwarnings(
-        "ignore", ".*`srun` command is available.*"
-    )  # not every node of a cluster is used through Slurm
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # not every node is used through Slurm
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
     bar = Console(stderr=True).is_terminal
     callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
