@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from conftest import real
 
-from hms.data.files import read_eeg, read_spectrogram
+from hms.data.files import lacking_samples, read_eeg, read_spectrogram
 from hms.data.tables import LABEL_COLUMNS, read_labels
-from hms.electrodes import ELECTRODES
+from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS
 from hms.system.atomic import replacing
@@ -132,12 +132,8 @@ EEG_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "whole numbers": (lambda t: t.cast(pl.Int32), "column 'Fp1': want floating-point numbers, got Int32"),
     "infinite": (lambda t: at(t, "O2", 17, float("inf")), "column 'O2', row 17: want a number, got inf"),
     "dead": (
-        lambda t: t.with_columns(F7=pl.lit(None, pl.Float32)),
-        r"column 'F7': want samples, got none \(all 400 are missing\)",
-    ),
-    "two dead": (
-        lambda t: t.with_columns(F7=pl.lit(None, pl.Float32), O1=pl.lit(None, pl.Float32)),
-        r"columns 'F7', 'O1': want samples, got none \(all 400 are missing\)",
+        lambda t: t.with_columns(pl.lit(None, pl.Float32).alias(name) for name in SCALP),
+        r"columns 'Fp1', .*, 'O2': want samples, got none \(all 400 are missing\)",
     ),
     "volts": (lambda t: t / 1e6, r"want µV, got values with a median SD of 2e-05: volts or millivolts\?"),
     "nanovolts": (lambda t: t * 1e4, r"want µV, got values with a median SD of 2e\+05: nanovolts\?"),
@@ -166,6 +162,16 @@ def test_a_truncated_parquet_is_refused(tmp_path: Path):
     (tmp_path / "5.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"5\.parquet: not a valid parquet file"):
         read_eeg(tmp_path / "5.parquet")
+
+
+@pytest.mark.parametrize(("dead", "named"), [(["F7"], "column 'F7'"), (["O1", "F7"], "columns 'F7', 'O1'"), ([], "")])
+def test_channels_without_samples_are_named_and_the_rest_is_read(dead: list[str], named: str, tmp_path: Path):
+    path = tmp_path / "5.parquet"
+    eeg().with_columns(pl.lit(None, pl.Float32).alias(name) for name in dead).write_parquet(path)
+    read = read_eeg(path)
+    assert np.isnan(read).sum() == len(dead) * len(read)
+    wish = "want samples, got none (all 400 are missing)"
+    assert lacking_samples(path, read) == (f"{path}: {named}: {wish}" if dead else "")
 
 
 def test_missing_samples_become_nan_and_the_rest_is_unchanged(tmp_path: Path):

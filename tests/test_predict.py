@@ -377,7 +377,8 @@ def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
     said = predict(f"runs={runs[1]}", *of(root), code=1)
     assert f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)" in said
     said = predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
-    assert f"{root}: EEG {one.stem} is predicted without T3 (no samples)\n" in said
+    lacking = f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)"
+    assert f"predicted without channels of 1 EEG file:\n{lacking}\n" in said
     assert "NOT PREDICTED: 1 of 4 rows" in said
     found = read(tmp_path / "submission.csv")
     whole.with_columns(pl.lit(0, pl.Float32).alias("T3")).write_parquet(one)

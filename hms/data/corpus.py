@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Float16
 
-from hms.data.files import read_eeg, read_spectrogram
+from hms.data.files import lacking_samples, read_eeg, read_spectrogram
 from hms.data.flaws import Flaws, flaws_of
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.tables import read_ids
@@ -71,6 +71,8 @@ class EegFile(NamedTuple):
     spectrogram_start_s: float
     """The spectrogram label offset of the first row."""
     flaws: Flaws
+    lacking: str
+    """A line that names the scalp channels without a single sample; empty if all have some."""
 
 
 class BadFile(NamedTuple):
@@ -117,19 +119,16 @@ def unnamed_eegs(root: Path) -> int:
     return len({path.name for path in (root / "train_eegs").glob("[!.]*.parquet")} - named)
 
 
-def eeg_files(
-    root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True, may_lack_channels: bool = False
-) -> Iterator[EegFile | BadFile]:
+def eeg_files(root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True) -> Iterator[EegFile | BadFile]:
     """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
 
-    Without `with_spectrogram` the spectrograms are empty, and none of their files is read. An EEG with a scalp channel
-    without samples is bad unless it `may_lack_channels`.
+    Without `with_spectrogram` the spectrograms are empty, and none of their files is read.
     """
     eegs = root / f"{part}_eegs"
     if not eegs.is_dir():
         raise DataError(f"{eegs}: no such folder; it holds <eeg_id>.parquet for every EEG of {part}.csv")
     groups = rows.partition_by("spectrogram_id", maintain_order=True)
-    reader = _Reader(root, part, with_spectrogram, may_lack_channels)
+    reader = _Reader(root, part, with_spectrogram)
     with ThreadPoolExecutor() as threads:  # Polars releases the GIL while it reads
         for first in range(0, len(groups), _CHUNK):
             for group in threads.map(reader.group, groups[first : first + _CHUNK]):
@@ -146,7 +145,6 @@ class _Reader(NamedTuple):
     root: Path
     part: Part
     with_spectrogram: bool
-    may_lack_channels: bool
 
     def group(self, rows: pl.DataFrame) -> list[EegFile | BadFile]:
         """The EEGs of the rows of one spectrogram."""
@@ -164,19 +162,21 @@ class _Reader(NamedTuple):
         eeg_id = rows["eeg_id"][0]
         path = self.root / f"{self.part}_eegs" / f"{eeg_id}.parquet"
         try:
-            eeg = read_eeg(path, may_lack_channels=self.may_lack_channels)
+            eeg = read_eeg(path)
             starts = (rows["eeg_label_offset_seconds"].to_numpy() * SFREQ_HZ).round().astype(int)
+            lacking = lacking_samples(path, eeg)
             self._want_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts))
+                power, first_s = as_stored(spectrogram), 0
+                return EegFile(eeg_id, eeg_as_stored(eeg), power, first_s, flaws_of(eeg, starts), lacking)
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._want_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
-        return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts))
+        return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts), lacking)
 
     def _want_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.

@@ -21,34 +21,34 @@ _MOST_SD_UV = 1e5
 """Bounds for the SD of the median scalp channel: 12 raw clinical segments have 10-3,000 µV, in volts below 0.01."""
 
 
-def read_eeg(path: Path, in_uv: bool = True, may_lack_channels: bool = False) -> Float[np.ndarray, "time electrode"]:
+def read_eeg(path: Path, in_uv: bool = True) -> Float[np.ndarray, "time electrode"]:
     """Samples of one EEG file in µV at 200 Hz, columns in the order of `ELECTRODES`, NaN where missing.
 
-    Raises DataError for anything but an EEG file, for a scalp channel without samples (with `may_lack_channels` only if
-    all are without), and, with `in_uv`, for values that cannot be µV.
+    Raises DataError for anything but an EEG file, if no scalp channel has a sample, and, with `in_uv`, for values that
+    cannot be µV.
     """
     eeg = _samples(_read_columns(path, ELECTRODES))
     if not np.isfinite(eeg).all():
         _want_finite(path, eeg, ELECTRODES)
-        lacking = lacking_channels(eeg)
-        if lacking and not (may_lack_channels and len(lacking) < len(SCALP)):
-            raise DataError(lacks_samples(path, lacking, len(eeg)))
+        if len(_lacking_channels(eeg)) == len(SCALP):
+            raise DataError(lacking_samples(path, eeg))
     if in_uv:
         want_microvolts(str(path), eeg)
     return eeg
 
 
-def lacking_channels(eeg: Float[np.ndarray, "time electrode"]) -> list[str]:
-    """The scalp channels without a single sample."""
-    candidates = np.flatnonzero(np.isnan(eeg[0, : len(SCALP)]))
-    return [SCALP[channel] for channel in candidates if np.isnan(eeg[:, channel]).all()]
-
-
-def lacks_samples(path: Path, channels: Sequence[str], samples: int) -> str:
-    """A line that says so of channels in a file of so many samples."""
+def lacking_samples(path: Path, eeg: Float[np.ndarray, "time electrode"]) -> str:
+    """A line that names the scalp channels without a single sample in the file at `path`; empty if all have some."""
+    if not (channels := _lacking_channels(eeg)):
+        return ""
     named = ", ".join(f"'{channel}'" for channel in channels)
     columns = "column" if len(channels) == 1 else "columns"
-    return f"{path}: {columns} {named}: want samples, got none (all {samples} are missing)"
+    return f"{path}: {columns} {named}: want samples, got none (all {len(eeg)} are missing)"
+
+
+def _lacking_channels(eeg: Float[np.ndarray, "time electrode"]) -> list[str]:
+    candidates = np.flatnonzero(np.isnan(eeg[0, : len(SCALP)]))
+    return [SCALP[channel] for channel in candidates if np.isnan(eeg[:, channel]).all()]
 
 
 def read_spectrogram(path: Path) -> Float[np.ndarray, "row region frequency"]:

@@ -21,7 +21,6 @@ import polars as pl
 from jaxtyping import Float16
 
 from hms.data.corpus import BadFile, Folder, bad_file_table, eeg_files, fingerprint
-from hms.data.files import lacking_channels, lacks_samples
 from hms.data.flaws import Flaws
 from hms.data.tables import read_labels
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -159,15 +158,14 @@ def _write_signals(root: Path, labels: pl.DataFrame, into: Path, on_bad: Literal
     lengths: list[tuple[int, ...]] = []
     bad: dict[str, None] = {}  # an ordered set: a bad spectrogram file is reported once per EEG
     lacking: list[str] = []
-    files = eeg_files(root, labels, "train", may_lack_channels=True)
+    files = eeg_files(root, labels, "train")
     with open(into / "eeg.f16", "wb") as eeg, open(into / "spectrogram.f16", "wb") as spectrogram:
         for found in track(files, labels["eeg_id"].n_unique(), f"prepare {root.name}"):
             if isinstance(found, BadFile):
                 bad[found.problem] = None
                 continue
-            path = root / "train_eegs" / f"{found.eeg_id}.parquet"
-            if channels := lacking_channels(found.eeg):
-                lacking.append(lacks_samples(path, channels, len(found.eeg)))
+            if found.lacking:
+                lacking.append(found.lacking)
             first_row = int(found.spectrogram_start_s) // STEP_S
             lengths.append((found.eeg_id, len(found.eeg), len(found.spectrogram), first_row, *found.flaws))
             eeg.write(np.ascontiguousarray(found.eeg).data)

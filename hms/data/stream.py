@@ -15,7 +15,6 @@ import torch
 
 from hms.batch import Batch, unlabelled
 from hms.data.corpus import BadFile, EegFile, eeg_files
-from hms.data.files import lacking_channels
 from hms.errors import DataError
 from hms.system.console import track
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
@@ -26,20 +25,20 @@ class Check(NamedTuple):
 
     bad: list[BadFile]
     """Those that cannot be used."""
-    incomplete: dict[int, list[str]]
-    """The scalp channels without samples of each EEG that lacks some."""
+    lacking: list[str]
+    """A line for each EEG with scalp channels without samples, which can be predicted without these."""
 
 
-def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool, may_lack_channels: bool) -> Check:
-    """Read all files that `rows` (from `tables.read_test`) name; an EEG that lacks channels is bad unless it may."""
-    bad, incomplete = [], {}
-    found = eeg_files(root, rows, "test", with_spectrogram, may_lack_channels)
+def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Check:
+    """Read all files that `rows` (from `tables.read_test`) name."""
+    bad, lacking = [], []
+    found = eeg_files(root, rows, "test", with_spectrogram)
     for file in track(found, len(rows), f"check {root.name}"):
         if isinstance(file, BadFile):
             bad.append(file)
-        elif lacking := lacking_channels(file.eeg):
-            incomplete[file.eeg_id] = lacking
-    return Check(bad, incomplete)
+        elif file.lacking:
+            lacking.append(file.lacking)
+    return Check(bad, lacking)
 
 
 def batches(
@@ -55,7 +54,7 @@ def batches(
     `label_id` holds the EEG's id; target and weight are NaN, and so are channels without samples. `purpose` is the
     title of the progress bar. Raises DataError at a file that cannot be used, unless its EEG is in `lost`.
     """
-    found = iter(track(eeg_files(root, rows, "test", with_spectrogram, may_lack_channels=True), len(rows), purpose))
+    found = iter(track(eeg_files(root, rows, "test", with_spectrogram), len(rows), purpose))
     while group := list(islice(found, batch_size)):
         if good := [_usable(file) for file in group if file.eeg_id not in lost]:
             yield _batch(good, with_spectrogram)

@@ -56,15 +56,15 @@ def predict_rows(
     """
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad, incomplete = check(root, checked, with_spectrogram, may_lack_channels=skip_bad)
-    lost = [file.eeg_id for file in bad]
+    bad, lacking = check(root, checked, with_spectrogram)
+    problems, lost = [file.problem for file in bad], [file.eeg_id for file in bad]
+    if not skip_bad and (problems or lacking):
+        raise DataError(bad_file_table(root, [*problems, *lacking], _SKIPPING))
     if bad:
-        table = bad_file_table(root, [file.problem for file in bad], _SKIPPING)
-        if not skip_bad:
-            raise DataError(table)
+        table = bad_file_table(root, problems, _SKIPPING)
         say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{table}")
-    for eeg_id, channels in incomplete.items():
-        say(f"{root}: EEG {eeg_id} is predicted without {', '.join(channels)} (no samples)")
+    if lacking:
+        say("\n".join([f"predicted without channels of {counted(len(lacking), 'EEG file')}:", *lacking]))
     if rows["eeg_id"].is_in(lost).all():
         return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
 

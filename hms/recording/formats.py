@@ -62,7 +62,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
 
 def _of_parquet(path: Path, unit: str | None, mapped: Mapping[str, Lead]) -> Source:
     """An EEG file of the competition, or one in its format: it lies in memory, at 200 Hz and without gaps."""
-    eeg = read_eeg(path, in_uv=unit is None, may_lack_channels=True).T.astype(float)
+    eeg = read_eeg(path, in_uv=unit is None).T.astype(float)
     eeg *= 1.0 if unit is None else UNITS_UV[unit]
     meanings = meanings_of(ELECTRODES, mapped)
     eeg = eeg[[i for i, lead in enumerate(meanings.leads) if lead]]
