@@ -42,7 +42,7 @@ from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
 from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold
-from hms.runs.trained import trained
+from hms.runs.trained import Trained, trained
 from hms.timeline.events import events
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
@@ -575,7 +575,7 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
     shutil.copytree(folds[0], run / "fold0_seed1")
     assert "40 windows of 4 patients" in card(trained(run), False), "a window of two seeds counts once"
     (folds[0] / "oof.parquet").unlink()
-    assert "Unknown: it was trained on every patient of its corpus" in card(trained(run), False)
+    assert "Unknown: it was trained on every patient of its corpus" in card(Trained(run, folds), False)
 
 
 def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, tmp_path: Path):

@@ -31,6 +31,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
 from hms.runs.provenance import read_config
+from hms.runs.trained import Trained
 from hms.scoring.scores import TABLE, predictions, read_predictions
 from hms.system.reading import read_json
 
@@ -120,7 +121,7 @@ def test_spoilt_predictions(oof: pl.DataFrame, tmp_path: Path):
         changed = [oof.drop(name), oof.rename({name: "x"}), pl.concat([oof, oof]), oof.clear()]
         rng.choice([*changed, *[oof.with_columns(pl.lit(value).alias(name))] * 4]).write_parquet(path)
         assert_usable_or_refused(
-            lambda: read_members({tmp_path / "run-0": [path.parent]}, [], None, 1).rows, assert_finite_table
+            lambda: read_members([Trained(tmp_path / "run-0", [path.parent])], [], None, 1).rows, assert_finite_table
         )
 
 
@@ -130,7 +131,7 @@ def test_spoilt_predictions_from_elsewhere(corpus: Path, tmp_path: Path):
     whole = keys.with_columns(pl.lit(1 / 6).alias(f"{name}_prediction") for name in CLASSES).write_csv().encode()
     for _ in range(times(60)):
         path.write_bytes(spoilt(rng, whole))
-        assert_usable_or_refused(lambda: read_members({}, [path], corpus / "train.csv", 1).rows, assert_finite_table)
+        assert_usable_or_refused(lambda: read_members([], [path], corpus / "train.csv", 1).rows, assert_finite_table)
 
 
 def test_spoilt_ensembles_and_records(tmp_path: Path):

@@ -25,7 +25,7 @@ from hms.system.console import counted, say, track
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
-    if config["out"] is None and (len(predictors.folds) > 1 or any(config[key] for key in COMBINATION_KEYS)):
+    if config["out"] is None and (len(predictors.runs) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
     folder = build(config["data"])
@@ -37,7 +37,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     scores["rows_maybe_trained_on"] = maybe_trained_on
     data = f"{folder.root.resolve().name}-{store.fingerprint[:8]}"  # so that no result replaces that on other data
-    out = Path(config["out"] or next(iter(predictors.folds)) / "evaluation" / data)
+    out = Path(config["out"] or predictors.runs[0].path / "evaluation" / data)
     _write(out, table, scores)
     _show(scores, predictors, out)
     return scores
