@@ -33,7 +33,7 @@ from hms.data.folds import patient_folds
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import ConfigError, DataError, UserError
-from hms.labels import CLASSES
+from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.results.differences import differences
@@ -44,7 +44,8 @@ from hms.runs.teacher import learned_from_teacher, want_same_corpus
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
-from hms.training.fit import fit
+from hms.training.feed import Feed
+from hms.training.fit import _model_and_trainer, fit
 from hms.training.module import _fused_on
 from hms.training.stages import classifier
 from hms.training.trainer import make, train
@@ -380,6 +381,15 @@ def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path:
     assert capsys.readouterr().err == ""
 
 
+def test_each_seed_starts_from_weights_of_its_own(config: dict):
+    first, other, again = (
+        torch.cat([weight.flatten() for weight in _model_and_trainer(config | {"seed": seed})[0].parameters()])
+        for seed in (0, 1, 0)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def models_in_memory() -> int:
     gc.collect()
     return sum(type(thing) is Model for thing in gc.get_objects())
@@ -464,13 +474,18 @@ def test_an_epoch_without_validation_has_none(config: dict, tmp_path: Path, monk
         assert pl.read_csv(run / "metrics.csv")["val_kl"].is_null().to_list() == [True, False, True]
 
 
-def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(config: dict, tmp_path: Path, store):
-    seen: dict[str, set[int]] = {}
+def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(
+    config: dict, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    serve, fed, seen = Feed.training, [], {}
+    monkeypatch.setattr(Feed, "training", lambda feed, rows: fed.append(rows) or serve(feed, rows))
     for name in ("none", "low_votes"):
         one = chosen(config, f"pretrain={name}", "subset=high_votes", "folds=3", "epochs=1", f"runs={tmp_path / name}")
         fit(one)
         teacher = pl.read_parquet(only_fold(tmp_path / name) / "teacher.parquet")
         seen[name] = set(teacher["label_id"])
+    votes = [rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series() for rows in fed]
+    assert max(votes[1]) < 10 <= min(min(votes[0]), min(votes[2])), "the first of two stages is that of low votes"
     assert seen["none"] < seen["low_votes"]
     assert not same_weights(only_fold(tmp_path / "none"), only_fold(tmp_path / "low_votes"))
     patients = patient_folds(store.rows, 3).filter(fold=0)["patient_id"]
