@@ -140,7 +140,7 @@ def test_a_long_recording_in_pieces_gives_every_window_and_spectrogram_row_once(
 
 def test_an_offset_of_direct_current_is_removed_and_a_usual_one_stays():
     eeg = np.zeros((1000, 20), np.float32)
-    eeg[:, 3], eeg[:, 4], eeg[:, 19] = 40_000, 80, 9_000
+    eeg[:, 2], eeg[:, 3], eeg[:, 4], eeg[:, 19] = -40_000, 40_000, 80, 9_000
     eeg[:, 5] = 2e6 + np.arange(1000) % 7 - 3
     eeg[:500, 5] = np.nan
     stored = eeg_as_stored(eeg)

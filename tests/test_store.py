@@ -61,9 +61,9 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
 
 
-def test_an_odd_spectrogram_offset_starts_at_the_row_centred_on_that_second(copy: Path, tmp_path: Path):
+def test_an_odd_spectrogram_offset_starts_at_the_row_centred_on_that_second_even_at_the_end(copy: Path, tmp_path: Path):
     labels = pl.read_csv(copy / "train.csv").sort("spectrogram_label_offset_seconds", descending=True)
-    shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds").clip(1) - 1)
+    shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds") + 1)
     shifted.write_csv(copy / "train.csv")
     store = build_store(copy, tmp_path / "store")
     row = store.rows.row(0, named=True)
