@@ -47,7 +47,7 @@ from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
 from hms.training.fit import _model_and_trainer, fit
 from hms.training.module import _fused_on
-from hms.training.stages import classifier
+from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -269,7 +269,8 @@ def test_the_number_of_processes_counts_where_each_has_statistics_of_its_own(con
         return fold_folder(config | {"trainer": config["trainer"] | options}, "corpus")
 
     assert named(devices=2, sync_batchnorm=True) == named(devices=1)
-    assert len({named(devices=count, sync_batchnorm=False) for count in (1, 2, 3)}) == 3
+    for of in ("devices", "num_nodes"):
+        assert len({named(**{of: count}, sync_batchnorm=False) for count in (1, 2, 3)}) == 3
 
 
 def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
@@ -637,6 +638,11 @@ def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
         TeacherLabels([str(tmp_path)], p=0.15)
     with pytest.raises(UserError, match=r"finished folds, got none"):
         TeacherLabels([], p=0.15)
+
+
+def test_other_callbacks_see_the_averaged_weights(config: dict):
+    both = chosen(config, "averaging=ema", "callbacks=early_stopping")
+    assert [type(callback).__name__ for callback in callbacks_of(both)] == ["Ema", "EarlyStopping"]
 
 
 def test_averaging_takes_in_at_least_the_last_epoch():

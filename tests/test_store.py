@@ -9,6 +9,7 @@ import torch
 from conftest import real
 
 from hms.data.corpus import fingerprint
+from hms.data.flaws import flaws_of
 from hms.data.store import Store, build_store, open_store, prepare_store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.electrodes import ELECTRODES
@@ -244,3 +245,12 @@ def test_an_incomplete_store_is_refused(part: str, store: Store, tmp_path: Path)
         (broken / part).write_bytes((broken / part).read_bytes()[:50])
     with pytest.raises(DataError, match=r"not a complete store .*; delete it and prepare again"):
         open_store(broken)
+
+
+def test_more_than_a_tenth_of_a_windows_samples_are_missing_over_all_its_channels():
+    eeg = np.random.default_rng(0).normal(size=(EEG_SAMPLES, len(ELECTRODES))).astype(np.float32)
+    found = []
+    for channels in (1, 2):
+        eeg[:, :channels] = np.nan
+        found.append(flaws_of(eeg, np.array([0])).missing)
+    assert found == [0, 1]  # of 19
