@@ -350,8 +350,8 @@ def test_windows_of_different_offsets_are_still_in_microvolts(whole: Path):
 
 @pytest.mark.parametrize(("value", "got"), [(np.nan, "missing samples"), (0.0, "0 µV"), (3000.0, r"\S+ µV")])
 def test_a_bundle_refuses_a_window_without_signal_by_its_number(whole: Path, value: float, got: str):
-    eeg, spectrogram = windows()
-    eeg[1, :, 3000:7000] = value
+    eeg, spectrogram = (part[[1, 0]] for part in windows())  # the second has a signal beside its centre, too
+    eeg[1, :, 4000:6000] = value
     wish = f"eeg_uv: window 1: want a signal of at least 0.4 µV in its central 10 s, got {got}"
     with pytest.raises(DataError, match=wish):
         hms.load(whole).predict(eeg, spectrogram)

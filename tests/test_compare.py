@@ -256,6 +256,13 @@ def test_where_each_run_loses_to_another_the_best_loses_by_the_least(tmp_path: P
     assert "No run is best against all others on shared rows: the one called best loses" in capsys.readouterr().out
 
 
+def test_the_best_is_beaten_by_none_even_if_another_wins_by_more_on_average(tmp_path: Path):
+    for name, kls in {"a": {0: 0.5, 1: 0.1}, "b": {0: 0.4}, "c": {1: 0.9}}.items():
+        for fold, kl in kls.items():
+            finished(tmp_path / name, fold, 0, kl, 10)
+    assert compare([tmp_path / name for name in "abc"])[0].run.folder.name == "b"
+
+
 def test_a_run_alone_is_called_neither_best_nor_selected(tmp_path: Path, capsys):
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
         finished(tmp_path / "a", fold, seed, 0.4, 10)

@@ -268,3 +268,13 @@ def test_one_network_processes_every_image():
     torch.testing.assert_close(found.tokens, found.tokens[:, :1].expand(-1, 10, -1))
     torch.testing.assert_close(found.vector, found.tokens[:, 0])
     assert isinstance(module.backbone, TinyBackbone)
+
+
+def test_each_spectrogram_image_has_a_dropout_of_its_own_before_they_are_pooled():
+    spectrogram = extractor("spectrogram", dropout=0.5).eval()
+    whole = spectrogram(signals())
+    spectrogram.dropout.train()
+    dropped = spectrogram(signals())
+    assert torch.equal(dropped.tokens, whole.tokens)
+    assert not torch.isclose(dropped.vector, whole.vector).any(dim=0).all()
+    assert ((dropped.vector == 0) & (whole.vector != 0)).float().mean() < 0.05

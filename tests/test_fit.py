@@ -33,7 +33,7 @@ from hms.data.folds import patient_folds
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.errors import ConfigError, DataError, UserError
-from hms.labels import CLASSES
+from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.results.differences import differences
@@ -44,9 +44,10 @@ from hms.runs.teacher import learned_from_teacher, want_same_corpus
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.training.callbacks import build_callbacks
-from hms.training.fit import fit
+from hms.training.feed import Feed
+from hms.training.fit import _model_and_trainer, fit
 from hms.training.module import _fused_on
-from hms.training.stages import classifier
+from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -268,7 +269,8 @@ def test_the_number_of_processes_counts_where_each_has_statistics_of_its_own(con
         return fold_folder(config | {"trainer": config["trainer"] | options}, "corpus")
 
     assert named(devices=2, sync_batchnorm=True) == named(devices=1)
-    assert len({named(devices=count, sync_batchnorm=False) for count in (1, 2, 3)}) == 3
+    for of in ("devices", "num_nodes"):
+        assert len({named(**{of: count}, sync_batchnorm=False) for count in (1, 2, 3)}) == 3
 
 
 def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
@@ -380,6 +382,15 @@ def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path:
     assert capsys.readouterr().err == ""
 
 
+def test_each_seed_starts_from_weights_of_its_own(config: dict):
+    first, other, again = (
+        torch.cat([weight.flatten() for weight in _model_and_trainer(config | {"seed": seed})[0].parameters()])
+        for seed in (0, 1, 0)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def models_in_memory() -> int:
     gc.collect()
     return sum(type(thing) is Model for thing in gc.get_objects())
@@ -464,13 +475,18 @@ def test_an_epoch_without_validation_has_none(config: dict, tmp_path: Path, monk
         assert pl.read_csv(run / "metrics.csv")["val_kl"].is_null().to_list() == [True, False, True]
 
 
-def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(config: dict, tmp_path: Path, store):
-    seen: dict[str, set[int]] = {}
+def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(
+    config: dict, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    serve, fed, seen = Feed.training, [], {}
+    monkeypatch.setattr(Feed, "training", lambda feed, rows: fed.append(rows) or serve(feed, rows))
     for name in ("none", "low_votes"):
         one = chosen(config, f"pretrain={name}", "subset=high_votes", "folds=3", "epochs=1", f"runs={tmp_path / name}")
         fit(one)
         teacher = pl.read_parquet(only_fold(tmp_path / name) / "teacher.parquet")
         seen[name] = set(teacher["label_id"])
+    votes = [rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series() for rows in fed]
+    assert max(votes[1]) < 10 <= min(min(votes[0]), min(votes[2])), "the first of two stages is that of low votes"
     assert seen["none"] < seen["low_votes"]
     assert not same_weights(only_fold(tmp_path / "none"), only_fold(tmp_path / "low_votes"))
     patients = patient_folds(store.rows, 3).filter(fold=0)["patient_id"]
@@ -622,6 +638,11 @@ def test_a_teacher_without_finished_folds_is_named(tmp_path: Path):
         TeacherLabels([str(tmp_path)], p=0.15)
     with pytest.raises(UserError, match=r"finished folds, got none"):
         TeacherLabels([], p=0.15)
+
+
+def test_other_callbacks_see_the_averaged_weights(config: dict):
+    both = chosen(config, "averaging=ema", "callbacks=early_stopping")
+    assert [type(callback).__name__ for callback in callbacks_of(both)] == ["Ema", "EarlyStopping"]
 
 
 def test_averaging_takes_in_at_least_the_last_epoch():

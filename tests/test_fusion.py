@@ -64,6 +64,24 @@ def test_extractors_share_the_embeddings_of_pairs():
     assert used.tolist() == [True] * 8 + [False] * 56
 
 
+def test_the_weights_of_attention_are_rolled_out_over_its_layers():
+    fusion, given = attention(), features()
+    x = fusion._sequence(given)
+    rollout = one = torch.eye(x.shape[1])
+    for layer in fusion.encoder.layers:
+        normed = layer.norm1(x)
+        rollout = (layer.self_attn(normed, normed, normed)[1] + one) / 2 @ rollout
+        x = layer(x)
+    want = rollout[:, 0, 1:] / rollout[:, 0, 1:].sum(dim=1, keepdim=True)
+    weights = fusion.weights(given)
+    assert {name: found.shape for name, found in weights.items()} == {
+        "stft": (3, 9),
+        "wavenet": (3, 9),
+        "spectrogram": (3, 11),
+    }
+    torch.testing.assert_close(torch.cat([*weights.values()], dim=1), want)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

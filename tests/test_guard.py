@@ -117,6 +117,28 @@ def test_a_few_steps_are_no_divergence(corpus: Path, tmp_path: Path, capsys):
     assert json.loads((run / "scores.json").read_text())["diverged_epochs"] == []
 
 
+class Diverges(LightningModule):
+    """A training that learns nothing, whose loss is this many times the uniform one."""
+
+    def __init__(self, times: float):
+        super().__init__()
+        self.times, self.weight = times, torch.nn.Parameter(torch.ones(()))
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Any]:
+        return {"loss": self.weight * self.times, "uniform_loss": torch.ones(())}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+@pytest.mark.parametrize(("times", "diverged"), [(1.2, []), (1.3, [0])])
+def test_losses_are_judged_whole_where_gradients_are_accumulated(times: float, diverged: list[int], tmp_path: Path):
+    node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "max_epochs": 1, "accumulate_grad_batches": 2}
+    guard = LossGuard(tmp_path / "not_finite.json")
+    trainer.make(node, callbacks=[guard]).fit(Diverges(times), DataLoader([batch()] * 20, batch_size=None))
+    assert guard.diverged == diverged
+
+
 class Spoils:
     """An augmentation that makes the target of one row NaN."""
 

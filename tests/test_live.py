@@ -91,6 +91,15 @@ def test_kinds_say_what_is_simulated():
         assert int(batch.target.mean(dim=0).argmax()) == CLASSES.index(name)
 
 
+def test_a_share_of_the_windows_is_plain(monkeypatch: pytest.MonkeyPatch):
+    window, seen = render_window(stream(0), "gpd", with_spectrogram=False), []
+    monkeypatch.setattr("hms.live.render_window", lambda *given: seen.append(given[3]) or window)
+    for plain in (0.0, 1.0, 0.2):
+        rendered(plain=plain).__getitems__(range(50))
+    assert seen[:100] == [False] * 50 + [True] * 50
+    assert 2 < sum(seen[100:]) < 20
+
+
 def test_plain_windows_have_a_background_without_rhythms():
     assert torch.equal(rendered(plain=1.0)[0].eeg.isnan(), rendered()[0].eeg.isnan())
     assert not equal(rendered(plain=1.0)[0], rendered()[0])
@@ -98,6 +107,14 @@ def test_plain_windows_have_a_background_without_rhythms():
     assert not any(brain.rhythms or brain.asleep or brain.suppressed for brain in brains)
     with pytest.raises(ValueError, match="plain: want a share, 0 to 1, got 2"):
         SimulatedWindows(2, EVEN, 2, "votes", workers=0)
+
+
+def test_a_run_counts_the_simulator_if_it_learns_from_simulated_windows(corpus: Path, tmp_path: Path, monkeypatch):
+    live = composed(corpus, tmp_path)
+    runs = live, live | {"live": {}}
+    before = [fold_folder(run, "corpus") for run in runs]
+    monkeypatch.setattr("hms.runs.folder.FORMAT", 10**6)
+    assert [fold_folder(run, "corpus") == folder for run, folder in zip(runs, before, strict=True)] == [False, True]
 
 
 def test_live_windows_have_the_kinds_of_a_corpus_by_default():

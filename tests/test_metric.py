@@ -1,4 +1,6 @@
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
-from hms.scoring.scores import predictions, print_scores, score, scored
+from hms.scoring.scores import predictions, print_scores, score, score_folds, scored
 
 counts = arrays(np.int64, (5, 6), elements=st.integers(0, 20)).map(lambda votes: votes + np.eye(6, dtype=int)[:5])
 
@@ -89,6 +91,18 @@ def test_a_narrow_terminal_shows_the_classes_in_a_table_of_their_own(monkeypatch
         120: [[*before, *after], [*CLASSES]],
         160: [[*before, *CLASSES, *after]],
     }
+
+
+def test_the_oracle_of_folds_is_the_mean_over_their_rows(tmp_path: Path):
+    folds = [tmp_path / f"fold{fold}_seed0" for fold in (0, 1)]
+    for fold, (folder, count, oracle) in enumerate(zip(folds, (1, 3), (0.1, 0.5), strict=True)):
+        folder.mkdir()
+        ids = {name: range(4 * fold, 4 * fold + count) for name in ("label_id", "eeg_id", "patient_id")}
+        rows = pl.DataFrame(ids).with_columns(pl.lit(1).alias(name) for name in VOTE_COLUMNS)
+        predictions(rows, fold, np.full((count, 6), 1 / 6)).write_parquet(folder / "oof.parquet")
+        (folder / "scores.json").write_text(json.dumps({"kl": 0.0, "rows": count, "oracle": oracle}))
+    scores, rows = score_folds(folds)
+    assert (scores["oracle"], len(rows)) == (pytest.approx(0.4), 4)
 
 
 def test_a_window_that_several_seeds_predicted_counts_once():

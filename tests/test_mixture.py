@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from hms.ensemble import scores
 from hms.ensemble.calibration import (
     Calibration,
     PriorShift,
@@ -19,6 +20,7 @@ from hms.ensemble.calibration import (
     weights_for_prior,
 )
 from hms.ensemble.mixture import Mixture, mix, read_ensemble
+from hms.ensemble.nested import Fitting, Nested, fit_nested
 from hms.ensemble.weights import fit_weights, objective, optimality_gap
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
@@ -219,6 +221,42 @@ def test_split_panels_hold_each_vote_once():
         UserError, match="min_votes: want 2 or more for a prior, whose fit splits each panel in two, got rows with 1"
     ):
         split_panels(np.eye(6, dtype=int), 0)
+
+
+def test_a_nested_fit_never_sees_the_targets_of_the_patients_it_predicts():
+    probabilities, target, row_weight = simulated(0)
+    fitting = Fitting(probabilities, target, row_weight, np.arange(60) // 2, "linear", "temperature_bias", bias_sd=0.3)
+    nested = fit_nested(fitting, 4, 0)
+    held_out = nested.fold == 0
+    again = fit_nested(fitting._replace(target=np.where(held_out[:, None], target[:, ::-1], target)), 4, 0)
+    for one, other in ((again.uncalibrated, nested.uncalibrated), (again.calibrated, nested.calibrated)):
+        np.testing.assert_array_equal(one[held_out], other[held_out])
+        assert not np.allclose(one, other)
+
+
+def test_a_shift_is_fitted_to_other_patients_and_rows_are_weighted_by_other_votes(monkeypatch: pytest.MonkeyPatch):
+    random = np.random.default_rng(0)
+    votes = random.multinomial(10, random.dirichlet(np.full(6, 2.0), 80))
+    halves, fitted_to = [], []
+
+    def weigh(known: np.ndarray, half: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        halves.append((known, half))
+        return weights_for_prior(known, half, prior)
+
+    def fit(shift: PriorShift, predicted: np.ndarray, half: np.ndarray, weights: np.ndarray) -> PriorShift:
+        fitted_to.append(predicted[:, 0])
+        return fit_strength(shift, predicted, half, weights)
+
+    monkeypatch.setattr(scores, "weights_for_prior", weigh)
+    monkeypatch.setattr(scores, "fit_strength", fit)
+    fold, predicted = np.arange(80) % 4, np.full((80, 6), 1 / 6)
+    predicted[:, 0] += 0.01 * fold
+    scores.prior_effect({"seizure": 0.2}, votes, Nested(fold, [], predicted, predicted), 0)
+    ((known, half),) = halves
+    np.testing.assert_allclose(known + half, np.tile(votes / 5, (2, 1)))
+    assert [len(rows) for rows in fitted_to] == [120] * 4 + [160]
+    for held_out, rows in enumerate(fitted_to[:4]):
+        assert not np.isclose(rows, 1 / 6 + 0.01 * held_out).any()
 
 
 def test_a_prior_that_no_weights_can_give_is_refused():

@@ -14,9 +14,10 @@ from test_bundle import a_run, command
 import hms
 from hms.batch import Batch
 from hms.config.build import build
+from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import UserError
-from hms.export.onnx import _Convolution, write_onnx
+from hms.export.onnx import _Convolution, _without_far_offsets, write_onnx
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.preprocess import ZeroPhase
@@ -115,6 +116,14 @@ def test_the_convolution_is_the_zero_phase_filter(highpass_hz: float | None, not
     found, wanted = _Convolution(filtered)(pairs), filtered(pairs)
     torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)  # µV, next to mains of 3,000
     torch.testing.assert_close(found[0], wanted[0], atol=2e-3, rtol=0)
+
+
+def test_far_offsets_are_removed_as_from_a_file():
+    offset_uv = np.linspace(-5000, 5000, len(ELECTRODES))[:, None]
+    eeg = (30 * np.random.default_rng(0).standard_normal((20, 1000)) + offset_uv).astype("float32")
+    (found,) = _without_far_offsets(torch.from_numpy(eeg)[None]).numpy()
+    np.testing.assert_allclose(found, without_far_offsets(eeg.T).T, atol=1e-3)
+    assert np.abs(found[:19]).max() < 1200
 
 
 @pytest.mark.parametrize("apart", [0.0002, float("nan")])

@@ -41,6 +41,10 @@ def test_attention_weights_sum_to_one_and_are_dropped_in_training_only():
     pool = AttentionPool(8, 16, 0.5)
     torch.testing.assert_close(pool.weights(images).sum(dim=1), torch.ones(2, 1))
     assert not torch.equal(pool(images), pool(images))
+    each = torch.eye(4).repeat_interleave(2, dim=1)[None]  # what is pooled is each image's weight, twice
+    once, twice = torch.stack([pool(each)[0] for _ in range(4)]).unflatten(1, (4, 2)).unbind(2)
+    assert torch.equal(once, twice)
+    assert ((once == 0) | once.isclose(2 * pool.weights(each)[0, :, 0])).all()
     pool.eval()
     torch.testing.assert_close(pool(images), (pool.weights(images) * images).sum(dim=1))
 

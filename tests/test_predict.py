@@ -350,6 +350,17 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
+@pytest.mark.parametrize("name", ["test_eegs", "test_spectrograms"])
+def test_shards_of_test_files_that_have_changed_are_not_mixed(name: str, runs: list[Path], tmp_path: Path):
+    predictors, file = read_predictors(str(runs[1]), None, None, {}, 0), tmp_path / name / "1.parquet"
+    file.parent.mkdir()
+    file.touch()
+    before = digest({}, predictors, tmp_path)
+    assert digest({}, predictors, tmp_path) == before
+    file.write_bytes(b"more")
+    assert digest({}, predictors, tmp_path) != before
+
+
 def test_if_every_file_is_bad_each_class_gets_a_sixth_with_a_warning(
     folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
 ):

@@ -25,6 +25,14 @@ def test_a_slow_tone_is_kept_and_one_that_would_alias_is_removed(sfreq_hz: float
     assert np.abs(made[1, inner]).max() < 1e-3
 
 
+def test_a_tone_recorded_at_a_lower_rate_is_kept_without_its_mirror_image():
+    tone = np.sin(2 * np.pi * 30 * np.arange(2000) / 100)[None]
+    resample = Resampler(lambda first, last: tone[:, first:last], 2000, 100)
+    made = resample(0, resample.samples)[0]
+    want = np.sin(2 * np.pi * 30 * np.arange(4000) / 200)
+    assert np.abs(made - want)[200:-200].max() < 1e-3
+
+
 @pytest.mark.parametrize("sfreq_hz", [199.97, 499.907, 249.97, 16384 / 3, 173.61])
 def test_a_rate_near_a_simple_one_does_not_drift(sfreq_hz: float):
     day = round(86_400 * sfreq_hz)

@@ -13,6 +13,7 @@ from hms.data.files import read_spectrogram
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import SCALP
 from hms.recording.windows import count_windows, pieces, regional_rows
+from hms.silence import SILENT_UV, loudness_uv
 from hms.spectrogram_recipe import regional_spectrogram
 
 
@@ -48,6 +49,13 @@ def test_only_seconds_with_signal_count_as_recorded(tmp_path: Path):
     for step_s, most in ((10, 1), (2.5, 4)):
         (piece,) = pieces(recording, step_s, False)
         assert piece.recorded_s()[::most].tolist() == [20, 20, 30, 30, 20, 30, 40, 40, 30, 30]
+
+
+def test_one_electrode_without_contact_does_not_hide_silence():
+    eeg = 500 * np.random.default_rng(0).normal(size=(20, 2000))
+    assert loudness_uv(eeg) > SILENT_UV
+    eeg[[*range(3), *range(4, 20)]] = 0
+    assert loudness_uv(eeg) < SILENT_UV
 
 
 def test_windows_in_a_gap_are_marked(tmp_path: Path):
@@ -140,7 +148,7 @@ def test_a_long_recording_in_pieces_gives_every_window_and_spectrogram_row_once(
 
 def test_an_offset_of_direct_current_is_removed_and_a_usual_one_stays():
     eeg = np.zeros((1000, 20), np.float32)
-    eeg[:, 3], eeg[:, 4], eeg[:, 19] = 40_000, 80, 9_000
+    eeg[:, 2], eeg[:, 3], eeg[:, 4], eeg[:, 19] = -40_000, 40_000, 80, 9_000
     eeg[:, 5] = 2e6 + np.arange(1000) % 7 - 3
     eeg[:500, 5] = np.nan
     stored = eeg_as_stored(eeg)

@@ -17,6 +17,7 @@ from browser import Page
 from material import config, quick
 from PIL import Image
 
+from hms.batch import Logits, Signals
 from hms.config.build import build
 from hms.data.store import Store
 from hms.data.windows import Windows
@@ -24,14 +25,16 @@ from hms.electrodes import ELECTRODES
 from hms.ensemble.mixture import member_folder
 from hms.errors import ConfigError, DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.model import Model
 from hms.page import head, regions, traces
 from hms.report import summary
 from hms.report.__main__ import main
-from hms.report.attribution import attributions_of
+from hms.report.attribution import _occluded, attributions_of
 from hms.report.figures import curves, dots
 from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
-from hms.runs.checkpoint import save_model
+from hms.report.windows import _attributions
+from hms.runs.checkpoint import load_model, save_model
 from hms.scoring.scores import predictions, score, scored
 from hms.spectrogram_recipe import regional_spectrogram
 
@@ -556,3 +559,32 @@ def test_looks_are_shares_of_every_pair_and_image(run: Path, store: Store):
     for part in found.parts:
         assert len(part.weights) == {"pair": 8, "image": 10}[part.kind]
         assert sum(part.weights.values()) == pytest.approx(1)
+
+
+def test_each_window_is_attributed_by_the_model_that_predicted_it(run: Path, store: Store, monkeypatch):
+    asked = []
+    monkeypatch.setattr("hms.report.windows.attributions_of", lambda model, window: asked.append(model))
+    names, window = ["fold1_seed0", "fold0_seed0", None, "fold1_seed0"], Windows(store, store.rows[:1], True)[0]
+    found = [*_attributions(subject_of_run(run, store.path.parent), names, [window] * 4, "cpu")]
+    assert len(found) == 4
+    for name, model in zip(("fold1_seed0", "fold0_seed0", "fold1_seed0"), asked, strict=True):
+        assert torch.equal(model.fusion.linear.weight, load_model(run / name).fusion.linear.weight)
+
+
+class Echo(Model):
+    """A model whose logits are the first six samples of the first pair."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+
+    def classify(self, signals: Signals) -> Logits:
+        return Logits(signals.pairs[:, 0, :6], {})
+
+
+def test_occlusion_measures_the_kl_from_the_prediction_before():
+    sure, even = torch.tensor([[[3.0, 0, 0, 0, 0, 0]], [[0.0, 0, 0, 0, 0, 0]]])
+    before, after = (Signals(logits[None], None, torch.zeros(1, 6), torch.zeros(1)) for logits in (sure, even))
+    p = sure[0].double().softmax(dim=0)
+    torch.testing.assert_close(
+        _occluded(Echo(), before, [after, before]), torch.stack([(p * (6 * p).log()).sum(), 0 * p[0]])
+    )

@@ -63,6 +63,20 @@ def test_a_shard_that_fails_leaves_nothing_and_can_be_made_again(tmp_path: Path)
     assert not folder.exists()
 
 
+def test_shards_that_cannot_be_merged_are_made_again(tmp_path: Path):
+    tries = []
+
+    def merge(parts: list[Path]) -> None:
+        if len(tries) == 1:
+            raise RuntimeError("unreadable")
+
+    with pytest.raises(RuntimeError, match="unreadable"):
+        make_shard(Shard(0, 1), tmp_path / "whole", lambda: False, tries.append, merge)
+    assert list(tmp_path.iterdir()) == []
+    assert make_shard(Shard(0, 1), tmp_path / "whole", lambda: False, tries.append, merge)
+    assert len(tries) == 2
+
+
 def test_of_two_commands_for_one_shard_the_second_leaves_nothing(tmp_path: Path):
     whole, folder = tmp_path / "whole", tmp_path / ".whole.shards"
     begun, proceed = Event(), Event()

@@ -123,6 +123,37 @@ def test_the_table_has_the_real_columns_types_and_consensus(tiny):
     assert train["patient_id"].n_unique() >= 10
 
 
+def test_each_row_has_the_votes_of_the_panel_planned_for_it(tiny: Path):
+    rows = pl.concat(pl.read_csv(table) for table in (tiny / "train.csv", tiny / "test/train.csv"))
+    eegs = [eeg for plan in make_plan(SIZES["tiny"], 0) for eeg in plan.eegs]
+    planned = {label_id: votes for eeg in eegs for label_id, votes in zip(eeg.label_ids, eeg.votes, strict=True)}
+    assert dict(zip(rows["label_id"], rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series(), strict=True)) == planned
+    assert any(len({*eeg.votes}) > 1 for eeg in eegs)
+
+
+def test_golden_a_change_of_what_is_simulated_raises_the_format(tiny: Path):
+    """If it fails, because the same settings now give other bytes: raise `FORMAT`, and record all numbers here anew.
+
+    They are means over a file, since the last digit of a sample may differ between processors.
+    """
+    eeg_uv, db = {}, {}
+    for plan in make_plan(SIZES["tiny"], 0):
+        if plan.group != "test" and plan.kind not in eeg_uv:
+            eeg = pl.read_parquet(tiny / f"train_eegs/{plan.eegs[0].eeg_id}.parquet").to_numpy()
+            power = pl.read_parquet(tiny / f"train_spectrograms/{plan.spectrogram_id}.parquet").to_numpy()[:, 1:]
+            eeg_uv[plan.kind], db[plan.kind] = (
+                np.nanmean(np.abs(eeg.astype(float))),
+                np.nanmean(10 * np.log10(power + 0.01)),
+            )
+    assert FORMAT == 10
+    assert eeg_uv == pytest.approx(
+        {"grda": 52.054, "other": 48.333, "gpd": 104.263, "lpd": 14.126, "seizure": 92.313}, rel=1e-4
+    )
+    assert db == pytest.approx(
+        {"grda": -2.767, "other": -4.334, "gpd": 3.837, "lpd": -2.994, "seizure": -2.293}, abs=2e-3
+    )
+
+
 def test_rows_of_an_eeg_start_at_zero_and_overlap(tiny):
     for (eeg_id,), rows in pl.read_csv(tiny / "train.csv").group_by("eeg_id"):
         offset = rows["eeg_label_offset_seconds"].to_numpy()

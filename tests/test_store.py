@@ -9,6 +9,7 @@ import torch
 from conftest import real
 
 from hms.data.corpus import fingerprint
+from hms.data.flaws import flaws_of
 from hms.data.store import Store, build_store, open_store, prepare_store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.electrodes import ELECTRODES
@@ -61,9 +62,9 @@ def test_a_spectrogram_window_is_the_600_seconds_of_the_file_that_its_row_names(
         np.testing.assert_allclose(windows[index].spectrogram[0], power, rtol=1e-3, atol=1e-6)
 
 
-def test_an_odd_spectrogram_offset_starts_at_the_row_centred_on_that_second(copy: Path, tmp_path: Path):
+def test_an_odd_spectrogram_offset_starts_at_the_row_centred_on_that_second_even_at_the_end(copy: Path, tmp_path: Path):
     labels = pl.read_csv(copy / "train.csv").sort("spectrogram_label_offset_seconds", descending=True)
-    shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds").clip(1) - 1)
+    shifted = labels.with_columns(pl.col("spectrogram_label_offset_seconds") + 1)
     shifted.write_csv(copy / "train.csv")
     store = build_store(copy, tmp_path / "store")
     row = store.rows.row(0, named=True)
@@ -244,3 +245,12 @@ def test_an_incomplete_store_is_refused(part: str, store: Store, tmp_path: Path)
         (broken / part).write_bytes((broken / part).read_bytes()[:50])
     with pytest.raises(DataError, match=r"not a complete store .*; delete it and prepare again"):
         open_store(broken)
+
+
+def test_more_than_a_tenth_of_a_windows_samples_are_missing_over_all_its_channels():
+    eeg = np.random.default_rng(0).normal(size=(EEG_SAMPLES, len(ELECTRODES))).astype(np.float32)
+    found = []
+    for channels in (1, 2):
+        eeg[:, :channels] = np.nan
+        found.append(flaws_of(eeg, np.array([0])).missing)
+    assert found == [0, 1]  # of 19

@@ -22,8 +22,10 @@ from hms.prediction.predictors import read_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Span
 from hms.runs.checkpoint import load_model
+from hms.spectrogram_recipe import REGIONS
 from hms.timeline.annotations import write_edf as write_annotations
 from hms.timeline.files import write_timeline
+from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.predicted import pairs_of, predict_recording, windows_of
@@ -247,6 +249,11 @@ def test_predictions_from_little_eeg_are_named(runs: list[Path], say: Say, tmp_p
     assert "of EEG" not in said.replace("simulated EEG", "")
 
 
+def test_a_window_without_a_prediction_is_no_prediction_from_little_eeg():
+    said = " ".join(notes(timeline({"lpd": [0.1, None, 0.2]}), np.array([50.0, 3.0, 20.0])))
+    assert "1 of 2 predictions are from less than half of a window's 50 s, the least from 20 s of EEG." in said
+
+
 def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
     runs = [shutil.copytree(run, tmp_path / run.name) for run in runs]
@@ -310,6 +317,13 @@ def test_a_recording_whose_pairs_do_not_connect_what_a_model_subtracts_is_refuse
     wish = "want channels that connect Fz and F7, which the model subtracts, got 3 separate groups (Fz Cz Pz;"
     assert f"{path}: {wish}" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_has_to_connect_what_a_spectrogram_subtracts_too(runs: list[Path]):
+    one, two = (load_model(run / "fold0_seed0") for run in runs)
+    assert ("F7", "T3") not in pairs_of([one])
+    chains = {tuple(pair.split("-")) for chain in REGIONS.values() for pair in chain}
+    assert chains <= {*pairs_of([one, two])}
 
 
 # Annotations

@@ -70,15 +70,19 @@ class Seen(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
-def test_a_row_whose_weight_has_faded_keeps_its_votes_until_its_target_is_smoothed(tmp_path: Path):
-    node, loss, given = config("trainer=cpu"), Seen(), batch(2)
+def test_each_epoch_weights_its_rows_and_those_faded_keep_their_votes_until_targets_are_smoothed(tmp_path: Path):
+    node, loss, given, epochs = config("trainer=cpu"), Seen(), batch(2), []
     model = Model(build(node["preprocess"]), {"plain": Plain()}, build(node["fusion"]), False, False)
+
+    def fade(weight: torch.Tensor, epoch: int) -> torch.Tensor:
+        epochs.append(epoch)
+        return FadeLowVotes(0.0, 0.0, 1)(weight, epoch)
+
     change = {"panel_smoothing": PanelSmoothing(1.0)}
-    learns = Classifier(
-        model, loss, change, FadeLowVotes(0.0, 0.0, 1), build(node["optimizer"]), build(node["schedule"]), seed=0
-    )
-    windows = DataLoader([given], collate_fn=itemgetter(0))
-    train(learns, node["trainer"] | {"max_epochs": 1}, tmp_path, windows, windows, [], [])
+    learns = Classifier(model, loss, change, fade, build(node["optimizer"]), build(node["schedule"]), seed=0)
+    windows = DataLoader([given] * 2, collate_fn=itemgetter(0))
+    train(learns, node["trainer"] | {"max_epochs": 2}, tmp_path, windows, windows, [], [])
+    assert epochs == [0, 0, 1, 1]
     assert loss.weight.tolist() == [0, 0]
     torch.testing.assert_close(loss.target, PanelSmoothing(1.0)(given).target)
 

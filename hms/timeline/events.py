@@ -108,7 +108,7 @@ def busiest_hours(
         parts_s, until_s = todo.pop()
         if not len(parts_s):
             continue
-        starts_s = np.concatenate([parts_s[:, 0], np.maximum(parts_s[:, 1] - HOUR_S, parts_s[0, 0])])
+        starts_s = parts_s[:, 0]  # from within a part back to its begin, from between two on to the next, none is lost
         within_s = (seconds_before(parts_s, starts_s + HOUR_S) - seconds_before(parts_s, starts_s)).round(6)
         busiest = int(within_s.argmax())
         if within_s[busiest] >= least_s:
