@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.batch import mapped, unlabelled
-from hms.config.keys import out_of_range
+from hms.config.keys import want_in_range
 from hms.data.files import want_microvolts
 from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError, UserError, first_line
+from hms.errors import DataError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import mean_of
 from hms.recording.absent import want_channels
@@ -55,8 +55,7 @@ class BundledModel:
         Raises DataError for other shapes, infinite values, values that are not in µV, and windows without any signal,
         and UserError for a `batch_size` below 1.
         """
-        for line in out_of_range({"batch_size": batch_size}):
-            raise UserError(line)
+        want_in_range({"batch_size": batch_size})
         eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
         near = np.stack([without_far_offsets(window.T).T for window in eeg.numpy()])
         want_microvolts("eeg_uv", near.swapaxes(1, 2).reshape(-1, len(ELECTRODES)))

@@ -183,7 +183,7 @@ def test_checkpointing_a_backbone_changes_neither_gradients_nor_running_statisti
         torch.testing.assert_close(plain, checkpointed)
 
 
-@pytest.mark.parametrize("momentum", [0.5, None])
+@pytest.mark.parametrize("momentum", [0.5, 0.0, None])
 def test_a_momentum_that_is_set_between_two_steps_counts_with_checkpointing_too(momentum: float | None):
     means = []
     for grad_checkpointing in (False, True):

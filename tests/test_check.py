@@ -90,6 +90,8 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
     assert find("edited_band.Power")[0] == "edited_band"
     with pytest.raises(ConfigError, match=r"want the module of 'no_band.Power' to be installed, or on PYTHONPATH"):
         find("no_band.Power")
+    with pytest.raises(ConfigError, match=r"want a class or a function whose source can be found, got 'math.sqrt'"):
+        find("math.sqrt")
 
 
 @pytest.mark.parametrize(

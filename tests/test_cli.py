@@ -127,6 +127,11 @@ def test_the_same_command_again_trains_nothing(sweep: tuple[Path, str], places: 
     out, err = hms("train", *SMALL, "fold=1", *elsewhere)  # needs no store
     assert "is already trained: nothing to do" in err
     assert "fold1_seed0" in out
+    other = subprocess.run(
+        python("-m", "hms.train", *SMALL, "fold=1", *elsewhere, "data.seed=7"), capture_output=True, text=True
+    )
+    assert other.returncode == 1
+    assert "asked for format" in other.stderr, "the finished fold is of another corpus"
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 

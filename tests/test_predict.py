@@ -350,6 +350,17 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
+def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
+    for arguments, message in (
+        ((str(runs[0]), None, -1.0, {}, 0.0), "temperature: want more than 0, or null, got -1.0"),
+        ((str(runs[0]), None, None, {"seizure": 0.0}, 0.0), "odds.seizure: want more than 0, got 0.0"),
+        ((str(runs[0]), None, None, {}, 2.0), "adapt: want a share, 0 to 1, got 2.0"),
+        ((None, None, None, {}, 0.0), "runs, ensemble: want one of the two, got neither"),
+    ):
+        with pytest.raises(UserError, match=message):
+            read_predictors(*arguments)
+
+
 @pytest.mark.parametrize("name", ["test_eegs", "test_spectrograms"])
 def test_shards_of_test_files_that_have_changed_are_not_mixed(name: str, runs: list[Path], tmp_path: Path):
     predictors, file = read_predictors(str(runs[1]), None, None, {}, 0), tmp_path / name / "1.parquet"

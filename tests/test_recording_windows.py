@@ -102,7 +102,7 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
     recording = recorded(path)
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
-    said = "Marked as an impedance check or a calibration in the file, so without a prediction: 20 s."
+    said = "Marked as an impedance check or a calibration in the file, so not read: 20 s."
     assert recording.notes == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
     assert [one.text for one in recording.source.annotations] == [text, "BAD"]
 
@@ -111,7 +111,9 @@ def test_the_windows_around_a_check_do_not_see_it(tmp_path: Path):
     values, check = noise(100, 200), b"+40\x1510\x14Impedance check\x14\0"
     values[:, 8000:10_000] = 2000 * np.sign(np.sin(np.arange(2000) * np.pi / 10))
     path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=range(100), annotated={40: check})
-    (piece,) = pieces(recorded(path), 10, with_spectrogram=True)
+    recording = recorded(path)
+    assert np.isnan(recording.eeg(7900, 10_100)).all(axis=0).nonzero()[0].tolist() == [*range(100, 2100)]
+    (piece,) = pieces(recording, 10, with_spectrogram=True)
     windows = [piece.window(onset_s)[: len(SCALP)] for onset_s in piece.onsets_s]
     assert max(np.nanmax(np.abs(window)) for window in windows) < 1000
     assert np.isnan(windows[3][:, 6000:8000]).all()

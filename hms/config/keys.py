@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypedDict
 
+from hms.errors import UserError
+
 
 class Node:
     """The type of a mapping with `_target_`; each class that a signature names is represented by a subclass."""
@@ -45,6 +47,12 @@ RANGES = {
     "prior": Range("a share between 0 and 1", lambda value: 0 < value < 1),
 }
 """What a number may be, by its key, in every command that has the key; of a mapping, each of its numbers."""
+
+
+def want_in_range(config: Mapping[str, Any]) -> None:
+    """Raise UserError for a number outside its range, in Python: a command line is checked before its command runs."""
+    for line in out_of_range(config):
+        raise UserError(line)
 
 
 def out_of_range(config: Mapping[str, Any], place: str = "") -> Iterator[str]:

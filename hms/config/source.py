@@ -6,6 +6,7 @@ Re-exports and aliased imports are followed.
 import ast
 from collections.abc import Iterator
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def find(dotted: str) -> tuple[str, Definition]:
             module, _, last = module.rpartition(".")
             rest.insert(0, last)
         if not module:
-            if not _file(dotted.partition(".")[0]):
+            if not _spec(dotted.partition(".")[0]):
                 raise ConfigError(f"want the module of '{dotted}' to be installed, or on PYTHONPATH; found none")
             break
         if not rest:
@@ -85,14 +86,19 @@ def _public(module: str) -> set[str]:
     return {name for name, found in names.items() if isinstance(found, ast.ClassDef | ast.FunctionDef)}
 
 
+def _spec(top: str) -> ModuleSpec | None:
+    """Where a top-level module comes from; it is not imported."""
+    try:
+        return find_spec(top)
+    except ValueError:  # of __main__
+        return None
+
+
 @cache
 def _file(module: str) -> Path | None:
     """The source file of a module, without importing it."""
     top, *rest = module.split(".")
-    try:
-        spec = find_spec(top)  # imports nothing, as `top` has no parent
-    except ValueError:  # of __main__
-        spec = None
+    spec = _spec(top)
     if not rest:  # a package, or a module on its own
         return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
     paths = [Path(place, *rest) for place in (spec and spec.submodule_search_locations) or []]

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hms.batch import Batch
 from hms.data.distributed import Batches
-from hms.data.store import Store
+from hms.data.store import Store, open_store
 from hms.labels import VOTE_COLUMNS, target_of, vote_weight
 from hms.system.processes import ALONE, Process
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
@@ -28,6 +29,7 @@ class Windows(Dataset[Batch]):
 
     def __init__(self, store: Store, rows: pl.DataFrame, with_spectrogram: bool = False):
         self.rows = rows
+        self._path = store.path
         self._eeg_start = rows["eeg_start"].to_numpy()
         self._eeg = store.eeg
         self._spectrogram_start = rows["spectrogram_start"].to_numpy()
@@ -39,6 +41,10 @@ class Windows(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the path of the store instead of its samples, for workers that are spawned."""
+        return _reopened, (self._path, self.rows, self._spectrogram is not None)
 
     def __getitem__(self, item: int) -> Batch:
         return self.__getitems__([item])
@@ -108,6 +114,10 @@ def _gathered(
     """A copy of the windows of `size` samples, their second axis last; nothing else is read."""
     sliding = np.lib.stride_tricks.sliding_window_view(samples, size, axis=0)
     return torch.from_numpy(np.moveaxis(sliding, -1, 1)[starts]).transpose(1, 2)
+
+
+def _reopened(path: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Windows:
+    return Windows(open_store(path), rows, with_spectrogram)
 
 
 def as_is(batch: Any) -> Any:

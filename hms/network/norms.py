@@ -10,6 +10,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
+class _Paused(float):
+    """The momentum of a norm between two passes; 0, like one that a user sets to freeze it, but told from it."""
+
+
 class UpdateOnce:
     """Keep the running statistics of a checkpointed network's batch norms from moving twice as fast.
 
@@ -25,15 +29,15 @@ class UpdateOnce:
         """Update the running statistics within the block, and not again when the backward pass recomputes it."""
         norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
         now = [norm.momentum for norm in norms]
-        kept = zip(self._momenta or now, now, strict=True)  # 0 is from the last pass, all else from the user
-        self._momenta = [then if momentum == 0.0 else momentum for then, momentum in kept]
+        kept = zip(self._momenta or now, now, strict=True)
+        self._momenta = [then if isinstance(momentum, _Paused) else momentum for then, momentum in kept]
         for norm, momentum in zip(norms, self._momenta, strict=True):
             norm.momentum = momentum
         try:
             yield
         finally:
             for norm in norms:
-                norm.momentum = 0.0
+                norm.momentum = _Paused(0.0)
 
 
 class Recomputed(nn.Sequential):

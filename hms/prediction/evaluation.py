@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from hms.config.build import build
+from hms.config.keys import want_in_range
 from hms.data.store import Store, prepare_store
 from hms.data.windows import Windows
 from hms.errors import DataError, UserError
@@ -24,6 +25,7 @@ from hms.system.console import counted, say, track
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
+    want_in_range(config)
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
     if config["out"] is None and (len(predictors.runs) > 1 or any(config[key] for key in COMBINATION_KEYS)):
         raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.batch import Batch
+from hms.config.keys import want_in_range
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
@@ -15,6 +16,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
+from hms.prediction.keys import neither_or_both
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import folds_to_predict_by, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
@@ -82,6 +84,9 @@ def read_predictors(
     replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError for an ensemble's member that
     is not a run.
     """
+    want_in_range({"temperature": temperature, "odds": odds, "adapt": adapt})
+    for line in neither_or_both({"runs": runs, "ensemble": ensemble}):
+        raise UserError(line)
     if runs is None:
         predictors = _of_ensemble(ensemble or "")
     else:

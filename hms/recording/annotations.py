@@ -81,10 +81,13 @@ def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], sfreq_hz
     """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
     ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / sfreq_hz
     notes = []
-    for name, marks in (("bad", _is_bad), ("an impedance check or a calibration", _is_check)):
+    for name, marks, so in (
+        ("bad", _is_bad, "without a prediction"),
+        ("an impedance check or a calibration", _is_check, "not read"),
+    ):
         if len(stretches_s := _stretches_s(annotations, marks)):
             marked_s = sum(float(np.diff(stretches_s.clip(*ends)).sum()) for ends in ends_s)
-            notes.append(f"Marked as {name} in the file, so without a prediction: {duration_text(marked_s)}.")
+            notes.append(f"Marked as {name} in the file, so {so}: {duration_text(marked_s)}.")
     return notes
 
 

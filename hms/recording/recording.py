@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from hms.electrodes import SCALP
+from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import DataError
-from hms.recording.annotations import bad_notes
+from hms.recording.annotations import bad_notes, checks_s
 from hms.recording.blocks import Blocks
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
@@ -62,8 +62,14 @@ class Recording(NamedTuple):
         return [*self.opening_notes, *self.blocks.notes()]
 
     def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
-        """Samples `first` up to `last` in µV at 200 Hz; NaN in gaps, without any signal, and beyond the ends."""
-        return self.blocks(first, last)
+        """Samples `first` up to `last` in µV at 200 Hz.
+
+        NaN in gaps, in checks of the electrodes, without any signal, and beyond the ends.
+        """
+        eeg = self.blocks(first, last)
+        for begin_s, end_s in checks_s(self.source.annotations):  # square waves and the like
+            eeg[:, max(0, round(begin_s * SFREQ_HZ) - first) : max(0, round(end_s * SFREQ_HZ) - first)] = np.nan
+        return eeg
 
     def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
         """The group of each electrode in samples `first` up to `last`: only differences within a group are known."""

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from hms.batch import Batch, unlabelled
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import SCALP, SFREQ_HZ
-from hms.recording.annotations import bad_s, checks_s
+from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, PAIRS, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
@@ -81,8 +81,7 @@ def count_pieces(recording: Recording, step_s: float) -> int:
 def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, size = count_windows(recording, step_s), _per_piece(step_s)
-    annotations = recording.source.annotations
-    marked_s, checked_s = bad_s(annotations), checks_s(annotations)
+    marked_s = bad_s(recording.source.annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
@@ -96,8 +95,6 @@ def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Itera
         start = min(begin, SFREQ_HZ * (first_row * STEP_S - _SETTLE_S))
         stop = max(end, SFREQ_HZ * (last_row * STEP_S + TAPER_S + _SETTLE_S))
         eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
-        for from_s, to_s in checked_s:  # square waves and the like, which would be predicted in the windows around it
-            eeg[:, max(0, round(from_s * SFREQ_HZ) - start) : max(0, round(to_s * SFREQ_HZ) - start)] = np.nan
         power = regional_rows(recording, eeg, start, first_row, last_row)
         windows = eeg[:, begin - start : end - start]
         recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]

@@ -50,7 +50,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
     Raises DataError unless every file is present and unchanged, and for a bundle that a newer version wrote.
     """
     _want_intact(folder)
-    return _config(folder)
+    return bundle_config(folder)
 
 
 def members(folder: Path) -> list[Path]:
@@ -61,7 +61,7 @@ def members(folder: Path) -> list[Path]:
 def model_node(member: Path) -> Any:
     """The unchecked config of a member's model. Raises DataError unless both files are unchanged."""
     _want_intact(member.parent, [CONFIG, member.name])
-    return _config(member.parent)["model"]
+    return bundle_config(member.parent)["model"]
 
 
 def want_free(folder: Path) -> None:
@@ -104,7 +104,8 @@ def _want_intact(folder: Path, names: Iterable[str] = ()) -> None:
             raise DataError(f"{folder / name}: not as it was written ({SUMS} lists another hash): copy it again")
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def bundle_config(folder: Path) -> dict[str, Any]:
+    """The content of a bundle's config.json, as `read_bundle`, without reading the files that it lists."""
     path = folder / CONFIG
     try:
         config: dict[str, Any] = json.loads(path.read_text())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hms.errors import DataError
-from hms.runs.bundle import is_bundle, read_bundle
+from hms.runs.bundle import bundle_config, is_bundle
 from hms.runs.folder import folds_to_predict_by
 from hms.runs.provenance import corpus_of, is_simulated, read_config
 from hms.runs.teacher import learned_from_teacher
@@ -28,7 +28,7 @@ class Trained(NamedTuple):
         """The run's, with the fold's if it is one; of a bundle, that of what was exported."""
         *_, parent, name = self.path.resolve().parts
         if self.is_bundle:
-            return str(read_bundle(self.path).get("run", name))
+            return str(bundle_config(self.path).get("run", name))
         return f"{parent}/{name}" if self.is_single_fold else name
 
     @property
@@ -50,7 +50,7 @@ class Trained(NamedTuple):
     def corpora(self) -> set[str]:
         """The fingerprints of the corpora that its models learned from; none for those of `live` windows."""
         if self.is_bundle:
-            return {*read_bundle(self.path)["corpora"]}
+            return {*bundle_config(self.path)["corpora"]}
         return {corpus_of(fold) for fold in self.folds if not read_config(fold).get("live")}
 
     @property
@@ -58,7 +58,7 @@ class Trained(NamedTuple):
         """Whether any of its models learned from simulated EEG; None if it does not say."""
         try:
             if self.is_bundle:
-                return read_bundle(self.path).get("simulated")
+                return bundle_config(self.path).get("simulated")
             return any(is_simulated(read_config(fold)) for fold in self.folds)
         except (DataError, KeyError):  # model.ckpt and scores.json are enough to predict
             return None
@@ -67,7 +67,7 @@ class Trained(NamedTuple):
     def is_student(self) -> bool:
         """Whether its models learned from a teacher, as far as it says."""
         if self.is_bundle:
-            return bool(read_bundle(self.path).get("student"))
+            return bool(bundle_config(self.path).get("student"))
         return (config := self.config) is not None and learned_from_teacher(config)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from hms.config.keys import out_of_range
+from hms.config.keys import want_in_range
 from hms.errors import UserError, did_you_mean
 from hms.recording.mapping import by_name, mapped_leads
 from hms.recording.units import MICRO, UNITS_UV
@@ -33,8 +33,7 @@ class TimelineOptions(NamedTuple):
             kind, name = (Integral, "whole number") if key == "batch_size" else (Real, "number")
             if not isinstance(value, kind):
                 raise UserError(f"{key}: want a {name}, got {value!r}")
-        for line in out_of_range(self._asdict()):
-            raise UserError(line)
+        want_in_range(self._asdict())
         if self.unit is not None and self.unit not in [*UNITS_UV, *MICRO]:
             units = ", ".join(map(repr, UNITS_UV))
             raise UserError(f"unit: want {units} or null, got {self.unit!r}{did_you_mean(self.unit, UNITS_UV)}")

@@ -78,11 +78,12 @@ def _fit_locked(config: dict[str, Any]) -> float:
 
 def _finished_fold(config: dict[str, Any]) -> Path | None:
     """The fold, if it is finished and takes a single process; to know it takes neither weights nor a store."""
-    root = build(config["data"]).root
+    folder = build(config["data"])
     alone = all(config["trainer"].get(key, 1) == 1 for key in ("devices", "num_nodes"))
-    if not alone or not (root / "train.csv").is_file():
+    if not alone or not (folder.root / "train.csv").is_file():
         return None
-    corpus = fingerprint(root)
+    folder.make()  # or refuse what is there, if it is another corpus
+    corpus = fingerprint(folder.root)
     fold = fold_folder(config, corpus)
     return fold if is_finished(fold) and _is_trained(fold, config, corpus) else None
 
