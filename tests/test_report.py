@@ -199,7 +199,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["runs=[]"], "runs: want at least one, got none"),
         (["runs=a", "windows=-1"], "windows: want 0 or more (below 2^32), got -1"),
         (["runs=nowhere"], "nowhere: no finished fold here"),
-        (["ensemble=nowhere"], "nowhere/ensemble.json: not a JSON object ([Errno 2]"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: cannot be read (No such file or directory)"),
         (
             ["ensemble=half"],
             "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect'",

@@ -27,8 +27,10 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     want_in_range(config)
     predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
-    if config["out"] is None and (len(predictors.runs) > 1 or any(config[key] for key in COMBINATION_KEYS)):
-        raise UserError("out: want a folder for several runs, an ensemble, temperature, odds or adapt, got null")
+    is_plain = len(predictors.runs) == 1 and not predictors.runs[0].is_bundle
+    if config["out"] is None and (not is_plain or any(config[key] for key in COMBINATION_KEYS)):
+        several = "several runs, an ensemble, a bundle, temperature, odds or adapt"
+        raise UserError(f"out: want a folder for {several}, got null")
     compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])

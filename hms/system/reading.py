@@ -27,7 +27,9 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         missing = [key for key in keys if key not in content]
         if not isinstance(content, dict):
             raise TypeError(f"got a {type(content).__name__}")
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON object ({first_line(error)})") from None
     if missing:
         raise DataError(f"{path}: lacks {', '.join(map(repr, missing))}")
