@@ -247,6 +247,15 @@ def test_values_out_of_range_are_reported_together_before_any_job(monkeypatch: p
     ]
 
 
+def test_a_wrong_type_does_not_hide_what_is_out_of_range(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "epochs=x", "batch_size=0", "fold=9")
+    assert said.splitlines() == [
+        "2 problem(s) in the config:",
+        "  epochs: want int, got 'x'",
+        "  batch_size: want 1 or more (below 2^32), got 0",
+    ]
+
+
 def test_values_out_of_range_are_reported_together_with_other_mistakes():
     words = ["odds.lpd=0", "step_s=nan", "shard=2", "shards=2", "channels={Ch 1: Fq1}", "data.sized=tiny"]
     done = subprocess.run(python("-m", "hms.predict", *words), capture_output=True, text=True)

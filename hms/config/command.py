@@ -45,9 +45,8 @@ def entry_point(
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
     The TypedDict `schema` gives the config's keys and their types, `RANGES` what their numbers may be; beyond those,
-    `mistakes_in_values` reports what is wrong in a config whose types are right. Words without `=` become the list
-    `positional`; `after_sweep` gets the configs of all jobs, including failed ones, each with the overrides in which
-    they differ.
+    `mistakes_in_values` reports what is wrong in a config whose top-level keys are right. Words without `=` become the
+    list `positional`; `after_sweep` gets the configs of all jobs, also failed ones, with the overrides that differ.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
 
@@ -126,10 +125,11 @@ class Command:
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
-        if all(re.match(r"\w+[.[]", line) for line in lines):  # no top-level key is wrong
-            with suppress(OmegaConfBaseException):
-                values = _plain(config)
-                lines += [*out_of_range(values), *self.mistakes_in_values(values)]
+        places = {line.partition(":")[0] for line in lines}
+        with suppress(OmegaConfBaseException):
+            values = _plain(config)
+            lines += [line for line in out_of_range(values) if line.partition(":")[0] not in places]
+            lines += self.mistakes_in_values(values) if all(re.match(r"\w+[.[]", place) for place in places) else ()
         return lines
 
     def _run_hydra(self, words: list[str]) -> Any:
