@@ -36,7 +36,7 @@ def want_free(out: Path) -> None:
 
 def copy_runs(predictors: Predictors, folder: Path, half: bool) -> None:
     """Write `runs/`, and an ensemble.json that refers to them; `half` stores the weights as float16."""
-    names = [run.run.name for run in predictors.runs]
+    names = [run.folder.name for run in predictors.runs]
     if duplicates := {name for name in names if names.count(name) > 1}:
         raise UserError(f"runs: want folders with different names, got {', '.join(sorted(duplicates))} more than once")
     for name, run in zip(names, predictors.runs, strict=True):

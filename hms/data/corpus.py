@@ -168,8 +168,7 @@ class _Reader(NamedTuple):
             self._want_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
-                power, first_s = as_stored(spectrogram), 0
-                return EegFile(eeg_id, eeg_as_stored(eeg), power, first_s, flaws_of(eeg, starts), lacking)
+                return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts), lacking)
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._want_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:

@@ -68,7 +68,7 @@ class Predictors(NamedTuple):
         of_all = sum(map(is_of_all_patients, self.folds))
         counts = ((len(self.folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
-        return f"{models} of {counted(len({run.run for run in self.runs}), 'run')}{adapted}"
+        return f"{models} of {counted(len({run.folder for run in self.runs}), 'run')}{adapted}"
 
 
 def read_predictors(
@@ -81,8 +81,8 @@ def read_predictors(
     """Find the `runs` (names or patterns), or those of an ensemble, by its folder or file.
 
     An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
-    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError for an ensemble's member that
-    is not a run.
+    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
+    ensemble are given, for a number out of its range, and for an ensemble's member that is not a run.
     """
     want_in_range({"temperature": temperature, "odds": odds, "adapt": adapt})
     for line in neither_or_both({"runs": runs, "ensemble": ensemble}):

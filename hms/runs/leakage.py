@@ -30,7 +30,7 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str) -> pl.Seri
         return everybody if same else _NOBODY
     if (config := read_config(run.folds[0])).get("live"):
         return _NOBODY
-    held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.run, "*.parquet")}}
+    held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.folder, "*.parquet")}}
     known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
     if not same and known.is_empty():
         return _NOBODY

@@ -18,7 +18,7 @@ def warn_of_mismatches(runs: Sequence[Trained]) -> None:
     if len(runs) > 1:
         if not any([_warn_of_lacking(run) for run in runs]):
             _warn_of_different_counts(runs)
-        _warn_of_namesakes({run.run for run in runs if not run.is_bundle})
+        _warn_of_namesakes({run.folder for run in runs if not run.is_bundle})
         _warn_of_corpora(runs)
 
 

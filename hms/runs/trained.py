@@ -19,7 +19,7 @@ class Trained(NamedTuple):
     """Folders of folds, or the weights in a bundle."""
 
     @property
-    def run(self) -> Path:
+    def folder(self) -> Path:
         """The folder that the folds lie in: the run's, or the bundle's."""
         return self.folds[0].parent
 
