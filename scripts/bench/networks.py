@@ -18,7 +18,7 @@ from scripts.bench.measure import Figure, peak_mb, ratio, seconds
 from scripts.bench.setting import DEVICE, FULL, batch, config, signals_of
 from scripts.plain_reference import PlainWavenet
 
-ROWS = 2  # windows per step
+ROWS = 2 if DEVICE == "cpu" else 16  # windows per step; a GPU gets a whole batch in half precision, as in training
 DTYPE = torch.float32 if DEVICE == "cpu" else torch.float16
 INPUTS = "wavenet,stft_cosine,spectrogram"
 
@@ -59,15 +59,12 @@ def whole_step(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
 
 
 def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
-    """Forward and backward pass, against plain code, and against the lower bound by its operations and bytes.
-
-    On a GPU in half precision and with a whole batch, as in training.
-    """
+    """Forward and backward pass, against plain code, and against the lower bound by its operations and bytes."""
     keep_freed()
-    model, signals = _model(folder, "extractor=wavenet", *overrides, rows=ROWS if DEVICE == "cpu" else 16)
+    model, signals = _model(folder, "extractor=wavenet", *overrides)
     ((network, group),) = _networks(model.extractors["wavenet"], signals)
     plain = PlainWavenet(network).to(DEVICE)
-    ours, theirs = (_step(partial(_mixed, one, group)) for one in (network, plain))
+    ours, theirs = (_step(partial(one, group)) for one in (network, plain))
     ours_mb, theirs_mb = peak_mb(ours), peak_mb(theirs)
     target = ">= 1.5" if DEVICE == "cpu" else ">= 4"
     yield Figure(
@@ -90,20 +87,25 @@ def wavenet(folder: Path, pairs: int, *overrides: str) -> Iterator[Figure]:
         yield Figure(f"e_wavenet_over_{key}", taken / floor_s, f"WaveNet / {description}")
 
 
-def _model(folder: Path, *overrides: str, rows: int = ROWS) -> tuple[Model, Signals]:
+def _model(folder: Path, *overrides: str) -> tuple[Model, Signals]:
     model: Model = build(config(*FULL, *overrides)["model"]).to(DEVICE).train()
     with torch.no_grad():
-        return model, model.preprocess(batch(folder, rows, model.reads_spectrogram))
+        return model, model.preprocess(batch(folder, ROWS, model.reads_spectrogram))
 
 
-def _mixed(network: nn.Module, group: Tensor) -> Tensor:
-    with torch.autocast(DEVICE, DTYPE, enabled=DEVICE == "cuda"):
-        return network(group)
+def _mixed() -> torch.autocast:
+    return torch.autocast(DEVICE, DTYPE, enabled=DEVICE == "cuda")
 
 
 def _step(call: Callable[[], Tensor]) -> Callable[[], None]:
     """A forward and backward pass; after the first call, gradients accumulate in existing tensors."""
-    return lambda: call().float().square().mean().backward()  # type: ignore[no-untyped-call]
+
+    def step() -> None:
+        with _mixed():
+            made = call()
+        made.float().square().mean().backward()  # type: ignore[no-untyped-call]
+
+    return step
 
 
 def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
@@ -112,7 +114,7 @@ def _bare(extractor: Any, signals: Signals) -> Callable[[], None]:
     backbone = extractor.backbone
     features = backbone.features
     backbone.features = lambda image: features(images.append(image.detach()) or image)  # type: ignore[func-returns-value]
-    with torch.no_grad():
+    with torch.no_grad(), _mixed():
         extractor(signals)
     backbone.features = features
     return _step(lambda: backbone(images[0]))
@@ -126,7 +128,7 @@ def _operations_s(network: nn.Module, group: Tensor) -> float:
     """Seconds that a step's multiply-adds take at the rate of a large matrix product."""
     plain = PlainWavenet(network).to(DEVICE)
     with FlopCounterMode(display=False) as counted:
-        _mixed(plain, group).float().sum().backward()  # type: ignore[no-untyped-call]
+        _step(partial(plain, group))()
     side = 2048 if DEVICE == "cpu" else 8192
     one, other = (torch.randn(side, side, device=DEVICE, dtype=DTYPE) for _ in range(2))
     one @ other
@@ -150,8 +152,8 @@ def _bytes_s(network: nn.Module, group: Tensor) -> float:
         moved += 2 * output.numel() + 3 * (weights + x.numel()) + (0 if residual is None else residual.numel())
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, GatedLayer)]
-    with torch.no_grad():
-        _mixed(network, group)
+    with torch.no_grad(), _mixed():
+        network(group)
     for hook in hooks:
         hook.remove()
     source = torch.randn(2**26, device=DEVICE, dtype=DTYPE)
