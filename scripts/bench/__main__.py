@@ -29,7 +29,7 @@ def letters() -> dict[str, Callable[[Path], Iterator[Figure]]]:
         "a": partial(data.store_build, pairs=5),
         "b": partial(data.batches, pairs=5),
         "c": partial(networks.extractors, pairs=3),
-        "d": partial(networks.whole_step, pairs=1),
+        "d": partial(networks.whole_step, pairs=5 if torch.cuda.is_available() else 1),
         "e": partial(networks.wavenet, pairs=3),
         "f": partial(prediction.prediction, minutes=30),
         "g": partial(commands.start_up, times=3),

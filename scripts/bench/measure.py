@@ -34,14 +34,18 @@ def ratio(workload: Workload, other: Workload, pairs: int) -> float:
 
 
 def seconds(workload: Workload) -> float:
+    """Time of a workload alone: a GPU first ends what it was given before, which may be another one's."""
     import torch
 
-    clock = perf_counter if torch.cuda.is_available() else process_time
-    begun = clock()
+    if not torch.cuda.is_available():
+        begun = process_time()
+        workload()
+        return process_time() - begun
+    torch.cuda.synchronize()
+    begun = perf_counter()
     workload()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return clock() - begun
+    torch.cuda.synchronize()
+    return perf_counter() - begun
 
 
 def peak_mb(workload: Workload) -> float | None:
