@@ -1,4 +1,4 @@
-"""The README is true: commands have no mistake and what it adds works; links of all pages lead somewhere."""
+"""The README and its guide are true: commands have no mistake, what they add works, links lead somewhere."""
 
 import ast
 import importlib
@@ -27,10 +27,11 @@ from hms.electrodes import SCALP
 from hms.errors import ConfigError
 from hms.train import main as train
 
-README = (ROOT / "README.md").read_text()
-OWN = README.partition("\n## Add your own\n")[2].partition("\n## ")[0]
-"""The section that adds a backbone, an extractor and an augmentation."""
-PAGES = ["README.md", "EXPERIMENTS.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+GUIDE = {page: (ROOT / page).read_text() for page in PAGES if page == "README.md" or page.startswith("docs/guide/")}
+"""What tells a user what to do, by page; the other pages tell what was measured."""
+OWN = GUIDE["docs/guide/add_your_own.md"]
+"""The page that adds a backbone, an extractor and an augmentation."""
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -77,8 +78,8 @@ def test_headings_are_named_as_github_does():
     assert anchors(text) == {"compiletrue-by-hand", "a_bs", "a_bs-1", "a_bs-2"}
 
 
-def test_every_page_is_reached_from_the_experiments():
-    linked = {target.partition("#")[0] for target in links("EXPERIMENTS.md")}
+def test_every_page_is_reached_from_the_readme_or_the_experiments():
+    linked = {target.partition("#")[0] for page in ("README.md", "EXPERIMENTS.md") for target in links(page)}
     assert [page for page in PAGES if page.startswith("docs/") and page not in linked] == []
 
 
@@ -92,20 +93,23 @@ def test_the_rows_of_a_table_have_as_many_cells_as_its_head(page: str):
 
 def test_every_make_target_is_in_the_makefile():
     known = re.findall(r"^([a-z][a-z0-9_%-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = {name for line in shell_lines(README) for name in re.findall(r"^make ([a-z-]+)", line)}
+    lines = [line for text in GUIDE.values() for line in shell_lines(text) if line.startswith("make ")]
+    named = {word for line in lines for word in line.split()[1:] if word.islower() and "=" not in word}
     assert named
     assert [name for name in named if not any(fnmatch(name, target.replace("%", "*")) for target in known)] == []
 
 
 def test_every_script_is_in_pyproject():
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    named = {name for line in shell_lines(README) for name in re.findall(r"(?:^|[ (])(hms-[a-z]+)\b", line)}
+    lines = [line for text in GUIDE.values() for line in shell_lines(text)]
+    named = {name for line in lines for name in re.findall(r"(?:^|[ (])(hms-[a-z]+)\b", line)}
     assert named == {*known}
 
 
 def commands() -> list[str]:
     """The commands of hms, less those with options that the reader has yet to add."""
-    return sorted({line for line in shell_lines(README.replace(OWN, "")) if line.startswith("python -m hms.")})
+    pages = [text for text in GUIDE.values() if text != OWN]
+    return sorted({line for text in pages for line in shell_lines(text) if line.startswith("python -m hms.")})
 
 
 @pytest.mark.parametrize("command", commands())
@@ -128,7 +132,7 @@ def entry_point(module: str) -> tuple[str, type, str | None]:
 
 
 def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (code,) = blocks(README.partition("\n### In Python\n")[2].partition("\n### ")[0], "python")
+    (code,) = blocks(GUIDE["docs/guide/runs.md"], "python")
     words = '"experiment=quick", "fold=1"'
     assert words in code
     small = ["experiment=smoke", "data.size=tiny", f"data.root={corpus}", "fold=1", "flips=false"]
@@ -146,8 +150,7 @@ def test_a_mistake_in_python_is_reported_as_on_a_command_line():
 
 
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    section = README.partition("\n### Hand a model over\n")[2].partition("\n### ")[0]
-    in_python, of_recordings, in_onnx = blocks(section, "python")
+    in_python, of_recordings, in_onnx = blocks(GUIDE["docs/guide/models.md"], "python")
     run = a_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
     command("export.__main__", f"runs={run}", f"out={tmp_path / 'bundle'}")
     monkeypatch.chdir(tmp_path)
@@ -167,8 +170,7 @@ def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
-    """A copy of the checkout to which a reader added what the README shows, and the files that are new there."""
-    assert OWN, "README.md: want a section '## Add your own'"
+    """A copy of the checkout to which a reader added what the guide shows, and the files that are new there."""
     folder = tmp_path_factory.mktemp("copy") / "hms"
     for name in ("conf", "hms", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -176,8 +178,8 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     files = []
     for text in blocks(OWN, "python|yaml"):
         path = re.match(r"(?:# @package _global_\n)?# ([\w/]+\.(?:py|yaml))\b", text)
-        assert path, f"README.md: want the path of the file in the first line, `# conf/...`, got '{text[:60]}'"
-        assert not (folder / path[1]).exists(), f"README.md: {path[1]} is there already; show a new one"
+        assert path, f"want the path of the file in the first line, `# conf/...`, got '{text[:60]}'"
+        assert not (folder / path[1]).exists(), f"{path[1]} is there already; show a new one"
         (folder / path[1]).write_text(text)
         files.append(folder / path[1])
     return folder, files
@@ -201,7 +203,7 @@ def test_what_is_added_is_one_module_and_one_yaml_of_a_name(added: tuple[Path, l
     }
     for name in names:
         other = name.replace("hms/", "conf/").replace(".py", ".yaml")
-        assert other in names, f"README.md: {name} without {other}"
+        assert other in names, f"{name} without {other}"
 
 
 def test_what_is_added_is_in_the_style_of_the_house(added: tuple[Path, list[Path]]):
@@ -214,7 +216,7 @@ def test_what_is_added_is_in_the_style_of_the_house(added: tuple[Path, list[Path
 
 def test_what_is_added_trains(added: tuple[Path, list[Path]], corpus: Path):
     folder, files = added
-    (command,) = [line for line in blocks(OWN, "bash")[-1].splitlines() if "hms.train" in line]
+    (command,) = [line for text in blocks(OWN, "bash") for line in text.splitlines() if "hms.train" in line]
     places = [f"data.root={corpus}", "stores=stores", "runs=runs", "experiment=smoke", "data.size=tiny", "epochs=1"]
     places += ["flips=false", "extractor.stft.hop_length=400"]
     done = in_copy(folder, *shlex.split(command)[1:], *places)
@@ -227,7 +229,7 @@ def test_what_is_added_trains(added: tuple[Path, list[Path]], corpus: Path):
 
 def test_what_is_added_keeps_the_rules_and_the_contracts(added: tuple[Path, list[Path]]):
     folder, files = added
-    (command,) = [line for line in blocks(OWN, "bash")[-1].splitlines() if "pytest" in line]
+    (command,) = [line for text in blocks(OWN, "bash") for line in text.splitlines() if "pytest" in line]
     new = sorted({file.stem for file in files})
     only = ["-k", " or ".join(["test_structure", *new]), "-vv", "-p", "no:cacheprovider"]
     done = in_copy(folder, *shlex.split(command)[1:], *only)
