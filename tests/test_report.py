@@ -112,6 +112,7 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     plots = "[...document.querySelectorAll('.plot')]"
     assert chromium.value(f"{plots}.length") > 10
     assert chromium.value(f"{plots}.filter((plot) => !plot.querySelector('.main-svg')).map((plot) => plot.id)") == []
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert chromium.value("document.documentElement.scrollWidth") <= width
     ink = "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill"
     assert (chromium.value(ink) == "rgb(229, 232, 235)") == dark

@@ -26,6 +26,7 @@ from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import events
 from hms.timeline.page import page
+from hms.timeline.settings import in_words
 
 # What is drawn
 
@@ -161,6 +162,49 @@ def test_events_and_frequencies_are_named_not_only_coloured():
     assert re.findall(r'<span class="hz"[^>]*>(.*?)</span>', beside) == ["5", "10", "15 Hz"] * 4
 
 
+def test_settings_are_words_not_python():
+    bias = dict.fromkeys(CLASSES, 0.0)
+    left_alone = {
+        "hms": "0.1.0",
+        "models": [{"run": "one-1a"}],
+        "predicted_by": "one-1a (1 model of 1 run)",
+        "weights": [1.0],
+        "mixing": "linear",
+        "calibration": {"temperature": 1.0, "bias": bias},
+        "prior": None,
+        "ensemble": None,
+        "step_s": 10,
+        "threshold": 0.5,
+        "unit": None,
+        "channels": None,
+        "odds": {},
+        "flips": True,
+        "precision": "32-true",
+        "adapt": 0,
+    }
+    words = in_words(left_alone)
+    assert (words["unit"], words["channels"], words["odds"]) == ("as in the file", "by name", "as in training")
+    assert (words["step_s"], words["flips"], words["weights"]) == ("10 s", "yes", "one-1a 1")
+    assert (words["calibration"], words["prior"], words["ensemble"], words["adapt"]) == ("none", "none", "none", "no")
+    changed = left_alone | {
+        "models": [{"run": "one-1a"}, {"run": "one-1a"}],
+        "weights": [2 / 3, 1 / 3],
+        "calibration": {"temperature": 0.8836812136027072, "bias": bias | {"lpd": -0.25, "gpd": 1e-17}},
+        "prior": {"source": {"seizure": 0.2, "other": 0.8}, "target": {"seizure": 0.1, "other": 0.9}, "strength": 0.5},
+        "channels": {"EEG 1": "Fp1", "EEG 2": "F3-C3"},
+        "odds": {"other": 0.5},
+        "flips": False,
+    }
+    words = in_words(changed)
+    assert words["weights"] == "one-1a 0.667, one-1a 0.333"
+    assert words["calibration"] == "temperature 0.884; bias LPD −0.25 nats"
+    assert words["prior"] == "source Seizure 0.2, Other 0.8; target Seizure 0.1, Other 0.9; strength 0.5"
+    assert (words["channels"], words["odds"], words["flips"]) == ("EEG 1 is Fp1, EEG 2 is F3-C3", "Other 0.5", "no")
+    shown = page(timeline({"lpd": [0.1] * 6})._replace(origin=changed), [])
+    assert '<th scope="row">odds</th><td>Other 0.5</td>' in shown
+    assert not re.search("None|True|False|{'", shown.partition("<details>")[2].partition("</details>")[0])
+
+
 # The page in a browser
 
 
@@ -195,6 +239,7 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     chromium.open(made, width, dark)
     assert chromium.errors == []
     assert chromium.requests == [made.as_uri()]
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert chromium.value("document.documentElement.scrollWidth") <= width
     assert chromium.value("document.querySelector('h1').textContent") == f"{EVIL}.edf"
     assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
