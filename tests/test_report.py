@@ -27,10 +27,11 @@ from hms.errors import ConfigError, DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.model import Model
 from hms.page import head, regions, traces
+from hms.page.palette import COLOURS
 from hms.report import summary
 from hms.report.__main__ import main
 from hms.report.attribution import _occluded, attributions_of
-from hms.report.figures import curves, dots
+from hms.report.figures import curves, dots, ruler
 from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
 from hms.report.windows import _attributions
@@ -173,6 +174,41 @@ def test_the_eeg_is_drawn_larger_and_closer_on_demand(chromium: Page, report: Pa
     assert chromium.value("document.querySelector('.zoom').getAttribute('viewBox')").startswith("4000 0 2000 ")
 
 
+def contrast(one: list[float], other: list[float]) -> float:
+    """Contrast of two colours of red, green and blue from 0 to 1, as WCAG 2 defines it: text wants 4.5."""
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
+    dark, bright = sorted(float(np.dot([0.2126, 0.7152, 0.0722], colour)) for colour in linear)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_text_can_be_read(scheme: str):
+    colours = {
+        role: [part / 255 for part in bytes.fromhex(getattr(colour, scheme)[1:])] for role, colour in COLOURS.items()
+    }
+    for role in ("ink", "muted", "model", "experts", "left", "right"):
+        assert contrast(colours[role], colours["paper"]) >= 4.5, role
+    for role in ("ink", "muted"):
+        assert contrast(colours[role], colours["panel"]) >= 4.5, role
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_confusion_fits_beside_its_neighbour_and_every_shade_can_be_read(chromium: Page, report: Path, dark: bool):
+    chromium.open(report, 1100, dark)
+    heat = "document.querySelectorAll('.heat.classes')"
+    assert chromium.value(f"[...{heat}].map((one) => one.scrollWidth > one.parentElement.clientWidth)") == [False] * 2
+    rgb = (
+        "(colour) => { const one = document.createElement('canvas').getContext('2d'); one.fillStyle = colour;"
+        " one.fillRect(0, 0, 1, 1); return [...one.getImageData(0, 0, 1, 1).data].slice(0, 3).map((c) => c / 255); }"
+    )
+    cell = f"{heat}[0].querySelector('.cell')"
+    for share in (0, 0.5, 1):
+        chromium.value(f"{cell}.style.setProperty('--share', {share})")
+        ink = f"getComputedStyle({cell}.querySelector('small')).color"
+        both = chromium.value(f"[getComputedStyle({cell}).backgroundColor, {ink}].map({rgb})")
+        assert contrast(*both) >= 4.5, share
+
+
 # The command
 
 
@@ -303,7 +339,7 @@ def test_a_model_worse_than_the_prior_is_said_to_be_above_it(run: Path, tmp_path
         subject._replace(table=right), 0, "cpu"
     )
     worse = page(subject._replace(truth=right.select("label_id", *CLASSES)), 0, "cpu")
-    assert f"<strong>-{share} %</strong><span>of the way from the prior" in worse
+    assert f"<strong>−{share} %</strong><span>of the way from the prior" in worse
     assert "The prior is better.</span>" in worse
 
 
@@ -348,7 +384,7 @@ def test_the_page_counts_a_window_of_several_seeds_once(run: Path, tmp_path: Pat
     copy = Path(shutil.copytree(run / "fold0_seed0", tmp_path / "run/fold0_seed0")).parent
     shutil.copytree(copy / "fold0_seed0", copy / "fold0_seed1")
     subject = subject_of_run(copy, tmp_path)._replace(store=None, truth=None, missing="gone.")
-    assert (subject.about["folds"], subject.about["seeds"]) == ("1, of 5", "2")
+    assert (subject.about["folds"], subject.about["seeds"]) == ("1 of 5", "2")
     alone = subject._replace(table=subject.table[: len(subject.table) // 2])
     both, one = page(subject, 0, "cpu"), page(alone, 0, "cpu")
     assert "Windows were predicted by several seeds" in both
@@ -410,6 +446,29 @@ def test_a_curve_leaves_out_epochs_that_were_not_validated():
     table = pl.DataFrame({"epoch": [0, 1, 2, 3], "val_kl": [None, 1.5, None, 1.2]})
     (line,) = curves({"fold0_seed0": table}, "val_kl").data
     assert ([*line.x], [*line.y]) == ([2, 4], [1.5, 1.2])
+
+
+def test_curves_are_told_apart_by_fold_and_by_seed(tmp_path: Path):
+    folds = [tmp_path / f"fold{fold}_seed{seed}" for fold in (0, 1) for seed in (0, 3)]
+    for folder in [*folds, folds[0] / "pretrain"]:
+        folder.mkdir(exist_ok=True)
+        (folder / "metrics.csv").write_text("epoch,val_kl\n0,1\n")
+    names = ["fold 0, seed 0, pretrain", "fold 0, seed 0", "fold 0, seed 3", "fold 1, seed 0", "fold 1, seed 3"]
+    assert [*learning_curves(folds)] == names
+    assert [*learning_curves(folds[1:2])] == ["fold 0"]
+    first, second, third, fourth, fifth = (line.line for line in curves(learning_curves(folds), "val_kl").data)
+    assert first.color == second.color == third.color != fourth.color == fifth.color
+    assert (second.dash, third.dash) == (fourth.dash, fifth.dash)
+    assert len({first.dash, second.dash, third.dash}) == 3
+
+
+def test_labels_of_the_ruler_do_not_overlap():
+    rows = scored(rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE)), None)
+    apart = summary.headline(rows)
+    near = apart._replace(uniform=apart.all.prior + 0.01)
+    below = [[label.yshift for label in ruler(head).layout.annotations[:3]] for head in (apart, near)]
+    assert below == [[-34, -34, -34], [-34, -34, -70]]
+    assert ruler(near).layout.height == ruler(apart).layout.height + 36
 
 
 def test_the_axis_of_a_curve_counts_whole_epochs(chromium: Page, report: Path):
