@@ -174,6 +174,38 @@ def test_the_eeg_is_drawn_larger_and_closer_on_demand(chromium: Page, report: Pa
     assert chromium.value("document.querySelector('.zoom').getAttribute('viewBox')").startswith("4000 0 2000 ")
 
 
+def test_charts_on_paper_fit_and_are_light(chromium: Page, report: Path):
+    chromium.open(report, 1280, dark=True)
+    ink = "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill"
+    differs = "(plot) => Math.abs(plot.querySelector('.main-svg').clientWidth - plot.clientWidth) > 1"
+    wide = f"[...document.querySelectorAll('.plot')].filter({differs}).map((plot) => plot.id)"
+    chromium.value("dispatchEvent(new Event('beforeprint'))")
+    assert chromium.value("document.body.clientWidth") == 1110
+    assert (chromium.value(ink), chromium.value(wide)) == ("rgb(27, 32, 38)", [])
+    chromium.value("dispatchEvent(new Event('afterprint'))")
+    assert chromium.value(ink) == "rgb(229, 232, 235)"
+    chromium.wait_for(f"{wide}.length === 0")
+    chromium.resize(800)
+    chromium.wait_for(f"{wide}.length === 0")
+    assert chromium.value("document.documentElement.scrollWidth") <= 800
+
+
+def test_a_page_on_paper_shows_every_window_whole(chromium: Page, report: Path):
+    chromium.open(report, 1280, dark=True)
+    chromium.send("Emulation.setEmulatedMedia", media="print", features=[])
+    try:
+        assert (
+            chromium.value("[...document.querySelectorAll('.window')].map((one) => one.offsetHeight > 0)") == [True] * 2
+        )
+        assert chromium.value("getComputedStyle(document.body).color") == "rgb(27, 32, 38)"
+        assert (
+            chromium.value("[...document.querySelectorAll('.eeg')].map((one) => one.scrollWidth > one.clientWidth)")
+            == [False] * 2
+        )
+    finally:
+        chromium.send("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def contrast(one: list[float], other: list[float]) -> float:
     """Contrast of two colours of red, green and blue from 0 to 1, as WCAG 2 defines it: text wants 4.5."""
     linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
@@ -478,6 +510,17 @@ def test_the_axis_of_a_curve_counts_whole_epochs(chromium: Page, report: Path):
     folds = {name: pl.DataFrame({"epoch": range(n), "val_kl": [1.0] * n}) for name, n in (("a", 9), ("b", 11))}
     assert curves(folds, "val_kl").layout.xaxis.tickvals is None
     assert curves({"a": folds["a"]}, "val_kl").layout.xaxis.tickvals == (1, 2, 3, 4, 5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 360])
+def test_the_axes_of_a_reliability_are_labelled_to_their_ends(chromium: Page, report: Path, width: int):
+    chromium.open(report, width)
+    labels = "[...document.querySelectorAll('#plot-reliability-other .{}tick text')]"
+    for axis in "xy":
+        shown = (
+            f"{labels.format(axis)}.filter((one) => getComputedStyle(one).opacity > 0.5 && one.style.display != 'none')"
+        )
+        assert chromium.value(f"{shown}.map((one) => one.textContent)") == ["0 %", "50 %", "100 %"]
 
 
 def test_an_interval_is_over_patients_not_rows():

@@ -306,6 +306,21 @@ def test_zooming_widens_the_strip_and_keeps_the_open_window_in_sight(chromium: P
     assert chromium.value("cursor.getBoundingClientRect().right <= scroll.getBoundingClientRect().right + 1")
 
 
+def test_a_recording_on_paper_is_whole_whatever_the_zoom(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click()")
+    chromium.send("Emulation.setEmulatedMedia", media="print", features=[])
+    try:
+        assert chromium.value("strip.clientWidth / scroll.clientWidth") == pytest.approx(1, abs=0.01)
+        axes = "[...document.querySelectorAll('.hours')].map((one) => getComputedStyle(one).display)"
+        shown, *others = chromium.value(axes)
+        assert shown == "block"
+        assert {*others} == {"none"}
+        assert chromium.value("[...document.querySelectorAll('.window')].every((one) => one.offsetHeight > 0)")
+    finally:
+        chromium.send("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_the_readout_shows_time_and_probabilities(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("tell(1861)")

@@ -96,7 +96,7 @@ def calibration(bins: Reliability) -> go.Figure:
     axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "ticktext": ["0 %", "50 %", "100 %"]}
     figure.update_xaxes(**axis, title="predicted")
     figure.update_yaxes(**axis, title="share of votes", title_standoff=4)
-    figure.update_layout(margin={"l": 52, "r": 8, "t": 8, "b": 44})
+    figure.update_layout(margin={"l": 52, "r": 20, "t": 8, "b": 44})
     return figure
 
 
