@@ -205,6 +205,20 @@ def test_settings_are_words_not_python():
     assert not re.search("None|True|False|{'", shown.partition("<details>")[2].partition("</details>")[0])
 
 
+def test_a_little_is_not_nothing_and_one_window_has_no_neighbours():
+    drawn = Drawn(0.0, dict.fromkeys(CLASSES, 1 / 6), draw(np.zeros((20, 10_000), np.float32)))
+    short = timeline({"lpd": [0.1]})
+    short = short._replace(duration_s=2.0, table=short.table.with_columns(duration_s=2.0))
+    text = page(short, [drawn])
+    assert "<td>&lt; 0.1</td>" in text
+    assert ">0.0<" not in text
+    assert "<small>100 % of the predicted time" in text
+    assert "<small>0 % of the predicted time" in text
+    assert 'id="window-1"' in text
+    assert ("Earlier window" in text, "data-zoom=" in text) == (False, False)
+    assert "Earlier window" in page(short, [drawn, drawn])
+
+
 # The page in a browser
 
 
@@ -296,6 +310,38 @@ def test_an_event_opens_its_own_eeg_and_the_cursor_stays_within_the_recording(ch
         left, width = chromium.value("[parseFloat(cursor.style.left), parseFloat(cursor.style.width)]")
         assert left >= 0
         assert left + width <= 100 + 1e-9
+
+
+def test_an_event_chosen_by_keyboard_gives_its_eeg_the_focus(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelector('.list button:not([disabled])').focus()")
+    chromium.press("Enter")
+    assert chromium.value("document.activeElement.id") == chromium.value(
+        "document.querySelector('.window:not([hidden])').id"
+    )
+
+
+def test_stepping_keeps_the_open_window_in_sight_of_a_zoomed_strip(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click(), strip.focus()")
+    seen = "((one, all) => one.left >= all.left - 1 && one.right <= all.right + 1)"
+    boxes = "(cursor.getBoundingClientRect(), scroll.getBoundingClientRect())"
+    for key, number in (("End", 5), ("ArrowLeft", 4), ("Home", 1)):
+        chromium.press(key)
+        assert chromium.value("document.querySelector('.window:not([hidden])').id") == f"window-{number}"
+        assert chromium.value(seen + boxes), key
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 800, 400, 360])
+def test_events_fit_their_buttons_and_the_burden_its_screen(chromium: Page, made: Path, width: int):
+    chromium.open(made, width)
+    fits = "(one) => one.scrollWidth <= one.clientWidth"
+    chromium.value("document.querySelector('.list button span').lastChild.textContent = 'Seizure'")
+    assert chromium.value(f"[...document.querySelectorAll('.list button')].every({fits})")
+    dated = "document.querySelector('.list b').textContent = '05 Mar 22:04:30'"
+    assert chromium.value(f"{dated}, ({fits})(document.querySelector('.list button'))")
+    if width >= 400:
+        assert chromium.value(f"({fits})(document.querySelector('.burden').parentElement)")
 
 
 def test_zooming_widens_the_strip_and_keeps_the_open_window_in_sight(chromium: Page, made: Path):
