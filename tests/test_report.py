@@ -321,6 +321,19 @@ def test_the_votes_are_not_said_to_be_given_for_every_window(report: Path):
     assert text.count(says) == text.count('class="traces"')
 
 
+def test_charts_are_described_by_their_numbers(ensemble: Path, tmp_path: Path):
+    text = page(subject_of_ensemble(ensemble, tmp_path), 0, "cpu")
+    labels = dict(re.findall(r'id="plot-(\S+)" role="img" aria-label="(.*?)"', text))
+    assert re.match(r"KL: ensemble 0.900, plain mean 1.000, .* 1.100, .*csv 1.300$", labels["scores"])
+    assert re.match(r"Weights: .* 70 %, .*csv 30 %$", labels["weights"])
+    assert re.match(r"Votes for LPD where it was predicted: \d+ % at \d+ %, ", labels["reliability-lpd"])
+
+
+def test_a_page_without_windows_has_no_section_for_them(run: Path, tmp_path: Path):
+    subject = subject_of_run(run, tmp_path)
+    assert ['id="windows"' in page(subject, windows, "cpu") for windows in (0, 1)] == [False, True]
+
+
 # The numbers
 
 
