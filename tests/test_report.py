@@ -142,6 +142,15 @@ def test_names_from_outside_are_escaped(chromium: Page, report: Path, ensemble: 
     )
 
 
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_the_numbers_show_the_kl_without_scrolling(chromium: Page, report: Path, width: int):
+    chromium.open(report, width)
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    ends = "[...one.querySelectorAll('td:nth-child(4)')].map((cell) => cell.getBoundingClientRect().right)"
+    seen = f"((one) => Math.max(...{ends}) <= one.parentElement.getBoundingClientRect().right)"
+    assert chromium.value(f"[...document.querySelectorAll('.numbers')].map({seen})") == [True] * 3
+
+
 def test_an_injected_script_would_not_run(chromium: Page, report: Path, tmp_path: Path):
     chromium.open(written(report.read_text().replace("<footer>", "<footer><script>window.evil = 1</script>"), tmp_path))
     assert chromium.value("window.evil") is None
@@ -368,7 +377,7 @@ def test_the_prior_of_a_fold_is_that_of_the_score_table(run: Path, tmp_path: Pat
     assert [one.prior for one in summary.by_fold(scored(subject.table, None))] == pytest.approx(expected)
     text = page(subject._replace(store=None, truth=None, missing="gone."), 0, "cpu")
     for fold, prior in enumerate(expected):
-        assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td></tr>', text)
+        assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td>', text)
 
 
 def test_a_model_worse_than_the_prior_is_said_to_be_above_it(run: Path, tmp_path: Path):
