@@ -81,7 +81,16 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press a key such as ArrowRight, Tab or Enter."""
-        codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        codes = {
+            "Tab": 9,
+            "Enter": 13,
+            "ArrowLeft": 37,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowDown": 40,
+            "End": 35,
+            "Home": 36,
+        }
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             code = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}

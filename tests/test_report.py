@@ -27,10 +27,11 @@ from hms.errors import ConfigError, DataError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.model import Model
 from hms.page import head, regions, traces
+from hms.page.palette import COLOURS
 from hms.report import summary
 from hms.report.__main__ import main
 from hms.report.attribution import _occluded, attributions_of
-from hms.report.figures import curves, dots
+from hms.report.figures import curves, dots, ruler
 from hms.report.page import page
 from hms.report.subject import learning_curves, subject_of_ensemble, subject_of_run
 from hms.report.windows import _attributions
@@ -112,6 +113,7 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     plots = "[...document.querySelectorAll('.plot')]"
     assert chromium.value(f"{plots}.length") > 10
     assert chromium.value(f"{plots}.filter((plot) => !plot.querySelector('.main-svg')).map((plot) => plot.id)") == []
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert chromium.value("document.documentElement.scrollWidth") <= width
     ink = "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill"
     assert (chromium.value(ink) == "rgb(229, 232, 235)") == dark
@@ -138,6 +140,15 @@ def test_names_from_outside_are_escaped(chromium: Page, report: Path, ensemble: 
     assert "On rows weighted to the new shares (effective number of rows: 10)" in chromium.value(
         "document.body.textContent"
     )
+
+
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_the_numbers_show_the_kl_without_scrolling(chromium: Page, report: Path, width: int):
+    chromium.open(report, width)
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    ends = "[...one.querySelectorAll('td:nth-child(4)')].map((cell) => cell.getBoundingClientRect().right)"
+    seen = f"((one) => Math.max(...{ends}) <= one.parentElement.getBoundingClientRect().right)"
+    assert chromium.value(f"[...document.querySelectorAll('.numbers')].map({seen})") == [True] * 3
 
 
 def test_an_injected_script_would_not_run(chromium: Page, report: Path, tmp_path: Path):
@@ -170,6 +181,73 @@ def test_the_eeg_is_drawn_larger_and_closer_on_demand(chromium: Page, report: Pa
     assert float(chromium.value(scale).removesuffix(" µV")) == pytest.approx(before / 2)
     chromium.value(f"{tools}.querySelector('[data-view=\"10\"]').click()")
     assert chromium.value("document.querySelector('.zoom').getAttribute('viewBox')").startswith("4000 0 2000 ")
+
+
+def test_charts_on_paper_fit_and_are_light(chromium: Page, report: Path):
+    chromium.open(report, 1280, dark=True)
+    ink = "getComputedStyle(document.querySelector('#plot-fold .ytick text')).fill"
+    differs = "(plot) => Math.abs(plot.querySelector('.main-svg').clientWidth - plot.clientWidth) > 1"
+    wide = f"[...document.querySelectorAll('.plot')].filter({differs}).map((plot) => plot.id)"
+    chromium.value("dispatchEvent(new Event('beforeprint'))")
+    assert chromium.value("document.body.clientWidth") == 1110
+    assert (chromium.value(ink), chromium.value(wide)) == ("rgb(27, 32, 38)", [])
+    chromium.value("dispatchEvent(new Event('afterprint'))")
+    assert chromium.value(ink) == "rgb(229, 232, 235)"
+    chromium.wait_for(f"{wide}.length === 0")
+    chromium.resize(800)
+    chromium.wait_for(f"{wide}.length === 0")
+    assert chromium.value("document.documentElement.scrollWidth") <= 800
+
+
+def test_a_page_on_paper_shows_every_window_whole(chromium: Page, report: Path):
+    chromium.open(report, 1280, dark=True)
+    chromium.send("Emulation.setEmulatedMedia", media="print", features=[])
+    try:
+        assert (
+            chromium.value("[...document.querySelectorAll('.window')].map((one) => one.offsetHeight > 0)") == [True] * 2
+        )
+        assert chromium.value("getComputedStyle(document.body).color") == "rgb(27, 32, 38)"
+        assert (
+            chromium.value("[...document.querySelectorAll('.eeg')].map((one) => one.scrollWidth > one.clientWidth)")
+            == [False] * 2
+        )
+    finally:
+        chromium.send("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    """Contrast of two colours of red, green and blue from 0 to 1, as WCAG 2 defines it: text wants 4.5."""
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
+    dark, bright = sorted(float(np.dot([0.2126, 0.7152, 0.0722], colour)) for colour in linear)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_text_can_be_read(scheme: str):
+    colours = {
+        role: [part / 255 for part in bytes.fromhex(getattr(colour, scheme)[1:])] for role, colour in COLOURS.items()
+    }
+    for role in ("ink", "muted", "model", "experts", "left", "right"):
+        assert contrast(colours[role], colours["paper"]) >= 4.5, role
+    for role in ("ink", "muted"):
+        assert contrast(colours[role], colours["panel"]) >= 4.5, role
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_confusion_fits_beside_its_neighbour_and_every_shade_can_be_read(chromium: Page, report: Path, dark: bool):
+    chromium.open(report, 1100, dark)
+    heat = "document.querySelectorAll('.heat.classes')"
+    assert chromium.value(f"[...{heat}].map((one) => one.scrollWidth > one.parentElement.clientWidth)") == [False] * 2
+    rgb = (
+        "(colour) => { const one = document.createElement('canvas').getContext('2d'); one.fillStyle = colour;"
+        " one.fillRect(0, 0, 1, 1); return [...one.getImageData(0, 0, 1, 1).data].slice(0, 3).map((c) => c / 255); }"
+    )
+    cell = f"{heat}[0].querySelector('.cell')"
+    for share in (0, 0.5, 1):
+        chromium.value(f"{cell}.style.setProperty('--share', {share})")
+        ink = f"getComputedStyle({cell}.querySelector('small')).color"
+        both = chromium.value(f"[getComputedStyle({cell}).backgroundColor, {ink}].map({rgb})")
+        assert contrast(*both) >= 4.5, share
 
 
 # The command
@@ -252,6 +330,19 @@ def test_the_votes_are_not_said_to_be_given_for_every_window(report: Path):
     assert text.count(says) == text.count('class="traces"')
 
 
+def test_charts_are_described_by_their_numbers(ensemble: Path, tmp_path: Path):
+    text = page(subject_of_ensemble(ensemble, tmp_path), 0, "cpu")
+    labels = dict(re.findall(r'id="plot-(\S+)" role="img" aria-label="(.*?)"', text))
+    assert re.match(r"KL: ensemble 0.900, plain mean 1.000, .* 1.100, .*csv 1.300$", labels["scores"])
+    assert re.match(r"Weights: .* 70 %, .*csv 30 %$", labels["weights"])
+    assert re.match(r"Votes for LPD where it was predicted: \d+ % at \d+ %, ", labels["reliability-lpd"])
+
+
+def test_a_page_without_windows_has_no_section_for_them(run: Path, tmp_path: Path):
+    subject = subject_of_run(run, tmp_path)
+    assert ['id="windows"' in page(subject, windows, "cpu") for windows in (0, 1)] == [False, True]
+
+
 # The numbers
 
 
@@ -286,7 +377,7 @@ def test_the_prior_of_a_fold_is_that_of_the_score_table(run: Path, tmp_path: Pat
     assert [one.prior for one in summary.by_fold(scored(subject.table, None))] == pytest.approx(expected)
     text = page(subject._replace(store=None, truth=None, missing="gone."), 0, "cpu")
     for fold, prior in enumerate(expected):
-        assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td></tr>', text)
+        assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td>', text)
 
 
 def test_a_model_worse_than_the_prior_is_said_to_be_above_it(run: Path, tmp_path: Path):
@@ -302,7 +393,7 @@ def test_a_model_worse_than_the_prior_is_said_to_be_above_it(run: Path, tmp_path
         subject._replace(table=right), 0, "cpu"
     )
     worse = page(subject._replace(truth=right.select("label_id", *CLASSES)), 0, "cpu")
-    assert f"<strong>-{share} %</strong><span>of the way from the prior" in worse
+    assert f"<strong>−{share} %</strong><span>of the way from the prior" in worse
     assert "The prior is better.</span>" in worse
 
 
@@ -347,7 +438,7 @@ def test_the_page_counts_a_window_of_several_seeds_once(run: Path, tmp_path: Pat
     copy = Path(shutil.copytree(run / "fold0_seed0", tmp_path / "run/fold0_seed0")).parent
     shutil.copytree(copy / "fold0_seed0", copy / "fold0_seed1")
     subject = subject_of_run(copy, tmp_path)._replace(store=None, truth=None, missing="gone.")
-    assert (subject.about["folds"], subject.about["seeds"]) == ("1, of 5", "2")
+    assert (subject.about["folds"], subject.about["seeds"]) == ("1 of 5", "2")
     alone = subject._replace(table=subject.table[: len(subject.table) // 2])
     both, one = page(subject, 0, "cpu"), page(alone, 0, "cpu")
     assert "Windows were predicted by several seeds" in both
@@ -411,6 +502,29 @@ def test_a_curve_leaves_out_epochs_that_were_not_validated():
     assert ([*line.x], [*line.y]) == ([2, 4], [1.5, 1.2])
 
 
+def test_curves_are_told_apart_by_fold_and_by_seed(tmp_path: Path):
+    folds = [tmp_path / f"fold{fold}_seed{seed}" for fold in (0, 1) for seed in (0, 3)]
+    for folder in [*folds, folds[0] / "pretrain"]:
+        folder.mkdir(exist_ok=True)
+        (folder / "metrics.csv").write_text("epoch,val_kl\n0,1\n")
+    names = ["fold 0, seed 0, pretrain", "fold 0, seed 0", "fold 0, seed 3", "fold 1, seed 0", "fold 1, seed 3"]
+    assert [*learning_curves(folds)] == names
+    assert [*learning_curves(folds[1:2])] == ["fold 0"]
+    first, second, third, fourth, fifth = (line.line for line in curves(learning_curves(folds), "val_kl").data)
+    assert first.color == second.color == third.color != fourth.color == fifth.color
+    assert (second.dash, third.dash) == (fourth.dash, fifth.dash)
+    assert len({first.dash, second.dash, third.dash}) == 3
+
+
+def test_labels_of_the_ruler_do_not_overlap():
+    rows = scored(rows_of(([3, 0, 0, 0, 0, 0], SURE), ([0, 12, 0, 0, 0, 0], SURE)), None)
+    apart = summary.headline(rows)
+    near = apart._replace(uniform=apart.all.prior + 0.01)
+    below = [[label.yshift for label in ruler(head).layout.annotations[:3]] for head in (apart, near)]
+    assert below == [[-34, -34, -34], [-34, -34, -70]]
+    assert ruler(near).layout.height == ruler(apart).layout.height + 36
+
+
 def test_the_axis_of_a_curve_counts_whole_epochs(chromium: Page, report: Path):
     chromium.open(report)
     ticks = "[...document.querySelectorAll('#plot-train_loss .xtick text')].map((tick) => tick.textContent)"
@@ -418,6 +532,17 @@ def test_the_axis_of_a_curve_counts_whole_epochs(chromium: Page, report: Path):
     folds = {name: pl.DataFrame({"epoch": range(n), "val_kl": [1.0] * n}) for name, n in (("a", 9), ("b", 11))}
     assert curves(folds, "val_kl").layout.xaxis.tickvals is None
     assert curves({"a": folds["a"]}, "val_kl").layout.xaxis.tickvals == (1, 2, 3, 4, 5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 360])
+def test_the_axes_of_a_reliability_are_labelled_to_their_ends(chromium: Page, report: Path, width: int):
+    chromium.open(report, width)
+    labels = "[...document.querySelectorAll('#plot-reliability-other .{}tick text')]"
+    for axis in "xy":
+        shown = (
+            f"{labels.format(axis)}.filter((one) => getComputedStyle(one).opacity > 0.5 && one.style.display != 'none')"
+        )
+        assert chromium.value(f"{shown}.map((one) => one.textContent)") == ["0 %", "50 %", "100 %"]
 
 
 def test_an_interval_is_over_patients_not_rows():

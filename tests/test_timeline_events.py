@@ -284,7 +284,7 @@ def test_summary_and_page_say_how_much_was_predicted(tmp_path: Path):
         "most_minutes_of_60": 15,
     }
     assert [one["duration_s"] for one in summary["status_epilepticus"]] == [900]
-    assert "50.0 % of the predicted time" in text
+    assert "50 % of the predicted time" in text
     assert text.count("<td class=muted>nothing</td>") == 1
     nothing = page(timeline({"seizure": [None] * 9}), [])
     assert "nothing was predicted" in nothing

@@ -26,6 +26,7 @@ from hms.timeline.clock import clock
 from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import events
 from hms.timeline.page import page
+from hms.timeline.settings import in_words
 
 # What is drawn
 
@@ -161,6 +162,63 @@ def test_events_and_frequencies_are_named_not_only_coloured():
     assert re.findall(r'<span class="hz"[^>]*>(.*?)</span>', beside) == ["5", "10", "15 Hz"] * 4
 
 
+def test_settings_are_words_not_python():
+    bias = dict.fromkeys(CLASSES, 0.0)
+    left_alone = {
+        "hms": "0.1.0",
+        "models": [{"run": "one-1a"}],
+        "predicted_by": "one-1a (1 model of 1 run)",
+        "weights": [1.0],
+        "mixing": "linear",
+        "calibration": {"temperature": 1.0, "bias": bias},
+        "prior": None,
+        "ensemble": None,
+        "step_s": 10,
+        "threshold": 0.5,
+        "unit": None,
+        "channels": None,
+        "odds": {},
+        "flips": True,
+        "precision": "32-true",
+        "adapt": 0,
+    }
+    words = in_words(left_alone)
+    assert (words["unit"], words["channels"], words["odds"]) == ("as in the file", "by name", "as in training")
+    assert (words["step_s"], words["flips"], words["weights"]) == ("10 s", "yes", "one-1a 1")
+    assert (words["calibration"], words["prior"], words["ensemble"], words["adapt"]) == ("none", "none", "none", "no")
+    changed = left_alone | {
+        "models": [{"run": "one-1a"}, {"run": "one-1a"}],
+        "weights": [2 / 3, 1 / 3],
+        "calibration": {"temperature": 0.8836812136027072, "bias": bias | {"lpd": -0.25, "gpd": 1e-17}},
+        "prior": {"source": {"seizure": 0.2, "other": 0.8}, "target": {"seizure": 0.1, "other": 0.9}, "strength": 0.5},
+        "channels": {"EEG 1": "Fp1", "EEG 2": "F3-C3"},
+        "odds": {"other": 0.5},
+        "flips": False,
+    }
+    words = in_words(changed)
+    assert words["weights"] == "one-1a 0.667, one-1a 0.333"
+    assert words["calibration"] == "temperature 0.884; bias LPD −0.25 nats"
+    assert words["prior"] == "source Seizure 0.2, Other 0.8; target Seizure 0.1, Other 0.9; strength 0.5"
+    assert (words["channels"], words["odds"], words["flips"]) == ("EEG 1 is Fp1, EEG 2 is F3-C3", "Other 0.5", "no")
+    shown = page(timeline({"lpd": [0.1] * 6})._replace(origin=changed), [])
+    assert '<th scope="row">odds</th><td>Other 0.5</td>' in shown
+    assert not re.search("None|True|False|{'", shown.partition("<details>")[2].partition("</details>")[0])
+
+
+def test_a_little_is_not_nothing_and_one_window_has_no_neighbours():
+    drawn = Drawn(0.0, dict.fromkeys(CLASSES, 1 / 6), draw(np.zeros((20, 10_000), np.float32)))
+    short = timeline({"lpd": [0.1]})
+    short = short._replace(duration_s=2.0, table=short.table.with_columns(duration_s=2.0))
+    text = page(short, [drawn])
+    assert "<td>&lt; 0.1</td>" in text
+    assert ">0.0<" not in text
+    assert "<small>100 % of the predicted time" in text
+    assert "<small>0 % of the predicted time" in text
+    assert 'id="window-1"' in text
+    assert ("Earlier window" in text, "data-zoom=" in text) == (False, False)
+    assert "Earlier window" in page(short, [drawn, drawn])
+
+
 # The page in a browser
 
 
@@ -195,6 +253,7 @@ def test_nothing_on_the_page_throws_or_is_loaded_from_elsewhere(chromium: Page, 
     chromium.open(made, width, dark)
     assert chromium.errors == []
     assert chromium.requests == [made.as_uri()]
+    chromium.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert chromium.value("document.documentElement.scrollWidth") <= width
     assert chromium.value("document.querySelector('h1').textContent") == f"{EVIL}.edf"
     assert chromium.value("document.querySelectorAll('img[onerror]').length") == 0
@@ -253,12 +312,59 @@ def test_an_event_opens_its_own_eeg_and_the_cursor_stays_within_the_recording(ch
         assert left + width <= 100 + 1e-9
 
 
+def test_an_event_chosen_by_keyboard_gives_its_eeg_the_focus(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelector('.list button:not([disabled])').focus()")
+    chromium.press("Enter")
+    assert chromium.value("document.activeElement.id") == chromium.value(
+        "document.querySelector('.window:not([hidden])').id"
+    )
+
+
+def test_stepping_keeps_the_open_window_in_sight_of_a_zoomed_strip(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click(), strip.focus()")
+    seen = "((one, all) => one.left >= all.left - 1 && one.right <= all.right + 1)"
+    boxes = "(cursor.getBoundingClientRect(), scroll.getBoundingClientRect())"
+    for key, number in (("End", 5), ("ArrowLeft", 4), ("Home", 1)):
+        chromium.press(key)
+        assert chromium.value("document.querySelector('.window:not([hidden])').id") == f"window-{number}"
+        assert chromium.value(seen + boxes), key
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 800, 400, 360])
+def test_events_fit_their_buttons_and_the_burden_its_screen(chromium: Page, made: Path, width: int):
+    chromium.open(made, width)
+    fits = "(one) => one.scrollWidth <= one.clientWidth"
+    chromium.value("document.querySelector('.list button span').lastChild.textContent = 'Seizure'")
+    assert chromium.value(f"[...document.querySelectorAll('.list button')].every({fits})")
+    dated = "document.querySelector('.list b').textContent = '05 Mar 22:04:30'"
+    assert chromium.value(f"{dated}, ({fits})(document.querySelector('.list button'))")
+    if width >= 400:
+        assert chromium.value(f"({fits})(document.querySelector('.burden').parentElement)")
+
+
 def test_zooming_widens_the_strip_and_keeps_the_open_window_in_sight(chromium: Page, made: Path):
     chromium.open(made)
     chromium.value("document.querySelectorAll('[data-zoom]')[1].click()")
     assert chromium.value("strip.clientWidth / scroll.clientWidth") == pytest.approx(4, abs=0.01)
     assert chromium.value("document.querySelectorAll('.hours:not([hidden])').length") == 1
     assert chromium.value("cursor.getBoundingClientRect().right <= scroll.getBoundingClientRect().right + 1")
+
+
+def test_a_recording_on_paper_is_whole_whatever_the_zoom(chromium: Page, made: Path):
+    chromium.open(made)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click()")
+    chromium.send("Emulation.setEmulatedMedia", media="print", features=[])
+    try:
+        assert chromium.value("strip.clientWidth / scroll.clientWidth") == pytest.approx(1, abs=0.01)
+        axes = "[...document.querySelectorAll('.hours')].map((one) => getComputedStyle(one).display)"
+        shown, *others = chromium.value(axes)
+        assert shown == "block"
+        assert {*others} == {"none"}
+        assert chromium.value("[...document.querySelectorAll('.window')].every((one) => one.offsetHeight > 0)")
+    finally:
+        chromium.send("Emulation.setEmulatedMedia", media="", features=[])
 
 
 def test_the_readout_shows_time_and_probabilities(chromium: Page, made: Path):

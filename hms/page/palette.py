@@ -23,7 +23,7 @@ COLOURS = {
     "muted": Colour("#5c6670", "#a0a9b2"),
     "line": Colour("#dde1e5", "#333a41"),
     "model": Colour("#5a45b8", "#ab9dfb"),
-    "experts": Colour("#c26a00", "#f5b04d"),
+    "experts": Colour("#b06000", "#f5b04d"),
     "truth": Colour("#1b2027", "#e5e8ec"),
     "left": Colour("#1d64a8", "#7cb7f2"),
     "right": Colour("#ad2f3b", "#f48b8b"),

@@ -9,11 +9,16 @@ import polars as pl
 from hms.labels import CLASSES
 from hms.page.document import SHOWN
 from hms.page.palette import light
-from hms.report.style import add_kls, bare, bracketed, of_rows, plain, whisker
+from hms.report.style import add_kls, bare, bracketed, of_rows, percent, plain, whisker
 from hms.report.summary import Group, Headline, Reliability
 
 _MOST_EPOCHS = 10
 """So many epochs have a tick each."""
+
+_LABEL = 0.16
+"""Width of a label of the ruler on a phone, as a share of the ruler."""
+
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def ruler(head: Headline) -> go.Figure:
@@ -22,7 +27,10 @@ def ruler(head: Headline) -> go.Figure:
     marks = {"prior": whole.prior, "uniform": head.uniform}
     start = 0.0 if whole.oracle is None else whole.oracle
     marks = {"perfect" if whole.oracle is None else "oracle": start, **marks}
-    figure = bare(112)
+    low, high = whole.interval or (whole.kl, whole.kl)
+    ends = min(start, low) - 0.07, max(head.uniform, high) + 0.07
+    lines = _lines_of_labels([*marks.values()], _LABEL * (ends[1] - ends[0]))
+    figure = bare(112 + 36 * max(lines))
     figure.add_scatter(x=[start, head.uniform], y=[0, 0], mode="lines", line=_line("line", 10), hoverinfo="skip")
     figure.add_scatter(x=[whole.kl, whole.prior], y=[0, 0], mode="lines", line=_line("model", 10), hoverinfo="skip")
     figure.add_scatter(
@@ -40,13 +48,12 @@ def ruler(head: Headline) -> go.Figure:
         marker={"color": light("model"), "size": 18, "line": {"color": light("paper"), "width": 2}},
         hovertemplate=f"this {whole.kl:.3f}{bracketed(whole.interval, '.3f')}<extra></extra>",
     )
-    for name, value in marks.items():
-        _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34)
+    for (name, value), line in zip(marks.items(), lines, strict=True):
+        _label(figure, value, f"{name}<br>{value:.3f}", "muted", -34 - 36 * line)
     _label(figure, whole.kl, f"<b>{whole.kl:.3f}</b>", "model", 32)
     figure.update_yaxes(visible=False, range=[-1, 1])
-    figure.update_layout(margin={"b": 8})
-    low, high = whole.interval or (whole.kl, whole.kl)
-    figure.update_xaxes(visible=False, range=[min(start, low) - 0.07, max(head.uniform, high) + 0.07])
+    figure.update_layout(margin={"b": 8 + 36 * max(lines)})
+    figure.update_xaxes(visible=False, range=[*ends])
     return figure
 
 
@@ -82,30 +89,36 @@ def calibration(bins: Reliability) -> go.Figure:
         error_y=whisker([*bins.voted], bins.intervals) | {"color": colour, "thickness": 1},
         marker={"color": colour, "size": 4 + 18 * np.sqrt(bins.rows / bins.rows.sum())},
         hovertemplate=[
-            f"predicted {p:.0%}, voted {v:.0%}{bracketed(interval, '.0%')}<br>{n:,} windows<extra></extra>"
+            f"predicted {percent(p)}, voted {percent(v)}{bracketed(interval, '.0%')}<br>{n:,} windows<extra></extra>"
             for p, v, interval, n in zip(bins.predicted, bins.voted, bins.intervals, bins.rows, strict=True)
         ],
     )
-    axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    axis: dict[str, Any] = {"range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "ticktext": ["0 %", "50 %", "100 %"]}
     figure.update_xaxes(**axis, title="predicted")
     figure.update_yaxes(**axis, title="share of votes", title_standoff=4)
-    figure.update_layout(margin={"l": 52, "r": 8, "t": 8, "b": 44})
+    figure.update_layout(margin={"l": 52, "r": 20, "t": 8, "b": 44})
     return figure
 
 
 def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
-    """A line per fold over the epochs, with a legend above."""
-    figure = bare(280)
-    for i, (name, table) in enumerate(tables.items()):
+    """A line per fold over the epochs, with a legend above: a colour for each fold, a dash for what follows a comma."""
+    figure = bare(270 + 10 * len(tables))  # on a phone, two names of the legend fill a line
+    folds, kinds = (list(dict.fromkeys(name.partition(", ")[part] for name in tables)) for part in (0, 2))
+    for name, table in tables.items():
         if column not in table.columns:
             continue
+        fold, _, kind = name.partition(", ")
         table = table.drop_nulls(column)  # an epoch without validation
         figure.add_scatter(
             x=table["epoch"] + 1,
             y=table[column],
             mode="lines+markers",
             name=plain(name),
-            line={"color": light(CLASSES[i % len(CLASSES)]), "width": 2},
+            line={
+                "color": light(CLASSES[folds.index(fold) % len(CLASSES)]),
+                "width": 2,
+                "dash": _DASHES[kinds.index(kind) % len(_DASHES)],
+            },
             marker={"size": 5},
             hovertemplate=f"{plain(name)}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
         )
@@ -119,6 +132,15 @@ def curves(tables: dict[str, pl.DataFrame], column: str) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
     )
     return figure
+
+
+def _lines_of_labels(places: list[float], width: float) -> list[int]:
+    """The line below the ruler on which each label is free of those before it, from 0."""
+    lines: list[int] = []
+    for i, place in enumerate(places):
+        near = {line for other, line in zip(places[:i], lines, strict=True) if abs(other - place) < width}
+        lines.append(min({*range(i + 1)} - near))
+    return lines
 
 
 def _shown(part: Group) -> str:

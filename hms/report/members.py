@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from hms.page.palette import light
-from hms.report.style import add_kls, bracketed, of_rows, plain
+from hms.report.style import add_kls, bracketed, of_rows, percent, plain
 
 
 class Member(NamedTuple):
@@ -47,21 +47,23 @@ def weights(members: list[Member]) -> go.Figure:
     labels = _labels(weighted)
     figure = of_rows(len(weighted))
     figure.add_bar(
-        x=[member.weight for member in weighted],
+        x=[100 * (member.weight or 0) for member in weighted],
         y=labels,
         orientation="h",
         width=0.5,
         marker={"color": light("model")},
-        hovertemplate=[f"{plain(member.name)}<br>{member.weight:.1%}<extra></extra>" for member in weighted],
+        hovertemplate=[
+            f"{plain(member.name)}<br>{percent(member.weight or 0, 1)}<extra></extra>" for member in weighted
+        ],
     )
     figure.add_scatter(
-        x=[weight for member in weighted for weight in member.nested_weights],
+        x=[100 * weight for member in weighted for weight in member.nested_weights],
         y=[label for member, label in zip(weighted, labels, strict=True) for _ in member.nested_weights],
         mode="markers",
         marker={"color": light("ink"), "symbol": "line-ns-open", "size": 9, "line": {"width": 1.5}},
-        hovertemplate="without one patient group: %{x:.1%}<extra></extra>",
+        hovertemplate="without one patient group: %{x:.1f} %<extra></extra>",
     )
-    figure.update_xaxes(title="weight", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="weight", ticksuffix=" %", rangemode="tozero")
     return figure
 
 

@@ -4,13 +4,22 @@ const text = document.getElementById("figures").textContent;
 const dark = JSON.parse(document.getElementById("dark").textContent);
 const scheme = matchMedia("(prefers-color-scheme: dark)");
 
-function draw() {
-  const coloured = scheme.matches ? text.replace(/#[0-9a-f]{6}/g, (colour) => dark[colour] ?? colour) : text;
-  for (const [name, figure] of Object.entries(JSON.parse(coloured)))
-    Plotly.react(`plot-${name}`, figure.data, figure.layout, { displayModeBar: false, responsive: true });
+function draw(onPaper) {
+  document.body.style.width = onPaper ? "1110px" : ""; // the charts take the width that the page has on paper
+  const coloured = scheme.matches && !onPaper ? text.replace(/#[0-9a-f]{6}/g, (colour) => dark[colour] ?? colour) : text;
+  for (const [name, figure] of Object.entries(JSON.parse(coloured))) {
+    const plot = document.getElementById(`plot-${name}`);
+    const layout = onPaper ? { ...figure.layout, width: plot.clientWidth } : figure.layout;
+    Plotly.react(plot, figure.data, layout, { displayModeBar: false, responsive: true });
+  }
 }
-scheme.addEventListener("change", draw);
-draw();
+scheme.addEventListener("change", () => draw(false));
+addEventListener("beforeprint", () => draw(true));
+addEventListener("afterprint", () => {
+  draw(false);
+  dispatchEvent(new Event("resize")); // as `responsive` awaits
+});
+draw(false);
 
 // Windows: shown one at a time, chosen by click, arrow keys or address (#window-3). Without this script, all are shown.
 const tabs = [...document.querySelectorAll("[role=tab]")];

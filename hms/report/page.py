@@ -14,7 +14,7 @@ from hms.report.subject import Subject, learning_curves
 from hms.report.windows import views
 from hms.scoring.scores import scored
 
-CURVES = {"val_kl": "validation KL", "train_loss": "training loss"}
+CURVES = {"val_kl": "Validation KL", "train_loss": "Training loss"}
 """Columns of metrics.csv to draw, and their titles."""
 
 

@@ -43,7 +43,9 @@ def bare(height: int) -> go.Figure:
 def of_rows(count: int) -> go.Figure:
     """An empty figure with a dotted line per row, the first on top."""
     figure = bare(_ROW * count + 50)
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True)
+    figure.update_yaxes(
+        autorange="reversed", ticks="", showgrid=True, griddash="dot", automargin=True, ticklabelstandoff=6
+    )
     figure.update_xaxes(showgrid=False)
     return figure
 
@@ -79,7 +81,12 @@ def whisker(points: list[float], intervals: list[list[float] | None]) -> dict[st
 
 def bracketed(interval: list[float] | None, spec: str) -> str:
     """An interval in brackets, or nothing for None; `spec` is a format such as .3f."""
-    return "" if interval is None else f" ({interval[0]:{spec}}–{interval[1]:{spec}})"
+    return "" if interval is None else f" ({interval[0]:{spec}}–{interval[1]:{spec}})".replace("%", " %")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as the text around the charts writes it."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def plain(name: str) -> str:

@@ -11,7 +11,7 @@ from hms.data.corpus import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
-from hms.folder_names import counts_of
+from hms.folder_names import FoldName, counts_of
 from hms.model import Model
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds, scored_folds
@@ -63,7 +63,7 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     about = {
         "extractors": " + ".join(config["extractor"]),
         "trained on": Path(config["data"]["root"]).name,
-        "folds": f"{counts.folds}, of {config['folds']}" if run != folds[0] else folds[0].name,
+        "folds": f"{counts.folds} of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
@@ -87,7 +87,11 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
         truth, store, missing = _corpus(fold, read_config(fold), stores)
     students = [run for run, fold in runs.items() if learned_from_teacher(read_config(fold))]
     notes = [f"The member {run} {LEARNED_FROM_TEACHER}" for run in students]
-    about = {"members": str(len(content["members"])), "mixing": content["mixing"], "calibrated": content["calibrate"]}
+    about = {
+        "members": str(len(content["members"])),
+        "mixing": content["mixing"],
+        "calibrated": content["calibrate"].replace("_", " and "),
+    }
     return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, content, notes)
 
 
@@ -98,14 +102,24 @@ def model_of(subject: Subject, fold_name: str) -> Model:
 
 
 def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
-    """metrics.csv of each fold, and of its pre-training stage if it had one."""
+    """metrics.csv of each fold, and of its pre-training stage if it had one; names such as `fold 0, seed 1`."""
+    several_seeds = counts_of(folds).seeds > 1
     curves = {}
     for fold in folds:
         for stage in ("pretrain", "."):
             path = fold / stage / "metrics.csv"
             if path.is_file():
-                curves[f"{fold.name} {stage}".removesuffix(" .")] = _csv(path)
+                named = [_words(fold.name, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
+                curves[", ".join(named)] = _csv(path)
     return curves
+
+
+def _words(fold: str, several_seeds: bool) -> str:
+    """The name of a fold's folder in words; as it is for one that was renamed."""
+    name = FoldName.parse(fold)
+    if name is None:
+        return fold
+    return f"fold {name.fold}, seed {name.seed}" if several_seeds else f"fold {name.fold}"
 
 
 def _csv(path: Path) -> pl.DataFrame:

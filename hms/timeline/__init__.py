@@ -7,6 +7,7 @@ status       the criterion of status epilepticus
 notes        what a user should know about it
 predicted    a recording, predicted
 origin       what made it
+settings     the same in plain words
 clock        moments in words
 drawn        the windows to draw
 chart        what is drawn over time

@@ -11,6 +11,7 @@ from hms.timeline import chart
 from hms.timeline.clock import clock, length
 from hms.timeline.drawn import Drawn, drawn_for, listed_events
 from hms.timeline.events import PATTERNS, burden, events, totals
+from hms.timeline.settings import in_words
 from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline
 
@@ -30,6 +31,7 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         timeline=timeline,
         name=timeline.path.name,
         long=length(timeline.duration_s),
+        settings=in_words(timeline.origin),
         areas=chart.areas(edges_s, probabilities),
         height=chart.HEIGHT,
         pictures=pictures,

@@ -35,7 +35,15 @@ function show(chosen, focus) {
   clock.textContent = time(onset);
   const box = windows[current].querySelector(".scroll"); // on a small screen, centre the 10 s that are predicted
   box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
-  if (focus) document.getElementById("eeg").scrollIntoView();
+  keepInSight();
+  if (!focus) return;
+  document.getElementById("eeg").scrollIntoView();
+  windows[current].focus({ preventScroll: true });
+}
+function keepInSight() {
+  const [seen, mark] = [scroll.getBoundingClientRect(), cursor.getBoundingClientRect()];
+  if (mark.left >= seen.left && mark.right <= seen.right) return;
+  scroll.scrollLeft += (mark.left + mark.right - seen.left - seen.right) / 2;
 }
 const nearest = (second) => data.drawn.reduce((best, onset, i) => (Math.abs(onset + 5 - second) < Math.abs(data.drawn[best] + 5 - second) ? i : best), 0);
 function under(event) {
@@ -67,7 +75,6 @@ for (const button of document.querySelectorAll("[data-zoom]"))
     for (const other of document.querySelectorAll("[data-zoom]")) other.setAttribute("aria-pressed", other === button);
     for (const axis of document.querySelectorAll("[data-of-zoom]")) axis.toggleAttribute("hidden", axis.dataset.ofZoom !== button.dataset.zoom);
     strip.style.width = `${100 * button.dataset.factor}%`;
-    const middle = (data.drawn[current] ?? 0) / data.duration; // keep the open window in sight
-    scroll.scrollLeft = middle * scroll.scrollWidth - scroll.clientWidth / 2;
+    keepInSight();
   });
 show(0, false);
