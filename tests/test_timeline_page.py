@@ -217,6 +217,7 @@ def test_a_little_is_not_nothing_and_one_window_has_no_neighbours():
     assert 'id="window-1"' in text
     assert ("Earlier window" in text, "data-zoom=" in text) == (False, False)
     assert "Earlier window" in page(short, [drawn, drawn])
+    assert ["A click opens" in page(short, some) for some in ([], [drawn])] == [False, True]
 
 
 # The page in a browser
@@ -342,6 +343,18 @@ def test_events_fit_their_buttons_and_the_burden_its_screen(chromium: Page, made
     assert chromium.value(f"{dated}, ({fits})(document.querySelector('.list button'))")
     if width >= 400:
         assert chromium.value(f"({fits})(document.querySelector('.burden').parentElement)")
+
+
+def test_without_drawn_windows_the_chart_still_zooms_and_reads_out(chromium: Page, tmp_path: Path):
+    path = tmp_path / "bare.html"
+    path.write_text(page(timeline({"lpd": [0.9] * 360}), []), encoding="utf-8")
+    chromium.events.clear()
+    chromium.open(path)
+    chromium.value("document.querySelectorAll('[data-zoom]')[1].click(), strip.focus()")
+    chromium.press("ArrowRight")
+    assert chromium.errors == []
+    assert chromium.value("document.querySelector('[data-share=\"1\"]').textContent") == "90 %"
+    assert chromium.value("getComputedStyle(cursor).display") == "none"
 
 
 def test_zooming_widens_the_strip_and_keeps_the_open_window_in_sight(chromium: Page, made: Path):

@@ -22,6 +22,7 @@ function tell(second) {
   for (const [i, number] of numbers.entries()) number.textContent = data.shares[low][i] === null ? "–" : `${data.shares[low][i]} %`;
 }
 function show(chosen, focus) {
+  cursor.hidden = !windows.length;
   if (!windows.length) return tell(0);
   current = Math.min(windows.length - 1, Math.max(0, chosen));
   for (const [i, one] of windows.entries()) one.hidden = i !== current;
