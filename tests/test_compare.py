@@ -21,7 +21,7 @@ from conftest import ROOT, python
 from material import config
 
 from hms.compare import main
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results.comparison import Result, compare
 from hms.results.differences import differences
@@ -434,6 +434,16 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "draws: want 1 or more (below 2^32), got 0" in capsys.readouterr().err
+
+
+def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
+    for numbers, said in (
+        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"seed": -1}, "seed: want 0 or more (below 2^32), got -1"),
+    ):
+        with pytest.raises(UserError) as refused:
+            compare(runs, **numbers)
+        assert str(refused.value) == said
 
 
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):

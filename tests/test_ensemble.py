@@ -14,7 +14,7 @@ from conftest import real
 from scipy.special import softmax
 
 from hms.data.tables import LABEL_COLUMNS
-from hms.ensemble.__main__ import main
+from hms.ensemble.__main__ import ensemble, main
 from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
@@ -389,6 +389,19 @@ def test_a_mistake_ends_with_one_line_and_no_folder(words, message, runs, tmp_pa
     with pytest.raises(SystemExit):
         command(monkeypatch, *(word.replace("RUNS", place) for word in words), f"out={tmp_path / 'out'}")
     assert message.replace("RUNS", place) in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path], tmp_path: Path):
+    given = main.config(*map(str, runs), f"out={tmp_path / 'out'}")
+    for numbers, said in (
+        ({"bias_sd": 0.0}, "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got 0.0"),
+        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"prior": {"lpd": 1.5}}, "prior.lpd: want a share between 0 and 1, got 1.5"),
+    ):
+        with pytest.raises(UserError) as refused:
+            ensemble(given | numbers)
+        assert str(refused.value) == said
     assert not (tmp_path / "out").exists()
 
 
