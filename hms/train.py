@@ -64,7 +64,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
     if (name := config["name"]) and "/" in name:
         yield f"name: want the name of a folder in {config['runs']}, without '/', got '{name}'"
-    given = config["pretrain"]
+    given = [key for key in config["pretrain"] if key in Pretrain.__annotations__]  # others have been reported
     if given and (missing := [key for key in Pretrain.__annotations__ if key not in given]):
         yield f"pretrain: want {', '.join(missing)} as well, as in pretrain=low_votes, got {', '.join(given)}"
     fold, folds = config["fold"], config["folds"]
