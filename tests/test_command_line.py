@@ -292,6 +292,13 @@ def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest
     ]
 
 
+def test_a_training_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    for word in ("max_steps=0", "limit_train_batches=0", "limit_train_batches=0.0"):
+        key, _, limit = word.partition("=")
+        line = f"  trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
+        assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
+
+
 @pytest.mark.parametrize(
     ("command", "words", "line"),
     [
