@@ -23,9 +23,14 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def nearest_word(word: object, known: Iterable[str]) -> str | None:
-    """The known word most similar to `word`, ignoring case; None if none is similar."""
+    """The known word most similar to `word`, ignoring case, or else the only one that begins with it; None if neither.
+
+    With a lower `cutoff`, foo would be called similar to fold, and workers to stores.
+    """
     spelling = {name.lower(): name for name in sorted(map(str, known), reverse=True)}  # Adamw: AdamW before adamw
-    close = difflib.get_close_matches(str(word).lower(), spelling, 1, cutoff=0.5)
+    typed = str(word).lower()
+    begun = [name for name in spelling if name.startswith(typed)]
+    close = difflib.get_close_matches(typed, spelling, 1, cutoff=0.65) or (begun if len(begun) == 1 else [])
     return spelling[close[0]] if close else None
 
 

@@ -62,9 +62,12 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     yield from out_of_range(config["pretrain"], "pretrain.")
     if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
+    for key in ("max_steps", "limit_train_batches"):
+        if (limit := config["trainer"].get(key)) == 0:  # Lightning would leave the model as it began
+            yield f"trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
     if (name := config["name"]) and "/" in name:
         yield f"name: want the name of a folder in {config['runs']}, without '/', got '{name}'"
-    given = config["pretrain"]
+    given = [key for key in config["pretrain"] if key in Pretrain.__annotations__]  # others have been reported
     if given and (missing := [key for key in Pretrain.__annotations__ if key not in given]):
         yield f"pretrain: want {', '.join(missing)} as well, as in pretrain=low_votes, got {', '.join(given)}"
     fold, folds = config["fold"], config["folds"]

@@ -503,7 +503,7 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
     ("arguments", "message"),
     [
         (["fold=5"], "fold: want 0 to 4 (folds=5) or all, got 5"),
-        (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99"),
+        (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99; set folds=12"),
         (["trainer.max_epochs=3"], "trainer.max_epochs: want epochs = 14, which schedule and averaging follow, got 3"),
         (["subset.min_votes=29"], "subset: no row for training in fold 0"),
         (

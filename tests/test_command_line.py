@@ -292,6 +292,30 @@ def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest
     ]
 
 
+def test_a_training_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    for word in ("max_steps=0", "limit_train_batches=0", "limit_train_batches=0.0"):
+        key, _, limit = word.partition("=")
+        line = f"  trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
+        assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "line"),
+    [
+        ("train", "pretrain.foo=1", "pretrain.foo: pretrain takes no 'foo'"),
+        ("train", "pretrain=low_votes pretrain.seed=-1", "pretrain.seed: pretrain takes no 'seed'"),
+        ("train", "pretrain=low_votes pretrain.odds.lpd=0", "pretrain.odds: pretrain takes no 'odds'"),
+        ("report", "odds.lpd=0 windows=4", "odds: report takes no 'odds'"),
+        ("evaluate", "runs=x odds.othr=0", "odds.othr: odds takes no 'othr'; did you mean 'other'?"),
+    ],
+)
+def test_a_key_that_does_not_exist_is_reported_once(command: str, words: str, line: str):
+    main = importlib.import_module({"report": "hms.report.__main__"}.get(command, f"hms.{command}")).main
+    with pytest.raises(ConfigError) as refused:
+        main.config(*words.split())
+    assert str(refused.value).splitlines() == ["1 problem(s) in the config:", f"  {line}"]
+
+
 def test_what_spans_a_stage_takes_the_epochs_of_that_stage():
     both = ["schedule@pretrain.schedule=warmup_cosine", "weighting@pretrain.weighting=fade_low_votes"]
     config = train.config("pretrain=low_votes", *both, "epochs=7", "weighting=fade_low_votes")

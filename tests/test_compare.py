@@ -21,7 +21,7 @@ from conftest import ROOT, python
 from material import config
 
 from hms.compare import main
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.results.comparison import Result, compare
 from hms.results.differences import differences
@@ -396,15 +396,25 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
     for run, digest in zip(runs, ("aa", "bb", "bb"), strict=True):
         about = {"corpus": "abc", "files": {"weights": digest}}
         (run / "fold0_seed0/provenance.json").write_text(json.dumps(about))
-    results = compare(runs)
-    assert differences([one.run.settings for one in results]) == {
-        "augmentation": ["[]", "[]", "[teacher_labels]"],
-        "augmentation.teacher_labels.runs": ["", "", "[a-1]"],
-        "weights": ["aa", "bb", "bb"],
-    }
+    print_results(compare(runs))
+    printed = capsys.readouterr().out
+    assert f"  {runs[0]}: augmentation=[] (weights aa)\n  {runs[1]}: (weights bb)\n" in printed
+    taught = "augmentation=[teacher_labels] augmentation.teacher_labels.runs=[a-1] (weights bb)"
+    assert f"  {runs[2]}: {taught}\n" in printed
+    assert f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good." in printed
+
+
+def test_a_corpus_is_named_as_what_a_run_learned_from_rather_than_as_a_setting(tmp_path: Path, capsys):
+    for name, corpus, epochs in (("a", "abcdef", 8), ("b", "012345", 9)):
+        finished(tmp_path / name, 0, 0, 0.4, 10, corpus=corpus, epochs=epochs)
+    results = compare([tmp_path / "a", tmp_path / "b"])
     print_results(results)
-    warning = f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good."
-    assert warning in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert (
+        f"  {tmp_path / 'a'}: epochs=8 (corpus some-abcd)\n  {tmp_path / 'b'}: epochs=9 (corpus some-0123)\n" in printed
+    )
+    write_csv(results, tmp_path / "table.csv")
+    assert pl.read_csv(tmp_path / "table.csv")["corpus"].to_list() == ["some-abcd", "some-0123"]
 
 
 def test_runs_of_the_same_settings_under_different_names_are_named(tmp_path: Path, capsys):
@@ -434,6 +444,16 @@ def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "draws: want 1 or more (below 2^32), got 0" in capsys.readouterr().err
+
+
+def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
+    for numbers, said in (
+        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"seed": -1}, "seed: want 0 or more (below 2^32), got -1"),
+    ):
+        with pytest.raises(UserError) as refused:
+            compare(runs, **numbers)
+        assert str(refused.value) == said
 
 
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):

@@ -14,7 +14,7 @@ from conftest import real
 from scipy.special import softmax
 
 from hms.data.tables import LABEL_COLUMNS
-from hms.ensemble.__main__ import main
+from hms.ensemble.__main__ import ensemble, main
 from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
@@ -374,7 +374,7 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
         (["nowhere/*"], "runs: no finished run matches nowhere/*"),
         (["RUNS/a-1", "RUNS/x-9"], "runs: no finished run matches RUNS/x-9"),
         (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
-        (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99"),
+        (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99; set folds=40"),
         (["RUNS/*", "draws=0"], "draws: want 1 or more (below 2^32), got 0"),
         (["RUNS/*", "bias_sd=0"], "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got 0"),
         (["RUNS/*", "bias_sd=nan"], "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got nan"),
@@ -389,6 +389,31 @@ def test_a_mistake_ends_with_one_line_and_no_folder(words, message, runs, tmp_pa
     with pytest.raises(SystemExit):
         command(monkeypatch, *(word.replace("RUNS", place) for word in words), f"out={tmp_path / 'out'}")
     assert message.replace("RUNS", place) in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_patients_for_the_default_folds_are_told_how_many_to_ask_for(train, tmp_path, monkeypatch, capsys):
+    few = run(tmp_path / "few", predicted(train, 0.6, 1).filter(pl.col("patient_id") < 7))
+    one = run(tmp_path / "one", predicted(train, 0.6, 1).filter(pl.col("patient_id") < 1))
+    for folder, line in (
+        (few, "folds: want 2 to 7 (the number of patients), got 10; set folds=7\n"),
+        (one, "folds: want 2 patients or more to divide, got 1\n"),
+    ):
+        with pytest.raises(SystemExit):
+            command(monkeypatch, str(folder), f"out={tmp_path / 'out'}")
+        assert capsys.readouterr().err == line
+
+
+def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path], tmp_path: Path):
+    given = main.config(*map(str, runs), f"out={tmp_path / 'out'}")
+    for numbers, said in (
+        ({"bias_sd": 0.0}, "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got 0.0"),
+        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"prior": {"lpd": 1.5}}, "prior.lpd: want a share between 0 and 1, got 1.5"),
+    ):
+        with pytest.raises(UserError) as refused:
+            ensemble(given | numbers)
+        assert str(refused.value) == said
     assert not (tmp_path / "out").exists()
 
 

@@ -422,7 +422,7 @@ def test_a_run_whose_corpus_is_of_another_version_gives_one_line(run: Path, tmp_
     path = old / "fold0_seed0/config.yaml"
     path.write_text(path.read_text().replace("hms.data.corpus.CompetitionFolder", "hms.corpus.Competition"))
     wish = "data: want a corpus of this version of hms, got 'hms.corpus.Competition'"
-    with pytest.raises(ConfigError, match=re.escape(f"{path}: {wish} (no 'corpus' in hms; did you mean 'runs'?)")):
+    with pytest.raises(ConfigError, match=re.escape(f"{path}: {wish} (no 'corpus' in hms)")):
         subject_of_run(old, tmp_path)
 
 

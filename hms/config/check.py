@@ -5,12 +5,13 @@ its module.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from hms.config.misfit import UNREAD, complaint, items, join, misfits, referred
+from hms.config.misfit import UNREAD, complaint, is_within, items, join, misfits, referred
 from hms.config.signature import OURS, Signature, signature
 from hms.errors import ConfigError, did_you_mean
 
@@ -35,6 +36,16 @@ def mistakes_in_node(node: dict[str, Any], place: str) -> list[str]:
     return problems.lines()
 
 
+def elsewhere(more: Iterable[str], lines: Iterable[str]) -> list[str]:
+    """Those of `more` lines about mistakes that are about no place of `lines`, nor about a part of one."""
+    places = [_place(line) for line in lines]
+    return [line for line in more if not any(is_within(_place(line), place) for place in places)]
+
+
+def _place(line: str) -> str:
+    return line.partition(":")[0]
+
+
 def _holds_values(kind: Any) -> bool:
     """Whether a key of this type is, or may be, a mapping of plain values rather than of nodes."""
     return is_typeddict(kind) or any(get_args(part)[1:] == (str,) for part in (kind, *get_args(kind)))
@@ -53,7 +64,7 @@ class _Problems:
 
     def add(self, place: str, text: str) -> None:
         for link, source in self.links.items():
-            if place == link or place.startswith((f"{link}.", f"{link}[")):
+            if is_within(place, link):
                 return self.add(source + place[len(link) :], text)
         self.texts.setdefault(place, text)
         return None

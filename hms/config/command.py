@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.check import mistakes
+from hms.config.check import elsewhere, mistakes
 from hms.config.command_line import CommandLine
 from hms.config.help import help_text
 from hms.config.keys import out_of_range
@@ -125,11 +125,11 @@ class Command:
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
-        places = {line.partition(":")[0] for line in lines}
         with suppress(OmegaConfBaseException):
             values = _plain(config)
-            lines += [line for line in out_of_range(values) if line.partition(":")[0] not in places]
-            lines += self.mistakes_in_values(values) if all(re.match(r"\w+[.[]", place) for place in places) else ()
+            more = [*out_of_range(values)]
+            more += self.mistakes_in_values(values) if all(re.match(r"\w+[.[]", line) for line in lines) else ()
+            lines += elsewhere(more, lines)
         return lines
 
     def _run_hydra(self, words: list[str]) -> Any:

@@ -111,3 +111,8 @@ def referred(place: str, name: str) -> str:
     """Name the place that `${name}`, written at `place`, refers to: ${.x} is a sibling, ${..x} one level up."""
     dots = len(name) - len(name.lstrip("."))
     return ".".join([*place.split(".")[:-dots], name.lstrip(".")]) if dots else name
+
+
+def is_within(place: str, other: str) -> bool:
+    """Whether a place is another one, or a part of it."""
+    return place == other or place.startswith((f"{other}.", f"{other}["))

@@ -64,5 +64,8 @@ def random_folds(patient_id: Int[np.ndarray, " row"], folds: int, seed: int) -> 
 
 
 def _want_folds(folds: int, patients: int) -> None:
+    if patients < 2:
+        raise UserError(f"folds: want 2 patients or more to divide, got {patients}")
     if not 2 <= folds <= patients:
-        raise UserError(f"folds: want 2 to {patients} (the number of patients), got {folds}")
+        nearest = min(max(2, folds), patients)  # whoever set no number meets that of the YAML
+        raise UserError(f"folds: want 2 to {patients} (the number of patients), got {folds}; set folds={nearest}")

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
+from hms.config.keys import want_in_range
 from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
 from hms.system.console import say
 
@@ -66,6 +67,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.runs.teacher import LEARNED_FROM_TEACHER
     from hms.runs.trained import Trained
 
+    want_in_range(config)
     runs = [Trained(run, scored_folds(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
     warn_of_mismatches(runs)
     labels = None if config["labels"] is None else Path(config["labels"])

@@ -13,6 +13,7 @@ import polars as pl
 from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
+from hms.config.keys import want_in_range
 from hms.results.run import Run, read_run
 from hms.scoring.bootstrap import DRAWS, mean_interval
 
@@ -43,8 +44,9 @@ def compare(runs: Iterable[Path], draws: int = DRAWS, seed: int = 0) -> list[Res
 
     The best run is the one that no other beats on the rows that the two share; of several, that of the least KL; if
     there is none, the one that loses by the least. The others follow by their difference from it, without shared rows
-    by KL. Raises DataError for a run that has no finished fold.
+    by KL. Raises DataError for a run that has no finished fold, and UserError for `draws` or a `seed` out of range.
     """
+    want_in_range({"draws": draws, "seed": seed})
     read = [*map(read_run, runs)]
     behind = _behind(read)
     groups = connected_components(~np.isnan(behind), directed=False)[1]

@@ -21,6 +21,8 @@ class Run(NamedTuple):
 
     folder: Path
     settings: dict[str, Any]
+    learned_from: dict[str, str]
+    """Its `corpus`, and the digests of pretrained `weights` and of a `teacher`, if there were any."""
     folds: list[int]
     seeds: list[int]
     missing: list[str]
@@ -59,9 +61,8 @@ def read_run(run: Path) -> Run:
     checkpoint, corpus = folds[0] / "model.ckpt", corpus_of(folds[0])
     return Run(
         folder=run,
-        settings=settings(config)
-        | files_of(folds[0])
-        | {"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}"},
+        settings=settings(config),
+        learned_from={"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}", **files_of(folds[0])},
         folds=numbers,
         seeds=seeds,
         missing=[str(FoldName(*pair)) for pair in missing],

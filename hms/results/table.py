@@ -66,7 +66,7 @@ def print_results(results: list[Result]) -> None:
 
 def write_csv(results: list[Result], path: Path) -> None:
     """Write a row per run: its differences from the others, and every figure of the table in full precision."""
-    columns = differences([result.run.settings for result in results])
+    columns = differences([result.run.settings | result.run.learned_from for result in results])
     rows = [
         {
             "run": str(run.folder),
@@ -111,15 +111,23 @@ def _say_what_is_comparable(results: list[Result]) -> None:
 
 
 def _show_settings(runs: list[Run]) -> None:
-    """Print a paragraph per run: the settings of the first that others do not share, and how each other differs."""
-    columns = differences([run.settings for run in runs])
-    if columns:
+    """Print a paragraph per run: the settings of the first that others do not share, and how each other differs.
+
+    Settings are written as on a command line; what a run learned from, which is none, follows in brackets.
+    """
+    columns, read = differences([run.settings for run in runs]), differences([run.learned_from for run in runs])
+    if columns or read:
         print("Settings that differ, of the first run and, where not the same, of the others:")
-    for i, run in enumerate(runs if columns else []):
-        words = [
-            f"{name}={cells[i]}" for name, cells in columns.items() if cells[i] and (i == 0 or cells[i] != cells[0])
-        ]
+    for i, run in enumerate(runs if columns or read else []):
+        words = [f"{name}={value}" for name, value in _own(columns, i)]
+        if files := ", ".join(f"{name} {value}" for name, value in _own(read, i)):
+            words.append(f"({files})")
         print_paragraph(f"  {run.folder}: {' '.join(words) or 'the same'}", indent=6)
+
+
+def _own(columns: dict[str, list[str]], i: int) -> list[tuple[str, str]]:
+    """The names and cells of a row that it does not share with the first; of the first, all that are not empty."""
+    return [(name, cells[i]) for name, cells in columns.items() if cells[i] and (i == 0 or cells[i] != cells[0])]
 
 
 def _against(result: Result) -> str:
