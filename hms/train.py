@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from hms.config.callbacks import wrong_callbacks
-from hms.config.command import entry_point
+from hms.config.command import CONF, entry_point
 from hms.config.keys import Corpus, Node, out_of_range
+from hms.errors import did_you_mean
 from hms.runs.settings import teachers
 from hms.system.console import say
 
@@ -86,8 +87,17 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
     yield from wrong_callbacks(config["callbacks"], config["averaging"], config["fold"] == "all")
+    yield from _unknown_heads(config)
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+
+
+def _unknown_heads(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each weight of a head whose extractor does not exist, which would have no effect."""
+    extractors = sorted({*config["extractor"], *(option.stem for option in (CONF / "extractor").glob("*.yaml"))})
+    if isinstance(weights := config["loss"].get("auxiliary_of"), dict):
+        for name in (name for name in weights if name not in extractors):
+            yield f"loss.auxiliary_of.{name}: want the name of an extractor{did_you_mean(str(name), extractors)}"
 
 
 def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> Iterator[str]:

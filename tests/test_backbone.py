@@ -36,6 +36,32 @@ def test_weights_of_a_colour_classifier_fit_a_grey_backbone(tmp_path):
     torch.testing.assert_close(loaded.network.state_dict()["conv_stem.weight"], stem)
 
 
+@pytest.mark.parametrize("spoil", ["prefix", "other", "part"])
+def test_weights_of_another_network_are_refused(spoil: str, tmp_path):
+    state = timm_backbone().network.state_dict()
+    files = {
+        "prefix": {f"backbone.{name}": value for name, value in state.items()},
+        "other": timm_backbone(name="repghostnet_050").network.state_dict(),
+        "part": {name: value for name, value in state.items() if "blocks.1" not in name},
+    }
+    save_file({name: value.contiguous() for name, value in files[spoil].items()}, tmp_path / "w.safetensors")
+    reason = "inconsistent with" if spoil == "other" else "they are another network's"  # as far as timm sees it
+    with pytest.raises(UserError, match=rf"no pretrained weights for 'test_efficientnet' from .* \(.*{reason}"):
+        timm_backbone(pretrained=True, weights=str(tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["hgnetv2_b0", "tf_efficientnetv2_b0", "caformer_s18", "regnetx_002"])
+def test_a_file_of_any_network_with_its_classifier_fits(name: str, tmp_path):
+    import timm
+
+    whole = timm.create_model(name)
+    save_file({key: value.contiguous() for key, value in whole.state_dict().items()}, tmp_path / f"{name}.safetensors")
+    network = timm_backbone(name=name, pretrained=True, weights=str(tmp_path)).network
+    found, wanted = network.state_dict(), whole.state_dict()
+    assert [key for key in found if found[key].shape == wanted[key].shape and not found[key].equal(wanted[key])] == []
+    assert not network.pretrained_cfg.get("state_dict")
+
+
 def test_missing_weights_are_reported_in_one_line_with_a_remedy(tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=r"backbone.weights: want a file or a folder .* got '.*efficientnet.safetensors'"

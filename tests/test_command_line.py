@@ -299,6 +299,12 @@ def test_a_training_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch, c
         assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
 
 
+def test_the_weight_of_a_head_is_that_of_an_extractor(monkeypatch: pytest.MonkeyPatch, capsys):
+    line = "  loss.auxiliary_of.sfft: want the name of an extractor; did you mean 'stft'?"
+    words = ["loss.auxiliary_of.sfft=0.1", "loss.auxiliary_of.spectrogram=0.1"]  # one that is not chosen is no mistake
+    assert said_by(monkeypatch, capsys, *words).splitlines()[1:] == [line]
+
+
 @pytest.mark.parametrize(
     ("command", "words", "line"),
     [

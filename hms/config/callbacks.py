@@ -15,6 +15,7 @@ _UNSUITABLE = {
     "StochasticWeightAveraging": "it trains for an epoch more, by a schedule of its own; want averaging=swa",
     "LearningRateFinder": "it trains before the training; sweep optimizer.lr instead",
     "BatchSizeFinder": "it trains before the training; show=true estimates the memory of a batch_size",
+    "BackboneFinetuning": "it wants a model with one `backbone`; here each extractor has its own",
     "ModelPruning": "it cannot prune weights that are channels-last",
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -23,21 +24,40 @@ def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rat
     if pretrained and not weights and not _hub_reachable():
         constants.HF_HUB_OFFLINE = True  # cached weights still load; others fail at once, not after minutes
 
-    overlay = {"file": str(weights_file(weights, name))} if pretrained and weights else None
+    file = weights_file(weights, name) if pretrained and weights else None
     try:
+        overlay = _read_strictly(file, name) if file else None
         options = {"pretrained": pretrained, "pretrained_cfg_overlay": overlay, "in_chans": 1, "num_classes": 0}
-        return _created(name, drop_path_rate, options)
+        network = _created(name, drop_path_rate, options)
+        network.pretrained_cfg.pop("state_dict", None)  # timm would keep the file's weights beside the network's
+        return network
     except Exception as error:
         if _takes_no_drop_path(error):
             raise ValueError(f"drop_path_rate: want 0 for '{name}', which has none, got {drop_path_rate}") from None
         if not pretrained or not timm.is_model(name.split(".")[0]):
             raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
+        others = "Error(s) in loading state_dict" in str(error)
+        reason = "they are another network's" if others else first_line(error)
         raise UserError(
-            f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({first_line(error)}); "
+            f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({reason}); "
             "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
         ) from None
     finally:
         constants.HF_HUB_OFFLINE = offline
+
+
+def _read_strictly(file: Path, name: str) -> dict[str, Any]:
+    """What makes timm use the weights in `file`, and refuse those of another network.
+
+    With an option `file` it would load the names that match, even none, and leave the rest at random.
+    """
+    from timm.models import get_pretrained_cfg_value, load_state_dict
+
+    classifier = get_pretrained_cfg_value(name, "classifier") or ()
+    names = [classifier] if isinstance(classifier, str) else classifier
+    heads = tuple(".".join(one.split(".")[:2]) + "." for one in names)  # all layers of one such as head.fc.fc2
+    weights = {key: value for key, value in load_state_dict(str(file)).items() if not key.startswith(heads)}
+    return {"state_dict": weights, "classifier": None}
 
 
 def _created(name: str, drop_path_rate: float, options: dict[str, Any]) -> Any:
