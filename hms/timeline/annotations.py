@@ -40,7 +40,8 @@ def write_edf(path: Path, timeline: Timeline) -> None:
     begins_s, ends_s = timeline.own_s[row].T
     inside = (begins_s <= seconds) & (seconds < ends_s)
     probability = timeline.table.select(pl.col(CLASSES).fill_null(0.0)).to_numpy()[row] * inside[:, None]
-    raw = mne.io.RawArray(probability.T, mne.create_info([*CLASSES], 1.0, "misc"), verbose="error")
+    info = mne.create_info([*CLASSES], 1.0, "stim")  # without a unit; MNE before 1.13.2 gives all other types µV
+    raw = mne.io.RawArray(probability.T, info, verbose="error")
     if timeline.start is not None and 1985 <= timeline.start.year <= 2084:  # the years that EDF can express
         raw.set_meas_date(timeline.start)
     both = pl.concat([events(timeline), _unpredicted(timeline)], how="diagonal").sort("onset_s", maintain_order=True)
