@@ -10,8 +10,8 @@ from typing import Any, Literal, TypedDict
 from hms.config.callbacks import wrong_callbacks
 from hms.config.command import CONF, entry_point
 from hms.config.keys import Corpus, Node, out_of_range
-from hms.errors import did_you_mean
-from hms.runs.settings import teachers
+from hms.errors import UserError, did_you_mean
+from hms.runs.settings import start_folds, teachers
 from hms.system.console import say
 
 
@@ -54,6 +54,7 @@ class Train(Corpus):
     pretrain: Pretrain
     averaging: dict[str, Node]
     callbacks: dict[str, Node]
+    start_from: str | None
     show: bool
     compile: bool
 
@@ -90,6 +91,10 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     yield from _unknown_heads(config)
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+    try:
+        start_folds(config)
+    except UserError as error:
+        yield str(error)
 
 
 def _unknown_heads(config: dict[str, Any]) -> Iterator[str]:
@@ -119,7 +124,6 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     """
     from hms.config.build import build
     from hms.data.corpus import fingerprint
-    from hms.errors import UserError
     from hms.results.comparison import compare
     from hms.results.table import print_results
     from hms.runs.folder import fold_folder, is_finished

@@ -616,8 +616,9 @@ def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
     started.write_text(OmegaConf.to_yaml(config))
     node = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": [str(tmp_path / "a")], "p": 0.5}
     student = config | {"augmentation": {"mine": node}}
-    assert learned_from_teacher(student)
-    assert not learned_from_teacher(config)
+    open_fold(tmp_path / "student", student, "corpus")
+    assert learned_from_teacher(tmp_path / "student")
+    assert not learned_from_teacher(started.parent)
     with pytest.raises(UserError, match=r"^teacher_labels\.runs: want runs with all of their .* folds finished"):
         fit(student)
 

@@ -15,7 +15,7 @@ from hms.folder_names import counts_of
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
-from hms.runs.provenance import is_simulated, provenance, read_config
+from hms.runs.provenance import is_simulated, provenance, read_config, start_of
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.runs.trained import Trained
 from hms.scoring.bootstrap import mean_interval
@@ -42,10 +42,10 @@ def card(run: Trained, reads_spectrogram: bool) -> str:
         classes=CLASSES,
         electrodes=ELECTRODES,
         reads_spectrogram=reads_spectrogram,
-        learned=_learned(config, ", ".join(sorted({origin["corpus"] for origin in origins}))),
+        learned=_learned(config, ", ".join(sorted({origin["corpus"] for origin in origins}))) | _start(folds),
         simulated=is_simulated(config),
         scored=_scored(folds),
-        flattered=LEARNED_FROM_TEACHER if learned_from_teacher(config) else "",
+        flattered=LEARNED_FROM_TEACHER if learned_from_teacher(folds[0]) else "",
         share_patients=counts_of(folds).folds == 1,
         elsewhere=_elsewhere(run),
         hms=version("hms"),
@@ -75,6 +75,18 @@ def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
         "preprocess": _words(config["preprocess"]),
         "augmentation": ", ".join(config["augmentation"]) or "none",
     }
+
+
+def _start(folds: list[Path]) -> dict[str, str]:
+    """What the weights that training began with were learned from, if these were trained ones."""
+    starts = [start for fold in folds if (start := start_of(fold))]
+    if not starts:
+        return {}
+    runs = sorted({start["run"].partition("/")[0] for start in starts})
+    corpora = sorted({f"`{corpus}`" for start in starts for corpus in start["corpora"]})
+    simulated = " (simulated EEG)" if any(start["simulated"] for start in starts) else ""
+    learned = f"{', '.join(corpora) or 'windows made on demand'}{simulated}"
+    return {"began with": f"the weights of {', '.join(runs)}, which had learned from {learned}"}
 
 
 def _scored(folds: list[Path]) -> dict[str, Any] | None:

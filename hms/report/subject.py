@@ -69,7 +69,7 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
     *_, parent, name = run.resolve().parts
     name = f"{parent}/{name}" if run == folds[0] else name
-    notes = [f"This run {LEARNED_FROM_TEACHER}"] if learned_from_teacher(config) else []
+    notes = [f"This run {LEARNED_FROM_TEACHER}"] if learned_from_teacher(folds[0]) else []
     return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None, notes)
 
 
@@ -85,7 +85,7 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     if runs:
         fold = next(iter(runs.values()))
         truth, store, missing = _corpus(fold, read_config(fold), stores)
-    students = [run for run, fold in runs.items() if learned_from_teacher(read_config(fold))]
+    students = [run for run, fold in runs.items() if learned_from_teacher(fold)]
     notes = [f"The member {run} {LEARNED_FROM_TEACHER}" for run in students]
     about = {
         "members": str(len(content["members"])),

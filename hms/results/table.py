@@ -8,6 +8,7 @@ import polars as pl
 from hms.results.comparison import Result, same_rows
 from hms.results.differences import differences
 from hms.results.run import Run
+from hms.runs.folder import scored_folds
 from hms.runs.settings import with_same_settings
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.bootstrap import format_difference, format_interval
@@ -60,7 +61,7 @@ def print_results(results: list[Result]) -> None:
         print(f"{', '.join(map(str, group))}: the same settings under different names.")
     if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
         print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over any common folds.")
-    if taught := [str(run.folder) for run in runs if learned_from_teacher(run.settings)]:
+    if taught := [str(run.folder) for run in runs if learned_from_teacher(scored_folds(run.folder)[0])]:
         print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
 
 

@@ -1,7 +1,7 @@
 """The folder of a trained run, and what is known about it.
 
-settings    the part of a config that determines the trained model
 bundle      the folder by which trained models are handed over
+settings    the part of a config that determines the trained model
 folder      where a run and its folds lie, and which folds it predicts by
 checkpoint  models saved and loaded
 versions    the code and packages that trained it
@@ -9,6 +9,7 @@ provenance  what it was trained from
 trained     a run, a fold or a bundle, with its models
 teacher     whether the runs that teach a student are complete
 leakage     which rows it may have seen
+start       trained weights that a training begins with
 mismatch    whether several runs belong together
 named       the runs that words on a command line stand for
 """

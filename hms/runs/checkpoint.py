@@ -47,9 +47,12 @@ def load_model(path: Path) -> Model:
     No code from the file is run. Raises DataError if the file is incomplete or the weights do not fit the model that
     this version builds, ConfigError if the config describes anything but a model of hms.
     """
-    if is_member(path):
-        return rebuild(path, model_node(path), _read_weights(path))
-    return rebuild(path / "model.ckpt", *read_checkpoint(path))
+    return rebuild(path if is_member(path) else path / "model.ckpt", *read_trained(path))
+
+
+def read_trained(path: Path) -> tuple[Any, dict[str, Tensor]]:
+    """The unchecked config and the weights of the model that `load_model` would load. Raises DataError as it does."""
+    return (model_node(path), _read_weights(path)) if is_member(path) else read_checkpoint(path)
 
 
 def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:

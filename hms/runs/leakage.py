@@ -12,22 +12,30 @@ from hms.runs.trained import Trained
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
 
-def rows_maybe_trained_on(runs: Iterable[Trained], rows: pl.DataFrame, fingerprint: str) -> int:
-    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned."""
-    patients = [_learned_from(run, rows, fingerprint) for run in runs]
+def rows_maybe_trained_on(
+    runs: Iterable[Trained], rows: pl.DataFrame, fingerprint: str, by_teacher: bool = True
+) -> int:
+    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned.
+
+    With `by_teacher` a student may have learned from those it held out, too, because its teacher saw them.
+    """
+    patients = [_learned_from(run, rows, fingerprint, by_teacher) for run in runs]
     return int(rows["patient_id"].is_in(pl.concat(patients).implode()).sum())
 
 
-def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str) -> pl.Series:
+def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher: bool) -> pl.Series:
     """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
 
-    A student may have learned from these, too, because its teacher saw them.
     Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
-    chance, so one counts as the same only if an EEG has the same number, too.
+    chance, so one counts as the same only if an EEG has the same number, too. Of weights that a run began with only
+    the corpora are known, and that on its own corpus they have not seen the patients that a fold held out.
     """
     everybody, same = rows["patient_id"].unique(), fingerprint in run.corpora
     if run.is_bundle:
         return everybody if same else _NOBODY
+    earlier = fingerprint in run.earlier_corpora
+    if earlier and fingerprint not in run.own_corpora:
+        return everybody
     if (config := read_config(run.folds[0])).get("live"):
         return _NOBODY
     held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.folder, "*.parquet")}}
@@ -35,8 +43,9 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str) -> pl.Seri
     if not same and known.is_empty():
         return _NOBODY
     folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
-    candidates = known if folds_there == config["folds"] else everybody  # nothing names the patients of a missing fold
-    if run.is_student:
+    all_named = folds_there == config["folds"] and not earlier  # nothing names patients of missing folds, or earlier ones
+    candidates = known if all_named else everybody
+    if run.is_student and by_teacher:
         return candidates
     unseen = set[int].intersection(*({*held_out[fold]["patient_id"]} for fold in run.folds))
     return candidates.filter(~candidates.is_in([*unseen]))

@@ -73,6 +73,6 @@ def _warn_of_corpora(runs: Iterable[Trained]) -> None:
     for run in runs:
         for corpus in sorted(run.corpora) if run.is_bundle or (run.folds[0] / "provenance.json").is_file() else ():
             of_corpus[corpus].append(str(run.path))
-    if len(of_corpus) > 1:
+    if len({*map(tuple, of_corpus.values())}) > 1:  # a run may have learned from one corpus after another
         listed = "; ".join(f"{corpus}: {', '.join(names)}" for corpus, names in of_corpus.items())
         say(f"these runs learned from different corpora: {listed}")

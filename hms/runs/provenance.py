@@ -17,12 +17,16 @@ from hms.system.console import say
 from hms.system.reading import read_json
 
 
-def open_fold(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
-    """Create a fold's folder and record what is about to be trained, on which data and with which versions."""
+def open_fold(fold: Path, config: dict[str, Any], fingerprint: str, start: dict[str, Any] | None = None) -> None:
+    """Create a fold's folder and record what is about to be trained, on which data and with which versions.
+
+    `start` is what `hms.runs.start.record` says of the weights that training begins with, if it says anything.
+    """
     fold.mkdir(parents=True, exist_ok=True)
     write_text(fold / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
     command = [word.removeprefix("++") for word in sys.argv]
     origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions(config)}
+    origin |= {"start": start} if start else {}
     write_text(fold / "provenance.json", json.dumps(origin, indent=1))
 
 
@@ -36,7 +40,7 @@ def read_config(fold: Path) -> dict[str, Any]:
 
 
 def provenance(fold: Path) -> dict[str, Any]:
-    """The content of provenance.json: `corpus`, `files`, `command` and `versions`."""
+    """The content of provenance.json: `corpus`, `files`, `command` and `versions`, and `start` if there was one."""
     return read_json(fold / "provenance.json", "corpus")
 
 
@@ -50,10 +54,15 @@ def files_of(fold: Path) -> dict[str, str]:
     return {**provenance(fold).get("files", {})}
 
 
+def start_of(fold: Path) -> dict[str, Any]:
+    """What a fold recorded of the trained weights that it began with (`hms.runs.start.record`); empty if of none."""
+    return {**provenance(fold).get("start", {})} if read_config(fold).get("start_from") else {}
+
+
 def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
 
-    The inputs are the corpus, pretrained weights and a teacher's labels.
+    The inputs are the corpus, pretrained weights, a teacher's labels and the weights that training starts from.
     """
     if (fold / "provenance.json").is_file() and (old := differing(provenance(fold), versions(config))):
         say(f"{fold} was made with different versions: {', '.join(old)}")
@@ -65,7 +74,8 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
         changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
         if changed:
             other = read_config(path.parent)
-            if other["data"] == config["data"] and settings(other) == settings(config):
+            places = all(other.get(key) == config.get(key) for key in ("data", "start_from"))
+            if places and settings(other) == settings(config):
                 say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {fold} is a new run")
 
 

@@ -1,7 +1,7 @@
 """What determines a trained model: the relevant part of its config, and what its training reads besides the corpus.
 
 Settings that affect only memory or time are left out, and so are paths: the corpus counts by its fingerprint, and
-files of pretrained weights or a teacher's labels count by their content.
+files of pretrained weights, of a teacher's labels or of what a training starts from count by their content.
 """
 
 import hashlib
@@ -10,11 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.folder_names import FoldName, RunName, folds_with
 from hms.network.pretrained import weights_file
+from hms.runs.bundle import bundle_config, is_bundle, is_member, member_path
 
-_IRRELEVANT_KEYS = ("fold", "seed", "name", "runs", "stores", "on_bad", "data", "logger", "show", "compile")
+_IRRELEVANT_KEYS = (
+    *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
+    *("start_from", "logger", "show", "compile"),
+)
 _IF_ANY = ("live", "callbacks")
 """Keys that count only if they are not empty."""
 
@@ -50,12 +54,17 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def files_read(config: dict[str, Any]) -> dict[str, str]:
-    """Digests of what a training reads besides its corpus: pretrained `weights` and the labels of its `teacher`.
+    """Digests of what a training reads besides its corpus: pretrained `weights`, the labels of its `teacher`, and the
+    weights that it starts from, `start_from`, which replace pretrained ones.
 
     There is no entry for what is not read. Raises UserError if the weights do not exist.
     """
     read = {}
-    pretrained = [node for node in nodes(config["model"]) if node.get("pretrained") is True and "weights" in node]
+    if starts := start_folds(config):
+        weights = [start if is_member(start) else start / "model.ckpt" for start in starts]
+        read["start_from"] = _joined(map(_digest_of, weights))
+    wanting = [] if starts else nodes(config["model"])
+    pretrained = [node for node in wanting if node.get("pretrained") is True and "weights" in node]
     files = [weights_file(node["weights"], node.get("name")) if node["weights"] else None for node in pretrained]
     if any(files):  # which network starts from which matters, and which from the hub
         read["weights"] = _joined(_digest_of(file) if file else "hub" for file in files)
@@ -88,6 +97,25 @@ def teachers(config: dict[str, Any]) -> list[str]:
 def teacher_files(run: Path) -> list[Path]:
     """The files of what the folds of a run predicted for a student to learn from."""
     return [fold / "teacher.parquet" for fold in folds_with(run, "teacher.parquet")]
+
+
+def start_folds(config: dict[str, Any]) -> list[Path]:
+    """The folders of the folds, or the weights in a bundle, that the training of a config may start from; [] if none.
+
+    Of a run they are those that it predicts by. Raises UserError if what `start_from` names has none.
+    """
+    if not (start := config.get("start_from")):
+        return []
+    path = Path(start)
+    if is_bundle(path):
+        return [member_path(path, name) for name in bundle_config(path)["members"]]
+    if (path / "scores.json").is_file() or (is_member(path) and path.is_file()):
+        return [path]
+    finished = folds_with(path, "scores.json")
+    if not finished:
+        wish = "start_from: want a run, a finished fold of one, a bundle or the weights in one"
+        raise UserError(f"{wish}, got '{path}'{'' if path.exists() else ' (no such file)'}")
+    return [fold for fold in finished if not fold.name.startswith("foldall")] or finished
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:

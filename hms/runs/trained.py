@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from hms.errors import DataError
 from hms.runs.bundle import bundle_config, is_bundle
 from hms.runs.folder import folds_to_predict_by
-from hms.runs.provenance import corpus_of, is_simulated, read_config
+from hms.runs.provenance import corpus_of, is_simulated, read_config, start_of
 from hms.runs.teacher import learned_from_teacher
 
 
@@ -48,14 +48,24 @@ class Trained(NamedTuple):
 
     @property
     def corpora(self) -> set[str]:
-        """The fingerprints of the corpora that its models learned from; none for those of `live` windows."""
+        """The fingerprints of the corpora that its models ever learned from; none for those of `live` windows."""
         if self.is_bundle:
             return {*bundle_config(self.path)["corpora"]}
+        return self.own_corpora | self.earlier_corpora
+
+    @property
+    def own_corpora(self) -> set[str]:
+        """Those that its folds learned from after they began."""
         return {corpus_of(fold) for fold in self.folds if not read_config(fold).get("live")}
 
     @property
+    def earlier_corpora(self) -> set[str]:
+        """Those that the weights which its folds began with were learned from, as far as is recorded."""
+        return {corpus for fold in self.folds for corpus in start_of(fold).get("corpora", ())}
+
+    @property
     def learned_from_simulation(self) -> bool | None:
-        """Whether any of its models learned from simulated EEG; None if it does not say."""
+        """Whether any of its models last learned from simulated EEG; None if it does not say."""
         try:
             if self.is_bundle:
                 return bundle_config(self.path).get("simulated")
@@ -68,7 +78,7 @@ class Trained(NamedTuple):
         """Whether its models learned from a teacher, as far as it says."""
         if self.is_bundle:
             return bool(bundle_config(self.path).get("student"))
-        return (config := self.config) is not None and learned_from_teacher(config)
+        return self.config is not None and learned_from_teacher(self.folds[0])
 
 
 def trained(path: Path) -> Trained:

@@ -23,8 +23,10 @@ from hms.model import Model
 from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder, is_finished, scored_folds
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.settings import teachers
+from hms.runs.settings import teacher_files, teachers
+from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
 from hms.runs.teacher import want_all_folds, want_same_corpus
+from hms.runs.trained import Trained
 from hms.scoring.scores import print_scores, read_predictions, read_truth, score
 from hms.system.atomic import locked, write_text
 from hms.system.console import say
@@ -46,6 +48,7 @@ class _Job(NamedTuple):
     fold: Path
     model: Model
     probe: Trainer
+    start: Trained | None
     rows: FoldRows
     feed: Feed
     truth: pl.DataFrame | None
@@ -104,9 +107,11 @@ def _job(config: dict[str, Any]) -> _Job:
     fold = fold_folder(config, store.fingerprint)
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
     want_same_corpus(teachers(config), store.rows["label_id"])
+    if start := start_of_fold(config):
+        want_unseen(start, config, rows.predicted, store.fingerprint)
     process = Process(probe.global_rank, probe.world_size)
     feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
-    return _Job(config, fold, model, probe, rows, feed, truth)
+    return _Job(config, fold, model, probe, start, rows, feed, truth)
 
 
 def _result_of(job: _Job) -> float:
@@ -146,11 +151,13 @@ def _finish(job: _Job) -> None:
 
     `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
     """
-    config, fold, model, _, rows, feed, truth = job
+    config, fold, model, _, start, rows, feed, truth = job
     if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
-        open_fold(fold, config, feed.store.fingerprint)
+        if start and not resumed:
+            announce(start, config)
+        open_fold(fold, config, feed.store.fingerprint, record(start, feed.store.fingerprint) if start else None)
     with open_loggers(config["logger"], fold, config) as loggers:
         diverged = train_stages(config, model, rows, feed, fold, loggers)
         trained_at_s = time.monotonic()
@@ -168,9 +175,10 @@ def _finish(job: _Job) -> None:
 
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows the number of processes and the rank of this one."""
-    want_all_folds(teachers(config))
+    taught = [run for run in teachers(config) if teacher_files(Path(run))]  # TeacherLabels refuses the others
+    want_all_folds(taught, "teacher_labels.runs: want")
     seed_everything(config["seed"], verbose=False)
-    model: Model = build(config["model"])
+    model = model_to_train(config)
     try:  # all of these are built again for the training; here they only serve to reveal mistakes
         for stage in stages_of(config):
             classifier(config, stage, model).configure_optimizers()
