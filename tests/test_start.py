@@ -74,6 +74,7 @@ def test_each_fold_starts_from_the_fold_of_its_number(first: Path, places: list[
     printed, _ = hms("compare", f"{first.parent}/f*")
     digest = json.loads((run / "fold0_seed0/provenance.json").read_text())["files"]["start_from"]
     assert f"optimizer.lr=0 schedule.lr_min=0 (start_from {digest})" in printed
+    assert "(start_from null)" in printed
 
 
 def test_weights_that_saw_the_held_out_patients_are_refused(first: Path, places: list[str], tmp_path: Path):

@@ -22,7 +22,8 @@ class Run(NamedTuple):
     folder: Path
     settings: dict[str, Any]
     learned_from: dict[str, str]
-    """Its `corpus`, and the digests of pretrained `weights` and of a `teacher`, if there were any."""
+    """Its `corpus`, the digests of pretrained `weights` and of a `teacher`, if there were any, and of what it began
+    with, `start_from`, or null."""
     folds: list[int]
     seeds: list[int]
     missing: list[str]
@@ -62,7 +63,11 @@ def read_run(run: Path) -> Run:
     return Run(
         folder=run,
         settings=settings(config),
-        learned_from={"corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}", **files_of(folds[0])},
+        learned_from={
+            "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
+            "start_from": "null",
+            **files_of(folds[0]),
+        },
         folds=numbers,
         seeds=seeds,
         missing=[str(FoldName(*pair)) for pair in missing],

@@ -43,7 +43,7 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     if not same and known.is_empty():
         return _NOBODY
     folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
-    all_named = folds_there == config["folds"] and not earlier  # nothing names patients of missing folds, or earlier ones
+    all_named = folds_there == config["folds"] and not earlier  # no table has patients of a missing fold
     candidates = known if all_named else everybody
     if run.is_student and by_teacher:
         return candidates

@@ -13,7 +13,6 @@ from typing import Any
 from hms.errors import DataError, UserError
 from hms.folder_names import FoldName, RunName, folds_with
 from hms.network.pretrained import weights_file
-from hms.runs.bundle import bundle_config, is_bundle, is_member, member_path
 
 _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
@@ -61,7 +60,7 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
     """
     read = {}
     if starts := start_folds(config):
-        weights = [start if is_member(start) else start / "model.ckpt" for start in starts]
+        weights = [start / "model.ckpt" if start.is_dir() else start for start in starts]
         read["start_from"] = _joined(map(_digest_of, weights))
     wanting = [] if starts else nodes(config["model"])
     pretrained = [node for node in wanting if node.get("pretrained") is True and "weights" in node]
@@ -106,6 +105,8 @@ def start_folds(config: dict[str, Any]) -> list[Path]:
     """
     if not (start := config.get("start_from")):
         return []
+    from hms.runs.bundle import bundle_config, is_bundle, is_member, member_path  # Polars is slow to import
+
     path = Path(start)
     if is_bundle(path):
         return [member_path(path, name) for name in bundle_config(path)["members"]]
