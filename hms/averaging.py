@@ -87,9 +87,10 @@ class Swa(_Averaging):
     """Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407): the mean of the weights at the end of each
     epoch in the last `share` of the `epochs`, which is at least one epoch.
 
-    Changed: the learning rate follows the schedule; use `schedule=constant` for the paper's. Running statistics of
-    batch norms are averaged, too, instead of computed anew for the averaged weights. Until the first epoch is averaged,
-    the current weights are used: the average would be the random initial ones.
+    Changed: the learning rate follows the schedule; use `schedule=constant` for the paper's. Statistics of batch norms
+    are computed anew for the averaged weights at the end only (`hms.training.precise_bn`); until then, they are
+    averaged, too. Until the first epoch is averaged, the current weights are used: the average would be the random
+    initial ones.
     """
 
     def __init__(self, epochs: int, share: float):

@@ -45,6 +45,7 @@ class Train(Corpus):
     seed: int
     epochs: int
     batch_size: int
+    precise_bn: bool
     flips: bool
     model: Node
     loss: Node

@@ -486,7 +486,10 @@ def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(
         teacher = pl.read_parquet(only_fold(tmp_path / name) / "teacher.parquet")
         seen[name] = set(teacher["label_id"])
     votes = [rows.select(pl.sum_horizontal(VOTE_COLUMNS)).to_series() for rows in fed]
-    assert max(votes[1]) < 10 <= min(min(votes[0]), min(votes[2])), "the first of two stages is that of low votes"
+    alone, norms, first, second, norms_again = votes
+    assert max(first) < 10 <= min(min(stage) for stage in (alone, second)), "the first of two stages is of low votes"
+    assert norms.equals(alone), "batch norms are measured by rows that were trained on"
+    assert norms_again.equals(second)
     assert seen["none"] < seen["low_votes"]
     assert not same_weights(only_fold(tmp_path / "none"), only_fold(tmp_path / "low_votes"))
     patients = patient_folds(store.rows, 3).filter(fold=0)["patient_id"]
@@ -863,3 +866,15 @@ def test_other_loggers_than_wandb_write_into_the_folder_of_the_fold(config: dict
     fit({**config, "epochs": 1, "logger": {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "log"}}})
     (written,) = only_fold(Path(config["runs"])).glob("log/version_0/metrics.csv")
     assert "val_kl" in written.read_text()
+
+
+def test_batch_norms_are_measured_anew_at_the_end_and_nothing_else_changes(config: dict, tmp_path: Path):
+    weights = []
+    for precise in (True, False):
+        runs = tmp_path / str(precise)
+        fit(config | {"precise_bn": precise, "runs": str(runs), "epochs": 1})
+        weights.append(load_model(only_fold(runs)).state_dict())
+    changed = {
+        name.rsplit(".", 1)[1] for name, weight in weights[0].items() if not torch.equal(weight, weights[1][name])
+    }
+    assert changed == {"running_mean", "running_var", "num_batches_tracked"}

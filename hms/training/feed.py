@@ -13,7 +13,7 @@ from hms.data.resident import maybe_resident
 from hms.data.store import Store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.live import SimulatedWindows
-from hms.system.processes import Process
+from hms.system.processes import ALONE, Process
 
 
 class Feed(NamedTuple):
@@ -38,6 +38,10 @@ class Feed(NamedTuple):
             return self.live.loader(self.batch_size, self.seed, self.with_spectrogram, self.process)
         windows = maybe_resident(self._windows(rows), self.resident, self.device, self.process)
         return windows.loader(self.batch_size, OneRowPerEeg(rows, self.seed), self.process)
+
+    def whole(self) -> "Feed":
+        """The same for a process that takes all rows of each batch, and keeps none on its device."""
+        return self._replace(process=ALONE, resident=False)
 
     def validation(self, rows: pl.DataFrame) -> DataLoader[Batch] | None:
         """Batches of all rows, in their order; None if there are none."""

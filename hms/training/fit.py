@@ -1,17 +1,18 @@
 """Train one fold of a run and predict its held-out patients.
 
 `hms.training` in the order of events: `fold` chooses the rows, `feed` serves them as batches, `stages` trains on them
-with `trainer` and `module`, and `held_out` predicts and scores.
+with `trainer` and `module`, `precise_bn` measures batch norms, and `held_out` predicts and scores.
 """
 
 import json
 import math
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+import torch
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -38,6 +39,7 @@ from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, write_predictions
 from hms.training.loggers import log_scores, open_loggers
 from hms.training.metrics_csv import seconds_of_epochs
+from hms.training.precise_bn import measure_norms
 from hms.training.stages import callbacks_of, classifier, train_stages
 
 
@@ -161,7 +163,11 @@ def _finish(job: _Job) -> None:
     with open_loggers(config["logger"], fold, config) as loggers:
         diverged = train_stages(config, model, rows, feed, fold, loggers)
         trained_at_s = time.monotonic()
-        predicted = predict(config, model, rows.predicted, feed)
+        # Batch sizes that training never uses would each be compiled just once.
+        with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
+            if config["precise_bn"] and feed.process.rank == 0:  # whose model `predict` gives to all
+                measure_norms(model, feed.whole().training(rows.training[-1]), feed.device)
+            predicted = predict(config, model, rows.predicted, feed)
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)

@@ -1,12 +1,10 @@
 """Predict a fold's held-out patients, and write and score the predictions."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float
 
 from hms.model import Model
@@ -25,9 +23,7 @@ def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed
         broadcast_state(model.to(feed.device))
     first, end = (len(rows) * number // world for number in (rank, rank + 1))
     compute = Compute(feed.device, config["flips"])
-    # Batch sizes that training never uses would each be compiled just once.
-    with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
-        mine = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
+    mine = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
     return np.concatenate(gather(mine, feed.process))
 
 

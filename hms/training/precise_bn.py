@@ -1,0 +1,39 @@
+"""Measure the statistics of batch norms anew when a training has ended, over windows that it learned from.
+
+A batch norm predicts by moving averages of the mean and variance that it saw in training. These are of some ten batches
+only, seen by earlier weights than the last ones, or than an average of weights that never saw a batch. Here every norm
+sees the same weights and many more batches, without augmentation and dropout, as in prediction.
+
+Source: "PreciseBN" in Wu and Johnson 2021, arXiv 2105.07576; as there, the statistics of batches, which are
+normalised by them, are averaged.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hms.batch import Batch
+from hms.model import Model
+from hms.prediction.inference import views
+
+_BATCHES = 32
+
+
+@torch.no_grad()
+def measure_norms(model: Model, batches: Iterable[Batch], device: torch.device) -> None:
+    """Give each batch norm the mean statistics of the first 32 batches, and leave the model on `device`."""
+    model.eval().to(device)
+    norms = [part for part in model.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a mean over all batches
+        norm.train()
+    for batch in islice(batches, _BATCHES) if norms else ():
+        for view in views(batch, device, flips=False):
+            model(view)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
