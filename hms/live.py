@@ -58,6 +58,10 @@ class SimulatedWindows:
         self.windows, self.target, self.workers = windows, target, workers
         self.kinds, self.plain = kinds, plain
 
+    def of(self, windows: int) -> "SimulatedWindows":
+        """The first of them, up to `windows`, of each epoch: workers left with some to render do not end quietly."""
+        return SimulatedWindows(min(windows, self.windows), self.kinds, self.plain, self.target, self.workers)
+
     def loader(self, batch_size: int, seed: int, with_spectrogram: bool, process: Process = ALONE) -> DataLoader[Batch]:
         """Batches of new windows in every epoch, without end; of each batch, the rows of one process."""
         windows = RenderedWindows(seed, self.kinds, self.plain, self.target, with_spectrogram)

@@ -1,5 +1,7 @@
 """Serve the batches that a model trains on and is validated on."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -39,9 +41,11 @@ class Feed(NamedTuple):
         windows = maybe_resident(self._windows(rows), self.resident, self.device, self.process)
         return windows.loader(self.batch_size, OneRowPerEeg(rows, self.seed), self.process)
 
-    def whole(self) -> "Feed":
-        """The same for a process that takes all rows of each batch, and keeps none on its device."""
-        return self._replace(process=ALONE, resident=False)
+    def some(self, rows: pl.DataFrame, count: int) -> Iterator[Batch]:
+        """Up to `count` whole batches of an epoch of training, the same in every process."""
+        live = self.live and self.live.of(count * self.batch_size)
+        alone = self._replace(live=live, process=ALONE, resident=False)
+        return islice(alone.training(rows), count)
 
     def validation(self, rows: pl.DataFrame) -> DataLoader[Batch] | None:
         """Batches of all rows, in their order; None if there are none."""

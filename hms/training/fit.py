@@ -39,7 +39,7 @@ from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, write_predictions
 from hms.training.loggers import log_scores, open_loggers
 from hms.training.metrics_csv import seconds_of_epochs
-from hms.training.precise_bn import measure_norms
+from hms.training.precise_bn import BATCHES, measure_norms
 from hms.training.stages import callbacks_of, classifier, train_stages
 
 
@@ -166,7 +166,7 @@ def _finish(job: _Job) -> None:
         # Batch sizes that training never uses would each be compiled just once.
         with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
             if config["precise_bn"] and feed.process.rank == 0:  # whose model `predict` gives to all
-                measure_norms(model, feed.whole().training(rows.training[-1]), feed.device)
+                measure_norms(model, feed.some(rows.training[-1], BATCHES), feed.device)
             predicted = predict(config, model, rows.predicted, feed)
         if feed.process.rank > 0:
             return

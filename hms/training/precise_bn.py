@@ -9,7 +9,6 @@ normalised by them, are averaged.
 """
 
 from collections.abc import Iterable
-from itertools import islice
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,12 +17,13 @@ from hms.batch import Batch
 from hms.model import Model
 from hms.prediction.inference import views
 
-_BATCHES = 32
+BATCHES = 32
+"""How many to measure by."""
 
 
 @torch.no_grad()
 def measure_norms(model: Model, batches: Iterable[Batch], device: torch.device) -> None:
-    """Give each batch norm the mean statistics of the first 32 batches, and leave the model on `device`."""
+    """Give each batch norm the mean statistics of these batches, and leave the model on `device`."""
     model.eval().to(device)
     norms = [part for part in model.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
     momenta = [norm.momentum for norm in norms]
@@ -31,7 +31,7 @@ def measure_norms(model: Model, batches: Iterable[Batch], device: torch.device) 
         norm.reset_running_stats()
         norm.momentum = None  # a mean over all batches
         norm.train()
-    for batch in islice(batches, _BATCHES) if norms else ():
+    for batch in batches if norms else ():
         for view in views(batch, device, flips=False):
             model(view)
     for norm, momentum in zip(norms, momenta, strict=True):
