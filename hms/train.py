@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from hms.config.callbacks import wrong_callbacks
 from hms.config.command import CONF, entry_point
 from hms.config.keys import Corpus, Node, out_of_range
+from hms.config.loggers import without_package
 from hms.errors import did_you_mean
 from hms.runs.settings import teachers
 from hms.system.console import say
@@ -87,6 +88,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
     yield from wrong_callbacks(config["callbacks"], config["averaging"], config["fold"] == "all")
+    yield from without_package(config["logger"])
     yield from _unknown_heads(config)
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"

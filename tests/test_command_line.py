@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -350,6 +351,14 @@ def test_callbacks_of_lightning_s_that_do_not_fit_are_refused(name: str, why: st
     said = said_by(monkeypatch, capsys, f"callbacks.mine._target_=lightning.pytorch.callbacks.{name}")
     (line,) = said.splitlines()[1:]
     assert line.startswith(f"  callbacks.mine: want no {name}: {why}")
+
+
+@pytest.mark.skipif(find_spec("comet_ml") is not None, reason="comet_ml is installed")
+def test_a_logger_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "logger.mine._target_=lightning.pytorch.loggers.CometLogger")
+    line = "  logger.mine: CometLogger needs the package comet_ml, which is not installed"
+    assert said.splitlines()[1:] == [line]
+    assert train.config("logger=wandb")["logger"]
 
 
 def test_a_name_that_would_be_two_folders_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -34,7 +34,7 @@ from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
 from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, write_predictions
-from hms.training.loggers import log_scores, open_loggers
+from hms.training.loggers import log_scores, open_loggers, want_loggers
 from hms.training.metrics_csv import seconds_of_epochs
 from hms.training.stages import callbacks_of, classifier, train_stages
 
@@ -169,6 +169,7 @@ def _finish(job: _Job) -> None:
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows the number of processes and the rank of this one."""
     want_all_folds(teachers(config))
+    want_loggers(config["logger"])
     seed_everything(config["seed"], verbose=False)
     model: Model = build(config["model"])
     try:  # all of these are built again for the training; here they only serve to reveal mistakes
