@@ -17,6 +17,7 @@ import pytest
 import torch
 from conftest import ROOT, stores_of
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -43,12 +44,14 @@ from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.teacher import learned_from_teacher, want_same_corpus
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
+from hms.train import main as train_command
 from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
 from hms.training.fit import _model_and_trainer, fit
 from hms.training.module import _fused_on
 from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
+from hms.training.without_effect import without_effect
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -874,3 +877,42 @@ def test_a_logger_that_cannot_be_built_is_named(config: dict):
     node = {"_target_": f"{LIGHTNING}loggers.WandbLogger", "offline": True, "log_model": True}
     with pytest.raises(UserError, match=r"^logger\.mine: Providing log_model=True and offline=True is an invalid "):
         fit({**config, "logger": {"mine": node}})
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("augmentation=[head_scale]", ["augmentation.head_scale has hardly any effect with {}"]),
+        ("augmentation=[head_scale] preprocess=original", []),
+        ("augmentation=[head_scale] preprocess.scale=compressed", []),
+        ("preprocess.scale_uv=16", ["preprocess.scale_uv has no effect with {}"]),
+        ("preprocess.scale_uv=16 preprocess.scale=compressed", []),
+        ("preprocess=original preprocess.scale=window", []),
+        (
+            "augmentation=[spectrogram_mask]",
+            ["augmentation.spectrogram_mask has no effect: no extractor reads the ten-minute spectrogram"],
+        ),
+        ("augmentation=[spectrogram_mask] extractor=[stft_short,spectrogram]", []),
+    ],
+)
+def test_a_setting_that_another_undoes_is_named(words: str, lines: list[str]):
+    config = train_command.config(*words.split())
+    by_itself = "preprocess.scale=window, which scales each window by its own spread"
+    assert said_of(config) == [line.format(by_itself) for line in lines]
+
+
+def said_of(config: dict) -> list[str]:
+    """What is said about settings without effect; the model's classes tell what it reads, without building it."""
+    kinds = [get_class(node["_target_"]) for node in config["extractor"].values()]
+    return [*without_effect(config, any(kind.reads_spectrogram for kind in kinds))]
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {"original"}))
+def test_no_experiment_has_a_setting_without_effect(name: str):  # `original` leaves the extractors to its members
+    more = ["augmentation.teacher_labels.runs=[x]"] if name == "student" else []
+    assert said_of(train_command.config(f"experiment={name}", *more)) == []
+
+
+def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):
+    fit(chosen(config, "augmentation=[head_scale]", "epochs=1"))
+    assert "\naugmentation.head_scale has hardly any effect with preprocess.scale=window" in capsys.readouterr().err

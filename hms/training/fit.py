@@ -37,6 +37,7 @@ from hms.training.held_out import predict, write_predictions
 from hms.training.loggers import log_scores, open_loggers, want_loggers
 from hms.training.metrics_csv import seconds_of_epochs
 from hms.training.stages import callbacks_of, classifier, train_stages
+from hms.training.without_effect import without_effect
 
 
 class _Job(NamedTuple):
@@ -150,6 +151,8 @@ def _finish(job: _Job) -> None:
     if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
+        for line in without_effect(config, model.reads_spectrogram):
+            say(line)
         open_fold(fold, config, feed.store.fingerprint)
     with open_loggers(config["logger"], fold, config) as loggers:
         diverged = train_stages(config, model, rows, feed, fold, loggers)
