@@ -142,6 +142,8 @@ def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, mon
     assert given["kl"] == pytest.approx(given["scores"]["kl"])
     assert given["batch"].eeg.shape == (16, 20, 10000)
     assert given["logits"].shape == (16, 6)
+    written = {path.name for folder in ("runs", "data") for path in Path(folder).rglob("*") if path.is_file()}
+    assert {name for name in written if f"`{name}`" not in GUIDE["docs/guide/files.md"]} == set()
 
 
 def test_a_mistake_in_python_is_reported_as_on_a_command_line():
