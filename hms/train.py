@@ -110,6 +110,11 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
     warmup = schedule.get("warmup_epochs")
     if isinstance(warmup, int) and isinstance(epochs, int) and 0 < epochs <= warmup:
         yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
+    if (steps := schedule.get("steps_per_epoch", 1)) not in (None, 1):
+        yield f"{place}schedule.steps_per_epoch: want 1, as for one step per epoch, got {steps}"
+    total = schedule.get("total_steps")
+    if isinstance(total, int) and isinstance(epochs, int) and 0 < total < epochs:  # torch would end the training
+        yield f"{place}schedule.total_steps: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
     if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
         yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
 

@@ -1,6 +1,7 @@
 """The words typed become the configs of the jobs: every mistake is reported at once, and no key needs a `+`."""
 
 import importlib
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import python
+from test_readme import commands
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
@@ -281,6 +283,16 @@ def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypat
         "  pretrain.schedule.warmup_epochs: want less than pretrain.epochs = 2, got 2",
         "  schedule.warmup_epochs: want less than epochs = 1, got 1",
     ]
+
+
+def test_a_schedule_that_counts_the_steps_of_an_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    (line,) = [word for word in commands() if "OneCycleLR" in word]  # the guide's
+    *words, total = shlex.split(line)[3:]
+    assert train.config(*words, total, "epochs=7")["schedule"]["total_steps"] == 7
+    said = said_by(monkeypatch, capsys, *words, "schedule.epochs=14", "schedule.steps_per_epoch=50")
+    assert said.splitlines()[1:] == ["  schedule.steps_per_epoch: want 1, as for one step per epoch, got 50"]
+    said = said_by(monkeypatch, capsys, *words, "schedule.total_steps=13")
+    assert said.splitlines()[1:] == ["  schedule.total_steps: want epochs = 14, as for one step per epoch, got 13"]
 
 
 def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -861,6 +861,13 @@ def test_a_schedule_of_torch_may_follow_the_validation(config: dict):
     assert rates.to_list() == pytest.approx([1e-4, 1e-4, 0.5e-4])
 
 
+def test_a_schedule_of_torch_that_counts_steps_counts_epochs(config: dict):
+    cycle = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True}
+    fit({**config, "schedule": cycle | {"max_lr": 1e-2, "total_steps": 3, "pct_start": 0.5, "div_factor": 10.0}})
+    rates = pl.read_csv(only_fold(Path(config["runs"])) / "metrics.csv")["learning_rate"]
+    assert rates.to_list() == pytest.approx([1e-3, 7.5e-3, 1e-7], rel=1e-3)  # the first third of the way down
+
+
 def test_other_loggers_than_wandb_write_into_the_folder_of_the_fold(config: dict):
     fit({**config, "epochs": 1, "logger": {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "log"}}})
     (written,) = only_fold(Path(config["runs"])).glob("log/version_0/metrics.csv")
