@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from hms.config.callbacks import wrong_callbacks
 from hms.config.command import CONF, entry_point
 from hms.config.keys import Corpus, Node, out_of_range
+from hms.config.loggers import without_package
 from hms.errors import UserError, did_you_mean
 from hms.runs.settings import start_folds, teachers
 from hms.system.console import say
@@ -89,6 +90,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, config["fold"] == "all")
     yield from wrong_callbacks(config["callbacks"], config["averaging"], config["fold"] == "all")
+    yield from without_package(config["logger"])
     yield from _unknown_heads(config)
     if config["live"] and teachers(config):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
@@ -114,6 +116,11 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
     warmup = schedule.get("warmup_epochs")
     if isinstance(warmup, int) and isinstance(epochs, int) and 0 < epochs <= warmup:
         yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
+    if (steps := schedule.get("steps_per_epoch", 1)) not in (None, 1):
+        yield f"{place}schedule.steps_per_epoch: want 1, as for one step per epoch, got {steps}"
+    total = schedule.get("total_steps")
+    if isinstance(total, int) and isinstance(epochs, int) and 0 < total < epochs:  # torch would end the training
+        yield f"{place}schedule.total_steps: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
     if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
         yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
 

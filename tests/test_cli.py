@@ -453,6 +453,13 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("extractors", "takes"), [("stft_short,spectrogram", "2048 + 192"), ("stft_short", "2048")])
+def test_show_names_all_that_the_fusion_takes(extractors: str, takes: str, capsys):
+    print_parts(config(f"extractor=[{extractors}]")["model"], 16, {"accelerator": "cpu"})
+    (row,) = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│ fusion")]
+    assert [cell.strip() for cell in row[2:4]] == [takes, "6"]
+
+
 def test_a_long_time_is_shown_without_an_exponent():
     assert [two_digits(value) for value in (0.0123, 3.84, 39.4, 768, 1604)] == ["0.012", "3.8", "39", "770", "1,600"]
 

@@ -1,12 +1,15 @@
 """The words typed become the configs of the jobs: every mistake is reported at once, and no key needs a `+`."""
 
 import importlib
+import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from conftest import python
+from test_readme import commands
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
@@ -282,6 +285,16 @@ def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypat
     ]
 
 
+def test_a_schedule_that_counts_the_steps_of_an_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    (line,) = [word for word in commands() if "OneCycleLR" in word]  # the guide's
+    *words, total = shlex.split(line)[3:]
+    assert train.config(*words, total, "epochs=7")["schedule"]["total_steps"] == 7
+    said = said_by(monkeypatch, capsys, *words, "schedule.epochs=14", "schedule.steps_per_epoch=50")
+    assert said.splitlines()[1:] == ["  schedule.steps_per_epoch: want 1, as for one step per epoch, got 50"]
+    said = said_by(monkeypatch, capsys, *words, "schedule.total_steps=13")
+    assert said.splitlines()[1:] == ["  schedule.total_steps: want epochs = 14, as for one step per epoch, got 13"]
+
+
 def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
     for epochs in (0, -1):
         said = said_by(monkeypatch, capsys, "pretrain=low_votes", f"pretrain.epochs={epochs}")
@@ -350,6 +363,14 @@ def test_callbacks_of_lightning_s_that_do_not_fit_are_refused(name: str, why: st
     said = said_by(monkeypatch, capsys, f"callbacks.mine._target_=lightning.pytorch.callbacks.{name}")
     (line,) = said.splitlines()[1:]
     assert line.startswith(f"  callbacks.mine: want no {name}: {why}")
+
+
+@pytest.mark.skipif(find_spec("comet_ml") is not None, reason="comet_ml is installed")
+def test_a_logger_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "logger.mine._target_=lightning.pytorch.loggers.CometLogger")
+    line = "  logger.mine: CometLogger needs the package comet_ml, which is not installed"
+    assert said.splitlines()[1:] == [line]
+    assert train.config("logger=wandb")["logger"]
 
 
 def test_a_name_that_would_be_two_folders_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):

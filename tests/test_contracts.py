@@ -3,6 +3,7 @@
 import json
 from copy import deepcopy
 from functools import cache
+from inspect import signature
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import loggers
 from material import CONF, batch, config, each, equal, options, quick, rows_of, signals, teacher, without_gradient
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -19,6 +21,7 @@ from hms.augmentation import Augmentation
 from hms.backbone import Backbone
 from hms.batch import Batch, Features, Signals
 from hms.config.build import build
+from hms.config.loggers import without_package
 from hms.data.corpus import Folder
 from hms.data.store import Store
 from hms.extractor import Extractor
@@ -330,3 +333,14 @@ def test_a_subset_chooses_rows_of_the_corpus(option: str, store: Store):
 def test_a_logger_is_built(option: str, tmp_path: Path):
     for node in config(f"logger={option}")["logger"].values():
         assert build(node, save_dir=tmp_path, name="run").save_dir == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted({*loggers.__all__} - {"Logger", "CSVLogger"}))
+def test_a_logger_is_refused_where_lightning_cannot_build_it(name: str, tmp_path: Path):
+    kind, installed = getattr(loggers, name), True
+    try:
+        kind(**{"save_dir": tmp_path} if "save_dir" in signature(kind).parameters else {})
+    except ModuleNotFoundError:
+        installed = False
+    refused = [*without_package({"mine": {"_target_": f"lightning.pytorch.loggers.{name}"}})]
+    assert bool(refused) is not installed

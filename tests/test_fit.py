@@ -17,6 +17,7 @@ import pytest
 import torch
 from conftest import ROOT, stores_of
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -43,12 +44,14 @@ from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.teacher import learned_from_teacher, want_same_corpus
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
+from hms.train import main as train_command
 from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
 from hms.training.fit import _model_and_trainer, fit
 from hms.training.module import _fused_on
 from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
+from hms.training.without_effect import without_effect
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -862,6 +865,13 @@ def test_a_schedule_of_torch_may_follow_the_validation(config: dict):
     assert rates.to_list() == pytest.approx([1e-4, 1e-4, 0.5e-4])
 
 
+def test_a_schedule_of_torch_that_counts_steps_counts_epochs(config: dict):
+    cycle = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True}
+    fit({**config, "schedule": cycle | {"max_lr": 1e-2, "total_steps": 3, "pct_start": 0.5, "div_factor": 10.0}})
+    rates = pl.read_csv(only_fold(Path(config["runs"])) / "metrics.csv")["learning_rate"]
+    assert rates.to_list() == pytest.approx([1e-3, 7.5e-3, 1e-7], rel=1e-3)  # the first third of the way down
+
+
 def test_other_loggers_than_wandb_write_into_the_folder_of_the_fold(config: dict):
     fit({**config, "epochs": 1, "logger": {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "name": "log"}}})
     (written,) = only_fold(Path(config["runs"])).glob("log/version_0/metrics.csv")
@@ -878,3 +888,54 @@ def test_batch_norms_are_measured_anew_at_the_end_and_nothing_else_changes(confi
         name.rsplit(".", 1)[1] for name, weight in weights[0].items() if not torch.equal(weight, weights[1][name])
     }
     assert changed == {"running_mean", "running_var", "num_batches_tracked"}
+
+
+def test_what_is_no_logger_is_named_before_anything_is_written(config: dict):
+    with pytest.raises(UserError, match=r"^logger\.mine: want a Lightning logger, got Timer$"):
+        fit({**config, "logger": {"mine": {"_target_": f"{LIGHTNING}callbacks.Timer"}}})
+    assert not Path(config["runs"]).exists()
+
+
+def test_a_logger_that_cannot_be_built_is_named(config: dict):
+    node = {"_target_": f"{LIGHTNING}loggers.WandbLogger", "offline": True, "log_model": True}
+    with pytest.raises(UserError, match=r"^logger\.mine: Providing log_model=True and offline=True is an invalid "):
+        fit({**config, "logger": {"mine": node}})
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("augmentation=[head_scale]", ["augmentation.head_scale has hardly any effect with {}"]),
+        ("augmentation=[head_scale] preprocess=original", []),
+        ("augmentation=[head_scale] preprocess.scale=compressed", []),
+        ("preprocess.scale_uv=16", ["preprocess.scale_uv has no effect with {}"]),
+        ("preprocess.scale_uv=16 preprocess.scale=compressed", []),
+        ("preprocess=original preprocess.scale=window", []),
+        (
+            "augmentation=[spectrogram_mask]",
+            ["augmentation.spectrogram_mask has no effect: no extractor reads the ten-minute spectrogram"],
+        ),
+        ("augmentation=[spectrogram_mask] extractor=[stft_short,spectrogram]", []),
+    ],
+)
+def test_a_setting_that_another_undoes_is_named(words: str, lines: list[str]):
+    config = train_command.config(*words.split())
+    by_itself = "preprocess.scale=window, which scales each window by its own spread"
+    assert said_of(config) == [line.format(by_itself) for line in lines]
+
+
+def said_of(config: dict) -> list[str]:
+    """What is said about settings without effect; the model's classes tell what it reads, without building it."""
+    kinds = [get_class(node["_target_"]) for node in config["extractor"].values()]
+    return [*without_effect(config, any(kind.reads_spectrogram for kind in kinds))]
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {"original"}))
+def test_no_experiment_has_a_setting_without_effect(name: str):  # `original` leaves the extractors to its members
+    more = ["augmentation.teacher_labels.runs=[x]"] if name == "student" else []
+    assert said_of(train_command.config(f"experiment={name}", *more)) == []
+
+
+def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):
+    fit(chosen(config, "augmentation=[head_scale]", "epochs=1"))
+    assert "\naugmentation.head_scale has hardly any effect with preprocess.scale=window" in capsys.readouterr().err

@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 from conftest import ROOT, Say, python, real
 from material import a_run
 
@@ -261,6 +263,29 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(
     write_submission(tmp_path / "best.csv", corpus, truth)
     best = kl_divergence(truth.select(CLASSES).to_numpy(), read(tmp_path / "best.csv").select(CLASSES).to_numpy())
     assert best.max() < 1e-9 < reached.min()
+
+
+def test_the_test_part_is_named_and_what_runs_learned_from_if_it_is_another_corpus(
+    corpus: Path, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+):
+    def learned_from(name: str, live: Any = None, **data: str) -> Path:
+        fold = Path(shutil.copytree(runs[0] / "fold0_seed0", tmp_path / name / "fold0_seed0"))
+        data = {"_target_": "hms.simulate.corpus.SimulatedFolder", "size": "tiny", "seed": 0} | data
+        (fold / "config.yaml").write_text(yaml.safe_dump({"data": data, "live": live or {}}))
+        return fold
+
+    def first_line(fold: Path, *words: str) -> str:
+        return predict(f"runs={fold}", *words).splitlines()[0]
+
+    simulated = (f"data.root={corpus}", "data.size=tiny")
+    begins = f"predicts the test part of {corpus}, simulated EEG (data= chooses another)"
+    same = runs[0], learned_from("moved", root="there"), learned_from("live", {"simulated": {}}, root="x", size="small")
+    assert [first_line(fold, *simulated) for fold in same] == [begins] * 3
+    small = learned_from("small", root="there", size="small")
+    assert first_line(small, *simulated) == f"{begins}; {small} learned from there"
+    real_eeg = learned_from("real", _target_="hms.data.corpus.CompetitionFolder", root="/hms")
+    assert first_line(real_eeg, *simulated) == f"{begins}; {real_eeg} learned from /hms"
+    assert first_line(real_eeg, *of(folder)) == f"predicts the test part of {folder}"
 
 
 def test_the_real_pair_is_predicted(runs: list[Path], predict: Predict, tmp_path: Path):

@@ -417,6 +417,16 @@ def test_the_page_warns_of_a_student_that_looks_too_good(run: Path, ensemble: Pa
         assert re.findall(r'<p class="note">(.*teacher.*)</p>', text) == notes
 
 
+def test_the_page_says_what_a_run_learned_from(run: Path, tmp_path: Path):
+    corpus = Path(yaml.safe_load((run / "fold0_seed0/config.yaml").read_text())["data"]["root"]).name
+    live = Path(shutil.copytree(run, tmp_path / "live-1a"))
+    for path in live.glob("*/config.yaml"):
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"live": {"simulated": {}}}))
+    about = [subject_of_run(folder, tmp_path).about for folder in (run, live)]
+    assert [facts.get("trained on") for facts in about] == [corpus, "windows simulated on demand"]
+    assert [facts.get("validated on") for facts in about] == [None, corpus]
+
+
 def test_a_run_whose_corpus_is_of_another_version_gives_one_line(run: Path, tmp_path: Path):
     old = Path(shutil.copytree(run, tmp_path / "old"))
     path = old / "fold0_seed0/config.yaml"

@@ -22,18 +22,18 @@ _UNSUITABLE = {
 
 def wrong_callbacks(callbacks: dict[str, Any], averaging: dict[str, Any], all_patients: bool) -> Iterator[str]:
     """Yield a line for each callback that does not fit a training, and if several average its weights."""
-    classes = {name: _of_lightning(node) for name, node in callbacks.items()}
-    for name, of_lightning in classes.items():
-        if why := _UNSUITABLE.get(of_lightning):
-            yield f"callbacks.{name}: want no {of_lightning}: {why}"
-    named = [f"callbacks.{name}" for name, of_lightning in classes.items() if of_lightning.endswith("WeightAveraging")]
+    classes = {name: of_lightning(node) for name, node in callbacks.items()}
+    for name, kind in classes.items():
+        if why := _UNSUITABLE.get(kind):
+            yield f"callbacks.{name}: want no {kind}: {why}"
+    named = [f"callbacks.{name}" for name, kind in classes.items() if kind.endswith("WeightAveraging")]
     if len(averages := [*averaging, *named]) > 1:  # each would take another's average for the weights to go on with
         yield f"averaging: want one, got {', '.join(averages)}"
     yield from _wrong_monitors(callbacks, all_patients)
 
 
-def _of_lightning(node: Any) -> str:
-    """The name of a callback's class if it is one of Lightning's, else nothing."""
+def of_lightning(node: Any) -> str:
+    """The name of the class of a callback or a logger if it is one of Lightning's, else nothing."""
     target = str(node.get("_target_")) if isinstance(node, dict) else ""
     return target.rpartition(".")[2] if target.startswith("lightning.") else ""
 
@@ -42,7 +42,7 @@ def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[s
     """Yield a line for each callback of Lightning's that would wait for a metric in vain."""
     known = ["train_loss"] if all_patients else ["train_loss", "val_kl"]
     wish = "want train_loss with fold=all, which validates on none," if all_patients else "want train_loss or val_kl,"
-    if all(_of_lightning(node) for node in callbacks.values() if isinstance(node, dict)):  # others may log more
+    if all(of_lightning(node) for node in callbacks.values() if isinstance(node, dict)):  # others may log more
         for name, node in callbacks.items():
             monitor = node.get("monitor") if isinstance(node, dict) else None
             if isinstance(monitor, str) and monitor not in known:

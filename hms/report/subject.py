@@ -60,9 +60,11 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     config = read_config(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
     counts = counts_of(folds)
+    corpus = Path(config["data"]["root"]).name
+    live = {"trained on": "windows simulated on demand", "validated on": corpus}
     about = {
         "extractors": " + ".join(config["extractor"]),
-        "trained on": Path(config["data"]["root"]).name,
+        **(live if config.get("live") else {"trained on": corpus}),
         "folds": f"{counts.folds} of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }

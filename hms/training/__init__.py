@@ -1,17 +1,18 @@
 """The training of one fold, from start to finish.
 
-fit           all of it, in the order of events
-fold          which rows to train on, to validate on, and to predict
-feed          batches of these rows
-stages        one stage of training, or two
-trainer       Lightning's trainer, set up
-synced_norms  batch norms of processes that train together
-module        Lightning's module: model, augmentations, loss, optimizer
-compiled      networks compiled
-guard         the loss watched
-metrics_csv   a row per epoch
-callbacks     a user's callbacks of Lightning
-loggers       Weights & Biases and Lightning's other loggers
-precise_bn    batch norms measured anew
-held_out      predictions for the held-out patients, and their scores
+fit             all of it, in the order of events
+fold            which rows to train on, to validate on, and to predict
+feed            batches of these rows
+stages          one stage of training, or two
+trainer         Lightning's trainer, set up
+synced_norms    batch norms of processes that train together
+module          Lightning's module: model, augmentations, loss, optimizer
+compiled        networks compiled
+without_effect  settings that change nothing
+guard           the loss watched
+metrics_csv     a row per epoch
+callbacks       a user's callbacks of Lightning
+loggers         Weights & Biases and Lightning's other loggers
+precise_bn      batch norms measured anew
+held_out        predictions for the held-out patients, and their scores
 """

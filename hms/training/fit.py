@@ -22,13 +22,13 @@ from hms.data.store import prepare_store
 from hms.errors import UserError, first_line
 from hms.model import Model
 from hms.runs.checkpoint import save_model
-from hms.runs.folder import fold_folder, is_finished, scored_folds
+from hms.runs.folder import fold_folder, is_finished
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teacher_files, teachers
 from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
 from hms.runs.teacher import want_all_folds, want_same_corpus
 from hms.runs.trained import Trained
-from hms.scoring.scores import print_scores, read_predictions, read_truth, score
+from hms.scoring.scores import read_truth
 from hms.system.atomic import locked, write_text
 from hms.system.console import say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
@@ -36,11 +36,12 @@ from hms.training import trainer
 from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
 from hms.training.fold import FoldRows, rows_of_fold, stages_of
-from hms.training.held_out import predict, write_predictions
-from hms.training.loggers import log_scores, open_loggers
+from hms.training.held_out import predict, summarise, write_predictions
+from hms.training.loggers import log_scores, open_loggers, want_loggers
 from hms.training.metrics_csv import seconds_of_epochs
 from hms.training.precise_bn import BATCHES, measure_norms
 from hms.training.stages import callbacks_of, classifier, train_stages
+from hms.training.without_effect import without_effect
 
 
 class _Job(NamedTuple):
@@ -126,7 +127,7 @@ def _result(fold: Path, truth: pl.DataFrame | None) -> float:
     for state in (fold / name for name in ("last.ckpt", "pretrain/last.ckpt", "pretrain/result.ckpt")):
         if state.exists():  # left if the process was killed just after it finished the fold
             state.unlink(missing_ok=True)
-    return _summarise(fold, truth)
+    return summarise(fold, truth)
 
 
 def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
@@ -157,6 +158,8 @@ def _finish(job: _Job) -> None:
     if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
+        for line in without_effect(config, model.reads_spectrogram):
+            say(line)
         if start and not resumed:
             announce(start, config)
         open_fold(fold, config, feed.store.fingerprint, record(start, feed.store.fingerprint) if start else None)
@@ -183,6 +186,7 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows the number of processes and the rank of this one."""
     taught = [run for run in teachers(config) if teacher_files(Path(run))]  # TeacherLabels refuses the others
     want_all_folds(taught, "teacher_labels.runs: want")
+    want_loggers(config["logger"])
     seed_everything(config["seed"], verbose=False)
     model = model_to_train(config)
     try:  # all of these are built again for the training; here they only serve to reveal mistakes
@@ -194,17 +198,3 @@ def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     if config["compile"]:
         compile_networks(model, probe.strategy.root_device.type, probe.precision)
     return model, probe
-
-
-def _summarise(fold: Path, truth: pl.DataFrame | None) -> float:
-    """Print the scores of `fold` and the run's other finished folds; return its own KL in nats, or NaN."""
-    if not (fold / "oof.parquet").is_file():
-        say(f"{fold} learned from every patient: nobody is left to score it on")
-        return math.nan
-    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(fold.parent)}
-    if len(tables) > 1:
-        tables["all"] = pl.concat(tables.values())
-    scores = {name: score(table, truth) for name, table in tables.items()}
-    print_scores(scores, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
-    say(f"predictions {fold / 'oof.parquet'}, curves {fold / 'metrics.csv'}")
-    return float(scores[fold.name]["kl"])

@@ -1,5 +1,6 @@
-"""Predict a fold's held-out patients, and write and score the predictions."""
+"""Predict a fold's held-out patients, and write, score and sum up the predictions."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from jaxtyping import Float
 
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
-from hms.scoring.scores import Scores, predictions, score
+from hms.runs.folder import scored_folds
+from hms.scoring.scores import Scores, predictions, print_scores, read_predictions, score
 from hms.system.atomic import replacing
+from hms.system.console import say
 from hms.system.processes import broadcast_state, gather
 from hms.training.feed import Feed
 from hms.training.fold import FoldRows, among
@@ -42,3 +45,17 @@ def write_predictions(
         with replacing(fold / f"{name}.parquet") as temporary:
             table.write_parquet(temporary)
     return score(oof, truth)
+
+
+def summarise(fold: Path, truth: pl.DataFrame | None) -> float:
+    """Print the scores of `fold` and the run's other finished folds; return its own KL in nats, or NaN."""
+    if not (fold / "oof.parquet").is_file():
+        say(f"{fold} learned from every patient: nobody is left to score it on")
+        return math.nan
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(fold.parent)}
+    if len(tables) > 1:
+        tables["all"] = pl.concat(tables.values())
+    scores = {name: score(table, truth) for name, table in tables.items()}
+    print_scores(scores, f"{fold.parent}: out-of-fold KL, all and by the class that leads the votes")
+    say(f"predictions {fold / 'oof.parquet'}, curves {fold / 'metrics.csv'}")
+    return float(scores[fold.name]["kl"])

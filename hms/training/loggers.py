@@ -6,28 +6,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from hms.config.build import build
+from hms.errors import UserError, first_line
 from hms.scoring.scores import Scores
+
+
+def want_loggers(nodes: dict[str, Any]) -> None:
+    """Raise UserError for a node of a class that is none of Lightning's loggers."""
+    for name, node in nodes.items():
+        kind = build(node | {"_partial_": True}).func
+        if not (isinstance(kind, type) and issubclass(kind, Logger)):
+            raise UserError(f"logger.{name}: want a Lightning logger, got {kind.__name__}")
 
 
 @contextmanager
 def open_loggers(nodes: dict[str, Any], fold: Path, config: dict[str, Any]) -> Iterator[list[Logger]]:
     """Build the loggers of a fold, grouped by run, and log the config; a resumed fold continues its W&B run.
 
-    A W&B run ends with the block; otherwise the next job of a sweep would log to it.
+    A W&B run ends with the block; otherwise the next job of a sweep would log to it. Raises UserError for a logger that
+    cannot be built.
     """
     earlier = sorted(fold.glob("wandb/*run-*-*"))  # of an interrupted attempt
     same = earlier[0].name.rpartition("-")[2] if earlier else None
     of_wandb = {"name": f"{fold.parent.name}/{fold.name}", "group": fold.parent.name, "id": same}
     loggers: list[Logger] = []
-    for node in nodes.values():
+    for name, node in nodes.items():
         kind = build(node | {"_partial_": True}).func
         more: dict[str, Any] = of_wandb if issubclass(kind, WandbLogger) else {}
         if "save_dir" in inspect.signature(kind).parameters:
             more = more | {"save_dir": fold}
-        loggers.append(build(node, **more))
+        try:
+            loggers.append(build(node, **more))
+        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+            raise UserError(f"logger.{name}: {first_line(error)}") from None
         loggers[-1].log_hyperparams(config)
     try:
         yield loggers

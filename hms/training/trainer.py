@@ -70,6 +70,7 @@ def make(
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")  # fold=all
     warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # not every node is used through Slurm
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 under torch 2.15
+    warnings.filterwarnings("ignore", ".*is using 'interval': 'epoch'.*")  # as all schedules are
     bar = Console(stderr=True).is_terminal
     callbacks = [*(callbacks or []), *([TQDMProgressBar(leave=False)] if bar else [])]
     if folder is not None:
