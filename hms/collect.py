@@ -14,7 +14,7 @@ class Collect(Reading):
     """The keys of conf/collect.yaml; their values live there."""
 
     recording: str | list[str]
-    labels: str
+    labels: str | None
     out: str
     on_bad: Literal["raise", "skip"]
 
@@ -27,7 +27,8 @@ def main(config: dict[str, Any]) -> None:
 
     out = Path(config["out"])
     reading = HowToRead(*(config[key] for key in HowToRead._fields))
-    collect(config["recording"], Path(config["labels"]), out, reading)
+    labels = config["labels"] and Path(config["labels"])
+    collect(config["recording"], labels, out, reading)
     print("\n".join(told(out)))
 
 

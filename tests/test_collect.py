@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from edf_files import write_edf
-from recordings import noise, pairs_of, recorded
+from recordings import DOUBLE_BANANA, noise, pairs_of, recorded
 from test_cli import hms
 from test_interrupt import contents
 from torch import Tensor
@@ -191,6 +191,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
         (["recording,time_s,lpd_vote", "night,5,1"], [("lacks 'seizure_vote', 'gpd_vote', 'lrda_vote', 'grda_vote', "
          "'other_vote', it has 'recording', 'time_s', 'lpd_vote'")]),
         (["recording,time_s,label,lpd_vote"], ["want either the column 'label' or the six of votes, got both"]),
+        (["recording,time_s,label, label"], ["want each column once, got 'label' twice"]),
         (["recording,time_s,label"], ["want at least one row, got none"]),
         (["recording,time_s,label", ",,"], ["want at least one row, got none"]),
         (
@@ -227,17 +228,17 @@ def test_labels_after_the_end_and_bad_recordings_are_told_together(ward: Path, t
     lines = ["recording,time_s,label", "day,100,GPD", "day,100.5,GPD", "day,200,LPD", "broken,5,GPD", "few,5,GPD"]
     late, head, broken, few = refused(mine, *lines, at=tmp_path)
     assert late == "line 3, column 'time_s': want up to 100 s, the end of 'day.edf', got 100.5 (and 1 more row)"
-    assert head == "2 of 3 labelled recordings cannot be used; on_bad=skip leaves them out:"
+    assert head == "2 of 3 recordings cannot be used; on_bad=skip leaves them out:"
     assert broken.startswith("  broken.edf: ")
     assert few.startswith("  few.edf: want at least 15 of the 19 electrodes")
     labels = table(tmp_path / "labels.csv", *(line for line in lines if "200" not in line and "100.5" not in line))
     out, err = collect(mine, labels, "on_bad=skip")
-    assert "2 of 3 labelled recordings cannot be used; left out:" in err
+    assert "2 of 3 recordings cannot be used; left out:" in err
     assert "1 label, 1 EEG, 1 recording, 1 patient" in out
     assert len([*(tmp_path / "corpus/train_eegs").iterdir()]) == 1
     shutil.rmtree(tmp_path / "corpus")
     head, *_ = refused(mine, lines[0], *lines[-2:], words=("on_bad=skip",), at=tmp_path)
-    assert head == "2 of 2 labelled recordings cannot be used:"
+    assert head == "2 of 2 recordings cannot be used:"
 
 
 def test_a_recording_that_breaks_off_leaves_nothing_behind(tmp_path: Path):
@@ -272,7 +273,7 @@ def test_labels_where_nothing_is_predicted_are_left_out_with_a_line(tmp_path: Pa
     assert [onset_s for _, onset_s in labelled_windows(tmp_path / "corpus")[0]] == [45, 245]
     shutil.rmtree(tmp_path / "corpus")
     said = refused(tmp_path / "x.edf", "recording,time_s,label", "x,115,GPD", at=tmp_path)
-    assert said[-1] == "want labels where something was recorded, got none"
+    assert said[-1] == "labels: want some where something was recorded, got none"
 
 
 def test_a_name_may_be_a_path_and_one_that_is_two_recordings_is_refused(ward: Path, tmp_path: Path):
@@ -363,3 +364,37 @@ def test_many_votes_and_patients_need_no_words(ward: Path, tmp_path: Path):
     rows = (f"day,{time_s},p,0,0,10,0,0,0" for time_s in (20, 90))
     labels = table(tmp_path / "labels.csv", f"recording,time_s,patient_id,{','.join(VOTE_COLUMNS)}", *rows)
     assert collect(ward, labels)[0].splitlines()[-1].endswith(f"data.root={tmp_path / 'corpus'} fold=all")
+
+
+def test_without_a_table_annotations_that_name_a_class_vote_on_the_ten_seconds_that_they_cover_by_half(tmp_path: Path):
+    notes = [
+        (14.9, 20.2, "Seizure"),
+        (20, 10, "seizure"),
+        (20, 10, "GPD"),
+        (52, 0, "GPD"),
+        (62, 4, "LPD"),
+        (40, 9, "x"),
+    ]
+    stored = b"".join(b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for *at, text in notes[:3])
+    more = b"".join(b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for *at, text in notes[3:])
+    path = tmp_path / "x.edf"
+    write_edf(path, noise(80, 200), SCALP, 200, starts_s=range(80), annotated={1: stored, 2: more})
+    write_edf(tmp_path / "y.edf", noise(80, 200), SCALP, 200)
+    words = [f"recording={tmp_path}", f"out={tmp_path / 'corpus'}"]
+    out, err = hms("collect", *words)
+    assert "labels are the recordings' own annotations, and each recording counts as a patient of its own" in err
+    assert "3 labels, 1 EEG, 1 recording, 1 patient; next:" in out
+    rows = read_labels(tmp_path / "corpus/train.csv")
+    assert [onset_s for _, onset_s in labelled_windows(tmp_path / "corpus")[0]] == [10, 20, 30]
+    assert rows.select("seizure_vote", "gpd_vote").rows() == [(1, 0), (2, 1), (1, 0)]
+    assert hms("collect", *words)[0] == out
+    said = hms("collect", f"recording={tmp_path / 'y.edf'}", f"out={tmp_path / 'none'}", code=1)[1]
+    wish = "want a table, or annotations that are called Seizure, LPD, GPD, LRDA, GRDA, Other and last 5 s or more"
+    assert said == f"labels: {wish}, got none in 1 recording\n"
+
+
+def test_channels_must_connect_all_electrodes_as_any_model_may_read_them(tmp_path: Path):
+    path = tmp_path / "x.edf"
+    write_edf(path, pairs_of(noise(100, 200), DOUBLE_BANANA), DOUBLE_BANANA, 200)
+    (_, said) = refused(path, "recording,time_s,label", "x,50,GPD", at=tmp_path)
+    assert "want channels that connect Fp1 and Fz, which a model subtracts, got 3 separate groups" in said

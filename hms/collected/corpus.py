@@ -14,11 +14,13 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from hms.collected.annotated import annotated
 from hms.collected.labels import read_labels
 from hms.collected.places import added_up, beyond_end, patient_problems, with_paths
 from hms.collected.writer import Writer
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
+from hms.labels import CONSENSUS_NAMES, VOTE_COLUMNS
 from hms.recording.absent import want_channels
 from hms.recording.found import recording_paths
 from hms.recording.mapping import by_name
@@ -54,7 +56,7 @@ class HowToRead(NamedTuple):
 
     def left_out(self, bad: Mapping[str, str], recordings: int) -> None:
         """Say which of the `recordings` are `bad`, by path. Raises DataError for them unless they are to be skipped."""
-        head = f"{len(bad)} of {counted(recordings, 'labelled recording')} cannot be used"
+        head = f"{len(bad)} of {counted(recordings, 'recording')} cannot be used"
         if bad and len(bad) == recordings:
             raise DataError("\n  ".join([f"{head}:", *bad.values()]))
         if bad and self.on_bad == "raise":
@@ -63,21 +65,22 @@ class HowToRead(NamedTuple):
             say("\n  ".join([f"{head}; left out:", *bad.values()]))
 
 
-def collect(recording: str | list[str], labels: Path, out: Path, reading: HowToRead) -> None:
+def collect(recording: str | list[str], labels: Path | None, out: Path, reading: HowToRead) -> None:
     """Make the corpus `out` of the recordings that words stand for and of a table of labels, unless it is there.
 
-    Raises DataError with a line for every mistake in the labels, or for every recording that cannot be used, and
-    UserError for a folder that holds anything else.
+    Without a table, the labels are the recordings' own annotations. Raises DataError with a line for every mistake in
+    the labels, or for every recording that cannot be used, and UserError for a folder that holds anything else.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with locked(out, f"another process is collecting {out}: waiting for it"):
-        placed = _placed(labels, recording_paths(recording))
+        paths = recording_paths(recording)
+        placed, bad = (_placed(labels, paths), {}) if labels else _annotated(paths, reading)
         made_from = _made_from(labels, placed, reading)
         if _is_there(out, made_from):
             return
-        bad = _checked(labels, placed, reading)
+        bad |= _checked(labels, placed, reading) if labels else {}
         with scratch_folder(out) as scratch:
-            _write(scratch, labels, placed, reading, bad)
+            _write(scratch, placed, reading, bad)
             (scratch / _ABOUT).write_text(json.dumps(made_from, indent=1))
             os.replace(scratch, out)
 
@@ -94,11 +97,34 @@ def _placed(path: Path, recordings: list[Path]) -> pl.DataFrame:
     return placed
 
 
-def _made_from(labels: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, Any]:
+def _annotated(paths: list[Path], reading: HowToRead) -> tuple[pl.DataFrame, dict[str, str]]:
+    """The labels that annotations of the recordings are, and what is wrong with those that cannot be used, by path.
+
+    Raises DataError if there are none, and for such recordings unless they are to be skipped.
+    """
+    want_channels(paths, reading.channels)
+    tables: list[pl.DataFrame] = []
+    bad: dict[str, str] = {}
+    for path in track(paths, len(paths), "read annotations"):
+        try:
+            tables.append(annotated(reading.open(str(path))))
+        except DataError as error:
+            bad[str(path)] = str(error)
+    reading.left_out(bad, len(paths))
+    if (placed := pl.concat(tables)).is_empty():
+        names = ", ".join(CONSENSUS_NAMES)
+        none = f"got none in {counted(len(tables), 'recording')}"
+        raise DataError(f"labels: want a table, or annotations that are called {names} and last 5 s or more, {none}")
+    say("labels are the recordings' own annotations, and each recording counts as a patient of its own")
+    return placed, bad
+
+
+def _made_from(labels: Path | None, placed: pl.DataFrame, reading: HowToRead) -> dict[str, Any]:
     """What determines the bytes of a corpus: hashes of the table, and of the recordings' names and sizes, and keys."""
     paths = [Path(path) for path in placed["path"].unique()]
     sizes = sorted((path.name, path.stat().st_size if path.exists() else -1) for path in paths)
-    hashes = {"labels": labels.read_bytes(), "recordings": repr(sizes).encode()}
+    table = labels.read_bytes() if labels else placed.select("time_s", *VOTE_COLUMNS).write_csv().encode()
+    hashes = {"labels": table, "recordings": repr(sizes).encode()}
     return {
         "format": FORMAT,
         **{name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in hashes.items()},
@@ -145,23 +171,23 @@ def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, 
     return bad
 
 
-def _write(folder: Path, path: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[str, str]) -> None:
+def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[str, str]) -> None:
     """Write the files of a corpus of all recordings but the `bad` ones."""
     labels = added_up(placed)
-    writer, worse = Writer(folder, labels), dict(bad)
+    writer = Writer(folder, labels)
+    broken: dict[str, str] = {}
     good = [group for group in labels.partition_by("path", maintain_order=True) if group["path"][0] not in bad]
     for group in track(good, len(good), "collect"):
         try:
             recording = reading.open(group["path"][0])
             lost = writer.add(recording, group)
         except DataError as error:  # the file ends before its header says so
-            worse[group["path"][0]] = str(error)
+            broken[group["path"][0]] = str(error)
             continue
         said = f"{counted(lost, 'label')} left out, where nothing is predicted either." if lost else ""
         if notes := [*filter(None, (said, *recording.notes))]:
             say("\n  ".join([f"{recording.path}:", *notes]))
-    if worse.keys() - bad.keys():
-        reading.left_out(worse, len(worse) + len(good))
+    reading.left_out(broken, len(good))
     if not writer.rows:
-        raise DataError(f"{path}: want labels where something was recorded, got none")
+        raise DataError("labels: want some where something was recorded, got none")
     writer.finish()

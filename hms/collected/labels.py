@@ -33,7 +33,10 @@ def read_labels(path: Path) -> tuple[pl.DataFrame, list[str]]:
     if not path.is_file():
         raise DataError(f"{path}: want a table of labels, got none (no such file)")
     text = read_text(path)
-    text = text.rename({name: name.strip() for name in text.columns}).with_columns(
+    names = [name.strip() for name in text.columns]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{path}: want each column once, got {twice!r} twice")
+    text = text.rename(dict(zip(text.columns, names, strict=True))).with_columns(
         pl.all().str.strip_chars().replace("", None)
     )
     columns = _columns(path, text.columns)
