@@ -23,13 +23,16 @@ The modules in reading order; each imports only modules listed before it, which 
     ensemble prediction                            the predictions of trained models, singly and combined
     silence recording                              EDF and similar recordings as the project's electrodes and windows;
                                                    whether there is any signal
+    collected                                      a folder in the competition's layout, made of such recordings and
+                                                   of labels
     training                                       a fold from start to finish, and the guard over its loss
     cost parts                                     the shapes of a model and its cost
     results                                        comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations
     bundled_model                                  what `hms.load` returns
-    prepare train evaluate predict compare         the commands, `python -m hms.<name>`, and those of packages:
+    collect prepare train evaluate predict compare
+                                                   the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from hms.config.command import entry_point
 from hms.config.keys import Node
-from hms.errors import UserError
 from hms.prediction.keys import COMBINATION_KEYS, Predicting, neither_or_both
+from hms.recording.keys import Reading, no_such_electrodes
 from hms.system.shards import Sharded, no_such_shard, shard_of
 
 
-class Predict(Sharded, Predicting):
+class Predict(Sharded, Predicting, Reading):
     """The keys of conf/predict.yaml; their values live there."""
 
     runs: str | list[str] | None
@@ -24,8 +24,6 @@ class Predict(Sharded, Predicting):
     on_bad: Literal["raise", "skip"]
     step_s: float
     threshold: float
-    unit: Literal["nV", "uV", "µV", "mV", "V"] | None
-    channels: dict[str, str] | None
     windows: int
     edf: bool
 
@@ -34,14 +32,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each value that conflicts with another, and for a channel that measures nothing known."""
     yield from neither_or_both(config)
     yield from no_such_shard(config)
-    channels = config["channels"] or {}
-    if channels and all(isinstance(text, str) for text in channels.values()):
-        from hms.recording.mapping import mapped_leads  # imports NumPy; other mistakes should not wait for it
-
-        try:
-            mapped_leads(channels)
-        except UserError as error:
-            yield str(error)
+    yield from no_such_electrodes(config)
 
 
 @entry_point("predict", Predict, positional="runs", mistakes_in_values=mistakes_in_values)

@@ -31,7 +31,7 @@ from hms.system.interrupt import interruptible
 from hms.system.processes import run_in_processes
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
-TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1}
+TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1, "collect": 1}
 """How often each command is killed, times `KILLS`."""
 
 KINDS = {
@@ -75,9 +75,12 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
         signals = 30 * np.random.default_rng(seed).normal(size=(len(SCALP), 60 * 128))
         write_edf(base / f"{name}.edf", signals, SCALP, 128)
     timeline = [f"recording={base / '*.edf'}", f"out={here / 'timelines'}", "windows=1", "flips=false", "edf=true"]
+    (base / "labels.csv").write_text("recording,time_s,label\nday,30,GPD\nnight,2,LPD\nnight,58,Other\n")
+    own = [f"recording={base / '*.edf'}", f"labels={base / 'labels.csv'}"]
+    words["collect"] = ["collect", *own, f"out={here / 'collected'}"]
     words["timeline"] = ["predict", runs, *timeline, "accelerator=cpu"]
     place = Place(here, words, {}, {}, {})
-    for command in ("prepare", "multirun", "train", "ensemble", "predict"):
+    for command in ("prepare", "multirun", "train", "ensemble", "predict", "collect"):
         run_uninterrupted(place, command, base / "log")
         if command in ("prepare", "multirun"):  # the other commands need them
             shutil.copytree(here, made, dirs_exist_ok=True)

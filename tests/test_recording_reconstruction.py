@@ -61,7 +61,7 @@ def test_a_channel_that_contradicts_the_others_is_named(labels: list[str], wrong
 
 def test_unconnected_pairs_are_refused_if_a_model_subtracts_across_them():
     leads = [lead_of(label) for label in DOUBLE_BANANA]
-    wish = r"want channels that connect Fz and F7, which the model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"
+    wish = r"want channels that connect Fz and F7, which a model subtracts, got 3 separate groups \(Fz Cz Pz; Fp1 F3"
     with pytest.raises(DataError, match=wish):
         reconstruction(leads, [("Fz", "F7")])
 

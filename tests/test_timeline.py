@@ -314,7 +314,7 @@ def test_a_recording_whose_pairs_do_not_connect_what_a_model_subtracts_is_refuse
     labels = [*chains.split(), "Fz-Cz", "Cz-Pz"]
     path = write_edf(tmp_path / "x.edf", noise(30, 100)[:18], labels, 100)
     _, said = say(str(run), f"recording={path}", f"out={tmp_path / 'out'}", code=1)
-    wish = "want channels that connect Fz and F7, which the model subtracts, got 3 separate groups (Fz Cz Pz;"
+    wish = "want channels that connect Fz and F7, which a model subtracts, got 3 separate groups (Fz Cz Pz;"
     assert f"{path}: {wish}" in said
     assert not (tmp_path / "out").exists()
 

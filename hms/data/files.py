@@ -1,4 +1,4 @@
-"""Read and check EEG and spectrogram parquet files.
+"""Read, check and write EEG and spectrogram parquet files.
 
 Signals are checked here, once, as they are read; everything downstream trusts its input. A DataError names the file,
 the column and the row.
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS, REGIONS, STEP_S
+from hms.system.atomic import replacing
 from hms.system.reading import read_table, want_columns
 
 _LEAST_SD_UV = 0.1
@@ -106,3 +107,25 @@ def _want_finite(path: Path, values: Float[np.ndarray, "row column"], names: Seq
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
         raise DataError(f"{path}: column '{names[column]}', row {row}: want a number, got {values[row, column]}")
+
+
+def write_eeg(path: Path, eeg: Float[np.ndarray, "time 20"]) -> None:
+    """Write an EEG file in the competition's format: a float32 column (µV) per electrode, null where missing."""
+    _write_parquet(_frame(eeg, ELECTRODES), path)
+
+
+def write_spectrogram(path: Path, power: Float[np.ndarray, "row 400"]) -> None:
+    """Write a spectrogram file in the competition's format: `time` of each centre (s), 400 float32 columns (µV²/Hz)."""
+    time = pl.Series("time", 1 + STEP_S * np.arange(len(power), dtype=np.int64))
+    _write_parquet(_frame(power, COLUMNS).insert_column(0, time), path)
+
+
+def _frame(values: Float[np.ndarray, "row column"], names: tuple[str, ...]) -> pl.DataFrame:
+    frame = pl.from_numpy(values, schema=list(names), orient="row")
+    return frame.fill_nan(None) if np.isnan(values).any() else frame
+
+
+def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    with replacing(path) as temporary:
+        # Noise does not compress: lz4 saves 5 % and takes as long as the writing itself.
+        frame.write_parquet(temporary, compression="uncompressed", statistics=False)

@@ -35,7 +35,7 @@ SUBMISSION_COLUMNS = {"eeg_id": pl.Int64, **dict.fromkeys(VOTE_COLUMNS, pl.Float
 
 _SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is accepted
 
-_Check = tuple[pl.Expr, pl.Expr, str]
+Check = tuple[pl.Expr, pl.Expr, str]
 """The value to check, named after its column; where it is wrong; and the message, with `{}` for the value found."""
 
 
@@ -62,7 +62,7 @@ def read_ids(path: Path, names: tuple[str, ...]) -> pl.DataFrame:
 
     Raises DataError if the file is not a table with these columns.
     """
-    text = _read_text(path, [*names])
+    text = read_text(path, [*names])
     return text.select(_as_number(name, pl.Int64) for name in names)
 
 
@@ -89,39 +89,51 @@ def read_submission(path: Path) -> pl.DataFrame:
     return _read(path, SUBMISSION_COLUMNS, checks)
 
 
-def _read(path: Path, columns: Mapping[str, Any], checks: list[_Check]) -> pl.DataFrame:
-    text = _read_text(path)
+def _read(path: Path, columns: Mapping[str, Any], checks: list[Check]) -> pl.DataFrame:
+    text = read_text(path)
     want_columns(path, text.columns, tuple(columns))
+    table, problems = parsed(path, text, columns, checks)
+    if problems:
+        raise DataError("\n".join(problems))
+    return table
+
+
+def parsed(
+    path: Path, text: pl.DataFrame, columns: Mapping[str, Any], checks: list[Check]
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of the text in a table with these columns, as numbers, `line` added; a line for each kind of mistake.
+
+    Raises DataError if there is no row.
+    """
     if text.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
     numbered = numbered.filter(~pl.all_horizontal(pl.col(columns).is_null()))  # blank lines
     table = numbered.with_columns(_as_number(name, kind) for name, kind in columns.items() if kind != pl.String)
     problems = [*_unreadable_values(numbered, table, columns), *_failed_checks(table, checks)]
-    if problems:
-        raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
-    return table
+    return table, [f"{path}: {problem}" for problem in problems]
 
 
-def _read_text(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+def read_text(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """The columns of a CSV file as text, null where empty. Raises DataError if it is not one that has them."""
     try:
         return pl.read_csv(path, columns=columns, infer_schema=False)
     except FileNotFoundError:
         part = path.stem.partition("_")[0]
         raise DataError(f"{path}: no such file; a corpus is a folder with {path.name}, {part}_eegs/ ...") from None
     except pl.exceptions.ColumnNotFoundError:
-        want_columns(path, _read_text(path).columns, tuple(LABEL_COLUMNS))
+        want_columns(path, read_text(path).columns, tuple(LABEL_COLUMNS))
         raise
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: not a CSV file ({first_line(error)})") from None
 
 
-def _each_once(name: str) -> _Check:
+def _each_once(name: str) -> Check:
     value = pl.col(name)
     return value, value.is_duplicated() & value.is_not_null(), "want each id once, got {} again"
 
 
-def _one_per_eeg(name: str) -> _Check:
+def _one_per_eeg(name: str) -> Check:
     value = pl.col(name)
     return value, value.n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another"
 
@@ -142,16 +154,17 @@ def _unreadable_values(text: pl.DataFrame, table: pl.DataFrame, columns: Mapping
         if len(bad):
             wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
             value = text[name][bad[0]]
-            yield _at(text["line"][bad[0]], name, f"want {wish}, got {'nothing' if value is None else repr(value)}")
+            yield at_line(text["line"][bad[0]], name, f"want {wish}, got {'nothing' if value is None else repr(value)}")
 
 
-def _failed_checks(table: pl.DataFrame, checks: list[_Check]) -> Iterator[str]:
+def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:
     for value, wrong, wish in checks:
         bad = table.filter(wrong)
         if not bad.is_empty():
             more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
-            yield _at(bad["line"][0], value.meta.output_name(), wish.format(bad.select(value).item(0, 0)) + more)
+            yield at_line(bad["line"][0], value.meta.output_name(), wish.format(bad.select(value).item(0, 0)) + more)
 
 
-def _at(line: int, column: str, wish: str) -> str:
+def at_line(line: int, column: str, wish: str) -> str:
+    """A message about the value in a column of a file's line."""
     return f"line {line}, column '{column}': {wish}"

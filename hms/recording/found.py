@@ -19,8 +19,21 @@ _PART = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that m
 def recording_files(words: str | list[str]) -> dict[str, Path]:
     """Find the recordings that one or several names, folders or patterns stand for, each under a unique name.
 
-    The name is a file's stem, or its whole name if several files share the stem. A missing file is kept: opening it
-    raises the error. Raises UserError if nothing is found, or if two files have the same name.
+    The name is a file's stem, or its whole name if several files share the stem. Raises UserError as `recording_paths`
+    does, and if two files have the same name.
+    """
+    found = recording_paths(words)
+    stems = Counter(path.stem for path in found)
+    named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
+    if twice := sorted(name for name, count in Counter(named.values()).items() if count > 1):
+        raise UserError(f"recording: want files whose names differ, got '{twice[0]}' twice; predict them one by one")
+    return {name: path for path, name in named.items()}
+
+
+def recording_paths(words: str | list[str]) -> list[Path]:
+    """Find the recordings that one or several names, folders or patterns stand for, each once.
+
+    A missing file is kept: opening it raises the error. Raises UserError if nothing is found.
     """
     found: dict[Path, None] = {}
     for word in [words] if isinstance(words, str) else words:
@@ -30,11 +43,7 @@ def recording_files(words: str | list[str]) -> dict[str, Path]:
     for path in found:
         if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # how Python holds bytes that are not UTF-8
             raise UserError(f"recording: want files whose names are UTF-8, got {str(path)!r}")
-    stems = Counter(path.stem for path in found)
-    named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
-    if twice := sorted(name for name, count in Counter(named.values()).items() if count > 1):
-        raise UserError(f"recording: want files whose names differ, got '{twice[0]}' twice; predict them one by one")
-    return {name: path for path, name in named.items()}
+    return [*found]
 
 
 def _meant(word: str) -> list[Path]:

@@ -169,7 +169,7 @@ def _too_few(present: Collection[str]) -> str:
 def _detached(groups: list[set[str]], pairs: Collection[tuple[str, str]]) -> str:
     one, other = next(pair for pair in pairs if not _connected([pair], groups))
     return (
-        f"want channels that connect {one} and {other}, which the model subtracts, "
+        f"want channels that connect {one} and {other}, which a model subtracts, "
         f"got {len(groups)} separate groups ({_listed(groups)})"
     )
 

@@ -64,7 +64,7 @@ class Piece(NamedTuple):
 
     def _ten_minutes(self, onset_s: float) -> Float[np.ndarray, "region row frequency"]:
         assert self.model_spectrogram is not None
-        begin = _first_row(onset_s) - _first_row(self.onsets_s[0])
+        begin = first_row(onset_s) - first_row(self.onsets_s[0])
         return self.model_spectrogram[:, begin : begin + SPECTROGRAM_ROWS]
 
 
@@ -81,31 +81,43 @@ def count_pieces(recording: Recording, step_s: float) -> int:
 def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, size = count_windows(recording, step_s), _per_piece(step_s)
-    marked_s = bad_s(recording.source.annotations)
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
-        begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
-        end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
         next_row = int(step_s * (first + size)) // STEP_S if first + size < count else _count_rows(recording)
         shown = int(onsets_s[0]) // STEP_S, next_row  # rows of the spectrogram that no other piece shows
-        first_row, last_row = shown
-        if with_spectrogram:  # and the ten minutes around each window
-            first_row = min(first_row, _first_row(onsets_s[0]))
-            last_row = max(last_row, _first_row(onsets_s[-1]) + SPECTROGRAM_ROWS)
-        start = min(begin, SFREQ_HZ * (first_row * STEP_S - _SETTLE_S))
-        stop = max(end, SFREQ_HZ * (last_row * STEP_S + TAPER_S + _SETTLE_S))
-        eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
-        power = regional_rows(recording, eeg, start, first_row, last_row)
-        windows = eeg[:, begin - start : end - start]
-        recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
-        yield Piece(
-            first,
-            onsets_s,
-            np.array(recorded),
-            windows,
-            power if with_spectrogram else None,
-            power[:, shown[0] - first_row : shown[1] - first_row],
-        )
+        yield piece_at(recording, onsets_s, with_spectrogram, first, shown)
+
+
+def piece_at(
+    recording: Recording,
+    onsets_s: Float[np.ndarray, " window"],
+    with_spectrogram: bool,
+    first: int = 0,
+    shown: tuple[int, int] | None = None,
+) -> Piece:
+    """The windows whose centres begin at `onsets_s`, in order, wherever these are; `first` is the first one's number.
+
+    `shown` are the first row and the end of what the piece's own `spectrogram` holds, by default nothing.
+    """
+    begin = round((onsets_s[0] - BEFORE_S) * SFREQ_HZ)  # samples of the windows
+    end = round((onsets_s[-1] - BEFORE_S) * SFREQ_HZ) + EEG_SAMPLES
+    around = first_row(onsets_s[0]), first_row(onsets_s[-1]) + SPECTROGRAM_ROWS  # the ten minutes around each window
+    shown = shown or (around[0], around[0])
+    top, bottom = (min(shown[0], around[0]), max(shown[1], around[1])) if with_spectrogram else shown  # rows
+    start = min(begin, SFREQ_HZ * (top * STEP_S - _SETTLE_S))
+    stop = max(end, SFREQ_HZ * (bottom * STEP_S + TAPER_S + _SETTLE_S))
+    eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
+    power = regional_rows(recording, eeg, start, top, bottom)
+    windows, marked_s = eeg[:, begin - start : end - start], bad_s(recording.source.annotations)
+    recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
+    return Piece(
+        first,
+        onsets_s,
+        np.array(recorded),
+        windows,
+        power if with_spectrogram else None,
+        power[:, shown[0] - top : shown[1] - top],
+    )
 
 
 def regional_rows(
@@ -160,7 +172,7 @@ def _count_rows(recording: Recording) -> int:
     return max(0, (recording.blocks.samples - (TAPER_S - STEP_S) * SFREQ_HZ) // (STEP_S * SFREQ_HZ))
 
 
-def _first_row(onset_s: float) -> int:
+def first_row(onset_s: float) -> int:
     """First row of the recording's regional spectrogram that belongs to the window whose centre begins at `onset_s`."""
     ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_S / 2
     centred_s = ten_minutes_s + STEP_S / 2  # as in the competition's files; row j of a recording is at 2 + 2j s

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import polars as pl
 
 from hms.data.corpus import Residence
+from hms.data.files import write_eeg, write_spectrogram
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
-from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrogram
+from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 from hms.system.atomic import locked, replacing, write_text

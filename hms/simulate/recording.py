@@ -5,11 +5,9 @@ them only at 50 Hz, which suffices for the ten-minute spectrogram.
 """
 
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from hms.electrodes import ELECTRODES, SFREQ_HZ
@@ -24,7 +22,6 @@ from hms.simulate.noise import SLOW_HZ, interpolate
 from hms.simulate.patterns import Pattern
 from hms.simulate.plan import EegPlan, RecordingPlan, stream
 from hms.spectrogram_recipe import COLUMNS, STEP_S, TAPER_S, regional_spectrogram
-from hms.system.atomic import replacing
 from hms.window_lengths import EEG_S, LEAD_S, SPECTROGRAM_S
 
 _MARGIN_S = 6
@@ -135,25 +132,3 @@ class SimulatedRecording:
 def first_inner_row(eeg: EegPlan) -> int:
     """Index of the spectrogram row whose window starts with the EEG file; row j is centred at 1 + 2j s."""
     return (LEAD_S + eeg.start_s + TAPER_S // 2 - 1) // STEP_S
-
-
-def write_eeg(path: Path, eeg: Float[np.ndarray, "time 20"]) -> None:
-    """Write an EEG file in the competition's format: a float32 column (µV) per electrode, null where missing."""
-    _write_parquet(_frame(eeg, ELECTRODES), path)
-
-
-def write_spectrogram(path: Path, power: Float[np.ndarray, "row 400"]) -> None:
-    """Write a spectrogram file in the competition's format: `time` of each centre (s), 400 float32 columns (µV²/Hz)."""
-    time = pl.Series("time", 1 + STEP_S * np.arange(len(power), dtype=np.int64))
-    _write_parquet(_frame(power, COLUMNS).insert_column(0, time), path)
-
-
-def _frame(values: Float[np.ndarray, "row column"], names: tuple[str, ...]) -> pl.DataFrame:
-    frame = pl.from_numpy(values, schema=list(names), orient="row")
-    return frame.fill_nan(None) if np.isnan(values).any() else frame
-
-
-def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        # Noise does not compress: lz4 saves 5 % and takes as long as the writing itself.
-        frame.write_parquet(temporary, compression="uncompressed", statistics=False)

@@ -5,9 +5,10 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+from hms.data.files import write_eeg, write_spectrogram
 from hms.simulate.corpus import SIZES
 from hms.simulate.plan import make_plan
-from hms.simulate.recording import SimulatedRecording, write_eeg, write_spectrogram
+from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
 from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure

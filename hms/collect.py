@@ -1,0 +1,36 @@
+"""`python -m hms.collect`: make a corpus in the competition's layout from your own recordings and their labels.
+
+`hms.evaluate`, `hms.train` and all else then take it as `data=competition data.root=<out>`.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from hms.config.command import entry_point
+from hms.recording.keys import Reading, no_such_electrodes
+
+
+class Collect(Reading):
+    """The keys of conf/collect.yaml; their values live there."""
+
+    recording: str | list[str]
+    labels: str | None
+    out: str
+    on_bad: Literal["raise", "skip"]
+
+
+@entry_point("collect", Collect, positional="recording", mistakes_in_values=no_such_electrodes)
+def main(config: dict[str, Any]) -> None:
+    """Make the corpus unless it is there, and say what it holds and what to do with it."""
+    from hms.collected.corpus import HowToRead, collect  # slow to import; mistakes in the config should surface first
+    from hms.collected.told import told
+
+    out = Path(config["out"])
+    reading = HowToRead(*(config[key] for key in HowToRead._fields))
+    labels = config["labels"] and Path(config["labels"])
+    collect(config["recording"], labels, out, reading)
+    print("\n".join(told(out)))
+
+
+if __name__ == "__main__":
+    main()

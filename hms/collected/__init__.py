@@ -1,0 +1,10 @@
+"""Make a corpus in the competition's layout from recordings and their labels: `hms.collect`.
+
+labels      a researcher's table of labels, read and checked
+annotated   labels that the recordings hold themselves
+places      the recordings and times that its rows name
+cut         the EEG and the spectrogram around the labels of a recording, as timelines read them
+writer      the files of a corpus
+corpus      the whole folder, from words on a command line
+told        what it holds, and the commands that come next
+"""

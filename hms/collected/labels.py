@@ -1,0 +1,89 @@
+"""Read a researcher's table of labels: which recording, when, whose it is, and what the experts voted.
+
+A row holds the votes of a panel in six columns, as train.csv does, or one vote as the name of a class. The rows about
+the same ten seconds are added up once it is known which recording they name (`hms.collected.places`).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hms.data.tables import Check, at_line, parsed, read_text
+from hms.errors import DataError, did_you_mean
+from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.system.console import counted, say
+
+_PLACE = {"recording": pl.String, "time_s": pl.Float64}
+_PATIENT = {"patient_id": pl.String}
+_LABEL = {"label": pl.String}
+_VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
+
+COLUMNS = ("line", *_PLACE, *_PATIENT, *_VOTES)
+"""Columns of the rows that `read_labels` returns."""
+
+
+def read_labels(path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of a table of labels with the columns of `COLUMNS`, and a line for every kind of mistake.
+
+    `patient_id` is null throughout if the table does not have it. Raises DataError if it has no rows, or not the
+    columns.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: want a table of labels, got none (no such file)")
+    text = read_text(path)
+    names = [name.strip() for name in text.columns]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{path}: want each column once, got {twice!r} twice")
+    text = text.rename(dict(zip(text.columns, names, strict=True))).with_columns(
+        pl.all().str.strip_chars().replace("", None)
+    )
+    columns = _columns(path, text.columns)
+    if unread := [name for name in text.columns if name not in columns]:
+        optional = [name for name in _PATIENT if name not in columns]
+        hint = next(filter(None, (did_you_mean(name, optional) for name in unread)), "")
+        say(f"{path}: not read: {', '.join(map(repr, unread))}{hint}")
+    table, problems = parsed(path, text, columns, _checks(columns))
+    if table.is_empty():
+        raise DataError(f"{path}: want at least one row, got none")
+    if "label" in columns:
+        problems += [f"{path}: {problem}" for problem in _unknown_classes(table)]
+        said = pl.col("label").str.to_lowercase()
+        table = table.with_columns((said == name).cast(pl.Int64).alias(f"{name}_vote") for name in CLASSES)
+    if "patient_id" not in columns:
+        table = table.with_columns(patient_id=pl.lit(None, pl.String))
+    return table.select(*COLUMNS), problems
+
+
+def _columns(path: Path, got: Sequence[str]) -> dict[str, Any]:
+    """The columns to read, with their types. Raises DataError if one is missing, or for two kinds of labels."""
+    votes = [name for name in VOTE_COLUMNS if name in got]
+    if votes and "label" in got:
+        raise DataError(f"{path}: want either the column 'label' or the six of votes, got both")
+    kind = _VOTES if votes else _LABEL
+    missing = [name for name in (*_PLACE, *kind) if name not in got]
+    if missing:
+        lacks = ", ".join(map(repr, missing)) + ("" if votes or "label" in got else " (or the six columns of votes)")
+        commas = "; want commas between columns" if len(got) == 1 and ";" in got[0] else ""
+        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got))}{commas}")
+    return {**_PLACE, **kind, **(_PATIENT if "patient_id" in got else {})}
+
+
+def _checks(columns: dict[str, Any]) -> list[Check]:
+    time_s = pl.col("time_s")
+    checks = [(time_s, time_s < 0, "want 0 s or more, got {:g}")]
+    if "label" not in columns:
+        votes = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
+        checks += [(count, count < 0, "want 0 or more votes, got {}") for count in map(pl.col, VOTE_COLUMNS)]
+        checks += [(votes, votes == 0, "want at least one vote, got none")]
+    return checks
+
+
+def _unknown_classes(table: pl.DataFrame) -> Iterator[str]:
+    """A line for each name that no class has."""
+    unknown = table.filter(~pl.col("label").str.to_lowercase().is_in(CLASSES))
+    for name, rows in unknown.group_by("label", maintain_order=True):
+        more = f" (and {counted(len(rows) - 1, 'more row')})" if len(rows) > 1 else ""
+        wish = f"want {', '.join(CONSENSUS_NAMES)}, got {name[0]!r}{did_you_mean(name[0], CONSENSUS_NAMES)}{more}"
+        yield at_line(rows["line"][0], "label", wish)

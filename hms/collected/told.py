@@ -1,0 +1,34 @@
+"""Say what a collected corpus holds, and which commands come next."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from hms.data.tables import read_labels
+from hms.labels import HIGH_VOTES, VOTE_COLUMNS
+from hms.system.console import counted
+
+_FOLDS = 5
+"""As in conf/train.yaml."""
+
+
+def told(out: Path) -> Iterator[str]:
+    """A line on what the corpus at `out` holds, then the commands that score a model on it and train one."""
+    rows, origins = read_labels(out / "train.csv"), pl.read_csv(out / "recordings.csv")
+    patients = rows["patient_id"].n_unique()
+    of = f"{counted(origins['recording'].n_unique(), 'recording')}, {counted(patients, 'patient')}"
+    yield f"{out}: {counted(len(rows), 'label')}, {counted(len(origins), 'EEG')}, {of}; next:"
+    data = f"data=competition {shlex.quote('data.root=' + _in_words(str(out)))}"
+    yield f"  python -m hms.evaluate runs/<name>-<hash> {data}"
+    best = rows.with_columns(votes=pl.sum_horizontal(VOTE_COLUMNS)).group_by("eeg_id").agg(pl.col("votes").max())
+    few = " subset=all_votes" if (best["votes"] < HIGH_VOTES).any() else ""
+    folds = " fold=all" if patients < 2 else f" folds={patients}" if patients < _FOLDS else ""
+    yield f"  python -m hms.train {data}{few}{folds}"
+
+
+def _in_words(path: str) -> str:
+    """A path as a command line's value: quoted if Hydra would read some of its letters otherwise."""
+    plain = path.isascii() and all(letter.isalnum() or letter in "/._-+" for letter in path)
+    return path if plain else "'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'"
