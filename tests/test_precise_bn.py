@@ -7,7 +7,10 @@ from material import batch, config, quick, rows_of
 from torch import nn
 
 from hms.config.build import build
+from hms.data.store import Store
 from hms.model import Model
+from hms.system.processes import ALONE, Process
+from hms.training.feed import feed_of
 from hms.training.precise_bn import measure_norms
 
 CPU = torch.device("cpu")
@@ -49,3 +52,20 @@ def test_dropout_is_off_and_only_norms_change():
         name.rsplit(".", 1)[1] for name, now in dropping.state_dict().items() if not torch.equal(before[name], now)
     }
     assert changed == {"running_mean", "running_var", "num_batches_tracked"}
+
+
+@pytest.mark.parametrize("live", ["none", "simulated live.simulated.windows=50 live.simulated.workers=0"])
+def test_every_process_measures_by_the_same_whole_batches(live: str, store: Store):
+    settings = config(*f"live={live} batch_size=4".split())
+    served = [
+        [batch.label_id.tolist() for batch in feed_of(settings, store, False, process, CPU).some(store.rows, 3)]
+        for process in (ALONE, Process(1, 2))
+    ]
+    assert served[0] == served[1]
+    assert [len(ids) for ids in served[0]] == [4, 4, 4]
+
+
+def test_fewer_batches_than_asked_for_are_measured_by_all(store: Store):
+    feed = feed_of(config("batch_size=4"), store, False, ALONE, CPU)
+    served = [*feed.some(store.rows, 1000)]
+    assert sum(len(batch.label_id) for batch in served) == store.rows["eeg_id"].n_unique()
