@@ -88,7 +88,7 @@ class Swa(_Averaging):
     epoch in the last `share` of the `epochs`, which is at least one epoch.
 
     Changed: the learning rate follows the schedule; use `schedule=constant` for the paper's. Statistics of batch norms
-    are computed anew for the averaged weights at the end only (`hms.training.precise_bn`); until then, they are
+    are computed anew for the averaged weights at the end only (`hms.training.measure_norms`); until then, they are
     averaged, too. Until the first epoch is averaged, the current weights are used: the average would be the random
     initial ones.
     """

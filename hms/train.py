@@ -46,7 +46,7 @@ class Train(Corpus):
     seed: int
     epochs: int
     batch_size: int
-    precise_bn: bool
+    measure_norms: bool
     flips: bool
     model: Node
     loss: Node

@@ -882,7 +882,7 @@ def test_batch_norms_are_measured_anew_at_the_end_and_nothing_else_changes(confi
     weights = []
     for precise in (True, False):
         runs = tmp_path / str(precise)
-        fit(config | {"precise_bn": precise, "runs": str(runs), "epochs": 1})
+        fit(config | {"measure_norms": precise, "runs": str(runs), "epochs": 1})
         weights.append(load_model(only_fold(runs)).state_dict())
     changed = {
         name.rsplit(".", 1)[1] for name, weight in weights[0].items() if not torch.equal(weight, weights[1][name])

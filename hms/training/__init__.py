@@ -13,6 +13,6 @@ guard           the loss watched
 metrics_csv     a row per epoch
 callbacks       a user's callbacks of Lightning
 loggers         Weights & Biases and Lightning's other loggers
-precise_bn      batch norms measured anew
+measure_norms   batch norms measured anew
 held_out        predictions for the held-out patients, and their scores
 """

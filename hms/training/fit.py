@@ -1,7 +1,7 @@
 """Train one fold of a run and predict its held-out patients.
 
 `hms.training` in the order of events: `fold` chooses the rows, `feed` serves them as batches, `stages` trains on them
-with `trainer` and `module`, `precise_bn` measures batch norms, and `held_out` predicts and scores.
+with `trainer` and `module`, `measure_norms` measures batch norms, and `held_out` predicts and scores.
 """
 
 import json
@@ -38,8 +38,8 @@ from hms.training.feed import Feed, feed_of
 from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, summarise, write_predictions
 from hms.training.loggers import log_scores, open_loggers, want_loggers
+from hms.training.measure_norms import BATCHES, measure_norms
 from hms.training.metrics_csv import seconds_of_epochs
-from hms.training.precise_bn import BATCHES, measure_norms
 from hms.training.stages import callbacks_of, classifier, train_stages
 from hms.training.without_effect import without_effect
 
@@ -168,7 +168,7 @@ def _finish(job: _Job) -> None:
         trained_at_s = time.monotonic()
         # Batch sizes that training never uses would each be compiled just once.
         with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
-            if config["precise_bn"] and feed.process.rank == 0:  # whose model `predict` gives to all
+            if config["measure_norms"] and feed.process.rank == 0:  # whose model `predict` gives to all
                 measure_norms(model, feed.some(rows.training[-1], BATCHES), feed.device)
             predicted = predict(config, model, rows.predicted, feed)
         if feed.process.rank > 0:

@@ -11,7 +11,7 @@ from hms.data.store import Store
 from hms.model import Model
 from hms.system.processes import ALONE, Process
 from hms.training.feed import feed_of
-from hms.training.precise_bn import measure_norms
+from hms.training.measure_norms import measure_norms
 
 CPU = torch.device("cpu")
 
