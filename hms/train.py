@@ -118,9 +118,10 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
         yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
     if (steps := schedule.get("steps_per_epoch", 1)) not in (None, 1):
         yield f"{place}schedule.steps_per_epoch: want 1, as for one step per epoch, got {steps}"
-    total = schedule.get("total_steps")
+    key = "total_steps" if schedule.get("total_steps") is not None or "steps_per_epoch" not in schedule else "epochs"
+    total = schedule.get(key)
     if isinstance(total, int) and isinstance(epochs, int) and 0 < total < epochs:  # torch would end the training
-        yield f"{place}schedule.total_steps: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
+        yield f"{place}schedule.{key}: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
     if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
         yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
 

@@ -17,7 +17,7 @@ from test_interrupt import contents
 from torch import Tensor
 
 from hms.batch import Batch
-from hms.collected.writer import Writer, patient_numbers
+from hms.collected.writer import Writer, patient_number
 from hms.data.corpus import CompetitionFolder
 from hms.data.store import prepare_store
 from hms.data.tables import LABEL_COLUMNS, read_labels
@@ -47,7 +47,7 @@ def table(path: Path, *lines: str) -> Path:
     return path
 
 
-def collect(recordings: Path, labels: Path, *words: str, code: int = 0) -> tuple[str, str]:
+def collect(recordings: Path | str, labels: Path, *words: str, code: int = 0) -> tuple[str, str]:
     """Run `hms.collect`, by default into `corpus` beside the labels; return its stdout and stderr."""
     given = [f"recording={recordings}", f"labels={labels}", f"out={labels.parent / 'corpus'}", *words]
     last = {word.partition("=")[0]: word for word in given}
@@ -161,14 +161,37 @@ def test_labels_share_an_eeg_while_their_windows_overlap_with_its_first(ward: Pa
     found_s = [starts_s[eeg_id] + offset_s + 25 for eeg_id, offset_s in zip(rows["eeg_id"], offsets_s, strict=True)]
     assert found_s == pytest.approx(times_s)
     assert rows["spectrogram_label_offset_seconds"].to_list() == [0, 8, 50, 0, 8, 46]
-    assert rows["label_id"].to_list() == [1, 2, 3, 4, 5, 6]
 
 
-def test_patients_keep_whole_numbers_and_other_names_are_numbered_in_order():
-    assert patient_numbers(pl.Series(["12", "7", "12"])) == {"12": 12, "7": 7}
-    assert patient_numbers(pl.Series(["7", "b", "a"])) == {"7": 1, "a": 2, "b": 3}
-    assert patient_numbers(pl.Series(["7", "07"])) == {"07": 1, "7": 2}
-    assert patient_numbers(pl.Series(["-1", "1.5"])) == {"-1": 1, "1.5": 2}
+def test_patients_keep_whole_numbers_and_other_names_have_one_of_their_own():
+    assert [patient_number(name) for name in ("12", "7", "0")] == [12, 7, 0]
+    others = ["07", "-1", "1.5", "anna", "ben", "1" * 30]
+    assert len({patient_number(name) for name in others}) == len(others)
+    assert min(patient_number(name) for name in others) > 1000
+
+
+def test_ids_stay_when_recordings_are_added_or_moved(ward: Path, tmp_path: Path):
+    lines = ["recording,time_s,label,patient_id", "night,50,GPD,ben", "night,90,LPD,ben"]
+    collect(ward, table(tmp_path / "labels.csv", *lines))
+    before = read_labels(tmp_path / "corpus/train.csv")
+    shutil.rmtree(tmp_path / "corpus")
+    mine = Path(shutil.copytree(ward, tmp_path / "mine"))
+    (mine / "sub").mkdir()
+    (mine / "night.edf").rename(mine / "sub/renamed.edf")
+    moved = [line.replace("night", "sub/renamed") for line in lines]
+    collect(f"{mine}/**/*", table(tmp_path / "labels.csv", *moved, "day,50,GPD,aaron"))
+    after = read_labels(tmp_path / "corpus/train.csv")
+    assert before.drop("line").equals(after.join(before, on="patient_id", how="semi").drop("line"))
+    assert len(after) == len(before) + 1
+    assert after["label_id"].is_unique().all()
+
+
+def test_a_recording_that_is_there_twice_is_told(ward: Path, tmp_path: Path):
+    mine = Path(shutil.copytree(ward, tmp_path / "mine"))
+    shutil.copy(mine / "night.edf", mine / "copy.edf")
+    lines = ["recording,time_s,label,patient_id", "night,50,GPD,ben", "copy,50,GPD,ben"]
+    *_, said = refused(mine, *lines, at=tmp_path)
+    assert said.endswith("night.edf: want each EEG once, got one of patient 'ben' twice")
 
 
 def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(ward: Path, tmp_path: Path):
@@ -212,7 +235,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
             ["line 4, column 'seizure_vote': want a whole number, got '0.5'",
              "line 4, column 'gpd_vote': want a whole number, got 'nan'",
              "line 4, column 'lrda_vote': want a whole number, got nothing",
-             "line 3, column 'gpd_vote': want 0 or more votes, got -1",
+             "line 3, column 'gpd_vote': want 0 to 1,000 votes, got -1",
              "line 2, column 'seizure_vote ... other_vote': want at least one vote, got none"],
         ),
     ],
@@ -254,7 +277,7 @@ def test_a_recording_that_breaks_off_leaves_nothing_behind(tmp_path: Path):
     labels = pl.DataFrame({"onset_s": [30.0, 80.0, 1900.0]}).with_columns(
         pl.lit("x").alias("recording"), pl.lit("x").alias("patient"), *(pl.lit(1).alias(name) for name in VOTE_COLUMNS)
     )
-    writer = Writer(tmp_path, labels)
+    writer = Writer(tmp_path)
     with pytest.raises(DataError, match="to its end"):
         writer.add(broken, labels)
     assert [*tmp_path.glob("train_*/*"), *writer.rows] == []

@@ -291,6 +291,8 @@ def test_a_schedule_that_counts_the_steps_of_an_epoch_is_refused(monkeypatch: py
     assert train.config(*words, total, "epochs=7")["schedule"]["total_steps"] == 7
     said = said_by(monkeypatch, capsys, *words, "schedule.epochs=14", "schedule.steps_per_epoch=50")
     assert said.splitlines()[1:] == ["  schedule.steps_per_epoch: want 1, as for one step per epoch, got 50"]
+    said = said_by(monkeypatch, capsys, *words, "schedule.epochs=13", "schedule.steps_per_epoch=1")
+    assert said.splitlines()[1:] == ["  schedule.epochs: want epochs = 14, as for one step per epoch, got 13"]
     said = said_by(monkeypatch, capsys, *words, "schedule.total_steps=13")
     assert said.splitlines()[1:] == ["  schedule.total_steps: want epochs = 14, as for one step per epoch, got 13"]
 

@@ -202,11 +202,12 @@ def test_a_fold_starts_from_that_of_its_number_and_seed_or_from_the_only_one(
     assert start == Trained(run / str(chosen), [run / str(chosen)])
 
 
-def test_a_run_that_still_lacks_folds_is_refused(tmp_path: Path):
-    run = folds_of(tmp_path / "a", FoldName(0, 0), FoldName(1, 0))
+@pytest.mark.parametrize(("there", "missing"), [((0, 1), "fold2_seed0"), ((0,), "fold1_seed0, fold2_seed0")])
+def test_a_run_that_still_lacks_folds_is_refused(there: tuple[int, ...], missing: str, tmp_path: Path):
+    run = folds_of(tmp_path / "a", *(FoldName(number, 0) for number in there))
     with pytest.raises(
         UserError,
-        match=f"^start_from: want a fold, or runs with all of their 3 folds finished, {run} lacks fold2_seed0$",
+        match=f"^start_from: want a fold, or runs with all of their 3 folds finished, {run} lacks {missing}$",
     ):
         start_of_fold({"start_from": str(run), "fold": 0, "seed": 0})
 

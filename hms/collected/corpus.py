@@ -20,7 +20,7 @@ from hms.collected.places import added_up, beyond_end, patient_problems, with_pa
 from hms.collected.writer import Writer
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
-from hms.labels import CONSENSUS_NAMES, VOTE_COLUMNS
+from hms.labels import CONSENSUS_NAMES
 from hms.recording.absent import want_channels
 from hms.recording.found import recording_paths
 from hms.recording.mapping import by_name
@@ -33,6 +33,9 @@ FORMAT = 1
 """Raise it whenever the same recordings and labels would give different bytes."""
 
 _ABOUT = "collected.json"
+
+_LOOKED_AT = 2**20
+"""Bytes at the beginning of a recording by which another one of its name and size is told from it."""
 
 _PAIRS = [*combinations(SCALP, 2)]
 """Any model may read the corpus, so the difference of any two electrodes must be known."""
@@ -122,14 +125,22 @@ def _annotated(paths: list[Path], reading: HowToRead) -> tuple[pl.DataFrame, dic
 def _made_from(labels: Path | None, placed: pl.DataFrame, reading: HowToRead) -> dict[str, Any]:
     """What determines the bytes of a corpus: hashes of the table, and of the recordings' names and sizes, and keys."""
     paths = [Path(path) for path in placed["path"].unique()]
-    sizes = sorted((path.name, path.stat().st_size if path.exists() else -1) for path in paths)
-    table = labels.read_bytes() if labels else placed.select("time_s", *VOTE_COLUMNS).write_csv().encode()
-    hashes = {"labels": table, "recordings": repr(sizes).encode()}
+    table = labels.read_bytes() if labels else added_up(placed).drop("path").write_csv().encode()
+    hashes = {"labels": table, "recordings": repr(sorted(map(_look, paths))).encode()}
     return {
         "format": FORMAT,
         **{name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in hashes.items()},
-        **reading._replace(channels=by_name(reading.channels))._asdict(),
+        "unit": reading.unit,
+        "channels": by_name(reading.channels),
     }
+
+
+def _look(path: Path) -> tuple[str, int, str]:
+    """The name, the size and a hash of the beginning of a recording, which tell it from others without reading it."""
+    if not path.is_file():  # a folder, or what is missing
+        return path.name, 0, ""
+    with path.open("rb") as file:
+        return path.name, path.stat().st_size, hashlib.blake2b(file.read(_LOOKED_AT), digest_size=8).hexdigest()
 
 
 def _is_there(out: Path, made_from: dict[str, Any]) -> bool:
@@ -174,7 +185,7 @@ def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, 
 def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[str, str]) -> None:
     """Write the files of a corpus of all recordings but the `bad` ones."""
     labels = added_up(placed)
-    writer = Writer(folder, labels)
+    writer = Writer(folder)
     broken: dict[str, str] = {}
     good = [group for group in labels.partition_by("path", maintain_order=True) if group["path"][0] not in bad]
     for group in track(good, len(good), "collect"):

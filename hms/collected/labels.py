@@ -20,6 +20,8 @@ _PATIENT = {"patient_id": pl.String}
 _LABEL = {"label": pl.String}
 _VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
 
+_MOST_VOTES = 1000  # in a row; what is beyond is no count of experts
+
 COLUMNS = ("line", *_PLACE, *_PATIENT, *_VOTES)
 """Columns of the rows that `read_labels` returns."""
 
@@ -75,7 +77,8 @@ def _checks(columns: dict[str, Any]) -> list[Check]:
     checks = [(time_s, time_s < 0, "want 0 s or more, got {:g}")]
     if "label" not in columns:
         votes = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
-        checks += [(count, count < 0, "want 0 or more votes, got {}") for count in map(pl.col, VOTE_COLUMNS)]
+        wish = f"want 0 to {_MOST_VOTES:,} votes, got {{}}"
+        checks += [(count, ~count.is_between(0, _MOST_VOTES), wish) for count in map(pl.col, VOTE_COLUMNS)]
         checks += [(votes, votes == 0, "want at least one vote, got none")]
     return checks
 

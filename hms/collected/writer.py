@@ -27,17 +27,14 @@ _Rows = list[dict[str, Any]]
 
 
 class Writer:
-    """Write a corpus into `folder`, one recording after the other; labels are numbered from 1 in that order.
+    """Write a corpus into `folder`, one recording after the other."""
 
-    `labels` are those of all recordings (`hms.collected.places.added_up`).
-    """
-
-    def __init__(self, folder: Path, labels: pl.DataFrame):
+    def __init__(self, folder: Path):
         self.rows: _Rows = []
         """Those of train.csv."""
         self._origins: _Rows = []
         self._folders = {write_eeg: folder / "train_eegs", write_spectrogram: folder / "train_spectrograms"}
-        self._folder, self._patients = folder, patient_numbers(labels["patient"])
+        self._folder = folder
         for path in self._folders.values():
             path.mkdir()
 
@@ -48,19 +45,20 @@ class Writer:
         """
         votes = dict(zip(labels["onset_s"], labels.select(VOTE_COLUMNS).iter_rows(), strict=True))
         name, patient = labels["recording"][0], labels["patient"][0]
-        file = f"{name} {recording.path.stat().st_size}"
-        whose = {"patient_id": self._patients[patient]}
+        whose = {"patient_id": patient_number(patient)}
         rows: _Rows = []
         origins: _Rows = []
         try:
             for cut in cuts(recording, [*votes]):
-                eeg_id = _number_of(f"{file} {cut.start_s}")
+                eeg_id = _number_of(patient.encode() + cut.eeg.tobytes())
+                if eeg_id in (origin["eeg_id"] for origin in (*self._origins, *origins)):
+                    raise DataError(f"{recording.path}: want each EEG once, got one of patient {patient!r} twice")
                 origins.append(
                     {"eeg_id": eeg_id, "recording": name, "start_s": cut.start_s, **whose, "patient": patient}
                 )
                 for (write, folder), samples in zip(self._folders.items(), (cut.eeg, cut.power), strict=True):
                     write(folder / f"{eeg_id}.parquet", samples)
-                rows += _label_rows(cut, eeg_id, len(self.rows) + len(rows) + 1, whose, votes)
+                rows += _label_rows(cut, eeg_id, whose, votes)
         except DataError:
             for origin in origins:
                 for folder in self._folders.values():
@@ -77,12 +75,9 @@ class Writer:
 
 
 def _label_rows(
-    cut: Cut, eeg_id: int, first: int, whose: Mapping[str, int], votes: Mapping[float, tuple[int, ...]]
+    cut: Cut, eeg_id: int, whose: Mapping[str, int], votes: Mapping[float, tuple[int, ...]]
 ) -> Iterator[dict[str, Any]]:
-    """One row of train.csv for each label of an EEG, the first of which has the number `first`.
-
-    `votes` has the six counts of each label, by its onset.
-    """
+    """One row of train.csv for each label of an EEG; `votes` has the six counts of each, by its onset."""
     offsets = zip(cut.onsets_s, cut.eeg_offsets_s, cut.spectrogram_offsets_s, strict=True)
     for number, (onset_s, eeg_s, spectrogram_s) in enumerate(offsets):
         counts = votes[onset_s]
@@ -93,22 +88,19 @@ def _label_rows(
             "spectrogram_id": eeg_id,
             "spectrogram_sub_id": number,
             "spectrogram_label_offset_seconds": spectrogram_s,
-            "label_id": first + number,
+            "label_id": _number_of(f"{eeg_id} {eeg_s}".encode()),
             **whose,
             "expert_consensus": CONSENSUS_NAMES[counts.index(max(counts))],  # the first if tied, as in the real file
             **dict(zip(VOTE_COLUMNS, counts, strict=True)),
         }
 
 
-def _number_of(eeg: str) -> int:
-    """The id of an EEG: a hash, as the same ids of EEGs and patients mean the same EEG (`hms.runs.leakage`)."""
-    return int.from_bytes(hashlib.blake2b(eeg.encode(), digest_size=6).digest(), "big")
+def patient_number(name: str) -> int:
+    """A whole number as it is, or else a hash: the same for a patient whoever else is in the corpus."""
+    whole = name.isascii() and name.isdigit() and str(int(name)) == name and len(name) < 19
+    return int(name) if whole else _number_of(f"patient {name}".encode())
 
 
-def patient_numbers(patients: pl.Series) -> dict[str, int]:
-    """A whole number for each patient: itself if all are whole numbers, or else 1, 2 ... in the order of the names."""
-    names = patients.unique().sort().to_list()
-    whole = {name: int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 19}
-    if len({*whole.values()}) == len(names):
-        return whole
-    return {name: number for number, name in enumerate(names, start=1)}
+def _number_of(content: bytes) -> int:
+    """A hash, by which the same EEG, patient or label of another corpus is recognised (`hms.runs.leakage`)."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big")

@@ -18,8 +18,8 @@ _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
     *("start_from", "logger", "show", "compile"),
 )
-_IF_ANY = ("live", "callbacks")
-"""Keys that count only if they are not empty."""
+_IF_ANY = ("live", "callbacks", "measure_norms")
+"""Keys that count only if they are not empty, or true."""
 
 _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),

@@ -40,9 +40,9 @@ def start_of_fold(config: dict[str, Any]) -> Trained | None:
     if not (starts := start_folds(config)):
         return None
     chosen, path = starts[0], Path(config["start_from"])
+    if starts != [path] and not is_bundle(path):
+        want_all_folds([config["start_from"]], "start_from: want a fold, or")
     if len(starts) > 1:
-        if not is_bundle(path):
-            want_all_folds([config["start_from"]], "start_from: want a fold, or")
         named = {name: start for start in starts if (name := FoldName.parse(start.stem))}
         several = len({name.fold for name in named}) > 1
         same = [name for name in named if name.fold == config["fold"] or not several]

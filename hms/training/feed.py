@@ -17,6 +17,8 @@ from hms.data.windows import OneRowPerEeg, Windows
 from hms.live import SimulatedWindows
 from hms.system.processes import ALONE, Process
 
+_RENDERED = 1024  # windows at most: other processes wait while they are
+
 
 class Feed(NamedTuple):
     """What a training process takes its batches from; of each batch it gets the rows that fall to it."""
@@ -43,7 +45,7 @@ class Feed(NamedTuple):
 
     def some(self, rows: pl.DataFrame, count: int) -> Iterator[Batch]:
         """Up to `count` whole batches of an epoch of training, the same in every process."""
-        live = self.live and self.live.of(count * self.batch_size)
+        live = self.live and self.live.of(min(count * self.batch_size, _RENDERED))
         alone = self._replace(live=live, process=ALONE, resident=False)
         return islice(alone.training(rows), count)
 
