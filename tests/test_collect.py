@@ -244,6 +244,12 @@ def test_all_mistakes_in_a_table_are_told_in_a_line_each(lines: list[str], said:
     assert refused(ward, *lines, at=tmp_path) == said
 
 
+def test_a_folder_that_is_not_there_is_named(ward: Path, tmp_path: Path):
+    labels = table(tmp_path / "labels.csv", "recording,time_s,label", "day,50,GPD")
+    _, err = collect(f"[{ward},{tmp_path / 'wardd'}]", labels, code=1)
+    assert err == f"recording: no such file or folder: {tmp_path / 'wardd'}\n"
+
+
 def test_labels_after_the_end_and_bad_recordings_are_told_together(ward: Path, tmp_path: Path):
     mine = Path(shutil.copytree(ward, tmp_path / "mine"))
     (mine / "broken.edf").write_bytes(b"no recording")
@@ -363,14 +369,15 @@ def test_a_model_is_trained_and_scored_by_the_commands_that_it_names(tmp_path: P
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "labels.csv", *rows)
     out, _ = hms("collect", "recording=*.edf", "labels=labels.csv", "out='my, own'")
+    own = shlex.quote("data.root='my, own'")
     assert out.splitlines() == [
         "my, own: 9 labels, 6 EEGs, 3 recordings, 3 patients; next:",
-        "  python -m hms.evaluate runs/<name>-<hash> data=competition 'data.root='\"'\"'my, own'\"'\"''",
-        "  python -m hms.train data=competition 'data.root='\"'\"'my, own'\"'\"'' subset=all_votes folds=3",
+        f"  python -m hms.evaluate runs/<name>-<hash> data=competition {own}",
+        f"  python -m hms.train -m 'fold=range(0,3)' folds=3 data=competition {own} subset=all_votes",
     ]
     score, train = (shlex.split(line)[3:] for line in out.splitlines()[1:])
     small = ["experiment=smoke", "extractor=stft_short", "trainer=cpu", "epochs=1"]
-    hms("train", "-m", *train, *small, "fold=0,1,2")
+    hms("train", *train, *small)
     (run,) = tmp_path.glob("runs/smoke-*")
     hms("evaluate", str(run), *score[1:], "accelerator=cpu")
     (scored,) = run.glob("evaluation/*/evaluation.json")
@@ -379,14 +386,18 @@ def test_a_model_is_trained_and_scored_by_the_commands_that_it_names(tmp_path: P
     assert "9 rows, 6 EEGs, 3 patients" in said
     table(tmp_path / "one.csv", "recording,time_s,label", *(f"0,{time_s},LPD" for time_s in (20, 100)))
     out, _ = hms("collect", "recording=*.edf", "labels=one.csv", "out=one")
-    assert out.splitlines()[-1] == "  python -m hms.train data=competition data.root=one subset=all_votes fold=all"
+    assert out.splitlines()[-1] == "  python -m hms.train fold=all data=competition data.root=one subset=all_votes"
     hms("train", *out.splitlines()[-1].split()[3:], *small)
 
 
 def test_many_votes_and_patients_need_no_words(ward: Path, tmp_path: Path):
     rows = (f"day,{time_s},p,0,0,10,0,0,0" for time_s in (20, 90))
     labels = table(tmp_path / "labels.csv", f"recording,time_s,patient_id,{','.join(VOTE_COLUMNS)}", *rows)
-    assert collect(ward, labels)[0].splitlines()[-1].endswith(f"data.root={tmp_path / 'corpus'} fold=all")
+    assert (
+        collect(ward, labels)[0]
+        .splitlines()[-1]
+        .endswith(f" fold=all data=competition data.root={tmp_path / 'corpus'}")
+    )
 
 
 def test_without_a_table_annotations_that_name_a_class_vote_on_the_ten_seconds_that_they_cover_by_half(tmp_path: Path):

@@ -77,6 +77,8 @@ def collect(recording: str | list[str], labels: Path | None, out: Path, reading:
     out.parent.mkdir(parents=True, exist_ok=True)
     with locked(out, f"another process is collecting {out}: waiting for it"):
         paths = recording_paths(recording)
+        if gone := [str(path) for path in paths if not path.exists()]:
+            raise UserError(f"recording: no such file or folder: {', '.join(gone)}")
         placed, bad = (_placed(labels, paths), {}) if labels else _annotated(paths, reading)
         made_from = _made_from(labels, placed, reading)
         if _is_there(out, made_from):

@@ -24,8 +24,10 @@ def told(out: Path) -> Iterator[str]:
     yield f"  python -m hms.evaluate runs/<name>-<hash> {data}"
     best = rows.with_columns(votes=pl.sum_horizontal(VOTE_COLUMNS)).group_by("eeg_id").agg(pl.col("votes").max())
     few = " subset=all_votes" if (best["votes"] < HIGH_VOTES).any() else ""
-    folds = " fold=all" if patients < 2 else f" folds={patients}" if patients < _FOLDS else ""
-    yield f"  python -m hms.train {data}{few}{folds}"
+    count = min(patients, _FOLDS)
+    folds = f" folds={count}" if count < _FOLDS else ""
+    words = f"-m 'fold=range(0,{count})'{folds}" if patients > 1 else "fold=all"
+    yield f"  python -m hms.train {words} {data}{few}"
 
 
 def _in_words(path: str) -> str:
