@@ -24,7 +24,7 @@ from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.start import announce, model_to_train, start_of_fold
+from hms.runs.start import announce, model_to_train, record, start_of_fold
 from hms.runs.trained import Trained, trained
 from hms.training.fit import fit
 
@@ -235,11 +235,14 @@ def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, s
     fold, rows = run / "fold0_seed0", store.rows
     assert rows_maybe_trained_on([trained(run)], rows, "earlier") == 0
     assert "began with" not in card(trained(run), False)
+    assert not trained(run).began_with_simulation
     started_from(fold, corpora=["earlier", "earliest"])
     assert trained(run).corpora == {"0123456789abcdef", "earlier", "earliest"}
     assert rows_maybe_trained_on([trained(run)], rows, "earlier") == len(rows)
     in_process("export.__main__", str(run), f"out={tmp_path / 'bundle'}")
     assert trained(tmp_path / "bundle").corpora == trained(run).corpora
+    assert trained(tmp_path / "bundle").began_with_simulation
+    assert record(trained(run), "other")["simulated"], "what goes on from it began with simulated EEG, too"
     learned = "had learned from `earlier`, `earliest` (simulated EEG) |\n"
     assert f"| began with | the weights of other-1a, which {learned}" in (tmp_path / "bundle/README.md").read_text()
     started_from(fold)

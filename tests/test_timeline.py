@@ -254,6 +254,16 @@ def test_a_window_without_a_prediction_is_no_prediction_from_little_eeg():
     assert "1 of 2 predictions are from less than half of a window's 50 s, the least from 20 s of EEG." in said
 
 
+def test_a_model_that_went_on_from_simulated_eeg_is_named():
+    models = [
+        {"run": run, "simulated_eeg": last, "began_with_simulated_eeg": first}
+        for run, first, last in (("a", True, False), ("b", True, True), ("c", False, False), ("d", True, None))
+    ]
+    shown = timeline({"lpd": [0.1]})._replace(origin={"models": models})
+    found = [*notes(shown, np.array([50.0]))]
+    assert found[1] == "Trained on simulated EEG first, then on other EEG: a, d."
+
+
 def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
     runs = [shutil.copytree(run, tmp_path / run.name) for run in runs]

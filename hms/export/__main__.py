@@ -54,6 +54,7 @@ def main(config: dict[str, Any]) -> None:
         "members": [*models],
         "corpora": sorted(source.corpora),
         "simulated": source.learned_from_simulation,
+        "began_with_simulation": source.began_with_simulation,
         "student": source.is_student,
         "model": without_pretrained(node),
     }

@@ -15,7 +15,7 @@ from hms.folder_names import FoldName, counts_of
 from hms.model import Model
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import finished_folds, scored_folds
-from hms.runs.provenance import corpus_of, read_config
+from hms.runs.provenance import corpus_of, read_config, start_of
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
 from hms.system.reading import read_json
@@ -68,6 +68,7 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
         "folds": f"{counts.folds} of {config['folds']}" if run != folds[0] else folds[0].name,
         "epochs": str(config["epochs"]),
     }
+    about |= {"began with": start["run"]} if (start := start_of(folds[0])) else {}
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
     *_, parent, name = run.resolve().parts
     name = f"{parent}/{name}" if run == folds[0] else name

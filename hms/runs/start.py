@@ -88,7 +88,7 @@ def record(start: Trained, fingerprint: str) -> dict[str, Any]:
     return {
         "run": start.name,
         "corpora": sorted(start.corpora),
-        "simulated": start.learned_from_simulation,
+        "simulated": start.learned_from_simulation or start.began_with_simulation,
         "student": start.is_student and fingerprint in start.corpora,
     }
 

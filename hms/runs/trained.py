@@ -74,6 +74,16 @@ class Trained(NamedTuple):
             return None
 
     @property
+    def began_with_simulation(self) -> bool:
+        """Whether any of its models began with weights that were learned from simulated EEG, as far as it says."""
+        try:
+            if self.is_bundle:
+                return bool(bundle_config(self.path).get("began_with_simulation"))
+            return any(start_of(fold).get("simulated") for fold in self.folds)
+        except DataError:
+            return False
+
+    @property
     def is_student(self) -> bool:
         """Whether its models learned from a teacher, as far as it says."""
         if self.is_bundle:

@@ -16,6 +16,9 @@ def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Itera
     table, duration_s = timeline.table, timeline.duration_s
     if simulated := [model["run"] for model in timeline.origin["models"] if model["simulated_eeg"]]:
         yield f"Trained on simulated EEG: {', '.join(simulated)}. On real recordings, expect far worse predictions."
+    began = [model for model in timeline.origin["models"] if model["began_with_simulated_eeg"]]
+    if later := [model["run"] for model in began if not model["simulated_eeg"]]:
+        yield f"Trained on simulated EEG first, then on other EEG: {', '.join(later)}."
     yield from _status(timeline)
     known = table["other"].is_not_null().to_numpy()
     poor_s = recorded_s[known & (recorded_s < EEG_S / 2)]

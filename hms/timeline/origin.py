@@ -23,6 +23,7 @@ def origin(
                 "run": run.name,
                 "folds": [fold.stem for fold in run.folds],
                 "simulated_eeg": run.learned_from_simulation,
+                "began_with_simulated_eeg": run.began_with_simulation,
             }
             for run in predictors.runs
         ],
