@@ -97,7 +97,7 @@ def _label_rows(
 
 def patient_number(name: str) -> int:
     """A whole number as it is, or else a hash: the same for a patient whoever else is in the corpus."""
-    whole = name.isascii() and name.isdigit() and str(int(name)) == name and len(name) < 19
+    whole = name.isascii() and name.isdigit() and len(name) < 19 and str(int(name)) == name
     return int(name) if whole else _number_of(f"patient {name}".encode())
 
 
