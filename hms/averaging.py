@@ -72,11 +72,8 @@ def moving_average(decay: float, averages: list[Tensor], current: list[Tensor], 
     """
     done = int(steps)  # is on the CPU, so nothing waits for it
     share = 1 - min(decay, (1 + done) / (10 + done))
-    if not averages[0].is_floating_point():  # a batch norm's count of batches
-        average, weights = (torch.cat([tensor.flatten() for tensor in tensors]) for tensors in (averages, current))
-        moved = (average + share * (weights - average)).to(average.dtype)
-        parts = torch.split(moved, [tensor.numel() for tensor in averages])
-        torch._foreach_copy_(averages, [part.view_as(tensor) for part, tensor in zip(parts, averages, strict=True)])
+    if not averages[0].is_floating_point():  # a batch norm's count of batches, an index
+        torch._foreach_copy_(averages, current)
         return
     changes = torch._foreach_sub(current, averages)
     torch._foreach_mul_(changes, share)

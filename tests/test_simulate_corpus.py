@@ -295,6 +295,13 @@ def test_different_settings_are_refused_in_one_line(tiny):
     )
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 1'])
+def test_a_folder_whose_settings_cannot_be_read_is_named(content: str, tmp_path):
+    (tmp_path / "corpus.json").write_text(content)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/corpus\.json: not a JSON object "):
+        SimulatedFolder(str(tmp_path), "tiny").make()
+
+
 def test_a_folder_with_foreign_files_is_never_written_to(tmp_path):
     (tmp_path / "train.csv").write_text("real data")
     with pytest.raises(

@@ -10,7 +10,10 @@ from hms.errors import UserError
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it."""
+    """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it.
+
+    One that changes the images of the ten-minute spectrogram alone says so by `reads_spectrogram = True`.
+    """
 
     acts_on: Literal["electrodes", "signals"]
 

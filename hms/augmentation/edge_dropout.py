@@ -19,6 +19,7 @@ class EdgeDropout:
     """
 
     acts_on = "signals"
+    reads_spectrogram = True
 
     def __init__(self, p: float, most: float):
         want_probability(p=p)

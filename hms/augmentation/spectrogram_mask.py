@@ -26,6 +26,7 @@ class SpectrogramMask:
     """
 
     acts_on = "signals"
+    reads_spectrogram = True
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ from hms.simulate.rows import label_rows
 from hms.simulate.workers import in_workers
 from hms.system.atomic import locked, replacing, write_text
 from hms.system.console import counted, say, track
+from hms.system.reading import read_json
 from hms.system.shards import Shard
 
 FORMAT = 10
@@ -121,7 +122,7 @@ class SimulatedFolder:
         path = self.root / "corpus.json"
         asked = {"format": FORMAT, "size": self.size, "seed": self.seed}
         if path.exists():
-            held = json.loads(path.read_text())
+            held = read_json(path)
             if held == asked:
                 return
             contents = "a simulated corpus of " + _listed(held)
