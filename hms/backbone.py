@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import first_line
-from hms.network.norms import Recomputed, UpdateOnce, mixed_norm
+from hms.network.checkpointing import UpdateOnce, in_sequence
+from hms.network.norms import mixed_norm
 from hms.network.pool import cell_means
 from hms.network.timm_network import timm_network
 
@@ -133,8 +134,7 @@ class TinyBackbone(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), mixed_norm(channels[0], instance), nn.ReLU())
         shares = [instance] * (len(channels) - 2) + [0.0]
         stages = zip(pairwise(channels), shares, strict=True)
-        in_sequence = Recomputed if grad_checkpointing else nn.Sequential
-        self.blocks = in_sequence(*(_Residual(i, o, share) for (i, o), share in stages))
+        self.blocks = in_sequence((_Residual(i, o, share) for (i, o), share in stages), grad_checkpointing)
         self.rows, self.columns = grid
         self.map_features, self.out_features = channels[-1], channels[-1] * grid[0] * grid[1]
         self.to(memory_format=_LAYOUT)

@@ -23,9 +23,10 @@ from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
-from hms.simulate.workers import cores, worker_environment
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.system.memory import keep_freed
 from hms.system.processes import ALONE, Process
+from hms.system.workers import cores, one_thread_each
 
 _OWN_STREAM = 20  # key of a random stream that no corpus draws from
 
@@ -76,6 +77,7 @@ class SimulatedWindows:
             num_workers=workers,
             persistent_workers=workers > 0,
             multiprocessing_context="spawn" if workers else None,  # a fork of a process that ran Polars can hang
+            worker_init_fn=_begin,
             pin_memory=torch.cuda.is_available(),
         )
 
@@ -142,6 +144,10 @@ class WindowNumbers(Sampler[int]):
         return iter(range(self._epoch * self._windows, (self._epoch + 1) * self._windows))
 
 
+def _begin(worker: int) -> None:
+    keep_freed()
+
+
 class _Loader(DataLoader[Batch]):
     """A loader whose workers use one thread each.
 
@@ -150,6 +156,6 @@ class _Loader(DataLoader[Batch]):
     """
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning needs no more
-        with worker_environment() if self.num_workers else nullcontext():
+        with one_thread_each() if self.num_workers else nullcontext():
             batches = super().__iter__()
         yield from batches

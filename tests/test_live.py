@@ -24,8 +24,8 @@ from hms.runs.trained import trained
 from hms.simulate.background import draw_brain
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import render_window
-from hms.simulate.workers import cores
 from hms.spectrogram_recipe import regional_spectrogram
+from hms.system.workers import cores
 from hms.training.fit import fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")

@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from hms.ensemble import scores
-from hms.ensemble.calibration import (
-    Calibration,
+from hms.ensemble import prior_shift
+from hms.ensemble.calibration import Calibration, fit_calibration
+from hms.ensemble.mixture import Mixture, mix, read_ensemble
+from hms.ensemble.nested import Fitting, fit_nested
+from hms.ensemble.prior_shift import (
     PriorShift,
-    fit_calibration,
+    fit_prior_shift,
     fit_strength,
     full_prior,
     split_panels,
     weights_for_prior,
 )
-from hms.ensemble.mixture import Mixture, mix, read_ensemble
-from hms.ensemble.nested import Fitting, Nested, fit_nested
 from hms.ensemble.weights import fit_weights, objective, optimality_gap
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES
@@ -247,11 +247,11 @@ def test_a_shift_is_fitted_to_other_patients_and_rows_are_weighted_by_other_vote
         fitted_to.append(predicted[:, 0])
         return fit_strength(shift, predicted, half, weights)
 
-    monkeypatch.setattr(scores, "weights_for_prior", weigh)
-    monkeypatch.setattr(scores, "fit_strength", fit)
+    monkeypatch.setattr(prior_shift, "weights_for_prior", weigh)
+    monkeypatch.setattr(prior_shift, "fit_strength", fit)
     fold, predicted = np.arange(80) % 4, np.full((80, 6), 1 / 6)
     predicted[:, 0] += 0.01 * fold
-    scores.prior_effect({"seizure": 0.2}, votes, Nested(fold, [], predicted, predicted), 0)
+    fit_prior_shift({"seizure": 0.2}, votes, predicted, fold, 0)
     ((known, half),) = halves
     np.testing.assert_allclose(known + half, np.tile(votes / 5, (2, 1)))
     assert [len(rows) for rows in fitted_to] == [120] * 4 + [160]

@@ -99,7 +99,7 @@ def test_a_script_whose_workers_would_wait_for_it_for_ever_is_told_why(tmp_path:
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from hms.simulate.workers import in_workers\n"
+        "from hms.system.workers import in_workers\n"
         "from hms.system.atomic import locked\n"
         "with locked(Path('made'), 'another process holds the lock'):\n"
         "    print(*in_workers(abs, [1, 2], 2))\n"

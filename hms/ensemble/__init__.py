@@ -3,7 +3,8 @@
 members      out-of-fold predictions of runs, and of other people's models, aligned row by row
 choices      the options, as types
 weights      how much each member counts, fitted exactly
-calibration  temperature, class biases, and a shift to another population's class shares
+calibration  temperature and class biases
+prior_shift  to another population's class shares
 mixture      members, weights and calibration, as `ensemble.json` stores them
 nested       fitted on some patients, scored on others
 scores       KL with intervals, and how much the members differ

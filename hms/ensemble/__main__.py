@@ -58,7 +58,8 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
 
     from hms.ensemble.members import read_members
     from hms.ensemble.nested import Fitting, fit_nested
-    from hms.ensemble.scores import prior_effect, scores_of
+    from hms.ensemble.prior_shift import fit_prior_shift
+    from hms.ensemble.scores import scores_of
     from hms.ensemble.tables import print_ensemble
     from hms.labels import VOTE_COLUMNS
     from hms.runs.folder import scored_folds
@@ -88,7 +89,7 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     mixture = fitting.fit()
     scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
     if config["prior"]:
-        shift, effect = prior_effect(config["prior"], panels, nested, config["seed"])
+        shift, effect = fit_prior_shift(config["prior"], panels, nested.calibrated, nested.fold, config["seed"])
         mixture = mixture._replace(prior=shift)
     settings = {name: config[name] for name in ("min_votes", "calibrate", "bias_sd", "weigh", "folds", "seed", "draws")}
     counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}

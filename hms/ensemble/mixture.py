@@ -27,8 +27,9 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
-from hms.ensemble.calibration import Calibration, PriorShift, log_of
+from hms.ensemble.calibration import Calibration, log_of
 from hms.ensemble.choices import Mixing
+from hms.ensemble.prior_shift import PriorShift
 from hms.errors import DataError, first_line
 from hms.labels import CLASSES
 

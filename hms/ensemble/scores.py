@@ -3,13 +3,11 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from hms.ensemble.calibration import PriorShift, fit_strength, full_prior, split_panels, weights_for_prior
 from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
-from hms.labels import target_of
 from hms.scoring.bootstrap import bootstrap_means, interval
 from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
 
@@ -39,35 +37,6 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
         "diversity": {"js": _js(probabilities).tolist(), "loss_correlation": _correlation(members).tolist()},
         "weights_of_folds": [fold.weights.tolist() for fold in nested.mixtures],
         "optimality_gap": optimality_gap(minimised, mixture.weights),
-    }
-
-
-def prior_effect(
-    given: dict[str, float], votes: Int[np.ndarray, "row label"], nested: Nested, seed: int
-) -> tuple[PriorShift, dict[str, Any]]:
-    """The shift from the rows' mean target to a prior `given` for some classes, and its effect on the KL.
-
-    Rows are weighted by a random half of their votes and scored on the other half, then with the halves swapped. The
-    strength, too, is fitted and scored on different patients. Raises UserError for an impossible prior, for one that no
-    weights give these rows, and for a row with a single vote.
-    """
-    target = target_of(votes)
-    source = target.mean(axis=0)
-    shift = PriorShift(source, full_prior(given, source), strength=1.0)
-    known, half = split_panels(votes, seed)
-    weights = weights_for_prior(known, half, shift.target)
-    predicted, fold = np.tile(nested.calibrated, (2, 1)), np.tile(nested.fold, 2)
-    shifted = np.empty_like(predicted)
-    for held_out in np.unique(fold):
-        rows, others = fold == held_out, fold != held_out
-        fitted = fit_strength(shift, predicted[others], half[others], weights[others])
-        shifted[rows] = fitted(predicted[rows])
-    row_weights = weights.reshape(2, -1).sum(axis=0)
-    return fit_strength(shift, predicted, half, weights), {
-        "before": float(np.average(kl_divergence(half, predicted), weights=weights)),
-        "after": float(np.average(kl_divergence(half, shifted), weights=weights)),
-        "effective_rows": float(row_weights.sum() ** 2 / (row_weights**2).sum()),
-        "unweighted": float(kl_divergence(target, shifted[: len(target)]).mean()),
     }
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from hms.batch import Features, Signals
 from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
-from hms.network.norms import Recomputed
+from hms.network.checkpointing import in_sequence
 
 
 class EfficientNet1d(nn.Module):
@@ -132,8 +132,8 @@ class _Network(nn.Module):
             for first in (True, *[False] * (depth - 1))
         ]
         rates = [drop_path * i / max(len(sizes) - 1, 1) for i in range(len(sizes))]
-        in_sequence = Recomputed if grad_checkpointing else nn.Sequential
-        self.blocks = in_sequence(*(_Block(*size, expand, rate) for size, rate in zip(sizes, rates, strict=True)))
+        blocks = (_Block(*size, expand, rate) for size, rate in zip(sizes, rates, strict=True))
+        self.blocks = in_sequence(blocks, grad_checkpointing)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, points: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair channel time2"]:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hms.errors import UserError, first_line
-from hms.network.norms import Recomputed
+from hms.network.checkpointing import in_sequence
 from hms.network.pretrained import weights_file
 
 _WIDTHS, _DEPTHS = (12, 12, 24, 48, 96), (1, 2, 5, 3)
@@ -121,8 +121,8 @@ class _Stage(nn.Module):
     def __init__(self, channels: int, out: int, inner: int, depth: int, grad_checkpointing: bool):
         super().__init__()
         more = [_Block(out, out, inner, stride=1, excite=number % 2 == 0) for number in range(1, depth)]
-        in_sequence = Recomputed if grad_checkpointing else nn.Sequential
-        self.res_blocks = in_sequence(_Block(channels, out, inner, stride=2, excite=True), *more)
+        first = _Block(channels, out, inner, stride=2, excite=True)
+        self.res_blocks = in_sequence([first, *more], grad_checkpointing)
 
     def forward(
         self, x: Float[Tensor, "batch channel pair frequency time"]

@@ -26,5 +26,4 @@ experts     how they vote
 rows        its rows of train.csv
 corpus      the whole folder
 window      a window on its own, for training without a folder
-workers     the processes that render
 """

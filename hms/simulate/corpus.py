@@ -23,11 +23,11 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
-from hms.simulate.workers import in_workers
 from hms.system.atomic import locked, replacing, write_text
 from hms.system.console import counted, say, track
 from hms.system.reading import read_json
 from hms.system.shards import Shard
+from hms.system.workers import in_workers
 
 FORMAT = 10
 """Raise it whenever the same settings would give different bytes."""

@@ -8,4 +8,5 @@ reading    tables and JSON files
 atomic     files and folders written whole, by one process at a time
 shards     work split among machines
 processes  processes that train together
+workers    processes that divide many similar jobs
 """

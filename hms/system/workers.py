@@ -9,15 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from hms.system.memory import keep_freed
+
 T = TypeVar("T")
 
-_WORKER_ENVIRONMENT = {
-    **dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # Let glibc keep freed arrays instead of returning their pages: page faults took a sixth of the time. Before 2.35 it
-    # accepts only the first setting, and the second alone would be worse than neither.
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-}
+_THREADS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MIN_PARALLEL = 64
 """With fewer items, starting workers takes longer than the work itself."""
 
@@ -29,9 +25,9 @@ def in_workers(job: Callable[[T], None], items: Sequence[T], workers: int | None
         yield from map(job, items)
         return
     # Spawned, not forked: a forked child of a process in which Polars has run can hang.
-    with worker_environment():
+    with one_thread_each():
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
         try:
             yield from pool.map(job, items, chunksize=max(1, min(8, len(items) // (4 * workers))))
         finally:
@@ -46,10 +42,10 @@ def cores() -> int:
 
 
 @contextmanager
-def worker_environment() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Processes started within this context use one thread each, so that n workers use n cores."""
-    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
-    os.environ.update(_WORKER_ENVIRONMENT)
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         yield
     finally:
@@ -58,6 +54,11 @@ def worker_environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _begin() -> None:
+    keep_freed()  # page faults took a sixth of the time
+    end_with_parent()
 
 
 def end_with_parent() -> None:
