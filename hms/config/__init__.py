@@ -4,8 +4,6 @@ Nothing here imports torch, so that mistakes are reported at once.
 
 command       turns a function into the command of a YAML file, whose jobs Hydra runs
 keys          what the TypedDicts of commands, their schemas, have in common, and the ranges of numbers
-callbacks     says which callbacks of Lightning's do not fit a training
-loggers       says which loggers of Lightning's lack a package
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
 words         what is wrong with a single word, and which words are repeated
 options       the choices that a command's groups offer
