@@ -266,7 +266,7 @@ def test_values_out_of_range_are_reported_together_with_other_mistakes():
     assert done.stderr.splitlines() == [
         "6 problem(s) in the config:",
         "  data.sized: SimulatedFolder takes no 'sized'; did you mean 'size'?",
-        "  step_s: want 1 or more (below 2^32), got nan",
+        "  step_s: want 1 s or more, got nan",
         "  odds.lpd: want more than 0, got 0",
         "  runs, ensemble: want one of the two, got neither",
         "  shard: want 0 to 1 (shards=2), got 2",
