@@ -39,6 +39,8 @@ def line(*words: str) -> CommandLine:
             "extractor=stft,stft_cosine: want extractor=[stft,stft_cosine] for all at once, or -m to try them all",
         ),
         ("extractor@x=stft", "extractor@x=stft: want extractor=..., without @x"),
+        ("subset@x=all_votes", "subset@x=all_votes: want subset=..., without @x"),
+        ("~subset=foo", "~subset=foo: Could not delete 'subset=foo'. No match in the defaults list"),
         ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): gives no value; want one of {}"),
         (
             "-m seed=range(0,3),7",
@@ -129,6 +131,12 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     given = line("extractor=[stft,wavenet]", "~extractor.wavenet")
     (config,) = (config for _, config in given.named_samples())
     assert (given.problems, [*config.extractor]) == ([], ["stft"])
+
+
+def test_a_group_of_another_command_is_refused():
+    given = CommandLine("prepare", CONF, ["extractor=stft"])
+    assert len([*given.named_samples()]) == 1
+    assert given.problems == ["extractor: prepare takes no 'extractor'"]
 
 
 def test_a_config_is_shown_of_one_job_only():
