@@ -32,20 +32,17 @@ class CommandLine:
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
         parser, self._conf = get_args_parser(), conf
         self._given, unknown = parser.parse_known_intermixed_args(words)
-        self._flags = [word for word in words if word not in self._given.overrides]
-        if positional:
-            self._given.overrides = gathered(self._given.overrides, positional)
+        typed: list[str] = self._given.overrides
+        self._flags = [word for word in words if word not in typed]
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
-        self._unread: list[str] = []  # a line for each word or flag that is no part of the jobs
-        search_path = []
-        if self._given.config_dir:
-            folder = Path(self._given.config_dir)
-            search_path = [f"hydra.searchpath=[file://{folder.resolve()}]"] if folder.is_dir() else []
-            self._unread += _mistakes_in_folder(folder, conf)
-        name = self._given.config_name or name
-        given_path = [word for word in self._given.overrides if word.startswith("hydra.searchpath=")]
-        self._composer = Composer(name, conf, [*given_path, *search_path])
+        search_path = [word for word in typed if word.startswith("hydra.searchpath=")]
+        folder = Path(self._given.config_dir) if self._given.config_dir else None
+        if folder and folder.is_dir():
+            search_path.append(f"hydra.searchpath=[file://{folder.resolve()}]")
+        self._composer = Composer(self._given.config_name or name, conf, search_path)
+        self._words, repeated = last_of_each(gathered(typed, positional) if positional else typed, self._composer)
+        self._unread = _mistakes_in_folder(folder, conf) if folder else []  # a line for what is no part of the jobs
         if self.sweeps and self._given.cfg:
             self._unread.append("--cfg: want it without -m, as it shows one job")
         flags = re.findall(r"--[\w-]+", parser.format_usage())
@@ -53,9 +50,8 @@ class CommandLine:
             key = flag.strip("-").partition("=")[0]
             near = f"; want {key}=<value>" if key in self._composer.keys else did_you_mean(flag, flags)
             self._unread.append(f"{flag}: no such flag{near}")
-        self._given.overrides, repeated = last_of_each(self._given.overrides, self._composer)
         self._unread += repeated
-        self._values = [values for word in self._given.overrides if (values := self._read(word))]
+        self._values = [values for word in self._words if (values := self._read(word))]
 
     @property
     def problems(self) -> list[str]:
@@ -97,8 +93,7 @@ class CommandLine:
     @property
     def for_hydra(self) -> list[str]:
         """The same words in a form in which Hydra accepts any key, in any order."""
-        overrides = self._given.overrides
-        return [*self._flags, *(overrides if self.completes else map(self._forced, overrides))]
+        return [*self._flags, *(self._words if self.completes else map(self._forced, self._words))]
 
     @property
     def samples_are_all_jobs(self) -> bool:
@@ -164,7 +159,7 @@ class CommandLine:
         elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
             if self._composer.options("hydra/sweeper") == ["basic"]:
                 wish = "want listed values, or a sweeper that draws them: pip install hydra-optuna-sweeper"
-            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._given.overrides):
+            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._words):
                 wish = "want hydra/sweeper=..., as the default sweeper only tries listed values"
         else:
             try:
