@@ -404,6 +404,15 @@ def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: 
     assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
     said = said_by(monkeypatch, capsys, "compile=true", "extractor=efficientnet1d")
     assert "compile: want false with extractor.efficientnet1d.grad_checkpointing=true, which leaves little" in said
+    said = said_by(monkeypatch, capsys, "compile=true", "extractor.mine=3")
+    assert said.splitlines()[1:] == ["  extractor.mine: want a mapping with _target_, got 3"]
+    said = said_by(
+        monkeypatch, capsys, "live=simulated", "augmentation=teacher_labels", "augmentation.teacher_labels.runs=3"
+    )
+    assert said.splitlines()[1:] == [
+        "  augmentation.teacher_labels.runs: TeacherLabels wants list of str, got 3",
+        "  augmentation: no teacher has seen the windows of live; leave teacher_labels out",
+    ]
 
 
 @pytest.mark.parametrize("folds", ["0,1", "range(0,5) seed=range(0,5)"])  # all jobs are checked, or one per value

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from hms.config.command import CONF
 from hms.config.keys import Node, out_of_range
 from hms.errors import UserError, did_you_mean
-from hms.runs.settings import start_folds, teachers
+from hms.runs.settings import start_folds
 
 _SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
 _SHOWN = "hms shows its own progress"
@@ -64,18 +64,17 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield f"fold: want 0 or all with live, which learns from no fold, got {fold}; vary seed"
     if config["live"] and config["pretrain"]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
-    if config["compile"] and config["backbone"].get("grad_checkpointing"):
-        yield "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile, got true"
-    for name, node in config["extractor"].items():
-        if config["compile"] and node.get("grad_checkpointing") and "backbone" not in node:
-            key = f"extractor.{name}.grad_checkpointing"
-            yield f"compile: want false with {key}=true, which leaves little to compile, got true"
+    parts = {"backbone": config["backbone"]} | {f"extractor.{name}": part for name, part in config["extractor"].items()}
+    for place, part in parts.items() if config["compile"] else ():
+        if isinstance(part, dict) and part.get("grad_checkpointing") and "backbone" not in part:
+            yield f"compile: want false with {place}.grad_checkpointing=true, which leaves little to compile, got true"
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
-        yield from _wrong_schedule(place, stage, config["fold"] == "all")
-    yield from _wrong_callbacks(config["callbacks"], config["averaging"], config["fold"] == "all")
+        yield from _wrong_schedule(place, stage, fold == "all")
+    yield from _wrong_callbacks(config["callbacks"], config["averaging"], fold == "all")
     yield from without_package(config["logger"])
     yield from _unknown_heads(config)
-    if config["live"] and teachers(config):
+    augmentations = (str(node.get("_target_")) for node in config["augmentation"].values() if isinstance(node, dict))
+    if config["live"] and any(target.endswith(".TeacherLabels") for target in augmentations):
         yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
     try:
         start_folds(config)
