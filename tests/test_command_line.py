@@ -39,6 +39,8 @@ def line(*words: str) -> CommandLine:
             "extractor=stft,stft_cosine: want extractor=[stft,stft_cosine] for all at once, or -m to try them all",
         ),
         ("extractor@x=stft", "extractor@x=stft: want extractor=..., without @x"),
+        ("subset@x=all_votes", "subset@x=all_votes: want subset=..., without @x"),
+        ("~subset=foo", "~subset=foo: Could not delete 'subset=foo'. No match in the defaults list"),
         ("-m extractor=glob(wavn*)", "extractor=glob(wavn*): gives no value; want one of {}"),
         (
             "-m seed=range(0,3),7",
@@ -129,6 +131,12 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     given = line("extractor=[stft,wavenet]", "~extractor.wavenet")
     (config,) = (config for _, config in given.named_samples())
     assert (given.problems, [*config.extractor]) == ([], ["stft"])
+
+
+def test_a_group_of_another_command_is_refused():
+    given = CommandLine("prepare", CONF, ["extractor=stft"])
+    assert len([*given.named_samples()]) == 1
+    assert given.problems == ["extractor: prepare takes no 'extractor'"]
 
 
 def test_a_config_is_shown_of_one_job_only():
@@ -266,7 +274,7 @@ def test_values_out_of_range_are_reported_together_with_other_mistakes():
     assert done.stderr.splitlines() == [
         "6 problem(s) in the config:",
         "  data.sized: SimulatedFolder takes no 'sized'; did you mean 'size'?",
-        "  step_s: want 1 or more (below 2^32), got nan",
+        "  step_s: want 1 s or more, got nan",
         "  odds.lpd: want more than 0, got 0",
         "  runs, ensemble: want one of the two, got neither",
         "  shard: want 0 to 1 (shards=2), got 2",
@@ -396,6 +404,15 @@ def test_conflicting_values_are_reported_along_with_other_mistakes(monkeypatch: 
     assert "compile: want false with backbone.grad_checkpointing=true, which leaves little to compile" in said
     said = said_by(monkeypatch, capsys, "compile=true", "extractor=efficientnet1d")
     assert "compile: want false with extractor.efficientnet1d.grad_checkpointing=true, which leaves little" in said
+    said = said_by(monkeypatch, capsys, "compile=true", "extractor.mine=3")
+    assert said.splitlines()[1:] == ["  extractor.mine: want a mapping with _target_, got 3"]
+    said = said_by(
+        monkeypatch, capsys, "live=simulated", "augmentation=teacher_labels", "augmentation.teacher_labels.runs=3"
+    )
+    assert said.splitlines()[1:] == [
+        "  augmentation.teacher_labels.runs: TeacherLabels wants list of str, got 3",
+        "  augmentation: no teacher has seen the windows of live; leave teacher_labels out",
+    ]
 
 
 @pytest.mark.parametrize("folds", ["0,1", "range(0,5) seed=range(0,5)"])  # all jobs are checked, or one per value

@@ -21,13 +21,13 @@ from hms.augmentation import Augmentation
 from hms.backbone import Backbone
 from hms.batch import Batch, Features, Signals
 from hms.config.build import build
-from hms.config.loggers import without_package
 from hms.data.corpus import Folder
 from hms.data.store import Store
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.training.module import Classifier
+from hms.training.rules import without_package
 from hms.training.trainer import train
 
 OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}

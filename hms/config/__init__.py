@@ -4,12 +4,9 @@ Nothing here imports torch, so that mistakes are reported at once.
 
 command       turns a function into the command of a YAML file, whose jobs Hydra runs
 keys          what the TypedDicts of commands, their schemas, have in common, and the ranges of numbers
-callbacks     says which callbacks of Lightning's do not fit a training
-loggers       says which loggers of Lightning's lack a package
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
 words         what is wrong with a single word, and which words are repeated
-options       the choices that a command's groups offer
-composer      composes configs with Hydra, or explains why it cannot use a word
+composer      the groups and configs of a command as Hydra finds and composes them, or why it cannot use a word
 check         checks a config against the signatures of its classes and reports all mistakes at once
 misfit        checks a value against a type
 signature     the arguments that a class takes, read from its source

@@ -6,6 +6,7 @@ exist (see `check`), so no key needs a `+`, and the mistakes of all jobs of a sw
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,8 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.composer import Composer
-from hms.config.options import Options
-from hms.config.words import gathered, last_of_each, not_readable
+from hms.config.words import corrected, gathered, last_of_each, not_readable
 from hms.errors import did_you_mean
 
 _FEW = 16
@@ -32,31 +32,26 @@ class CommandLine:
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
         parser, self._conf = get_args_parser(), conf
         self._given, unknown = parser.parse_known_intermixed_args(words)
-        self._flags = [word for word in words if word not in self._given.overrides]
-        if positional:
-            self._given.overrides = gathered(self._given.overrides, positional)
+        typed: list[str] = self._given.overrides
+        self._flags = [word for word in words if word not in typed]
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
-        self._unread: list[str] = []  # a line for each word or flag that is no part of the jobs
-        search_path = []
-        if self._given.config_dir:
-            folder = Path(self._given.config_dir)
-            search_path = [f"hydra.searchpath=[file://{folder.resolve()}]"] if folder.is_dir() else []
-            self._unread += _mistakes_in_folder(folder, conf)
-        name = self._given.config_name or name
-        given_path = [word for word in self._given.overrides if word.startswith("hydra.searchpath=")]
-        self._options = Options(name, conf, [*search_path, *given_path])
-        self._composer = Composer(name, conf, search_path, self._options)
+        search_path = [word for word in typed if word.startswith("hydra.searchpath=")]
+        folder = Path(self._given.config_dir) if self._given.config_dir else None
+        if folder and folder.is_dir():
+            search_path.append(f"hydra.searchpath=[file://{folder.resolve()}]")
+        self._composer = Composer(self._given.config_name or name, conf, search_path)
+        self._words, repeated = last_of_each(gathered(typed, positional) if positional else typed, self._composer)
+        self._unread = _mistakes_in_folder(folder, conf) if folder else []  # a line for what is no part of the jobs
         if self.sweeps and self._given.cfg:
             self._unread.append("--cfg: want it without -m, as it shows one job")
-        flags = parser._option_string_actions
+        flags = re.findall(r"--[\w-]+", parser.format_usage())
         for flag in unknown:
             key = flag.strip("-").partition("=")[0]
-            near = f"; want {key}=<value>" if key in self._options.keys else did_you_mean(flag, flags)
+            near = f"; want {key}=<value>" if key in self._composer.keys else did_you_mean(flag, flags)
             self._unread.append(f"{flag}: no such flag{near}")
-        self._given.overrides, repeated = last_of_each(self._given.overrides, self._options)
         self._unread += repeated
-        self._values = [values for word in self._given.overrides if (values := self._read(word))]
+        self._values = [values for word in self._words if (values := self._read(word))]
 
     @property
     def problems(self) -> list[str]:
@@ -77,13 +72,13 @@ class CommandLine:
     @property
     def groups(self) -> dict[str, list[str]]:
         """The options of each group of the command."""
-        names = (group for group in self._options.groups if group in {*self._options.keys, "launcher"})
-        return {group: self._options.of(group) for group in names}
+        names = (group for group in self._composer.groups if group in {*self._composer.keys, "launcher"})
+        return {group: self._composer.options(group) for group in names}
 
     @property
     def several(self) -> set[str]:
         """The groups from which several options may be chosen."""
-        return {*self._options.lists}
+        return {*self._composer.lists}
 
     @property
     def folders(self) -> list[Path]:
@@ -98,8 +93,7 @@ class CommandLine:
     @property
     def for_hydra(self) -> list[str]:
         """The same words in a form in which Hydra accepts any key, in any order."""
-        overrides = self._given.overrides
-        return [*self._flags, *(overrides if self.completes else map(self._forced, overrides))]
+        return [*self._flags, *(self._words if self.completes else map(self._forced, self._words))]
 
     @property
     def samples_are_all_jobs(self) -> bool:
@@ -131,7 +125,7 @@ class CommandLine:
 
     def chooses(self, word: str) -> bool:
         """Whether an override chooses an option of a group."""
-        return bool(self._options.of(word.partition("=")[0]))
+        return bool(self._composer.options(word.partition("=")[0]))
 
     def _named(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[list[str], DictConfig]]:
         for words, config in self._composer.configs(jobs):
@@ -140,38 +134,38 @@ class CommandLine:
 
     def _read(self, word: str) -> list[str]:
         """The overrides that a word stands for, one for each value that can be composed."""
-        override = self._options.parsed(word)
+        override = self._composer.parsed(word)
         if override is None:
             self._unread.append(not_readable(word))
             return []
         key = override.key_or_group
-        if key.startswith("launcher.") and self._options.of("launcher"):
+        if key.startswith("launcher.") and self._composer.options("launcher"):
             self._unread.append(f"{key}: want hydra.{key}")
             return []
         values = self._swept(word, override) if override.is_sweep_override() else [word]
-        corrected = [self._options.corrected(value) for value in values]
-        self._unread += [line for _, lines in corrected for line in lines]
-        if any(value is None for value, _ in corrected):
+        pairs = [corrected(value, self._composer) for value in filter(None, map(self._composer.parsed, values))]
+        self._unread += [line for _, lines in pairs for line in lines]
+        if any(value is None for value, _ in pairs):
             self.refused.add(key)
-        return [self._forced(value) for value, _ in corrected if value is not None]
+        return [self._forced(value) for value, _ in pairs if value is not None]
 
     def _swept(self, word: str, override: Override) -> list[str]:
         """An override for each value of a sweep; none, and what is wrong is noted, if it cannot be listed."""
         key, wish = override.key_or_group, ""
         if not self.sweeps:
             names = word.partition("=")[2]
-            several = f"{key}=[{names}] for all at once" if key in self._options.lists else "one value"
+            several = f"{key}=[{names}] for all at once" if key in self._composer.lists else "one value"
             wish = f"want {several}, or -m to try them all"
         elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
-            if self._options.of("hydra/sweeper") == ["basic"]:
+            if self._composer.options("hydra/sweeper") == ["basic"]:
                 wish = "want listed values, or a sweeper that draws them: pip install hydra-optuna-sweeper"
-            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._given.overrides):
+            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._words):
                 wish = "want hydra/sweeper=..., as the default sweeper only tries listed values"
         else:
             try:
                 if values := [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]:
                     return values
-                offered = ", ".join(self._options.of(key))
+                offered = ", ".join(self._composer.options(key))
                 wish = "gives no value" + (f"; want one of {offered}" if offered else "")
             except OmegaConfBaseException:  # range(0,3) within a list of values
                 wish = "want values, or one function such as range(0,3), got both"
@@ -181,10 +175,10 @@ class CommandLine:
 
     def _forced(self, word: str) -> str:
         """Make a word set its key whether or not a YAML file has it; groups and Hydra's own keys stay as typed."""
-        override = self._options.parsed(word)
+        override = self._composer.parsed(word)
         if override is None or override.package or override.type not in (OverrideType.CHANGE, OverrideType.ADD):
             return word
-        if override.key_or_group.startswith("hydra") or self._options.of(override.key_or_group):
+        if override.key_or_group.startswith("hydra") or self._composer.options(override.key_or_group):
             return word
         return f"++{word.removeprefix('+')}"
 

@@ -1,14 +1,19 @@
-"""Compose configs with Hydra, and explain, more clearly than its own messages do, why it cannot use a word."""
+"""The groups and the configs of a command, as Hydra finds and composes them, and why it cannot use a word."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.types import Override
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from hms.config.options import Options
 from hms.errors import did_you_mean, first_line
 
 _NO_PACKAGE = "{}: want '# @package _global_' as the first line of its YAML"
@@ -21,59 +26,93 @@ class Composer:
     word that Hydra cannot use; the configs do without it, so that the rest can still be checked.
     """
 
-    def __init__(self, name: str, conf: Path, search_path: list[str], options: Options):
-        self._name, self._conf, self._search_path, self._options = name, conf, search_path, options
+    def __init__(self, name: str, conf: Path, search_path: list[str]):
+        self._name, self._search_path = name, search_path
         self.problems: list[str] = []
+        with initialize_config_dir(str(conf), job_name=name, version_base="1.3"):
+            self._loader = GlobalHydra.instance().config_loader()
+        self._parser = OverridesParser.create(self._loader)
+        yaml = conf / f"{name}.yaml"
+        values: Any = OmegaConf.to_container(OmegaConf.load(yaml)) if yaml.is_file() else {}
+        self.lists = lists(values)
+        """Groups from which several options may be chosen, and for each whether it may be left empty."""
+        self.keys = {*values, *_defaults(values)}
+        """Keys of the command's YAML file, its groups included."""
+
+    @cache  # noqa: B019 -- one instance per process
+    def options(self, group: str) -> list[str]:
+        """The names of a group's options; an empty list if there is no such group."""
+        return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=self._search_path))
+
+    @property
+    def groups(self) -> list[str]:
+        """The names of all top-level groups."""
+        names: list[str] = self._loader.list_groups("")
+        return names
+
+    def parsed(self, word: str) -> Override | None:
+        """What Hydra's grammar makes of a word; None if it is not an override."""
+        try:
+            return self._parser.parse_overrides([word])[0]
+        except HydraException:
+            return None
 
     def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[Sequence[str], DictConfig]]:
         """Yield the words of each job with the config they make; nothing if more than one of them is wrong."""
-        with initialize_config_dir(str(self._conf), job_name=self._name, version_base="1.3"):
-            for words in jobs:
-                config = self._composed(words)
-                if config is not None:
-                    yield words, config
+        for words in jobs:
+            if (config := self._composed(words)) is not None:
+                with open_dict(config):
+                    config.pop("hydra")
+                yield words, config
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:
         try:
-            return self._checked(compose(self._name, [*words, *self._search_path]), words)
+            return self._checked(words)
         except Exception as error:  # of Hydra, OmegaConf or the YAML parser, or a ValueError of any of them
             for word in words:
-                others = [*(other for other in words if other != word), *self._search_path]
                 try:
-                    config = compose(self._name, others)
+                    config = self._checked([other for other in words if other != word])
                 except Exception:
                     continue
-                self._add(self._refusal(word, others, error))
-                return self._checked(config, others)
-            self._add(_in_one_line(error))
+                self.problems.append(self._refusal(word, config.hydra, error))
+                return config
+            self.problems.append(_in_one_line(error))
             return None
 
-    def _checked(self, config: DictConfig, words: Iterable[str]) -> DictConfig:
-        """The config without the key `experiment`: the YAML of an experiment sets keys of the command itself.
+    def _checked(self, words: Sequence[str]) -> DictConfig:
+        """The config that words make, without the key `experiment`: its YAML sets keys of the command itself.
 
         Of a group that takes several options, the only key of each YAML is its name, or one would replace another.
         """
-        words = [*words]
-        for group, chosen in map(self._options.chosen, words):
-            for name in chosen if group in self._options.lists else ():
-                if name not in config[group] and f"~{group}.{name}" not in words:
-                    self._add(f"{group}: want '{name}:' as the only key of {name}.yaml")
-        if "experiment" in config and self._options.of("experiment"):
-            self._add(_NO_PACKAGE.format("experiment"))
+        overrides = [*words, *self._search_path]
+        config: DictConfig = self._loader.load_configuration(self._name, overrides, RunMode.RUN, from_shell=False)
+        for override in filter(None, map(self.parsed, words)):
+            group = override.key_or_group
+            for name in chosen(override) if group in self.lists and not override.is_delete() else ():
+                if name in self.options(group) and name not in config[group] and f"~{group}.{name}" not in words:
+                    self.problems.append(f"{group}: want '{name}:' as the only key of {name}.yaml")
+        if "experiment" in config and self.options("experiment"):
+            self.problems.append(_NO_PACKAGE.format("experiment"))
             with open_dict(config):
                 config.pop("experiment")
         return config
 
-    def _refusal(self, word: str, others: list[str], error: Exception) -> str:
-        """Say in one line why `word` made Hydra raise `error`, which it does not with the `others` alone."""
-        message, override = str(error), self._options.parsed(word)
+    def _refusal(self, word: str, hydra: DictConfig, error: Exception) -> str:
+        """Say in one line why `word` made Hydra raise `error`; without it, Hydra's own settings are `hydra`."""
+        message, override = _in_one_line(error), self.parsed(word)
         if override is None:
-            return f"{word}: {_in_one_line(error)}"
+            return f"{word}: {message}"
         key = override.key_or_group
         if key in ("experiment", "launcher") and f"@{key}" in message:
             return _NO_PACKAGE.format(key)
-        if "No match in the defaults list" in message:
-            return self._no_match(word, override, message)
+        if self.options(key) and override.type is OverrideType.CHANGE and not self._takes(override, hydra):
+            return (
+                f"{word}: want {key}=..., without @{override.package}"
+                if override.package
+                else f"{key}: {self._name} takes no '{key}'"
+            )
+        if group := re.search(r"Could not override '([^'@]+)'. No match", message):  # in the YAML that the word chooses
+            return f"{word}: no group '{group[1]}'{did_you_mean(group[1], self.groups)}"
         if key == "launcher" and (plugin := re.search(r"hydra/launcher/(\w+)", message)):
             package = (
                 "pip install 'hms[slurm]'" if plugin[1].startswith("submitit") else f"Hydra's plugin '{plugin[1]}'"
@@ -81,27 +120,34 @@ class Composer:
             return f"launcher: {override.value()} needs a package that is not installed: {package}"
         if key.startswith("hydra.") and error.__cause__:
             above, _, name = key.rpartition(".")
-            siblings = OmegaConf.select(compose(self._name, others, return_hydra_config=True), above)
+            siblings = OmegaConf.select(hydra, above.partition(".")[2])
             if OmegaConf.is_dict(siblings) and name not in siblings:
                 return f"{key}: {above} has no '{name}'{did_you_mean(name, siblings)}"
             return f"{key}: {first_line(error.__cause__)}"
-        return f"{word}: {_in_one_line(error)}"
+        return f"{word}: {message}"
 
-    def _no_match(self, word: str, override: Override, message: str) -> str:
-        """Explain that Hydra finds no such group in the defaults list, or not the option that was to be removed."""
-        group, options = override.key_or_group, self._options
-        found = re.search(r"Could not \w+ '([^'@]+)", message)
-        if override.is_delete() and group in options.lists:
-            return f"{word}: {options.advice_on_none(group)}, or {group}=[...] with those that stay"
-        if found and found[1] != group:  # in the YAML file that the word chooses
-            return f"{word}: no group '{found[1]}'{did_you_mean(found[1], options.groups)}"
-        if override.package and options.of(group):
-            return f"{word}: want {group}=..., without @{override.package}"
-        return f"{group}: {self._name} takes no '{group}'"
+    def _takes(self, override: Override, hydra: DictConfig) -> bool:
+        """Whether the command has the group of an override, at its package."""
+        of_several = override.key_or_group in self.lists and not override.package
+        return of_several or override.get_key_element() in hydra.runtime.choices
 
-    def _add(self, problem: str) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+
+def chosen(override: Override) -> list[str]:
+    """The names of the options that an override of a group chooses."""
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    return ["null" if name is None else str(name) for name in names]
+
+
+def lists(values: dict[str, Any]) -> dict[str, bool]:
+    """The groups from which several options may be chosen, by a command's YAML, and whether each may be left empty."""
+    return {group: group in values for group, value in _defaults(values).items() if isinstance(value, list)}
+
+
+def _defaults(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that a command's YAML chooses, by their groups."""
+    entries = (entry for entry in values.get("defaults", ()) if isinstance(entry, dict))
+    return {group: value for entry in entries for group, value in entry.items()}
 
 
 def _in_one_line(error: Exception) -> str:

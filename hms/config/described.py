@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from hms.config.command import CONF
+from hms.config.composer import lists
 from hms.config.misfit import referred
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
@@ -120,8 +121,7 @@ def _defaults() -> dict[str, Any]:
 @cache
 def several() -> set[str]:
     """The groups from which several options may be chosen."""
-    chosen = [entry for entry in _defaults()["defaults"] if isinstance(entry, dict)]
-    return {group for entry in chosen for group, value in entry.items() if isinstance(value, list)}
+    return {*lists(_defaults())}
 
 
 def word(value: Any) -> str:

@@ -21,7 +21,7 @@ class Corpus(TypedDict):
 
 
 class Range(NamedTuple):
-    """Numbers, in words and as a condition, which NaN never meets."""
+    """A condition on a number and its wording; NaN never satisfies it."""
 
     wish: str
     contains: Callable[[Any], bool]
@@ -37,7 +37,8 @@ def _above_0(wish: str) -> Range:
 
 RANGES = {
     **dict.fromkeys(("seed", "windows"), _from(0)),
-    **dict.fromkeys(("batch_size", "draws", "epochs", "shards", "step_s"), _from(1)),
+    **dict.fromkeys(("batch_size", "draws", "epochs", "shards"), _from(1)),
+    "step_s": Range("1 s or more", lambda value: 1 <= value < 2**32),
     "folds": _from(2),
     "threshold": Range("more than 0, up to 1", lambda value: 0 < value <= 1),
     "temperature": _above_0("more than 0, or null"),
@@ -51,7 +52,7 @@ RANGES = {
 
 def want_in_range(config: Mapping[str, Any]) -> None:
     """Raise UserError for a number outside its range, in Python: a command line is checked before its command runs."""
-    for line in out_of_range(config):
+    if line := next(out_of_range(config), None):
         raise UserError(line)
 
 

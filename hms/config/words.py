@@ -2,7 +2,8 @@
 
 from hydra.core.override_parser.types import Override, OverrideType
 
-from hms.config.options import Options
+from hms.config.composer import Composer, chosen
+from hms.errors import did_you_mean, nearest_word
 
 _REPLACING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
 
@@ -27,20 +28,43 @@ def gathered(words: list[str], key: str) -> list[str]:
     return [*(word for word in words if "=" in word), *([f"{key}=[{quoted}]"] if names else [])]
 
 
-def last_of_each(words: list[str], options: Options) -> tuple[list[str], list[str]]:
+def last_of_each(words: list[str], composer: Composer) -> tuple[list[str], list[str]]:
     """Leave out words whose key comes again, as Hydra would in silence; add a line for each that had another value."""
-
-    def adds(override: Override) -> bool:
-        """Whether a word adds an option to a group, rather than a value."""
-        return bool(options.of(override.key_or_group))
-
     last: dict[str, str] = {}
     problems = []
     for word in words:
-        override, key = options.parsed(word), word
-        if override and (override.type in _REPLACING or (override.type is OverrideType.ADD and not adds(override))):
+        override, key = composer.parsed(word), word
+        adds_value = override and override.type is OverrideType.ADD and not composer.options(override.key_or_group)
+        if override and (override.type in _REPLACING or adds_value):  # a word that adds an option replaces none
             key = override.get_key_element().lstrip("+")
         if last.get(key, word) != word:
             problems.append(f"{key}: given twice, {last[key]} and {word}; leave one out")
         last[key] = word
     return [*last.values()], problems
+
+
+def corrected(override: Override, composer: Composer) -> tuple[str | None, list[str]]:
+    """The word of an override with the nearest option in place of each that does not exist, to check the rest.
+
+    Returns None if no option is near, or none is chosen where that is impossible, and a line about each mistake.
+    """
+    word, group, value = override.input_line, override.key_or_group, override.value()
+    offered, several = composer.options(group), group in composer.lists
+    may_be_empty = composer.lists.get(group, False)
+    none = f"want {group}=[] for none" if may_be_empty else f"want at least one of {', '.join(offered)}"
+    if several and override.is_delete():
+        return None, [f"{word}: {none}, or {group}=[...] with those that stay"]
+    if not offered or override.is_delete() or (value == [] and may_be_empty):
+        return word, []
+    if value == [] or (may_be_empty and value in (None, "", "none", {})):
+        return None, [f"{group}: {none}"]
+    names = chosen(override)
+    nearest = {name: nearest_word(name, offered) for name in names if "/" not in name and name not in offered}
+    if not nearest:
+        return word, []
+    wish = f"{group}: want one of {', '.join(offered)}, got"
+    lines = [f"{wish} '{name}'{did_you_mean(name, offered)}" for name in nearest]
+    if None in nearest.values():
+        return None, lines
+    joined = ",".join(nearest.get(name) or name for name in names)
+    return f"{override.get_key_element()}={f'[{joined}]' if isinstance(value, list) else joined}", lines
