@@ -79,7 +79,7 @@ student-all: setup  ## Train EXPERIMENT on all patients as a student of the runs
 	$(call student,all)
 
 submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE, or by the mean of MEMBERS or RUNS
-	$(RUN) hms.predict $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
+	$(RUN) hms.submit $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
 kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE, MEMBERS or RUNS
 	$(BIN)/python scripts/kaggle_folder.py $(if $(ENSEMBLE),--ensemble $(ENSEMBLE),--runs $(RUNS)) $(ARGS)

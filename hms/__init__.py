@@ -31,7 +31,7 @@ The modules in reading order; each imports only modules listed before it, which 
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations
     bundled_model                                  what `hms.load` returns
-    collect prepare train evaluate predict compare
+    collect prepare train evaluate submit predict compare
                                                    the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
 """

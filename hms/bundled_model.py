@@ -82,7 +82,7 @@ class BundledModel:
         flips: bool = True,
         batch_size: int = 32,
     ) -> Timeline:
-        """Predict a recording (EDF, BDF, BrainVision, FIF ...) as `hms.predict recording=` does, by the same options.
+        """Predict a recording (EDF, BDF, BrainVision, FIF ...) as `hms.predict` does, by the same options.
 
         The `table` of a Timeline has a row for each window, its `notes` say what a user should know, and
         `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range, and

@@ -2,7 +2,7 @@
 
     !python /kaggle/input/<the folder that `make kaggle` built, as a dataset>/kaggle_notebook.py
 
-It writes submission.csv where Kaggle expects it. Further arguments go to hms.predict: flips=false, precision=32-true.
+It writes submission.csv where Kaggle expects it. Further arguments go to hms.submit: flips=false, precision=32-true.
 """
 
 import shutil
@@ -22,4 +22,4 @@ defaults = [f"ensemble={HERE}", "data=competition", f"data.root={ROOT}", "on_bad
 defaults += ["precision=16-mixed"] * bool(shutil.which("nvidia-smi"))  # a CPU hardly computes in float16
 given = {word.partition("=")[0] for word in sys.argv[1:]}
 arguments = [*(word for word in defaults if word.partition("=")[0] not in given), *sys.argv[1:]]
-sys.exit(subprocess.run([sys.executable, "-m", "hms.predict", *arguments]).returncode)
+sys.exit(subprocess.run([sys.executable, "-m", "hms.submit", *arguments]).returncode)

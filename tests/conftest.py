@@ -52,14 +52,24 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
 
     Of several words with one key the last one counts.
     """
+    return _said_by("hms.predict", monkeypatch, capsys)
+
+
+@pytest.fixture
+def say_submit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
+    """The same of `hms.submit`."""
+    return _said_by("hms.submit", monkeypatch, capsys)
+
+
+def _said_by(module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
 
     def run(*words: str, code: int = 0) -> tuple[str, str]:
         last = {word.partition("=")[0]: word for word in ("accelerator=cpu", "flips=false", *words)}
-        monkeypatch.setattr(sys, "argv", ["hms.predict", *last.values()])
+        monkeypatch.setattr(sys, "argv", [module, *last.values()])
         capsys.readouterr()
         exit_code = 0
         try:
-            importlib.import_module("hms.predict").main()
+            importlib.import_module(module).main()
         except SystemExit as error:
             exit_code = error.code
         printed = capsys.readouterr()

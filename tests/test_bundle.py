@@ -144,11 +144,11 @@ def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, fl
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_predict_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, corpus: Path, tmp_path: Path):
+def test_submit_and_evaluate_take_a_bundle_for_a_run(run: Path, whole: Path, corpus: Path, tmp_path: Path):
     stores = f"stores={stores_of(corpus)}"
     data = [f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false"]
     for name, source in (("run", run), ("bundle", whole)):
-        command("predict", str(source), f"out={tmp_path / name}.csv", *data)
+        command("submit", str(source), f"out={tmp_path / name}.csv", *data)
         command("evaluate", f"runs={source}", f"out={tmp_path / name}", stores, "min_votes=16", *data)
     assert (tmp_path / "run.csv").read_bytes() == (tmp_path / "bundle.csv").read_bytes()
     one, other = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("run", "bundle"))

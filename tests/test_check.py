@@ -20,9 +20,10 @@ from hms.errors import ConfigError, nearest_word
 from hms.evaluate import Evaluate
 from hms.prepare import Prepare
 from hms.simulate.__main__ import Simulate
+from hms.submit import Submit
 from hms.train import Train
 
-SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate": Evaluate}
+SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate": Evaluate, "submit": Submit}
 
 
 def complaint(name: str, *overrides: str) -> str:
@@ -296,6 +297,7 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
         ("prepare", "shards=0", "shards: want 1 or more (below 2^32), got 0"),
         ("train", "folds=1", "folds: want 2 or more (below 2^32), got 1"),
         ("evaluate", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
+        ("submit", "adapt=2", "adapt: want a share, 0 to 1, got 2"),
         ("predict", "threshold=nan", "threshold: want more than 0, up to 1, got nan"),
         ("collect", "unit=kV", "unit: want 'nV', 'uV', 'µV', 'mV', 'V' or null, got 'kV'; did you mean 'V'?"),
         ("compare", "draws=0", "draws: want 1 or more (below 2^32), got 0"),

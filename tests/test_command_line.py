@@ -268,14 +268,19 @@ def test_a_wrong_type_does_not_hide_what_is_out_of_range(monkeypatch: pytest.Mon
 
 
 def test_values_out_of_range_are_reported_together_with_other_mistakes():
-    words = ["odds.lpd=0", "step_s=nan", "shard=2", "shards=2", "channels={Ch 1: Fq1}", "data.sized=tiny"]
+    words = ["odds.lpd=0", "step_s=nan", "shard=2", "shards=2", "channels={Ch 1: Fq1}", "odds.othr=2"]
     done = subprocess.run(python("-m", "hms.predict", *words), capture_output=True, text=True)
+    recording = (
+        "want a file, a folder, a pattern or a list of these, got none; "
+        "for the test part of a corpus, python -m hms.submit writes submission.csv"
+    )
     electrode = "want an electrode of the 10-20 system, EKG, or a pair such as Fp1-F7 or Fp1-A1"
     assert done.stderr.splitlines() == [
-        "6 problem(s) in the config:",
-        "  data.sized: SimulatedFolder takes no 'sized'; did you mean 'size'?",
+        "7 problem(s) in the config:",
+        "  odds.othr: odds takes no 'othr'; did you mean 'other'?",
         "  step_s: want 1 s or more, got nan",
         "  odds.lpd: want more than 0, got 0",
+        f"  recording: {recording}",
         "  runs, ensemble: want one of the two, got neither",
         "  shard: want 0 to 1 (shards=2), got 2",
         f"  channels.Ch 1: {electrode}, got 'Fq1'; did you mean 'Fp1'?",

@@ -44,6 +44,7 @@ VALUES = """
 
 COMMANDS = {
     "train": ("hms.train", "Train"),
+    "submit": ("hms.submit", "Submit"),
     "predict": ("hms.predict", "Predict"),
     "ensemble": ("hms.ensemble.__main__", "Ensemble"),
     "evaluate": ("hms.evaluate", "Evaluate"),

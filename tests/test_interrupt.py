@@ -31,7 +31,7 @@ from hms.system.interrupt import interruptible
 from hms.system.processes import run_in_processes
 
 KILLS = int(os.environ.get("HMS_KILLS", "1"))
-TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "predict": 1, "collect": 1}
+TIMES = {"simulate": 1, "prepare": 2, "multirun": 1, "train": 2, "ensemble": 2, "submit": 1, "collect": 1}
 """How often each command is killed, times `KILLS`."""
 
 KINDS = {
@@ -68,7 +68,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
         "multirun": ["train", "-m", "fold=0,1", *train, f"hydra.sweep.dir={here / 'runs'}"],
         "train": ["train", "fold=0", *train],
         "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=50"],
-        "predict": ["predict", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
+        "submit": ["submit", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
     }
     words |= {kind: [*words["train"], *more] for kind, more in KINDS.items()}
     for seed, name in enumerate(("day", "night")):
@@ -80,7 +80,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
     words["collect"] = ["collect", *own, f"out={here / 'collected'}"]
     words["timeline"] = ["predict", runs, *timeline, "accelerator=cpu"]
     place = Place(here, words, {}, {}, {})
-    for command in ("prepare", "multirun", "train", "ensemble", "predict", "collect"):
+    for command in ("prepare", "multirun", "train", "ensemble", "submit", "collect"):
         run_uninterrupted(place, command, base / "log")
         if command in ("prepare", "multirun"):  # the other commands need them
             shutil.copytree(here, made, dirs_exist_ok=True)

@@ -17,7 +17,7 @@ from hydra_plugins.hms_ray import RayLauncher
 NODES = [{"Resources": {"CPU": 4.0, "GPU": 2.0}}, {"Resources": {"CPU": 8.0}}]
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "simulate", "predict", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "prepare", "simulate", "submit", "predict", "evaluate"])
 def test_every_command_takes_every_launcher(command: str):
     targets = set()
     for option in options("launcher"):

@@ -68,14 +68,16 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     np.testing.assert_allclose(shares.get_data()[:, 35], table.row(3)[2:], atol=1e-4)
 
 
-def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(runs: list[Path], say: Say, tmp_path: Path):
+def test_the_first_window_of_a_test_file_is_predicted_as_in_a_submission(
+    runs: list[Path], say: Say, say_submit: Say, tmp_path: Path
+):
     root = real("data/hms_real")
     eeg = root / "test_eegs" / "3911565283.parquet"
     for name in ("test.csv", "train.csv"):
         (tmp_path / name).symlink_to(root / name)
     (tmp_path / "test_eegs").symlink_to(eeg.parent)  # without spectrograms, which are then computed
     for run in runs:
-        say(str(run), "data=competition", f"data.root={tmp_path}", f"out={tmp_path / 'submission.csv'}")
+        say_submit(str(run), "data=competition", f"data.root={tmp_path}", f"out={tmp_path / 'submission.csv'}")
         say(str(run), f"recording={eeg}", f"out={tmp_path}", "windows=0")
         here = pl.read_parquet(tmp_path / "3911565283.parquet").row(2)
         np.testing.assert_allclose(here[2:], pl.read_csv(tmp_path / "submission.csv").select(VOTE_COLUMNS).row(0))

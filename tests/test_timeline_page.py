@@ -244,7 +244,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "precision": "32-true",
     }
     with warnings.catch_warnings():
-        main.job({**given, **words, "edf": False, "on_bad": "raise", "data": {}, "shard": 0, "shards": 1})
+        main.job({**given, **words, "edf": False, "shard": 0, "shards": 1})
     return folder / f"{EVIL}.html"
 
 

@@ -26,13 +26,17 @@ def help_text(
     which more than one option may be chosen; `config` has the command's values.
     """
     width = min(max(terminal_width() or 120, 80), 120)
-    yaml = (folders[0] / f"{name}.yaml").read_text()
-    lines = [*_comment(yaml), "", "Options, chosen by group=option:", ""]
+    lines = [*_comment((folders[0] / f"{name}.yaml").read_text()), "", "Options, chosen by group=option:", ""]
     for group, options in groups.items():
         files = (folder / group / f"{option}.yaml" for option in options for folder in folders)
         purposes = {path.stem: _purpose(path) for path in files if path.is_file()}
         lines += [f"{group}=[...]" if group in several else group, *_table(purposes, width)]
-    lines += ["", "Values, changed by key=value, such as optimizer.lr=1e-3:", "", *_annotated(config, yaml)]
+    lines += [
+        "",
+        "Values, changed by key=value, such as optimizer.lr=1e-3:",
+        "",
+        *_annotated(config, _yaml(folders[0], name)),
+    ]
     return "\n".join([*lines, "", "Flags:", "", *_table(_FLAGS, width)])
 
 
@@ -58,8 +62,16 @@ def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
         )
 
 
+def _yaml(folder: Path, name: str) -> str:
+    """The YAML file of a command, after those in the same folder that its defaults name."""
+    text = (folder / f"{name}.yaml").read_text()
+    defaults = OmegaConf.create(text).get("defaults", [])
+    shared = [other for other in defaults if isinstance(other, str) and other != "_self_"]
+    return "".join([*(_yaml(folder, other) for other in shared), text])
+
+
 def _annotated(config: DictConfig, yaml: str) -> Iterator[str]:
-    """The lines of a config's YAML; those of a key of its own say what the command's YAML file says about it."""
+    """The lines of a config's YAML; those of a command's own keys say what `yaml` says about them."""
     said = dict(re.findall(r"^(\w+):[^#\n]*# (.+)$", yaml, re.MULTILINE))
     for line in OmegaConf.to_yaml(config).splitlines():
         comment = said.get(line.partition(":")[0])

@@ -1,4 +1,4 @@
-"""Samples as stores hold them and as `hms.predict` reads files: without far offsets, in half precision."""
+"""Samples as stores hold them and as commands that predict read files: without far offsets, in half precision."""
 
 import numpy as np
 from jaxtyping import Float, Float16

@@ -12,9 +12,9 @@ from hms.data.store import Store, prepare_store
 from hms.data.windows import Windows
 from hms.errors import DataError, UserError
 from hms.labels import VOTE_COLUMNS
-from hms.prediction.inference import Compute, best_device, by_model
+from hms.prediction.inference import Compute, by_model, compute_of
 from hms.prediction.keys import COMBINATION_KEYS
-from hms.prediction.predictors import Predictors, read_predictors
+from hms.prediction.predictors import Predictors, predictors_of
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
@@ -26,12 +26,12 @@ from hms.system.console import counted, say, track
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     want_in_range(config)
-    predictors = read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
+    predictors = predictors_of(config)
     is_plain = len(predictors.runs) == 1 and not predictors.runs[0].is_bundle
     if config["out"] is None and (not is_plain or any(config[key] for key in COMBINATION_KEYS)):
         several = "several runs, an ensemble, a bundle, temperature, odds or adapt"
         raise UserError(f"out: want a folder for {several}, got null")
-    compute = Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
+    compute = compute_of(config)
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     rows = _voted(store.rows, config["min_votes"], folder.root)

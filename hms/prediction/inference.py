@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,11 @@ class Compute(NamedTuple):
     flips: bool
     """See every window four times: as it is, mirrored left to right, front to back, and both."""
     precision: Precision = "32-true"
+
+
+def compute_of(config: dict[str, Any]) -> Compute:
+    """What a config asks for, on this machine. Raises UserError as `best_device` does."""
+    return Compute(best_device(config["accelerator"]), config["flips"], config["precision"])
 
 
 def probabilities(

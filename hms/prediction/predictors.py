@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
-from hms.prediction.keys import neither_or_both
+from hms.prediction.keys import COMBINATION_KEYS, neither_or_both
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import folds_to_predict_by, is_of_all_patients
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
@@ -69,6 +69,11 @@ class Predictors(NamedTuple):
         counts = ((len(self.folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
         return f"{models} of {counted(len({run.folder for run in self.runs}), 'run')}{adapted}"
+
+
+def predictors_of(config: dict[str, Any]) -> Predictors:
+    """What `read_predictors` finds for a config."""
+    return read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
 
 
 def read_predictors(

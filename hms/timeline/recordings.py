@@ -31,7 +31,7 @@ def timelines(
     """
     all_files = recording_files(config["recording"])
     files = dict(shard.part([*all_files.items()]))
-    folder = Path(config["out"] or "timelines")
+    folder = Path(config["out"])
     _want_out(folder, files)
     want_channels(all_files.values(), options.channels)
     if not files:

@@ -9,13 +9,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-import yaml
 from conftest import ROOT, Say, python, real
 from material import a_run
 
@@ -28,15 +26,15 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import read_predictors
+from hms.prediction.sharded_submission import digest
 from hms.prediction.submission import want_submission, write_submission
-from hms.prediction.submit import digest
 from hms.runs.checkpoint import load_model
 from hms.runs.mismatch import warn_of_unused
 from hms.runs.named import named_runs
 from hms.runs.trained import trained
 from hms.scoring.metric import kl_divergence
 
-Predict = Callable[..., str]
+Submit = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +70,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def predict(tmp_path: Path, say: Say) -> Predict:
+def submit(tmp_path: Path, say_submit: Say) -> Submit:
     """Run the command with a fixed path for the submission; returns what it writes to stderr."""
-    return lambda *words, code=0: say(f"out={tmp_path / 'submission.csv'}", *words, code=code)[1]
+    return lambda *words, code=0: say_submit(f"out={tmp_path / 'submission.csv'}", *words, code=code)[1]
 
 
 def of(root: Path) -> list[str]:
@@ -94,7 +92,7 @@ def expected(store: Store, submission: pl.DataFrame, run: Path, flips: bool = Fa
 
 @pytest.mark.parametrize("spectrograms", [True, False])
 def test_test_files_are_predicted_as_if_they_were_in_a_store(
-    spectrograms: bool, folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+    spectrograms: bool, folder: Path, both: Store, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     root, store = folder, both
     if not spectrograms:  # they are computed
@@ -102,7 +100,7 @@ def test_test_files_are_predicted_as_if_they_were_in_a_store(
         shutil.copytree(folder, root, ignore=shutil.ignore_patterns("*_spectrograms"), symlinks=True)
         store = build_store(root, tmp_path / "store")
     for run, flips in ((runs[0], False), (runs[1], True)):
-        predict(f"runs={run}", *of(root), f"flips={flips}")
+        submit(f"runs={run}", *of(root), f"flips={flips}")
         found = read(tmp_path / "submission.csv")
         assert found["eeg_id"].to_list() == pl.read_csv(root / "sample_submission.csv")["eeg_id"].to_list()
         np.testing.assert_allclose(found.select(CLASSES), expected(store, found, run, flips), atol=1e-7)
@@ -110,11 +108,11 @@ def test_test_files_are_predicted_as_if_they_were_in_a_store(
 
 
 def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_numbers(
-    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     made = []
     for size in (4, 4, 3):
-        predict(f"runs={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
+        submit(f"runs={runs[0].parent / '*'}", f"batch_size={size}", *of(folder))
         made.append((tmp_path / "submission.csv").read_bytes())
         (tmp_path / f"{len(made)}.csv").write_bytes(made[-1])
     assert made[0] == made[1]
@@ -122,9 +120,9 @@ def test_the_same_command_gives_the_same_bytes_and_another_batch_size_the_same_n
 
 
 def test_runs_have_equal_weight_however_many_folds_they_have(
-    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], submit: Submit, tmp_path: Path
 ):
-    predict(*map(str, runs), *of(folder))
+    submit(*map(str, runs), *of(folder))
     found = read(tmp_path / "submission.csv")
     mean = (expected(both, found, runs[0]) + expected(both, found, runs[1])) / 2
     np.testing.assert_allclose(found.select(CLASSES), mean, atol=1e-6)
@@ -137,13 +135,13 @@ def an_ensemble(folder: Path, members: list[str], weights: list[float], mixing: 
 
 
 def test_an_ensemble_mixes_its_runs_by_their_weights(
-    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     shutil.copytree(runs[0], tmp_path / "moved" / runs[0].name)  # beside ensemble.json, or where the file says
     members = [f"moved/{runs[0].name}", "other_people.csv.gz", str(runs[1])]
     for mixing in ("linear", "geometric"):
         an_ensemble(tmp_path, members, [0.7, 0, 0.3], mixing)
-        predict(f"ensemble={tmp_path if mixing == 'linear' else tmp_path / 'ensemble.json'}", *of(folder))
+        submit(f"ensemble={tmp_path if mixing == 'linear' else tmp_path / 'ensemble.json'}", *of(folder))
         found = read(tmp_path / "submission.csv")
         one, two = (expected(both, found, run) for run in runs)
         mixed = (0.7 * one + 0.3 * two if mixing == "linear" else one**0.7 * two**0.3) ** 0.5
@@ -151,17 +149,17 @@ def test_an_ensemble_mixes_its_runs_by_their_weights(
 
 
 def test_half_precision_predicts_nearly_the_same(
-    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], submit: Submit, tmp_path: Path
 ):
-    predict(f"runs={runs[1]}", "precision=bf16-mixed", *of(folder))
+    submit(f"runs={runs[1]}", "precision=bf16-mixed", *of(folder))
     found = read(tmp_path / "submission.csv")
     assert 0 < np.abs(found.select(CLASSES).to_numpy() - expected(both, found, runs[1])).max() < 0.02
 
 
-def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
-    predict(f"runs={runs[1]}", *of(folder))
+def test_one_fold_alone_predicts_as_well(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
+    submit(f"runs={runs[1]}", *of(folder))
     whole = (tmp_path / "submission.csv").read_bytes()
-    predict(f"runs={runs[1] / 'fold0_seed0'}", *of(folder))
+    submit(f"runs={runs[1] / 'fold0_seed0'}", *of(folder))
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
@@ -174,7 +172,7 @@ def with_all(tmp_path: Path) -> Path:
 
 
 def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_alone(
-    folder: Path, with_all: Path, say: Say, tmp_path: Path
+    folder: Path, with_all: Path, say_submit: Say, tmp_path: Path
 ):
     out = tmp_path / "submission.csv"
     made = {}
@@ -188,7 +186,7 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
             "1 fold=all model of 1 run",
         ),
     ):
-        printed, said = say(*words, f"out={out}", *of(folder))
+        printed, said = say_submit(*words, f"out={out}", *of(folder))
         assert printed == f"{out}: 4 rows, by {by}\n"
         unused = f"predicts by its 2 folds, without fold=all; to predict by that, name {with_all / 'foldall_seed0'}"
         assert (unused in said) == (name == "run")
@@ -254,9 +252,9 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
 
 
 def test_the_simulated_corpus_has_a_test_part_and_its_truth(
-    corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    corpus: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
-    predict(f"runs={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    submit(f"runs={runs[0]}", f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     found, truth = read(tmp_path / "submission.csv"), pl.read_parquet(corpus / "test_truth.parquet")
     assert found["eeg_id"].to_list() == truth["eeg_id"].to_list()
     reached = kl_divergence(truth.select(CLASSES).to_numpy(), found.select(CLASSES).to_numpy())
@@ -265,31 +263,16 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(
     assert best.max() < 1e-9 < reached.min()
 
 
-def test_the_test_part_is_named_and_what_runs_learned_from_if_it_is_another_corpus(
-    corpus: Path, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
-):
-    def learned_from(name: str, live: Any = None, **data: str) -> Path:
-        fold = Path(shutil.copytree(runs[0] / "fold0_seed0", tmp_path / name / "fold0_seed0"))
-        data = {"_target_": "hms.simulate.corpus.SimulatedFolder", "size": "tiny", "seed": 0} | data
-        (fold / "config.yaml").write_text(yaml.safe_dump({"data": data, "live": live or {}}))
-        return fold
-
-    def first_line(fold: Path, *words: str) -> str:
-        return predict(f"runs={fold}", *words).splitlines()[0]
-
-    simulated = (f"data.root={corpus}", "data.size=tiny")
-    begins = f"predicts the test part of {corpus}, simulated EEG (data= chooses another)"
-    same = runs[0], learned_from("moved", root="there"), learned_from("live", {"simulated": {}}, root="x", size="small")
-    assert [first_line(fold, *simulated) for fold in same] == [begins] * 3
-    small = learned_from("small", root="there", size="small")
-    assert first_line(small, *simulated) == f"{begins}; {small} learned from there"
-    real_eeg = learned_from("real", _target_="hms.data.corpus.CompetitionFolder", root="/hms")
-    assert first_line(real_eeg, *simulated) == f"{begins}; {real_eeg} learned from /hms"
-    assert first_line(real_eeg, *of(folder)) == f"predicts the test part of {folder}"
+def test_the_test_part_is_named_and_that_it_is_simulated(corpus: Path, folder: Path, runs: list[Path], submit: Submit):
+    for words, end in (
+        ((f"data.root={corpus}", "data.size=tiny"), f"{corpus}, simulated EEG (data= chooses another)"),
+        (of(folder), f"{folder}"),
+    ):
+        assert submit(f"runs={runs[0]}", *words).splitlines()[0] == f"predicts the test part of {end}"
 
 
-def test_the_real_pair_is_predicted(runs: list[Path], predict: Predict, tmp_path: Path):
-    predict(f"runs=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
+def test_the_real_pair_is_predicted(runs: list[Path], submit: Submit, tmp_path: Path):
+    submit(f"runs=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
     assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
 
 
@@ -307,10 +290,10 @@ def spoilt(folder: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
 
 
 def test_bad_files_are_reported_together_before_anything_is_predicted(
-    spoilt, runs: list[Path], predict: Predict, tmp_path: Path
+    spoilt, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     root, (one, two) = spoilt
-    said = predict(f"runs={runs[1]}", *of(root), code=1)
+    said = submit(f"runs={runs[1]}", *of(root), code=1)
     skipping = (
         "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
     )
@@ -322,10 +305,10 @@ def test_bad_files_are_reported_together_before_anything_is_predicted(
 
 
 def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
-    spoilt, runs: list[Path], predict: Predict, tmp_path: Path
+    spoilt, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     root, bad = spoilt
-    said = predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
+    said = submit(f"runs={runs[1]}", "on_bad=skip", *of(root))
     assert f"NOT PREDICTED: 2 of 4 rows get the mean of all others\n{root}: 2 bad files" in said
     found = read(tmp_path / "submission.csv")
     lost = found.filter(pl.col("eeg_id").is_in([int(path.stem) for path in bad])).select(CLASSES).to_numpy()
@@ -334,9 +317,9 @@ def test_skipped_rows_get_the_mean_of_all_others_with_a_warning(
 
 
 def test_models_adapt_to_the_windows_of_a_submission(
-    folder: Path, both: Store, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, both: Store, runs: list[Path], submit: Submit, tmp_path: Path
 ):
-    predict(f"runs={runs[0]}", "adapt=0.5", *of(folder))
+    submit(f"runs={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
     models = adapt_models(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
@@ -347,15 +330,15 @@ def test_models_adapt_to_the_windows_of_a_submission(
 
 
 @pytest.mark.parametrize("adapt", [0, 0.5])
-def test_shards_make_the_same_submission(spoilt, runs: list[Path], predict: Predict, tmp_path: Path, adapt: float):
+def test_shards_make_the_same_submission(spoilt, runs: list[Path], submit: Submit, tmp_path: Path, adapt: float):
     words = [f"runs=['{runs[0]}','{runs[1]}']", "on_bad=skip", "batch_size=2", f"adapt={adapt}", *of(spoilt[0])]
-    predict(*words)
+    submit(*words)
     whole = (tmp_path / "submission.csv").read_bytes()
     (tmp_path / "submission.csv").unlink()
-    assert "shard 1 of 2 is finished; 1 to come" in predict(*words, "shard=1", "shards=2")
-    predict(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
+    assert "shard 1 of 2 is finished; 1 to come" in submit(*words, "shard=1", "shards=2")
+    submit(*words, "shard=1", "shards=2", "batch_size=1")  # of another submission
     assert not (tmp_path / "submission.csv").exists()
-    predict(*words, "shard=0", "shards=2")
+    submit(*words, "shard=0", "shards=2")
     assert (tmp_path / "submission.csv").read_bytes() == whole
 
 
@@ -398,12 +381,12 @@ def test_shards_of_test_files_that_have_changed_are_not_mixed(name: str, runs: l
 
 
 def test_if_every_file_is_bad_each_class_gets_a_sixth_with_a_warning(
-    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_eegs/*"):
         path.unlink()
-    said = predict(f"runs={runs[0]}", "on_bad=skip", *of(root))
+    said = submit(f"runs={runs[0]}", "on_bad=skip", *of(root))
     assert "4 bad files" in said
     assert "parquet: no such file" in said
     assert "NOTHING WAS PREDICTED: no file can be used; all 4 rows get 1/6 for each class" in said
@@ -412,7 +395,7 @@ def test_if_every_file_is_bad_each_class_gets_a_sixth_with_a_warning(
 
 @pytest.mark.parametrize("spectrograms", [True, False])
 def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
-    spectrograms: bool, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    spectrograms: bool, folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     if not spectrograms:
@@ -421,16 +404,16 @@ def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
     whole = pl.read_parquet(one)
     whole.with_columns(pl.lit(None, pl.Float32).alias("T3")).write_parquet(one)
     pl.read_parquet(two).with_columns(pl.lit(None, pl.Float32).alias(name) for name in SCALP).write_parquet(two)
-    said = predict(f"runs={runs[1]}", *of(root), code=1)
+    said = submit(f"runs={runs[1]}", *of(root), code=1)
     assert f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)" in said
-    said = predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
+    said = submit(f"runs={runs[1]}", "on_bad=skip", *of(root))
     lacking = f"{one}: column 'T3': want samples, got none (all {len(whole)} are missing)"
     assert f"predicted without channels of 1 EEG file:\n{lacking}\n" in said
     assert "NOT PREDICTED: 1 of 4 rows" in said
     found = read(tmp_path / "submission.csv")
     whole.with_columns(pl.lit(0, pl.Float32).alias("T3")).write_parquet(one)
     if spectrograms:
-        predict(f"runs={runs[1]}", "on_bad=skip", *of(root))
+        submit(f"runs={runs[1]}", "on_bad=skip", *of(root))
         np.testing.assert_allclose(found.select(CLASSES), read(tmp_path / "submission.csv").select(CLASSES), atol=1e-6)
     (row,) = found.filter(eeg_id=int(one.stem)).select(CLASSES).rows()
     others = found.filter(~pl.col("eeg_id").is_in([int(one.stem), int(two.stem)])).select(CLASSES).to_numpy()
@@ -439,21 +422,21 @@ def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
 
 
 def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(
-    folder: Path, runs: list[Path], predict: Predict, tmp_path
+    folder: Path, runs: list[Path], submit: Submit, tmp_path
 ):
     root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
     for path in root.glob("test_spectrograms/*"):
         path.write_text("no parquet")
-    predict(f"runs={runs[0]}", *of(root))
-    assert "bad files; on_bad=skip" in predict(f"runs={runs[1]}", *of(root), code=1)
+    submit(f"runs={runs[0]}", *of(root))
+    assert "bad files; on_bad=skip" in submit(f"runs={runs[1]}", *of(root), code=1)
 
 
-def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_diverged_model_is_named(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     run = Path(shutil.copytree(runs[0], tmp_path / "nan-3c"))
     held = torch.load(run / "fold1_seed0" / "model.ckpt", weights_only=True)
     held["weights"] = {name: weight * torch.nan for name, weight in held["weights"].items()}
     torch.save(held, run / "fold1_seed0" / "model.ckpt")
-    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are not finite; its training diverged" in predict(
+    assert f"{run / 'fold1_seed0' / 'model.ckpt'}: has weights that are not finite; its training diverged" in submit(
         f"runs={run}", *of(folder), code=1
     )
 
@@ -461,7 +444,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], predict: Pred
 # Mistakes of the command line and of the tables
 
 
-def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     run = f"runs={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
     no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); a file of"
@@ -484,7 +467,7 @@ def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path
         ([run, f"data.root={tmp_path}"], f"{tmp_path / 'test.csv'}: {no_test}"),
         ([run, "on_bad=ignore"], "on_bad: want 'raise' or 'skip', got 'ignore'"),
     ):
-        said = predict(*of(folder), *words, code=1)
+        said = submit(*of(folder), *words, code=1)
         assert message in said, said
     assert not (tmp_path / "submission.csv").exists()
 
@@ -507,25 +490,23 @@ TEST_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 
 
 @pytest.mark.parametrize("mistake", TEST_MISTAKES)
-def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_mistake_in_test_csv_is_named(mistake: str, folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     spoil, message = TEST_MISTAKES[mistake]
     spoil(pl.read_csv(root / "test.csv")).write_csv(root / "test.csv")
-    assert re.search(message, predict(f"runs={runs[0]}", *of(root), code=1))
+    assert re.search(message, submit(f"runs={runs[0]}", *of(root), code=1))
 
 
-def test_a_folder_without_test_eegs_is_reported(folder: Path, runs: list[Path], predict: Predict, tmp_path: Path):
+def test_a_folder_without_test_eegs_is_reported(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("test_eegs")))
     wish = "no such folder; it holds <eeg_id>.parquet for every EEG of test.csv"
-    assert f"{root / 'test_eegs'}: {wish}" in predict(f"runs={runs[0]}", *of(root), code=1)
+    assert f"{root / 'test_eegs'}: {wish}" in submit(f"runs={runs[0]}", *of(root), code=1)
 
 
-def test_without_a_sample_the_order_is_that_of_test_csv(
-    folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
-):
+def test_without_a_sample_the_order_is_that_of_test_csv(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     root = Path(shutil.copytree(folder, tmp_path / "copy", symlinks=True))
     (root / "sample_submission.csv").unlink()
-    predict(f"runs={runs[0]}", *of(root))
+    submit(f"runs={runs[0]}", *of(root))
     assert (read(tmp_path / "submission.csv")["eeg_id"] == pl.read_csv(root / "test.csv")["eeg_id"]).all()
 
 
@@ -600,8 +581,8 @@ import socket, sys
 def refuse(*_, **__):
     raise AssertionError("the network was asked for something")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
-import hms.predict
-hms.predict.main()
+import hms.submit
+hms.submit.main()
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 
@@ -631,15 +612,15 @@ def kaggle_folder() -> ModuleType:
 
 
 def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precision_nearly(
-    kaggle_folder: ModuleType, folder: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    kaggle_folder: ModuleType, folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
-    predict(*map(str, runs), *of(folder))
+    submit(*map(str, runs), *of(folder))
     as_trained, exact = read(tmp_path / "submission.csv"), (tmp_path / "submission.csv").read_bytes()
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
         kaggle_folder.copy_runs(read_predictors([str(run) for run in runs], None, None, {}, 0), into, half)
-        predict(f"ensemble={into}", *of(folder))
+        submit(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
     sizes = [sum(path.stat().st_size for path in tmp_path.glob(f"half_{half}/runs/*/*/*")) for half in (True, False)]
@@ -685,10 +666,10 @@ def test_the_packages_in_the_folder_are_locked(kaggle_folder: ModuleType):
 
 @pytest.mark.slow
 def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
-    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], predict: Predict, tmp_path: Path
+    kaggle_folder: ModuleType, corpus: Path, runs: list[Path], submit: Submit, tmp_path: Path
 ):
     """Fetches wheels from the package index, then needs no network, which a sandbox ensures if there is one."""
-    predict(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
+    submit(*map(str, runs), f"data.root={corpus}", "data.size=tiny", *of(corpus)[2:])
     made = tmp_path / "kaggle"
     build_it = python(str(ROOT / "scripts" / "kaggle_folder.py"), "--runs", *map(str, runs), "--out", str(made))
     subprocess.run(build_it, check=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
 from hms.runs.provenance import is_simulated
-from hms.runs.trained import Trained
 from hms.system.console import counted, say
 from hms.system.shards import Shard, make_shard
 
@@ -23,11 +21,12 @@ from hms.system.shards import Shard, make_shard
 def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, shard: Shard) -> None:
     """Write the submission for the folder `config["data"]` to `config["out"]`, or a shard of it."""
     folder = build(config["data"])
-    say(f"predicts the test part of {folder.root}{_simulated(config['data'], predictors.runs)}")  # may take minutes
+    simulated = ", simulated EEG (data= chooses another)" if is_simulated(config) else ""
+    say(f"predicts the test part of {folder.root}{simulated}")  # before it is simulated, which may take minutes
     folder.make()
     rows = reading_order(read_test(folder.root / "test.csv"))
     required_eegs(folder.root)  # a mistake there should surface before the predictions are made
-    out, size = Path(config["out"] or "submission.csv"), config["batch_size"]
+    out, size = Path(config["out"]), config["batch_size"]
 
     def make(into: Path) -> None:
         firsts = shard.part(range(0, len(rows), size))  # whole batches, for the same bits as without shards
@@ -44,27 +43,6 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
     parts = out.with_name(f"{out.name}.{digest(config, predictors, folder.root)}")
     if make_shard(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
         print(f"{out}: {counted(len(rows), 'row')}, by {predictors.name}")
-
-
-def _simulated(data: dict[str, Any], runs: list[Trained]) -> str:
-    """The end of a line that says that a corpus is simulated, and which runs learned from others; else nothing."""
-    if not is_simulated({"data": data}):
-        return ""  # it was asked for: no option but `simulated` has a folder of its own
-    others = defaultdict(list)
-    for run in runs:
-        if other := _other_corpus(data, run):
-            others[other].append(str(run.path))
-    learned = "".join(f"; {', '.join(names)} learned from {other}" for other, names in others.items())
-    return f", simulated EEG (data= chooses another){learned}"
-
-
-def _other_corpus(simulated: dict[str, Any], run: Trained) -> str | None:
-    """The corpus that a run learned from; None if it is the simulated one, or none at all, or not known."""
-    if run.learned_from_simulation is None or (config := run.config) is None:
-        return "real EEG" if run.learned_from_simulation is False else None
-    data = config["data"]
-    same = is_simulated({"data": data}) and all(data.get(key) == simulated.get(key) for key in ("size", "seed"))
-    return None if same or config.get("live") else str(data["root"])
 
 
 def digest(config: dict[str, Any], predictors: Predictors, root: Path) -> str:
