@@ -48,6 +48,13 @@ def test_another_command_lists_only_its_own_groups():
     assert re.findall(r"^(\w+)(?:=\[\.\.\.\])?$", said, re.MULTILINE) == ["data", "launcher"]
 
 
+def test_values_that_commands_share_are_explained_in_each():
+    for command in ("evaluate", "submit", "predict"):
+        said, _ = hms(command, "--help")
+        assert re.search(r"^temperature: null +# above 1: less confident", said, re.MULTILINE)
+    assert re.search(r"^shard: 0 +# which of `shards`", said, re.MULTILINE)
+
+
 def test_a_users_own_option_is_listed_and_a_mistake_is_refused(tmp_path: Path):
     (tmp_path / "extractor").mkdir()
     text = (CONF / "extractor/stft.yaml").read_text().partition("\n")[2]

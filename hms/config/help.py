@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -31,12 +32,8 @@ def help_text(
         files = (folder / group / f"{option}.yaml" for option in options for folder in folders)
         purposes = {path.stem: _purpose(path) for path in files if path.is_file()}
         lines += [f"{group}=[...]" if group in several else group, *_table(purposes, width)]
-    lines += [
-        "",
-        "Values, changed by key=value, such as optimizer.lr=1e-3:",
-        "",
-        *_annotated(config, _yaml(folders[0], name)),
-    ]
+    values = _annotated(config, _yaml(folders[0], name))
+    lines += ["", "Values, changed by key=value, such as optimizer.lr=1e-3:", "", *values]
     return "\n".join([*lines, "", "Flags:", "", *_table(_FLAGS, width)])
 
 
@@ -65,8 +62,8 @@ def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
 def _yaml(folder: Path, name: str) -> str:
     """The YAML file of a command, after those in the same folder that its defaults name."""
     text = (folder / f"{name}.yaml").read_text()
-    defaults = OmegaConf.create(text).get("defaults", [])
-    shared = [other for other in defaults if isinstance(other, str) and other != "_self_"]
+    content: Any = OmegaConf.create(text)
+    shared = [other for other in content.get("defaults", []) if isinstance(other, str) and other != "_self_"]
     return "".join([*(_yaml(folder, other) for other in shared), text])
 
 
