@@ -421,3 +421,16 @@ def test_what_several_may_be_chosen_of_is_a_mapping():
         places = {group: config[group] for group in ("extractor", "augmentation", "logger")}
         for place, value in {**places, "montage.groups": config["montage"]["groups"]}.items():
             assert isinstance(value, dict), f"{overrides}: want {place} to be a mapping of names, got {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        (path.stem, group)
+        for path in sorted((CONF / "experiment").glob("*.yaml"))
+        for group in re.findall(r"override /(\w+):", path.read_text())
+        if "none" in options(group)
+    ],
+)
+def test_an_experiment_can_do_without_what_it_chooses(name: str, group: str):
+    assert composed(f"experiment={name}", f"{group}=none")[group] == {}
