@@ -133,9 +133,10 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
     """
     from hms.config.build import build
     from hms.data.corpus import fingerprint
+    from hms.folder_names import is_finished
     from hms.results.comparison import compare
     from hms.results.table import print_results
-    from hms.runs.folder import fold_folder, is_finished
+    from hms.runs.folder import fold_folder
 
     if any(config["show"] for _, config in jobs):
         return

@@ -11,10 +11,10 @@ from hms.data.corpus import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
-from hms.folder_names import FoldName, counts_of
+from hms.folder_names import FoldName, counts_of, finished_folds
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import finished_folds, scored_folds
+from hms.runs.folder import scored_folds
 from hms.runs.provenance import corpus_of, read_config, start_of
 from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
 from hms.scoring.scores import read_predictions, read_truth
@@ -112,16 +112,15 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
         for stage in ("pretrain", "."):
             path = fold / stage / "metrics.csv"
             if path.is_file():
-                named = [_words(fold.name, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
+                named = [_words(fold, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
                 curves[", ".join(named)] = _csv(path)
     return curves
 
 
-def _words(fold: str, several_seeds: bool) -> str:
-    """The name of a fold's folder in words; as it is for one that was renamed."""
-    name = FoldName.parse(fold)
-    if name is None:
-        return fold
+def _words(fold: Path, several_seeds: bool) -> str:
+    """The name of a fold in words; as it is if it was renamed."""
+    if (name := FoldName.of(fold)) is None:
+        return fold.name
     return f"fold {name.fold}, seed {name.seed}" if several_seeds else f"fold {name.fold}"
 
 

@@ -20,13 +20,14 @@ from hms.config.build import build
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
 from hms.errors import UserError, first_line
+from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
-from hms.runs.folder import fold_folder, is_finished
+from hms.runs.folder import fold_folder, want_all_folds
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teacher_files, teachers
 from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
-from hms.runs.teacher import want_all_folds, want_same_corpus
+from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_truth
 from hms.system.atomic import locked, write_text
