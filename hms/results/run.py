@@ -9,8 +9,9 @@ import polars as pl
 from hms.errors import DataError
 from hms.folder_names import FoldName, grid, model_file
 from hms.runs.folder import scored_folds
-from hms.runs.provenance import corpus_of, files_of, read_config
+from hms.runs.provenance import corpus_of, files_of
 from hms.runs.settings import settings
+from hms.runs.trained import Trained
 from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
@@ -23,7 +24,9 @@ class Run(NamedTuple):
     learned_from: dict[str, str]
     """Its `corpus`, the digests of pretrained `weights` and of a `teacher`, if there were any, and of what it began
     with, `start_from`, or null."""
-    folds: list[int]
+    is_student: bool
+    numbers: list[int]
+    """Those of its folds."""
     seeds: list[int]
     missing: list[str]
     """Folds that only other seeds have, such as fold1_seed1."""
@@ -49,10 +52,10 @@ class Run(NamedTuple):
         return statistics.stdev(self.kl_by_seed) if len(self.kl_by_seed) > 1 else None
 
 
-def read_run(run: Path) -> Run:
+def read_run(path: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
-    folds = scored_folds(run)
-    config = read_config(folds[0])
+    run = Trained(path, folds := scored_folds(path))
+    config = run.config_of(folds[0])
     scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
     numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
     missing = sorted(name for name in grid(folds, numbers) if name not in scores)
@@ -60,14 +63,15 @@ def read_run(run: Path) -> Run:
     overall, rows = score_folds(folds)
     checkpoint, corpus = model_file(folds[0]), corpus_of(folds[0])
     return Run(
-        folder=run,
+        folder=path,
         settings=settings(config),
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
             "start_from": "null",
             **files_of(folds[0]),
         },
-        folds=numbers,
+        is_student=run.is_student,
+        numbers=numbers,
         seeds=seeds,
         missing=[*map(str, missing)],
         kl=overall["kl"],

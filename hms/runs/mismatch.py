@@ -49,8 +49,9 @@ def _warn_of_lacking(run: Trained) -> bool:
 
 def _warn_of_different_counts(runs: Iterable[Trained]) -> None:
     counts = {}
-    for path, folds in runs:
-        counts[path] = "fold=all" if number_of(folds[0]) == "all" else counted(counts_of(folds).folds, "fold")
+    for run in runs:
+        of_all = number_of(run.folds[0]) == "all"
+        counts[run.path] = "fold=all" if of_all else counted(counts_of(run.folds).folds, "fold")
     if len({*counts.values()}) > 1:
         say(f"these runs predict by different folds: {', '.join(f'{run} by {those}' for run, those in counts.items())}")
 

@@ -1,21 +1,15 @@
-"""Check the runs that teach a student, and tell whether a run is one."""
+"""Check the runs that teach a student, and say what its score is worth."""
 
 from pathlib import Path
 
 import polars as pl
 
 from hms.errors import UserError
-from hms.runs.provenance import read_config, start_of
-from hms.runs.settings import teacher_files, teachers
+from hms.runs.settings import teacher_files
 from hms.system.reading import read_table
 
 LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."
 """What to know about a student's KL; the name of the run goes before it."""
-
-
-def learned_from_teacher(fold: Path) -> bool:
-    """Whether a fold is a student's, or began with a student's weights."""
-    return bool(teachers(read_config(fold)) or start_of(fold).get("student"))
 
 
 def want_same_corpus(runs: list[str], windows: pl.Series) -> None:
