@@ -66,7 +66,8 @@ def print_results(results: list[Result]) -> None:
 
 def write_csv(results: list[Result], path: Path) -> None:
     """Write a row per run: its differences from the others, and every figure of the table in full precision."""
-    columns = differences([result.run.settings | result.run.learned_from for result in results])
+    runs = [result.run for result in results]
+    columns = differences([run.settings | run.learned_from for run in runs])
     rows = [
         {
             "run": str(run.folder),
@@ -75,19 +76,19 @@ def write_csv(results: list[Result], path: Path) -> None:
             "seeds": len(run.seeds),
             "rows": len(run.losses),
             "kl": run.kl,
-            **dict(zip(("kl_low", "kl_high"), ends or (None, None), strict=True)),
+            **dict(zip(("kl_low", "kl_high"), result.interval or (None, None), strict=True)),
             "kl_sd_seeds": run.sd,
             "kl_fold_min": min(run.kl_by_fold),
             "kl_fold_max": max(run.kl_by_fold),
-            "shared_rows": shared,
-            "difference": difference,
-            **dict(zip(("difference_low", "difference_high"), difference_ends or (None, None), strict=True)),
+            "shared_rows": result.shared,
+            "difference": result.difference,
+            **dict(zip(("difference_low", "difference_high"), result.difference_interval or (None, None), strict=True)),
             "gap_closed": run.gap_closed,
             "minutes": run.minutes,
             "parameters": run.parameters,
             "megabytes": run.megabytes,
         }
-        for i, (run, ends, shared, difference, difference_ends, _) in enumerate(results)
+        for i, (run, result) in enumerate(zip(runs, results, strict=True))
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
