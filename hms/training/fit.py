@@ -172,7 +172,7 @@ def _finish(job: _Job) -> None:
         with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
             if config["measure_norms"] and feed.process.rank == 0:  # whose model `predict` gives to all
                 measure_norms(model, feed.some(job.rows.training[-1], BATCHES), feed.device)
-            predicted = predict(config, model, job.rows.predicted, feed)
+            predicted = predict(model, job.rows.predicted, feed, config["flips"])
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)
