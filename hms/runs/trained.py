@@ -68,12 +68,12 @@ class Trained:
 
     @property
     def own_corpora(self) -> set[str]:
-        """Those that its folds learned from after they began."""
+        """Fingerprints of the corpora that its folds were trained on."""
         return {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
 
     @property
     def earlier_corpora(self) -> set[str]:
-        """Those that the weights which its folds began with were learned from, as far as is recorded."""
+        """Fingerprints of the corpora behind `start_from`, as far as they are recorded."""
         return {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
 
     @property
