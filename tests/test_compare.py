@@ -128,7 +128,7 @@ def test_kl_is_over_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
     assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
     assert last.run.kl_by_seed == pytest.approx([0.6, 0.7])
-    assert (last.run.folds, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
+    assert (last.run.numbers, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
     assert (last.run.kl, last.run.losses["kl"].mean()) == pytest.approx((0.65, 0.65))
     assert last.interval[0] < 0.65 < last.interval[1]
 
@@ -383,7 +383,7 @@ def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path
     run = finished(tmp_path / "a", 0, 0, 0.4, 10)
     finished(tmp_path / "a", 1, 0, 0.5, 10)
     copy = (run / "fold1_seed0").rename(run / "fold1_seed0_backup")
-    assert compare([run])[0].run.folds == [0]
+    assert compare([run])[0].run.numbers == [0]
     with pytest.raises(DataError, match=f"^{copy}: want a fold's folder under its own name, such as fold0_seed0$"):
         compare([copy])
 
@@ -458,7 +458,7 @@ def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
 
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
     run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
-    many = [run._replace(folds=folds, gap_closed=0.5) for folds in ([0, 1, 2, 3, 4], [0, 2, 3])]
+    many = [run._replace(numbers=numbers, gap_closed=0.5) for numbers in ([0, 1, 2, 3, 4], [0, 2, 3])]
     print_results([Result(one, [0.3, 0.5], 100, None, None, 0) for one in many])
     printed = capsys.readouterr().out
     assert " 0-4 " in printed

@@ -41,7 +41,8 @@ from hms.results.differences import differences
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.teacher import learned_from_teacher, want_same_corpus
+from hms.runs.teacher import want_same_corpus
+from hms.runs.trained import Trained
 from hms.runs.versions import differing, versions
 from hms.subset import Subset
 from hms.train import main as train_command
@@ -623,8 +624,7 @@ def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
     node = {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": [str(tmp_path / "a")], "p": 0.5}
     student = config | {"augmentation": {"mine": node}}
     open_fold(tmp_path / "student", student, "corpus")
-    assert learned_from_teacher(tmp_path / "student")
-    assert not learned_from_teacher(started.parent)
+    assert [Trained(fold, [fold]).is_student for fold in (tmp_path / "student", started.parent)] == [True, False]
     with pytest.raises(UserError, match=r"^teacher_labels\.runs: want runs with all of their .* folds finished"):
         fit(student)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hms.folder_names import FoldName, RunName, counts_of, folds_with
+from hms.folder_names import FoldName, RunName, counts_of, folds_with, grid, model_file, to_predict_by
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,23 @@ def test_only_folds_of_the_run_that_hold_the_file_are_found(tmp_path: Path):
 )
 def test_folds_and_seeds_are_counted_once_each(names: list[str], counts: tuple[int, int]):
     assert counts_of(map(Path, names)) == counts
+
+
+@pytest.mark.parametrize(
+    ("fold", "name", "file"),
+    [
+        ("a-1/fold2_seed1", FoldName(2, 1), "a-1/fold2_seed1/model.ckpt"),
+        ("bundle/foldall_seed0.safetensors", FoldName("all", 0), "bundle/foldall_seed0.safetensors"),
+        ("a-1/fold2_seed1.old", None, "a-1/fold2_seed1.old/model.ckpt"),
+        ("bundle/best.safetensors", None, "bundle/best.safetensors"),
+    ],
+)
+def test_a_fold_is_known_by_its_folder_or_its_weights_in_a_bundle(fold: str, name: FoldName | None, file: str):
+    assert (FoldName.of(Path(fold)), model_file(Path(fold))) == (name, Path(file))
+
+
+def test_a_grid_has_each_fold_of_each_seed_that_is_not_of_all_patients_alone():
+    folds = [Path(name) for name in ("fold1_seed10", "fold0_seed2", "foldall_seed7", "best")]
+    assert [*map(str, grid(folds, range(2)))] == ["fold0_seed2", "fold1_seed2", "fold0_seed10", "fold1_seed10"]
+    assert to_predict_by(folds) == [folds[0], folds[1], folds[3]]
+    assert to_predict_by(folds[2:3]) == folds[2:3]

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from hms.config.command import entry_point
 from hms.errors import UserError
+from hms.folder_names import model_file
 from hms.runs.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
 from hms.system.console import counted, say
 
@@ -47,7 +48,7 @@ def main(config: dict[str, Any]) -> None:
     node, *others = (node for node, _ in checkpoints.values())
     if any(other != node for other in others):
         raise UserError(f"runs: want folds of one model, got several in {run}; export each alone, such as {folds[0]}")
-    models = {fold.name: rebuild(fold / "model.ckpt", *checkpoints[fold]) for fold in folds}
+    models = {fold.name: rebuild(model_file(fold), *checkpoints[fold]) for fold in folds}
     text = card(source, next(iter(models.values())).reads_spectrogram)
     about = {
         "run": source.name,

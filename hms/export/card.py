@@ -15,8 +15,8 @@ from hms.folder_names import counts_of
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.runs.bundle import FORMAT
-from hms.runs.provenance import is_simulated, provenance, read_config, start_of
-from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.provenance import is_simulated, provenance
+from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.runs.trained import Trained
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import score_folds
@@ -32,7 +32,7 @@ def card(run: Trained, reads_spectrogram: bool) -> str:
     for path in (fold / name for fold in folds for name in ("config.yaml", "provenance.json")):
         if not path.is_file():
             raise DataError(f"{path}: no such file; a model card says what it holds")
-    config, origins = read_config(folds[0]), [provenance(fold) for fold in folds]
+    config, origins = run.config_of(folds[0]), [provenance(fold) for fold in folds]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hms.export", "."), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -42,10 +42,10 @@ def card(run: Trained, reads_spectrogram: bool) -> str:
         classes=CLASSES,
         electrodes=ELECTRODES,
         reads_spectrogram=reads_spectrogram,
-        learned=_learned(config, ", ".join(sorted({origin["corpus"] for origin in origins}))) | _start(folds),
+        learned=_learned(config, ", ".join(sorted({origin["corpus"] for origin in origins}))) | _start(run),
         simulated=is_simulated(config),
         scored=_scored(folds),
-        flattered=LEARNED_FROM_TEACHER if learned_from_teacher(folds[0]) else "",
+        flattered=LEARNED_FROM_TEACHER if run.is_student else "",
         share_patients=counts_of(folds).folds == 1,
         elsewhere=_elsewhere(run),
         hms=version("hms"),
@@ -77,9 +77,9 @@ def _learned(config: dict[str, Any], corpus: str) -> dict[str, str]:
     }
 
 
-def _start(folds: list[Path]) -> dict[str, str]:
+def _start(run: Trained) -> dict[str, str]:
     """What the weights that training began with were learned from, if these were trained ones."""
-    starts = [start for fold in folds if (start := start_of(fold))]
+    starts = [start for fold in run.folds if (start := run.start_of(fold))]
     if not starts:
         return {}
     runs = sorted({start["run"].partition("/")[0] for start in starts})

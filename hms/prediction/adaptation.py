@@ -33,8 +33,7 @@ def adapt_models(
     depends on the norms before it, so passes are repeated until no statistics change any more. Raises UserError if no
     model has a batch norm.
     """
-    device, flips, precision = compute
-    members = [copy.deepcopy(model).eval().to(device) for model in models]
+    members = [copy.deepcopy(model).eval().to(compute.device) for model in models]
     adapters = [
         [_Adapter(norm, share) for norm in model.modules() if isinstance(norm, _BatchNorm)] for model in members
     ]
@@ -44,9 +43,9 @@ def adapt_models(
     with torch.inference_mode():
         for _ in range(max(map(len, adapters))):  # enough to settle even the last norm
             for batch in windows():
-                for view in views(batch, device, flips):
+                for view in views(batch, compute.device, compute.flips):
                     for model, _ in unsettled:
-                        with autocast(device, precision):
+                        with autocast(compute.device, compute.precision):
                             model(view)
             unsettled = [
                 (model, norms)

@@ -59,14 +59,13 @@ def by_model(
 
     With flips they are means over the four views of a window.
     """
-    device, flips, precision = compute
     keep_freed()
-    members = [model.eval().to(device) for model in models]
+    members = [model.eval().to(compute.device) for model in models]
     ids, predicted, unread = [], [], []
     with torch.inference_mode():
         for batch in batches:
-            inputs = views(batch, device, flips)
-            with autocast(device, precision):
+            inputs = views(batch, compute.device, compute.flips)
+            with autocast(compute.device, compute.precision):
                 logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
             unread.append(logits)  # on the device: the next batch does not wait for this one
             ids.append(batch.label_id)

@@ -12,13 +12,14 @@ from hms.config.keys import want_in_range
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
+from hms.folder_names import number_of
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.prediction.keys import COMBINATION_KEYS, neither_or_both
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import folds_to_predict_by, is_of_all_patients
+from hms.runs.folder import folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.named import named_runs
 from hms.runs.trained import Trained, trained
@@ -65,7 +66,7 @@ class Predictors(NamedTuple):
     def name(self) -> str:
         """How many models and runs there are and, if they are adapted, by how much."""
         adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
-        of_all = sum(map(is_of_all_patients, self.folds))
+        of_all = sum(number_of(fold) == "all" for fold in self.folds)
         counts = ((len(self.folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
         return f"{models} of {counted(len({run.folder for run in self.runs}), 'run')}{adapted}"

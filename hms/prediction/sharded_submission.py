@@ -10,6 +10,7 @@ import polars as pl
 from hms.config.build import build
 from hms.data.stream import reading_order
 from hms.data.tables import read_test
+from hms.folder_names import model_file
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
@@ -48,7 +49,7 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
 def digest(config: dict[str, Any], predictors: Predictors, root: Path) -> str:
     """Hash all that determines a submission, so that shards of different ones never mix: settings, weights, files."""
     settings = {key: value for key, value in config.items() if key not in ("shard", "out", "accelerator")}
-    read = [fold if fold.is_file() else fold / "model.ckpt" for fold in predictors.folds]
+    read = [*map(model_file, predictors.folds)]
     read.append(root / "test.csv")
     read += [path for part in ("test_eegs", "test_spectrograms") for path in sorted((root / part).glob("*.parquet"))]
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read if path.is_file()]

@@ -11,12 +11,13 @@ from hms.data.corpus import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError, first_line
-from hms.folder_names import FoldName, counts_of
+from hms.folder_names import FoldName, counts_of, finished_folds
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import finished_folds, scored_folds
-from hms.runs.provenance import corpus_of, read_config, start_of
-from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.folder import scored_folds
+from hms.runs.provenance import corpus_of
+from hms.runs.teacher import LEARNED_FROM_TEACHER
+from hms.runs.trained import Trained
 from hms.scoring.scores import read_predictions, read_truth
 from hms.system.reading import read_json
 
@@ -51,13 +52,13 @@ class Subject(NamedTuple):
     """What to bear in mind when reading the KL."""
 
 
-def subject_of_run(run: Path, stores: Path) -> Subject:
+def subject_of_run(path: Path, stores: Path) -> Subject:
     """A run, or one fold of it. Raises DataError if no fold has held-out patients."""
-    folds = scored_folds(run)
+    run = Trained(path, folds := scored_folds(path))
     if not folds:
-        raise DataError(f"{run}: no fold has held-out patients, so there is nothing to report on")
+        raise DataError(f"{path}: no fold has held-out patients, so there is nothing to report on")
     parts = [read_predictions(fold / "oof.parquet").with_columns(predicted_by=pl.lit(fold.name)) for fold in folds]
-    config = read_config(folds[0])
+    config = run.config_of(folds[0])
     truth, store, missing = _corpus(folds[0], config, stores)
     counts = counts_of(folds)
     corpus = Path(config["data"]["root"]).name
@@ -65,15 +66,13 @@ def subject_of_run(run: Path, stores: Path) -> Subject:
     about = {
         "extractors": " + ".join(config["extractor"]),
         **(live if config.get("live") else {"trained on": corpus}),
-        "folds": f"{counts.folds} of {config['folds']}" if run != folds[0] else folds[0].name,
+        "folds": folds[0].name if run.is_single_fold else f"{counts.folds} of {config['folds']}",
         "epochs": str(config["epochs"]),
     }
-    about |= {"began with": start["run"]} if (start := start_of(folds[0])) else {}
+    about |= {"began with": start["run"]} if (start := run.start_of(folds[0])) else {}
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
-    *_, parent, name = run.resolve().parts
-    name = f"{parent}/{name}" if run == folds[0] else name
-    notes = [f"This run {LEARNED_FROM_TEACHER}"] if learned_from_teacher(folds[0]) else []
-    return Subject("run", run, name, about, pl.concat(parts), folds, truth, store, missing, None, notes)
+    notes = [f"This run {LEARNED_FROM_TEACHER}"] if run.is_student else []
+    return Subject("run", path, run.name, about, pl.concat(parts), folds, truth, store, missing, None, notes)
 
 
 def subject_of_ensemble(path: Path, stores: Path) -> Subject:
@@ -82,14 +81,13 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
-    started = [run for run in folders if run and finished_folds(run)]
-    runs = {run: folds[0] for run in started if (folds := scored_folds(run))}
+    started = [Trained(path, scored_folds(path)) for path in folders if path and finished_folds(path)]
+    runs = [run for run in started if run.folds]
     truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:
-        fold = next(iter(runs.values()))
-        truth, store, missing = _corpus(fold, read_config(fold), stores)
-    students = [run for run, fold in runs.items() if learned_from_teacher(fold)]
-    notes = [f"The member {run} {LEARNED_FROM_TEACHER}" for run in students]
+        fold = runs[0].folds[0]
+        truth, store, missing = _corpus(fold, runs[0].config_of(fold), stores)
+    notes = [f"The member {run.path} {LEARNED_FROM_TEACHER}" for run in runs if run.is_student]
     about = {
         "members": str(len(content["members"])),
         "mixing": content["mixing"],
@@ -112,16 +110,15 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
         for stage in ("pretrain", "."):
             path = fold / stage / "metrics.csv"
             if path.is_file():
-                named = [_words(fold.name, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
+                named = [_words(fold, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
                 curves[", ".join(named)] = _csv(path)
     return curves
 
 
-def _words(fold: str, several_seeds: bool) -> str:
-    """The name of a fold's folder in words; as it is for one that was renamed."""
-    name = FoldName.parse(fold)
-    if name is None:
-        return fold
+def _words(fold: Path, several_seeds: bool) -> str:
+    """The name of a fold in words; as it is if it was renamed."""
+    if (name := FoldName.of(fold)) is None:
+        return fold.name
     return f"fold {name.fold}, seed {name.seed}" if several_seeds else f"fold {name.fold}"
 
 

@@ -1,6 +1,5 @@
 """The out-of-fold scores of a run, read from the folders of its folds."""
 
-import itertools
 import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,10 +7,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from hms.errors import DataError
-from hms.folder_names import FoldName
+from hms.folder_names import FoldName, grid, model_file
 from hms.runs.folder import scored_folds
-from hms.runs.provenance import corpus_of, files_of, read_config
+from hms.runs.provenance import corpus_of, files_of
 from hms.runs.settings import settings
+from hms.runs.trained import Trained
 from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
@@ -24,7 +24,9 @@ class Run(NamedTuple):
     learned_from: dict[str, str]
     """Its `corpus`, the digests of pretrained `weights` and of a `teacher`, if there were any, and of what it began
     with, `start_from`, or null."""
-    folds: list[int]
+    is_student: bool
+    numbers: list[int]
+    """Those of its folds."""
     seeds: list[int]
     missing: list[str]
     """Folds that only other seeds have, such as fold1_seed1."""
@@ -50,27 +52,28 @@ class Run(NamedTuple):
         return statistics.stdev(self.kl_by_seed) if len(self.kl_by_seed) > 1 else None
 
 
-def read_run(run: Path) -> Run:
+def read_run(path: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
-    folds = scored_folds(run)
-    config = read_config(folds[0])
+    run = Trained(path, folds := scored_folds(path))
+    config = run.config_of(folds[0])
     scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
     numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
-    missing = [pair for pair in itertools.product(numbers, seeds) if pair not in scores]
+    missing = sorted(name for name in grid(folds, numbers) if name not in scores)
     common = {*numbers} - {number for number, _ in missing}
     overall, rows = score_folds(folds)
-    checkpoint, corpus = folds[0] / "model.ckpt", corpus_of(folds[0])
+    checkpoint, corpus = model_file(folds[0]), corpus_of(folds[0])
     return Run(
-        folder=run,
+        folder=path,
         settings=settings(config),
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
             "start_from": "null",
             **files_of(folds[0]),
         },
-        folds=numbers,
+        is_student=run.is_student,
+        numbers=numbers,
         seeds=seeds,
-        missing=[str(FoldName(*pair)) for pair in missing],
+        missing=[*map(str, missing)],
         kl=overall["kl"],
         kl_by_seed=[_pooled([scores[number, seed] for number in common]) for seed in seeds if common],
         kl_by_fold=[score["kl"] for score in scores.values()],
@@ -84,7 +87,7 @@ def read_run(run: Path) -> Run:
 
 
 def _number_and_seed(fold: Path) -> tuple[int, int]:
-    name = FoldName.parse(fold.name)
+    name = FoldName.of(fold)
     if name is None or name.fold == "all":
         raise DataError(f"{fold}: want a fold's folder under its own name, such as {FoldName(0, 0)}")
     return name.fold, name.seed

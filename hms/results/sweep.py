@@ -9,9 +9,10 @@ from typing import Any
 from hms.config.build import build
 from hms.data.corpus import fingerprint
 from hms.errors import UserError
+from hms.folder_names import is_finished
 from hms.results.comparison import compare
 from hms.results.table import print_results
-from hms.runs.folder import fold_folder, is_finished
+from hms.runs.folder import fold_folder
 from hms.system.console import say
 
 

@@ -8,9 +8,8 @@ import polars as pl
 from hms.results.comparison import Result, same_rows
 from hms.results.differences import differences
 from hms.results.run import Run
-from hms.runs.folder import scored_folds
 from hms.runs.settings import with_same_settings
-from hms.runs.teacher import LEARNED_FROM_TEACHER, learned_from_teacher
+from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import format_difference, format_interval
 from hms.scoring.scores import percent
 from hms.system.atomic import replacing
@@ -31,7 +30,7 @@ def print_results(results: list[Result]) -> None:
     runs, same = [result.run for result in results], same_rows(results)
     columns = {
         "run": [str(run.folder) for run in runs],
-        "folds": [_ranges(run.folds) for run in runs],
+        "folds": [_ranges(run.numbers) for run in runs],
         "seeds": [str(len(run.seeds)) for run in runs],
         "rows": [f"{len(run.losses):,}" for run in runs],
         "KL": [f"{run.kl:.3f}" for run in runs],
@@ -61,34 +60,35 @@ def print_results(results: list[Result]) -> None:
         print(f"{', '.join(map(str, group))}: the same settings under different names.")
     if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
         print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over any common folds.")
-    if taught := [str(run.folder) for run in runs if learned_from_teacher(scored_folds(run.folder)[0])]:
+    if taught := [str(run.folder) for run in runs if run.is_student]:
         print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
 
 
 def write_csv(results: list[Result], path: Path) -> None:
     """Write a row per run: its differences from the others, and every figure of the table in full precision."""
-    columns = differences([result.run.settings | result.run.learned_from for result in results])
+    runs = [result.run for result in results]
+    columns = differences([run.settings | run.learned_from for run in runs])
     rows = [
         {
             "run": str(run.folder),
             **{name: words[i] for name, words in columns.items()},
-            "folds": " ".join(map(str, run.folds)),
+            "folds": " ".join(map(str, run.numbers)),
             "seeds": len(run.seeds),
             "rows": len(run.losses),
             "kl": run.kl,
-            **dict(zip(("kl_low", "kl_high"), ends or (None, None), strict=True)),
+            **dict(zip(("kl_low", "kl_high"), result.interval or (None, None), strict=True)),
             "kl_sd_seeds": run.sd,
             "kl_fold_min": min(run.kl_by_fold),
             "kl_fold_max": max(run.kl_by_fold),
-            "shared_rows": shared,
-            "difference": difference,
-            **dict(zip(("difference_low", "difference_high"), difference_ends or (None, None), strict=True)),
+            "shared_rows": result.shared,
+            "difference": result.difference,
+            **dict(zip(("difference_low", "difference_high"), result.difference_interval or (None, None), strict=True)),
             "gap_closed": run.gap_closed,
             "minutes": run.minutes,
             "parameters": run.parameters,
             "megabytes": run.megabytes,
         }
-        for i, (run, ends, shared, difference, difference_ends, _) in enumerate(results)
+        for i, (run, result) in enumerate(zip(runs, results, strict=True))
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:

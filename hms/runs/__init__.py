@@ -2,12 +2,12 @@
 
 bundle      the folder by which trained models are handed over
 settings    the part of a config that determines the trained model
-folder      where a run and its folds lie, and which folds it predicts by
+folder      where a run and its folds lie, which folds it predicts by, and which are missing
 checkpoint  models saved and loaded
 versions    the code and packages that trained it
 provenance  what it was trained from
 trained     a run, a fold or a bundle, with its models
-teacher     whether the runs that teach a student are complete
+teacher     the runs that teach a student
 leakage     which rows it may have seen
 start       trained weights that a training begins with
 mismatch    whether several runs belong together

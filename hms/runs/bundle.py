@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError, first_line
+from hms.folder_names import WEIGHTS
 from hms.system.atomic import locked, scratch_folder
 
 FORMAT = 1
@@ -25,7 +26,6 @@ FORMAT = 1
 
 CARD, CONFIG, ONNX, SUMS = "README.md", "config.json", "model.onnx", "SHA256SUMS"
 
-_WEIGHTS = ".safetensors"
 _LINE = r"([0-9a-f]{64})  ([^/\n]+)\n"
 
 
@@ -36,12 +36,7 @@ def is_bundle(path: Path) -> bool:
 
 def member_path(folder: Path, name: str) -> Path:
     """The path of a member's weights."""
-    return folder / f"{name}{_WEIGHTS}"
-
-
-def is_member(path: Path) -> bool:
-    """Whether a path is that of a bundle's member, rather than of a fold."""
-    return path.suffix == _WEIGHTS
+    return folder / f"{name}{WEIGHTS}"
 
 
 def read_bundle(folder: Path) -> dict[str, Any]:
@@ -110,14 +105,14 @@ def bundle_config(folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text())
         newer = config["format"] > FORMAT
-        files = {f"{name}{_WEIGHTS}" for name in config["members"]}
+        files = {f"{name}{WEIGHTS}" for name in config["members"]}
         frozenset(config["corpora"]), config["model"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not the config of a bundle ({first_line(error)})") from None
     if newer:
         wish = f"want format {FORMAT} or older, got {config['format']}"
         raise DataError(f"{path}: {wish}: a newer version of hms reads it")
-    if files != (weights := {name for name in _digests(folder) if name.endswith(_WEIGHTS)}) or not files:
+    if files != (weights := {name for name in _digests(folder) if name.endswith(WEIGHTS)}) or not files:
         raise DataError(f"{path}: want its members to be {', '.join(sorted(weights))}, got {', '.join(sorted(files))}")
     return config
 

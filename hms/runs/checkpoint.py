@@ -13,14 +13,15 @@ from hms.config.build import build, want_allowed_targets
 from hms.config.check import mistakes_in_node
 from hms.config.signature import OURS
 from hms.errors import ConfigError, DataError, first_line
+from hms.folder_names import is_member, model_file
 from hms.model import Model
-from hms.runs.bundle import is_member, model_node
+from hms.runs.bundle import model_node
 from hms.system.atomic import replacing
 
 
 def save_model(fold: Path, model: Model, config: dict[str, Any]) -> None:
     """Write a fold's model.ckpt: what `load_model` needs, and nothing else."""
-    write_checkpoint(fold / "model.ckpt", {"config": config, "weights": model.state_dict()})
+    write_checkpoint(model_file(fold), {"config": config, "weights": model.state_dict()})
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -47,7 +48,7 @@ def load_model(path: Path) -> Model:
     No code from the file is run. Raises DataError if the file is incomplete or the weights do not fit the model that
     this version builds, ConfigError if the config describes anything but a model of hms.
     """
-    return rebuild(path if is_member(path) else path / "model.ckpt", *read_trained(path))
+    return rebuild(model_file(path), *read_trained(path))
 
 
 def read_trained(path: Path) -> tuple[Any, dict[str, Tensor]]:
@@ -57,7 +58,7 @@ def read_trained(path: Path) -> tuple[Any, dict[str, Tensor]]:
 
 def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
     """The unchecked config of a fold's model, and its weights. Raises DataError as `load_model` does."""
-    path = fold / "model.ckpt"
+    path = model_file(fold)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         return checkpoint["config"]["model"], checkpoint["weights"]

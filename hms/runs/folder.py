@@ -23,9 +23,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hms.errors import DataError
-from hms.folder_names import FoldName, RunName, folds_with
+from hms.errors import DataError, UserError
+from hms.folder_names import FoldName, RunName, finished_folds, folds_with, grid, is_finished, to_predict_by
 from hms.runs.bundle import is_bundle, members
+from hms.runs.provenance import read_config
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
 
@@ -48,11 +49,6 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     return Path(config["runs"]) / str(run) / str(FoldName(config["fold"], config["seed"]))
 
 
-def is_finished(fold: Path) -> bool:
-    """Whether a fold's training has ended and everything has been written."""
-    return (fold / "scores.json").is_file()
-
-
 def folds_to_predict_by(run: Path) -> list[Path]:
     """The finished folds that a run predicts by, or a fold's own folder; for a bundle, the files of its members.
 
@@ -64,13 +60,7 @@ def folds_to_predict_by(run: Path) -> list[Path]:
     folds = finished_folds(run)
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
-    return [fold for fold in folds if not is_of_all_patients(fold)] or folds
-
-
-def is_of_all_patients(fold: Path) -> bool:
-    """Whether a fold's folder, or the file of a bundle's member, is that of fold=all, which holds no patients out."""
-    name = FoldName.parse(fold.stem)
-    return name is not None and name.fold == "all"
+    return to_predict_by(folds)
 
 
 def scored_folds(run: Path) -> list[Path]:
@@ -78,6 +68,16 @@ def scored_folds(run: Path) -> list[Path]:
     return [fold for fold in folds_to_predict_by(run) if (fold / "oof.parquet").is_file()]
 
 
-def finished_folds(run: Path) -> list[Path]:
-    """All finished folds of a run, or a fold's own folder; empty if there are none."""
-    return [run] if is_finished(run) else folds_with(run, "scores.json")
+def want_all_folds(runs: list[str], wish: str) -> None:
+    """Raise UserError unless each run has finished all folds of each seed it has started, apart from fold=all.
+
+    Else what a training learns from them would depend on when it started. The error begins with `wish`.
+    """
+    for run in map(Path, runs):
+        if not (started := folds_with(run, "config.yaml")):
+            continue
+        config = read_config(started[0])
+        folds = 1 if config.get("live") else config["folds"]
+        needed = map(str, grid(started, range(folds)))
+        if missing := [name for name in needed if not is_finished(run / name)]:
+            raise UserError(f"{wish} runs with all of their {folds} folds finished, {run} lacks {', '.join(missing)}")

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from hms.folder_names import counts_of, folds_with
-from hms.runs.provenance import read_config
 from hms.runs.trained import Trained
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
@@ -36,7 +35,7 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     earlier = fingerprint in run.earlier_corpora
     if earlier and fingerprint not in run.own_corpora:
         return everybody
-    if (config := read_config(run.folds[0])).get("live"):
+    if (config := run.config_of(run.folds[0])).get("live"):
         return _NOBODY
     held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.folder, "*.parquet")}}
     known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()

@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hms.folder_names import FoldName, RunName, counts_of
-from hms.runs.folder import finished_folds, is_of_all_patients
+from hms.folder_names import RunName, by_name, counts_of, finished_folds, grid, number_of
 from hms.runs.trained import Trained
 from hms.system.console import counted, say
 
@@ -35,16 +34,14 @@ def warn_of_unused(runs: Iterable[Trained]) -> None:
 
 
 def _left_out(run: Trained) -> list[Path]:
-    return [fold for fold in finished_folds(run.path) if is_of_all_patients(fold) and fold not in run.folds]
+    return [fold for fold in finished_folds(run.path) if number_of(fold) == "all" and fold not in run.folds]
 
 
 def _warn_of_lacking(run: Trained) -> bool:
     if run.is_single_fold or (config := run.config) is None or config.get("live"):
         return False  # there is no cross-validation, or only one fold of it is wanted
-    names = [name for fold in run.folds if (name := FoldName.parse(fold.name)) and name.fold != "all"]
-    seeds = sorted({name.seed for name in names})
-    wanted = [FoldName(fold, seed) for seed in seeds for fold in range(config["folds"])]
-    lacking = [str(name) for name in wanted if name not in names]
+    wanted, there = grid(run.folds, range(config["folds"])), by_name(run.folds)
+    lacking = [str(name) for name in wanted if name not in there]
     if lacking:
         say(f"{run.path} has {len(wanted) - len(lacking)} of its {len(wanted)} folds; it lacks {', '.join(lacking)}")
     return bool(lacking)
@@ -52,8 +49,9 @@ def _warn_of_lacking(run: Trained) -> bool:
 
 def _warn_of_different_counts(runs: Iterable[Trained]) -> None:
     counts = {}
-    for path, folds in runs:
-        counts[path] = "fold=all" if is_of_all_patients(folds[0]) else counted(counts_of(folds).folds, "fold")
+    for run in runs:
+        of_all = number_of(run.folds[0]) == "all"
+        counts[run.path] = "fold=all" if of_all else counted(counts_of(run.folds).folds, "fold")
     if len({*counts.values()}) > 1:
         say(f"these runs predict by different folds: {', '.join(f'{run} by {those}' for run, those in counts.items())}")
 

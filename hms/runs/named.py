@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from hms.errors import UserError
-from hms.runs.folder import finished_folds
+from hms.folder_names import finished_folds
 from hms.system.console import say
 
 

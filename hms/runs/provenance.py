@@ -54,11 +54,6 @@ def files_of(fold: Path) -> dict[str, str]:
     return {**provenance(fold).get("files", {})}
 
 
-def start_of(fold: Path) -> dict[str, Any]:
-    """What a fold recorded of the trained weights that it began with (`hms.runs.start.record`); empty if of none."""
-    return {**provenance(fold).get("start", {})} if read_config(fold).get("start_from") else {}
-
-
 def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
 

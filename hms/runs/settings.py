@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import FoldName, RunName, folds_with
+from hms.folder_names import FoldName, RunName, finished_folds, folds_with, is_member, model_file, to_predict_by
 from hms.network.pretrained import weights_file
 
 _IRRELEVANT_KEYS = (
@@ -60,8 +60,7 @@ def files_read(config: dict[str, Any]) -> dict[str, str]:
     """
     read = {}
     if starts := start_folds(config):
-        weights = [start / "model.ckpt" if start.is_dir() else start for start in starts]
-        read["start_from"] = _joined(map(_digest_of, weights))
+        read["start_from"] = _joined(_digest_of(model_file(start)) for start in starts)
     wanting = [] if starts else nodes(config["model"])
     pretrained = [node for node in wanting if node.get("pretrained") is True and "weights" in node]
     files = [weights_file(node["weights"], node.get("name")) if node["weights"] else None for node in pretrained]
@@ -105,18 +104,16 @@ def start_folds(config: dict[str, Any]) -> list[Path]:
     """
     if not (start := config.get("start_from")):
         return []
-    from hms.runs.bundle import bundle_config, is_bundle, is_member, member_path  # Polars is slow to import
+    from hms.runs.bundle import bundle_config, is_bundle, member_path  # Polars is slow to import
 
     path = Path(start)
     if is_bundle(path):
         return [member_path(path, name) for name in bundle_config(path)["members"]]
-    if (path / "scores.json").is_file() or (is_member(path) and path.is_file()):
-        return [path]
-    finished = folds_with(path, "scores.json")
+    finished = [path] if is_member(path) and path.is_file() else finished_folds(path)
     if not finished:
         wish = "start_from: want a run, a finished fold of one, a bundle or the weights in one"
         raise UserError(f"{wish}, got '{path}'{'' if path.exists() else ' (no such file)'}")
-    return [fold for fold in finished if not fold.name.startswith("foldall")] or finished
+    return to_predict_by(finished)
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:

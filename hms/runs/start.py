@@ -13,13 +13,13 @@ import polars as pl
 from hms.config.build import build
 from hms.config.described import word
 from hms.errors import UserError
-from hms.folder_names import FoldName
+from hms.folder_names import by_name, is_member
 from hms.model import Model
-from hms.runs.bundle import is_bundle, is_member
+from hms.runs.bundle import is_bundle
 from hms.runs.checkpoint import read_trained, rebuild, without_pretrained
+from hms.runs.folder import want_all_folds
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.settings import start_folds
-from hms.runs.teacher import want_all_folds
 from hms.runs.trained import Trained
 from hms.system.console import say
 
@@ -43,7 +43,7 @@ def start_of_fold(config: dict[str, Any]) -> Trained | None:
     if starts != [path] and not is_bundle(path):
         want_all_folds([config["start_from"]], "start_from: want a fold, or")
     if len(starts) > 1:
-        named = {name: start for start in starts if (name := FoldName.parse(start.stem))}
+        named = by_name(starts)
         several = len({name.fold for name in named}) > 1
         same = [name for name in named if name.fold == config["fold"] or not several]
         if not same:

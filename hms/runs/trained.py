@@ -1,16 +1,20 @@
 """What predicts: a run, one of its folds, or a bundle, each with its trained models, and what it says about them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hms.errors import DataError
 from hms.runs.bundle import bundle_config, is_bundle
 from hms.runs.folder import folds_to_predict_by
-from hms.runs.provenance import corpus_of, is_simulated, read_config, start_of
-from hms.runs.teacher import learned_from_teacher
+from hms.runs.provenance import corpus_of, is_simulated, provenance, read_config
+from hms.runs.settings import teachers
 
 
-class Trained(NamedTuple):
+@dataclass(frozen=True)
+class Trained:
     """A run, a fold or a bundle, with the folds that it predicts by or is read from."""
 
     path: Path
@@ -41,10 +45,19 @@ class Trained(NamedTuple):
         """Whether it is a bundle."""
         return is_bundle(self.path)
 
+    @cached_property
+    def config_of(self) -> Callable[[Path], dict[str, Any]]:
+        """`read_config`, which is slow, but just once for each fold."""
+        return cache(read_config)
+
     @property
     def config(self) -> dict[str, Any] | None:
         """That of the first fold; None in a bundle, and where only the files needed to predict are left."""
-        return read_config(self.folds[0]) if (self.folds[0] / "config.yaml").is_file() else None
+        return self.config_of(self.folds[0]) if (self.folds[0] / "config.yaml").is_file() else None
+
+    def start_of(self, fold: Path) -> dict[str, Any]:
+        """What a fold recorded of the trained weights that it began with (`hms.runs.start.record`); empty if none."""
+        return {**provenance(fold).get("start", {})} if self.config_of(fold).get("start_from") else {}
 
     @property
     def corpora(self) -> set[str]:
@@ -55,13 +68,13 @@ class Trained(NamedTuple):
 
     @property
     def own_corpora(self) -> set[str]:
-        """Those that its folds learned from after they began."""
-        return {corpus_of(fold) for fold in self.folds if not read_config(fold).get("live")}
+        """Fingerprints of the corpora that its folds were trained on."""
+        return {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
 
     @property
     def earlier_corpora(self) -> set[str]:
-        """Those that the weights which its folds began with were learned from, as far as is recorded."""
-        return {corpus for fold in self.folds for corpus in start_of(fold).get("corpora", ())}
+        """Fingerprints of the corpora behind `start_from`, as far as they are recorded."""
+        return {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
 
     @property
     def learned_from_simulation(self) -> bool | None:
@@ -69,7 +82,7 @@ class Trained(NamedTuple):
         try:
             if self.is_bundle:
                 return bundle_config(self.path).get("simulated")
-            return any(is_simulated(read_config(fold)) for fold in self.folds)
+            return any(is_simulated(self.config_of(fold)) for fold in self.folds)
         except (DataError, KeyError):  # model.ckpt and scores.json are enough to predict
             return None
 
@@ -79,16 +92,16 @@ class Trained(NamedTuple):
         try:
             if self.is_bundle:
                 return bool(bundle_config(self.path).get("began_with_simulation"))
-            return any(start_of(fold).get("simulated") for fold in self.folds)
+            return any(self.start_of(fold).get("simulated") for fold in self.folds)
         except DataError:
             return False
 
     @property
     def is_student(self) -> bool:
-        """Whether its models learned from a teacher, as far as it says."""
+        """Whether its models learned from a teacher, or began with weights that had, as far as it says."""
         if self.is_bundle:
             return bool(bundle_config(self.path).get("student"))
-        return self.config is not None and learned_from_teacher(self.folds[0])
+        return self.config is not None and bool(teachers(self.config) or self.start_of(self.folds[0]).get("student"))
 
 
 def trained(path: Path) -> Trained:

@@ -11,7 +11,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.errors import DataError, UserError, first_line
-from hms.folder_names import FoldName
+from hms.folder_names import number_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns
@@ -107,9 +107,8 @@ def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
     Oracle and gap closed are included if each fold's scores.json has an oracle.
     """
     rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
-    names = {fold: FoldName.parse(fold.name) for fold in folds}
     # The seeds of a fold have the same rows, and so the same oracle.
-    unique = {name and name.fold: fold for fold, name in names.items()}.values()
+    unique = {number_of(fold): fold for fold in folds}.values()
     of_folds = [read_json(fold / "scores.json", "kl", "rows") for fold in unique]
     if all("oracle" in fold for fold in of_folds):
         oracle = sum(fold["oracle"] * fold["rows"] for fold in of_folds) / sum(fold["rows"] for fold in of_folds)

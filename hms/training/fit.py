@@ -20,13 +20,14 @@ from hms.config.build import build
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
 from hms.errors import UserError, first_line
+from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
-from hms.runs.folder import fold_folder, is_finished
+from hms.runs.folder import fold_folder, want_all_folds
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teacher_files, teachers
 from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
-from hms.runs.teacher import want_all_folds, want_same_corpus
+from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_truth
 from hms.system.atomic import locked, write_text
@@ -154,27 +155,28 @@ def _finish(job: _Job) -> None:
 
     `seconds` in the scores covers all epochs, including those of interrupted attempts, and everything after them.
     """
-    config, fold, model, _, start, rows, feed, truth = job
+    config, fold, model, feed = job.config, job.fold, job.model, job.feed
     if feed.process.rank == 0:
         resumed = any(fold.rglob("*.ckpt"))
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
         for line in without_effect(config, model.reads_spectrogram):
             say(line)
-        if start and not resumed:
-            announce(start, config)
-        open_fold(fold, config, feed.store.fingerprint, record(start, feed.store.fingerprint) if start else None)
+        if job.start and not resumed:
+            announce(job.start, config)
+        corpus = feed.store.fingerprint
+        open_fold(fold, config, corpus, record(job.start, corpus) if job.start else None)
     with open_loggers(config["logger"], fold, config) as loggers:
-        diverged = train_stages(config, model, rows, feed, fold, loggers)
+        diverged = train_stages(config, model, job.rows, feed, fold, loggers)
         trained_at_s = time.monotonic()
         # Batch sizes that training never uses would each be compiled just once.
         with torch.compiler.set_stance("force_eager") if config["compile"] else nullcontext():
             if config["measure_norms"] and feed.process.rank == 0:  # whose model `predict` gives to all
-                measure_norms(model, feed.some(rows.training[-1], BATCHES), feed.device)
-            predicted = predict(config, model, rows.predicted, feed)
+                measure_norms(model, feed.some(job.rows.training[-1], BATCHES), feed.device)
+            predicted = predict(model, job.rows.predicted, feed, config["flips"])
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)
-        scores = write_predictions(fold, rows, predicted, truth)
+        scores = write_predictions(fold, job.rows, predicted, job.truth)
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())
         scores |= diverged

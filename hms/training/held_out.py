@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,14 +18,13 @@ from hms.training.feed import Feed
 from hms.training.fold import FoldRows, among
 
 
-def predict(config: dict[str, Any], model: Model, rows: pl.DataFrame, feed: Feed) -> Float[np.ndarray, "row label"]:
+def predict(model: Model, rows: pl.DataFrame, feed: Feed, flips: bool) -> Float[np.ndarray, "row label"]:
     """The probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
     rank, world = feed.process
     if world > 1:
         broadcast_state(model.to(feed.device))
     first, end = (len(rows) * number // world for number in (rank, rank + 1))
-    compute = Compute(feed.device, config["flips"])
-    mine = probabilities([model], feed.store, rows[first:end], config["batch_size"], compute)
+    mine = probabilities([model], feed.store, rows[first:end], feed.batch_size, Compute(feed.device, flips))
     return np.concatenate(gather(mine, feed.process))
 
 
