@@ -1,5 +1,6 @@
 """Make a corpus in the competition's layout from recordings and their labels: `hms.collect`.
 
+table       a researcher's CSV file as text, whichever program wrote it
 labels      a researcher's table of labels, read and checked
 annotated   labels that the recordings hold themselves
 places      the recordings and times that its rows name
