@@ -1,10 +1,12 @@
-"""Tables from any program: how `hms.collect` reads their text."""
+"""Tables from any program and any machine: how `hms.collect` reads their text, and their names."""
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from hms.collected.labels import read_labels
+from hms.collected.names import with_paths
 from hms.errors import DataError
 from hms.labels import VOTE_COLUMNS
 
@@ -61,3 +63,62 @@ def test_a_file_that_is_no_table_is_named_with_what_to_do(content: bytes | str, 
     with pytest.raises(DataError) as error:
         read_labels(table(tmp_path / "x.xlsx", content))
     assert str(error.value) == f"{tmp_path / 'x.xlsx'}: {said}"
+
+
+def named(names: list[str], paths: list[str], of_all: bool = True) -> tuple[list[str | None], list[str]]:
+    """The path that each name means, and what is said about those at fault."""
+    rows = pl.DataFrame({"recording": names, "line": range(2, 2 + len(names))})
+    placed, problems = with_paths(rows, [*map(Path, paths)], of_all)
+    return placed["path"].to_list(), problems
+
+
+WARD = ["ward/anna/night.edf", "ward/anna/day.EDF", "ward/ben/night.edf", "ward/ben.v2.EDF"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("anna/night.EDF", 0),
+        ("day.edf", 1),
+        ("day", 1),
+        (r"anna\night.edf", 0),
+        (r"..\ward\ben\night", 2),
+        ("../x/../ward/ben/night.Edf", 2),
+        ("./day.edf", 1),
+        ("ben.v2", 3),
+        (r"ward\ben.v2.edf", 3),
+        (f"{Path.cwd()}/ward/ben/night.EDF", 2),
+    ],
+)
+def test_a_name_finds_its_recording_however_it_is_spelled(name: str, place: int):
+    assert named([name], WARD) == ([WARD[place]], [])
+
+
+def test_an_ending_in_another_case_counts_only_if_no_recording_has_the_very_one():
+    paths = ["x.edf", "x.EDF", "y.edf"]
+    assert named(["x.EDF", "x.edf"], paths) == (["x.EDF", "x.edf"], [])
+    assert "which is 'x.edf' and 'x.EDF': name it" in named(["x"], paths)[1][0]
+    assert named(["X.edf"], paths)[0] == [None]
+
+
+def test_recordings_that_are_given_by_a_path_with_dots_are_found_by_their_whole_one(tmp_path: Path):
+    path = f"{tmp_path}/labels/../ward/x.edf"
+    assert named([f"{tmp_path}/ward/x.edf"], [path]) == ([path], [])
+
+
+def test_paths_on_another_machine_are_read_from_the_folder_on_that_they_share(capsys: pytest.CaptureFixture[str]):
+    for folder, slash in ((r"D:\EEG\all", "\\"), ("/nowhere/all", "/")):
+        names = [slash.join([folder, *path.split("/")[1:]]) for path in WARD]
+        assert named(names, WARD) == (WARD, [])
+        said = capsys.readouterr().err
+        assert said == f"no folder '{folder}' here, so paths in it mean recordings by what follows it\n"
+    _, (said,) = named([r"D:\EEG\anna\night.edf", r"D:\EEG\cleo\nihgt.edf"], WARD[:1])
+    assert (
+        said == r"line 3, column 'recording': want 'night', got 'D:\\EEG\\cleo\\nihgt.edf'; did you mean 'night.edf'?"
+    )
+    assert named([r"C:\x.edf", r"D:\x.edf"], ["x.edf"])[0] == [None, None]
+
+
+def test_a_path_in_a_folder_that_is_here_is_no_other_recording(tmp_path: Path):
+    (tmp_path / "may").mkdir()
+    assert named([f"{tmp_path}/may/x.edf"], [f"{tmp_path}/june/x.edf"])[0] == [None]

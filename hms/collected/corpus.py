@@ -16,7 +16,8 @@ import polars as pl
 
 from hms.collected.annotated import annotated
 from hms.collected.labels import read_labels
-from hms.collected.places import added_up, beyond_end, patient_problems, with_paths
+from hms.collected.names import with_paths
+from hms.collected.places import added_up, beyond_end, patient_problems
 from hms.collected.writer import Writer
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
@@ -93,7 +94,7 @@ def collect(recording: str | list[str], labels: Path | None, out: Path, reading:
 def _placed(path: Path, recordings: list[Path]) -> pl.DataFrame:
     """The labels in the table at `path`, with the `path` of each one's recording. Raises DataError for any mistake."""
     labels, problems = read_labels(path)
-    placed, unknown = with_paths(labels, recordings)
+    placed, unknown = with_paths(labels, recordings, of_all=True)
     problems += [f"{path}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:
         raise DataError("\n".join(problems))

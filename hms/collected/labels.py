@@ -1,7 +1,7 @@
 """Read a researcher's table of labels: which recording, when, whose it is, and what the experts voted.
 
 A row holds the votes of a panel in six columns, as train.csv does, or one vote as the name of a class. The rows about
-the same ten seconds are added up once it is known which recording they name (`hms.collected.places`).
+the same ten seconds are added up once it is known which recording they name (`hms.collected.names`).
 """
 
 from collections.abc import Iterator, Sequence
