@@ -22,7 +22,8 @@ class Collect(Reading):
 @entry_point("collect", Collect, positional="recording", mistakes_in_values=no_such_electrodes)
 def main(config: dict[str, Any]) -> None:
     """Make the corpus unless it is there, and say what it holds and what to do with it."""
-    from hms.collected.corpus import HowToRead, collect  # slow to import; mistakes in the config should surface first
+    from hms.collected.corpus import collect  # slow to import; mistakes in the config should surface first
+    from hms.collected.how_to_read import HowToRead
     from hms.collected.told import told
 
     out = Path(config["out"])
