@@ -15,6 +15,7 @@ class Collect(Reading):
 
     recording: str | list[str]
     labels: str | None
+    patients: str | None
     out: str
     on_bad: Literal["raise", "skip"]
 
@@ -28,8 +29,8 @@ def main(config: dict[str, Any]) -> None:
 
     out = Path(config["out"])
     reading = HowToRead(*(config[key] for key in HowToRead._fields))
-    labels = config["labels"] and Path(config["labels"])
-    collect(config["recording"], labels, out, reading)
+    labels, patients = (Path(config[key]) if config[key] else None for key in ("labels", "patients"))
+    collect(config["recording"], labels, patients, out, reading)
     print("\n".join(told(out)))
 
 

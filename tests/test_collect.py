@@ -199,7 +199,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
     labels = table(tmp_path / "labels.csv", *lines)
     out, err = collect(ward, labels)
     assert f"{labels}: not read: 'patient', 'note'; did you mean 'patient_id'?" in err
-    assert "each recording counts as a patient of its own" in err
+    assert "each recording counts as a patient of its own; patients= takes a table of recording,patient_id" in err
     assert "2 recordings, 2 patients" in out
     origins = pl.read_csv(tmp_path / "corpus/recordings.csv")
     assert origins["patient"].to_list() == origins["recording"].to_list() == ["day.edf", "night.edf"]

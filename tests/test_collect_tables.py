@@ -1,4 +1,4 @@
-"""Tables from any program and any machine: how `hms.collect` reads their text, and their names."""
+"""Tables from any program and any machine: how `hms.collect` reads their text, their names, and whose EEG it is."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 
 from hms.collected.labels import read_labels
 from hms.collected.names import with_paths
+from hms.collected.patients import with_patients
 from hms.errors import DataError
 from hms.labels import VOTE_COLUMNS
 
@@ -122,3 +123,57 @@ def test_paths_on_another_machine_are_read_from_the_folder_on_that_they_share(ca
 def test_a_path_in_a_folder_that_is_here_is_no_other_recording(tmp_path: Path):
     (tmp_path / "may").mkdir()
     assert named([f"{tmp_path}/may/x.edf"], [f"{tmp_path}/june/x.edf"])[0] == [None]
+
+
+def placed(*paths: str, patient: str | None = None) -> pl.DataFrame:
+    return pl.DataFrame({"path": paths, "patient_id": patient}, {"path": pl.String, "patient_id": pl.String})
+
+
+def test_a_table_of_patients_may_hold_more_than_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    lines = "patient_id;recording;age\nanna;anna/night;31\nanna;day.edf;31\nben;ben/night;40\n7;gone.edf;50\n"
+    patients = table(tmp_path / "patients.csv", lines)
+    labels = placed(WARD[2], WARD[0], WARD[1], WARD[0])
+    with_them = with_patients(labels, patients, [*map(Path, WARD)])
+    assert with_them["patient_id"].to_list() == ["ben", "anna", "anna", "anna"]
+    assert with_them["path"].to_list() == labels["path"].to_list()
+    assert capsys.readouterr().err == f"{patients}: not read: 'age'\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["recording,patient", "day,1"], ["lacks 'patient_id', it has 'recording', 'patient'"]),
+        (["recording,patient_id"], ["want at least one row, got none"]),
+        (
+            ["recording,patient_id", "day,", "night,2", "anna/night,3", "anna/night.edf,4"],
+            [
+                "line 2, column 'patient_id': want a name, got nothing",
+                (
+                    "line 3, column 'recording': want one recording, got 'night', which is 'ward/anna/night.edf' and "
+                    "'ward/ben/night.edf': name it with its folder or ending"
+                ),
+                "line 5, column 'patient_id': want one patient for 'ward/anna/night.edf', got '3' and '4'",
+            ],
+        ),
+        (
+            ["recording,patient_id", "dya,1", "ben/night,2"],
+            [
+                (
+                    "want a row for each labelled recording, got none for 'ward/anna/day.EDF' (and 1 more recording); "
+                    "it has 'dya'"
+                )
+            ],
+        ),
+    ],
+)
+def test_mistakes_in_a_table_of_patients_are_told_in_a_line_each(lines: list[str], said: list[str], tmp_path: Path):
+    patients = table(tmp_path / "patients.csv", "\n".join(lines))
+    with pytest.raises(DataError) as error:
+        with_patients(placed(WARD[1], WARD[0]), patients, [*map(Path, WARD)])
+    assert str(error.value).replace(f"{patients}: ", "").split("\n") == said
+
+
+def test_patients_are_given_once(tmp_path: Path):
+    patients = table(tmp_path / "patients.csv", "recording,patient_id\nday,1\n")
+    with pytest.raises(DataError, match="want patients once, but labels= has a column 'patient_id' as well"):
+        with_patients(placed(WARD[1], patient="1"), patients, [*map(Path, WARD)])

@@ -4,6 +4,7 @@ table        a researcher's CSV file as text, whichever program wrote it
 labels       a table of labels, read and checked
 names        the recordings that the names in a table mean
 places       the ten seconds that the rows are about
+patients     a table that says whose the recordings are
 how_to_read  how recordings are read, and what becomes of bad ones
 annotated    labels that the recordings hold themselves
 labelled     labels of either kind, each with its recording

@@ -14,6 +14,7 @@ from hms.collected.how_to_read import HowToRead
 from hms.collected.labelled import of_annotations, of_table
 from hms.collected.lost import lost_labels
 from hms.collected.made_from import is_there, made_from, write_about
+from hms.collected.patients import with_patients
 from hms.collected.places import added_up, beyond_end
 from hms.collected.writer import Writer
 from hms.errors import DataError, UserError
@@ -23,11 +24,14 @@ from hms.system.atomic import locked, scratch_folder
 from hms.system.console import say, track
 
 
-def collect(recording: str | list[str], labels: Path | None, out: Path, reading: HowToRead) -> None:
+def collect(
+    recording: str | list[str], labels: Path | None, patients: Path | None, out: Path, reading: HowToRead
+) -> None:
     """Make the corpus `out` of the recordings that words stand for and of a table of labels, unless it is there.
 
-    Without a table, the labels are the recordings' own annotations. Raises DataError with a line for every mistake in
-    the labels, or for every recording that cannot be used, and UserError for a folder that holds anything else.
+    Without a table, the labels are the recordings' own annotations; a table of `patients` says whose they are. Raises
+    DataError with a line for every mistake in a table, or for every recording that cannot be used, and UserError for a
+    folder that holds anything else.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with locked(out, f"another process is collecting {out}: waiting for it"):
@@ -35,9 +39,7 @@ def collect(recording: str | list[str], labels: Path | None, out: Path, reading:
         if gone := [str(path) for path in paths if not path.exists()]:
             raise UserError(f"recording: no such file or folder: {', '.join(gone)}")
         labelled = of_table(labels, paths) if labels else of_annotations(paths, reading)
-        placed = labelled.placed
-        if placed["patient_id"].is_null().all():
-            say("each recording counts as a patient of its own")
+        placed = with_patients(labelled.placed, patients, paths)
         made = made_from(labels, placed, reading)
         if not is_there(out, made, reading):
             bad = labelled.bad | (_checked(labels, placed, reading) if labels else {})
