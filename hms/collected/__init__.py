@@ -7,6 +7,7 @@ places       the ten seconds that the rows are about
 patients     a table that says whose the recordings are
 how_to_read  how recordings are read, and what becomes of bad ones
 annotated    labels that the recordings hold themselves
+ignored      annotations that nearly are labels
 labelled     labels of either kind, each with its recording
 cut          the EEG and the spectrogram around the labels of a recording, as timelines read them
 lost         why some labels are left out

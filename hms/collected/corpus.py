@@ -47,6 +47,8 @@ def collect(
                 bad |= _write(scratch, placed, reading, bad)
                 write_about(scratch, made, placed, bad)
                 os.replace(scratch, out)
+    if labelled.ignored:
+        say(labelled.ignored)
 
 
 def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, str]:
