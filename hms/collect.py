@@ -15,6 +15,7 @@ class Collect(Reading):
 
     recording: str | list[str]
     labels: str | None
+    patients: str | None
     out: str
     on_bad: Literal["raise", "skip"]
 
@@ -22,13 +23,14 @@ class Collect(Reading):
 @entry_point("collect", Collect, positional="recording", mistakes_in_values=no_such_electrodes)
 def main(config: dict[str, Any]) -> None:
     """Make the corpus unless it is there, and say what it holds and what to do with it."""
-    from hms.collected.corpus import HowToRead, collect  # slow to import; mistakes in the config should surface first
+    from hms.collected.corpus import collect  # slow to import; mistakes in the config should surface first
+    from hms.collected.how_to_read import HowToRead
     from hms.collected.told import told
 
     out = Path(config["out"])
     reading = HowToRead(*(config[key] for key in HowToRead._fields))
-    labels = config["labels"] and Path(config["labels"])
-    collect(config["recording"], labels, out, reading)
+    labels, patients = (Path(config[key]) if config[key] else None for key in ("labels", "patients"))
+    collect(config["recording"], labels, patients, out, reading)
     print("\n".join(told(out)))
 
 

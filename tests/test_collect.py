@@ -60,7 +60,7 @@ def refused(recordings: Path, *lines: str, words: tuple[str, ...] = (), at: Path
     said = collect(recordings, labels, *words, code=1)[1]
     assert [path.name for path in at.iterdir() if "corpus" in path.name] == []
     lines = said.replace(f"{labels}: ", "").replace(f"{recordings}/", "").splitlines()
-    return [line for line in lines if not line.startswith("has no patient_id")]
+    return [line for line in lines if not line.startswith("each recording counts as a patient")]
 
 
 def labelled_windows(corpus: Path) -> tuple[list[tuple[str, float]], Batch]:
@@ -199,7 +199,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
     labels = table(tmp_path / "labels.csv", *lines)
     out, err = collect(ward, labels)
     assert f"{labels}: not read: 'patient', 'note'; did you mean 'patient_id'?" in err
-    assert f"{labels}: has no patient_id, so each recording counts as a patient of its own" in err
+    assert "each recording counts as a patient of its own; patients= takes a table of recording,patient_id" in err
     assert "2 recordings, 2 patients" in out
     origins = pl.read_csv(tmp_path / "corpus/recordings.csv")
     assert origins["patient"].to_list() == origins["recording"].to_list() == ["day.edf", "night.edf"]
@@ -208,8 +208,12 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["recording;time_s;label", "x;5;GPD"], [("lacks 'recording', 'time_s', 'label' (or the six columns of votes), "
-         "it has 'recording;time_s;label'; want commas between columns")]),
+        (["recording|time_s|label", "x|5|GPD"], [("lacks 'recording', 'time_s', 'label' (or the six columns of votes), "
+         "it has 'recording|time_s|label'; want commas, semicolons or tabs between columns")]),
+        (["recording,time_s,label", "night,5,GPD,,", "day,14,5,GPD"], [("line 3: want 3 values, as in the first line, "
+         "got 4; quote values with a comma, and write 1.5 for 1,5")]),
+        ([""], ["lacks 'recording', 'time_s', 'label' (or the six columns of votes), it has nothing"]),
+        (["recording,time_s,label", 'night,5,"GPD'], ["not a CSV file (unexpected end of data)"]),
         (["recording,time_s"], ["lacks 'label' (or the six columns of votes), it has 'recording', 'time_s'"]),
         (["recording,time_s,lpd_vote", "night,5,1"], [("lacks 'seizure_vote', 'gpd_vote', 'lrda_vote', 'grda_vote', "
          "'other_vote', it has 'recording', 'time_s', 'lpd_vote'")]),
@@ -287,7 +291,7 @@ def test_a_recording_that_breaks_off_leaves_nothing_behind(tmp_path: Path):
     with pytest.raises(DataError, match="to its end"):
         writer.add(broken, labels)
     assert [*tmp_path.glob("train_*/*"), *writer.rows] == []
-    assert writer.add(broken, labels[:2]) == 0
+    assert writer.add(broken, labels[:2]) == []
     assert len([*tmp_path.glob("train_*/*")]) == 2 * len(writer.rows) == 4
 
 
@@ -297,7 +301,8 @@ def test_labels_where_nothing_is_predicted_are_left_out_with_a_line(tmp_path: Pa
     write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=range(300), annotated={200: bad})
     rows = (f"x,{time_s},GPD" for time_s in (50, 115, 205, 250))
     out, err = collect(tmp_path / "x.edf", table(tmp_path / "labels.csv", "recording,time_s,label", *rows))
-    assert f"{tmp_path / 'x.edf'}:\n  2 labels left out, where nothing is predicted either.\n  Marked as bad in" in err
+    why = "without a signal, or with too many flat electrodes (at 115 s); marked in the file as bad or as a check of"
+    assert f"  2 labels left out, where nothing is predicted either: {why} the electrodes (at 205 s).\n" in err
     assert "2 labels, 2 EEGs" in out
     assert [onset_s for _, onset_s in labelled_windows(tmp_path / "corpus")[0]] == [45, 245]
     shutil.rmtree(tmp_path / "corpus")
@@ -416,7 +421,7 @@ def test_without_a_table_annotations_that_name_a_class_vote_on_the_ten_seconds_t
     write_edf(tmp_path / "y.edf", noise(80, 200), SCALP, 200)
     words = [f"recording={tmp_path}", f"out={tmp_path / 'corpus'}"]
     out, err = hms("collect", *words)
-    assert "labels are the recordings' own annotations, and each recording counts as a patient of its own" in err
+    assert "labels are the recordings' own annotations\neach recording counts as a patient of its own" in err
     assert "3 labels, 1 EEG, 1 recording, 1 patient; next:" in out
     rows = read_labels(tmp_path / "corpus/train.csv")
     assert [onset_s for _, onset_s in labelled_windows(tmp_path / "corpus")[0]] == [10, 20, 30]

@@ -10,6 +10,7 @@ import polars as pl
 from hms.collected.labels import COLUMNS
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.recording.recording import Recording
+from hms.recording.source import Annotation
 from hms.window_lengths import CENTRE_S
 
 _ROUNDING_S = 1e-6
@@ -18,19 +19,21 @@ _ROUNDING_S = 1e-6
 def annotated(recording: Recording) -> pl.DataFrame:
     """A vote, in the columns of a table of labels, for each ten seconds that an annotation covers by half or more."""
     schema = {**dict.fromkeys(COLUMNS, pl.String), "line": pl.Int64, "time_s": pl.Float64}
-    votes = [{"time_s": time_s, f"{name}_vote": 1} for time_s, name in _votes(recording)]
+    votes = [
+        {"time_s": time_s, f"{name}_vote": 1}
+        for annotation in recording.source.annotations
+        if (name := annotation.text.lower()) in CLASSES
+        for time_s in covered_s(annotation)
+    ]
     table = pl.DataFrame(votes, schema | dict.fromkeys(VOTE_COLUMNS, pl.Int64))
     path = pl.lit(str(recording.path))
     return table.with_columns(pl.col(VOTE_COLUMNS).fill_null(0), recording=path, path=path)
 
 
-def _votes(recording: Recording) -> Iterator[tuple[float, str]]:
-    """The middle of each ten seconds, and the class that an annotation gives it."""
-    for onset_s, duration_s, text in recording.source.annotations:
-        if (name := text.lower()) in CLASSES:
-            end_s = onset_s + duration_s
-            for number in range(int(onset_s // CENTRE_S), int(end_s // CENTRE_S) + 1):
-                begin_s = float(CENTRE_S * number)
-                covered_s = min(end_s, begin_s + CENTRE_S) - max(onset_s, begin_s)
-                if covered_s > CENTRE_S / 2 - _ROUNDING_S:
-                    yield begin_s + CENTRE_S / 2, name
+def covered_s(annotation: Annotation) -> Iterator[float]:
+    """The middle of each ten seconds that an annotation covers by half or more."""
+    onset_s, end_s = annotation.onset_s, annotation.onset_s + annotation.duration_s
+    for number in range(int(onset_s // CENTRE_S), int(end_s // CENTRE_S) + 1):
+        begin_s = float(CENTRE_S * number)
+        if min(end_s, begin_s + CENTRE_S) - max(onset_s, begin_s) > CENTRE_S / 2 - _ROUNDING_S:
+            yield begin_s + CENTRE_S / 2

@@ -1,7 +1,7 @@
 """Read a researcher's table of labels: which recording, when, whose it is, and what the experts voted.
 
 A row holds the votes of a panel in six columns, as train.csv does, or one vote as the name of a class. The rows about
-the same ten seconds are added up once it is known which recording they name (`hms.collected.places`).
+the same ten seconds are added up once it is known which recording they name (`hms.collected.names`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,19 +10,21 @@ from typing import Any
 
 import polars as pl
 
-from hms.data.tables import Check, at_line, parsed, read_text
+from hms.collected.table import read_text, say_unread, want_columns
+from hms.data.tables import Check, at_line, parsed
 from hms.errors import DataError, did_you_mean
 from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
-from hms.system.console import counted, say
+from hms.system.console import counted
 
-_PLACE = {"recording": pl.String, "time_s": pl.Float64}
-_PATIENT = {"patient_id": pl.String}
+RECORDING = {"recording": pl.String}
+PATIENT = {"patient_id": pl.String}
+_PLACE = {**RECORDING, "time_s": pl.Float64}
 _LABEL = {"label": pl.String}
 _VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
 
 _MOST_VOTES = 1000  # in a row; what is beyond is no count of experts
 
-COLUMNS = ("line", *_PLACE, *_PATIENT, *_VOTES)
+COLUMNS = ("line", *_PLACE, *PATIENT, *_VOTES)
 """Columns of the rows that `read_labels` returns."""
 
 
@@ -32,20 +34,9 @@ def read_labels(path: Path) -> tuple[pl.DataFrame, list[str]]:
     `patient_id` is null throughout if the table does not have it. Raises DataError if it has no rows, or not the
     columns.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: want a table of labels, got none (no such file)")
-    text = read_text(path)
-    names = [name.strip() for name in text.columns]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise DataError(f"{path}: want each column once, got {twice!r} twice")
-    text = text.rename(dict(zip(text.columns, names, strict=True))).with_columns(
-        pl.all().str.strip_chars().replace("", None)
-    )
+    text = read_text(path, "labels", ["time_s", *_VOTES])
     columns = _columns(path, text.columns)
-    if unread := [name for name in text.columns if name not in columns]:
-        optional = [name for name in _PATIENT if name not in columns]
-        hint = next(filter(None, (did_you_mean(name, optional) for name in unread)), "")
-        say(f"{path}: not read: {', '.join(map(repr, unread))}{hint}")
+    say_unread(path, text.columns, columns, PATIENT)
     table, problems = parsed(path, text, columns, _checks(columns))
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
@@ -65,11 +56,8 @@ def _columns(path: Path, got: Sequence[str]) -> dict[str, Any]:
         raise DataError(f"{path}: want either the column 'label' or the six of votes, got both")
     kind = _VOTES if votes else _LABEL
     missing = [name for name in (*_PLACE, *kind) if name not in got]
-    if missing:
-        lacks = ", ".join(map(repr, missing)) + ("" if votes or "label" in got else " (or the six columns of votes)")
-        commas = "; want commas between columns" if len(got) == 1 and ";" in got[0] else ""
-        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got))}{commas}")
-    return {**_PLACE, **kind, **(_PATIENT if "patient_id" in got else {})}
+    want_columns(path, got, missing, "" if votes or "label" in got else " (or the six columns of votes)")
+    return {**_PLACE, **kind, **(PATIENT if "patient_id" in got else {})}
 
 
 def _checks(columns: dict[str, Any]) -> list[Check]:

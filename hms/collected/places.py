@@ -1,48 +1,16 @@
-"""Find what the rows of a table of labels name: which recordings, and which ten seconds of them."""
+"""Add up the votes on the same ten seconds of a recording, and tell which rows cannot be about it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from os.path import commonpath
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import polars as pl
 
 from hms.data.tables import at_line
 from hms.electrodes import SFREQ_HZ
-from hms.errors import did_you_mean
 from hms.labels import VOTE_COLUMNS
 from hms.system.console import counted
 from hms.window_lengths import CENTRE_S
-
-
-def with_paths(labels: pl.DataFrame, paths: Sequence[Path]) -> tuple[pl.DataFrame, list[str]]:
-    """Labels with the `path` of each row's recording, null where none is meant; a line for each name that is at fault.
-
-    A name is a file's, with or without its ending, after as many of its folders as the writer likes.
-    """
-    known = [(path, path.absolute().parts) for path in paths]
-    found: dict[str, str | None] = {}
-    problems = []
-    for name, rows in labels.filter(pl.col("recording").is_not_null()).group_by("recording", maintain_order=True):
-        meant = [path for path, parts in known if _is_end_of(PurePath(name[0]), parts)]
-        found[name[0]] = str(meant[0]) if len(meant) == 1 else None
-        if len(meant) != 1:
-            problems.append(at_line(rows["line"][0], "recording", _wish(name[0], meant, paths)))
-    path = pl.col("recording").replace_strict(found, default=None, return_dtype=pl.String)
-    return labels.with_columns(path=path), problems
-
-
-def _is_end_of(name: PurePath, parts: tuple[str, ...]) -> bool:
-    end = parts[-len(name.parts) :] if name.parts else ()
-    return name.parts in (end, (*end[:-1], PurePath(end[-1]).stem) if end else ())
-
-
-def _wish(name: str, meant: list[Path], paths: Sequence[Path]) -> str:
-    if meant:
-        both = " and ".join(f"'{path}'" for path in meant[:2])
-        return f"want one recording, got {name!r}, which is {both}: name it with its folder or ending"
-    near = did_you_mean(name, [path.name for path in paths] if PurePath(name).suffix else [p.stem for p in paths])
-    of = f"one of {len(paths)} recordings" if len(paths) > 1 else f"'{paths[0].stem}'"
-    return f"want {of}, got {name!r}{near}"
 
 
 def patient_problems(labels: pl.DataFrame) -> Iterator[str]:

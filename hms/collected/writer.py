@@ -38,8 +38,8 @@ class Writer:
         for path in self._folders.values():
             path.mkdir()
 
-    def add(self, recording: Recording, labels: pl.DataFrame) -> int:
-        """Write the EEGs around the labels of a recording; return how many labels lie where none was recorded.
+    def add(self, recording: Recording, labels: pl.DataFrame) -> list[float]:
+        """Write the EEGs around the labels of a recording; return the onsets of those where none was recorded.
 
         Raises DataError, and leaves nothing of the recording behind, if it cannot be read to its end.
         """
@@ -48,6 +48,7 @@ class Writer:
         whose = {"patient_id": patient_number(patient)}
         rows: _Rows = []
         origins: _Rows = []
+        lost_s = dict.fromkeys(votes)
         try:
             for cut in cuts(recording, [*votes]):
                 eeg_id = _number_of(patient.encode() + cut.eeg.tobytes())
@@ -59,6 +60,8 @@ class Writer:
                 for (write, folder), samples in zip(self._folders.items(), (cut.eeg, cut.power), strict=True):
                     write(folder / f"{eeg_id}.parquet", samples)
                 rows += _label_rows(cut, eeg_id, whose, votes)
+                for onset_s in cut.onsets_s:
+                    del lost_s[onset_s]
         except DataError:
             for origin in origins:
                 for folder in self._folders.values():
@@ -66,7 +69,7 @@ class Writer:
             raise
         self.rows += rows
         self._origins += origins
-        return len(votes) - len(rows)
+        return [*lost_s]
 
     def finish(self) -> None:
         """Write the tables, train.csv last."""

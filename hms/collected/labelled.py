@@ -1,0 +1,66 @@
+"""The labels of recordings, each with its recording's path: those in a table, or the recordings' own annotations."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from hms.collected.annotated import annotated
+from hms.collected.how_to_read import HowToRead
+from hms.collected.ignored import ignored, told
+from hms.collected.labels import read_labels
+from hms.collected.names import with_paths
+from hms.collected.places import patient_problems
+from hms.errors import DataError
+from hms.labels import CONSENSUS_NAMES
+from hms.recording.absent import want_channels
+from hms.system.console import counted, say, track
+
+
+class Labelled(NamedTuple):
+    """Labels, and what could not be used on the way."""
+
+    placed: pl.DataFrame
+    """Rows as `read_labels` returns them, with the `path` of each one's recording."""
+    bad: dict[str, str]
+    """What is wrong with recordings that were found to be of no use, by path."""
+    ignored: str
+    """A line on annotations that nearly are labels; empty if there are none."""
+
+
+def of_table(table: Path, paths: list[Path]) -> Labelled:
+    """The labels in a table. Raises DataError for any mistake; no recording is opened."""
+    labels, problems = read_labels(table)
+    placed, unknown = with_paths(labels, paths, of_all=True)
+    problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
+    if problems:
+        raise DataError("\n".join(problems))
+    return Labelled(placed, {}, "")
+
+
+def of_annotations(paths: list[Path], reading: HowToRead) -> Labelled:
+    """The labels that annotations of the recordings are.
+
+    Raises DataError if there are none, and for recordings that cannot be used unless they are to be skipped.
+    """
+    want_channels(paths, reading.channels)
+    tables: list[pl.DataFrame] = []
+    bad: dict[str, str] = {}
+    near: Counter[tuple[str, str]] = Counter()
+    for path in track(paths, len(paths), "read annotations"):
+        try:
+            recording = reading.open(str(path))
+        except DataError as error:
+            bad[str(path)] = str(error)
+        else:
+            tables.append(annotated(recording))
+            near.update(ignored(recording.source.annotations))
+    reading.left_out(bad, len(paths))
+    if (placed := pl.concat(tables)).is_empty():
+        names = ", ".join(CONSENSUS_NAMES)
+        none = f"got none in {counted(len(tables), 'recording')}"
+        wish = f"labels: want a table, or annotations that are called {names} and last 5 s or more, {none}"
+        raise DataError("\n  ".join(filter(None, [wish, told(near)])))
+    say("labels are the recordings' own annotations")
+    return Labelled(placed, bad, told(near))

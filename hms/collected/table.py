@@ -1,0 +1,95 @@
+"""Read a researcher's CSV file as text, as Excel, LibreOffice, R and others write it in any country.
+
+Where the decimal point is a comma, they write semicolons between columns.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import polars as pl
+
+from hms.errors import DataError, did_you_mean
+from hms.system.console import say
+
+_WORKBOOKS = {b"PK\x03\x04": "an Excel or LibreOffice workbook", b"\xd0\xcf\x11\xe0": "a workbook of an old Excel"}
+"""What a file is by its first bytes: of a ZIP archive, and of Microsoft's container for files."""
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a file begins that Excel saves as 'Unicode Text'."""
+
+_SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character set UTF-8 in LibreOffice"
+
+_SEPARATORS = ",;\t"
+_DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
+
+
+def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
+    """The columns of a table `of` labels or the like as text without spaces around it, null where empty.
+
+    Of a table with semicolons, decimal commas in the columns `numbers` become points. Columns without a name are left
+    out. Raises DataError for any other file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: want a table of {of}, got none (no such file)")
+    text = _decoded(path)
+    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+    names, *rows = _rows(path, text, separator)
+    for number, row in enumerate(rows, 2):
+        if any(row[len(names) :]):
+            commas = "; quote values with a comma, and write 1.5 for 1,5" if separator == "," else ""
+            wish = f"want {len(names)} values, as in the first line, got {len(row)}{commas}"
+            raise DataError(f"{path}: line {number}: {wish}")
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise DataError(f"{path}: want each column once, got {twice!r} twice")
+    values = {
+        name: [row[place] or None if place < len(row) else None for row in rows]
+        for place, name in enumerate(names)
+        if name
+    }
+    table = pl.DataFrame(values, dict.fromkeys(values, pl.String))
+    if separator != ";":
+        return table
+    decimals = [name for name in numbers if name in values]
+    return table.with_columns(pl.col(decimals).str.replace(_DECIMAL_COMMA, "$1.$2"))
+
+
+def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "") -> None:
+    """Raise DataError if columns are `missing`; `instead` are those that would do as well."""
+    if missing:
+        lacks = ", ".join(map(repr, missing)) + instead
+        separators = "; want commas, semicolons or tabs between columns" if len(got) == 1 else ""
+        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}")
+
+
+def say_unread(path: Path, got: Iterable[str], read: Collection[str], optional: Collection[str]) -> None:
+    """Say which columns are not read, and whether one might be meant for an `optional` one that is not there."""
+    if unread := [name for name in got if name not in read]:
+        absent = [name for name in optional if name not in read]
+        hint = next(filter(None, (did_you_mean(name, absent) for name in unread)), "")
+        say(f"{path}: not read: {', '.join(map(repr, unread))}{hint}")
+
+
+def _decoded(path: Path) -> str:
+    """The text in a file. Raises DataError, with what to do, for a workbook and for another encoding than UTF-8."""
+    content = path.read_bytes()
+    if workbook := _WORKBOOKS.get(content[:4]):
+        raise DataError(f"{path}: want a CSV file, got {workbook}; {_SAVE}")
+    try:
+        return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content[: error.start].count(b"\n")
+        line = content.splitlines()[number].decode("latin-1").strip()
+        raise DataError(f"{path}: want UTF-8, got another encoding in line {number + 1}, {line!r}; {_SAVE}") from None
+
+
+def _rows(path: Path, text: str, separator: str) -> list[list[str]]:
+    """The values of each line, the names of the columns first."""
+    try:
+        rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)]
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file ({error})") from None
+    if not rows:
+        raise DataError(f"{path}: not a CSV file (it is empty)")
+    return [[value.strip() for value in row] for row in rows]

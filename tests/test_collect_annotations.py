@@ -1,0 +1,78 @@
+"""Labels that are annotations: whose they are, and which others only look like labels."""
+
+from pathlib import Path
+
+import pytest
+from edf_files import write_edf
+from recordings import noise
+from test_cli import hms
+
+from hms.collected.ignored import ignored, told
+from hms.data.folds import patient_folds
+from hms.data.tables import read_labels
+from hms.electrodes import SCALP
+from hms.recording.source import Annotation
+
+
+def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Path:
+    """Write a recording of 60 s with annotations: onset and duration in seconds, and text."""
+    stored = {number: b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for number, (*at, text) in enumerate(notes)}
+    return write_edf(path, noise(60, 200, seed=seed), SCALP, 200, starts_s=range(60), annotated=stored)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("LPDs", "LPD"), ("GPDs", "GPD"), ("seizure onset", "Seizure"), ("GRDA+F", "GRDA"), ("LRDA?", "LRDA")),
+        *(("Sz", "Seizure"), ("siezure", "Seizure"), ("Seizures", "Seizure"), ("lpd_left", "LPD"), ("PLEDs", "LPD")),
+        *(("others", "Other"), ("F3 C3: GPD", "GPD"), ("GPD 2", "GPD")),
+        *(
+            (text, None)
+            for text in ("photic 5 Hz", "eyes closed", "no seizure", "closure", "other hand", "pre seizure")
+        ),
+        *((text, None) for text in ("mother says that he had a seizure at home", "PDA", "12", "sleep spindles", "?")),
+        *((text, None) for text in ("Seizure", "gpd")),
+    ],
+)
+def test_a_text_that_nearly_names_a_class_is_counted_and_an_ordinary_one_is_not(text: str, name: str | None):
+    found = ignored([Annotation(10.0, 10.0, text)] * 2)
+    assert found == ({} if name is None else {(text, f"write {name}"): 2})
+
+
+def test_the_most_frequent_names_are_told_with_what_to_write_instead():
+    texts = [*["LPDs"] * 3, *["seizure onset"] * 2, "Seizure", "GRDA+F", "LRDA?", "GPDs", "gpds", "photic"]
+    line = told(ignored([Annotation(1.0, 0.0 if "eizure" in text else 20.0, text) for text in texts]))
+    assert line == (
+        "10 annotations ignored, which looked like labels: 3 'LPDs' (write LPD), 2 'seizure onset' (write Seizure; "
+        "too short), 1 'Seizure' (too short), 1 'GRDA+F' (write GRDA), 1 'LRDA?' (write LRDA) and 2 more names. "
+        "Too short: covers half of none of the ten seconds 0 to 10, 10 to 20 ..."
+    )
+    assert told(ignored([Annotation(1.0, 20.0, "photic")])) == ""
+
+
+def test_patients_of_annotated_recordings_are_in_one_fold_each(tmp_path: Path):
+    for number in range(4):
+        annotated_edf(tmp_path / f"{number}.edf", number, (10, 10, "GPD"), (20, 10, "LPDs"), (30, 5, "photic"))
+    patients = tmp_path / "patients.csv"
+    patients.write_text("recording;patient_id\n" + "\n".join(f"{number};p{number // 2}" for number in range(4)))
+    words = [f"recording={tmp_path}", f"out={tmp_path / 'corpus'}"]
+    out, err = hms("collect", *words, f"patients={patients}")
+    assert "4 labels, 4 EEGs, 4 recordings, 2 patients; next:" in out
+    assert err.endswith("4 annotations ignored, which looked like labels: 4 'LPDs' (write LPD)\n")
+    assert "counts as a patient of its own" not in err
+    rows = read_labels(tmp_path / "corpus/train.csv")
+    assert rows.group_by("patient_id").len()["len"].to_list() == [2, 2]
+    assert sorted(patient_folds(rows, folds=2)["fold"]) == [0, 1]
+    again = hms("collect", *words, f"patients={patients}")
+    assert (again[0], again[1].splitlines()[-1]) == (out, err.splitlines()[-1])
+    said = hms("collect", *words, code=1)[1].splitlines()
+    assert said[-2] == "each recording counts as a patient of its own; patients= takes a table of recording,patient_id"
+    assert "which holds a corpus that was collected with other patients;" in said[-1]
+
+
+def test_without_a_label_the_names_that_look_like_one_are_told(tmp_path: Path):
+    annotated_edf(tmp_path / "x.edf", 0, (10, 10, "GPDs"))
+    said = hms("collect", f"recording={tmp_path / 'x.edf'}", f"out={tmp_path / 'corpus'}", code=1)[1]
+    wish, near = said.splitlines()
+    assert wish.endswith("and last 5 s or more, got none in 1 recording")
+    assert near == "  1 annotation ignored, which looked like labels: 1 'GPDs' (write GPD)"

@@ -1,0 +1,179 @@
+"""Tables from any program and any machine: how `hms.collect` reads their text, their names, and whose EEG it is."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hms.collected.labels import read_labels
+from hms.collected.names import with_paths
+from hms.collected.patients import with_patients
+from hms.errors import DataError
+from hms.labels import VOTE_COLUMNS
+
+HEAD, ROW = "recording,time_s,label,patient_id", "night,14.5,GPD,Müller"
+SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character set UTF-8 in LibreOffice"
+
+
+def table(path: Path, content: bytes | str) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEAD}\n{ROW}\n",
+        f"\ufeff{HEAD}\r\n{ROW}\r\n\r\n",
+        "recording;time_s;label;patient_id;\r\nnight;14,5;GPD;Müller;\r\n;;;;\r\n",
+        'recording ; time_s;"label";patient_id\nnight;14.5;"GPD";Müller\n',
+        f"{HEAD}\n{ROW}\n".replace(",", "\t").encode("utf-16"),
+    ],
+    ids=["plain", "Excel, UTF-8", "Excel, European", "quoted", "Excel, Unicode text"],
+)
+def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tmp_path: Path):
+    rows, problems = read_labels(table(tmp_path / "x.csv", content))
+    assert problems == []
+    columns = ("line", "recording", "time_s", "patient_id", "gpd_vote", "lpd_vote")
+    assert rows.select(columns).rows() == [(2, "night", 14.5, "Müller", 1, 0)]
+
+
+def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path: Path):
+    head = ";".join(["recording", "time_s", *VOTE_COLUMNS])
+    rows, problems = read_labels(table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;1.234,5;1;0;0;0;0;0\n"))
+    assert rows.select("recording", "time_s", "seizure_vote").row(0) == ("1,5", 1.5, 3)
+    assert problems == [f"{tmp_path / 'x.csv'}: line 3, column 'time_s': want a number, got '1.234,5'"]
+    _, (problem,) = read_labels(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
+    assert problem.endswith("want a number, got '1,234'")  # which may be a thousand
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04\x14\x00\xff", f"want a CSV file, got an Excel or LibreOffice workbook; {SAVE}"),
+        (b"\xd0\xcf\x11\xe0\xa1", f"want a CSV file, got a workbook of an old Excel; {SAVE}"),
+        (
+            f"{HEAD}\r\nnight,1,GPD,x\r\n{ROW}\r\n".encode("latin-1"),
+            f"want UTF-8, got another encoding in line 3, '{ROW}'; {SAVE}",
+        ),
+        (f"{HEAD},label\n{ROW},GPD\n", "want each column once, got 'label' twice"),
+        ("", "not a CSV file (it is empty)"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_with_what_to_do(content: bytes | str, said: str, tmp_path: Path):
+    with pytest.raises(DataError) as error:
+        read_labels(table(tmp_path / "x.xlsx", content))
+    assert str(error.value) == f"{tmp_path / 'x.xlsx'}: {said}"
+
+
+def named(names: list[str], paths: list[str], of_all: bool = True) -> tuple[list[str | None], list[str]]:
+    """The path that each name means, and what is said about those at fault."""
+    rows = pl.DataFrame({"recording": names, "line": range(2, 2 + len(names))})
+    placed, problems = with_paths(rows, [*map(Path, paths)], of_all)
+    return placed["path"].to_list(), problems
+
+
+WARD = ["ward/anna/night.edf", "ward/anna/day.EDF", "ward/ben/night.edf", "ward/ben.v2.EDF"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("anna/night.EDF", 0),
+        ("day.edf", 1),
+        ("day", 1),
+        (r"anna\night.edf", 0),
+        (r"..\ward\ben\night", 2),
+        ("../x/../ward/ben/night.Edf", 2),
+        ("./day.edf", 1),
+        ("ben.v2", 3),
+        (r"ward\ben.v2.edf", 3),
+        (f"{Path.cwd()}/ward/ben/night.EDF", 2),
+    ],
+)
+def test_a_name_finds_its_recording_however_it_is_spelled(name: str, place: int):
+    assert named([name], WARD) == ([WARD[place]], [])
+
+
+def test_an_ending_in_another_case_counts_only_if_no_recording_has_the_very_one():
+    paths = ["x.edf", "x.EDF", "y.edf"]
+    assert named(["x.EDF", "x.edf"], paths) == (["x.EDF", "x.edf"], [])
+    assert "which is 'x.edf' and 'x.EDF': name it" in named(["x"], paths)[1][0]
+    assert named(["X.edf"], paths)[0] == [None]
+
+
+def test_recordings_that_are_given_by_a_path_with_dots_are_found_by_their_whole_one(tmp_path: Path):
+    path = f"{tmp_path}/labels/../ward/x.edf"
+    assert named([f"{tmp_path}/ward/x.edf"], [path]) == ([path], [])
+
+
+def test_paths_on_another_machine_are_read_from_the_folder_on_that_they_share(capsys: pytest.CaptureFixture[str]):
+    for folder, slash in ((r"D:\EEG\all", "\\"), ("/nowhere/all", "/")):
+        names = [slash.join([folder, *path.split("/")[1:]]) for path in WARD]
+        assert named(names, WARD) == (WARD, [])
+        said = capsys.readouterr().err
+        assert said == f"no folder '{folder}' here, so paths in it mean recordings by what follows it\n"
+    _, (said,) = named([r"D:\EEG\anna\night.edf", r"D:\EEG\cleo\nihgt.edf"], WARD[:1])
+    assert (
+        said == r"line 3, column 'recording': want 'night', got 'D:\\EEG\\cleo\\nihgt.edf'; did you mean 'night.edf'?"
+    )
+    assert named([r"C:\x.edf", r"D:\x.edf"], ["x.edf"])[0] == [None, None]
+
+
+def test_a_path_in_a_folder_that_is_here_is_no_other_recording(tmp_path: Path):
+    (tmp_path / "may").mkdir()
+    assert named([f"{tmp_path}/may/x.edf"], [f"{tmp_path}/june/x.edf"])[0] == [None]
+
+
+def placed(*paths: str, patient: str | None = None) -> pl.DataFrame:
+    return pl.DataFrame({"path": paths, "patient_id": patient}, {"path": pl.String, "patient_id": pl.String})
+
+
+def test_a_table_of_patients_may_hold_more_than_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    lines = "patient_id;recording;age\nanna;anna/night;31\nanna;day.edf;31\nben;ben/night;40\n7;gone.edf;50\n"
+    patients = table(tmp_path / "patients.csv", lines)
+    labels = placed(WARD[2], WARD[0], WARD[1], WARD[0])
+    with_them = with_patients(labels, patients, [*map(Path, WARD)])
+    assert with_them["patient_id"].to_list() == ["ben", "anna", "anna", "anna"]
+    assert with_them["path"].to_list() == labels["path"].to_list()
+    assert capsys.readouterr().err == f"{patients}: not read: 'age'\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["recording,patient", "day,1"], ["lacks 'patient_id', it has 'recording', 'patient'"]),
+        (["recording,patient_id"], ["want at least one row, got none"]),
+        (
+            ["recording,patient_id", "day,", "night,2", "anna/night,3", "anna/night.edf,4"],
+            [
+                "line 2, column 'patient_id': want a name, got nothing",
+                (
+                    "line 3, column 'recording': want one recording, got 'night', which is 'ward/anna/night.edf' and "
+                    "'ward/ben/night.edf': name it with its folder or ending"
+                ),
+                "line 5, column 'patient_id': want one patient for 'ward/anna/night.edf', got '3' and '4'",
+            ],
+        ),
+        (
+            ["recording,patient_id", "dya,1", "ben/night,2"],
+            [
+                (
+                    "want a row for each labelled recording, got none for 'ward/anna/day.EDF' (and 1 more recording); "
+                    "it has 'dya'"
+                )
+            ],
+        ),
+    ],
+)
+def test_mistakes_in_a_table_of_patients_are_told_in_a_line_each(lines: list[str], said: list[str], tmp_path: Path):
+    patients = table(tmp_path / "patients.csv", "\n".join(lines))
+    with pytest.raises(DataError) as error:
+        with_patients(placed(WARD[1], WARD[0]), patients, [*map(Path, WARD)])
+    assert str(error.value).replace(f"{patients}: ", "").split("\n") == said
+
+
+def test_patients_are_given_once(tmp_path: Path):
+    patients = table(tmp_path / "patients.csv", "recording,patient_id\nday,1\n")
+    with pytest.raises(DataError, match="want patients once, but labels= has a column 'patient_id' as well"):
+        with_patients(placed(WARD[1], patient="1"), patients, [*map(Path, WARD)])
