@@ -26,7 +26,7 @@ The modules in reading order; each imports only modules listed before it, which 
     collected                                      a folder in the competition's layout, made of such recordings and
                                                    of labels
     training                                       a fold from start to finish, and the guard over its loss
-    cost parts                                     the shapes of a model and its cost
+    cost model_summary                             the shapes of a model and its cost
     results                                        comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations

@@ -22,7 +22,7 @@ from hms.recording.absent import want_channels
 from hms.recording.recording import open_recording
 from hms.runs.bundle import members
 from hms.runs.trained import Trained
-from hms.silence import SILENT_UV, loudness_uv
+from hms.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
@@ -99,10 +99,10 @@ class BundledModel:
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:
     """Raise DataError for a window whose centre holds no EEG, as a timeline of a recording leaves it out."""
     for number, window in enumerate(eeg_uv):
-        uv = loudness_uv(window[:, BEFORE_S * SFREQ_HZ :][:, : CENTRE_S * SFREQ_HZ])
-        if not uv >= SILENT_UV:
+        uv = amplitude_uv(window[:, BEFORE_S * SFREQ_HZ :][:, : CENTRE_S * SFREQ_HZ])
+        if not uv >= NO_SIGNAL_UV:
             got = "missing samples" if np.isnan(uv) else f"{uv:.2g} µV"
-            wish = f"want a signal of at least {SILENT_UV} µV in its central {CENTRE_S} s"
+            wish = f"want a signal of at least {NO_SIGNAL_UV} µV in its central {CENTRE_S} s"
             raise DataError(f"eeg_uv: window {number}: {wish}, got {got}")
 
 

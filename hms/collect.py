@@ -25,13 +25,13 @@ def main(config: dict[str, Any]) -> None:
     """Make the corpus unless it is there, and say what it holds and what to do with it."""
     from hms.collected.corpus import collect  # slow to import; mistakes in the config should surface first
     from hms.collected.how_to_read import HowToRead
-    from hms.collected.told import told
+    from hms.collected.summary import summary
 
     out = Path(config["out"])
     reading = HowToRead(*(config[key] for key in HowToRead._fields))
     labels, patients = (Path(config[key]) if config[key] else None for key in ("labels", "patients"))
     collect(config["recording"], labels, patients, out, reading)
-    print("\n".join(told(out)))
+    print("\n".join(summary(out)))
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ class SimulatedWindows:
         self.windows, self.target, self.workers = windows, target, workers
         self.kinds, self.plain = kinds, plain
 
-    def of(self, windows: int) -> "SimulatedWindows":
-        """The first of them, up to `windows`, of each epoch: workers left with some to render do not end quietly."""
+    def limited_to(self, windows: int) -> "SimulatedWindows":
+        """The same with `windows` per epoch at most: workers that are left with some to render do not end quietly."""
         return SimulatedWindows(min(windows, self.windows), self.kinds, self.plain, self.target, self.workers)
 
     def loader(self, batch_size: int, seed: int, with_spectrogram: bool, process: Process = ALONE) -> DataLoader[Batch]:

@@ -1,6 +1,6 @@
 """Tell EEG from the lack of any: an unplugged amplifier, or electrocerebral inactivity, holds no pattern to classify.
 
-The loudness of an EEG is that of its median pair of electrodes between 0.5 and 30 Hz, which leaves out offsets, drifts
+The amplitude of an EEG is that of its median pair of electrodes between 0.5 and 30 Hz, which leaves out offsets, drifts
 and mains. A signal of a second or two is enough to count, so that burst suppression is EEG.
 """
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.spectrogram_recipe import PAIRS, bipolar
 
-SILENT_UV = 0.4
+NO_SIGNAL_UV = 0.4
 """SD of an EEG below which it is taken to hold no signal: about 2.4 µV from peak to peak.
 
 ACNS 2021 calls less than 10 µV suppressed, which is EEG and stays above; electrocerebral inactivity is less than 2 µV,
@@ -21,7 +21,7 @@ _SEGMENT, _HOP = 2 * SFREQ_HZ, SFREQ_HZ  # samples
 BAND_HZ = 0.5, 30.0
 
 
-def loudness_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
+def amplitude_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
     """SD of the median pair from 0.5 to 30 Hz, of a few seconds in µV at 200 Hz; NaN if less than 2 s were recorded."""
     if eeg.shape[1] < _SEGMENT:
         return np.nan

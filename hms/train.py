@@ -54,9 +54,9 @@ def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
 def main(config: dict[str, Any]) -> float | None:
     """Train the fold; return its out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
-        from hms.parts import print_parts  # torch is slow to import; mistakes in the config should surface first
+        from hms.model_summary import print_summary  # slow to import; mistakes in the config should surface first
 
-        print_parts(config["model"], config["batch_size"], config["trainer"])
+        print_summary(config["model"], config["batch_size"], config["trainer"])
         return None
     from hms.training.fit import fit
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from hms.electrodes import SCALP
-from hms.recording.labels import lead_of
+from hms.recording.channel_names import lead_of
 from hms.recording.recording import Recording, open_recording
 from hms.spectrogram_recipe import REGIONS
 

@@ -29,7 +29,7 @@ from hms.data.tables import read_labels
 from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.parts import print_parts, two_digits
+from hms.model_summary import print_summary, two_digits
 from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
 from hms.subset import Subset
@@ -455,7 +455,7 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
 
 @pytest.mark.parametrize(("extractors", "takes"), [("stft_short,spectrogram", "2048 + 192"), ("stft_short", "2048")])
 def test_show_names_all_that_the_fusion_takes(extractors: str, takes: str, capsys):
-    print_parts(config(f"extractor=[{extractors}]")["model"], 16, {"accelerator": "cpu"})
+    print_summary(config(f"extractor=[{extractors}]")["model"], 16, {"accelerator": "cpu"})
     (row,) = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│ fusion")]
     assert [cell.strip() for cell in row[2:4]] == [takes, "6"]
 
@@ -474,7 +474,7 @@ def test_show_counts_half_of_the_memory_in_half_precision(capsys):
 
 def kept_by(model: dict, precision: str | int, capsys: pytest.CaptureFixture) -> float:
     """Return the memory, in MB, that a step keeps for its batch according to `show`."""
-    print_parts(model, 16, {"accelerator": "cpu", "precision": precision})
+    print_summary(model, 16, {"accelerator": "cpu", "precision": precision})
     said = capsys.readouterr().out
     assert ("each within a factor of 1.5" in said) == (precision in ("32-true", 32))
     total, state = (float(n) * 1000 ** (unit == "G") for n, unit in re.findall(r"(\S+) ([GM])B(?=,| of it)", said))
@@ -483,7 +483,7 @@ def kept_by(model: dict, precision: str | int, capsys: pytest.CaptureFixture) ->
 
 def test_show_goes_without_a_column_rather_than_break_words_in_a_narrow_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    print_parts(config("extractor=stft_short")["model"], 16, {"accelerator": "cpu", "precision": "32-true"})
+    print_summary(config("extractor=stft_short")["model"], 16, {"accelerator": "cpu", "precision": "32-true"})
     table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in ("┃", "│")]
     assert max(map(len, table)) <= 80
     names = ["preprocess", "stft_short", "transform", "backbone", "dropout", "fusion", "all"]
@@ -500,7 +500,7 @@ def test_show_counts_all_of_a_wavenet_on_a_cpu_which_keeps_it_in_single_precisio
 def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(capsys):
     if torch.accelerator.is_available():
         pytest.skip("there is one here")
-    print_parts(config("extractor=stft")["model"], 16, {"accelerator": "gpu", "precision": "16-mixed"})
+    print_summary(config("extractor=stft")["model"], 16, {"accelerator": "gpu", "precision": "16-mixed"})
     said = capsys.readouterr().out
     assert "A training step of 16 windows in 16-mixed keeps about" in said
     assert said.endswith("run this where there is a gpu, or set trainer.accelerator=cpu.\n")

@@ -7,7 +7,7 @@ from edf_files import write_edf
 from recordings import noise
 from test_cli import hms
 
-from hms.collected.ignored import ignored, told
+from hms.collected.near_misses import hint, near_misses
 from hms.data.folds import patient_folds
 from hms.data.tables import read_labels
 from hms.electrodes import SCALP
@@ -35,19 +35,19 @@ def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Pa
     ],
 )
 def test_a_text_that_nearly_names_a_class_is_counted_and_an_ordinary_one_is_not(text: str, name: str | None):
-    found = ignored([Annotation(10.0, 10.0, text)] * 2)
+    found = near_misses([Annotation(10.0, 10.0, text)] * 2)
     assert found == ({} if name is None else {(text, f"write {name}"): 2})
 
 
 def test_the_most_frequent_names_are_told_with_what_to_write_instead():
     texts = [*["LPDs"] * 3, *["seizure onset"] * 2, "Seizure", "GRDA+F", "LRDA?", "GPDs", "gpds", "photic"]
-    line = told(ignored([Annotation(1.0, 0.0 if "eizure" in text else 20.0, text) for text in texts]))
+    line = hint(near_misses([Annotation(1.0, 0.0 if "eizure" in text else 20.0, text) for text in texts]))
     assert line == (
         "10 annotations ignored, which looked like labels: 3 'LPDs' (write LPD), 2 'seizure onset' (write Seizure; "
         "too short), 1 'Seizure' (too short), 1 'GRDA+F' (write GRDA), 1 'LRDA?' (write LRDA) and 2 more names. "
         "Too short: covers half of none of the ten seconds 0 to 10, 10 to 20 ..."
     )
-    assert told(ignored([Annotation(1.0, 20.0, "photic")])) == ""
+    assert hint(near_misses([Annotation(1.0, 20.0, "photic")])) == ""
 
 
 def test_patients_of_annotated_recordings_are_in_one_fold_each(tmp_path: Path):

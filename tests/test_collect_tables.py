@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hms.collected.labels import read_labels
+from hms.collected.label_table import read_label_table
 from hms.collected.names import with_paths
 from hms.collected.patients import with_patients
 from hms.errors import DataError
@@ -32,7 +32,7 @@ def table(path: Path, content: bytes | str) -> Path:
     ids=["plain", "Excel, UTF-8", "Excel, European", "quoted", "Excel, Unicode text"],
 )
 def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tmp_path: Path):
-    rows, problems = read_labels(table(tmp_path / "x.csv", content))
+    rows, problems = read_label_table(table(tmp_path / "x.csv", content))
     assert problems == []
     columns = ("line", "recording", "time_s", "patient_id", "gpd_vote", "lpd_vote")
     assert rows.select(columns).rows() == [(2, "night", 14.5, "Müller", 1, 0)]
@@ -40,10 +40,12 @@ def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tm
 
 def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path: Path):
     head = ";".join(["recording", "time_s", *VOTE_COLUMNS])
-    rows, problems = read_labels(table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;1.234,5;1;0;0;0;0;0\n"))
+    rows, problems = read_label_table(
+        table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;1.234,5;1;0;0;0;0;0\n")
+    )
     assert rows.select("recording", "time_s", "seizure_vote").row(0) == ("1,5", 1.5, 3)
     assert problems == [f"{tmp_path / 'x.csv'}: line 3, column 'time_s': want a number, got '1.234,5'"]
-    _, (problem,) = read_labels(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
+    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
     assert problem.endswith("want a number, got '1,234'")  # which may be a thousand
 
 
@@ -62,7 +64,7 @@ def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path:
 )
 def test_a_file_that_is_no_table_is_named_with_what_to_do(content: bytes | str, said: str, tmp_path: Path):
     with pytest.raises(DataError) as error:
-        read_labels(table(tmp_path / "x.xlsx", content))
+        read_label_table(table(tmp_path / "x.xlsx", content))
     assert str(error.value) == f"{tmp_path / 'x.xlsx'}: {said}"
 
 

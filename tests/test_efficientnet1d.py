@@ -11,7 +11,7 @@ from hms.extractor.efficientnet1d import EfficientNet1d, _Block
 from hms.montage import Montage
 
 SMALL = {"span_s": 4, "every": 5, "limit": None, "stem_stride": 2, "channels": [6, 8, 8], "depths": [1, 2]}
-STEADY = {"kernels": [3, 5], "expand": 2, "drop_path": 0.0, "dropout": 0.0, "grad_checkpointing": False}
+STEADY = {"kernels": [3, 5], "expand": 2, "drop_path_rate": 0.0, "dropout": 0.0, "grad_checkpointing": False}
 
 
 def montage(name: str) -> Montage:
@@ -120,7 +120,7 @@ def test_checkpointing_changes_neither_gradients_nor_running_statistics():
 
 def test_a_block_is_skipped_or_made_up_for():
     torch.manual_seed(0)
-    block = _Block(4, 4, kernel=3, stride=1, expand=2, drop_path=0.25).eval()
+    block = _Block(4, 4, kernel=3, stride=1, expand=2, drop_path_rate=0.25).eval()
     x = torch.randn(400, 4, 1, 6)
     whole = block(x) - x
     block.training = True  # its norms stay in eval mode
@@ -131,7 +131,7 @@ def test_a_block_is_skipped_or_made_up_for():
 
 
 def test_the_rate_of_skipping_rises_from_block_to_block():
-    blocks = extractor(depths=[2, 3], drop_path=0.4).network.blocks
+    blocks = extractor(depths=[2, 3], drop_path_rate=0.4).network.blocks
     assert [1 - block.kept for block in blocks] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert [block.residual for block in blocks] == [False, True, False, True, True]
 
@@ -168,7 +168,7 @@ def test_half_precision_changes_little():
         ),
         ({"stem_stride": 0}, "stem_stride, expand, channels, depths: want at least 1, got 0, 2"),
         ({"kernels": [3, 4]}, r"kernels: want odd numbers, got \[3, 4\]"),
-        ({"drop_path": 1.0}, "drop_path: want 0 up to less than 1, got 1.0"),
+        ({"drop_path_rate": 1.0}, "drop_path_rate: want 0 up to less than 1, got 1.0"),
     ],
 )
 def test_impossible_options_are_refused(options: dict, message: str):

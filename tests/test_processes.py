@@ -67,7 +67,7 @@ def train_plain(given: dict[str, Any]) -> float:
     module = Classifier(model, *parts, seed=0)
     learn, check = windows.loader(5, OneRowPerEeg(rows, 0), process), windows.loader(5, process=process)
     trainer.train(module, config["trainer"], folder, learn, check, [], [])
-    return float(process.world)
+    return float(process.world_size)
 
 
 def train_plain_and_decide(given: dict[str, Any]) -> float:

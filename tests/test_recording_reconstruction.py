@@ -10,7 +10,7 @@ from recordings import BANANA, DOUBLE_BANANA, MIDLINE, noise, pairs_of, recorded
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
 from hms.page.traces import draw
-from hms.recording.labels import EKG, Lead, lead_of
+from hms.recording.channel_names import EKG, Lead, lead_of
 from hms.recording.reconstruction import reconstruction
 from hms.recording.windows import pieces
 

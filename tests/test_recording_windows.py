@@ -13,7 +13,7 @@ from hms.data.files import read_spectrogram
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import SCALP
 from hms.recording.windows import count_windows, pieces, regional_rows
-from hms.silence import SILENT_UV, loudness_uv
+from hms.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import regional_spectrogram
 
 
@@ -53,9 +53,9 @@ def test_only_seconds_with_signal_count_as_recorded(tmp_path: Path):
 
 def test_one_electrode_without_contact_does_not_hide_silence():
     eeg = 500 * np.random.default_rng(0).normal(size=(20, 2000))
-    assert loudness_uv(eeg) > SILENT_UV
+    assert amplitude_uv(eeg) > NO_SIGNAL_UV
     eeg[[*range(3), *range(4, 20)]] = 0
-    assert loudness_uv(eeg) < SILENT_UV
+    assert amplitude_uv(eeg) < NO_SIGNAL_UV
 
 
 def test_windows_in_a_gap_are_marked(tmp_path: Path):

@@ -10,11 +10,11 @@ from timelines import timeline
 
 from hms.labels import CLASSES
 from hms.page.traces import draw
-from hms.timeline.drawn import Drawn
 from hms.timeline.events import burden, events, totals
 from hms.timeline.files import write_timeline
 from hms.timeline.notes import notes
 from hms.timeline.page import page
+from hms.timeline.selection import Drawn
 from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import Timeline
 

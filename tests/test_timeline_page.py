@@ -23,9 +23,9 @@ from hms.recording.source import Annotation
 from hms.spectrogram_recipe import FREQUENCIES_HZ
 from hms.timeline import chart
 from hms.timeline.clock import clock
-from hms.timeline.drawn import Drawn, chosen_rows, drawn_for
 from hms.timeline.events import events
 from hms.timeline.page import page
+from hms.timeline.selection import Drawn, chosen_rows, drawn_for
 from hms.timeline.settings import in_words
 
 # What is drawn

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from hms.collected.labels import COLUMNS
+from hms.collected.label_table import COLUMNS
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.recording.recording import Recording
 from hms.recording.source import Annotation

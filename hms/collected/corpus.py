@@ -12,14 +12,14 @@ import polars as pl
 
 from hms.collected.how_to_read import HowToRead
 from hms.collected.labelled import of_annotations, of_table
-from hms.collected.lost import lost_labels
+from hms.collected.left_out import why_left_out
 from hms.collected.made_from import is_there, made_from, write_about
 from hms.collected.patients import with_patients
-from hms.collected.places import added_up, beyond_end
+from hms.collected.votes import added_up, beyond_end
 from hms.collected.writer import Writer
 from hms.errors import DataError, UserError
 from hms.recording.absent import want_channels
-from hms.recording.found import recording_paths
+from hms.recording.paths import recording_paths
 from hms.system.atomic import locked, scratch_folder
 from hms.system.console import say, track
 
@@ -47,8 +47,8 @@ def collect(
                 bad |= _write(scratch, placed, reading, bad)
                 write_about(scratch, made, placed, bad)
                 os.replace(scratch, out)
-    if labelled.ignored:
-        say(labelled.ignored)
+    if labelled.hint:
+        say(labelled.hint)
 
 
 def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, str]:
@@ -68,7 +68,7 @@ def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, 
         else:
             outside += [f"{path}: {line}" for line in beyond_end(placed, recording, end_s)]
     try:
-        reading.left_out(bad, len(paths))
+        reading.want_usable(bad, len(paths))
     except DataError as error:
         outside.append(str(error))
     if outside:
@@ -89,9 +89,9 @@ def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[
         except DataError as error:  # the file ends before its header says so
             broken[group["path"][0]] = str(error)
             continue
-        if notes := [*filter(None, (lost_labels(recording, lost_s), *recording.notes))]:
+        if notes := [*filter(None, (why_left_out(recording, lost_s), *recording.notes))]:
             say("\n  ".join([f"{recording.path}:", *notes]))
-    reading.left_out(broken, len(good))
+    reading.want_usable(broken, len(good))
     if not writer.rows:
         raise DataError("labels: want some where something was recorded, got none")
     writer.finish()

@@ -30,7 +30,7 @@ class HowToRead(NamedTuple):
         except OSError as error:
             raise DataError(f"{path}: {error}") from None
 
-    def left_out(self, bad: Mapping[str, str], recordings: int, place: str = "") -> None:
+    def want_usable(self, bad: Mapping[str, str], recordings: int, place: str = "") -> None:
         """Say why some of the `recordings` are `bad`, by path. Raises DataError for them unless they are to be skipped.
 
         `place` is what the message begins with.

@@ -8,10 +8,10 @@ import polars as pl
 
 from hms.collected.annotated import annotated
 from hms.collected.how_to_read import HowToRead
-from hms.collected.ignored import ignored, told
-from hms.collected.labels import read_labels
+from hms.collected.label_table import read_label_table
 from hms.collected.names import with_paths
-from hms.collected.places import patient_problems
+from hms.collected.near_misses import hint, near_misses
+from hms.collected.votes import patient_problems
 from hms.errors import DataError
 from hms.labels import CONSENSUS_NAMES
 from hms.recording.absent import want_channels
@@ -22,16 +22,16 @@ class Labelled(NamedTuple):
     """Labels, and what could not be used on the way."""
 
     placed: pl.DataFrame
-    """Rows as `read_labels` returns them, with the `path` of each one's recording."""
+    """Rows as `read_label_table` returns them, with the `path` of each one's recording."""
     bad: dict[str, str]
     """What is wrong with recordings that were found to be of no use, by path."""
-    ignored: str
+    hint: str
     """A line on annotations that nearly are labels; empty if there are none."""
 
 
 def of_table(table: Path, paths: list[Path]) -> Labelled:
     """The labels in a table. Raises DataError for any mistake; no recording is opened."""
-    labels, problems = read_labels(table)
+    labels, problems = read_label_table(table)
     placed, unknown = with_paths(labels, paths, of_all=True)
     problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:
@@ -55,12 +55,12 @@ def of_annotations(paths: list[Path], reading: HowToRead) -> Labelled:
             bad[str(path)] = str(error)
         else:
             tables.append(annotated(recording))
-            near.update(ignored(recording.source.annotations))
-    reading.left_out(bad, len(paths))
+            near.update(near_misses(recording.source.annotations))
+    reading.want_usable(bad, len(paths))
     if (placed := pl.concat(tables)).is_empty():
         names = ", ".join(CONSENSUS_NAMES)
         none = f"got none in {counted(len(tables), 'recording')}"
         wish = f"labels: want a table, or annotations that are called {names} and last 5 s or more, {none}"
-        raise DataError("\n  ".join(filter(None, [wish, told(near)])))
+        raise DataError("\n  ".join(filter(None, [wish, hint(near)])))
     say("labels are the recordings' own annotations")
-    return Labelled(placed, bad, told(near))
+    return Labelled(placed, bad, hint(near))

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from hms.collected.how_to_read import HowToRead
-from hms.collected.places import added_up
+from hms.collected.votes import added_up
 from hms.errors import UserError
 from hms.recording.mapping import by_name
 from hms.system.reading import read_json
@@ -51,12 +51,12 @@ def _look(path: Path) -> tuple[str, int, str]:
 def is_there(out: Path, made: Mapping[str, Any], reading: HowToRead) -> bool:
     """Whether the corpus is there that is made from `made`. Raises UserError if the folder holds anything else.
 
-    Recordings that were left out of it are bad ones today as well: see `HowToRead.left_out`.
+    Recordings that were left out of it are bad ones today as well: see `HowToRead.want_usable`.
     """
     if (out / _ABOUT).is_file():
         held = read_json(out / _ABOUT, "format")
         if not (other := [key for key, value in made.items() if held.get(key) != value]):
-            reading.left_out(held["left_out"], held["recordings_labelled"], f"{out}: collected without bad ones: ")
+            reading.want_usable(held["left_out"], held["recordings_labelled"], f"{out}: collected without bad ones: ")
             return True
         if "format" in other:  # an earlier one may lack keys
             other = ["format"]

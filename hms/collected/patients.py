@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.collected.labels import PATIENT, RECORDING
+from hms.collected.label_table import PATIENT, RECORDING
 from hms.collected.names import with_paths
-from hms.collected.places import patient_problems
 from hms.collected.table import read_text, say_unread, want_columns
+from hms.collected.votes import patient_problems
 from hms.data.tables import parsed
 from hms.errors import DataError, nearest_word
 from hms.system.console import counted, say

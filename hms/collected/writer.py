@@ -33,6 +33,7 @@ class Writer:
         self.rows: _Rows = []
         """Those of train.csv."""
         self._origins: _Rows = []
+        self._eeg_ids: set[int] = set()
         self._folders = {write_eeg: folder / "train_eegs", write_spectrogram: folder / "train_spectrograms"}
         self._folder = folder
         for path in self._folders.values():
@@ -52,7 +53,7 @@ class Writer:
         try:
             for cut in cuts(recording, [*votes]):
                 eeg_id = _number_of(patient.encode() + cut.eeg.tobytes())
-                if eeg_id in (origin["eeg_id"] for origin in (*self._origins, *origins)):
+                if eeg_id in self._eeg_ids or eeg_id in (origin["eeg_id"] for origin in origins):
                     raise DataError(f"{recording.path}: want each EEG once, got one of patient {patient!r} twice")
                 origins.append(
                     {"eeg_id": eeg_id, "recording": name, "start_s": cut.start_s, **whose, "patient": patient}
@@ -69,6 +70,7 @@ class Writer:
             raise
         self.rows += rows
         self._origins += origins
+        self._eeg_ids |= {origin["eeg_id"] for origin in origins}
         return [*lost_s]
 
     def finish(self) -> None:

@@ -8,7 +8,7 @@ command_line  translates the words typed into what Hydra accepts, and into the c
 words         what is wrong with a single word, and which words are repeated
 composer      the groups and configs of a command as Hydra finds and composes them, or why it cannot use a word
 check         checks a config against the signatures of its classes and reports all mistakes at once
-misfit        checks a value against a type
+type_check    checks a value against a type
 signature     the arguments that a class takes, read from its source
 source        finds the definition of a class or function without importing it
 build         builds the objects that a config's nodes describe

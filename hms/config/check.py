@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints, is_typeddict
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from hms.config.misfit import UNREAD, complaint, is_within, items, join, misfits, referred
 from hms.config.signature import OURS, Signature, signature
+from hms.config.type_check import UNREAD, complaint, is_within, items, join, misfits, referred
 from hms.errors import ConfigError, did_you_mean
 
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")

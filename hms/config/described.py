@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from hms.config.command import CONF
 from hms.config.composer import lists
-from hms.config.misfit import referred
+from hms.config.type_check import referred
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _UNNAMED = "trainer"

@@ -36,27 +36,27 @@ class Batches(Sampler[list[int]]):
         return rows + (index < more)
 
     def __iter__(self) -> Iterator[list[int]]:
-        rank, world = self.process
+        rank, world_size = self.process
         order = iter(self.sampler)
         for index in range(len(self)):
             batch = [*islice(order, self.rows(index))]
-            yield [*islice(cycle(batch), rank, world * _rows_each(len(batch), world), world)]
+            yield [*islice(cycle(batch), rank, world_size * _rows_each(len(batch), world_size), world_size)]
 
 
 def part_of(whole: Tensor, process: Process) -> Tensor:
     """The rows of a whole batch that `Batches` gives to a process."""
-    rank, world = process
+    rank, world_size = process
     rows = len(whole)
-    return whole[torch.arange(rank, world * _rows_each(rows, world), world, device=whole.device) % rows]
+    return whole[torch.arange(rank, world_size * _rows_each(rows, world_size), world_size, device=whole.device) % rows]
 
 
 def whole_of(part: Tensor, process: Process, rows: int) -> Tensor:
     """The whole batch of `rows` rows, gathered from the parts of all processes."""
-    parts = part.new_empty((process.world, *part.shape))
+    parts = part.new_empty((process.world_size, *part.shape))
     torch.distributed.all_gather_into_tensor(parts.flatten(0, 1), part.contiguous())
     return parts.transpose(0, 1).flatten(0, 1)[:rows]
 
 
-def _rows_each(rows: int, world: int) -> int:
+def _rows_each(rows: int, world_size: int) -> int:
     """Rows of a batch per process, repeated ones included."""
-    return -(-rows // world)
+    return -(-rows // world_size)

@@ -7,10 +7,10 @@ from hms.electrodes import SCALP
 
 _LARGEST = float(np.finfo(np.float16).max)
 FAR_UV = 1000.0
-"""About here models clip, and half precision resolves only 1 µV."""
+"""Models clip near this value, and half precision resolves only 1 µV there."""
 
 OFFSET_EVERY = 64
-"""Of so many samples one is enough to see an offset."""
+"""Every so many samples are looked at to find an offset."""
 
 
 def eeg_as_stored(eeg: Float[np.ndarray, "time electrode"]) -> Float16[np.ndarray, "time electrode"]:

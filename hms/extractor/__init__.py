@@ -20,8 +20,8 @@ class Extractor(Protocol):
     """What every extractor provides, besides being a torch module.
 
     Extractors can share a `backbone` (`model.share_backbones`); `compile=true` compiles its parts, or else those of
-    `network`, or else the extractor's. The hash in the name of a run leaves an argument `grad_checkpointing` out. Of an
-    argument `weights` beside one `pretrained`, it takes the file's content; of any other path, the text.
+    `network`, or else the extractor's. In the hash of a run's name, `grad_checkpointing` does not count, and `weights`
+    beside `pretrained` counts by the file's content; any other path counts by its text.
     """
 
     out_features: int

@@ -27,7 +27,7 @@ class EfficientNet1d(nn.Module):
     units of `Signals.pairs`, squeezed (null: none are). The stem has `channels[0]` channels and moves by `stem_stride`
     points; stage i has `channels[i + 1]` and `depths[i]` blocks with kernels of `kernels[i]` points, the first of which
     halves time. A block widens its channels `expand` times. From the first block to the last, the probability that one
-    is skipped in training rises to `drop_path`. A pair's token is the mean of its channels over time.
+    is skipped in training rises to `drop_path_rate`. A pair's token is the mean of its channels over time.
 
     With `compare_sides`, not pairs are pooled but couples of a pair and its mirror image: mean and absolute difference
     of their tokens, and cosine similarity over time. A mirrored head has the same vector.
@@ -48,7 +48,7 @@ class EfficientNet1d(nn.Module):
         depths: list[int],
         kernels: list[int],
         expand: int,
-        drop_path: float,
+        drop_path_rate: float,
         compare_sides: bool,
         dropout: float,
         grad_checkpointing: bool,
@@ -67,9 +67,9 @@ class EfficientNet1d(nn.Module):
             raise ValueError(f"stem_stride, expand, channels, depths: want at least 1, got {given}")
         if any(kernel < 1 or kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"kernels: want odd numbers, got {kernels}")
-        if not 0 <= drop_path < 1:
-            raise ValueError(f"drop_path: want 0 up to less than 1, got {drop_path}")
-        self.network = _Network(stem_stride, channels, depths, kernels, expand, drop_path, grad_checkpointing)
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f"drop_path_rate: want 0 up to less than 1, got {drop_path_rate}")
+        self.network = _Network(stem_stride, channels, depths, kernels, expand, drop_path_rate, grad_checkpointing)
         self.sides = _Sides(montage) if compare_sides else None
         self.dropout = nn.Dropout(dropout)
         self.token_features = channels[-1]
@@ -121,7 +121,7 @@ class _Network(nn.Module):
         depths: list[int],
         kernels: list[int],
         expand: int,
-        drop_path: float,
+        drop_path_rate: float,
         grad_checkpointing: bool,
     ):
         super().__init__()
@@ -131,7 +131,7 @@ class _Network(nn.Module):
             for (before, after), depth, kernel in zip(pairwise(channels), depths, kernels, strict=True)
             for first in (True, *[False] * (depth - 1))
         ]
-        rates = [drop_path * i / max(len(sizes) - 1, 1) for i in range(len(sizes))]
+        rates = [drop_path_rate * i / max(len(sizes) - 1, 1) for i in range(len(sizes))]
         blocks = (_Block(*size, expand, rate) for size, rate in zip(sizes, rates, strict=True))
         self.blocks = in_sequence(blocks, grad_checkpointing)
         self.to(memory_format=torch.channels_last)
@@ -145,14 +145,14 @@ class _Network(nn.Module):
 class _Block(nn.Module):
     """Widen, convolve each channel, weight the channels by squeeze and excitation (Hu et al. 2018), narrow, add."""
 
-    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int, expand: int, drop_path: float):
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int, expand: int, drop_path_rate: float):
         super().__init__()
         wide, squeezed = expand * channels, max(channels // 4, 1)
         self.widen = _convolution(channels, wide, 1, 1, 1)
         self.convolve = _convolution(wide, wide, kernel, stride, wide)
         self.excite = nn.Sequential(nn.Linear(wide, squeezed), nn.SiLU(), nn.Linear(squeezed, wide), nn.Sigmoid())
         self.narrow = nn.Sequential(nn.Conv2d(wide, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels))
-        self.residual, self.kept = stride == 1 and channels == out_channels, 1 - drop_path
+        self.residual, self.kept = stride == 1 and channels == out_channels, 1 - drop_path_rate
 
     def forward(self, x: Float[Tensor, "sequence channel 1 time"]) -> Float[Tensor, "sequence out 1 time2"]:
         y = self.convolve(self.widen(x))

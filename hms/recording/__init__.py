@@ -1,7 +1,7 @@
 """Read a recording from any clinic as the twenty channels of `hms.electrodes`, piece by piece, and cut its windows.
 
-found           the files that a name stands for
-labels          what the label of a channel says
+paths           the files that a name stands for
+channel_names   what the name of a channel says
 mapping         what the option `channels` says
 meanings        what the channels of a file measure, by both
 channels        which of them are read
@@ -11,7 +11,7 @@ records         its records, and when they began
 source          what an open file is: channels, samples, gaps, annotations
 spans           its gaps
 annotations     its annotations
-start           when it began
+start_time      when it began
 reader          a file as MNE-Python opens it, and its samples in µV
 passband        the filters that its EEG has passed
 formats         a file of any format, opened as such a source

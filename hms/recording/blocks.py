@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
+from hms.recording.channel_names import EKG, Lead
 from hms.recording.duration import duration_text
 from hms.recording.flat import PART, flat_channels, if_reference
-from hms.recording.labels import EKG, Lead
 from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
-from hms.silence import BAND_HZ, SILENT_UV, loudness_uv
+from hms.silence import BAND_HZ, NO_SIGNAL_UV, amplitude_uv
 
 _BLOCK = 10 * SFREQ_HZ  # samples
 _AT_ONCE = 6  # blocks, read together so that a file with many fast channels needs little memory
@@ -83,9 +83,8 @@ class Blocks:
         """What the blocks read so far have shown, one sentence each."""
         if self._silent:
             silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
-            reason = (
-                f"SD below {SILENT_UV} µV in {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz: unplugged, or electrocerebral inactivity"
-            )
+            band = f"{BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz"
+            reason = f"SD below {NO_SIGNAL_UV} µV in {band}: unplugged, or electrocerebral inactivity"
             yield f"No signal for {silent} ({reason}), so without a prediction."
         if self._too_few:
             partly = duration_text(sum(self._too_few.values()) / SFREQ_HZ)
@@ -125,7 +124,7 @@ class Blocks:
         if flat and left and _too_few(left):  # before asking for silence, which would be heard in most pairs
             self._too_few[number] = recorded
             return np.full_like(eeg, np.nan)
-        if loudness_uv(eeg) < SILENT_UV:
+        if amplitude_uv(eeg) < NO_SIGNAL_UV:
             self._silent[number] = recorded
             return np.full_like(eeg, np.nan)
         used = self.reconstruction

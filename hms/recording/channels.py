@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from hms.electrodes import SCALP
-from hms.recording.labels import EKG, Lead, without_numbers
+from hms.recording.channel_names import EKG, Lead, without_numbers
 
 
 class Channel(NamedTuple):

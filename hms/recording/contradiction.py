@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.labels import Lead
+from hms.recording.channel_names import Lead
 
 _SHARE, _LEAST_UV = 0.3, 2.0
 """From which SD a contradiction is noted: of the channels' own, and in any case; rounding and filters make less."""

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import SFREQ_HZ
-from hms.recording.labels import EKG, Lead
+from hms.recording.channel_names import EKG, Lead
 
 PART = 2 * SFREQ_HZ
 """Samples; a channel is flat if most parts of a block are."""

@@ -12,16 +12,16 @@ from hms.data.files import read_eeg
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.recording.annotations import annotations_of
+from hms.recording.channel_names import EKG, Lead, numbered
 from hms.recording.channels import Channel, channels_to_read
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.labels import EKG, Lead, numbered
 from hms.recording.mapping import mapped_leads
 from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.passband import passband_notes
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Span
 from hms.recording.spans import spans_of
-from hms.recording.start import start_of
+from hms.recording.start_time import start_time
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
@@ -46,7 +46,7 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
     spans, gap_notes = spans_of(path, header, raw)
-    start, start_notes = start_of(path, raw)
+    start, start_notes = start_time(path, raw)
     filter_notes = passband_notes(header, opened, raw, read)
     return Source(
         leads=[channel.lead for channel in read],

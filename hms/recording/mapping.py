@@ -6,7 +6,7 @@ from typing import Any
 
 from hms.electrodes import SCALP
 from hms.errors import UserError, did_you_mean
-from hms.recording.labels import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, measured
+from hms.recording.channel_names import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, measured
 
 
 def by_name(channels: Any) -> dict[str, Any] | None:

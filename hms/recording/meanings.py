@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hms.electrodes import SCALP
-from hms.recording.labels import Lead, depth_contacts, lead_of, measured, without_numbers
+from hms.recording.channel_names import Lead, depth_contacts, lead_of, measured, without_numbers
 
 _DEPTH = "Numbered as on depth electrodes or grids"
 _MOST_NAMES = 32  # in a message

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hms.recording.channel_names import EKG
 from hms.recording.channels import Channel
 from hms.recording.edf import Header
-from hms.recording.labels import EKG
 
 _HIGHEST_HZ, _LOWEST_HZ = 1.0, 20.0
 """Of a high-pass and of a low-pass that leave what experts judge: rhythmic delta begins at 0.5 Hz."""

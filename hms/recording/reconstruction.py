@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
-from hms.recording.labels import EKG, Lead
+from hms.recording.channel_names import EKG, Lead
 
 MOST_MISSING = 4
 """Up to so many of the nineteen electrodes are interpolated; with more missing, too little of the head was recorded."""

@@ -12,15 +12,15 @@ from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.annotations import bad_notes, checks_s
 from hms.recording.blocks import Blocks
+from hms.recording.channel_names import EKG
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
 from hms.recording.formats import open_source
-from hms.recording.labels import EKG
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source
 from hms.recording.units import MICRO, UNITS_UV
-from hms.silence import SILENT_UV
+from hms.silence import NO_SIGNAL_UV
 
 _QUIETEST_UV = 0.5
 _LOUDEST_UV = 5000.0
@@ -182,5 +182,5 @@ def _spreads_uv(source: Source, electrodes: Read, most: int) -> list[float]:
     scalps = (electrodes(first, last)[: len(SCALP)] for first, last in _probes(source, most))
     complete = (scalp[np.isfinite(scalp).all(axis=1)] for scalp in scalps)
     spreads = [float(np.median(scalp.std(axis=1))) for scalp in complete if len(scalp)]
-    least_uv = SILENT_UV if any(spread_uv >= _CLEARLY_EEG_UV for spread_uv in spreads) else 1e-9
+    least_uv = NO_SIGNAL_UV if any(spread_uv >= _CLEARLY_EEG_UV for spread_uv in spreads) else 1e-9
     return [spread_uv for spread_uv in spreads if spread_uv > least_uv]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.labels import Lead
+from hms.recording.channel_names import Lead
 from hms.recording.meanings import Meanings
 
 
@@ -39,7 +39,7 @@ class Source(NamedTuple):
     sfreq_hz: float
     spans: list[Span]
     start: datetime | None
-    """Of the first sample, in local time or UTC (`hms.recording.start`)."""
+    """Of the first sample, in local time or UTC (`hms.recording.start_time`)."""
     annotations: list[Annotation]
     """In chronological order."""
     notes: list[str]

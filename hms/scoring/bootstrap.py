@@ -41,9 +41,11 @@ def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*m
 
 def mean_interval(values: pl.Series, patient_id: pl.Series, draws: int = DRAWS, seed: int = 0) -> list[float] | None:
     """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others."""
+    if patient_id.n_unique() < 2:
+        return None
     means = bootstrap_means(values.to_numpy()[None], patient_id.to_numpy(), draws, seed)
     ends: list[float] = interval(means)[0].tolist()
-    return ends if patient_id.n_unique() > 1 else None
+    return ends
 
 
 def format_interval(ends: Sequence[float] | None, digits: int) -> str:

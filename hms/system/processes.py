@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Process(NamedTuple):
-    """Process number `rank` of the `world` processes that train together, in PyTorch's terms."""
+    """Process number `rank` of the `world_size` processes that train together, in PyTorch's terms."""
 
     rank: int
-    world: int
+    world_size: int
 
     def own_rows(self, rows: int) -> int:
         """How many rows of a batch this process has, not counting repeated ones."""
-        return len(range(self.rank, rows, self.world))
+        return len(range(self.rank, rows, self.world_size))
 
 
 ALONE = Process(0, 1)
@@ -116,6 +116,6 @@ def gather(mine: Any, process: Process) -> list[Any]:
     """The objects of all processes, in the order of their ranks."""
     if process == ALONE:
         return [mine]
-    objects: list[Any] = [None] * process.world
+    objects: list[Any] = [None] * process.world_size
     torch.distributed.all_gather_object(objects, mine)
     return objects

@@ -9,7 +9,7 @@ predicted    a recording, predicted
 origin       what made it
 settings     the same in plain words
 clock        moments in words
-drawn        the windows to draw
+selection    the windows to draw
 chart        what is drawn over time
 page         the page
 annotations  events for other programs

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from hms.page.document import document
 from hms.timeline import chart
 from hms.timeline.clock import clock, length
-from hms.timeline.drawn import Drawn, drawn_for, listed_events
 from hms.timeline.events import PATTERNS, burden, events, totals
+from hms.timeline.selection import Drawn, drawn_for, listed_events
 from hms.timeline.settings import in_words
 from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline

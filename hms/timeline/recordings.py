@@ -8,16 +8,16 @@ from hms.errors import DataError, UserError
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
-from hms.recording.found import recording_files
+from hms.recording.paths import recording_files
 from hms.recording.recording import Recording, open_recording
 from hms.system.console import counted, say
 from hms.system.shards import Shard
-from hms.timeline.drawn import drawn_windows
 from hms.timeline.files import SUFFIXES, write_timeline
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predict_recording, windows_of
+from hms.timeline.selection import drawn_windows
 from hms.timeline.timeline import Timeline
 
 

@@ -45,7 +45,7 @@ class Feed(NamedTuple):
 
     def some(self, rows: pl.DataFrame, count: int) -> Iterator[Batch]:
         """Up to `count` whole batches of an epoch of training, the same in every process."""
-        live = self.live and self.live.of(min(count * self.batch_size, _RENDERED))
+        live = self.live and self.live.limited_to(min(count * self.batch_size, _RENDERED))
         alone = self._replace(live=live, process=ALONE, resident=False)
         return islice(alone.training(rows), count)
 

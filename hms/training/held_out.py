@@ -20,10 +20,10 @@ from hms.training.fold import FoldRows, among
 
 def predict(model: Model, rows: pl.DataFrame, feed: Feed, flips: bool) -> Float[np.ndarray, "row label"]:
     """The probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
-    rank, world = feed.process
-    if world > 1:
+    rank, world_size = feed.process
+    if world_size > 1:
         broadcast_state(model.to(feed.device))
-    first, end = (len(rows) * number // world for number in (rank, rank + 1))
+    first, end = (len(rows) * number // world_size for number in (rank, rank + 1))
     mine = probabilities([model], feed.store, rows[first:end], feed.batch_size, Compute(feed.device, flips))
     return np.concatenate(gather(mine, feed.process))
 

@@ -61,7 +61,7 @@ class Classifier(LightningModule):
         signals = mapped(signals, lambda tensor: tensor[: max(1, own_rows)])
         logits = self.model.classify(signals)
         uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would not change this mean
-        share = own_rows * process.world / rows  # makes the mean over processes the mean over rows
+        share = own_rows * process.world_size / rows  # makes the mean over processes the mean over rows
         loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
         uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
@@ -72,7 +72,7 @@ class Classifier(LightningModule):
         own_rows = self.process.own_rows(rows)
         logits, target = self.model(batch).float()[: max(1, own_rows)], batch.target[: max(1, own_rows)]
         kl = nn.functional.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
-        kl = kl * (own_rows * self.process.world / rows)
+        kl = kl * (own_rows * self.process.world_size / rows)
         self.log("val_kl", kl, batch_size=rows, sync_dist=True)  # a progress bar would wait for the device
 
     @property

@@ -7,7 +7,7 @@ import torch
 
 from hms.config.build import build
 from hms.cost import measured_rates, training_step_s
-from hms.parts import metered
+from hms.model_summary import metered
 from hms.system.memory import keep_freed
 from scripts.bench.measure import Figure, seconds
 from scripts.bench.setting import DEVICE, batch, config

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def start_of(path: Path, raw: Any) -> tuple[datetime | None, list[str]]:
+def start_time(path: Path, raw: Any) -> tuple[datetime | None, list[str]]:
     """When the first sample was recorded, in local time (called UTC, as MNE does), and a note on it.
 
     In UTC, with a note, if the file gives no offset from that.

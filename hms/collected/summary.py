@@ -14,7 +14,7 @@ _FOLDS = 5
 """As in conf/train.yaml."""
 
 
-def told(out: Path) -> Iterator[str]:
+def summary(out: Path) -> Iterator[str]:
     """A line on what the corpus at `out` holds, then the commands that score a model on it and train one."""
     rows, origins = read_labels(out / "train.csv"), pl.read_csv(out / "recordings.csv")
     patients = rows["patient_id"].n_unique()

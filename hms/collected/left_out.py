@@ -15,7 +15,7 @@ _NAMED = 3
 _TOLERANCE_S = 0.01  # formats round onsets
 
 
-def lost_labels(recording: Recording, onsets_s: Iterable[float]) -> str:
+def why_left_out(recording: Recording, onsets_s: Iterable[float]) -> str:
     """A line with the reasons for which the ten seconds from `onsets_s` on are left out, in order; empty if none are.
 
     Their times are those of the middle, as in a table of labels.

@@ -10,7 +10,7 @@ from recordings import noise, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
-from hms.recording.labels import EKG, Lead, lead_of, without_numbers
+from hms.recording.channel_names import EKG, Lead, lead_of, without_numbers
 from hms.recording.meanings import meanings_of
 
 

@@ -35,7 +35,7 @@ class _Usage(NamedTuple):
     """Bytes for the backward pass."""
 
 
-def print_parts(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
+def print_summary(node: dict[str, Any], batch_size: int, trainer: dict[str, Any]) -> None:
     """Build the model that a config describes, pass fake tensors through it, and print its parts.
 
     Multiply-adds are those of convolutions and matrix products; memory is what a training step keeps for its backward

@@ -9,7 +9,7 @@ from recordings import noise, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import UserError
-from hms.recording.found import recording_files
+from hms.recording.paths import recording_files
 
 
 def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):

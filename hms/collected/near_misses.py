@@ -36,7 +36,7 @@ _NAMED = 5
 """The most names that are told."""
 
 
-def ignored(annotations: Iterable[Annotation]) -> Counter[tuple[str, str]]:
+def near_misses(annotations: Iterable[Annotation]) -> Counter[tuple[str, str]]:
     """How many annotations that do not vote have each name that looks like a class, and what is to be done about it."""
     found: Counter[tuple[str, str]] = Counter()
     for annotation in annotations:
@@ -49,7 +49,7 @@ def ignored(annotations: Iterable[Annotation]) -> Counter[tuple[str, str]]:
     return found
 
 
-def told(found: Counter[tuple[str, str]]) -> str:
+def hint(found: Counter[tuple[str, str]]) -> str:
     """A line about the ignored annotations, the most frequent names first; empty if there are none."""
     if not found:
         return ""

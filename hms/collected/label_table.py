@@ -25,10 +25,10 @@ _VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
 _MOST_VOTES = 1000  # in a row; what is beyond is no count of experts
 
 COLUMNS = ("line", *_PLACE, *PATIENT, *_VOTES)
-"""Columns of the rows that `read_labels` returns."""
+"""Columns of the rows that `read_label_table` returns."""
 
 
-def read_labels(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a table of labels with the columns of `COLUMNS`, and a line for every kind of mistake.
 
     `patient_id` is null throughout if the table does not have it. Raises DataError if it has no rows, or not the
