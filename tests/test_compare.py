@@ -388,6 +388,13 @@ def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path
         compare([copy])
 
 
+def test_a_run_of_all_patients_alone_is_refused(tmp_path: Path):
+    (fold := tmp_path / "all-1a2b3c4d/foldall_seed0").mkdir(parents=True)
+    (fold / "scores.json").write_text("{}")
+    with pytest.raises(DataError, match="all-1a2b3c4d: no fold has held-out patients, so there is nothing to compare$"):
+        compare([fold.parent])
+
+
 def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_good(tmp_path: Path, capsys):
     node = {"_target_": "hms.backbone.TimmBackbone", "pretrained": True, "weights": "gone"}
     taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/a-1"]}}

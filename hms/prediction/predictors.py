@@ -12,7 +12,7 @@ from hms.config.keys import want_in_range
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
-from hms.folder_names import number_of
+from hms.folder_names import is_member, number_of
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
@@ -133,7 +133,7 @@ def _fitted_folds(path: Path, fitted: list[str] | None, run: Path) -> list[Path]
 
     The file of a Kaggle notebook names none: its folder holds just the folds to use.
     """
-    folds = {fold.stem: fold for fold in folds_to_predict_by(run)}
+    folds = {fold.stem if is_member(fold) else fold.name: fold for fold in folds_to_predict_by(run)}
     if fitted is None:
         return [*folds.values()]
     if lacking := [name for name in fitted if name not in folds]:

@@ -55,6 +55,8 @@ class Run(NamedTuple):
 def read_run(path: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
     run = Trained(path, folds := scored_folds(path))
+    if not folds:
+        raise DataError(f"{path}: no fold has held-out patients, so there is nothing to compare")
     config = run.config_of(folds[0])
     scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
     numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
