@@ -2,7 +2,8 @@
 
 An EEG is cut into overlapping windows, one per row. The 15th-place solution trains on the rows that have the most votes
 of their EEG and start at least 25 s apart, one per EEG and epoch, and validates on the first such row of each EEG.
-Added: training may include rows with fewer votes than a row to validate on needs.
+Added: training may include rows with fewer votes than a row to validate on needs; or every row counts, as where experts
+labelled recordings of one's own from beginning to end.
 """
 
 import numpy as np
@@ -45,6 +46,23 @@ class Subset:
         most = votes.max().over("eeg_id")
         top = self.max_votes if self.max_votes is not None else float("inf")
         return rows.filter((votes == most) & (most >= min_votes) & (most <= top))
+
+
+class EveryRow:
+    """All rows with at least `min_votes` votes, to train on (one per EEG and epoch) and to validate on."""
+
+    def __init__(self, min_votes: int):
+        if min_votes < 1:
+            raise ValueError(f"min_votes: want at least 1, got {min_votes}")
+        self.min_votes = min_votes
+
+    def training(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows to train on, in the order of the file."""
+        return rows.filter(pl.sum_horizontal(VOTE_COLUMNS) >= self.min_votes)
+
+    def validation(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows to validate on, the same."""
+        return self.training(rows)
 
 
 def _spaced(eeg_id: np.ndarray, start_s: np.ndarray, spacing_s: float) -> pl.Series:

@@ -391,7 +391,7 @@ def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path
 def test_a_run_of_all_patients_alone_is_refused(tmp_path: Path):
     (fold := tmp_path / "all-1a2b3c4d/foldall_seed0").mkdir(parents=True)
     (fold / "scores.json").write_text("{}")
-    with pytest.raises(DataError, match=r"all-1a2b3c4d: no fold has held-out patients, so there is nothing to compare$"):
+    with pytest.raises(DataError, match=r"-1a2b3c4d: no fold has held-out patients, so there is nothing to compare$"):
         compare([fold.parent])
 
 

@@ -15,7 +15,7 @@ from hms.data.tables import LABEL_COLUMNS, read_labels
 from hms.errors import UserError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import prior_kl, uniform_kl
-from hms.subset import Subset
+from hms.subset import EveryRow, Subset
 from hms.training.fold import rows_of_fold
 
 
@@ -104,6 +104,20 @@ def test_rows_with_few_votes_may_be_trained_on_but_not_validated_on():
 def test_a_subset_refuses_impossible_values(arguments: tuple, message: str):
     with pytest.raises(ValueError, match=message):
         Subset(*arguments)
+
+
+def test_every_row_is_learned_from_and_validated_on_by_the_folds_that_hold_its_patient_out():
+    with pytest.raises(ValueError, match=r"^min_votes: want at least 1, got 0$"):
+        EveryRow(0)
+    plan = [
+        (eeg, eeg // 2, offset_s, votes) for eeg in range(20) for offset_s, votes in ((0.0, 1), (10.0, 3), (20.0, 2))
+    ]
+    rows = label_rows(plan).with_row_index("label_id")
+    folds = [rows_of_fold(config("subset=every_row", "folds=5", f"fold={fold}"), rows) for fold in range(5)]
+    assert sorted(pl.concat(fold.validation for fold in folds)["label_id"]) == [*range(60)]
+    for fold in folds:
+        assert {*fold.training[0]["label_id"]} == {*range(60)} - {*fold.validation["label_id"]}
+    assert EveryRow(2).training(rows)["eeg_label_offset_seconds"].to_list() == [10.0, 20.0] * 20
 
 
 def label_rows(rows: list[tuple[int, int, float, int]]) -> pl.DataFrame:
