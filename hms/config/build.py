@@ -1,25 +1,48 @@
 """Build objects from config nodes; the only place that calls Hydra's `instantiate`."""
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 import hydra
 from hydra.errors import InstantiationException
 
-from hms.config.signature import signature, want_allowed
+from hms.config.signature import ALLOWED, OURS, signature, want_allowed
 from hms.config.source import find
 from hms.errors import ConfigError, UserError
 
 
-def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> Any:
+def build(node: dict[str, Any], **more: Any) -> Any:
     """Build the object that a node with `_target_` describes, including the objects within it; `more` adds arguments.
 
-    Every `_target_` must start with one of the prefixes `allowed`, by default `signature.ALLOWED`. If `allowed` is
-    given, a stranger may have written the node: of hms it may then name classes only, since functions such as this one
-    would build anything. Raises ConfigError for a target that may not be named and for a value that its constructor
-    rejects.
+    Raises ConfigError for a target that does not begin as one of `signature.ALLOWED` does, and for a value that its
+    constructor rejects.
     """
-    want_allowed_targets(node, allowed)
+    for target, _ in _targets(node):
+        _want_target(target, ALLOWED)
+    return _built(node, more)
+
+
+def build_foreign(node: dict[str, Any]) -> Any:
+    """The same for a node that a stranger may have written, as in a checkpoint. Raises ConfigError as `want_safe`."""
+    want_safe(node)
+    return _built(node, {})
+
+
+def want_safe(node: Any) -> None:
+    """Raise ConfigError if a node, at any depth, names anything but classes of `signature.OURS`.
+
+    Functions of hms, such as `build`, would build anything.
+    """
+    for target, arguments in _targets(node):
+        _want_target(target, OURS)
+        if target.startswith("hms.") and not isinstance(find(target)[1], ast.ClassDef):
+            raise ConfigError(f"want a class, got '{target}'")
+        if "_args_" in arguments:
+            raise ConfigError(f"{target}: want each argument by its name, got '_args_'")
+
+
+def _built(node: dict[str, Any], more: dict[str, Any]) -> Any:
     try:
         built = hydra.utils.instantiate({**node, "_partial_": True} if more else node, _convert_="all")
     except InstantiationException as error:
@@ -33,25 +56,20 @@ def build(node: dict[str, Any], allowed: tuple[str, ...] = (), **more: Any) -> A
     return built(**more) if more else built
 
 
-def want_allowed_targets(node: Any, allowed: tuple[str, ...]) -> None:
-    """Raise ConfigError if a node, at any depth, names a target that `build` would not build with `allowed`."""
-    if isinstance(node, str) and "${" in node:  # Hydra would resolve it, and the result could be anything
+def _targets(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every target within a node, with its arguments. Raises ConfigError for what Hydra would resolve to anything."""
+    if isinstance(node, str) and "${" in node:
         raise ConfigError(f"want plain values, got '{node}'")
-    if isinstance(node, list):
-        node = dict(enumerate(node))
     if isinstance(node, dict):
         if "_target_" in node:
-            want_allowed(str(node["_target_"]), allowed)
-            signature(str(node["_target_"]))  # resolves re-exports: a name that hms merely imports is foreign, too
-            if allowed:
-                _want_class(node)
+            yield str(node["_target_"]), node
         for value in node.values():
-            want_allowed_targets(value, allowed)
+            yield from _targets(value)
+    if isinstance(node, list):
+        for value in node:
+            yield from _targets(value)
 
 
-def _want_class(node: dict[str, Any]) -> None:
-    target = str(node["_target_"])
-    if target.startswith("hms.") and not isinstance(find(target)[1], ast.ClassDef):
-        raise ConfigError(f"want a class, got '{target}'")
-    if "_args_" in node:
-        raise ConfigError(f"{target}: want each argument by its name, got '_args_'")
+def _want_target(target: str, allowed: tuple[str, ...]) -> None:
+    want_allowed(target, allowed)
+    signature(target)  # resolves re-exports: a name that hms merely imports is foreign, too

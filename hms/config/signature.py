@@ -56,9 +56,8 @@ def signature(target: str) -> Signature:
     return Signature(name, types, [key for key in types if key not in defaults], arguments.kwarg is not None)
 
 
-def want_allowed(name: str, allowed: tuple[str, ...] = ()) -> None:
-    """Raise ConfigError unless `name` starts with one of the prefixes `allowed`, by default `ALLOWED`."""
-    allowed = allowed or ALLOWED
+def want_allowed(name: str, allowed: tuple[str, ...] = ALLOWED) -> None:
+    """Raise ConfigError unless `name` starts with one of the prefixes `allowed`."""
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
         advice = " (HMS_ALLOW, set before Python starts, adds a package of yours)" if allowed == ALLOWED else ""

@@ -9,9 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hms.config.build import build, want_allowed_targets
+from hms.config.build import build_foreign, want_safe
 from hms.config.check import mistakes_in_node
-from hms.config.signature import OURS
 from hms.errors import ConfigError, DataError, first_line
 from hms.folder_names import is_member, model_file
 from hms.model import Model
@@ -69,10 +68,10 @@ def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
 def rebuild(path: Path, node: Any, weights: dict[str, Tensor]) -> Model:
     """Build the model whose config and weights were read from `path`. Raises errors as `load_model` does."""
     try:
-        want_allowed_targets(node, OURS)
+        want_safe(node)
         if wrong := mistakes_in_node(node, "model") if isinstance(node, dict) else []:
             raise ConfigError(wrong[0])
-        model = build(without_pretrained(node), allowed=OURS) if isinstance(node, dict) else node
+        model = build_foreign(without_pretrained(node)) if isinstance(node, dict) else node
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(model, Model):
