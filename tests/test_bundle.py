@@ -225,8 +225,8 @@ def test_a_timeline_in_python_has_the_options_of_the_command(whole: Path, tmp_pa
     assert defaults == {name: keys[name] for name in defaults}
     model = hms.load(whole)
     for options, message in (
-        ({"step_s": 0.5}, "step_s: want 1 s or more, got 0.5"),
-        ({"step_s": float("nan")}, "step_s: want 1 s or more, got nan"),
+        ({"step_s": 0.5}, "step_s: want 1 s or more (below 2^32), got 0.5"),
+        ({"step_s": float("nan")}, "step_s: want 1 s or more (below 2^32), got nan"),
         ({"threshold": 0}, "threshold: want more than 0, up to 1, got 0"),
         ({"batch_size": 0}, "batch_size: want 1 or more (below 2^32), got 0"),
         ({"unit": "mv"}, "unit: want 'nV', 'uV', 'mV', 'V' or null, got 'mv'; did you mean 'mV'?"),

@@ -212,7 +212,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
          "it has 'recording|time_s|label'; want commas, semicolons or tabs between columns")]),
         (["recording,time_s,label", "night,5,GPD,,", "day,14,5,GPD"], [("line 3: want 3 values, as in the first line, "
          "got 4; quote values with a comma, and write 1.5 for 1,5")]),
-        ([""], ["lacks 'recording', 'time_s', 'label' (or the six columns of votes), it has nothing"]),
+        (["", "recording,time_s,label"], ["want the names of the columns in the first line, got none"]),
         (["recording,time_s,label", 'night,5,"GPD'], ["not a CSV file (unexpected end of data)"]),
         (["recording,time_s"], ["lacks 'label' (or the six columns of votes), it has 'recording', 'time_s'"]),
         (["recording,time_s,lpd_vote", "night,5,1"], [("lacks 'seizure_vote', 'gpd_vote', 'lrda_vote', 'grda_vote', "

@@ -31,6 +31,10 @@ def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Pa
             for text in ("photic 5 Hz", "eyes closed", "no seizure", "closure", "other hand", "pre seizure")
         ),
         *((text, None) for text in ("mother says that he had a seizure at home", "PDA", "12", "sleep spindles", "?")),
+        *(
+            (text, None)
+            for text in ("non-seizure", "nonseizure", "seizure free", "r/o seizure", "seizure end", "LPD-free")
+        ),
         *((text, None) for text in ("Seizure", "gpd")),
     ],
 )

@@ -23,11 +23,11 @@ def test_what_was_left_out_of_a_corpus_is_refused_by_a_later_raise(tmp_path: Pat
     out, _ = hms("collect", *skip, f"out={tmp_path / 'corpus'}")
     again, err = hms("collect", *skip, f"out={tmp_path / 'corpus'}")
     assert again == out
-    head = f"{tmp_path / 'corpus'}: collected without bad ones: 1 of 3 recordings cannot be used"
+    head = f"{tmp_path / 'corpus'}: lacks 1 of 3 recordings, which could not be used; to collect them again, delete it:"
     why = "  broken.edf: not an EDF or BDF file (it begins with 'no recor')"
-    assert err.splitlines()[1:] == [f"{head}; left out:", why]
+    assert err.splitlines()[1:] == [head, why]
     _, err = hms("collect", *words, f"out={tmp_path / 'corpus'}", code=1)
-    assert err.splitlines()[1:] == [f"{head}; on_bad=skip leaves them out:", why]
+    assert err.splitlines()[1:] == [head, why]
     shutil.copytree(ward, tmp_path / "moved")
     hms("collect", f"recording={tmp_path / 'moved'}", *skip[1:], f"out={tmp_path / 'same'}")
     about = [(tmp_path / name / "collected.json").read_text() for name in ("corpus", "same")]

@@ -120,11 +120,18 @@ def test_paths_on_another_machine_are_read_from_the_folder_on_that_they_share(ca
         said == r"line 3, column 'recording': want 'night', got 'D:\\EEG\\cleo\\nihgt.edf'; did you mean 'night.edf'?"
     )
     assert named([r"C:\x.edf", r"D:\x.edf"], ["x.edf"])[0] == [None, None]
+    assert named([r"D:\EEG\ben\night.edf", r"D:\EEG\ben\x.edf"], WARD)[0] == [WARD[2], None]
+    assert named([r"D:\EEG\cleo\day.edf"], WARD)[0] == [None]  # not anna's
+    assert named([r"D:\EEG\day.edf"], WARD[:2])[0] == [WARD[1]]
 
 
-def test_a_path_in_a_folder_that_is_here_is_no_other_recording(tmp_path: Path):
+def test_a_path_of_this_machine_means_no_other_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "may").mkdir()
     assert named([f"{tmp_path}/may/x.edf"], [f"{tmp_path}/june/x.edf"])[0] == [None]
+    names = [f"{tmp_path}/may/x.edf", f"{tmp_path}/july/y.edf"]  # July was removed
+    assert named(names, [f"{tmp_path}/may/x.edf", f"{tmp_path}/may/y.edf"])[0] == [f"{tmp_path}/may/x.edf", None]
+    assert named(["/nowhere/x.edf", "/elsewhere/x.edf"], ["x.edf"])[0] == [None, None]
+    assert capsys.readouterr().err == ""
 
 
 def placed(*paths: str, patient: str | None = None) -> pl.DataFrame:

@@ -278,7 +278,7 @@ def test_values_out_of_range_are_reported_together_with_other_mistakes():
     assert done.stderr.splitlines() == [
         "7 problem(s) in the config:",
         "  odds.othr: odds takes no 'othr'; did you mean 'other'?",
-        "  step_s: want 1 s or more, got nan",
+        "  step_s: want 1 s or more (below 2^32), got nan",
         "  odds.lpd: want more than 0, got 0",
         f"  recording: {recording}",
         "  runs, ensemble: want one of the two, got neither",

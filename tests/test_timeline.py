@@ -303,8 +303,8 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["step_s=0.5"], "step_s: want 1 s or more, got 0.5"),
-        (["step_s=nan"], "step_s: want 1 s or more, got nan"),
+        (["step_s=0.5"], "step_s: want 1 s or more (below 2^32), got 0.5"),
+        (["step_s=nan"], "step_s: want 1 s or more (below 2^32), got nan"),
         (["windows=-1"], "windows: want 0 or more (below 2^32), got -1"),
         (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
         (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),

@@ -30,12 +30,9 @@ class HowToRead(NamedTuple):
         except OSError as error:
             raise DataError(f"{path}: {error}") from None
 
-    def want_usable(self, bad: Mapping[str, str], recordings: int, place: str = "") -> None:
-        """Say why some of the `recordings` are `bad`, by path. Raises DataError for them unless they are to be skipped.
-
-        `place` is what the message begins with.
-        """
-        head = f"{place}{len(bad)} of {counted(recordings, 'recording')} cannot be used"
+    def want_usable(self, bad: Mapping[str, str], recordings: int) -> None:
+        """Say why some of the `recordings` are `bad`, by path. Raises DataError unless they are to be skipped."""
+        head = f"{len(bad)} of {counted(recordings, 'recording')} cannot be used"
         if bad and len(bad) == recordings:
             raise DataError("\n  ".join([f"{head}:", *bad.values()]))
         if bad and self.on_bad == "raise":

@@ -10,8 +10,9 @@ import polars as pl
 
 from hms.collected.how_to_read import HowToRead
 from hms.collected.votes import added_up
-from hms.errors import UserError
+from hms.errors import DataError, UserError
 from hms.recording.mapping import by_name
+from hms.system.console import counted, say
 from hms.system.reading import read_json
 
 FORMAT = 2
@@ -51,12 +52,19 @@ def _look(path: Path) -> tuple[str, int, str]:
 def is_there(out: Path, made: Mapping[str, Any], reading: HowToRead) -> bool:
     """Whether the corpus is there that is made from `made`. Raises UserError if the folder holds anything else.
 
-    Recordings that were left out of it are bad ones today as well: see `HowToRead.want_usable`.
+    Raises DataError if recordings were left out of it, which `on_bad="raise"` does not allow.
     """
     if (out / _ABOUT).is_file():
         held = read_json(out / _ABOUT, "format")
         if not (other := [key for key, value in made.items() if held.get(key) != value]):
-            reading.want_usable(held["left_out"], held["recordings_labelled"], f"{out}: collected without bad ones: ")
+            if bad := held["left_out"]:
+                lacks = (
+                    f"{out}: lacks {len(bad)} of {counted(held['recordings_labelled'], 'recording')}, which could not"
+                )
+                told = "\n  ".join([f"{lacks} be used; to collect them again, delete it:", *bad.values()])
+                if reading.on_bad == "raise":
+                    raise DataError(told)
+                say(told)
             return True
         if "format" in other:  # an earlier one may lack keys
             other = ["format"]

@@ -1,8 +1,8 @@
 """Find the recordings that the names in a table mean, which may have been written on another machine."""
 
+import ntpath
 from collections.abc import Iterable, Sequence
-from ntpath import commonpath
-from os.path import abspath
+from os.path import abspath, commonpath, isdir
 from pathlib import Path, PurePath, PureWindowsPath
 
 import polars as pl
@@ -29,6 +29,7 @@ def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple
         for file in {path.name.lower(), path.stem.lower()}:
             known.setdefault(file, []).append((path, Path(abspath(path)).parts))
     named = rows.filter(pl.col("recording").is_not_null()).unique("recording", keep="first", maintain_order=True)
+    here = Path(commonpath([Path(abspath(path)).parent for path in paths])).parts
     elsewhere = _folder_elsewhere(named["recording"])
     if elsewhere:
         folder = str(elsewhere) if elsewhere.drive else elsewhere.as_posix()
@@ -36,7 +37,7 @@ def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple
     found: dict[str, str | None] = {}
     problems = []
     for name, line in named.select("recording", "line").iter_rows():
-        its = _meant(name, known, elsewhere)
+        its = _meant(name, known, here, elsewhere)
         found[name] = str(its[0]) if len(its) == 1 else None
         if len(its) > 1 or (of_all and not its):
             problems.append(at_line(line, "recording", _wish(name, its, paths)))
@@ -45,23 +46,32 @@ def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple
 
 
 def _folder_elsewhere(names: Iterable[str]) -> PureWindowsPath | None:
-    """The folder that holds all of another machine's paths among the names; None if there is none.
+    """The folder that holds all paths among the names, if they were written on another machine; None if not.
 
     What follows it is a name as any other. To take less of each path would be unsafe: of p3/night.edf, which is not
-    here, the votes would be given to p1/night.edf.
+    here, the votes would be given to p1/night.edf. So no path is one of another machine if a folder of any is here.
     """
     folders = [PureWindowsPath(name).parent for name in names if PureWindowsPath(name).root]
-    try:
-        return PureWindowsPath(commonpath([folder for folder in folders if not Path(folder.as_posix()).is_dir()]))
-    except ValueError:  # no path, or of several drives
+    if not folders or any(isdir(folder.as_posix()) for folder in folders):
         return None
+    try:
+        shared = PureWindowsPath(ntpath.commonpath(folders))
+    except ValueError:  # of several drives
+        return None
+    return shared if shared.drive or len(shared.parts) > 1 else None
 
 
-def _meant(name: str, known: _Known, elsewhere: PureWindowsPath | None) -> list[Path]:
-    """The recordings that a name may mean: as it is written, or else with backslashes between its folders."""
+def _meant(name: str, known: _Known, here: _Parts, elsewhere: PureWindowsPath | None) -> list[Path]:
+    """The recordings that a name may mean: as it is written, or else with backslashes between its folders.
+
+    Of a path on another machine the folder that all share may be a patient's, so it is tried with that; a file that
+    lies in it, and in no other folder, means one in the folder that all recordings share, `here`.
+    """
     ways = [PurePath(name).parts, _parts(name)]
     if elsewhere and PureWindowsPath(name).is_relative_to(elsewhere):
-        ways.append(PureWindowsPath(name).relative_to(elsewhere).parts)
+        short = PureWindowsPath(name).relative_to(elsewhere).parts
+        ways.append((elsewhere.name, *short))
+        ways.append(short if len(short) > 1 else (*here, *short))
     for parts in ways:
         like = known.get(parts[-1].lower(), []) if parts else []
         if meant := [path for path, ours in like if _is_end_of(parts, ours)]:

@@ -24,8 +24,11 @@ _WORDS = {
 _ALIKE = 0.8
 """Of difflib: from here on, a word is one of many spellings of 'seizure', but neither 'closure' nor 'leisure'."""
 
-_OTHERWISE = {"no", "not", "without", "pre", "post", "before", "after"}
-"""With such a word, a text says that there is none, or none now."""
+_OTHERWISE = {
+    *("no", "non", "not", "never", "without", "free", "denies", "absence", "absent", "o", "ro"),  # "r/o": rule out
+    *("pre", "post", "before", "after", "end", "ends", "ended", "offset"),
+}
+"""With such a word, a text says that there is none, or none any more."""
 
 _SHORT = "too short"
 
@@ -68,6 +71,6 @@ def _class_like(text: str) -> str | None:
         return None
     if words in (["other"], ["others"]):  # a common word, so only alone
         return "other"
-    misspelt = (get_close_matches(word, ["seizure"], cutoff=_ALIKE) for word in words)
+    misspelt = (get_close_matches(word, ["seizure"], cutoff=_ALIKE) * (not word.startswith("non")) for word in words)
     named = [_WORDS.get(word) or (close[0] if close else None) for word, close in zip(words, misspelt, strict=True)]
     return next(filter(None, named), None)

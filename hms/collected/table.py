@@ -36,6 +36,8 @@ def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
     text = _decoded(path)
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
     names, *rows = _rows(path, text, separator)
+    if not any(names):
+        raise DataError(f"{path}: want the names of the columns in the first line, got none")
     for number, row in enumerate(rows, 2):
         if any(row[len(names) :]):
             commas = "; quote values with a comma, and write 1.5 for 1,5" if separator == "," else ""

@@ -120,7 +120,7 @@ class Command:
         ]
         not_chosen = tuple(f"{group}." for group in line.refused)
         found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
-        told = [mistake for mistake in found if not mistake.startswith(not_chosen)]
+        told = [mistake for mistake in found if not mistake.startswith((*not_chosen, *line.problems))]
         return [*line.problems, *(mistake + _where(mistake, samples, line.samples_are_all_jobs) for mistake in told)]
 
     def _mistakes(self, config: DictConfig) -> list[str]:

@@ -38,7 +38,7 @@ def _above_0(wish: str) -> Range:
 RANGES = {
     **dict.fromkeys(("seed", "windows"), _from(0)),
     **dict.fromkeys(("batch_size", "draws", "epochs", "shards"), _from(1)),
-    "step_s": Range("1 s or more", lambda value: 1 <= value < 2**32),
+    "step_s": Range("1 s or more (below 2^32)", lambda value: 1 <= value < 2**32),
     "folds": _from(2),
     "threshold": Range("more than 0, up to 1", lambda value: 0 < value <= 1),
     "temperature": _above_0("more than 0, or null"),

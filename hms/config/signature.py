@@ -37,10 +37,10 @@ _PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, d
 @cache
 def signature(target: str) -> Signature:
     """The signature of a class or function. Raises ConfigError for a target that a config may not name."""
-    want_allowed(target)
+    want_allowed(target, ALLOWED)
     module, definition = find(target)
     name = target.rpartition(".")[2]
-    want_allowed(f"{module}.{name}")  # hms.extractor.stft.STFT is in fact nnAudio's
+    want_allowed(f"{module}.{name}", ALLOWED)  # hms.extractor.stft.STFT is in fact nnAudio's
     arguments, bound = getattr(definition, "args", None), 0
     if isinstance(definition, ast.ClassDef):
         (module, arguments), bound = _init(module, definition), 1  # self
@@ -56,7 +56,7 @@ def signature(target: str) -> Signature:
     return Signature(name, types, [key for key in types if key not in defaults], arguments.kwarg is not None)
 
 
-def want_allowed(name: str, allowed: tuple[str, ...] = ALLOWED) -> None:
+def want_allowed(name: str, allowed: tuple[str, ...]) -> None:
     """Raise ConfigError unless `name` starts with one of the prefixes `allowed`."""
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
