@@ -263,12 +263,18 @@ def test_the_simulated_corpus_has_a_test_part_and_its_truth(
     assert best.max() < 1e-9 < reached.min()
 
 
-def test_the_test_part_is_named_and_that_it_is_simulated(corpus: Path, folder: Path, runs: list[Path], submit: Submit):
-    for words, end in (
-        ((f"data.root={corpus}", "data.size=tiny"), f"{corpus}, simulated EEG (data= chooses another)"),
-        (of(folder), f"{folder}"),
+def test_the_test_part_is_named_and_that_it_is_simulated(
+    corpus: Path, folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
+):
+    fold = Path(shutil.copytree(runs[0] / "fold0_seed0", tmp_path / "real/fold0_seed0"))
+    (fold / "config.yaml").write_text("data: {_target_: hms.data.corpus.CompetitionFolder, root: /hms}")
+    simulated = (f"data.root={corpus}", "data.size=tiny")
+    for run, words, end in (
+        (runs[0], simulated, f"{corpus}, simulated EEG (data= chooses another)"),
+        (fold, simulated, f"{corpus}, simulated EEG (data= chooses another); {fold} learned from real EEG"),
+        (fold, of(folder), f"{folder}"),
     ):
-        assert submit(f"runs={runs[0]}", *words).splitlines()[0] == f"predicts the test part of {end}"
+        assert submit(f"runs={run}", *words).splitlines()[0] == f"predicts the test part of {end}"
 
 
 def test_the_real_pair_is_predicted(runs: list[Path], submit: Submit, tmp_path: Path):

@@ -22,7 +22,7 @@ from hms.system.shards import Shard, make_shard
 def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, shard: Shard) -> None:
     """Write the submission for the folder `config["data"]` to `config["out"]`, or a shard of it."""
     folder = build(config["data"])
-    simulated = ", simulated EEG (data= chooses another)" if is_simulated(config) else ""
+    simulated = _simulated(predictors) if is_simulated(config) else ""
     say(f"predicts the test part of {folder.root}{simulated}")  # before it is simulated, which may take minutes
     folder.make()
     rows = reading_order(read_test(folder.root / "test.csv"))
@@ -44,6 +44,12 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
     parts = out.with_name(f"{out.name}.{digest(config, predictors, folder.root)}")
     if make_shard(shard, parts, lambda: False, make, merge):  # an existing file may come from another model
         print(f"{out}: {counted(len(rows), 'row')}, by {predictors.name}")
+
+
+def _simulated(predictors: Predictors) -> str:
+    """The end of a line that says that a corpus is simulated, which runs of real EEG were hardly meant for."""
+    real = [str(run.path) for run in predictors.runs if run.learned_from_simulation is False]
+    return ", simulated EEG (data= chooses another)" + (f"; {', '.join(real)} learned from real EEG" if real else "")
 
 
 def digest(config: dict[str, Any], predictors: Predictors, root: Path) -> str:
