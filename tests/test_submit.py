@@ -462,7 +462,7 @@ def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path
         (["runs=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
         (
             [f"runs={tmp_path}"],
-            f"runs: want runs, got '{tmp_path}', an ensemble, which predict, evaluate and report take",
+            f"runs: want runs, got '{tmp_path}', an ensemble, which submit, predict, evaluate and report take",
         ),
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         ([f"ensemble={tmp_path}"], f"{tmp_path / 'ensemble.json'}: {no_member}"),

@@ -20,9 +20,8 @@ def named_runs(words: str | list[str]) -> list[Path]:
     named = dict.fromkeys(Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word])
     ensembles = [path for path in named if (path / "ensemble.json").is_file()]
     if len(ensembles) == len(named):
-        raise UserError(
-            f"runs: want runs, got '{ensembles[0]}', an ensemble, which predict, evaluate and report take as ensemble="
-        )
+        takers = "submit, predict, evaluate and report"
+        raise UserError(f"runs: want runs, got '{ensembles[0]}', an ensemble, which {takers} take as ensemble=")
     if ensembles:
         say(f"skipped, as they are ensembles: {', '.join(map(str, ensembles))}")
     return [path for path in named if path not in ensembles]
