@@ -611,7 +611,7 @@ def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config:
     assert not (changed & ~known).any()
     student = ["augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]", "folds=3", "epochs=1"]
     wish = "teacher_labels.runs: want runs with all of their 3 folds finished"
-    with pytest.raises(UserError, match=f"^{wish}, {run} lacks fold2_seed0$"):
+    with pytest.raises(UserError, match=f"^{wish}, got {run}, which lacks fold2_seed0$"):
         fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
     fit(chosen(config, "fold=2", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
     fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))

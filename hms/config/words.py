@@ -1,5 +1,7 @@
 """Single words of a command line: what is wrong with one, which are repeated, and which have no key."""
 
+from os.path import isdir
+
 from hydra.core.override_parser.types import Override, OverrideType
 
 from hms.config.composer import Composer, chosen
@@ -59,7 +61,9 @@ def corrected(override: Override, composer: Composer) -> tuple[str | None, list[
     if value == [] or (may_be_empty and value in (None, "", "none", {})):
         return None, [f"{group}: {none}"]
     names = chosen(override)
-    nearest = {name: nearest_word(name, offered) for name in names if "/" not in name and name not in offered}
+    nearest = {
+        name: nearest_word(name, offered) for name in names if name not in offered and ("/" not in name or isdir(name))
+    }
     if not nearest:
         return word, []
     wish = f"{group}: want one of {', '.join(offered)}, got"

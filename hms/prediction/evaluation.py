@@ -91,9 +91,10 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
     if ends := scores["kl_interval"]:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
     if known := scores["rows_maybe_trained_on"]:
+        of = f"{known:,} of {counted(scores['rows'], 'row')}"
         print(
-            f"{known:,} of {counted(scores['rows'], 'row')} are of patients that the models may have been trained on; "
-            "those of a run's oof.parquet are held out."
+            f"{of} are of patients that the models may have been trained on, so this KL may look too good; a run's "
+            "oof.parquet has its predictions of them by folds that held them out."
         )
         for student in (run for run in predictors.runs if run.is_student):
             print(f"{student.path}: {LEARNED_FROM_TEACHER}")

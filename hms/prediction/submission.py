@@ -61,8 +61,9 @@ def predict_rows(
     if not skip_bad and (problems or lacking):
         raise DataError(bad_file_table(root, [*problems, *lacking], _SKIPPING))
     if bad:
-        table = bad_file_table(root, problems, _SKIPPING)
-        say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows get the mean of all others\n{table}")
+        instead = " get the mean of all others" if len(lost) < len(checked) else ""
+        table = "\n  ".join([f"{root}: {counted(len({*problems}), 'bad file')}", *dict.fromkeys(problems)])
+        say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows{instead}\n{table}")
     if lacking:
         say("\n".join([f"predicted without channels of {counted(len(lacking), 'EEG file')}:", *lacking]))
     if rows["eeg_id"].is_in(lost).all():

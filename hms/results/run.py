@@ -69,8 +69,8 @@ def read_run(path: Path) -> Run:
         settings=settings(config),
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
-            "start_from": "null",
             **files_of(folds[0]),
+            "start_from": _start(run, folds[0]),
         },
         is_student=run.is_student,
         numbers=numbers,
@@ -86,6 +86,12 @@ def read_run(path: Path) -> Run:
         corpus=corpus,
         losses=rows.select("label_id", "patient_id", "kl"),
     )
+
+
+def _start(run: Trained, fold: Path) -> str:
+    """The run whose weights a fold began with, and the beginning of their hash."""
+    start = run.start_of(fold)
+    return f"{start['run'].partition('/')[0]}-{files_of(fold)['start_from'][:4]}" if start else "null"
 
 
 def _number_and_seed(fold: Path) -> tuple[int, int]:

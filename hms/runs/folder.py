@@ -80,4 +80,6 @@ def want_all_folds(runs: list[str], wish: str) -> None:
         folds = 1 if config.get("live") else config["folds"]
         needed = map(str, grid(started, range(folds)))
         if missing := [name for name in needed if not is_finished(run / name)]:
-            raise UserError(f"{wish} runs with all of their {folds} folds finished, {run} lacks {', '.join(missing)}")
+            raise UserError(
+                f"{wish} runs with all of their {folds} folds finished, got {run}, which lacks {', '.join(missing)}"
+            )

@@ -125,15 +125,13 @@ class SimulatedFolder:
             held = read_json(path)
             if held == asked:
                 return
-            contents = "a simulated corpus of " + _listed(held)
-        elif self.root.exists() and any(not file.name.startswith(f".{path.name}.") for file in self.root.iterdir()):
-            contents = "files that were not simulated"
-        else:
-            self.root.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(asked) + "\n")
-            return
-        wish = f"asked for {_listed(asked)}: delete it or choose another data.root"
-        raise DataError(f"{self.root}: holds {contents}; {wish}")
+            wish = f"asked for {_listed(asked)}: delete it or choose another data.root"
+            raise DataError(f"{self.root}: holds a simulated corpus of {_listed(held)}; {wish}")
+        if self.root.exists() and any(not file.name.startswith(f".{path.name}.") for file in self.root.iterdir()):
+            wish = "to read them, add data=competition; to simulate, choose another data.root"
+            raise DataError(f"{self.root}: holds files that were not simulated; {wish}")
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(asked) + "\n")
 
     def _make_folders(self) -> None:
         for folder in (_WORK, *(f"{part}_{kind}" for part in ("train", "test") for kind in ("eegs", "spectrograms"))):
