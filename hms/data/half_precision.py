@@ -1,6 +1,7 @@
 """Samples as stores hold them and as commands that predict read files: without far offsets, in half precision."""
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float16
 
 from hms.electrodes import SCALP
@@ -43,4 +44,5 @@ def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "ti
     """Samples (µV or µV²/Hz), clipped to the range of half precision and rounded to it."""
     if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
         samples = np.clip(samples, -_LARGEST, _LARGEST)
-    return samples.astype(np.float16)
+    # NumPy converts one number at a time.
+    return torch.from_numpy(samples).to(torch.float16, memory_format=torch.contiguous_format).numpy()

@@ -13,7 +13,7 @@ from hms.errors import DataError, first_line
 def read_table(path: Path) -> pl.DataFrame:
     """The table in a parquet file. Raises DataError if it cannot be read."""
     try:
-        return pl.read_parquet(path, memory_map=False)
+        return pl.read_parquet(path.read_bytes())  # faster, with hundreds of columns, than Polars' own reading
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
