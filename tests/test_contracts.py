@@ -40,7 +40,8 @@ BESIDE = {"fusion": ["trainer=cpu", "extractor=[stft,wavenet,spectrogram]"], "tr
 SWITCHES = ("p", "left_right", "front_back", "spread", "sigma", "pseudo_votes")
 """Arguments that turn an augmentation off at 0, besides those whose name ends in `_p`."""
 
-DEVICES = ["cpu", "meta", *(["cuda"] if torch.cuda.is_available() else [])]
+# Before torch 2.13 the meta device, which fails wherever a value is read, has no gamma distribution.
+DEVICES = ["cpu", *["meta"] * (torch.__version__ >= (2, 13)), *["cuda"] * torch.cuda.is_available()]
 """`meta` computes shapes only; it refuses tensors that were left on the CPU, and reading a value."""
 
 
