@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from hms.batch import Features
 from hms.extractor import Extractor
 from hms.labels import CLASSES
+from hms.montage import Montage
+from hms.spectrogram_images import IMAGES
 
 
 class Concat(nn.Module):
@@ -30,10 +32,9 @@ class Attention(nn.Module):
     al. 2020, arXiv 2002.04745) of `layers` layers with `heads` heads, `width` wide.
     """
 
-    most_pairs = 64
-    """The most pairs that a montage may have: there are so many embeddings, whatever it has."""
-
-    def __init__(self, extractors: dict[str, Extractor], width: int, layers: int, heads: int, dropout: float):
+    def __init__(
+        self, extractors: dict[str, Extractor], montage: Montage, width: int, layers: int, heads: int, dropout: float
+    ):
         super().__init__()
         if heads < 1:
             raise ValueError(f"heads: want at least 1, got {heads}")
@@ -45,8 +46,9 @@ class Attention(nn.Module):
         self.vectors = nn.ModuleDict({name: _projection(e.out_features, width) for name, e in extractors.items()})
         self.tokens = nn.ModuleDict({name: _projection(e.token_features, width) for name, e in extractors.items()})
         self.who = nn.ParameterDict({name: _embedding(1, width) for name in extractors})
+        places = {"image": len(IMAGES), "pair": len(montage.pairs)}
         kinds = sorted({*self.kinds.values()})
-        self.where = nn.ParameterDict({kind: _embedding(self.most_pairs, width) for kind in kinds})
+        self.where = nn.ParameterDict({kind: _embedding(places[kind], width) for kind in kinds})
         self.reader = _embedding(1, width)
         layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True, norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
@@ -78,8 +80,7 @@ class Attention(nn.Module):
         sequence = [self.reader.expand(batch, 1, -1)]
         for name, extracted in features.items():
             vector, tokens = self.vectors[name](extracted.vector), self.tokens[name](extracted.tokens)
-            where = self.where[self.kinds[name]][: tokens.shape[1]]
-            sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + where]
+            sequence += [vector.unsqueeze(1) + self.who[name], tokens + self.who[name] + self.where[self.kinds[name]]]
         return torch.cat(sequence, dim=1)
 
 

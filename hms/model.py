@@ -1,6 +1,5 @@
 """The complete model, from raw electrodes to six logits."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -38,9 +37,6 @@ class Model(nn.Module):
         self.preprocess = preprocess
         self.extractors = nn.ModuleDict(extractors)  # type: ignore[arg-type]  # they are modules as well
         self.fusion = fusion(extractors)
-        pairs, most = len(preprocess.montage.pairs), getattr(self.fusion, "most_pairs", math.inf)
-        if pairs > most and any(e.token_kind == "pair" for e in extractors.values()):
-            raise ValueError(f"fusion: want fusion=concat for more than {most} pairs, got {pairs}")
         with_head = extractors if auxiliary_heads and len(extractors) > 1 else {}
         self.heads = nn.ModuleDict({name: nn.Linear(e.out_features, len(CLASSES)) for name, e in with_head.items()})
         self.reads_spectrogram = any(e.reads_spectrogram for e in extractors.values())

@@ -1,7 +1,6 @@
 """A model of several extractors: its heads, shared backbones, and what it refuses."""
 
 import functools
-import itertools
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from torch import nn
 
 from hms.backbone import TinyBackbone
 from hms.config.build import build
-from hms.electrodes import SCALP
 from hms.errors import ConfigError
 from hms.extractor.spectrogram import Spectrogram
 from hms.extractor.wavenet import Wavenet
@@ -93,21 +91,10 @@ def test_the_spectrogram_is_read_if_an_extractor_needs_it():
     assert model("stft", "spectrogram").reads_spectrogram
 
 
-def of_pairs(count: int, *words: str) -> Model:
-    """A model of so many pairs, the first of all that the 19 electrodes make."""
-    node = config(*words)["model"]
-    pairs = [f"{one}-{other}" for one, other in itertools.combinations(SCALP, 2)][:count]
-    montage = {"montage": node["preprocess"]["montage"] | {"groups": {"many": pairs}}}
-    return build(node | {"preprocess": node["preprocess"] | montage})
-
-
-def test_attention_refuses_more_pairs_than_it_can_tell_apart():
-    words = ("extractor=stft_short", "fusion=attention")
-    assert len(of_pairs(64, *words).preprocess.montage.pairs) == 64
-    with pytest.raises(ConfigError, match=r"Model: fusion: want fusion=concat for more than 64 pairs, got 65$"):
-        of_pairs(65, *words)
-    of_pairs(65, "extractor=stft_short", "fusion=concat")
-    of_pairs(65, "extractor=spectrogram", "fusion=attention")  # its tokens are images
+def test_attention_tells_all_pairs_of_the_montage_apart():
+    words = ("extractor=[stft_short,spectrogram]", "fusion=attention", "montage=pairs24")
+    where = build(config(*words)["model"]).fusion.where
+    assert {kind: len(places) for kind, places in where.items()} == {"image": 10, "pair": 24}
 
 
 def test_a_model_needs_an_extractor():
