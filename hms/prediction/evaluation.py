@@ -18,7 +18,7 @@ from hms.prediction.predictors import Predictors, predictors_of
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
-from hms.scoring.scores import predictions, print_scores, read_truth, score, scored
+from hms.scoring.scores import mean_scores, predictions, print_scores, read_truth, scored
 from hms.system.atomic import replacing
 from hms.system.console import counted, say, track
 
@@ -68,9 +68,10 @@ def _predicted(
 
 def _scores(config: dict[str, Any], predictors: Predictors, table: pl.DataFrame, root: Path) -> dict[str, Any]:
     """The scores of a table of predictions, and how these were made."""
+    rows = scored(table, read_truth(root))
     return {
-        **score(table, read_truth(root)),
-        "kl_interval": mean_interval(scored(table)["kl"], table["patient_id"], config["draws"], config["seed"]),
+        **mean_scores(rows),
+        "kl_interval": mean_interval(rows["kl"], rows["patient_id"], config["draws"], config["seed"]),
         "members": [*map(str, predictors.folds)],
         **{name: config[name] for name in (*COMBINATION_KEYS, "flips", "precision")},
     }

@@ -97,8 +97,8 @@ def scored(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> pl.DataFra
 
 
 def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
-    """The means over the rows of `scored`; the KL of a class is over the rows whose votes it leads."""
-    return _mean(scored(table, truth))
+    """The scores of a table of predictions."""
+    return mean_scores(scored(table, truth))
 
 
 def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
@@ -113,10 +113,11 @@ def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
     if all("oracle" in fold for fold in of_folds):
         oracle = sum(fold["oracle"] * fold["rows"] for fold in of_folds) / sum(fold["rows"] for fold in of_folds)
         rows = rows.with_columns(oracle=pl.lit(oracle))
-    return _mean(rows), rows
+    return mean_scores(rows), rows
 
 
-def _mean(rows: pl.DataFrame) -> Scores:
+def mean_scores(rows: pl.DataFrame) -> Scores:
+    """The means over the rows of `scored`; the KL of a class is over the rows whose votes it leads."""
     target, kl, leading = _target(rows), rows["kl"].to_numpy(), rows["leading"].to_numpy()
     scores: Scores = {
         "kl": float(kl.mean()),
