@@ -93,7 +93,7 @@ def test_a_sweep_leaves_a_folder_per_fold_with_everything_about_it(sweep: tuple[
 def test_out_of_fold_files_hold_the_held_out_patients_rows(sweep: tuple[Path, str], corpus: Path):
     run, _ = sweep
     rows = read_labels(corpus / "train.csv")
-    folds = patient_folds(rows)
+    folds = patient_folds(rows, 5)
     for fold in (0, 1):
         oof = pl.read_parquet(run / f"fold{fold}_seed0" / "oof.parquet")
         assert oof.columns == ["label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES]

@@ -92,7 +92,7 @@ def test_kinds_say_what_is_simulated():
 
 
 def test_a_share_of_the_windows_is_plain(monkeypatch: pytest.MonkeyPatch):
-    window, seen = render_window(stream(0), "gpd", with_spectrogram=False), []
+    window, seen = render_window(stream(0), "gpd", with_spectrogram=False, plain=False), []
     monkeypatch.setattr("hms.live.render_window", lambda *given: seen.append(given[3]) or window)
     for plain in (0.0, 1.0, 0.2):
         rendered(plain=plain).__getitems__(range(50))
@@ -129,8 +129,8 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
     assert np.isfinite(found).all() or np.isnan(inner).any()
     np.testing.assert_allclose(np.log(found + 1e-3), np.log(inner + 1e-3), atol=0.1)
     assert rendered()[0].spectrogram is None
-    assert render_window(stream(0), "gpd", with_spectrogram=False).spectrogram is None
-    wrong = "from hms.live import np, render_window; render_window(np.random.default_rng(0), 'GPD', False)"
+    assert render_window(stream(0), "gpd", with_spectrogram=False, plain=False).spectrogram is None
+    wrong = "from hms.live import np, render_window; render_window(np.random.default_rng(0), 'GPD', False, False)"
     said = subprocess.run(python("-c", wrong), capture_output=True, text=True).stderr
     assert said.endswith("ValueError: kind: want seizure, lpd, gpd, lrda, grda, other, got 'GPD'\n")
 

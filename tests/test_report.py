@@ -367,14 +367,14 @@ def test_groups_split_the_rows_and_those_of_a_class_share_one_prior():
     assert [(one.name, one.rows) for one in summary.by_votes(rows)] == [("1–4", 1), ("10–12", 1)]
     assert [one.prior for one in summary.by_class(rows)] == pytest.approx([np.log(2)] * 2)
     assert [one.prior for one in summary.by_votes(rows)] == pytest.approx([0, 0])
-    assert summary.by_fold(rows.with_columns(fold=pl.lit(None, pl.Int64))) == []
+    assert summary.by_fold(rows.with_columns(fold=pl.lit(None, pl.Int64)), "fold") == []
 
 
 def test_the_prior_of_a_fold_is_that_of_the_score_table(run: Path, tmp_path: Path):
     subject = subject_of_run(run, tmp_path)
     expected = [score(pl.read_parquet(fold / "oof.parquet"))["prior"] for fold in subject.folds]
     assert expected[0] != pytest.approx(expected[1], abs=1e-3)
-    assert [one.prior for one in summary.by_fold(scored(subject.table, None))] == pytest.approx(expected)
+    assert [one.prior for one in summary.by_fold(scored(subject.table, None), "fold")] == pytest.approx(expected)
     text = page(subject._replace(store=None, truth=None, missing="gone."), 0, "cpu")
     for fold, prior in enumerate(expected):
         assert re.search(rf'<th scope="row">fold {fold}</th>.*<td>{prior:.3f}</td>', text)

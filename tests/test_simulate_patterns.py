@@ -174,7 +174,7 @@ def test_interpolation_keeps_the_slow_samples():
 def test_the_background_has_the_amplitude_of_its_brain():
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        brain = draw_brain(rng)
+        brain = draw_brain(rng, plain=False)
         if brain.suppressed or brain.rhythms:
             continue
         background = draw_background(rng, brain, OVER)

@@ -61,7 +61,7 @@ def test_validation_rows_give_the_reference_scores(competition: pl.DataFrame):
 
 
 def test_folds_of_the_competition_are_balanced_and_never_change(competition: pl.DataFrame):
-    folds = patient_folds(competition)
+    folds = patient_folds(competition, 5)
     assert len(folds) == 1_950
     first = Subset(10, None, 25, 10).validation(competition).join(folds, on="patient_id")
     leading = first.with_columns(leading=pl.concat_list(VOTE_COLUMNS).list.arg_max())

@@ -13,7 +13,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
 
 
-def patient_folds(rows: pl.DataFrame, folds: int = 5) -> pl.DataFrame:
+def patient_folds(rows: pl.DataFrame, folds: int) -> pl.DataFrame:
     """A table of `patient_id` and `fold` (0 ... folds-1), a row per patient of `rows` (columns of train.csv).
 
     Raises UserError if there are fewer than two folds, or fewer patients than folds.

@@ -73,7 +73,7 @@ def group(name: str, rows: pl.DataFrame) -> Group:
     return Group(name, len(rows), rows["patient_id"].n_unique(), interval=interval, **mean)  # type: ignore[arg-type]
 
 
-def by_fold(rows: pl.DataFrame, name: str = "fold") -> list[Group]:
+def by_fold(rows: pl.DataFrame, name: str) -> list[Group]:
     """A group per fold, in order, called `name` and its number; none for rows without a fold."""
     folds = rows["fold"].drop_nulls().unique().sort().to_list()
     return _groups(_parts(rows, {f"{name} {fold}": pl.col("fold") == fold for fold in folds}))

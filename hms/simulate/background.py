@@ -48,7 +48,7 @@ class Brain:
     asleep: bool
 
 
-def draw_brain(rng: np.random.Generator, plain: bool = False) -> Brain:
+def draw_brain(rng: np.random.Generator, plain: bool) -> Brain:
     """Draw one patient, with amplitudes and spectra as in the real segments (pair SD 10-57 µV, slope 1.6-3.2).
 
     A `plain` one has the 1/f spectrum alone, no rhythms, sleep or burst suppression, and electrodes of equal gain.

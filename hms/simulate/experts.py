@@ -52,11 +52,11 @@ class Panel:
     lapses: Float[np.ndarray, "voter 2"]
 
 
-def draw_pool(rng: np.random.Generator, size: int = 80) -> Float[np.ndarray, "expert 4"]:
-    """Draw the thresholds of every expert for the four questions."""
+def draw_pool(rng: np.random.Generator) -> Float[np.ndarray, "expert 4"]:
+    """Draw the thresholds of all 80 experts for the four questions."""
     threshold = np.array([question.threshold for question in QUESTIONS])
     spread = np.array([question.disagreement for question in QUESTIONS])
-    return threshold + spread * rng.standard_normal((size, 4))
+    return threshold + spread * rng.standard_normal((80, 4))
 
 
 def draw_panel(rng: np.random.Generator, pool_size: int, votes: int) -> Panel:

@@ -27,7 +27,7 @@ class Window(NamedTuple):
 
 
 def render_window(
-    rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool, plain: bool = False
+    rng: np.random.Generator, kind: Kind | Literal["other"], with_spectrogram: bool, plain: bool
 ) -> Window:
     """Render a window planned as `kind`, with its own patient and experts; for `plain` see `draw_brain`.
 
