@@ -41,12 +41,50 @@ def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tm
 def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path: Path):
     head = ";".join(["recording", "time_s", *VOTE_COLUMNS])
     rows, problems = read_label_table(
-        table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;1.234,5;1;0;0;0;0;0\n")
+        table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;0.125;1.0;0;0;0;0;0\n")
     )
-    assert rows.select("recording", "time_s", "seizure_vote").row(0) == ("1,5", 1.5, 3)
-    assert problems == [f"{tmp_path / 'x.csv'}: line 3, column 'time_s': want a number, got '1.234,5'"]
+    assert rows.select("recording", "time_s", "seizure_vote").rows() == [("1,5", 1.5, 3), ("x", 0.125, 1)]
+    assert problems == []
     _, (problem,) = read_label_table(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
     assert problem.endswith("want a number, got '1,234'")  # which may be a thousand
+
+
+def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp_path: Path):
+    votes = ";0" * 5
+    rows = ["12,5;1", "1.234;1", "9.999.125;1.000", "1.234,5;1", ";", "0.125;0", "2.500,25;0"]
+    lines = [f"recording;time_s;{';'.join(VOTE_COLUMNS)}", *(f"night;{row}{votes}" for row in rows)]
+    with pytest.raises(DataError) as error:
+        read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    assert str(error.value).replace(f"{tmp_path / 'x.csv'}: ", "").split("\n") == [
+        (
+            "line 3, column 'time_s': want 1234 or 1,234, got '1.234', which may be either in a table with semicolons "
+            "(and 3 more rows)"
+        ),
+        (
+            "line 4, column 'seizure_vote': want 1000 or 1,000, got '1.000', which may be either in a table with "
+            "semicolons"
+        ),
+    ]
+    for value, plain in (("1.234,5", "1234,5"), ("-1.234.567", "-1234567")):
+        with pytest.raises(DataError) as error:
+            read_label_table(table(tmp_path / "x.csv", f"recording;time_s;label\nnight;{value};GPD\n"))
+        assert str(error.value).endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
+    rows, problems = read_label_table(table(tmp_path / "x.csv", "recording,time_s,label\nnight,1.234,GPD\n"))
+    assert (rows["time_s"].to_list(), problems) == ([1.234], [])
+
+
+@pytest.mark.parametrize(
+    ("first", "separator"), [("\ufeffsep=;", ";"), ('"sep=,"', ","), ("SEP=|", "|"), ("sep=\t", "\t"), ("sep=;;;", ";")]
+)
+def test_a_first_line_may_name_the_separator(first: str, separator: str, tmp_path: Path):
+    lines = [*("recording,time_s,label".split(","), ["a;b,c|d", "14", "GPD"], ["x", "y", "LPD"])]
+    text = "\n".join(separator.join(f'"{value}"' for value in line) for line in lines)
+    for end in ("\r\n", "\r"):  # that of an old Mac
+        rows, problems = read_label_table(table(tmp_path / "x.csv", f"{first}\n{text}\n".replace("\n", end)))
+        assert rows.select("line", "recording", "time_s").rows() == [(3, "a;b,c|d", 14), (4, "x", None)]
+        assert problems == [f"{tmp_path / 'x.csv'}: line 4, column 'time_s': want a number, got 'y'"]
+    with pytest.raises(DataError, match="want the names of the columns in the first line, got none"):
+        read_label_table(table(tmp_path / "x.csv", first))
 
 
 @pytest.mark.parametrize(

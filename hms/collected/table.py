@@ -5,13 +5,15 @@ Where the decimal point is a comma, they write semicolons between columns.
 
 import csv
 import io
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from hms.data.tables import at_line
 from hms.errors import DataError, did_you_mean
-from hms.system.console import say
+from hms.system.console import counted, say
 
 _WORKBOOKS = {b"PK\x03\x04": "an Excel or LibreOffice workbook", b"\xd0\xcf\x11\xe0": "a workbook of an old Excel"}
 """What a file is by its first bytes: of a ZIP archive, and of Microsoft's container for files."""
@@ -23,19 +25,27 @@ _SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character se
 
 _SEPARATORS = ",;\t"
 _DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
+_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?$"
+
+_NAMED_SEPARATOR = re.compile(r"""(["']?)sep=([,;|\t])\1[,;|\s]*""", re.IGNORECASE)
+"""A first line that names what is between columns, to which Excel listens."""
 
 
 def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
     """The columns of a table `of` labels or the like as text without spaces around it, null where empty.
 
     Of a table with semicolons, decimal commas in the columns `numbers` become points. Columns without a name are left
-    out. Raises DataError for any other file.
+    out. A line that names the separator counts as a blank one, for the sake of the numbers of the others. Raises
+    DataError for any other file, and for numbers that may have points between thousands.
     """
     if not path.is_file():
         raise DataError(f"{path}: want a table of {of}, got none (no such file)")
     text = _decoded(path)
-    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
-    names, *rows = _rows(path, text, separator)
+    first = io.StringIO(text, newline="").readline()
+    named = _NAMED_SEPARATOR.fullmatch(first)
+    separator = named[2] if named else max(_SEPARATORS, key=first.count)
+    rows = _rows(path, text, separator)
+    names, *rows = [*rows[1:2], [], *rows[2:]] if named else rows
     if not any(names):
         raise DataError(f"{path}: want the names of the columns in the first line, got none")
     for number, row in enumerate(rows, 2):
@@ -54,7 +64,23 @@ def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
     if separator != ";":
         return table
     decimals = [name for name in numbers if name in values]
+    if problems := [*_thousands(table.select(decimals))]:
+        raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
     return table.with_columns(pl.col(decimals).str.replace(_DECIMAL_COMMA, "$1.$2"))
+
+
+def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
+    """A line for each column with points between thousands, or what may be such, as the 1.234 of a European Excel."""
+    for column in numbers:
+        rows = column.str.contains(_THOUSANDS).arg_true()
+        if len(rows):
+            value = column[rows[0]]
+            plain, said = value.replace(".", ""), f"got {value!r}"
+            if value.count(".") == 1 and "," not in value:
+                plain += f" or {value.replace('.', ',')}"
+                said += ", which may be either in a table with semicolons"
+            more = f" (and {counted(len(rows) - 1, 'more row')})" if len(rows) > 1 else ""
+            yield at_line(rows[0] + 2, column.name, f"want {plain}, {said}{more}")
 
 
 def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "") -> None:
