@@ -87,6 +87,13 @@ def test_a_first_line_may_name_the_separator(first: str, separator: str, tmp_pat
         read_label_table(table(tmp_path / "x.csv", first))
 
 
+def test_a_row_without_votes_is_told_once(tmp_path: Path):
+    lines = [f"recording,time_s,{','.join(VOTE_COLUMNS)}", "night,5,,,,,,", ",,,,,,,", "night,15,0,0,0,0,0,0"]
+    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    wish = "want at least one vote, got none (and 1 more row)"
+    assert problems == [f"{tmp_path / 'x.csv'}: line 2, column 'seizure_vote ... other_vote': {wish}"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

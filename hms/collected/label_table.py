@@ -37,6 +37,8 @@ def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     text = read_text(path, "labels", ["time_s", *_VOTES])
     columns = _columns(path, text.columns)
     say_unread(path, text.columns, columns, PATIENT)
+    if "label" not in columns:
+        text = _with_no_votes(text, columns)
     table, problems = parsed(path, text, columns, _checks(columns))
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
@@ -58,6 +60,12 @@ def _columns(path: Path, got: Sequence[str]) -> dict[str, Any]:
     missing = [name for name in (*_PLACE, *kind) if name not in got]
     want_columns(path, got, missing, "" if votes or "label" in got else " (or the six columns of votes)")
     return {**_PLACE, **kind, **(PATIENT if "patient_id" in got else {})}
+
+
+def _with_no_votes(text: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
+    """The text of a table with six 0 where a row has no vote at all, which is told once, not of each column."""
+    none = pl.all_horizontal(pl.col(VOTE_COLUMNS).is_null()) & ~pl.all_horizontal(pl.col(columns).is_null())
+    return text.with_columns(pl.when(none).then(pl.lit("0")).otherwise(pl.col(VOTE_COLUMNS)).name.keep())
 
 
 def _checks(columns: dict[str, Any]) -> list[Check]:
