@@ -1,6 +1,7 @@
 """Tables from any program and any machine: how `hms.collect` reads their text, their names, and whose EEG it is."""
 
 from pathlib import Path
+from unicodedata import normalize
 
 import polars as pl
 import pytest
@@ -147,6 +148,13 @@ def test_an_ending_in_another_case_counts_only_if_no_recording_has_the_very_one(
     assert named(["x.EDF", "x.edf"], paths) == (["x.EDF", "x.edf"], [])
     assert "which is 'x.edf' and 'x.EDF': name it" in named(["x"], paths)[1][0]
     assert named(["X.edf"], paths)[0] == [None]
+
+
+@pytest.mark.parametrize(("name", "path"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_letter_with_a_mark_is_the_same_in_one_piece_and_in_two(name: str, path: str):
+    paths = [normalize(path, "ward/Zoë/größer.edf"), "ward/night.edf"]
+    names = [normalize(name, text) for text in ("größer", "GRÖSSER.EDF", "Zoë/größer.EDF", r"ward\Zoë\größer")]
+    assert named(names, paths)[0] == [paths[0], None, paths[0], paths[0]]
 
 
 def test_recordings_that_are_given_by_a_path_with_dots_are_found_by_their_whole_one(tmp_path: Path):

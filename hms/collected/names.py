@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from os.path import abspath
 from pathlib import Path, PurePath, PureWindowsPath
+from unicodedata import normalize
 
 import polars as pl
 
@@ -24,18 +25,24 @@ def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple
     """
     known = _Known()
     for path in paths:
-        for file in {path.name.lower(), path.stem.lower()}:
-            known.setdefault(file, []).append((path, Path(abspath(path)).parts))
+        whole = Path(_composed(abspath(path)))
+        for file in {whole.name.lower(), whole.stem.lower()}:
+            known.setdefault(file, []).append((path, whole.parts))
     named = rows.filter(pl.col("recording").is_not_null()).unique("recording", keep="first", maintain_order=True)
     found: dict[str, str | None] = {}
     problems = []
     for name, line in named.select("recording", "line").iter_rows():
-        its = _meant(name, known)
+        its = _meant(_composed(name), known)
         found[name] = str(its[0]) if len(its) == 1 else None
         if len(its) > 1 or (of_all and not its):
             problems.append(at_line(line, "recording", _wish(name, its, paths)))
     meant = pl.col("recording").replace_strict(found, default=None, return_dtype=pl.String)
     return rows.with_columns(path=meant), problems
+
+
+def _composed(name: str) -> str:
+    """A name in which ü is one letter: in files from a Mac it is two, u and a mark, and looks the same."""
+    return normalize("NFC", name)
 
 
 def _meant(name: str, known: _Known) -> list[Path]:
@@ -45,10 +52,10 @@ def _meant(name: str, known: _Known) -> list[Path]:
     p1/night.edf.
     """
     for parts in (PurePath(name).parts, _parts(name)):
-        like = known.get(parts[-1].lower(), []) if parts else []
-        if meant := [path for path, ours in like if _is_end_of(parts, ours)]:
-            exactly = [path for path in meant if path.name == parts[-1]]  # not x.EDF if there is x.edf as well
-            return exactly or meant
+        alike = known.get(parts[-1].lower(), []) if parts else []
+        if meant := [(path, ours) for path, ours in alike if _is_end_of(parts, ours)]:
+            exactly = [path for path, ours in meant if ours[-1] == parts[-1]]  # not x.EDF if there is x.edf as well
+            return exactly or [path for path, _ in meant]
     return []
 
 
