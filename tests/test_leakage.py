@@ -6,13 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hms.collected.writer import patient_number
 from hms.runs.leakage import rows_maybe_trained_on
 from hms.runs.trained import Trained
 
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
 
 
-def a_run(run: Path, of: int = 2, live: bool = False, augmentation: str = "{}") -> Path:
+def a_run(run: Path, of: int = 2, live: bool = False, augmentation: str = "{}", first: int = 1) -> Path:
     """Two folds, which held out patients 1 and 2, and 3 and 4, and a model of fold=all."""
     for name, eegs, patients in (("0", [10, 20], [1, 2]), ("1", [30, 40], [3, 4]), ("all", [], [])):
         fold = run / f"fold{name}_seed0"
@@ -22,7 +23,10 @@ def a_run(run: Path, of: int = 2, live: bool = False, augmentation: str = "{}") 
         (fold / "config.yaml").write_text(config)
         (fold / "provenance.json").write_text(json.dumps({"corpus": "ours"}))
         if eegs:
-            pl.DataFrame({"eeg_id": eegs, "patient_id": patients}).write_parquet(fold / "teacher.parquet")
+            table = pl.DataFrame({"eeg_id": eegs, "patient_id": patients}).with_columns(
+                pl.col("patient_id") + first - 1
+            )
+            table.write_parquet(fold / "teacher.parquet")
     return run
 
 
@@ -50,6 +54,15 @@ def test_a_patient_is_the_same_only_if_an_eeg_is(tmp_path: Path):
     assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("eeg_id") - 1)) == 2, "those of patient 2"
     assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("eeg_id") + 5)) == 0
     assert known(run, "other", "0", "1", rows=ROWS.with_columns(pl.col("patient_id") + 100)) == 0
+
+
+def test_a_patient_whose_number_stands_for_a_name_is_the_same_though_the_eegs_are_cut_elsewhere(tmp_path: Path):
+    anna = patient_number("anna")
+    run = a_run(tmp_path / "a-1", first=anna)
+    rows = ROWS.with_columns(pl.col("eeg_id") + 5, pl.col("patient_id") + anna - 1)
+    assert known(run, "other", "0", "1", rows=rows) == 5, "all but patient 9"
+    assert known(run, "other", "0", rows=rows) == 2, "patients 3 and 4"
+    assert known(run, "other", "0", "1", rows=rows.filter(pl.col("patient_id") == anna + 8)) == 0
 
 
 def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):

@@ -8,6 +8,9 @@ import polars as pl
 from hms.folder_names import counts_of, folds_with
 from hms.runs.trained import Trained
 
+_LEAST_OF_NAMES = 2**32
+"""From here on, a patient's number is a hash of 48 bits of a name (`hms.collected.writer`); counts stay below."""
+
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
 
@@ -26,8 +29,9 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
 
     Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
-    chance, so one counts as the same only if an EEG has the same number, too. Of weights that a run began with only
-    the corpora are known, and that on its own corpus they have not seen the patients that a fold held out.
+    chance, so one counts as the same only if an EEG has the same number, too; hashes of names do not, and EEGs that are
+    cut around other labels have other numbers. Of weights that a run began with only the corpora are known, and that on
+    its own corpus they have not seen the patients that a fold held out.
     """
     everybody, same = rows["patient_id"].unique(), fingerprint in run.corpora
     if run.is_bundle:
@@ -38,7 +42,10 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     if (config := run.config_of(run.folds[0])).get("live"):
         return _NOBODY
     held_out = {fold: _held_out(fold) for fold in {*run.folds, *folds_with(run.folder, "*.parquet")}}
-    known = rows.join(pl.concat(held_out.values()), on=["eeg_id", "patient_id"], how="semi")["patient_id"].unique()
+    theirs = pl.concat(held_out.values())
+    same_eeg = rows.join(theirs, on=["eeg_id", "patient_id"], how="semi")["patient_id"]
+    same_name = everybody.filter((everybody >= _LEAST_OF_NAMES) & everybody.is_in(theirs["patient_id"].implode()))
+    known = pl.concat([same_eeg, same_name]).unique()
     if not same and known.is_empty():
         return _NOBODY
     folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
