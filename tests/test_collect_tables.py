@@ -70,6 +70,9 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
         with pytest.raises(DataError) as error:
             read_label_table(table(tmp_path / "x.csv", f"recording;time_s;label\nnight;{value};GPD\n"))
         assert str(error.value).endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
+    lines = ["recording;time_s;label", "night;1.234;GPD", "night;14.5;GPD"]
+    rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    assert (rows["time_s"].to_list(), problems) == ([1.234, 14.5], []), "all have decimal points"
     rows, problems = read_label_table(table(tmp_path / "x.csv", "recording,time_s,label\nnight,1.234,GPD\n"))
     assert (rows["time_s"].to_list(), problems) == ([1.234], [])
 

@@ -26,6 +26,7 @@ _SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character se
 _SEPARATORS = ",;\t"
 _DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?$"
+_DECIMAL_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d{3})$"
 
 _NAMED_SEPARATOR = re.compile(r"""(["']?)sep=([,;|\t])\1[,;|\s]*""", re.IGNORECASE)
 """A first line that names what is between columns, to which Excel listens."""
@@ -70,8 +71,13 @@ def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
 
 
 def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
-    """A line for each column with points between thousands, or what may be such, as the 1.234 of a European Excel."""
+    """A line for each column with points between thousands, or what may be such, as the 1.234 of a European Excel.
+
+    Where other numbers have decimal points and none has a comma, it is a number with a decimal point.
+    """
     for column in numbers:
+        if column.str.contains(_DECIMAL_POINT).any() and not column.str.contains(",").any():
+            continue
         rows = column.str.contains(_THOUSANDS).arg_true()
         if len(rows):
             value = column[rows[0]]
