@@ -16,6 +16,12 @@ class DataError(UserError):
     """One or more files that cannot be used."""
 
 
+def want_no_mistakes(lines: list[str]) -> None:
+    """Raise ConfigError with a line for each mistake, if there are any."""
+    if lines:
+        raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The end of a message that suggests the known word most similar to `word`; empty if none is similar."""
     suggestion = nearest_word(word, known)

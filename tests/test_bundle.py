@@ -424,7 +424,7 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a number": (lambda b: edited(b, model=3), r"want a config of hms\.model\.Model, got one of int"),
     "foreign code": (
         lambda b: edited(b, model={"_target_": "os.system", "command": "true"}),
-        r"fold0_seed0\.safetensors: want a name that starts with hms\., got 'os\.system'",
+        r"fold0_seed0\.safetensors: want a name that starts with hms\. \(HMS_ALLOW, .* yours\), got 'os\.system'",
     ),
 }
 

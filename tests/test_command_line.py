@@ -327,6 +327,21 @@ def test_a_training_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch, c
         assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
 
 
+def test_a_training_that_would_not_be_what_it_seems_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "trainer.overfit_batches=1", "trainer.fast_dev_run=true")
+    assert said.splitlines()[1:] == [
+        "  trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again",
+        "  trainer.fast_dev_run: want false, or the fold would count as trained; use experiment=smoke or show=true",
+    ]
+
+
+def test_in_python_a_config_is_that_of_one_job():
+    with pytest.raises(ConfigError) as refused:
+        train.config("-m", "fold=0,1")
+    line = "  want the words of one job, got those of a sweep; call it for each job"
+    assert str(refused.value).splitlines()[1:] == [line]
+
+
 def test_the_weight_of_a_head_is_that_of_an_extractor(monkeypatch: pytest.MonkeyPatch, capsys):
     line = "  loss.auxiliary_of.sfft: want the name of an extractor; did you mean 'stft'?"
     words = ["loss.auxiliary_of.sfft=0.1", "loss.auxiliary_of.spectrogram=0.1"]  # one that is not chosen is no mistake

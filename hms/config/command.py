@@ -22,7 +22,7 @@ from hms.config.check import elsewhere, mistakes
 from hms.config.command_line import CommandLine
 from hms.config.help import help_text
 from hms.config.keys import out_of_range
-from hms.errors import ConfigError, UserError
+from hms.errors import UserError, want_no_mistakes
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
 
@@ -80,7 +80,7 @@ class Command:
         with interruptible(), _errors_in_one_line():
             line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
             if not line.completes:
-                _want_no_mistakes(self._mistakes_of_all(line))
+                want_no_mistakes(self._mistakes_of_all(line))
             if line.helps:
                 print(self._help(line))
                 return
@@ -93,22 +93,23 @@ class Command:
     def config(self, *words: str) -> Config:
         """The resolved, plain config of the job that words of a command line ask for, without running it.
 
-        Raises ConfigError for all mistakes at once.
+        Raises ConfigError for all mistakes at once, and for a sweep.
         """
         line = CommandLine(self.name, CONF, words, self.positional)
-        _want_no_mistakes(self._mistakes_of_all(line))
+        one = ["want the words of one job, got those of a sweep; call it for each job"] if line.sweeps else []
+        want_no_mistakes([*one, *self._mistakes_of_all(line)])
         return _plain(next(line.jobs()))
 
     def run(self, config: DictConfig) -> float | None:
         """Run one job."""
         of_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         with _errors_in_one_line(raised=of_sweep), _told_at_once() if of_sweep else nullcontext():
-            _want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
+            want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
             return self.job(_plain(config))
 
     def _help(self, line: CommandLine) -> str:
         config = next(line.jobs(), None)
-        _want_no_mistakes(line.problems)
+        want_no_mistakes(line.problems)
         assert config is not None
         return help_text(self.name, line.folders, line.groups, line.several, config)
 
@@ -187,11 +188,6 @@ def _told_at_once() -> Iterator[None]:
         words = [word.removeprefix("++") for word in HydraConfig.get().overrides.task]
         print(f"{' '.join(words)}: {why}", file=sys.stderr)
         raise
-
-
-def _want_no_mistakes(lines: list[str]) -> None:
-    if lines:
-        raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
 
 
 def _is_of_user_or_system(error: Exception) -> TypeGuard[UserError | OSError]:

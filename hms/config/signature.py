@@ -60,8 +60,8 @@ def want_allowed(name: str, allowed: tuple[str, ...]) -> None:
     """Raise ConfigError unless `name` starts with one of the prefixes `allowed`."""
     if not name.startswith(allowed):
         wish = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
-        advice = " (HMS_ALLOW, set before Python starts, adds a package of yours)" if allowed == ALLOWED else ""
-        raise ConfigError(f"want a name that starts with {wish}{advice}, got '{name}'")
+        advice = "HMS_ALLOW, set before Python starts, adds a package of yours"
+        raise ConfigError(f"want a name that starts with {wish} ({advice}), got '{name}'")
 
 
 def _init(module: str, definition: ast.ClassDef) -> tuple[str, ast.arguments | None]:

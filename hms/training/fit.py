@@ -17,9 +17,10 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms.config.build import build
+from hms.config.keys import out_of_range
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
-from hms.errors import UserError, first_line
+from hms.errors import UserError, first_line, want_no_mistakes
 from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
@@ -41,6 +42,7 @@ from hms.training.held_out import predict, summarise, write_predictions
 from hms.training.loggers import log_scores, open_loggers, want_loggers
 from hms.training.measure_norms import BATCHES, measure_norms
 from hms.training.metrics_csv import seconds_of_epochs
+from hms.training.rules import mistakes_in_values
 from hms.training.stages import callbacks_of, classifier, train_stages
 from hms.training.without_effect import without_effect
 
@@ -63,7 +65,9 @@ def fit(config: dict[str, Any]) -> float:
 
     Returns its out-of-fold KL in nats, or NaN for `fold=all`, which holds no patients out. Locks the fold against other
     commands; if it takes several processes that nobody has started yet, this one starts them and keeps the lock.
+    Raises ConfigError for values of `config` that conflict, as the command does.
     """
+    want_no_mistakes([*out_of_range(config), *mistakes_in_values(config)])
     if (done := _finished_fold(config)) is not None:
         return _result(done, read_truth(build(config["data"]).root))
     job = _job(config)

@@ -52,6 +52,10 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for key in ("max_steps", "limit_train_batches"):
         if (limit := config["trainer"].get(key)) == 0:  # Lightning would leave the model as it began
             yield f"trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
+    if config["trainer"].get("overfit_batches"):
+        yield "trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again"
+    if config["trainer"].get("fast_dev_run"):
+        yield "trainer.fast_dev_run: want false, or the fold would count as trained; use experiment=smoke or show=true"
     if (name := config["name"]) and "/" in name:
         yield f"name: want the name of a folder in {config['runs']}, without '/', got '{name}'"
     given = [key for key in config["pretrain"] if key in Pretrain.__annotations__]  # others have been reported
