@@ -13,6 +13,8 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from hms.system.console import say
+
 
 class _Averaging(WeightAveraging):
     """Lightning's callback, but with the average on the training's device, and at the end even if no epoch was left."""
@@ -117,6 +119,8 @@ class Swa(_Averaging):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._has_average():
             super().on_train_end(trainer, pl_module)
+        elif trainer.is_global_zero:
+            say(f"averaging: training ended before epoch {self.start_epoch + 1}, the first to be averaged")
 
     def _has_average(self) -> bool:
         average: Any = self._average_model

@@ -66,6 +66,12 @@ def mapped(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
     return type(batch)(*changed)
 
 
+def in_float32(batch: Batch) -> Batch:
+    """Windows as augmentations get them: in a store's half precision, the square of 256 µV is infinite."""
+    spectrogram = None if batch.spectrogram is None else batch.spectrogram.float()
+    return batch._replace(eeg=batch.eeg.float(), spectrogram=spectrogram)
+
+
 def unlabelled(
     eeg: Float[Tensor, "batch electrode time"],
     spectrogram: Float[Tensor, "batch region row frequency"] | None,

@@ -31,17 +31,25 @@ def differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _code(config: dict[str, Any]) -> dict[str, str]:
-    """The digests of the modules, of hms or the user's, that define what a config builds.
+    """The digests of the modules of hms, and of the user's whole packages, that define what a config builds.
 
     A module that no commit has yet, or that changed after it, is told apart by nothing else.
     """
     targets = {str(node["_target_"]) for node in nodes(config) if "_target_" in node}
     modules = {find(target)[0] for target in targets if target.startswith(OURS)}
-    return {name: _digest(Path(str(spec.origin))) for name in sorted(modules) if (spec := find_spec(name))}
+    names = {name if name.startswith("hms.") else name.partition(".")[0] for name in modules}
+    return {name: _digest(name) for name in sorted(names)}
 
 
-def _digest(file: Path) -> str:
-    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+def _digest(name: str) -> str:
+    """The digest of a module, or of all modules of a package."""
+    spec = find_spec(name)
+    assert spec is not None
+    files = [file for folder in spec.submodule_search_locations or () for file in sorted(Path(folder).rglob("*.py"))]
+    digest = hashlib.blake2b(digest_size=8)
+    for file in files or [Path(str(spec.origin))]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _commit() -> str | None:

@@ -1,5 +1,6 @@
 """Train a model: the Lightning module of model, augmentations, loss and optimizer."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator
 from inspect import signature
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from hms.augmentation import Augmentation
-from hms.batch import AnyBatch, Batch, Logits, mapped
+from hms.batch import AnyBatch, Batch, Logits, in_float32, mapped
 from hms.data.distributed import part_of, whole_of
 from hms.model import Model
 from hms.system.processes import ALONE, Process
@@ -60,10 +61,12 @@ class Classifier(LightningModule):
         own_rows = process.own_rows(rows)
         signals = mapped(signals, lambda tensor: tensor[: max(1, own_rows)])
         logits = self.model.classify(signals)
-        uniform = Logits(torch.zeros_like(logits.joint), {})  # heads would not change this mean
         share = own_rows * process.world_size / rows  # makes the mean over processes the mean over rows
         loss: Tensor = share * self.loss(logits, signals.target, signals.weight)
-        uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
+        with torch.no_grad():
+            zeros = torch.zeros_like(logits.joint)
+            uniform = Logits(zeros, dict.fromkeys(logits.by_extractor, zeros))
+            uniform_loss: Tensor = share * self.loss(uniform, signals.target, signals.weight)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=True)
         return {"loss": loss, "uniform_loss": uniform_loss}
 
@@ -134,11 +137,19 @@ def _fused_on(device: torch.device, optimizer: Callable[..., Optimizer]) -> dict
 
 
 def _seed(*key: int) -> None:
-    """Seed torch by several numbers at once: of a single large one, its generator for the CPU reads 32 bits."""
-    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+    """Seed torch by several numbers at once: of a single large one, its generator for the CPU reads 32 bits.
+
+    Python and NumPy are seeded, too, for what a user's own code draws.
+    """
+    value = int(np.random.SeedSequence(key).generate_state(1)[0])
+    torch.manual_seed(value)
+    np.random.seed(value)  # noqa: NPY002
+    random.seed(value)
 
 
 def _augmented(batch: AnyBatch, augmentations: Iterable[Augmentation]) -> AnyBatch:
+    if isinstance(batch, Batch):
+        batch = in_float32(batch)
     for augmentation in augmentations:
         batch = augmentation(batch)
     return batch
