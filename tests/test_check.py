@@ -139,7 +139,10 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
         ),
         ("preprocess.notch_hz=50", "preprocess.notch_hz: Preprocess wants list of float, got 50"),
         ("preprocess.notch_hz=[50,x]", "preprocess.notch_hz[1]: Preprocess wants float, got 'x'"),
-        ("+montage.groups.a=O1-T3", "montage.groups.a: Montage wants list of str, got 'O1-T3'"),
+        (
+            "+montage.groups.a=O1-T3",
+            "montage.groups.a: Montage wants list of str, got 'O1-T3'; did you mean montage.groups.a=[O1-T3]?",
+        ),
         (
             "extractor=wavenet extractor.wavenet.block=classical",
             "extractor.wavenet.block: Wavenet wants 'improved' or 'classic', got 'classical'; did you mean 'classic'?",

@@ -28,6 +28,13 @@ def line(*words: str) -> CommandLine:
         ("extractor=[stft,sftf]", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
         ("extractor=null", "extractor: want one of {}, got 'null'"),
         ("-m extractor=stft,sftf", "extractor: want one of {}, got 'sftf'; did you mean 'stft'?"),
+        ("data=nowhere", "data: want one of competition, simulated, got 'nowhere'"),
+        (
+            "data=no/where",
+            "data: want one of competition, simulated, got 'no/where'; a folder is data=competition data.root=no/where",
+        ),
+        ("data=/", "data: want one of competition, simulated, got '/'; a folder is data=competition data.root=/"),
+        ("extractor=no/where", "extractor: want one of {}, got 'no/where'"),
         ("extractor=[]", "extractor: want at least one of {}"),
         ("~extractor", "~extractor: want at least one of {}, or extractor=[...] with those that stay"),
         ("~augmentation=noise", "~augmentation=noise: want augmentation=[] for none, or augmentation=[...] with those"),
@@ -133,10 +140,22 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     assert (given.problems, [*config.extractor]) == ([], ["stft"])
 
 
+def test_an_option_in_a_folder_of_its_group_is_found(tmp_path: Path):
+    (tmp_path / "subset/mine").mkdir(parents=True)
+    (tmp_path / "subset/mine/a.yaml").write_text((CONF / "subset/all_votes.yaml").read_text())
+    given = line("--config-dir", str(tmp_path), "subset=mine/a")
+    assert (len([*given.named_samples()]), given.problems) == (1, [])
+    assert line("--config-dir", str(tmp_path), "subset=mine/b").problems
+
+
 def test_a_group_of_another_command_is_refused():
     given = CommandLine("prepare", CONF, ["extractor=stft"])
     assert len([*given.named_samples()]) == 1
-    assert given.problems == ["extractor: prepare takes no 'extractor'"]
+    assert given.problems == ["extractor: prepare takes no 'extractor'; hms.train does"]
+    given = CommandLine("predict", CONF, ["data=competition"])
+    assert len([*given.named_samples()]) == 1
+    takers = "hms.evaluate, hms.prepare, hms.simulate, hms.submit, hms.train"
+    assert given.problems == [f"data: predict takes no 'data'; {takers} do"]
 
 
 def test_a_config_is_shown_of_one_job_only():

@@ -373,6 +373,7 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
         ([], "runs: want run folders, or CSV files as oof=[...], got neither"),
         (["nowhere/*"], "runs: no finished run matches nowhere/*"),
         (["RUNS/a-1", "RUNS/x-9"], "runs: no finished run matches RUNS/x-9"),
+        (["oof=a.csv"], "oof: want list of str, got 'a.csv'; did you mean oof=[a.csv]?"),
         (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
         (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99; set folds=40"),
         (["RUNS/*", "draws=0"], "draws: want 1 or more (below 2^32), got 0"),

@@ -27,13 +27,13 @@ class Composer:
     """
 
     def __init__(self, name: str, conf: Path, search_path: list[str]):
-        self._name, self._search_path = name, search_path
+        self._name, self._conf, self._search_path = name, conf, search_path
         self.problems: list[str] = []
         with initialize_config_dir(str(conf), job_name=name, version_base="1.3"):
             self._loader = GlobalHydra.instance().config_loader()
         self._parser = OverridesParser.create(self._loader)
         yaml = conf / f"{name}.yaml"
-        values: Any = OmegaConf.to_container(OmegaConf.load(yaml)) if yaml.is_file() else {}
+        values = _loaded(yaml) if yaml.is_file() else {}
         self.lists = lists(values)
         """Groups from which several options may be chosen, and for each whether it may be left empty."""
         self.keys = {*values, *_defaults(values)}
@@ -109,7 +109,7 @@ class Composer:
             return (
                 f"{word}: want {key}=..., without @{override.package}"
                 if override.package
-                else f"{key}: {self._name} takes no '{key}'"
+                else f"{key}: {self._name} takes no '{key}'{self._takers(key)}"
             )
         if group := re.search(r"Could not override '([^'@]+)'. No match", message):  # in the YAML that the word chooses
             return f"{word}: no group '{group[1]}'{did_you_mean(group[1], self.groups)}"
@@ -125,6 +125,12 @@ class Composer:
                 return f"{key}: {above} has no '{name}'{did_you_mean(name, siblings)}"
             return f"{key}: {first_line(error.__cause__)}"
         return f"{word}: {message}"
+
+    def _takers(self, group: str) -> str:
+        """The end of a message that names the commands that have a group; empty if none has."""
+        files = sorted(self._conf.glob("*.yaml"))
+        names = [f"hms.{file.stem}" for file in files if group in _defaults(_loaded(file))]
+        return f"; {', '.join(names)} {'do' if len(names) > 1 else 'does'}" if names else ""
 
     def _takes(self, override: Override, hydra: DictConfig) -> bool:
         """Whether the command has the group of an override, at its package."""
@@ -148,6 +154,10 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
     """The options that a command's YAML chooses, by their groups."""
     entries = (entry for entry in values.get("defaults", ()) if isinstance(entry, dict))
     return {group: value for entry in entries for group, value in entry.items()}
+
+
+def _loaded(yaml: Path) -> dict[str, Any]:
+    return OmegaConf.to_container(OmegaConf.load(yaml))  # type: ignore[return-value]
 
 
 def _in_one_line(error: Exception) -> str:

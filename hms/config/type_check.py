@@ -39,6 +39,8 @@ def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[st
         near = (
             " without one; to change a key of a node that a YAML file refers to by ${...}, set it where it is defined"
         )
+    if isinstance(got, str) and list[str] in _choices(kind):
+        near = f"; did you mean {place}=[{got}]?"
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 

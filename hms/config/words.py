@@ -61,14 +61,24 @@ def corrected(override: Override, composer: Composer) -> tuple[str | None, list[
     if value == [] or (may_be_empty and value in (None, "", "none", {})):
         return None, [f"{group}: {none}"]
     names = chosen(override)
-    nearest = {
-        name: nearest_word(name, offered) for name in names if name not in offered and ("/" not in name or isdir(name))
-    }
+    nearest = {name: nearest_word(name, offered) for name in names if not _is_option(f"{group}/{name}", composer)}
     if not nearest:
         return word, []
     wish = f"{group}: want one of {', '.join(offered)}, got"
-    lines = [f"{wish} '{name}'{did_you_mean(name, offered)}" for name in nearest]
+    lines = [f"{wish} '{name}'{_instead(group, name) or did_you_mean(name, offered)}" for name in nearest]
     if None in nearest.values():
         return None, lines
     joined = ",".join(nearest.get(name) or name for name in names)
     return f"{override.get_key_element()}={f'[{joined}]' if isinstance(value, list) else joined}", lines
+
+
+def _is_option(path: str, composer: Composer) -> bool:
+    """Whether there is an option at this path: extractor/stft, or extractor/mine/a in a folder of the group."""
+    folder, _, name = path.rpartition("/")
+    return name in composer.options(folder)
+
+
+def _instead(group: str, name: str) -> str:
+    """The end of a message about a folder that is given in place of an option; empty if there is none to suggest."""
+    is_folder = group == "data" and ("/" in name or isdir(name))
+    return f"; a folder is data=competition data.root={name}" if is_folder else ""
