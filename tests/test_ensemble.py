@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 import time
 import zipfile
@@ -121,6 +122,32 @@ def test_a_csv_file_and_a_run_with_the_same_predictions_agree(suffix: str, runs,
     members = members_of(runs[:1], [file], labels, 12)
     np.testing.assert_allclose(members.probabilities[1], members.probabilities[0], atol=1e-9)
     assert members.rows["fold"].null_count() == 0
+
+
+def test_of_members_with_different_rows_the_one_with_unfinished_folds_is_blamed(runs, train, labels, tmp_path: Path):
+    shutil.rmtree(runs[0] / "fold1_seed0")
+    there = len(pl.read_parquet(runs[0] / "fold0_seed0/oof.parquet"))
+    file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1))
+    for others, files, whole in ((runs[1:], [], runs[1]), ([], [file], file)):
+        said = rf"^{runs[0]}: want the 240 rows of {whole}, got {there}: lacks {240 - there} \("
+        with pytest.raises(DataError, match=said):
+            members_of([runs[0], *others], files, labels, 1)
+
+
+def test_an_ensemble_with_a_file_of_predictions_says_that_it_cannot_predict(
+    runs, train, labels, tmp_path: Path, monkeypatch, capsys
+):
+    file, table = csv(tmp_path / "other.csv", train, predicted(train, 0.1, 7)), predicted(train, 0.1, 1)
+    shares = (pl.col(vote) / pl.sum_horizontal(VOTE_COLUMNS) for vote in VOTE_COLUMNS)
+    perfect = run(tmp_path / "perfect", table.with_columns(**dict(zip(CLASSES, shares, strict=True))))
+    told = f"{file}: a file of predictions cannot predict new data, so neither can this ensemble.\n"
+    for member, said in ((runs[0], told), (perfect, "")):
+        words = [str(member), f"oof=[{file}]", f"labels={labels}", f"out={tmp_path / 'out'}", "draws=10"]
+        command(monkeypatch, *words, "mixing=greedy")
+        printed = capsys.readouterr().out
+        assert said in printed
+        weight = json.loads((tmp_path / "out/ensemble.json").read_text())["weights"][1]
+        assert (weight > 0) == bool(said) == ("cannot predict" in printed)
 
 
 def test_rows_with_few_votes_are_left_out(train: pl.DataFrame, tmp_path: Path):

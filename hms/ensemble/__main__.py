@@ -100,6 +100,9 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     print_ensemble(content)
     for student in (run for run in runs if run.is_student):
         print(f"{student.path}: {LEARNED_FROM_TEACHER}")
+    files = [members.names[i] for i in np.flatnonzero(mixture.weights) if i >= len(runs)]
+    if files:
+        print(f"{', '.join(files)}: a file of predictions cannot predict new data, so neither can this ensemble.")
     return content
 
 

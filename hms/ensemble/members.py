@@ -54,16 +54,17 @@ def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None
         tables |= {str(file): _read_csv(file, train, labels) for file in files}
     voted = pl.sum_horizontal(VOTE_COLUMNS) >= min_votes
     tables = {name: table.filter(voted).sort("label_id") for name, table in tables.items()}
-    first, *others = tables.items()
-    if first[1].is_empty():
-        raise DataError(f"{first[0]}: no row has {min_votes} votes or more")
-    for other in others:
-        _want_same_rows(first, other)
-    patient_fold = next((table["fold"] for table in tables.values() if not table["fold"].has_nulls()), first[1]["fold"])
+    largest = max(tables.items(), key=lambda one: len(one[1]))  # a run with unfinished folds lacks rows
+    if largest[1].is_empty():
+        raise DataError(f"{largest[0]}: no row has {min_votes} votes or more")
+    for other in tables.items():
+        _want_same_rows(largest, other)
+    folds = [table["fold"] for table in tables.values()]
+    patient_fold = next((fold for fold in folds if not fold.has_nulls()), folds[0])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
     seeds = [counts_of(run.folds).seeds for run in runs]
-    rows = first[1].select(_SHARED).with_columns(patient_fold)
+    rows = largest[1].select(_SHARED).with_columns(patient_fold)
     return Members([*tables], seeds + [1] * len(files), rows, probabilities)
 
 
