@@ -643,7 +643,7 @@ def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config:
     changed = (some.target != batch.target).any(dim=1)
     assert not (changed & ~known).any()
     student = ["augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]", "folds=3", "epochs=1"]
-    wish = "teacher_labels.runs: want runs with all of their 3 folds finished"
+    wish = "augmentation.teacher_labels.runs: want runs with all of their 3 folds finished"
     with pytest.raises(UserError, match=f"^{wish}, got {run}, which lacks fold2_seed0$"):
         fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
     fit(chosen(config, "fold=2", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
@@ -658,7 +658,9 @@ def test_a_teacher_is_recognised_under_any_name(config: dict, tmp_path: Path):
     student = config | {"augmentation": {"mine": node}}
     open_fold(tmp_path / "student", student, "corpus")
     assert [Trained(fold, [fold]).is_student for fold in (tmp_path / "student", started.parent)] == [True, False]
-    with pytest.raises(UserError, match=r"^teacher_labels\.runs: want runs with all of their .* folds finished"):
+    with pytest.raises(
+        UserError, match=r"^augmentation\.teacher_labels\.runs: want runs with all of their .* folds finished"
+    ):
         fit(student)
 
 
@@ -666,7 +668,7 @@ def test_a_teacher_of_another_corpus_is_named(tmp_path: Path):
     runs = [teacher(tmp_path / name, {1: [1.0, 0, 0, 0, 0, 0], 5: [1.0, 0, 0, 0, 0, 0]}) for name in "ab"]
     want_same_corpus(runs, pl.Series([4, 5]))
     with pytest.raises(
-        UserError, match=rf"^teacher_labels\.runs: want runs that predicted .*, {runs[0]} knows none of its 2$"
+        UserError, match=rf"^augmentation\.teacher_labels\.runs: want runs that .*, {runs[0]} knows none of its 2$"
     ):
         want_same_corpus(runs, pl.Series([3, 4]))
 
@@ -971,8 +973,9 @@ def said_of(config: dict) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {"original"}))
-def test_no_experiment_has_a_setting_without_effect(name: str):  # `original` leaves the extractors to its members
-    more = ["augmentation.teacher_labels.runs=[x]"] if name == "student" else []
+def test_no_experiment_has_a_setting_without_effect(name: str, tmp_path: Path):  # `original` leaves out the extractors
+    run = teacher(tmp_path, {1: [1.0, 0, 0, 0, 0, 0]})
+    more = [f"augmentation.teacher_labels.runs=[{run}]"] if name == "student" else []
     assert said_of(train_command.config(f"experiment={name}", *more)) == []
 
 

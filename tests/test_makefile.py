@@ -91,6 +91,15 @@ def test_several_possible_teachers_must_be_chosen_by_name(tmp_path: Path):
     assert "runs=[runs/member_4-56ef]" in make(*student, "EXPERIMENT=member_4", cwd=tmp_path).stdout
 
 
+def test_a_student_without_a_teacher_is_refused_before_any_fold(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for target in ("student", "student-all"):
+        done = make("-n", "-o", ".venv/done", target, "EXPERIMENT=member_3", cwd=tmp_path)
+        assert (done.returncode > 0, done.stdout) == (True, "")
+        first = "make teacher EXPERIMENT=member_3 first, or name its runs: TEACHER=runs/<name>"
+        assert f"TEACHER: runs/ has no member_3; {first}." in done.stderr
+
+
 def test_members_without_a_run_are_named_with_those_that_have_one(tmp_path: Path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("member_1-12ab", "member_4-34cd"):

@@ -35,7 +35,7 @@ class TeacherLabels:
         if not runs or not all(folds):
             without = [run for run, found in zip(runs, folds, strict=True) if not found]
             wish = "want folders of runs, not patterns or folds, with finished folds"
-            raise UserError(f"teacher_labels.runs: {wish}, got {without or 'none'}")
+            raise UserError(f"augmentation.teacher_labels.runs: {wish}, got {without or 'none'}")
         files = [fold / "teacher.parquet" for found in folds for fold in found]
         tables = [read_predictions(file).select("label_id", *CLASSES) for file in files]
         mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")

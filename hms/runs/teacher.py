@@ -17,6 +17,6 @@ def want_same_corpus(runs: list[str], windows: pl.Series) -> None:
     for run in map(Path, runs):
         if not any(windows.is_in(read_table(file)["label_id"].implode()).any() for file in teacher_files(run)):
             raise UserError(
-                f"teacher_labels.runs: want runs that predicted windows of this corpus, {run} knows none of its "
-                f"{len(windows)}"
+                f"augmentation.teacher_labels.runs: want runs that predicted windows of this corpus, {run} knows none "
+                f"of its {len(windows)}"
             )

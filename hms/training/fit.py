@@ -191,7 +191,7 @@ def _finish(job: _Job) -> None:
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows the number of processes and the rank of this one."""
     taught = [run for run in teachers(config) if teacher_files(Path(run))]  # TeacherLabels refuses the others
-    want_all_folds(taught, "teacher_labels.runs: want")
+    want_all_folds(taught, "augmentation.teacher_labels.runs: want")
     want_loggers(config["logger"])
     seed_everything(config["seed"], verbose=False)
     model = model_to_train(config)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import CONF
 from hms.config.keys import Node, out_of_range
 from hms.errors import UserError, did_you_mean
-from hms.runs.settings import start_folds
+from hms.runs.settings import start_folds, teacher_files
 
 _SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
 _SHOWN = "hms shows its own progress"
@@ -77,9 +78,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     yield from _wrong_callbacks(config["callbacks"], config["averaging"], fold == "all")
     yield from without_package(config["logger"])
     yield from _unknown_heads(config)
-    augmentations = (str(node.get("_target_")) for node in config["augmentation"].values() if isinstance(node, dict))
-    if config["live"] and any(target.endswith(".TeacherLabels") for target in augmentations):
-        yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+    yield from _wrong_teachers(config)
     try:
         start_folds(config)
     except UserError as error:
@@ -96,12 +95,15 @@ def _unknown_heads(config: dict[str, Any]) -> Iterator[str]:
 
 def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> Iterator[str]:
     """Yield a line for each way in which the schedule of a stage, whose keys stand at `place`, does not fit it."""
-    schedule, epochs = stage.get("schedule"), stage.get("epochs")
+    schedule, epochs, optimizer = stage.get("schedule"), stage.get("epochs"), stage.get("optimizer")
     if not isinstance(schedule, dict):
         return
     warmup = schedule.get("warmup_epochs")
     if isinstance(warmup, int) and isinstance(epochs, int) and 0 < epochs <= warmup:
         yield f"{place}schedule.warmup_epochs: want less than {place}epochs = {epochs}, got {warmup}"
+    rate, least = optimizer.get("lr") if isinstance(optimizer, dict) else None, schedule.get("lr_min")
+    if isinstance(rate, int | float) and isinstance(least, int | float) and (least < 0 or 0 <= rate < least):
+        yield f"{place}schedule.lr_min: want 0 to {place}optimizer.lr = {rate}, got {least}"
     if (steps := schedule.get("steps_per_epoch", 1)) not in (None, 1):
         yield f"{place}schedule.steps_per_epoch: want 1, as for one step per epoch, got {steps}"
     key = "total_steps" if schedule.get("total_steps") is not None or "steps_per_epoch" not in schedule else "epochs"
@@ -110,6 +112,21 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
         yield f"{place}schedule.{key}: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
     if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
         yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
+
+
+def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each teacher that cannot teach: any with `live`, and those without a finished fold."""
+    for name, node in config["augmentation"].items():
+        if not isinstance(node, dict) or not str(node.get("_target_")).endswith(".TeacherLabels"):
+            continue
+        if config["live"]:
+            yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
+        elif isinstance(runs := node.get("runs"), list):
+            without = [run for run in map(str, runs) if not teacher_files(Path(run))]
+            wish = "want folders of runs, not patterns or folds, with finished folds"
+            if without or not runs:
+                got = f"got {', '.join(without) or 'none'}; train the teacher first, as make teacher does"
+                yield f"augmentation.{name}.runs: {wish}, {got}"
 
 
 def _wrong_callbacks(callbacks: dict[str, Any], averaging: dict[str, Any], all_patients: bool) -> Iterator[str]:
