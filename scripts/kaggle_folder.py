@@ -75,7 +75,9 @@ def make_wheels(folder: Path) -> None:
 def build_wheel(folder: Path) -> None:
     """Build this package's wheel into `folder`, which may be relative to the current folder."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
-    subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"{ROOT}: its wheel cannot be built:\n{done.stderr.strip()}")
 
 
 def fetch_wheels(folder: Path) -> None:

@@ -634,12 +634,20 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
 
 
 def test_the_wheel_is_built_into_a_folder_named_from_where_the_script_runs(
-    kaggle_folder: ModuleType, tmp_path: Path, monkeypatch
+    kaggle_folder: ModuleType, tmp_path: Path, monkeypatch, capfd
 ):
     monkeypatch.chdir(tmp_path)
     kaggle_folder.build_wheel(Path("out/wheels"))
+    assert capfd.readouterr() == ("", "")
     (wheel,) = (tmp_path / "out" / "wheels").iterdir()
     assert wheel.name.startswith("hms-")
+
+
+def test_why_a_wheel_cannot_be_built_is_said(kaggle_folder: ModuleType, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(kaggle_folder, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 3\n")
+    with pytest.raises(UserError, match=r"its wheel cannot be built:\n(.|\n)*ValueError: Field `project.version`"):
+        kaggle_folder.build_wheel(tmp_path / "out")
 
 
 def test_weights_beyond_the_range_of_half_precision_stay_as_they_are(kaggle_folder: ModuleType):
