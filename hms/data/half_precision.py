@@ -1,7 +1,6 @@
 """Samples as stores hold them and as commands that predict read files: without far offsets, in half precision."""
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float16
 
 from hms.electrodes import SCALP
@@ -42,6 +41,8 @@ def _known_median(samples: Float[np.ndarray, " time"]) -> float:
 
 def as_stored(samples: Float[np.ndarray, "time ..."]) -> Float16[np.ndarray, "time ..."]:
     """Samples (µV or µV²/Hz), clipped to the range of half precision and rounded to it."""
+    import torch  # takes seconds, which the simulation, too, would wait for
+
     if not -_LARGEST <= samples.min(initial=0) <= samples.max(initial=0) <= _LARGEST:  # or some are NaN
         samples = np.clip(samples, -_LARGEST, _LARGEST)
     # NumPy converts one number at a time.
