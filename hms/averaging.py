@@ -119,7 +119,10 @@ class Swa(_Averaging):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._has_average():
             super().on_train_end(trainer, pl_module)
-        elif trainer.is_global_zero:
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_fit_end(trainer, pl_module)
+        if not self._has_average() and trainer.is_global_zero:
             say(f"averaging: training ended before epoch {self.start_epoch + 1}, the first to be averaged")
 
     def _has_average(self) -> bool:

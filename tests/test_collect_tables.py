@@ -70,9 +70,10 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
         with pytest.raises(DataError) as error:
             read_label_table(table(tmp_path / "x.csv", f"recording;time_s;label\nnight;{value};GPD\n"))
         assert str(error.value).endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
-    lines = ["recording;time_s;label", "night;1.234;GPD", "night;14.5;GPD"]
-    rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
-    assert (rows["time_s"].to_list(), problems) == ([1.234, 14.5], []), "all have decimal points"
+    for other in ("14.5", "1234.500", "0.125", "00.125", ".125"):
+        lines = ["recording;time_s;label", "night;1.234;GPD", f"night;{other};GPD"]
+        rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+        assert (rows["time_s"].to_list(), problems) == ([1.234, float(other)], []), "all have decimal points"
     rows, problems = read_label_table(table(tmp_path / "x.csv", "recording,time_s,label\nnight,1.234,GPD\n"))
     assert (rows["time_s"].to_list(), problems) == ([1.234], [])
 
@@ -158,6 +159,13 @@ def test_a_letter_with_a_mark_is_the_same_in_one_piece_and_in_two(name: str, pat
     paths = [normalize(path, "ward/Zoë/größer.edf"), "ward/night.edf"]
     names = [normalize(name, text) for text in ("größer", "GRÖSSER.EDF", "Zoë/größer.EDF", r"ward\Zoë\größer")]
     assert named(names, paths)[0] == [paths[0], None, paths[0], paths[0]]
+
+
+def test_a_patient_is_the_same_however_a_letter_with_a_mark_is_written(tmp_path: Path):
+    lines = ["recording,time_s,label,patient_id"]
+    lines += [f"night,15,GPD,{normalize(form, 'Jürgen')}" for form in ("NFC", "NFD")]
+    rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    assert (rows["patient_id"].unique().to_list(), problems) == (["Jürgen"], [])
 
 
 def test_recordings_that_are_given_by_a_path_with_dots_are_found_by_their_whole_one(tmp_path: Path):

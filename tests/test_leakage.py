@@ -63,6 +63,9 @@ def test_a_patient_whose_number_stands_for_a_name_is_the_same_though_the_eegs_ar
     assert known(run, "other", "0", "1", rows=rows) == 5, "all but patient 9"
     assert known(run, "other", "0", rows=rows) == 2, "patients 3 and 4"
     assert known(run, "other", "0", "1", rows=rows.filter(pl.col("patient_id") == anna + 8)) == 0
+    part = a_run(tmp_path / "b-1", of=5, first=anna)
+    assert known(part, "other", "0", rows=rows) == 2, "a name says nothing of others, as an EEG does"
+    assert known(part, "other", "0", rows=rows.with_columns(pl.col("eeg_id") - 5)) == 3
 
 
 def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):

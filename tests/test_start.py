@@ -105,9 +105,10 @@ def test_another_network_is_refused_by_the_settings_that_differ(first: Path, pla
     assert said == f"{wish}, got extractor.stft_short.backbone.channels=[4,8] (there [16,32,64,128])\n"
 
 
-def test_other_settings_that_fit_the_weights_are_told(tmp_path: Path, capsys):
-    run = untrained(tmp_path / "plain-1a", 1)
-    start = ["extractor.stft.span_s=3", f"start_from={run}"]
+@pytest.mark.parametrize("fusion", ["concat", "attention"])  # the second takes the montage, too, which is told once
+def test_other_settings_that_fit_the_weights_are_told(fusion: str, tmp_path: Path, capsys):
+    run = untrained(tmp_path / "plain-1a", 1, f"fusion={fusion}")
+    start = ["extractor.stft.span_s=3", f"start_from={run}", f"fusion={fusion}"]
     same = whole(*start)
     announce(start_of_fold(same), same)
     assert capsys.readouterr().err == f"its weights begin as those of {run / 'fold0_seed0'}\n"

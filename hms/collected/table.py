@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from unicodedata import normalize
 
 import polars as pl
 
@@ -26,7 +27,7 @@ _SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character se
 _SEPARATORS = ",;\t"
 _DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?$"
-_DECIMAL_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d{3})$"
+_DECIMAL_POINT = r"^[+-]?(\d*\.(\d{1,2}|\d{4,})|(0\d*|\d{4,})?\.\d{3})$"
 
 _NAMED_SEPARATOR = re.compile(r"""(["']?)sep=([,;|\t])\1[,;|\s]*""", re.IGNORECASE)
 """A first line that names what is between columns, to which Excel listens."""
@@ -111,11 +112,12 @@ def _decoded(path: Path) -> str:
     if workbook := _WORKBOOKS.get(content[:4]):
         raise DataError(f"{path}: want a CSV file, got {workbook}; {_SAVE}")
     try:
-        return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
+        text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n")
         line = content.splitlines()[number].decode("latin-1").strip()
         raise DataError(f"{path}: want UTF-8, got another encoding in line {number + 1}, {line!r}; {_SAVE}") from None
+    return normalize("NFC", text)  # ü may be two letters, and would name another patient than ü
 
 
 def _rows(path: Path, text: str, separator: str) -> list[list[str]]:

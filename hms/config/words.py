@@ -61,21 +61,29 @@ def corrected(override: Override, composer: Composer) -> tuple[str | None, list[
     if value == [] or (may_be_empty and value in (None, "", "none", {})):
         return None, [f"{group}: {none}"]
     names = chosen(override)
-    nearest = {name: nearest_word(name, offered) for name in names if not _is_option(f"{group}/{name}", composer)}
+    is_list = isinstance(value, list)  # in which Hydra would make mine/a the key extractor.mine
+    nearest = {
+        name: nearest_word(name.strip("/"), offered)
+        for name in names
+        if not _is_option(f"{group}/{name}", composer) or (is_list and "/" in name)
+    }
     if not nearest:
         return word, []
     wish = f"{group}: want one of {', '.join(offered)}, got"
-    lines = [f"{wish} '{name}'{_instead(group, name) or did_you_mean(name, offered)}" for name in nearest]
+    lines = [
+        f"{wish} '{name}'{did_you_mean(name.strip('/'), offered) if near else _instead(group, name)}"
+        for name, near in nearest.items()
+    ]
     if None in nearest.values():
         return None, lines
     joined = ",".join(nearest.get(name) or name for name in names)
-    return f"{override.get_key_element()}={f'[{joined}]' if isinstance(value, list) else joined}", lines
+    return f"{override.get_key_element()}={f'[{joined}]' if is_list else joined}", lines
 
 
 def _is_option(path: str, composer: Composer) -> bool:
     """Whether there is an option at this path: extractor/stft, or extractor/mine/a in a folder of the group."""
     folder, _, name = path.rpartition("/")
-    return name in composer.options(folder)
+    return "//" not in path and name in composer.options(folder)
 
 
 def _instead(group: str, name: str) -> str:

@@ -9,7 +9,7 @@ from hms.folder_names import counts_of, folds_with
 from hms.runs.trained import Trained
 
 _LEAST_OF_NAMES = 2**32
-"""From here on, a patient's number is a hash of 48 bits of a name (`hms.collected.writer`); counts stay below."""
+"""From here on, a patient's number is a hash of 48 bits of a name (`hms.collected.writer`); others stay below."""
 
 _NOBODY = pl.Series("patient_id", [], pl.Int64)
 
@@ -29,9 +29,10 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     """The patients among the rows that a run may have learned from: all but those that each fold in use held out.
 
     Patients are known from the tables of held-out predictions of all folds of the run. Numbers of patients coincide by
-    chance, so one counts as the same only if an EEG has the same number, too; hashes of names do not, and EEGs that are
-    cut around other labels have other numbers. Of weights that a run began with only the corpora are known, and that on
-    its own corpus they have not seen the patients that a fold held out.
+    chance, so one counts as the same only if an EEG has the same number, too. EEGs that are cut around other labels
+    have other numbers, so patients with the same name count as well, but say nothing of others in the corpus. Of
+    weights that a run began with only the corpora are known, and that on its own corpus they have not seen the patients
+    that a fold held out.
     """
     everybody, same = rows["patient_id"].unique(), fingerprint in run.corpora
     if run.is_bundle:
@@ -46,11 +47,10 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     same_eeg = rows.join(theirs, on=["eeg_id", "patient_id"], how="semi")["patient_id"]
     same_name = everybody.filter((everybody >= _LEAST_OF_NAMES) & everybody.is_in(theirs["patient_id"].implode()))
     known = pl.concat([same_eeg, same_name]).unique()
-    if not same and known.is_empty():
-        return _NOBODY
+    same = same or not same_eeg.is_empty()
     folds_there = counts_of(fold for fold, table in held_out.items() if len(table)).folds
     all_named = folds_there == config["folds"] and not earlier  # no table has patients of a missing fold
-    candidates = known if all_named else everybody
+    candidates = everybody if same and not all_named else known
     if run.is_student and by_teacher:
         return candidates
     unseen = set[int].intersection(*({*held_out[fold]["patient_id"]} for fold in run.folds))

@@ -28,7 +28,7 @@ _IRRELEVANT_TRAINER_KEYS = (
 _PRECISION_OF = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 """What Lightning's aliases stand for."""
 
-_TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
+TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def with_same_settings(runs: list[Path]) -> list[list[Path]]:
 def teachers(config: dict[str, Any]) -> list[str]:
     """The runs that teach the run of a config; it is a student if there are any."""
     augmentations = nodes(config.get("augmentation", {}))
-    return [run for node in augmentations if node.get("_target_") == _TEACHER for run in node["runs"]]
+    return [run for node in augmentations if node.get("_target_") == TEACHER for run in node["runs"]]
 
 
 def teacher_files(run: Path) -> list[Path]:
@@ -138,7 +138,7 @@ def _relevant(value: Any) -> Any:
     kept = {key: _relevant(part) for key, part in value.items() if key != "grad_checkpointing"}
     if {"pretrained", "weights"} <= kept.keys():
         kept["weights"] = None
-    if kept.get("_target_") == _TEACHER:
+    if kept.get("_target_") == TEACHER:
         kept["runs"] = [Path(run).name for run in kept["runs"]]
     return kept
 

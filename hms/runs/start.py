@@ -26,8 +26,10 @@ from hms.system.console import say
 _SAME_NETWORK = ("pretrained", "weights", "grad_checkpointing")
 """Keys of a model's config that change neither what its weights are for nor what they read."""
 
-_ON_COMMAND_LINE = {"extractors": "extractor", "preprocess.montage": "montage"}
+_ON_COMMAND_LINE = {"extractors": "extractor", "preprocess.montage": "montage", "fusion.montage": "montage"}
 """Places in a model's config that have another name in that of a training."""
+
+_BY_NAME = "; if these only have the same names, give them others, as by patients= of hms.collect"
 
 _SHOWN, _LONGEST = 4, 60  # differences named in a line, and characters of a value
 
@@ -79,7 +81,7 @@ def want_unseen(start: Trained, config: dict[str, Any], held_out: pl.DataFrame, 
         raise UserError(
             f"start_from: {start.folds[0]} may have learned from patients of {seen:,} of the {len(held_out):,} rows "
             f"that fold={config['fold']} holds out; want a run of this corpus with the same folds={config['folds']}, "
-            "one on other patients, or fold=all"
+            f"one on other patients, or fold=all{_BY_NAME if fingerprint not in start.corpora else ''}"
         )
 
 
@@ -121,6 +123,6 @@ def _short(value: Any) -> str:
 
 
 def _listed(differences: Any) -> str:
-    found = [*differences]
+    found = [*dict.fromkeys(differences)]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return (", ".join(found[:_SHOWN]) + more) or "weights of another version of hms"

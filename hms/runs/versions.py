@@ -45,9 +45,9 @@ def _digest(name: str) -> str:
     """The digest of a module, or of all modules of a package."""
     spec = find_spec(name)
     assert spec is not None
-    files = [file for folder in spec.submodule_search_locations or () for file in sorted(Path(folder).rglob("*.py"))]
+    inside = [file for folder in spec.submodule_search_locations or () for file in sorted(Path(folder).rglob("*.py"))]
     digest = hashlib.blake2b(digest_size=8)
-    for file in files or [Path(str(spec.origin))]:
+    for file in [file for file in inside if file.is_file()] or [Path(str(spec.origin))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from hms.config.command import CONF
 from hms.config.keys import Node, out_of_range
 from hms.errors import UserError, did_you_mean
-from hms.runs.settings import start_folds, teacher_files
+from hms.runs.settings import TEACHER, start_folds, teacher_files
 
 _SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
 _SHOWN = "hms shows its own progress"
@@ -117,7 +117,7 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
 def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each teacher that cannot teach: any with `live`, and those without a finished fold."""
     for name, node in config["augmentation"].items():
-        if not isinstance(node, dict) or not str(node.get("_target_")).endswith(".TeacherLabels"):
+        if not isinstance(node, dict) or node.get("_target_") != TEACHER:
             continue
         if config["live"]:
             yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
