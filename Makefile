@@ -25,7 +25,7 @@ instead = $(if $(trained),; without them: MEMBERS=$(subst $(space),$(comma),$(tr
 # The run whose fold was finished last
 newest = ls -t $(1)/fold[0-9]*_seed*/scores.json | head -n 1 | cut -d/ -f1-2
 only = $(if $(word 2,$(1)),$(error TEACHER: want one run, or several by their names, got $(1)),$(or $(1),$(error TEACHER: $(untaught))))
-untaught = runs/ has no $(EXPERIMENT); make teacher EXPERIMENT=$(EXPERIMENT) first, or name its runs: TEACHER=runs/<name>
+untaught = runs/ has no $(EXPERIMENT); make teacher EXPERIMENT=$(EXPERIMENT)$(if $(filter command,$(origin CORPUS)), CORPUS='$(CORPUS)') first, or name its runs: TEACHER=runs/<name>
 
 help:  ## Print this list
 	@grep -hE '^[a-z][a-z0-9_%-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

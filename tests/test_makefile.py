@@ -98,6 +98,8 @@ def test_a_student_without_a_teacher_is_refused_before_any_fold(tmp_path: Path):
         assert (done.returncode > 0, done.stdout) == (True, "")
         first = "make teacher EXPERIMENT=member_3 first, or name its runs: TEACHER=runs/<name>"
         assert f"TEACHER: runs/ has no member_3; {first}." in done.stderr
+    done = make("-n", "-o", ".venv/done", "student", "EXPERIMENT=quick", "CORPUS=", cwd=tmp_path)
+    assert "make teacher EXPERIMENT=quick CORPUS='' first" in done.stderr
 
 
 def test_members_without_a_run_are_named_with_those_that_have_one(tmp_path: Path):

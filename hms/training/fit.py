@@ -24,9 +24,9 @@ from hms.errors import UserError, first_line, want_no_mistakes
 from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
-from hms.runs.folder import fold_folder, want_all_folds
+from hms.runs.folder import fold_folder
 from hms.runs.provenance import open_fold, warn_of_changes
-from hms.runs.settings import teacher_files, teachers
+from hms.runs.settings import teachers
 from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
 from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
@@ -190,8 +190,6 @@ def _finish(job: _Job) -> None:
 
 def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
     """The model, and a trainer that knows the number of processes and the rank of this one."""
-    taught = [run for run in teachers(config) if teacher_files(Path(run))]  # TeacherLabels refuses the others
-    want_all_folds(taught, "augmentation.teacher_labels.runs: want")
     want_loggers(config["logger"])
     seed_everything(config["seed"], verbose=False)
     model = model_to_train(config)

@@ -25,6 +25,8 @@ _UNSUITABLE = {
 }
 """Callbacks of Lightning's that a training cannot have, and why."""
 
+_TEACH = "train the teacher first, as make teacher does"
+
 _PACKAGES = {
     "CometLogger": ["comet_ml"],
     "LitLogger": ["litlogger"],
@@ -115,7 +117,7 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
 
 
 def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each teacher that cannot teach: any with `live`, and those without a finished fold."""
+    """Yield a line for teachers that cannot teach: any with `live`, and those with unfinished folds."""
     for name, node in config["augmentation"].items():
         if not isinstance(node, dict) or node.get("_target_") != TEACHER:
             continue
@@ -125,8 +127,14 @@ def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
             without = [run for run in map(str, runs) if not teacher_files(Path(run))]
             wish = "want folders of runs, not patterns or folds, with finished folds"
             if without or not runs:
-                got = f"got {', '.join(without) or 'none'}; train the teacher first, as make teacher does"
-                yield f"augmentation.{name}.runs: {wish}, {got}"
+                yield f"augmentation.{name}.runs: {wish}, got {', '.join(without) or 'none'}; {_TEACH}"
+                continue
+            from hms.runs.folder import want_all_folds  # NumPy and Polars are slow to import
+
+            try:
+                want_all_folds(runs, f"augmentation.{name}.runs: want")
+            except UserError as error:
+                yield f"{error}; {_TEACH}"
 
 
 def _wrong_callbacks(callbacks: dict[str, Any], averaging: dict[str, Any], all_patients: bool) -> Iterator[str]:
