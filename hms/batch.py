@@ -3,7 +3,7 @@
 All are named tuples and never modified in place: a step returns `batch._replace(...)`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -64,6 +64,13 @@ def mapped(batch: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
     """The batch with `change` applied to each of its tensors; what is None stays None."""
     changed: Any = [None if tensor is None else change(tensor) for tensor in batch]
     return type(batch)(*changed)
+
+
+def joined(batches: Sequence[AnyBatch]) -> AnyBatch:
+    """One batch of all windows, one batch after the other; what is None stays None."""
+    columns: Any = zip(*batches, strict=True)
+    whole: Any = (None if column[0] is None else torch.cat(column) for column in columns)
+    return type(batches[0])(*whole)
 
 
 def in_float32(batch: Batch) -> Batch:

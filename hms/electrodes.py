@@ -36,6 +36,14 @@ LEFT_RIGHT = _partner_index(_LEFT_RIGHT)
 FRONT_BACK = _partner_index(_FRONT_BACK)
 """Index of each channel's partner when front and back are swapped; the central row and EKG map to themselves."""
 
+FLIPS = {
+    (False, False): tuple(range(len(ELECTRODES))),
+    (False, True): FRONT_BACK,
+    (True, False): LEFT_RIGHT,
+    (True, True): tuple(LEFT_RIGHT[channel] for channel in FRONT_BACK),
+}
+"""Index of the channel whose signal each channel has in a head that is flipped left to right, front to back."""
+
 
 def on_sphere(from_vertex_deg: float, from_front_deg: float) -> Float[np.ndarray, " 3"]:
     """Unit vector (x right, y front, z up), tilted from the vertex and turned from the nose to the right."""

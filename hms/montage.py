@@ -3,13 +3,14 @@
 A pair is written anode-cathode, as in `Fp1-F7`. Everything computed from the pairs keeps their order.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from hms.electrodes import LEFT_RIGHT, SCALP
+from hms.electrodes import FLIPS, LEFT_RIGHT, SCALP
 
 
 class Montage(nn.Module):
@@ -22,6 +23,10 @@ class Montage(nn.Module):
     """
 
     matrix: Tensor
+    flipped_places: Int[Tensor, "flip pair"] | None
+    """Places of the pairs' `counterparts` in each of `FLIPS`; None if these are not the same pairs as the montage's."""
+    flipped_signs: Float[Tensor, "flip pair 1"] | None
+    """Their signs."""
 
     def __init__(self, groups: dict[str, list[str]], order: Literal["listed", "mirrored"]):
         super().__init__()
@@ -36,6 +41,9 @@ class Montage(nn.Module):
         for row, (anode, cathode) in zip(matrix, self.places, strict=True):
             row[anode], row[cathode] = 1.0, -1.0
         self.register_buffer("matrix", matrix, persistent=False)
+        places, signs = self._flipped() or (None, None)
+        self.register_buffer("flipped_places", places, persistent=False)
+        self.register_buffer("flipped_signs", signs, persistent=False)
 
     def forward(self, eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch pair time"]:
         if eeg.device.type != "cpu" or eeg.requires_grad or torch.compiler.is_compiling():
@@ -49,16 +57,28 @@ class Montage(nn.Module):
         """Where one of a pair's two electrodes is missing."""
         return self.matrix.abs() @ missing.to(self.matrix.dtype) > 0
 
-    def partners(self) -> list[tuple[int, int]]:
-        """The place of each pair's mirror image, and -1 if that is written the other way round (P3-P4), else 1."""
-        return [self._place(_partner(pair)) for pair in self.pairs]
+    def counterparts(self, channels: Sequence[int]) -> list[tuple[int, int]]:
+        """The place of the pair that each becomes when its electrodes are replaced by those that `channels` names.
 
-    def _place(self, pair: str) -> tuple[int, int]:
-        reverse = "-".join(reversed(_electrodes_of(pair)))
-        found = [(self.pairs.index(name), sign) for name, sign in ((pair, 1), (reverse, -1)) if name in self.pairs]
-        if not found:
-            raise ValueError(f"groups: want each pair's mirror image, got none of {_partner(pair)}, which is {pair}")
-        return found[0]
+        With it -1 if that pair is written the other way round (P3-P4, mirrored), else 1. Raises ValueError if the
+        montage lacks it.
+        """
+        return [self._place(pair, _replaced(pair, channels)) for pair in self.pairs]
+
+    def _flipped(self) -> tuple[Int[Tensor, "flip pair"], Float[Tensor, "flip pair 1"]] | None:
+        try:
+            found = torch.tensor([self.counterparts(channels) for channels in FLIPS.values()])
+        except ValueError:
+            return None
+        places, signs = found.unbind(dim=2)
+        every = torch.arange(len(self.pairs)).expand_as(places)  # not so if a pair is listed twice
+        return (places, signs[..., None].float()) if places.sort(dim=1).values.equal(every) else None
+
+    def _place(self, pair: str, counterpart: str) -> tuple[int, int]:
+        for name, sign in ((counterpart, 1), ("-".join(reversed(_electrodes_of(counterpart))), -1)):
+            if name in self.pairs:
+                return self.pairs.index(name), sign
+        raise ValueError(f"groups: want each pair's mirror image, got none of {pair}, which is {counterpart}")
 
 
 def _electrodes_of(pair: str) -> tuple[str, str]:
@@ -70,9 +90,9 @@ def _electrodes_of(pair: str) -> tuple[str, str]:
 
 def _mirrored(pairs: list[str]) -> tuple[str, ...]:
     """The pairs in their order, except that each is followed by its partner."""
-    interleaved = (pair for listed in pairs for pair in (listed, _partner(listed)))
+    interleaved = (pair for listed in pairs for pair in (listed, _replaced(listed, LEFT_RIGHT)))
     return tuple(pair for pair in dict.fromkeys(interleaved) if pair in pairs)
 
 
-def _partner(pair: str) -> str:
-    return "-".join(SCALP[LEFT_RIGHT[SCALP.index(electrode)]] for electrode in _electrodes_of(pair))
+def _replaced(pair: str, channels: Sequence[int]) -> str:
+    return "-".join(SCALP[channels[SCALP.index(electrode)]] for electrode in _electrodes_of(pair))

@@ -54,6 +54,11 @@ class SpectrogramImages(nn.Module):
         return _clipped_log(_with_differences(regions))
 
 
+def mirrored(power: Float[Tensor, "batch region time frequency"]) -> Float[Tensor, "batch region time frequency"]:
+    """LL RL LP RP of a head that is flipped left to right; from front to back each region stays what it is."""
+    return power.reshape(-1, 2, 2, *power.shape[2:]).flip(2).reshape_as(power)
+
+
 def _with_differences(
     regions: list[Float[Tensor, "batch time frequency"]],
 ) -> Float[Tensor, "batch image time frequency"]:

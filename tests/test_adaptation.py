@@ -1,5 +1,7 @@
 """Batch norms adapted to the windows to predict: the statistics they then have, and what stays unchanged."""
 
+from itertools import product
+
 import pytest
 import torch
 from batch_norms import met, model, norms
@@ -7,10 +9,11 @@ from material import batch, rows_of
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hms.augmentation.brain_flip import flip
 from hms.errors import UserError
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
-from hms.prediction.inference import Compute, views
+from hms.prediction.inference import Compute
 
 EXTRACTORS = ["stft_short", "wavenet_short", "spectrogram", "[stft_short,raw_image] model.share_backbones=true"]
 
@@ -49,9 +52,10 @@ def test_neither_the_size_of_batches_nor_their_order_matters():
 
 def test_flips_count_as_additional_windows():
     before = model()
-    (flipped,) = adapt_models([before], lambda: [batch(2)], 1, Compute("cpu", flips=True))
-    (one_by_one,) = adapt_models([before], lambda: views(batch(2), "cpu", flips=True), 1, Compute("cpu", flips=False))
-    for one, other in _both(flipped, one_by_one):
+    (together,) = adapt_models([before], lambda: [batch(2)], 1, Compute("cpu", flips=True))
+    flipped = [flip(batch(2), *marks) for marks in product((torch.zeros(2) > 0, torch.ones(2) > 0), repeat=2)]
+    (one_by_one,) = adapt_models([before], lambda: flipped, 1, Compute("cpu", flips=False))
+    for one, other in _both(together, one_by_one):
         torch.testing.assert_close(one.running_mean, other.running_mean)
         torch.testing.assert_close(one.running_var, other.running_var)
 

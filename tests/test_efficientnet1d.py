@@ -49,7 +49,7 @@ def on_a_head(mirrored: bool) -> Tensor:
 @pytest.mark.parametrize("name", ["pairs8", "pairs24", "banana18"])
 def test_a_montage_knows_the_partner_of_each_pair_and_its_sign(name: str):
     given = montage(name)
-    places, signs = (torch.tensor(column) for column in zip(*given.partners(), strict=True))
+    places, signs = (torch.tensor(column) for column in zip(*given.counterparts(LEFT_RIGHT), strict=True))
     torch.testing.assert_close(given(on_a_head(True)), given(on_a_head(False))[:, places] * signs[:, None])
     assert (signs < 0).any() == (name == "pairs24")  # P3-P4 and F3-F4
 
@@ -59,8 +59,8 @@ def test_a_mirrored_head_has_the_same_vector_and_mirrored_tokens(name: str):
     given, model = montage(name), settled(name)
     found, mirrored = (model(signals(given(on_a_head(flip)))) for flip in (False, True))
     torch.testing.assert_close(mirrored.vector, found.vector, atol=1e-5, rtol=1e-4)
-    kept = [i for i, (_, sign) in enumerate(given.partners()) if sign > 0]
-    partners = [place for place, sign in given.partners() if sign > 0]
+    kept = [i for i, (_, sign) in enumerate(given.counterparts(LEFT_RIGHT)) if sign > 0]
+    partners = [place for place, sign in given.counterparts(LEFT_RIGHT) if sign > 0]
     torch.testing.assert_close(mirrored.tokens[:, kept], found.tokens[:, partners], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(mirrored.tokens, found.tokens, atol=1e-3)
 

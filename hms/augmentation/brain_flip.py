@@ -12,6 +12,7 @@ from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.cached_tensor import cached_tensor, indices
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
+from hms.spectrogram_images import mirrored
 
 
 class BrainFlip:
@@ -33,16 +34,14 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
     # Both flips only permute channels, so one permutation per window does both.
     device = batch.eeg.device
     same = indices(batch.eeg.shape[1], device)
-    mirrored = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
+    across = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
     turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
-    order = mirrored.gather(1, turned)
+    order = across.gather(1, turned)
     eeg = batch.eeg[indices(len(batch.eeg), device)[:, None], order]
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
-    # LL RL, LP RP: left and right swap; a front-back flip leaves every region in place.
-    by_side = batch.spectrogram.reshape(-1, 2, 2, *batch.spectrogram.shape[2:])
-    swapped = by_side.flip(2).reshape_as(batch.spectrogram)
-    return batch._replace(eeg=eeg, spectrogram=torch.where(left_right[:, None, None, None], swapped, batch.spectrogram))
+    power = torch.where(left_right[:, None, None, None], mirrored(batch.spectrogram), batch.spectrogram)
+    return batch._replace(eeg=eeg, spectrogram=power)
 
 
 @cached_tensor

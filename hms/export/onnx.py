@@ -4,7 +4,6 @@ Operations that ONNX lacks, or that its runtimes compute slowly and imprecisely,
 the Fourier transform of the zero-phase filter by a convolution, the median by sorting.
 """
 
-import itertools
 import json
 import warnings
 from collections.abc import Iterator
@@ -19,13 +18,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hms.batch import Batch, unlabelled
+from hms.batch import Batch, joined, unlabelled
 from hms.data.half_precision import FAR_UV, OFFSET_EVERY
-from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SCALP, SFREQ_HZ
+from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import UserError, first_line
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
+from hms.prediction.views import views
 from hms.preprocess import ZeroPhase
 from hms.robust import median_but
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -80,7 +80,7 @@ def write_onnx(path: Path, models: list[Model], flips: bool) -> float:
 
 
 class _Probabilities(nn.Module):
-    """The mean over models and flips; all flips form one batch, which is preprocessed once for all models."""
+    """The mean over models and views; all views form one batch, which is preprocessed once for all models."""
 
     def __init__(self, models: list[Model], flips: bool):
         super().__init__()
@@ -88,18 +88,16 @@ class _Probabilities(nn.Module):
         if self.preprocess.zero_phase is not None:
             self.preprocess.zero_phase = _Convolution(self.preprocess.zero_phase)
         self.models = nn.ModuleList(models)
-        self.views = [*itertools.product((False, True), repeat=2)] if flips else [(False, False)]
+        self.flips = flips
 
     def forward(self, eeg_uv: Tensor, spectrogram: Tensor | None = None) -> Tensor:
-        eeg_uv = _without_far_offsets(eeg_uv)
-        eeg = torch.cat([eeg_uv[:, _electrodes(*view)] for view in self.views])
-        if spectrogram is not None:
-            spectrogram = torch.cat([spectrogram[:, [1, 0, 3, 2] if view[0] else [0, 1, 2, 3]] for view in self.views])
+        eeg = _without_far_offsets(eeg_uv)
         unused = eeg[:, 0, : len(CLASSES)]  # of the right shape; prediction reads no target, weight or id
-        signals = self.preprocess(Batch(eeg, spectrogram, unused, unused[:, 0], unused[:, 0].long()))
+        seen = views(self.preprocess, Batch(eeg, spectrogram, unused, unused[:, 0], unused[:, 0].long()), self.flips)
+        signals = joined(seen)
         logits = torch.stack([model.classify(signals).joint for model in self.models])  # type: ignore[operator]
         probabilities = logits.softmax(dim=2).mean(dim=0)
-        return probabilities.reshape(len(self.views), -1, len(CLASSES)).mean(dim=0)
+        return probabilities.reshape(len(seen), -1, len(CLASSES)).mean(dim=0)
 
 
 def _without_far_offsets(eeg_uv: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch electrode time"]:
@@ -108,13 +106,6 @@ def _without_far_offsets(eeg_uv: Float[Tensor, "batch electrode time"]) -> Float
     offset_uv = median_but(sample, sample.isnan())
     far = (offset_uv.abs() > FAR_UV) & (torch.arange(len(ELECTRODES)) < len(SCALP))
     return eeg_uv - torch.where(far, offset_uv, 0.0)[..., None]
-
-
-def _electrodes(left_right: bool, front_back: bool) -> list[int]:
-    """Index of the electrode whose samples each electrode gets in a flipped head (`hms.augmentation.brain_flip`)."""
-    same = range(len(ELECTRODES))
-    mirrored, turned = LEFT_RIGHT if left_right else same, FRONT_BACK if front_back else same
-    return [mirrored[electrode] for electrode in turned]
 
 
 class _Convolution(ZeroPhase):

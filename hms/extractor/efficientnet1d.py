@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Features, Signals
+from hms.electrodes import LEFT_RIGHT
 from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
 from hms.network.checkpointing import in_sequence
@@ -94,7 +95,7 @@ class _Sides(nn.Module):
 
     def __init__(self, montage: Montage):
         super().__init__()
-        couples = [(i, j, sign) for i, (j, sign) in enumerate(montage.partners()) if i <= j]
+        couples = [(i, j, sign) for i, (j, sign) in enumerate(montage.counterparts(LEFT_RIGHT)) if i <= j]
         backwards = [j for _, j, sign in couples if sign < 0]
         right = [j if sign > 0 else len(montage.pairs) + backwards.index(j) for _, j, sign in couples]
         for name, places in (("left", [i for i, _, _ in couples]), ("right", right), ("backwards", backwards)):

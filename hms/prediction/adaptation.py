@@ -19,7 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hms.batch import Batch
 from hms.errors import UserError
 from hms.model import Model
-from hms.prediction.inference import Compute, autocast, views
+from hms.prediction.inference import Compute, autocast, on_device
+from hms.prediction.views import views_by_model
 
 _TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
 
@@ -33,7 +34,7 @@ def adapt_models(
     depends on the norms before it, so passes are repeated until no statistics change any more. Raises UserError if no
     model has a batch norm.
     """
-    members = [copy.deepcopy(model).eval().to(compute.device) for model in models]
+    members = [model.eval().to(compute.device) for model in copy.deepcopy([*models])]  # what they share stays shared
     adapters = [
         [_Adapter(norm, share) for norm in model.modules() if isinstance(norm, _BatchNorm)] for model in members
     ]
@@ -43,10 +44,13 @@ def adapt_models(
     with torch.inference_mode():
         for _ in range(max(map(len, adapters))):  # enough to settle even the last norm
             for batch in windows():
-                for view in views(batch, compute.device, compute.flips):
-                    for model, _ in unsettled:
-                        with autocast(compute.device, compute.precision):
-                            model(view)
+                with autocast(compute.device, compute.precision):
+                    seen = views_by_model(
+                        (model for model, _ in unsettled), on_device(batch, compute.device), compute.flips
+                    )
+                    for model, views in seen:
+                        for view in views:
+                            model.classify(view)
             unsettled = [
                 (model, norms)
                 for model, norms in unsettled

@@ -1,7 +1,6 @@
 """Predict probabilities with trained models: the single code path for out-of-fold rows, new files and all else."""
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hms.augmentation.brain_flip import flip
 from hms.batch import Batch
 from hms.data.store import Store
 from hms.data.windows import Windows
@@ -18,6 +16,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.keys import Precision
+from hms.prediction.views import views_by_model
 from hms.system.console import track
 from hms.system.memory import keep_freed
 
@@ -64,10 +63,10 @@ def by_model(
     ids, predicted, unread = [], [], []
     with torch.inference_mode():
         for batch in batches:
-            inputs = views(batch, compute.device, compute.flips)
             with autocast(compute.device, compute.precision):
-                logits = torch.stack([torch.stack([model(view) for view in inputs]) for model in members])
-            unread.append(logits)  # on the device: the next batch does not wait for this one
+                seen = views_by_model(members, on_device(batch, compute.device), compute.flips)
+                logits = [torch.stack([model.classify(view).joint for view in views]) for model, views in seen]
+            unread.append(torch.stack(logits))  # on the device: the next batch does not wait for this one
             ids.append(batch.label_id)
             if len(unread) == _MOST_UNREAD:
                 predicted.append(_mean_of_views(unread))
@@ -92,19 +91,12 @@ def half_dtype(precision: str | int) -> torch.dtype | None:
     return {"16": torch.float16, "bf16": torch.bfloat16}.get(str(precision).removesuffix("-mixed"))
 
 
-def views(batch: Batch, device: str | torch.device, flips: bool) -> list[Batch]:
-    """A batch on `device` as models see it: once, or with `flips` in four views."""
+def on_device(batch: Batch, device: str | torch.device) -> Batch:
+    """A batch whose windows are on `device`; what is not needed to predict stays where it is."""
     eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
     if spectrogram is not None:
         spectrogram = spectrogram.to(device, non_blocking=True)
-    on_device = batch._replace(eeg=eeg, spectrogram=spectrogram)
-    return list(_flipped(on_device)) if flips else [on_device]
-
-
-def _flipped(batch: Batch) -> Iterator[Batch]:
-    no = torch.zeros(len(batch.eeg), dtype=torch.bool, device=batch.eeg.device)
-    for left_right, front_back in itertools.product((no, ~no), repeat=2):
-        yield flip(batch, left_right, front_back)
+    return batch._replace(eeg=eeg, spectrogram=spectrogram)
 
 
 def best_device(accelerator: str) -> str:

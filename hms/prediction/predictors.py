@@ -18,7 +18,7 @@ from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.prediction.keys import COMBINATION_KEYS, neither_or_both
-from hms.runs.checkpoint import load_model
+from hms.runs.checkpoint import load_models
 from hms.runs.folder import folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.named import named_runs
@@ -38,7 +38,7 @@ class Predictors(NamedTuple):
 
     def load(self) -> list[Model]:
         """Load the models of all folds, run after run."""
-        return [load_model(fold) for fold in self.folds]
+        return load_models(self.folds)
 
     def adapt_models(
         self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute

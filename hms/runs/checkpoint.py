@@ -1,5 +1,7 @@
 """Save and load models: model.ckpt or a bundle holds plain config and weights, enough to rebuild one without conf/."""
 
+import json
+from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hms.config.check import mistakes_in_node
 from hms.errors import ConfigError, DataError, first_line
 from hms.folder_names import is_member, model_file
 from hms.model import Model
+from hms.preprocess import Preprocess
 from hms.runs.bundle import model_node
 from hms.system.atomic import replacing
 
@@ -48,6 +51,17 @@ def load_model(path: Path) -> Model:
     this version builds, ConfigError if the config describes anything but a model of hms.
     """
     return rebuild(model_file(path), *read_trained(path))
+
+
+def load_models(paths: Iterable[Path]) -> list[Model]:
+    """Load several models as `load_model` does; those whose preprocessing has the same settings share one."""
+    models, shared = [], dict[str, Preprocess]()
+    for path in paths:
+        node, weights = read_trained(path)
+        models.append(model := rebuild(model_file(path), node, weights))
+        if not model.preprocess.state_dict():  # else settings alone do not determine it
+            model.preprocess = shared.setdefault(json.dumps(node["preprocess"], sort_keys=True), model.preprocess)
+    return models
 
 
 def read_trained(path: Path) -> tuple[Any, dict[str, Tensor]]:

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hms.batch import Batch
 from hms.model import Model
-from hms.prediction.inference import views
+from hms.prediction.inference import on_device
 
 BATCHES = 32
 """How many to measure by."""
@@ -32,8 +32,7 @@ def measure_norms(model: Model, batches: Iterable[Batch], device: torch.device) 
         norm.momentum = None  # a mean over all batches
         norm.train()
     for batch in batches if norms else ():
-        for view in views(batch, device, flips=False):
-            model(view)
+        model(on_device(batch, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()
