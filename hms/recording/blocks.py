@@ -8,7 +8,7 @@ would be refused, the ten seconds become missing too: the model would read half 
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -28,6 +28,26 @@ _AT_ONCE = 6  # blocks, read together so that a file with many fast channels nee
 _Way = Literal["interpolated there", "missing there", "not read there", "read as it is"]
 """How a flat channel was treated."""
 
+_Lost = Literal["No signal", "Too few electrodes"]
+_REASONS: dict[_Lost, str] = {
+    "No signal": f"SD below {NO_SIGNAL_UV} µV in {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz: unplugged, or electrocerebral "
+    "inactivity",
+    "Too few electrodes": f"more than {MOST_MISSING} of the {len(SCALP)} are flat or missing",
+}
+
+
+class _Judged(NamedTuple):
+    """What ten seconds have shown."""
+
+    recorded: int
+    """Samples in which any scalp electrode is known."""
+    lost: _Lost | None
+    """Why all of them became missing."""
+    flat: dict[tuple[str, _Way], int]
+    """Known samples of each flat channel."""
+    used: Reconstruction
+    """How the electrodes follow from the channels."""
+
 
 class Blocks:
     """Read the electrodes of channels that measure `leads` and that `read_channels` resamples.
@@ -42,13 +62,7 @@ class Blocks:
         """Number of samples at 200 Hz."""
         self._read, self._leads, self._pairs = read_channels, leads, pairs
         self._without: dict[tuple[int, ...], Reconstruction | None] = {}  # by the channels to do without
-        # What the blocks read so far have shown, by number: samples without signal, samples of too few
-        # electrodes, and flat channels.
-        self._silent: dict[int, int] = {}
-        self._too_few: dict[int, int] = {}
-        self._flat: dict[int, dict[tuple[str, _Way], int]] = {}
-        self._interpolated: dict[int, frozenset[str]] = {}  # of each block that holds EEG
-        self._groups: dict[int, Int[np.ndarray, " electrode"]] = {}  # of each block whose flat channels connected them
+        self._seen: dict[int, _Judged] = {}  # by number
         # Under 2 s are too few to judge: the last block has them.
         self._count = max(1, (self.samples + _BLOCK - PART) // _BLOCK)
 
@@ -63,9 +77,10 @@ class Blocks:
     def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
         """The group of each electrode in samples `first` up to `last` that have been read (`Reconstruction.groups`)."""
         found = np.repeat(self.reconstruction.group_numbers()[:, None], last - first, axis=1)
-        number = np.clip(np.arange(first, last) // _BLOCK, 0, self._count - 1)
-        for changed in self._groups.keys() & {*np.unique(number).tolist()}:
-            found[:, number == changed] = self._groups[changed][:, None]
+        numbers = np.clip(np.arange(first, last) // _BLOCK, 0, self._count - 1)
+        for number in np.unique(numbers).tolist():
+            if number in self._seen and (used := self._seen[number].used) is not self.reconstruction:
+                found[:, numbers == number] = used.group_numbers()[:, None]
         return found
 
     @property
@@ -74,25 +89,20 @@ class Blocks:
 
         An electrode with nothing but an amplifier's noise is known to be flat only when all was read.
         """
-        if not self._interpolated:
-            return self.reconstruction.interpolated
-        throughout = frozenset.intersection(*self._interpolated.values())
+        in_each = [{*block.used.interpolated} for block in self._seen.values() if block.recorded and not block.lost]
+        throughout = set.intersection(*in_each) if in_each else {*self.reconstruction.interpolated}
         return tuple(name for name in SCALP if name in throughout)
 
     def notes(self) -> Iterator[str]:
         """What the blocks read so far have shown, one sentence each."""
-        if self._silent:
-            silent = duration_text(sum(self._silent.values()) / SFREQ_HZ)
-            band = f"{BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz"
-            reason = f"SD below {NO_SIGNAL_UV} µV in {band}: unplugged, or electrocerebral inactivity"
-            yield f"No signal for {silent} ({reason}), so without a prediction."
-        if self._too_few:
-            partly = duration_text(sum(self._too_few.values()) / SFREQ_HZ)
-            reason = f"more than {MOST_MISSING} of the {len(SCALP)} are flat or missing"
-            yield f"Too few electrodes for {partly} ({reason}), so without a prediction."
+        lost: Counter[_Lost] = Counter()
         flat: Counter[tuple[str, _Way]] = Counter()
-        for samples in self._flat.values():
-            flat.update(samples)
+        for block in self._seen.values():
+            if block.lost:
+                lost[block.lost] += block.recorded
+            flat.update(block.flat)
+        for what in (what for what in _REASONS if what in lost):
+            yield f"{what} for {duration_text(lost[what] / SFREQ_HZ)} ({_REASONS[what]}), so without a prediction."
         dead = [name for name in self.interpolated if (name, "interpolated there") in flat]
         if dead:
             yield f"Flat throughout, so interpolated: {', '.join(dead)}.{if_reference(dead, self._leads)}"
@@ -112,34 +122,30 @@ class Blocks:
             channels = self._read(together[0] * _BLOCK, ends[-1])
             for number, end in zip(together, ends, strict=True):
                 inside = slice((number - together[0]) * _BLOCK, end - together[0] * _BLOCK)
-                yield number * _BLOCK, self._judged(number, channels[:, inside])
+                self._seen[number], eeg = self._judged(channels[:, inside])
+                yield number * _BLOCK, eeg
 
-    def _judged(self, number: int, channels: Float[np.ndarray, "channel time"]) -> Float[np.ndarray, "electrode time"]:
+    def _judged(
+        self, channels: Float[np.ndarray, "channel time"]
+    ) -> tuple[_Judged, Float[np.ndarray, "electrode time"]]:
+        used = self.reconstruction
         if np.isnan(channels).all():  # a gap may last for days
-            return np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)
-        eeg = self.reconstruction.electrodes(channels)
+            missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)
+            return _Judged(0, None, {}, used), missing
+        eeg = used.electrodes(channels)
         recorded = int(np.isfinite(eeg[: len(SCALP)]).any(axis=0).sum())
         flat = tuple(i for i in flat_channels(channels) if self._leads[i] != EKG)
         left = [lead for i, lead in enumerate(self._leads) if i not in flat and lead != EKG]
         if flat and left and _too_few(left):  # before asking for silence, which would be heard in most pairs
-            self._too_few[number] = recorded
-            return np.full_like(eeg, np.nan)
+            return _Judged(recorded, "Too few electrodes", {}, used), np.full_like(eeg, np.nan)
         if amplitude_uv(eeg) < NO_SIGNAL_UV:
-            self._silent[number] = recorded
-            return np.full_like(eeg, np.nan)
-        used = self.reconstruction
-        if flat:
-            without, eeg = self._without_channels(flat, channels)
-            used = without or used
-            if used.groups != self.reconstruction.groups:
-                self._groups[number] = used.group_numbers()
-            known = np.isfinite(channels).sum(axis=1)
-            self._flat[number] = {
-                (_name(self._leads[i]), _way(self._leads[i], self.reconstruction, without)): int(known[i]) for i in flat
-            }
-        if recorded:
-            self._interpolated[number] = frozenset(used.interpolated)
-        return eeg
+            return _Judged(recorded, "No signal", {}, used), np.full_like(eeg, np.nan)
+        if not flat:
+            return _Judged(recorded, None, {}, used), eeg
+        without, eeg = self._without_channels(flat, channels)
+        known = np.isfinite(channels).sum(axis=1)
+        ways = {(_name(self._leads[i]), _way(self._leads[i], used, without)): int(known[i]) for i in flat}
+        return _Judged(recorded, None, ways, without or used), eeg
 
     def _without_channels(
         self, flat: tuple[int, ...], channels: Float[np.ndarray, "channel time"]
