@@ -1,5 +1,6 @@
 """Make a corpus in the competition's layout from recordings and their labels: `hms.collect`.
 
+spelling     the same name in other letters
 table        a researcher's CSV file as text, whichever program wrote it
 label_table  a table of labels, read and checked
 names        the recordings that the names in a table mean

@@ -8,10 +8,10 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from unicodedata import normalize
 
 import polars as pl
 
+from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.errors import DataError, did_you_mean
 from hms.system.console import counted, say
@@ -117,7 +117,7 @@ def _decoded(path: Path) -> str:
         number = content[: error.start].count(b"\n")
         line = content.splitlines()[number].decode("latin-1").strip()
         raise DataError(f"{path}: want UTF-8, got another encoding in line {number + 1}, {line!r}; {_SAVE}") from None
-    return normalize("NFC", text)  # ü may be two letters, and would name another patient than ü
+    return composed(text)
 
 
 def _rows(path: Path, text: str, separator: str) -> list[list[str]]:
