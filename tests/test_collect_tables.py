@@ -207,6 +207,25 @@ def test_a_table_of_patients_may_hold_more_than_is_labelled(tmp_path: Path, caps
     assert capsys.readouterr().err == f"{patients}: not read: 'age'\n"
 
 
+def test_patients_whose_names_differ_only_in_case_or_spaces_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    paths = [f"{number}.edf" for number in range(8)]
+    names = ["Anna", "Ben", "anna", "p 1", "P1", "Benn", " Ben", "Zoë"]
+    rows = "\n".join(f"{path},{name}" for path, name in zip(paths, names, strict=True))
+    patients = table(tmp_path / "patients.csv", f"recording,patient_id\n{rows}\ngone.edf,BEN\n")
+    with_them = with_patients(placed(*paths), patients, [*map(Path, paths)])
+    assert with_them["patient_id"].n_unique() == 7
+    wish = "differ only in case or spaces, but count as different patients; write them alike if they are one\n"
+    assert capsys.readouterr().err == f"patient_id: 'Anna' and 'anna', 'P1' and 'p 1' {wish}"
+    own = pl.DataFrame({"path": paths[:6], "patient_id": [*"AaBbCc"]})
+    many = pl.concat([own, own.with_columns(pl.col("patient_id") + "1")])
+    assert with_patients(many, None, []) is many
+    assert capsys.readouterr().err == f"patient_id: 'A' and 'a', 'A1' and 'a1', 'B' and 'b' (and 3 more) {wish}"
+    with_patients(own[::2], None, [])
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
