@@ -100,6 +100,46 @@ def test_a_row_without_votes_is_told_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("SZ", "'Seizure'"), ("seiz", "'Seizure'"), ("ESE", "'Seizure'"), ("LPDs", "'LPD'"), ("LRDA+", "'LRDA'")),
+        *(("IIC", "'LPD', 'GPD' or 'LRDA'"), ("grdb", "'GRDA'"), ("Generalized periodic discharges", "'GPD'")),
+        *((name, "") for name in ("no seizure", "nonsense", "LPD-free")),
+    ],
+)
+def test_a_label_that_is_no_class_is_told_with_the_one_it_may_mean(name: str, meant: str, tmp_path: Path):
+    _, (said,) = read_label_table(table(tmp_path / "x.csv", f"recording,time_s,label\nnight,5,{name}\n"))
+    hint = f"; did you mean {meant}?" if meant else ""
+    assert said.endswith(f"want Seizure, LPD, GPD, LRDA, GRDA, Other, got {name!r}{hint}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing", "write"),
+    [
+        (
+            "SZ,LPDs,gpd_votes,LRDA+,grda,others,IIC",
+            "'label' (or the six columns of votes)",
+            (
+                "'seizure_vote' for 'SZ', 'lpd_vote' for 'LPDs', 'gpd_vote' for 'gpd_votes', 'lrda_vote' for 'LRDA+', "
+                "'grda_vote' for 'grda', 'other_vote' for 'others'"
+            ),
+        ),
+        (
+            "sz_vote,sz_2,lpd_vote,lpd,gpd_vote,lrda_vote,grda_vote",
+            "'seizure_vote', 'other_vote'",
+            "'seizure_vote' for 'sz_vote'",
+        ),
+    ],
+)
+def test_columns_of_votes_under_other_names_are_told(columns: str, missing: str, write: str, tmp_path: Path):
+    head = f"recording,time_s,{columns}"
+    with pytest.raises(DataError) as error:
+        read_label_table(table(tmp_path / "x.csv", f"{head}\n"))
+    has = ", ".join(map(repr, head.split(",")))
+    assert str(error.value) == f"{tmp_path / 'x.csv'}: lacks {missing}, it has {has}; write {write}"
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"PK\x03\x04\x14\x00\xff", f"want a CSV file, got an Excel or LibreOffice workbook; {SAVE}"),

@@ -90,12 +90,12 @@ def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
             yield at_line(rows[0] + 2, column.name, f"want {plain}, {said}{more}")
 
 
-def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "") -> None:
-    """Raise DataError if columns are `missing`; `instead` are those that would do as well."""
+def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = "") -> None:
+    """Raise DataError if columns are `missing`; `instead` are those that would do as well, and `near` says what is."""
     if missing:
         lacks = ", ".join(map(repr, missing)) + instead
         separators = "; want commas, semicolons or tabs between columns" if len(got) == 1 else ""
-        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}")
+        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}{near}")
 
 
 def say_unread(path: Path, got: Iterable[str], read: Collection[str], optional: Collection[str]) -> None:
