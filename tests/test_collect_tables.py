@@ -46,8 +46,31 @@ def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path:
     )
     assert rows.select("recording", "time_s", "seizure_vote").rows() == [("1,5", 1.5, 3), ("x", 0.125, 1)]
     assert problems == []
-    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
-    assert problem.endswith("want a number, got '1,234'")  # which may be a thousand
+
+
+@pytest.mark.parametrize(
+    ("value", "write"),
+    [
+        *(("14,5", "14.5"), ("-0,125", "-0.125"), ("1,234", "1.234 or 1234"), ("1,234,567", "1234567")),
+        *((value, None) for value in ("1,234,5", "90 s", "half", "1.234.567")),
+        ("00:01:30", "seconds from the beginning of the recording, 90 if this is the time since then"),
+        ("12:03:04.5", "seconds from the beginning of the recording, 43384.5 if this is the time since then"),
+        ("100:00:00,25", "seconds from the beginning of the recording, 360000.25 if this is the time since then"),
+        ("1 days 00:00:01", "seconds from the beginning of the recording, 86401 if this is the time since then"),
+        *((value, "seconds from the beginning of the recording") for value in ("12:03", "1:60:00", "1:00:00 PM")),
+        ("2024-01-31 12:03:04", "seconds from the beginning of the recording"),
+    ],
+)
+def test_a_time_that_is_no_number_is_told_with_what_to_write(value: str, write: str | None, tmp_path: Path):
+    for separator in ",\t":
+        head, row = HEAD.replace(",", separator), separator.join(["night", f'"{value}"', "GPD", "x"])
+        _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{head}\n{row}\n"))
+        assert problem.endswith(f"'time_s': want a number, got {value!r}" + (f"; write {write}" if write else ""))
+
+
+def test_a_time_that_is_missing_is_told(tmp_path: Path):
+    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{HEAD}\nnight,,GPD,x\n"))
+    assert problem.endswith("line 2, column 'time_s': want a number, got nothing")
 
 
 def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp_path: Path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from hms.collected.seconds import seconds_meant
 from hms.collected.table import read_text, say_unread, want_columns
 from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
@@ -41,7 +42,7 @@ def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     say_unread(path, text.columns, columns, PATIENT)
     if "label" not in columns:
         text = _with_no_votes(text, columns)
-    table, problems = parsed(path, text, columns, _checks(columns))
+    table, problems = parsed(path, text, columns, _checks(columns), {"time_s": seconds_meant})
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     if "label" in columns:
