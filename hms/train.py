@@ -1,45 +1,10 @@
 """`python -m hms.train`: train one fold of a run, or with `-m` a sweep of them."""
 
-from typing import Any, Literal
+from typing import Any
 
 from hms.config.command import entry_point
-from hms.config.keys import Corpus, Node
-from hms.training.rules import Pretrain, mistakes_in_values
-
-
-class Train(Corpus):
-    """The keys of conf/train.yaml; their values live there."""
-
-    live: dict[str, Node]
-    subset: Node
-    montage: Node
-    preprocess: Node
-    backbone: dict[str, Any]
-    extractor: dict[str, Node]
-    fusion: Node
-    augmentation: dict[str, Node]
-    trainer: Node
-    logger: dict[str, Node]
-    name: str | None
-    runs: str
-    folds: int
-    fold: int | Literal["all"]
-    seed: int
-    epochs: int
-    batch_size: int
-    measure_norms: bool
-    flips: bool
-    model: Node
-    loss: Node
-    optimizer: Node
-    weighting: Node
-    schedule: Node
-    pretrain: Pretrain
-    averaging: dict[str, Node]
-    callbacks: dict[str, Node]
-    start_from: str | None
-    show: bool
-    compile: bool
+from hms.training.keys import Train
+from hms.training.rules import mistakes_in_values
 
 
 def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:

@@ -25,7 +25,10 @@ def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Pa
     [
         *(("LPDs", "LPD"), ("GPDs", "GPD"), ("seizure onset", "Seizure"), ("GRDA+F", "GRDA"), ("LRDA?", "LRDA")),
         *(("Sz", "Seizure"), ("siezure", "Seizure"), ("Seizures", "Seizure"), ("lpd_left", "LPD"), ("PLEDs", "LPD")),
-        *(("others", "Other"), ("F3 C3: GPD", "GPD"), ("GPD 2", "GPD")),
+        *(("others", "Other"), ("F3 C3: GPD", "GPD"), ("GPD 2", "GPD"), ("LPD/GPDs", "LPD or GPD")),
+        *(("ESz", "Seizure"), ("ECSz 3", "Seizure"), ("ESE", "Seizure"), ("status epilepticus", "Seizure")),
+        *(("possible IIC", "LPD, GPD or LRDA"), ("LRDA+FS", "LRDA"), ("lateralized periodic discharges", "LPD")),
+        *(("Generalised rhythmic delta activity", "GRDA"), ("ese ruido", None), ("periodic discharges", None)),
         *(
             (text, None)
             for text in ("photic 5 Hz", "eyes closed", "no seizure", "closure", "other hand", "pre seizure")

@@ -46,8 +46,31 @@ def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path:
     )
     assert rows.select("recording", "time_s", "seizure_vote").rows() == [("1,5", 1.5, 3), ("x", 0.125, 1)]
     assert problems == []
-    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f'{HEAD}\nnight,"1,234",GPD,x\n'))
-    assert problem.endswith("want a number, got '1,234'")  # which may be a thousand
+
+
+@pytest.mark.parametrize(
+    ("value", "write"),
+    [
+        *(("14,5", "14.5"), ("-0,125", "-0.125"), ("1,234", "1.234 or 1234"), ("1,234,567", "1234567")),
+        *((value, None) for value in ("1,234,5", "90 s", "half", "1.234.567")),
+        ("00:01:30", "seconds from the beginning of the recording, 90 if this is the time since then"),
+        ("12:03:04.5", "seconds from the beginning of the recording, 43384.5 if this is the time since then"),
+        ("100:00:00,25", "seconds from the beginning of the recording, 360000.25 if this is the time since then"),
+        ("1 days 00:00:01", "seconds from the beginning of the recording, 86401 if this is the time since then"),
+        *((value, "seconds from the beginning of the recording") for value in ("12:03", "1:60:00", "1:00:00 PM")),
+        ("2024-01-31 12:03:04", "seconds from the beginning of the recording"),
+    ],
+)
+def test_a_time_that_is_no_number_is_told_with_what_to_write(value: str, write: str | None, tmp_path: Path):
+    for separator in ",\t":
+        head, row = HEAD.replace(",", separator), separator.join(["night", f'"{value}"', "GPD", "x"])
+        _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{head}\n{row}\n"))
+        assert problem.endswith(f"'time_s': want a number, got {value!r}" + (f"; write {write}" if write else ""))
+
+
+def test_a_time_that_is_missing_is_told(tmp_path: Path):
+    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{HEAD}\nnight,,GPD,x\n"))
+    assert problem.endswith("line 2, column 'time_s': want a number, got nothing")
 
 
 def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp_path: Path):
@@ -97,6 +120,46 @@ def test_a_row_without_votes_is_told_once(tmp_path: Path):
     _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
     wish = "want at least one vote, got none (and 1 more row)"
     assert problems == [f"{tmp_path / 'x.csv'}: line 2, column 'seizure_vote ... other_vote': {wish}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("SZ", "'Seizure'"), ("seiz", "'Seizure'"), ("ESE", "'Seizure'"), ("LPDs", "'LPD'"), ("LRDA+", "'LRDA'")),
+        *(("IIC", "'LPD', 'GPD' or 'LRDA'"), ("grdb", "'GRDA'"), ("Generalized periodic discharges", "'GPD'")),
+        *((name, "") for name in ("no seizure", "nonsense", "LPD-free")),
+    ],
+)
+def test_a_label_that_is_no_class_is_told_with_the_one_it_may_mean(name: str, meant: str, tmp_path: Path):
+    _, (said,) = read_label_table(table(tmp_path / "x.csv", f"recording,time_s,label\nnight,5,{name}\n"))
+    hint = f"; did you mean {meant}?" if meant else ""
+    assert said.endswith(f"want Seizure, LPD, GPD, LRDA, GRDA, Other, got {name!r}{hint}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing", "write"),
+    [
+        (
+            "SZ,LPDs,gpd_votes,LRDA+,grda,others,IIC",
+            "'label' (or the six columns of votes)",
+            (
+                "'seizure_vote' for 'SZ', 'lpd_vote' for 'LPDs', 'gpd_vote' for 'gpd_votes', 'lrda_vote' for 'LRDA+', "
+                "'grda_vote' for 'grda', 'other_vote' for 'others'"
+            ),
+        ),
+        (
+            "sz_vote,sz_2,lpd_vote,lpd,gpd_vote,lrda_vote,grda_vote",
+            "'seizure_vote', 'other_vote'",
+            "'seizure_vote' for 'sz_vote'",
+        ),
+    ],
+)
+def test_columns_of_votes_under_other_names_are_told(columns: str, missing: str, write: str, tmp_path: Path):
+    head = f"recording,time_s,{columns}"
+    with pytest.raises(DataError) as error:
+        read_label_table(table(tmp_path / "x.csv", f"{head}\n"))
+    has = ", ".join(map(repr, head.split(",")))
+    assert str(error.value) == f"{tmp_path / 'x.csv'}: lacks {missing}, it has {has}; write {write}"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +268,25 @@ def test_a_table_of_patients_may_hold_more_than_is_labelled(tmp_path: Path, caps
     assert with_them["patient_id"].to_list() == ["ben", "anna", "anna", "anna"]
     assert with_them["path"].to_list() == labels["path"].to_list()
     assert capsys.readouterr().err == f"{patients}: not read: 'age'\n"
+
+
+def test_patients_whose_names_differ_only_in_case_or_spaces_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    paths = [f"{number}.edf" for number in range(8)]
+    names = ["Anna", "Ben", "anna", "p 1", "P1", "Benn", " Ben", "Zoë"]
+    rows = "\n".join(f"{path},{name}" for path, name in zip(paths, names, strict=True))
+    patients = table(tmp_path / "patients.csv", f"recording,patient_id\n{rows}\ngone.edf,BEN\n")
+    with_them = with_patients(placed(*paths), patients, [*map(Path, paths)])
+    assert with_them["patient_id"].n_unique() == 7
+    wish = "differ only in case or spaces, but count as different patients; write them alike if they are one\n"
+    assert capsys.readouterr().err == f"patient_id: 'Anna' and 'anna', 'P1' and 'p 1' {wish}"
+    own = pl.DataFrame({"path": paths[:6], "patient_id": [*"AaBbCc"]})
+    many = pl.concat([own, own.with_columns(pl.col("patient_id") + "1")])
+    assert with_patients(many, None, []) is many
+    assert capsys.readouterr().err == f"patient_id: 'A' and 'a', 'A1' and 'a1', 'B' and 'b' (and 3 more) {wish}"
+    with_patients(own[::2], None, [])
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,26 @@ def test_a_config_edited_by_hand_is_checked_as_a_command_line_is(config: dict):
             fit(config | change)
 
 
+def test_names_and_types_in_a_config_edited_by_hand_are_checked_all_at_once(config: dict):
+    config["optimzer"] = config["optimizer"]
+    config["epochs"] = "3"
+    config["seed"] = -1
+    config["extractor"]["stft_short"]["nfft"] = 3
+    config["data"] = {**config["data"], "size": "tyni"}
+    del config["flips"]
+    with pytest.raises(ConfigError) as raised:
+        fit(config)
+    assert str(raised.value).splitlines() == [
+        "6 problem(s) in the config:",
+        "  train needs 'flips'",
+        "  epochs: want int, got '3'",
+        "  optimzer: train takes no 'optimzer'; did you mean 'optimizer'?",
+        "  data.size: SimulatedFolder wants 'tiny', 'small', 'medium' or 'large', got 'tyni'",
+        "  extractor.stft_short.nfft: Stft takes no 'nfft'; did you mean 'n_fft'?",
+        "  seed: want 0 or more (below 2^32), got -1",
+    ]
+
+
 def test_a_training_that_ends_before_any_epoch_is_averaged_says_so(config: dict, capsys: pytest.CaptureFixture):
     stopped = chosen(config, *STOPPED, "callbacks.early_stopping.patience=1", "averaging=swa")
     fit(stopped | {"name": "stopped"})

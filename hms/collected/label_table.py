@@ -4,15 +4,18 @@ A row holds the votes of a panel in six columns, as train.csv does, or one vote 
 the same ten seconds are added up once it is known which recording they name (`hms.collected.names`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from hms.collected.seconds import seconds_meant
 from hms.collected.table import read_text, say_unread, want_columns
+from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
-from hms.errors import DataError, did_you_mean
+from hms.errors import DataError
 from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
 from hms.system.console import counted
 
@@ -39,7 +42,7 @@ def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     say_unread(path, text.columns, columns, PATIENT)
     if "label" not in columns:
         text = _with_no_votes(text, columns)
-    table, problems = parsed(path, text, columns, _checks(columns))
+    table, problems = parsed(path, text, columns, _checks(columns), {"time_s": seconds_meant})
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     if "label" in columns:
@@ -58,8 +61,17 @@ def _columns(path: Path, got: Sequence[str]) -> dict[str, Any]:
         raise DataError(f"{path}: want either the column 'label' or the six of votes, got both")
     kind = _VOTES if votes else _LABEL
     missing = [name for name in (*_PLACE, *kind) if name not in got]
-    want_columns(path, got, missing, "" if votes or "label" in got else " (or the six columns of votes)")
+    instead = "" if votes or "label" in got else " (or the six columns of votes)"
+    want_columns(path, got, missing, instead, "" if "label" in got else _near_votes(got))
     return {**_PLACE, **kind, **(PATIENT if "patient_id" in got else {})}
+
+
+def _near_votes(got: Sequence[str]) -> str:
+    """The end of a message that says which columns to call votes; empty if none looks like it."""
+    meant = {tuple(classes_meant(re.sub("_?votes?$", "", name.lower()))): name for name in reversed(got)}
+    names = {f"{name}_vote": meant.get((spelling,)) for name, spelling in zip(CLASSES, CONSENSUS_NAMES, strict=True)}
+    near = [f"{vote!r} for {name!r}" for vote, name in names.items() if name and vote not in got]
+    return f"; write {', '.join(near)}" if near else ""
 
 
 def _with_no_votes(text: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
@@ -84,5 +96,5 @@ def _unknown_classes(table: pl.DataFrame) -> Iterator[str]:
     unknown = table.filter(~pl.col("label").str.to_lowercase().is_in(CLASSES))
     for name, rows in unknown.group_by("label", maintain_order=True):
         more = f" (and {counted(len(rows) - 1, 'more row')})" if len(rows) > 1 else ""
-        wish = f"want {', '.join(CONSENSUS_NAMES)}, got {name[0]!r}{did_you_mean(name[0], CONSENSUS_NAMES)}{more}"
+        wish = f"want {', '.join(CONSENSUS_NAMES)}, got {name[0]!r}{did_you_mean_class(name[0])}{more}"
         yield at_line(rows["line"][0], "label", wish)

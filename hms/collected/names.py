@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from os.path import abspath
 from pathlib import Path, PurePath, PureWindowsPath
-from unicodedata import normalize
 
 import polars as pl
 
+from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.errors import did_you_mean
 
@@ -25,24 +25,19 @@ def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple
     """
     known = _Known()
     for path in paths:
-        whole = Path(_composed(abspath(path)))
+        whole = Path(composed(abspath(path)))
         for file in {whole.name.lower(), whole.stem.lower()}:
             known.setdefault(file, []).append((path, whole.parts))
     named = rows.filter(pl.col("recording").is_not_null()).unique("recording", keep="first", maintain_order=True)
     found: dict[str, str | None] = {}
     problems = []
     for name, line in named.select("recording", "line").iter_rows():
-        its = _meant(_composed(name), known)
+        its = _meant(composed(name), known)
         found[name] = str(its[0]) if len(its) == 1 else None
         if len(its) > 1 or (of_all and not its):
             problems.append(at_line(line, "recording", _wish(name, its, paths)))
     meant = pl.col("recording").replace_strict(found, default=None, return_dtype=pl.String)
     return rows.with_columns(path=meant), problems
-
-
-def _composed(name: str) -> str:
-    """A name in which ü is one letter: in files from a Mac it is two, u and a mark, and looks the same."""
-    return normalize("NFC", name)
 
 
 def _meant(name: str, known: _Known) -> list[Path]:

@@ -7,6 +7,7 @@ import polars as pl
 
 from hms.collected.label_table import PATIENT, RECORDING
 from hms.collected.names import with_paths
+from hms.collected.spelling import alike
 from hms.collected.table import read_text, say_unread, want_columns
 from hms.collected.votes import patient_problems
 from hms.data.tables import parsed
@@ -14,6 +15,9 @@ from hms.errors import DataError, nearest_word
 from hms.system.console import counted, say
 
 _COLUMNS = {**RECORDING, **PATIENT}
+
+_NAMED = 3
+"""The most groups of names that are told."""
 
 
 def with_patients(placed: pl.DataFrame, table: Path | None, paths: Sequence[Path]) -> pl.DataFrame:
@@ -26,6 +30,7 @@ def with_patients(placed: pl.DataFrame, table: Path | None, paths: Sequence[Path
     if table is None:
         if not own:
             say("each recording counts as a patient of its own; patients= takes a table of recording,patient_id")
+        _say_alike(placed)
         return placed
     if own:
         raise DataError(f"{table}: want patients once, but labels= has a column 'patient_id' as well")
@@ -37,7 +42,18 @@ def with_patients(placed: pl.DataFrame, table: Path | None, paths: Sequence[Path
         has = f"; it has '{near}'" if near else ""
         raise DataError(f"{table}: want a row for each labelled recording, got none for '{lacking[0]}'{more}{has}")
     patients = dict(whose.drop_nulls("path").select("path", "patient_id").iter_rows())
-    return placed.with_columns(patient_id=pl.col("path").replace_strict(patients, return_dtype=pl.String))
+    placed = placed.with_columns(patient_id=pl.col("path").replace_strict(patients, return_dtype=pl.String))
+    _say_alike(placed)
+    return placed
+
+
+def _say_alike(placed: pl.DataFrame) -> None:
+    """Say which patients have nearly the same name: if they are one, folds do not keep that patient's EEG together."""
+    if groups := alike(placed["patient_id"].drop_nulls()):
+        told = ", ".join(" and ".join(map(repr, group)) for group in groups[:_NAMED])
+        more = f" (and {len(groups) - _NAMED} more)" if len(groups) > _NAMED else ""
+        same = "differ only in case or spaces, but count as different patients; write them alike if they are one"
+        say(f"patient_id: {told}{more} {same}")
 
 
 def _read(table: Path, paths: Sequence[Path]) -> pl.DataFrame:

@@ -8,10 +8,10 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from unicodedata import normalize
 
 import polars as pl
 
+from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.errors import DataError, did_you_mean
 from hms.system.console import counted, say
@@ -90,12 +90,12 @@ def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
             yield at_line(rows[0] + 2, column.name, f"want {plain}, {said}{more}")
 
 
-def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "") -> None:
-    """Raise DataError if columns are `missing`; `instead` are those that would do as well."""
+def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = "") -> None:
+    """Raise DataError if columns are `missing`; `instead` are those that would do as well, and `near` says what is."""
     if missing:
         lacks = ", ".join(map(repr, missing)) + instead
         separators = "; want commas, semicolons or tabs between columns" if len(got) == 1 else ""
-        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}")
+        raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}{near}")
 
 
 def say_unread(path: Path, got: Iterable[str], read: Collection[str], optional: Collection[str]) -> None:
@@ -117,7 +117,7 @@ def _decoded(path: Path) -> str:
         number = content[: error.start].count(b"\n")
         line = content.splitlines()[number].decode("latin-1").strip()
         raise DataError(f"{path}: want UTF-8, got another encoding in line {number + 1}, {line!r}; {_SAVE}") from None
-    return normalize("NFC", text)  # ü may be two letters, and would name another patient than ü
+    return composed(text)
 
 
 def _rows(path: Path, text: str, separator: str) -> list[list[str]]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from os.path import commonpath
 from pathlib import Path
-from unicodedata import normalize
 
 import polars as pl
 
+from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.electrodes import SFREQ_HZ
 from hms.labels import VOTE_COLUMNS
@@ -41,7 +41,7 @@ def added_up(labels: pl.DataFrame) -> pl.DataFrame:
     """
     paths = labels["path"].unique().to_list()
     folder = commonpath([str(Path(path).absolute().parent) for path in paths])
-    short = {path: normalize("NFC", Path(path).absolute().relative_to(folder).as_posix()) for path in paths}
+    short = {path: composed(Path(path).absolute().relative_to(folder).as_posix()) for path in paths}
     onset = ((pl.col("time_s") - CENTRE_S / 2) * SFREQ_HZ).round() / SFREQ_HZ
     return (
         labels.with_columns(onset_s=onset, recording=pl.col("path").replace_strict(short))

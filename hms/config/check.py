@@ -5,12 +5,13 @@ its module.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
+from hms.config.keys import out_of_range
 from hms.config.signature import OURS, Signature, signature
 from hms.config.type_check import UNREAD, complaint, is_within, items, join, misfits, referred
 from hms.errors import ConfigError, did_you_mean
@@ -22,11 +23,24 @@ def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
     """Describe, in a line each, the mistakes in the config of entry point `name`; `schema` has its keys and types."""
     problems = _Problems()
     plain = problems.read(config, OmegaConf.to_container(config, resolve=False), "")
-    keys = get_type_hints(schema)
-    problems.check_arguments("", plain, Signature(name, keys, list(keys), takes_more=False))
-    for key in filter(keys.__contains__, plain):
-        problems.check_nodes(key, plain[key], outside=not _holds_values(keys[key]))
+    problems.check_command(plain, name, schema, resolved=False)
     return problems.lines()
+
+
+def mistakes_in_resolved(config: dict[str, Any], name: str, schema: type) -> list[str]:
+    """The same of a plain config, which may have been edited since its values stopped referring to one another."""
+    problems = _Problems()
+    problems.check_command(config, name, schema, resolved=True)
+    return problems.lines()
+
+
+def with_values(
+    lines: list[str], config: dict[str, Any], mistakes_in_values: Callable[[dict[str, Any]], Iterable[str]]
+) -> list[str]:
+    """The `lines` on names and types, and those on values, of which conflicts need all top-level keys to be right."""
+    more = [*out_of_range(config)]
+    more += mistakes_in_values(config) if all(re.match(r"\w+[.[]", line) for line in lines) else ()
+    return [*lines, *elsewhere(more, lines)]
 
 
 def mistakes_in_node(node: dict[str, Any], place: str) -> list[str]:
@@ -100,6 +114,13 @@ class _Problems:
             self.used.add(source)
             if written == f"${{{name}}}":
                 self.links[place] = source
+
+    def check_command(self, config: dict[str, Any], name: str, schema: type, resolved: bool) -> None:
+        """Check the config of an entry point; once it is `resolved`, it does not say what refers to a plain value."""
+        keys = get_type_hints(schema)
+        self.check_arguments("", config, Signature(name, keys, list(keys), takes_more=False))
+        for key in filter(keys.__contains__, config):
+            self.check_nodes(key, config[key], outside=not (resolved or _holds_values(keys[key])))
 
     def check_nodes(self, place: str, value: Any, outside: bool) -> None:
         """Check every node within `value`.

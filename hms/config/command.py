@@ -1,7 +1,6 @@
 """Locate the YAML files, turn a command line into a config, and let Hydra run the jobs that it asks for."""
 
 import importlib
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.check import elsewhere, mistakes
+from hms.config.check import mistakes, with_values
 from hms.config.command_line import CommandLine
 from hms.config.help import help_text
-from hms.config.keys import out_of_range
 from hms.errors import UserError, want_no_mistakes
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
@@ -127,10 +125,7 @@ class Command:
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
         with suppress(OmegaConfBaseException):
-            values = _plain(config)
-            more = [*out_of_range(values)]
-            more += self.mistakes_in_values(values) if all(re.match(r"\w+[.[]", line) for line in lines) else ()
-            lines += elsewhere(more, lines)
+            lines = with_values(lines, _plain(config), self.mistakes_in_values)
         return lines
 
     def _run_hydra(self, words: list[str]) -> Any:

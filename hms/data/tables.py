@@ -3,7 +3,7 @@
 A DataError has one line per kind of mistake, which names the file and the line and column where it first occurs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ _SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is
 
 Check = tuple[pl.Expr, pl.Expr, str]
 """The value to check, named after its column; where it is wrong; and the message, with `{}` for the value found."""
+
+Near = Mapping[str, Callable[[str], str]]
+"""By column, what returns the end of a message about a value that is no number: what to write instead, or nothing."""
 
 
 def read_labels(path: Path) -> pl.DataFrame:
@@ -100,7 +103,11 @@ def _read(path: Path, columns: Mapping[str, Any], checks: list[Check]) -> pl.Dat
 
 
 def parsed(
-    path: Path, text: pl.DataFrame, columns: Mapping[str, Any], checks: list[Check]
+    path: Path,
+    text: pl.DataFrame,
+    columns: Mapping[str, Any],
+    checks: list[Check],
+    near: Near | None = None,
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows of the text in a table with these columns, as numbers, `line` added; a line for each kind of mistake.
 
@@ -111,7 +118,7 @@ def parsed(
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
     numbered = numbered.filter(~pl.all_horizontal(pl.col(columns).is_null()))  # blank lines
     table = numbered.with_columns(_as_number(name, kind) for name, kind in columns.items() if kind != pl.String)
-    problems = [*_unreadable_values(numbered, table, columns), *_failed_checks(table, checks)]
+    problems = [*_unreadable_values(numbered, table, columns, near), *_failed_checks(table, checks)]
     return table, [f"{path}: {problem}" for problem in problems]
 
 
@@ -149,13 +156,17 @@ def _as_number(name: str, kind: Any) -> pl.Expr:
     return pl.coalesce(text.cast(pl.Int64, strict=False), whole).alias(name)  # a large id is no Float64
 
 
-def _unreadable_values(text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any]) -> Iterator[str]:
+def _unreadable_values(
+    text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any], near: Near | None
+) -> Iterator[str]:
     for name, kind in columns.items():
         bad = table[name].is_null().arg_true()
         if len(bad):
             wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
             value = text[name][bad[0]]
-            yield at_line(text["line"][bad[0]], name, f"want {wish}, got {'nothing' if value is None else repr(value)}")
+            hint = near[name](value) if near and name in near and value is not None else ""
+            got = "nothing" if value is None else repr(value)
+            yield at_line(text["line"][bad[0]], name, f"want {wish}, got {got}{hint}")
 
 
 def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:

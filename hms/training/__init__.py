@@ -1,5 +1,6 @@
 """The training of one fold, from start to finish.
 
+keys            the keys of a config
 rules           what a config may not combine, and callbacks and loggers that do not fit
 fit             all of it, in the order of events
 fold            which rows to train on, to validate on, and to predict

@@ -17,7 +17,7 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from hms.config.build import build
-from hms.config.keys import out_of_range
+from hms.config.check import mistakes_in_resolved, with_values
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
 from hms.errors import UserError, first_line, want_no_mistakes
@@ -39,6 +39,7 @@ from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
 from hms.training.fold import FoldRows, rows_of_fold, stages_of
 from hms.training.held_out import predict, summarise, write_predictions
+from hms.training.keys import Train
 from hms.training.loggers import log_scores, open_loggers, want_loggers
 from hms.training.measure_norms import BATCHES, measure_norms
 from hms.training.metrics_csv import seconds_of_epochs
@@ -65,9 +66,9 @@ def fit(config: dict[str, Any]) -> float:
 
     Returns its out-of-fold KL in nats, or NaN for `fold=all`, which holds no patients out. Locks the fold against other
     commands; if it takes several processes that nobody has started yet, this one starts them and keeps the lock.
-    Raises ConfigError for values of `config` that conflict, as the command does.
+    Raises ConfigError with a line for each mistake in `config`, as the command does.
     """
-    want_no_mistakes([*out_of_range(config), *mistakes_in_values(config)])
+    want_no_mistakes(with_values(mistakes_in_resolved(config, "train", Train), config, mistakes_in_values))
     if (done := _finished_fold(config)) is not None:
         return _result(done, read_truth(build(config["data"]).root))
     job = _job(config)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from hms.config.command import CONF
-from hms.config.keys import Node, out_of_range
+from hms.config.keys import out_of_range
 from hms.errors import UserError, did_you_mean
 from hms.runs.settings import TEACHER, start_folds, teacher_files
+from hms.training.keys import Pretrain
 
 _SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
 _SHOWN = "hms shows its own progress"
@@ -35,16 +36,6 @@ _PACKAGES = {
     "WandbLogger": ["wandb"],
 }
 """The packages any one of which each logger needs."""
-
-
-class Pretrain(TypedDict, total=False):
-    """The keys of a first stage; if empty, there is none."""
-
-    subset: Node
-    weighting: Node
-    epochs: int
-    optimizer: Node
-    schedule: Node
 
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,50 @@
+"""The config keys of `hms.train`, which the command checks, and `fit` when it is called from Python."""
+
+from typing import Any, Literal, TypedDict
+
+from hms.config.keys import Corpus, Node
+
+
+class Pretrain(TypedDict, total=False):
+    """The keys of a first stage; if empty, there is none."""
+
+    subset: Node
+    weighting: Node
+    epochs: int
+    optimizer: Node
+    schedule: Node
+
+
+class Train(Corpus):
+    """The keys of conf/train.yaml; their values live there."""
+
+    live: dict[str, Node]
+    subset: Node
+    montage: Node
+    preprocess: Node
+    backbone: dict[str, Any]
+    extractor: dict[str, Node]
+    fusion: Node
+    augmentation: dict[str, Node]
+    trainer: Node
+    logger: dict[str, Node]
+    name: str | None
+    runs: str
+    folds: int
+    fold: int | Literal["all"]
+    seed: int
+    epochs: int
+    batch_size: int
+    measure_norms: bool
+    flips: bool
+    model: Node
+    loss: Node
+    optimizer: Node
+    weighting: Node
+    schedule: Node
+    pretrain: Pretrain
+    averaging: dict[str, Node]
+    callbacks: dict[str, Node]
+    start_from: str | None
+    show: bool
+    compile: bool
