@@ -616,12 +616,17 @@ def test_what_lightning_finds_wrong_with_callbacks_is_said_in_one_line(words: li
     assert "\n" not in str(raised.value)
 
 
-def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_path: Path, capsys):
-    assert math.isnan(fit(chosen(config, "fold=all", "epochs=1")))
+def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, store: Store, tmp_path: Path, capsys):
+    config = chosen(config, "fold=all", "epochs=1", "subset=high_votes")
+    assert math.isnan(fit(config))
     run = only_fold(tmp_path / "runs")
     assert run.name == "foldall_seed0"
-    expected = "config.yaml metrics.csv model.ckpt provenance.json scores.json"
+    expected = "config.yaml learned_from.parquet metrics.csv model.ckpt provenance.json scores.json"
     assert sorted(path.name for path in run.iterdir()) == expected.split()
+    rows = build(config["subset"]).training(store.rows)
+    assert 0 < rows["eeg_id"].n_unique() < store.rows["eeg_id"].n_unique()
+    learned_from = pl.read_parquet(run / "learned_from.parquet")
+    assert learned_from.equals(rows.select("eeg_id", "patient_id").unique().sort("eeg_id", "patient_id"))
     assert "learned from every patient: nobody is left to score it on" in capsys.readouterr().err
 
 

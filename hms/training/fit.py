@@ -25,6 +25,7 @@ from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder
+from hms.runs.leakage import write_learned_from
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
 from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
@@ -180,6 +181,8 @@ def _finish(job: _Job) -> None:
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)
+        if config["fold"] == "all" and not config["live"]:
+            write_learned_from(fold, job.rows.training)
         scores = write_predictions(fold, job.rows, predicted, job.truth)
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())
