@@ -48,8 +48,9 @@ from hms.subset import Subset
 from hms.train import main as train_command
 from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
-from hms.training.fit import _model_and_trainer, fit
+from hms.training.fit import fit
 from hms.training.module import _fused_on
+from hms.training.parts import model_and_trainer
 from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
 from hms.training.without_effect import without_effect
@@ -423,7 +424,7 @@ def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path:
 
 def test_each_seed_starts_from_weights_of_its_own(config: dict):
     first, other, again = (
-        torch.cat([weight.flatten() for weight in _model_and_trainer(config | {"seed": seed})[0].parameters()])
+        torch.cat([weight.flatten() for weight in model_and_trainer(config | {"seed": seed})[0].parameters()])
         for seed in (0, 1, 0)
     )
     assert torch.equal(first, again)
