@@ -20,7 +20,9 @@ def main(config: dict[str, Any]) -> float | None:
     """Train the fold; return its out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:
         from hms.model_summary import print_summary  # slow to import; mistakes in the config should surface first
+        from hms.training.parts import want_buildable
 
+        want_buildable(config)
         print_summary(config["model"], config["batch_size"], config["trainer"])
         return None
     from hms.training.fit import fit

@@ -453,6 +453,47 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["loss.joint=0"], "hms.loss.VoteWeightedKl: joint: want more than 0, got 0"),
+        (
+            ["augmentation=[noise]", "augmentation.noise.sigma=-1"],
+            "hms.augmentation.noise.Noise: sigma: want at least 0, got -1",
+        ),
+        (["optimizer.lr=-1"], "optimizer, schedule or trainer: Invalid learning rate: -1"),
+        (["schedule.warmup_epochs=-1"], "optimizer, schedule or trainer: warmup_epochs: want 0 or more, got -1"),
+        (
+            ["pretrain=low_votes", "pretrain.optimizer.lr=-1"],
+            "optimizer, schedule or trainer: Invalid learning rate: -1",
+        ),
+        (["subset.min_votes=0"], "hms.subset.Subset: min_votes: want at least 1, got 0"),
+        (["live=simulated", "live.simulated.plain=2"], "hms.live.SimulatedWindows: plain: want a share, 0 to 1, got 2"),
+        (["averaging=swa", "averaging.swa.share=3"], "hms.averaging.Swa: share: want more than 0 up to 1, got 3"),
+        (["trainer.precision=64-true"], "trainer.precision: want 32-true, 16-mixed or bf16-mixed, got 64-true"),
+    ],
+)
+def test_show_refuses_what_a_training_would_in_the_same_words(arguments: list[str], line: str, tmp_path: Path):
+    words = [*arguments, f"runs={tmp_path}", f"stores={tmp_path}", f"data.root={tmp_path / 'x'}"]
+    for show in ("show=true", "show=false"):
+        assert said_by("train", [show, *words]) == f"{line}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU")
+def test_show_checks_all_but_the_trainer_of_another_machine(tmp_path: Path):
+    words = ["show=true", "trainer=gpu", "extractor=stft_short", f"data.root={tmp_path / 'x'}"]
+    assert "run this where there is a gpu" in hms("train", *words)[0]
+    wrong = [*words, "optimizer.lr=-1"]
+    assert said_by("train", wrong) == "optimizer, schedule or trainer: Invalid learning rate: -1\n"
+
+
+def test_show_wants_files_of_pretrained_weights_to_exist():
+    words = ["show=true", "backbone=hgnetv2", "extractor=stft_short", "backbone.weights=nowhere"]
+    wish = "backbone.weights: want a file or a folder with weights of 'hgnetv2_b4.ssld_stage2_ft_in1k'"
+    assert said_by("train", words) == f"{wish}, got 'nowhere' (no such file)\n"
+
+
 @pytest.mark.parametrize(("extractors", "takes"), [("stft_short,spectrogram", "2048 + 192"), ("stft_short", "2048")])
 def test_show_names_all_that_the_fusion_takes(extractors: str, takes: str, capsys):
     print_summary(config(f"extractor=[{extractors}]")["model"], 16, {"accelerator": "cpu"})

@@ -274,6 +274,23 @@ def test_the_command_writes_scores_weights_and_a_table_of_predictions(runs, trai
     assert 0 < mixture.prior.strength < 1
 
 
+def test_an_ensemble_of_other_members_is_replaced_which_is_said(runs, tmp_path: Path, monkeypatch, capsys):
+    out, (a, b, c) = tmp_path / "out", map(str, runs)
+    wrote = f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}\n"
+    for words, told in (
+        ([a, b], ""),
+        ([b, a, "mixing=greedy"], ""),
+        ([a], f"{out} held the ensemble of {b}, {a}, which this one replaces\n"),
+        ([a, c], f"{out} held the ensemble of {a}, which this one replaces\n"),
+    ):
+        command(monkeypatch, *words, f"out={out}", "draws=10")
+        assert capsys.readouterr().err == told + wrote
+    assert read_ensemble(out / "ensemble.json").members == [a, c]
+    (out / "ensemble.json").write_text("{}")
+    command(monkeypatch, b, f"out={out}", "draws=10")
+    assert capsys.readouterr().err == wrote, "nothing can be said of what is no ensemble"
+
+
 def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(train, tmp_path, monkeypatch, capsys):
     one = predicted(train, 1, 1)
     sure = [one.with_columns(pl.lit(float(name == top)).alias(name) for name in CLASSES) for top in ("lpd", "gpd")]

@@ -48,8 +48,9 @@ from hms.subset import Subset
 from hms.train import main as train_command
 from hms.training.callbacks import build_callbacks
 from hms.training.feed import Feed
-from hms.training.fit import _model_and_trainer, fit
+from hms.training.fit import fit
 from hms.training.module import _fused_on
+from hms.training.parts import model_and_trainer
 from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
 from hms.training.without_effect import without_effect
@@ -443,7 +444,7 @@ def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path:
 
 def test_each_seed_starts_from_weights_of_its_own(config: dict):
     first, other, again = (
-        torch.cat([weight.flatten() for weight in _model_and_trainer(config | {"seed": seed})[0].parameters()])
+        torch.cat([weight.flatten() for weight in model_and_trainer(config | {"seed": seed})[0].parameters()])
         for seed in (0, 1, 0)
     )
     assert torch.equal(first, again)
@@ -636,12 +637,17 @@ def test_what_lightning_finds_wrong_with_callbacks_is_said_in_one_line(words: li
     assert "\n" not in str(raised.value)
 
 
-def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, tmp_path: Path, capsys):
-    assert math.isnan(fit(chosen(config, "fold=all", "epochs=1")))
+def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, store: Store, tmp_path: Path, capsys):
+    config = chosen(config, "fold=all", "epochs=1", "subset=high_votes")
+    assert math.isnan(fit(config))
     run = only_fold(tmp_path / "runs")
     assert run.name == "foldall_seed0"
-    expected = "config.yaml metrics.csv model.ckpt provenance.json scores.json"
+    expected = "config.yaml learned_from.parquet metrics.csv model.ckpt provenance.json scores.json"
     assert sorted(path.name for path in run.iterdir()) == expected.split()
+    rows = build(config["subset"]).training(store.rows)
+    assert 0 < rows["eeg_id"].n_unique() < store.rows["eeg_id"].n_unique()
+    learned_from = pl.read_parquet(run / "learned_from.parquet")
+    assert learned_from.equals(rows.select("eeg_id", "patient_id").unique().sort("eeg_id", "patient_id"))
     assert "learned from every patient: nobody is left to score it on" in capsys.readouterr().err
 
 

@@ -39,6 +39,7 @@ KINDS = {
     "swa": ["averaging=swa", "averaging.swa.share=0.5", "epochs=4"],
     "stopped": ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "epochs=9", "optimizer.lr=1e-2"],
     "pretrain": ["pretrain=low_votes", "pretrain.epochs=1"],
+    "all": ["fold=all"],
     "live": ["live=simulated", "live.simulated.windows=12", "live.simulated.workers=2", "subset=all_votes"],
 }
 """Overrides of trainings that keep more than weights between epochs, or simulate their windows."""
@@ -70,7 +71,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
         "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=50"],
         "submit": ["submit", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
     }
-    words |= {kind: [*words["train"], *more] for kind, more in KINDS.items()}
+    words |= {kind: ["train", *train, *more] for kind, more in KINDS.items()}
     for seed, name in enumerate(("day", "night")):
         signals = 30 * np.random.default_rng(seed).normal(size=(len(SCALP), 60 * 128))
         write_edf(base / f"{name}.edf", signals, SCALP, 128)

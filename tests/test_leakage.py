@@ -1,13 +1,14 @@
 """How many labelled rows a run may have been trained on, from the tables of its folds and the corpus it names."""
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from hms.collected.writer import patient_number
-from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.leakage import rows_maybe_trained_on, write_learned_from
 from hms.runs.trained import Trained
 
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
@@ -66,6 +67,44 @@ def test_a_patient_whose_number_stands_for_a_name_is_the_same_though_the_eegs_ar
     part = a_run(tmp_path / "b-1", of=5, first=anna)
     assert known(part, "other", "0", rows=rows) == 2, "a name says nothing of others, as an EEG does"
     assert known(part, "other", "0", rows=rows.with_columns(pl.col("eeg_id") - 5)) == 3
+
+
+def of_all(run: Path, number: int = 1) -> Path:
+    """A run of fold=all alone, which learned from all but patient 9, whose numbers begin with `number`."""
+    (a_run(run, of=5) / "foldall_seed0").rename(run / "only")
+    for fold in ("fold0_seed0", "fold1_seed0"):
+        shutil.rmtree(run / fold)
+    (run / "only").rename(run / "foldall_seed0")
+    stages = [ROWS[:3], ROWS[1:5]]
+    write_learned_from(run / "foldall_seed0", [rows.with_columns(pl.col("patient_id") + number - 1) for rows in stages])
+    return run
+
+
+def test_what_fold_all_learned_from_is_known_in_any_corpus(tmp_path: Path):
+    run = of_all(tmp_path / "a-1")
+    table = pl.read_parquet(run / "foldall_seed0/learned_from.parquet")
+    assert table.equals(ROWS[:5]), "each EEG once, whatever the number of stages"
+    for corpus in ("ours", "a copy"):
+        assert known(run, corpus, "all") == 5, "all but patient 9"
+    assert known(run, "other", "all", rows=ROWS.with_columns(pl.col("eeg_id") + 5)) == 0
+    assert known(run, "other", "all", rows=ROWS.with_columns(pl.col("patient_id") + 100)) == 0
+    anna = patient_number("anna")
+    rows = ROWS.with_columns(pl.col("eeg_id") + 5, pl.col("patient_id") + anna - 1)
+    assert known(of_all(tmp_path / "b-1", anna), "other", "all", rows=rows) == 5
+
+
+def test_without_a_table_of_what_fold_all_learned_from_only_its_own_corpus_is_recognised(tmp_path: Path):
+    run = of_all(tmp_path / "a-1")
+    (run / "foldall_seed0/learned_from.parquet").unlink()
+    assert known(run, "ours", "all") == len(ROWS)
+    assert known(run, "a copy", "all") == 0
+
+
+def test_fold_all_names_the_patients_of_folds_that_are_missing(tmp_path: Path):
+    run = a_run(tmp_path / "a-1", of=5)
+    write_learned_from(run / "foldall_seed0", [ROWS[:5]])
+    assert known(run, "a copy", "0", "1") == 5
+    assert known(run, "a copy", "0") == 2, "patients 3 and 4; none is held out by fold=all"
 
 
 def test_a_run_on_simulated_windows_learned_from_no_patient(tmp_path: Path):

@@ -185,6 +185,8 @@ def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpu
     run = fold_folder(one, store.fingerprint)
     assert pl.read_parquet(run / "oof.parquet")["patient_id"].n_unique() == store.rows["patient_id"].n_unique()
     assert not trained(run).corpora
+    fit(one | {"fold": "all"})
+    assert not (run.parent / "foldall_seed0/learned_from.parquet").exists()
     again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
     assert fold_folder(again, store.fingerprint) == run
     more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=5")

@@ -99,6 +99,30 @@ def test_no_patient_is_held_out_by_fold_all(first: Path, places: list[str]):
     assert "learned from every patient" in hms(*words, f"start_from={first / 'fold0_seed0'}")[1]
 
 
+def test_the_patients_of_fold_all_are_recognised_in_another_corpus(first: Path, corpus: Path, tmp_path: Path):
+    runs = f"runs={tmp_path / 'runs'}"
+    subset = ["train", *SMALL, "trainer.limit_train_batches=1", runs, f"stores={tmp_path / 'stores'}"]
+    where = ["data=competition", f"data.root={tmp_path / 'part'}"]
+    rows = pl.read_csv(corpus / "train.csv")
+    (tmp_path / "part").mkdir()
+    for part in ("train_eegs", "train_spectrograms"):
+        (tmp_path / "part" / part).symlink_to(corpus / part)
+    rows[1:].write_csv(tmp_path / "part/train.csv")
+    hms(*subset, f"data.root={corpus}", "data.size=tiny", "name=all", "fold=all")
+    start = run_of([runs], "all") / "foldall_seed0"
+    said = hms(*subset, *where, f"start_from={start}", code=1)[1]
+    refusal = f"start_from: {start} may have learned from patients of "
+    assert refusal in said
+    in_process("export.__main__", str(start), f"out={tmp_path / 'bundle'}")
+    assert not list((tmp_path / "bundle").glob("*.parquet")), "which patients it were is not handed over"
+    learned = pl.read_parquet(start / "learned_from.parquet")["patient_id"]
+    words = [*where, f"stores={tmp_path / 'stores'}", "flips=false", "draws=10", "accelerator=cpu"]
+    for one, known in ((start, rows[1:]["patient_id"].is_in(learned.implode()).sum()), (tmp_path / "bundle", 0)):
+        in_process("evaluate", f"runs={one}", f"out={tmp_path / 'out'}", *words)
+        assert json.loads((tmp_path / "out/evaluation.json").read_text())["rows_maybe_trained_on"] == known
+    assert known == 0 < len(learned)
+
+
 def test_another_network_is_refused_by_the_settings_that_differ(first: Path, places: list[str]):
     said = hms("train", *SMALL, *places, f"start_from={first}", "backbone.image.channels=[4,8]", code=1)[1]
     wish = f"start_from: want settings of the same network as {first / 'fold0_seed0'}"

@@ -113,11 +113,25 @@ def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
     from hms.system.atomic import replacing
 
     out.mkdir(parents=True, exist_ok=True)
+    before = _members_in(out)
     table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
     with replacing(out / "ensemble.json") as summary, replacing(out / "oof.parquet") as predicted:
         table.write_parquet(predicted)
         summary.write_text(json.dumps(content, indent=1, allow_nan=False))
+    if before and {*before} != {*content["members"]}:
+        say(f"{out} held the ensemble of {', '.join(before)}, which this one replaces")
     say(f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}")
+
+
+def _members_in(folder: Path) -> list[str]:
+    """The members of the ensemble that a folder holds; none if it holds none that can be read."""
+    from hms.ensemble.mixture import read_ensemble
+    from hms.errors import DataError
+
+    try:
+        return read_ensemble(folder / "ensemble.json").members
+    except DataError:
+        return []
 
 
 def _files(patterns: list[str]) -> list[Path]:

@@ -8,14 +8,15 @@ data. Settings that do not change the result (paths, devices, loggers; fold and 
 left out; the corpus counts by its fingerprint, files of weights, the weights of `start_from` and a teacher's labels by
 content (`hms.runs.settings`).
 
-    config.yaml       the resolved config
-    provenance.json   git commit, package versions, digests of the code it names and of its inputs, command
-    metrics.csv       a row per epoch
-    last.ckpt         state of an unfinished training, to resume from
-    model.ckpt        config and weights of the trained model
-    oof.parquet       votes and predicted probabilities of the validation rows
-    teacher.parquet   the same for every window of the held-out patients that another fold would learn from
-    scores.json       written last: the fold is finished
+    config.yaml           the resolved config
+    provenance.json       git commit, package versions, digests of the code it names and of its inputs, command
+    metrics.csv           a row per epoch
+    last.ckpt             state of an unfinished training, to resume from
+    model.ckpt            config and weights of the trained model
+    oof.parquet           votes and predicted probabilities of the validation rows
+    teacher.parquet       the same for every window of the held-out patients that another fold would learn from
+    learned_from.parquet  only of fold=all, which lacks these two: the EEGs that it learned from, with their patients
+    scores.json           written last: the fold is finished
 """
 
 import hashlib

@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import torch
-from lightning import Trainer, seed_everything
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning import Trainer
 
 from hms.config.build import build
 from hms.config.check import mistakes_in_resolved, with_values
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
-from hms.errors import UserError, first_line, want_no_mistakes
+from hms.errors import want_no_mistakes
 from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder
+from hms.runs.leakage import write_learned_from
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.settings import teachers
-from hms.runs.start import announce, model_to_train, record, start_of_fold, want_unseen
+from hms.runs.start import announce, record, start_of_fold, want_unseen
 from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_truth
@@ -35,16 +35,16 @@ from hms.system.atomic import locked, write_text
 from hms.system.console import say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
 from hms.training import trainer
-from hms.training.compiled import compile_networks
 from hms.training.feed import Feed, feed_of
-from hms.training.fold import FoldRows, rows_of_fold, stages_of
+from hms.training.fold import FoldRows, rows_of_fold
 from hms.training.held_out import predict, summarise, write_predictions
 from hms.training.keys import Train
-from hms.training.loggers import log_scores, open_loggers, want_loggers
+from hms.training.loggers import log_scores, open_loggers
 from hms.training.measure_norms import BATCHES, measure_norms
 from hms.training.metrics_csv import seconds_of_epochs
+from hms.training.parts import model_and_trainer
 from hms.training.rules import mistakes_in_values
-from hms.training.stages import callbacks_of, classifier, train_stages
+from hms.training.stages import train_stages
 from hms.training.without_effect import without_effect
 
 
@@ -109,7 +109,7 @@ def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:
 
 
 def _job(config: dict[str, Any]) -> _Job:
-    model, probe = _model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
+    model, probe = model_and_trainer(config)  # first, so that mistakes surface before a corpus is read
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     truth = read_truth(folder.root)
@@ -181,25 +181,11 @@ def _finish(job: _Job) -> None:
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)
+        if config["fold"] == "all" and not config["live"]:
+            write_learned_from(fold, job.rows.training)
         scores = write_predictions(fold, job.rows, predicted, job.truth)
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())
         scores |= diverged
         write_text(fold / "scores.json", json.dumps(scores, indent=1, allow_nan=False))
         log_scores(loggers, scores)
-
-
-def _model_and_trainer(config: dict[str, Any]) -> tuple[Model, Trainer]:
-    """The model, and a trainer that knows the number of processes and the rank of this one."""
-    want_loggers(config["logger"])
-    seed_everything(config["seed"], verbose=False)
-    model = model_to_train(config)
-    try:  # all of these are built again for the training; here they only serve to reveal mistakes
-        for stage in stages_of(config):
-            classifier(config, stage, model).configure_optimizers()
-        probe = trainer.make(config["trainer"], callbacks=callbacks_of(config))
-    except (ValueError, TypeError, MisconfigurationException) as error:
-        raise UserError(f"optimizer, schedule or trainer: {first_line(error)}") from None
-    if config["compile"]:
-        compile_networks(model, probe.strategy.root_device.type, probe.precision)
-    return model, probe
