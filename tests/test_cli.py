@@ -80,7 +80,8 @@ def test_a_sweep_leaves_a_folder_per_fold_with_everything_about_it(sweep: tuple[
     run, _ = sweep
     assert sorted(path.name for path in run.iterdir()) == ["fold0_seed0", "fold1_seed0"]
     for fold in run.iterdir():
-        expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
+        expected = "config.yaml learned_from.parquet metrics.csv model.ckpt oof.parquet provenance.json scores.json "
+        expected += "teacher.parquet"
         assert sorted(path.name for path in fold.iterdir()) == expected.split()
     about = json.loads((run / "fold0_seed0" / "provenance.json").read_text())
     assert about["packages"]["torch"] == torch.__version__.split("+")[0]

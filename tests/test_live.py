@@ -175,7 +175,8 @@ def test_an_interrupted_training_and_one_with_workers_reach_the_same_weights_and
     for other in ("interrupted_0", "interrupted_1", "workers"):
         assert all(torch.equal(weight, straight[name]) for name, weight in weights(tmp_path / other).items())
     written = {path.name for path in tmp_path.rglob("*") if path.is_file() and path not in before}
-    expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
+    expected = "config.yaml learned_from.parquet metrics.csv model.ckpt oof.parquet provenance.json scores.json "
+    expected += "teacher.parquet"
     assert sorted(written) == expected.split()
 
 
@@ -186,7 +187,8 @@ def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpu
     assert pl.read_parquet(run / "oof.parquet")["patient_id"].n_unique() == store.rows["patient_id"].n_unique()
     assert not trained(run).corpora
     fit(one | {"fold": "all"})
-    assert not (run.parent / "foldall_seed0/learned_from.parquet").exists()
+    for fold in ("fold0_seed0", "foldall_seed0"):
+        assert pl.read_parquet(run.parent / fold / "learned_from.parquet").is_empty()
     again = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.workers=3")
     assert fold_folder(again, store.fingerprint) == run
     more = composed(corpus, tmp_path, "epochs=1", f"runs={tmp_path / 'runs'}", "live.simulated.windows=5")

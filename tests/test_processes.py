@@ -104,7 +104,8 @@ def test_training_starts_its_processes_and_predicts_each_held_out_row_once(corpu
     config["measure_norms"] = False  # what predicts is what was validated
     kl = fit(config)
     run = only_fold(tmp_path / "runs")
-    expected = "config.yaml metrics.csv model.ckpt oof.parquet provenance.json scores.json teacher.parquet"
+    expected = "config.yaml learned_from.parquet metrics.csv model.ckpt oof.parquet provenance.json scores.json "
+    expected += "teacher.parquet"
     assert sorted(path.name for path in run.iterdir()) == expected.split()
     oof = pl.read_parquet(run / "oof.parquet")
     held_out = store.rows.filter(pl.col("patient_id").is_in(oof["patient_id"].implode()))

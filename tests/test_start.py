@@ -277,17 +277,6 @@ def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, s
     assert rows_maybe_trained_on([trained(run)], rows, "other") == 0
 
 
-def test_a_run_that_began_on_its_own_corpus_may_have_learned_from_patients_it_does_not_name(tmp_path: Path):
-    run = a_run(tmp_path / "second-1a", 5)
-    table = pl.read_parquet(run / "fold0_seed0/oof.parquet")
-    rows = pl.concat([table, table.with_columns(pl.col("eeg_id", "patient_id") + 900)])
-    assert rows_maybe_trained_on([trained(run)], rows, "0123456789abcdef") == 40, "of the others it knows nothing"
-    for fold in run.iterdir():
-        started_from(fold, corpora=["0123456789abcdef"])
-    assert rows_maybe_trained_on([trained(run)], rows, "0123456789abcdef") == 80
-    assert rows_maybe_trained_on([trained(run / "fold0_seed0")], rows, "0123456789abcdef") == 40, "all but the held-out"
-
-
 def test_a_students_weights_are_a_start_that_keeps_its_warning(first: Path, places: list[str], tmp_path: Path):
     student = Path(shutil.copytree(first, tmp_path / "student-1a"))
     for fold in student.iterdir():

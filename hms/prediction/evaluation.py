@@ -11,6 +11,7 @@ from hms.config.keys import want_in_range
 from hms.data.store import Store, prepare_store
 from hms.data.windows import Windows
 from hms.errors import DataError, UserError
+from hms.folder_names import number_of
 from hms.labels import VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model, compute_of
 from hms.prediction.keys import COMBINATION_KEYS
@@ -93,9 +94,11 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
     if known := scores["rows_maybe_trained_on"]:
         of = f"{known:,} of {counted(scores['rows'], 'row')}"
+        instead = "; a run's oof.parquet has its predictions of them by folds that held them out"
+        has_folds = any(number_of(fold) != "all" for fold in predictors.folds)
         print(
-            f"{of} are of patients that the models may have been trained on, so this KL may look too good; a run's "
-            "oof.parquet has its predictions of them by folds that held them out."
+            f"{of} are of patients that the models may have been trained on, so this KL may look too good"
+            f"{instead if has_folds else ''}."
         )
         for student in (run for run in predictors.runs if run.is_student):
             print(f"{student.path}: {LEARNED_FROM_TEACHER}")

@@ -13,9 +13,9 @@ content (`hms.runs.settings`).
     metrics.csv           a row per epoch
     last.ckpt             state of an unfinished training, to resume from
     model.ckpt            config and weights of the trained model
-    oof.parquet           votes and predicted probabilities of the validation rows
+    oof.parquet           votes and predicted probabilities of the validation rows (fold=all has none)
     teacher.parquet       the same for every window of the held-out patients that another fold would learn from
-    learned_from.parquet  only of fold=all, which lacks these two: the EEGs that it learned from, with their patients
+    learned_from.parquet  the patients that it learned from, with all their EEGs
     scores.json           written last: the fold is finished
 """
 

@@ -64,17 +64,8 @@ class Trained:
         """The fingerprints of the corpora that its models ever learned from; none for those of `live` windows."""
         if self.is_bundle:
             return {*bundle_config(self.path)["corpora"]}
-        return self.own_corpora | self.earlier_corpora
-
-    @property
-    def own_corpora(self) -> set[str]:
-        """Fingerprints of the corpora that its folds were trained on."""
-        return {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
-
-    @property
-    def earlier_corpora(self) -> set[str]:
-        """Fingerprints of the corpora behind `start_from`, as far as they are recorded."""
-        return {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
+        own = {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
+        return own | {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
 
     @property
     def learned_from_simulation(self) -> bool | None:

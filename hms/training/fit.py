@@ -181,8 +181,8 @@ def _finish(job: _Job) -> None:
         if feed.process.rank > 0:
             return
         save_model(fold, model, config)
-        if config["fold"] == "all" and not config["live"]:
-            write_learned_from(fold, job.rows.training)
+        everybody, is_student = feed.store.rows, bool(teachers(config))
+        write_learned_from(fold, job.rows.training, everybody, feed.store.fingerprint, job.start, is_student)
         scores = write_predictions(fold, job.rows, predicted, job.truth)
         scores["seconds"] = round(seconds_of_epochs(fold) + time.monotonic() - trained_at_s, 1)
         scores["parameters"] = sum(parameter.numel() for parameter in model.parameters())

@@ -49,10 +49,11 @@ def among(rows: pl.DataFrame) -> pl.Expr:
 
 def _patients(config: dict[str, Any], rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of the patients to learn from, and of those held out."""
-    if config["fold"] == "all":
-        return rows, rows.clear()
+    nobody = rows.clear()
     if config["live"]:  # nothing is learned from the corpus
-        return rows.clear(), rows
+        return nobody, nobody if config["fold"] == "all" else rows
+    if config["fold"] == "all":
+        return rows, nobody
     numbered = rows.join(patient_folds(rows, config["folds"]), on="patient_id", maintain_order="left")
     held_out = pl.col("fold") == config["fold"]
     return numbered.filter(~held_out), numbered.filter(held_out)
