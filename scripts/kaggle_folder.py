@@ -96,11 +96,12 @@ def main() -> None:
     models.add_argument("--runs", nargs="*", help="run folders, whose predictions are averaged")
     models.add_argument("--ensemble", help="or a folder with an ensemble.json")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "kaggle", help="folder to build (replaced)")
+    parser.add_argument("--fold", choices=["all"], help="by the models of fold=all, one of each run")
     parser.add_argument("--half", action="store_true", help="weights as float16: half the size, other rounding")
     args = parser.parse_args()
     try:
         want_free(args.out)
-        predictors = read_predictors(args.runs, args.ensemble, None, {}, 0)
+        predictors = read_predictors(args.runs, args.ensemble, None, {}, 0, args.fold)
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.out.parent) as scratch:
             folder = Path(scratch, "kaggle")

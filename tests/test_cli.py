@@ -272,7 +272,10 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
 def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
     said = said_by("evaluate", [str(run / "fold0_seed0"), f"{run}/fold1*"])
-    assert "out: want a folder for several runs, an ensemble, a bundle, temperature, odds or adapt, got null" in said
+    assert (
+        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
+        in said
+    )
     said = said_by("evaluate", ["runs=[]"])
     assert "runs: want at least one, got none" in said
     said = said_by("evaluate", [])
@@ -280,7 +283,10 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"runs={run}", "temperature=0"])
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"runs={run}", "temperature=2"])
-    assert "out: want a folder for several runs, an ensemble, a bundle, temperature, odds or adapt, got null" in said
+    assert (
+        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
+        in said
+    )
     said = said_by("evaluate", [f"runs={run}", "odds.othr=2"])
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
     said = said_by("evaluate", [f"runs={run}", "odds.other=0"])

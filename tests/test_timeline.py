@@ -296,7 +296,7 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
     options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
-    held = origin(read_predictors(None, str(tmp_path), None, {}, 0), options, compute, str(tmp_path), {})
+    held = origin(read_predictors(None, str(tmp_path), None, {}, 0, None), options, compute, str(tmp_path), {})
     assert {key: held[key] for key in mixture} == mixture
 
 

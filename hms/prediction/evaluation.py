@@ -30,7 +30,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     predictors = predictors_of(config)
     is_plain = len(predictors.runs) == 1 and not predictors.runs[0].is_bundle
     if config["out"] is None and (not is_plain or any(config[key] for key in COMBINATION_KEYS)):
-        several = "several runs, an ensemble, a bundle, temperature, odds or adapt"
+        several = "several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all"
         raise UserError(f"out: want a folder for {several}, got null")
     compute = compute_of(config)
     folder = build(config["data"])

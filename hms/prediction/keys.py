@@ -16,6 +16,7 @@ class Combination(TypedDict):
     temperature: float | None
     odds: PerClass
     adapt: float
+    fold: Literal["all"] | None
 
 
 class Predicting(Combination):

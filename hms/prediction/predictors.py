@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.prediction.keys import COMBINATION_KEYS, neither_or_both
 from hms.runs.checkpoint import load_models
-from hms.runs.folder import folds_to_predict_by
+from hms.runs.folder import folds_of_all_patients, folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
 from hms.runs.named import named_runs
 from hms.runs.trained import Trained, trained
@@ -83,20 +83,23 @@ def read_predictors(
     temperature: float | None,
     odds: dict[str, float],
     adapt: float,
+    fold: Literal["all"] | None,
 ) -> Predictors:
     """Find the `runs` (names or patterns), or those of an ensemble, by its folder or file.
 
     An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
-    replaces the fitted one, or 1; `odds` multiply the odds of classes. Raises UserError unless either runs or an
-    ensemble are given, for a number out of its range, and for an ensemble's member that is not a run.
+    replaces the fitted one, or 1; `odds` multiply the odds of classes; with `fold="all"` each run predicts by its
+    models of all patients. Raises UserError unless either runs or an ensemble are given, for a number out of its range,
+    for an ensemble's member that is not a run, and for runs without the models asked for.
     """
     want_in_range({"temperature": temperature, "odds": odds, "adapt": adapt})
     for line in neither_or_both({"runs": runs, "ensemble": ensemble}):
         raise UserError(line)
     if runs is None:
-        predictors = _of_ensemble(ensemble or "")
+        predictors = _of_ensemble(ensemble or "", fold)
     else:
-        predictors = mean_of([trained(path) for path in named_runs(runs)])
+        paths = named_runs(runs)
+        predictors = mean_of([Trained(path, folds_of_all_patients(path)) if fold else trained(path) for path in paths])
         warn_of_unused(predictors.runs)
         warn_of_mismatches(predictors.runs)
     calibration = predictors.mixture.calibration
@@ -112,7 +115,7 @@ def mean_of(runs: list[Trained]) -> Predictors:
     return Predictors(runs, Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None), 0)
 
 
-def _of_ensemble(given: str) -> Predictors:
+def _of_ensemble(given: str, fold: Literal["all"] | None) -> Predictors:
     folder = ensemble_folder(given)
     path = folder / "ensemble.json"
     names, mixture, member_folds = read_ensemble(path)
@@ -124,7 +127,8 @@ def _of_ensemble(given: str) -> Predictors:
                 f"{path}: want a run folder for each member with weight, got '{name}' "
                 "(no such folder); a file of predictions cannot predict new data"
             )
-        members.append(Trained(run, _fitted_folds(path, member_folds.get(name), run)))
+        folds = folds_of_all_patients(run) if fold else _fitted_folds(path, member_folds.get(name), run)
+        members.append(Trained(run, folds))
     return Predictors(members, mixture._replace(weights=mixture.weights[used]), 0)
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import FoldName, RunName, finished_folds, folds_with, grid, is_finished, to_predict_by
+from hms.folder_names import FoldName, RunName, finished_folds, folds_with, grid, is_finished, number_of, to_predict_by
 from hms.runs.bundle import is_bundle, members
 from hms.runs.provenance import read_config
 from hms.runs.settings import files_read, settings
@@ -62,6 +62,13 @@ def folds_to_predict_by(run: Path) -> list[Path]:
     if not folds:
         raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
     return to_predict_by(folds)
+
+
+def folds_of_all_patients(run: Path) -> list[Path]:
+    """The finished trainings of a run with fold=all, one for each seed. Raises UserError if there is none."""
+    if of_all := [] if is_bundle(run) else [fold for fold in finished_folds(run) if number_of(fold) == "all"]:
+        return of_all
+    raise UserError(f"fold: want runs that were also trained with fold=all, got {run}, which was not")
 
 
 def scored_folds(run: Path) -> list[Path]:
