@@ -637,6 +637,20 @@ def test_what_lightning_finds_wrong_with_callbacks_is_said_in_one_line(words: li
     assert "\n" not in str(raised.value)
 
 
+def test_paths_tuples_and_numpys_numbers_in_a_config_count_as_plain_ones(config: dict, tmp_path: Path):
+    config = chosen(config, "epochs=1")
+    kl = fit(config)
+    edited = config | {
+        "runs": Path(config["runs"]),
+        "seed": np.int64(config["seed"]),
+        "flips": np.bool_(config["flips"]),
+    }
+    edited["optimizer"] = config["optimizer"] | {"lr": np.float64(config["optimizer"]["lr"])}
+    edited["optimizer"] |= {"betas": (*config["optimizer"]["betas"],)} if "betas" in config["optimizer"] else {}
+    assert fit(edited) == kl
+    assert only_fold(tmp_path / "runs")
+
+
 def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, store: Store, tmp_path: Path, capsys):
     config = chosen(config, "fold=all", "epochs=1", "subset=high_votes")
     assert math.isnan(fit(config))

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 import torch
 from conftest import python
-from lightning import Trainer
 from lightning.pytorch.strategies import FSDPStrategy
 from test_fit import composed, only_fold
 from together import decide_together
@@ -137,14 +136,12 @@ def test_all_batches_are_of_about_one_size_so_that_no_row_is_left_over_alone(row
     assert [*chain(*batches)] == order
 
 
-def test_any_strategy_but_ddp_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
+def test_any_strategy_but_ddp_is_refused_by_name():
     node = {"_target_": "lightning.Trainer", "accelerator": "cpu", "devices": 2, "sync_batchnorm": False}
-    spawning = trainer.make(node | {"strategy": "ddp_spawn"})
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp, got one that starts its processes by spawn"):
-        trainer.processes_to_start(spawning)
-    monkeypatch.setattr(Trainer, "strategy", FSDPStrategy())  # which Lightning accepts only with a GPU
+        trainer.make(node | {"strategy": "ddp_spawn"})
     with pytest.raises(UserError, match=r"trainer\.strategy: want ddp for several processes, got FSDPStrategy"):
-        trainer.processes_to_start(spawning)
+        trainer._want_known_strategy(FSDPStrategy())  # which Lightning accepts only with a GPU
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hms.export.card import card
 from hms.folder_names import FoldName
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
-from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.leakage import rows_maybe_trained_on, write_learned_from
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.start import announce, model_to_train, record, start_of_fold
 from hms.runs.trained import Trained, trained
@@ -121,6 +121,17 @@ def test_the_patients_of_fold_all_are_recognised_in_another_corpus(first: Path, 
         in_process("evaluate", f"runs={one}", f"out={tmp_path / 'out'}", *words)
         assert json.loads((tmp_path / "out/evaluation.json").read_text())["rows_maybe_trained_on"] == known
     assert known == 0 < len(learned)
+
+
+def test_weights_of_which_it_is_not_known_whom_they_saw_are_refused(first: Path, places: list[str], tmp_path: Path):
+    copy = Path(shutil.copytree(first, tmp_path / first.name))
+    (copy / "fold1_seed0/learned_from.parquet").unlink()
+    lacks = f"{copy / 'fold1_seed0'} lacks learned_from.parquet, so that whom it learned from is not known"
+    said = hms("train", *SMALL, *places, "fold=1", f"start_from={copy}", code=1)[1]
+    assert f"start_from: want weights of which that is known, or fold=all, but {lacks}\n" in said
+    (copy / "fold1_seed0/learned_from.parquet").write_text("junk")
+    said = hms("train", *SMALL, *places, "fold=1", f"start_from={copy}", code=1)[1]
+    assert f"{copy / 'fold1_seed0/learned_from.parquet'}: not a valid parquet file" in said
 
 
 def test_another_network_is_refused_by_the_settings_that_differ(first: Path, places: list[str]):
@@ -256,6 +267,7 @@ def started_from(fold: Path, **about: object) -> None:
 def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, store: Store):
     run = a_run(tmp_path / "second-1a", 1)
     fold, rows = run / "fold0_seed0", store.rows
+    write_learned_from(fold, [rows[:0]], rows, "0123456789abcdef", None, is_student=False)
     assert rows_maybe_trained_on([trained(run)], rows, "earlier") == 0
     assert "began with" not in card(trained(run), False)
     assert not trained(run).began_with_simulation

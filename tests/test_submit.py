@@ -189,7 +189,7 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
     ):
         printed, said = say_submit(*words, f"out={out}", *of(folder))
         assert printed == f"{out}: 4 rows, by {by}\n"
-        unused = f"{with_all} predicts by its 2 folds, without fold=all; with the option fold=all it is by that alone"
+        unused = f"predicts by its 2 folds, without fold=all; to predict by that, name {with_all / 'foldall_seed0'}"
         assert (unused in said) == (name == "run")
         made[name] = read(out).select(CLASSES).to_numpy()
     np.testing.assert_allclose(made["run"], made["folds"], atol=1e-6)
@@ -198,12 +198,14 @@ def test_a_run_predicts_by_its_folds_and_by_fold_all_only_if_that_is_named_or_al
     assert np.abs(made["all"] - made["run"]).max() > 1e-4
 
 
-def test_models_of_all_patients_that_several_runs_leave_out_are_told_in_one_line(with_all: Path, capsys):
+def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_line(with_all: Path, capsys):
     other = Path(shutil.copytree(with_all, with_all.with_name("more-6f")))
     fold = with_all / "fold0_seed0"  # named itself, it leaves nothing out
     warn_of_unused([trained(run) for run in (with_all, other, fold, other / "foldall_seed0")])
-    said = "2 runs predict by their folds, without fold=all; with the option fold=all it is by that alone\n"
-    assert capsys.readouterr().err == said
+    names = f"{with_all / 'foldall_seed0'}, {other / 'foldall_seed0'}"
+    assert capsys.readouterr().err == (
+        f"2 runs predict by their folds, without fold=all; to predict by that, name {names}\n"
+    )
 
 
 def test_an_ensemble_among_runs_is_skipped(runs: list[Path], tmp_path: Path, capsys):

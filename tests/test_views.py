@@ -1,5 +1,6 @@
 """The views that models predict by: what preprocessing a flipped head would give, without doing it for each."""
 
+from copy import deepcopy
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def test_a_montage_that_is_not_its_own_mirror_image_has_the_same_views(pairs: li
     assert_views_are_flipped_heads(of)
 
 
+def test_preprocessing_of_ones_own_may_treat_pairs_differently():
+    class Louder(Preprocess):
+        def forward(self, batch: Batch) -> Signals:
+            signals = super().forward(batch)
+            return signals._replace(pairs=signals.pairs * torch.arange(1, 1 + signals.pairs.shape[1])[:, None])
+
+    of = preprocess_of()
+    of.__class__ = Louder
+    assert_views_are_flipped_heads(of)
+
+
 def test_without_flips_the_only_view_is_the_window_as_it_is():
     of = preprocess_of()
     (view,) = views(of, windows(), flips=False)
@@ -86,16 +98,18 @@ def test_models_next_to_each_other_that_share_preprocessing_run_it_once(flips: b
 
 
 def test_models_loaded_together_share_preprocessing_of_the_same_settings(tmp_path: Path):
-    montages = ["pairs8", "pairs24", "pairs8"]
-    folds = [tmp_path / str(number) for number in range(len(montages))]
-    for fold, montage in zip(folds, montages, strict=True):
+    groups = {"one": ["Fp1-F3", "Fp2-F4"], "two": ["P3-O1", "P4-O2"]}
+    orders = [groups, {"two": groups["two"], "one": groups["one"]}, groups]
+    folds = [tmp_path / str(number) for number in range(len(orders))]
+    for fold, ordered in zip(folds, orders, strict=True):
         fold.mkdir()
-        whole = config("trainer=cpu", "extractor=stft_short", f"montage={montage}")
+        whole = deepcopy(config("trainer=cpu", "extractor=stft_short", "montage=pairs8"))
+        whole["model"]["preprocess"]["montage"]["groups"] = ordered
         save_model(fold, build(whole["model"]), whole)
     one, other, same = load_models(folds)
     assert one.preprocess is same.preprocess
-    assert one.preprocess is not other.preprocess
     assert one.extractors is not same.extractors
+    assert other.preprocess.montage.pairs == ("P3-O1", "P4-O2", "Fp1-F3", "Fp2-F4")
 
 
 def test_views_joined_are_one_batch():

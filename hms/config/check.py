@@ -6,6 +6,7 @@ its module.
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -32,6 +33,17 @@ def mistakes_in_resolved(config: dict[str, Any], name: str, schema: type) -> lis
     problems = _Problems()
     problems.check_command(config, name, schema, resolved=True)
     return problems.lines()
+
+
+def plain(value: Any) -> Any:
+    """A value as a command line gives it, of one set in Python: paths as text, tuples as lists, NumPy's numbers."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 
 def with_values(

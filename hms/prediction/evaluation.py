@@ -16,7 +16,7 @@ from hms.labels import VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model, compute_of
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.prediction.predictors import Predictors, predictors_of
-from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.leakage import rows_maybe_trained_on, without_table
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import mean_scores, predictions, print_scores, read_truth, scored
@@ -92,6 +92,8 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
     print_scores({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
     if ends := scores["kl_interval"]:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
+    for line in (line for run in predictors.runs for line in without_table(run)):
+        print(f"{line}.")
     if known := scores["rows_maybe_trained_on"]:
         of = f"{known:,} of {counted(scores['rows'], 'row')}"
         instead = "; a run's oof.parquet has its predictions of them by folds that held them out"

@@ -27,7 +27,9 @@ def views(preprocess: Preprocess, batch: Batch, flips: bool) -> list[Signals]:
     """A batch as the extractors see it: once, or with `flips` in one view for each of `FLIPS`."""
     if not flips:
         return [preprocess(batch)]
-    places, signs = preprocess.montage.flipped_places, preprocess.montage.flipped_signs
+    places = signs = None
+    if type(preprocess) is Preprocess:  # one's own may treat pairs differently
+        places, signs = preprocess.montage.flipped_places, preprocess.montage.flipped_signs
     if places is None or signs is None:
         return [preprocess(_flipped(batch, left_right, channels)) for (left_right, _), channels in FLIPS.items()]
     signals = preprocess(batch)

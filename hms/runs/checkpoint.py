@@ -59,8 +59,8 @@ def load_models(paths: Iterable[Path]) -> list[Model]:
     for path in paths:
         node, weights = read_trained(path)
         models.append(model := rebuild(model_file(path), node, weights))
-        if not model.preprocess.state_dict():  # else settings alone do not determine it
-            model.preprocess = shared.setdefault(json.dumps(node["preprocess"], sort_keys=True), model.preprocess)
+        if not model.preprocess.state_dict():  # else settings, and their order, do not determine it
+            model.preprocess = shared.setdefault(json.dumps(node["preprocess"]), model.preprocess)
     return models
 
 

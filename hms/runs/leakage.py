@@ -10,6 +10,7 @@ import polars as pl
 
 from hms.runs.trained import Trained
 from hms.system.atomic import replacing
+from hms.system.reading import read_table
 
 _TABLE = "learned_from.parquet"
 _EEG = ["eeg_id", "patient_id"]
@@ -33,7 +34,7 @@ def write_learned_from(
     added. Raises UserError if the file cannot be written.
     """
     patients = pl.concat(stage["patient_id"] for stage in training)
-    if start and _of_anybody(start, fingerprint):
+    if start and (without_table(start) or _of_anybody(start, fingerprint)):
         patients = rows["patient_id"]
     eegs = rows.select(pl.lit(fingerprint).alias("corpus"), *_EEG)
     known = [eegs.filter(pl.col("patient_id").is_in(patients.implode())).with_columns(by_teacher=False)]
@@ -61,7 +62,7 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     In another corpus numbers coincide by chance, so one counts as the same patient only if an EEG has the same number,
     too, or if it stands for a name: EEGs that are cut around other labels have other numbers.
     """
-    if _of_anybody(run, fingerprint):
+    if without_table(run) or _of_anybody(run, fingerprint):
         return rows["patient_id"]
     known = _tables(run).filter(~pl.col("by_teacher") | by_teacher)
     same_corpus = known.filter(pl.col("corpus") == fingerprint)["patient_id"]
@@ -70,13 +71,18 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     return pl.concat([same_corpus, same_eeg, same_name])
 
 
+def without_table(run: Trained) -> list[str]:
+    """A line on each fold of which it is not known whom it learned from, as it was copied without its table."""
+    lacking = [] if run.is_bundle else [fold for fold in run.folds if not (fold / _TABLE).is_file()]
+    return [f"{fold} lacks {_TABLE}, so that whom it learned from is not known" for fold in lacking]
+
+
 def _of_anybody(run: Trained, fingerprint: str) -> bool:
-    """Whether a run has learned from patients of a corpus, but no table says from whom."""
-    complete = all((fold / _TABLE).is_file() for fold in run.folds)
-    return fingerprint in run.corpora and not (complete and fingerprint in _tables(run)["corpus"])
+    """Whether a bundle, or the weights of one, learned from patients of a corpus, without a table of whom."""
+    return fingerprint in run.corpora and fingerprint not in _tables(run)["corpus"]
 
 
 def _tables(run: Trained) -> pl.DataFrame:
-    """What the folds of a run say."""
-    tables = [pl.read_parquet(path) for fold in run.folds if (path := fold / _TABLE).is_file()]
+    """What the folds of a run say. Raises DataError for a table that cannot be read."""
+    tables = [read_table(path) for fold in run.folds if (path := fold / _TABLE).is_file()]
     return pl.concat([pl.DataFrame(schema=_COLUMNS), *tables])

@@ -11,8 +11,6 @@ from hms.folder_names import RunName, by_name, counts_of, finished_folds, grid, 
 from hms.runs.trained import Trained
 from hms.system.console import counted, say
 
-_INSTEAD = "with the option fold=all it is by that alone"
-
 
 def warn_of_mismatches(runs: Sequence[Trained]) -> None:
     """Print a line for each way in which runs do not match."""
@@ -25,13 +23,18 @@ def warn_of_mismatches(runs: Sequence[Trained]) -> None:
 
 def warn_of_unused(runs: Iterable[Trained]) -> None:
     """Print one line if runs leave out their models of all patients."""
-    unused = [
-        run for run in runs if any(number_of(fold) == "all" for fold in {*finished_folds(run.path)} - {*run.folds})
-    ]
+    unused = [(run, left_out) for run in runs if (left_out := _left_out(run))]
+    if not unused:
+        return
+    names = ", ".join(str(fold) for _, left_out in unused for fold in left_out)
+    who = f"{len(unused)} runs predict by their folds"
     if len(unused) == 1:
-        say(f"{unused[0].path} predicts by its {counted(len(unused[0].folds), 'fold')}, without fold=all; {_INSTEAD}")
-    if len(unused) > 1:
-        say(f"{len(unused)} runs predict by their folds, without fold=all; {_INSTEAD}")
+        who = "".join(f"{run.path} predicts by its {counted(len(run.folds), 'fold')}" for run, _ in unused)
+    say(f"{who}, without fold=all; to predict by that, name {names}")
+
+
+def _left_out(run: Trained) -> list[Path]:
+    return [fold for fold in finished_folds(run.path) if number_of(fold) == "all" and fold not in run.folds]
 
 
 def _warn_of_lacking(run: Trained) -> bool:

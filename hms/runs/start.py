@@ -18,7 +18,7 @@ from hms.model import Model
 from hms.runs.bundle import is_bundle
 from hms.runs.checkpoint import read_trained, rebuild, without_pretrained
 from hms.runs.folder import want_all_folds
-from hms.runs.leakage import rows_maybe_trained_on
+from hms.runs.leakage import rows_maybe_trained_on, without_table
 from hms.runs.settings import start_folds
 from hms.runs.trained import Trained
 from hms.system.console import say
@@ -77,6 +77,8 @@ def model_to_train(config: dict[str, Any]) -> Model:
 
 def want_unseen(start: Trained, config: dict[str, Any], held_out: pl.DataFrame, fingerprint: str) -> None:
     """Raise UserError if the weights may have been learned from patients of the rows that the fold holds out."""
+    if len(held_out) and (unknown := without_table(start)):
+        raise UserError(f"start_from: want weights of which that is known, or fold=all, but {unknown[0]}")
     if seen := rows_maybe_trained_on([start], held_out, fingerprint, by_teacher=False):
         raise UserError(
             f"start_from: {start.folds[0]} may have learned from patients of {seen:,} of the {len(held_out):,} rows "

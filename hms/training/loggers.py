@@ -40,9 +40,9 @@ def open_loggers(nodes: dict[str, Any], fold: Path, config: dict[str, Any]) -> I
             more = more | {"save_dir": fold}
         try:
             loggers.append(build(node, **more))
+            loggers[-1].log_hyperparams(config)
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise UserError(f"logger.{name}: {first_line(error)}") from None
-        loggers[-1].log_hyperparams(config)
     try:
         yield loggers
     finally:

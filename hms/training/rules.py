@@ -46,6 +46,8 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for key in ("max_steps", "limit_train_batches"):
         if (limit := config["trainer"].get(key)) == 0:  # Lightning would leave the model as it began
             yield f"trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
+    if (every := config["trainer"].get("check_val_every_n_epoch")) == 0:
+        yield f"trainer.check_val_every_n_epoch: want 1 or more, or null, got {every}"
     if config["trainer"].get("overfit_batches"):
         yield "trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again"
     if config["trainer"].get("fast_dev_run"):

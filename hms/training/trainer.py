@@ -12,7 +12,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy, Strategy
 from rich.console import Console
 from torch.utils.data import DataLoader
 
@@ -96,6 +96,7 @@ def make(
     if isinstance(trainer.strategy, ParallelStrategy) and trainer.strategy._layer_sync:
         trainer.strategy._layer_sync = SyncedNorms()
     _want_sync_stated(trainer, node)
+    _want_known_strategy(trainer.strategy)
     # Lightning's handlers wait for all processes, wherever they are; interrupt and processes in hms.system have others.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
@@ -128,22 +129,24 @@ def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
         raise UserError(f"trainer.devices: want 1, or {other} for several processes, got {trainer.world_size}")
 
 
+def _want_known_strategy(strategy: Strategy) -> None:
+    """Raise UserError for one that splits the model across processes, or starts these in another way than ours."""
+    if isinstance(strategy, ParallelStrategy) and not isinstance(strategy, DDPStrategy):
+        raise UserError(f"trainer.strategy: want ddp for several processes, got {type(strategy).__name__}")
+    if isinstance(strategy, DDPStrategy) and strategy._start_method != "popen":
+        raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
+    if isinstance(strategy, DDPStrategy) and strategy._layer_sync is not None and strategy.root_device.type == "cpu":
+        raise UserError("trainer.sync_batchnorm: want false on a CPU, where batch norms cannot share statistics")
+
+
 def processes_to_start(trainer: Trainer) -> int:
     """How many processes to start on this machine; 0 if this one suffices, or all of them run already.
 
-    Lightning would start them by running the command again, even that of a whole sweep. Raises UserError for a strategy
-    that splits the model across processes, or starts its processes in any other way.
+    Lightning would start them by running the command again, even that of a whole sweep.
     """
-    strategy = trainer.strategy
-    if not isinstance(strategy, DDPStrategy):
-        if isinstance(strategy, ParallelStrategy):
-            raise UserError(f"trainer.strategy: want ddp for several processes, got {type(strategy).__name__}")
+    if not isinstance(trainer.strategy, DDPStrategy):
         return 0
-    if strategy._start_method != "popen":
-        raise UserError(f"trainer.strategy: want ddp, got one that starts its processes by {strategy._start_method}")
-    if strategy._layer_sync is not None and strategy.root_device.type == "cpu":
-        raise UserError("trainer.sync_batchnorm: want false on a CPU, where batch norms cannot share statistics")
-    environment = strategy.cluster_environment
+    environment = trainer.strategy.cluster_environment
     running = environment is not None and environment.creates_processes_externally  # by torchrun or srun
     if trainer.num_nodes > 1 and not running:
         raise UserError("trainer.num_nodes: want 1, or processes that torchrun or srun starts on every node")
