@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from material import batch, config, options
+from torch import Tensor
 
 from hms.augmentation.brain_flip import flip
 from hms.batch import Batch, Signals, joined
@@ -65,14 +66,23 @@ def test_a_montage_that_is_not_its_own_mirror_image_has_the_same_views(pairs: li
     assert_views_are_flipped_heads(of)
 
 
-def test_preprocessing_of_ones_own_may_treat_pairs_differently():
-    class Louder(Preprocess):
-        def forward(self, batch: Batch) -> Signals:
-            signals = super().forward(batch)
-            return signals._replace(pairs=signals.pairs * torch.arange(1, 1 + signals.pairs.shape[1])[:, None])
+class Louder(Preprocess):
+    def forward(self, batch: Batch) -> Signals:
+        signals = super().forward(batch)
+        return signals._replace(pairs=signals.pairs * torch.arange(1, 1 + signals.pairs.shape[1])[:, None])
 
-    of = preprocess_of()
-    of.__class__ = Louder
+
+class OneLouder(Montage):
+    def forward(self, eeg: Tensor) -> Tensor:
+        return super().forward(eeg) * torch.arange(1, 1 + len(self.pairs))[:, None]
+
+
+@pytest.mark.parametrize("own", ["preprocess", "montage"])
+def test_preprocessing_of_ones_own_may_treat_pairs_differently(own: str):
+    of = preprocess_of("preprocess=original", "montage=pairs8")
+    changed = {"preprocess": (of, Louder), "montage": (of.montage, OneLouder)}
+    part, kind = changed[own]
+    part.__class__ = kind
     assert_views_are_flipped_heads(of)
 
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 from hms.batch import Batch, Signals
 from hms.electrodes import FLIPS
 from hms.model import Model
+from hms.montage import Montage
 from hms.preprocess import Preprocess
 from hms.spectrogram_images import mirrored
 
@@ -28,7 +29,7 @@ def views(preprocess: Preprocess, batch: Batch, flips: bool) -> list[Signals]:
     if not flips:
         return [preprocess(batch)]
     places = signs = None
-    if type(preprocess) is Preprocess:  # one's own may treat pairs differently
+    if type(preprocess) is Preprocess and type(preprocess.montage) is Montage:  # one's own may treat pairs differently
         places, signs = preprocess.montage.flipped_places, preprocess.montage.flipped_signs
     if places is None or signs is None:
         return [preprocess(_flipped(batch, left_right, channels)) for (left_right, _), channels in FLIPS.items()]
