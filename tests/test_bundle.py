@@ -563,6 +563,7 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
         ({"rows_maybe_trained_on": 5}, False),
         ({"temperature": 2.0}, False),
         ({"adapt": 0.5}, False),
+        ({"fold": "all"}, False),
     ):
         path.write_text(json.dumps(found | {"members": [str(folds[0])]} | other))
         assert (said in card(trained(run), False)) == told

@@ -88,8 +88,8 @@ def test_a_sine_shows_in_the_row_of_its_frequency():
     ("options", "message"),
     [
         ({"win_length": 191}, "win_length: want 1 to n_fft = 190, got 191"),
-        ({"hop_length": 0}, "hop_length: want 1 to n_fft = 190, got 0"),
-        ({"hop_length": 191}, "hop_length: want 1 to n_fft = 190, got 191"),
+        ({"hop_length": 0}, "hop_length: want 1 to 9810, for two frames in span_s, got 0"),
+        ({"hop_length": 9811}, "hop_length: want 1 to 9810, for two frames in span_s, got 9811"),
         ({"span_s": 0.95}, "n_fft: want less than the 190 samples of span_s, got 190"),
         ({"fmax_hz": 101}, "fmax_hz: want more than 0 up to 100, got 101"),
     ],

@@ -237,6 +237,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "temperature": None,
         "odds": {},
         "adapt": 0,
+        "fold": None,
         "recording": str(path),
         "out": str(folder),
         "unit": None,

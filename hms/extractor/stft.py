@@ -59,12 +59,12 @@ def transform(
     """The STFT of sequences of `span` samples; the other arguments are those of `Stft`."""
     if not 1 <= win_length <= n_fft:
         raise ValueError(f"win_length: want 1 to n_fft = {n_fft}, got {win_length}")
-    if not 1 <= hop_length <= n_fft:  # else samples between frames would not be read
-        raise ValueError(f"hop_length: want 1 to n_fft = {n_fft}, got {hop_length}")
     if not 0 < fmax_hz <= SFREQ_HZ / 2:
         raise ValueError(f"fmax_hz: want more than 0 up to {SFREQ_HZ / 2:g}, got {fmax_hz}")
     if n_fft >= span:
         raise ValueError(f"n_fft: want less than the {span} samples of span_s, got {n_fft}")
+    if not 1 <= hop_length <= span - n_fft:
+        raise ValueError(f"hop_length: want 1 to {span - n_fft}, for two frames in span_s, got {hop_length}")
     return STFT(
         n_fft=n_fft,
         win_length=win_length,
