@@ -378,12 +378,12 @@ def test_a_model_is_trained_and_scored_by_the_commands_that_it_names(tmp_path: P
     assert out.splitlines() == [
         "my, own: 9 labels, 6 EEGs, 3 recordings, 3 patients; next:",
         f"  python -m hms.evaluate runs/<name>-<hash> data=competition {own}",
-        f"  python -m hms.train -m 'fold=range(0,3)' folds=3 data=competition {own} subset=all_votes",
+        f"  python -m hms.train -m experiment=quick 'fold=range(0,3)' folds=3 data=competition {own} subset=all_votes",
     ]
     score, train = (shlex.split(line)[3:] for line in out.splitlines()[1:])
-    small = ["experiment=smoke", "extractor=stft_short", "trainer=cpu", "epochs=1"]
+    small = ["trainer=cpu", "epochs=1"]
     hms("train", *train, *small)
-    (run,) = tmp_path.glob("runs/smoke-*")
+    (run,) = tmp_path.glob("runs/quick-*")
     hms("evaluate", str(run), *score[1:], "accelerator=cpu")
     (scored,) = run.glob("evaluation/*/evaluation.json")
     assert json.loads(scored.read_text())["rows"] == 9
@@ -391,7 +391,10 @@ def test_a_model_is_trained_and_scored_by_the_commands_that_it_names(tmp_path: P
     assert "9 rows, 6 EEGs, 3 patients" in said
     table(tmp_path / "one.csv", "recording,time_s,label", *(f"0,{time_s},LPD" for time_s in (20, 100)))
     out, _ = hms("collect", "recording=*.edf", "labels=one.csv", "out=one")
-    assert out.splitlines()[-1] == "  python -m hms.train fold=all data=competition data.root=one subset=all_votes"
+    assert (
+        out.splitlines()[-1]
+        == "  python -m hms.train experiment=quick fold=all data=competition data.root=one subset=all_votes"
+    )
     hms("train", *out.splitlines()[-1].split()[3:], *small)
 
 

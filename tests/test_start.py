@@ -241,7 +241,9 @@ def test_a_fold_starts_from_that_of_its_number_and_seed_or_from_the_only_one(
 @pytest.mark.parametrize(("there", "missing"), [((0, 1), "fold2_seed0"), ((0,), "fold1_seed0, fold2_seed0")])
 def test_a_run_that_still_lacks_folds_is_refused(there: tuple[int, ...], missing: str, tmp_path: Path):
     run = folds_of(tmp_path / "a", *(FoldName(number, 0) for number in there))
-    wish = "start_from: want a fold, or runs with all of their 3 folds finished"
+    wish = (
+        f"start_from: want a fold, such as {run / f'fold{there[0]}_seed0'}, or runs with all of their 3 folds finished"
+    )
     with pytest.raises(UserError, match=f"^{wish}, got {run}, which lacks {missing}$"):
         start_of_fold({"start_from": str(run), "fold": 0, "seed": 0})
 

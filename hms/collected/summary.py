@@ -26,7 +26,7 @@ def summary(out: Path) -> Iterator[str]:
     few = " subset=all_votes" if (best["votes"] < HIGH_VOTES).any() else ""
     count = min(patients, _FOLDS)
     folds = f" folds={count}" if count < _FOLDS else ""
-    words = f"-m 'fold=range(0,{count})'{folds}" if patients > 1 else "fold=all"
+    words = f"-m experiment=quick 'fold=range(0,{count})'{folds}" if patients > 1 else "experiment=quick fold=all"
     yield f"  python -m hms.train {words} {data}{few}"
 
 

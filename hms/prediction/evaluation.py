@@ -96,7 +96,7 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
         print(f"{line}.")
     if known := scores["rows_maybe_trained_on"]:
         of = f"{known:,} of {counted(scores['rows'], 'row')}"
-        instead = "; a run's oof.parquet has its predictions of them by folds that held them out"
+        instead = "; a run's oof.parquet has predictions of patients by the folds that held them out"
         has_folds = any(number_of(fold) != "all" for fold in predictors.folds)
         print(
             f"{of} are of patients that the models may have been trained on, so this KL may look too good"

@@ -43,7 +43,7 @@ def start_of_fold(config: dict[str, Any]) -> Trained | None:
         return None
     chosen, path = starts[0], Path(config["start_from"])
     if starts != [path] and not is_bundle(path):
-        want_all_folds([config["start_from"]], "start_from: want a fold, or")
+        want_all_folds([config["start_from"]], f"start_from: want a fold, such as {starts[0]}, or")
     if len(starts) > 1:
         named = by_name(starts)
         several = len({name.fold for name in named}) > 1
