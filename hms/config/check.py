@@ -5,7 +5,7 @@ its module.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import Any, get_args, get_type_hints, is_typeddict
 
@@ -17,6 +17,7 @@ from hms.config.signature import OURS, Signature, signature
 from hms.config.type_check import UNREAD, complaint, is_within, items, join, misfits, referred
 from hms.errors import ConfigError, did_you_mean
 
+_NAMED = 3  # the most places that are suggested for a key
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 
 
@@ -150,7 +151,8 @@ class _Problems:
         for key, part in items(value):
             here = join(place, key)
             if outside and not isinstance(part, dict) and here not in self.used and place not in self.texts:
-                self.add(here, f"{place} takes no '{key}'{did_you_mean(key, {*value} - {key})}")
+                near = self._deeper(key, value, place) or did_you_mean(key, {*value} - {key})
+                self.add(here, f"{place} takes no '{key}'{near}")
             self.check_nodes(here, part, outside)
 
     def check_arguments(self, place: str, given: dict[str, Any], takes: Signature) -> None:
@@ -167,5 +169,19 @@ class _Problems:
                 for where, kind, got in misfits(join(place, key), takes.types[key], value):
                     self.add(*complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
-                text = f"{takes.name} takes no '{key}'{did_you_mean(key, takes.types)}"
+                near = self._deeper(key, given, place) or did_you_mean(key, takes.types)
+                text = f"{takes.name} takes no '{key}'{near}"
                 self.texts.setdefault(join(place, key), text)  # there, even if its value is another key's
+
+    def _deeper(self, key: str, given: dict[str, Any], place: str) -> str:
+        """The end of a message that names the parts of the given values which have the key: lr is optimizer.lr."""
+        found = [at for at in _places_of(key, given, place) if not any(is_within(at, link) for link in self.links)]
+        return f"; did you mean {' or '.join(map(repr, found))}?" if 0 < len(found) <= _NAMED else ""
+
+
+def _places_of(key: str, given: dict[str, Any], place: str) -> Iterator[str]:
+    for name, part in given.items():
+        if isinstance(part, dict):
+            if key in part:
+                yield join(join(place, name), key)
+            yield from _places_of(key, part, join(place, name))
