@@ -105,12 +105,10 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
         ("+lr=1e-3", "lr: train takes no 'lr'; did you mean 'optimizer.lr'?"),
         (
             "+backbone.channels=[1]",
-            "backbone.channels: backbone takes no 'channels'; did you mean 'backbone.image.channels' or "
-            "'backbone.wavenet.channels' or 'backbone.spectrogram.channels'?",
-        ),
-        (
-            "+montage={groups:{},order:listed} +pairs8=3",
-            "pairs8: train takes no 'pairs8'; did you mean 'montage.groups.pairs8'?",
+            (
+                "backbone.channels: backbone takes no 'channels'; did you mean 'backbone.image.channels' or "
+                "'backbone.wavenet.channels' or 'backbone.spectrogram.channels'?"
+            ),
         ),
         ("~fold", "train needs 'fold'"),
         ("fold=abc", "fold: want int or 'all', got 'abc'"),

@@ -142,7 +142,7 @@ class _Problems:
         """
         if place in self.links or not isinstance(value, dict | list):
             return
-        outside = outside and isinstance(value, dict) and "_target_" not in value
+        outside = outside and "_target_" not in value
         if isinstance(value, dict) and "_target_" in value:
             try:
                 self.check_arguments(place, value, signature(str(value["_target_"])))
@@ -150,7 +150,8 @@ class _Problems:
                 self.add(f"{place}._target_", str(error))
         for key, part in items(value):
             here = join(place, key)
-            if outside and not isinstance(part, dict) and here not in self.used and place not in self.texts:
+            is_value = not isinstance(part, dict) and here not in self.used
+            if outside and isinstance(value, dict) and is_value and place not in self.texts:
                 near = self._deeper(key, value, place) or did_you_mean(key, {*value} - {key})
                 self.add(here, f"{place} takes no '{key}'{near}")
             self.check_nodes(here, part, outside)
