@@ -28,12 +28,14 @@ from hms.data.store import Store
 from hms.data.tables import read_labels
 from hms.data.windows import Windows
 from hms.ensemble.calibration import Calibration
+from hms.errors import UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.model_summary import print_summary, two_digits
 from hms.prediction.inference import Compute, probabilities
 from hms.runs.checkpoint import load_model
 from hms.subset import Subset
 from hms.system.console import counted
+from hms.train import main as train
 from hms.training.loggers import open_loggers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -128,11 +130,8 @@ def test_the_same_command_again_trains_nothing(sweep: tuple[Path, str], places: 
     out, err = hms("train", *SMALL, "fold=1", *elsewhere)  # needs no store
     assert "is already trained: nothing to do" in err
     assert "fold1_seed0" in out
-    other = subprocess.run(
-        python("-m", "hms.train", *SMALL, "fold=1", *elsewhere, "data.seed=7"), capture_output=True, text=True
-    )
-    assert other.returncode == 1
-    assert "asked for format" in other.stderr, "the finished fold is of another corpus"
+    _, other = hms("train", *SMALL, "fold=1", *elsewhere, "data.seed=7", code=1)
+    assert "asked for format" in other, "the finished fold is of another corpus"
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
@@ -482,8 +481,11 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
 )
 def test_show_refuses_what_a_training_would_in_the_same_words(arguments: list[str], line: str, tmp_path: Path):
     words = [*arguments, f"runs={tmp_path}", f"stores={tmp_path}", f"data.root={tmp_path / 'x'}"]
-    for show in ("show=true", "show=false"):
-        assert said_by("train", [show, *words]) == f"{line}\n"
+    config = train.config(*words)
+    for show in (True, False):
+        with pytest.raises(UserError) as refused:
+            train.job(config | {"show": show})
+        assert str(refused.value) == line
     assert list(tmp_path.iterdir()) == []
 
 

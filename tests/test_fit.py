@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import material
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from conftest import ROOT, stores_of
-from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
@@ -51,6 +51,7 @@ from hms.training.feed import Feed
 from hms.training.fit import fit
 from hms.training.module import _fused_on
 from hms.training.parts import model_and_trainer
+from hms.training.rules import mistakes_in_values
 from hms.training.stages import callbacks_of, classifier
 from hms.training.trainer import make, train
 from hms.training.without_effect import without_effect
@@ -62,10 +63,10 @@ SMALL = ("extractor=stft_short", "flips=false")
 
 
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
+    """A small training; many tests want the same one, but each a folder of its own."""
     overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={stores_of(corpus)}"]
-    overrides += [f"runs={tmp_path / 'runs'}", "epochs=3", "trainer.accelerator=cpu", *SMALL, *more]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", overrides), resolve=True)
+    overrides += ["epochs=3", "trainer.accelerator=cpu", *SMALL, *more]
+    return material.composed(*overrides) | {"runs": str(tmp_path / "runs")}
 
 
 @pytest.fixture
@@ -342,8 +343,7 @@ def test_another_order_of_pairs_is_another_run(corpus: Path, tmp_path: Path):
 
 
 def test_the_demos_run_has_the_name_that_the_readme_gives_it():
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        quick = OmegaConf.to_container(compose("train", ["experiment=quick"]), resolve=True)
+    quick = material.composed("experiment=quick")
     small = "cbb2d27cda172ee0"  # of data=simulated
     (named,) = {*re.findall(r"runs/quick-\w{8}", (CONF.parent / "README.md").read_text())}
     assert str(fold_folder(quick, small).parent) == named
@@ -351,8 +351,7 @@ def test_the_demos_run_has_the_name_that_the_readme_gives_it():
 
 def pretrained(weights: Path | str, *more: str) -> dict:
     words = [f"backbone.weights={weights}", "backbone.image.name=a", "backbone.spectrogram.name=b", *more]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", ["backbone=hgnetv2", *words]), resolve=True)
+    return material.composed("backbone=hgnetv2", *words)
 
 
 def test_pretrained_weights_count_by_the_content_of_the_file(tmp_path: Path, monkeypatch):
@@ -394,8 +393,7 @@ def test_which_network_starts_from_which_weights_counts(tmp_path: Path):
 def test_an_extractors_own_weights_count_by_content_too(tmp_path: Path):
     def folder_with(weights: Path | str) -> Path:
         words = ["extractor=stft_x3d", f"extractor.stft_x3d.weights={weights}"]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return fold_folder(OmegaConf.to_container(compose("train", words), resolve=True), "corpus").parent
+        return fold_folder(material.composed(*words), "corpus").parent
 
     for name, content in (("one", b"weights"), ("copy", b"weights"), ("other", b"others")):
         (tmp_path / name).write_bytes(content)
@@ -502,10 +500,9 @@ def same_weights(one: Path, other: Path) -> bool:
 
 def chosen(config: dict, *overrides: str) -> dict:
     """Return the config with different options chosen."""
-    given = [f"{key}={config[key]}" for key in ("stores", "runs")]
-    given += [f"data.root={config['data']['root']}", "data.size=tiny", "trainer.accelerator=cpu"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", ["experiment=smoke", *given, *SMALL, *overrides]), resolve=True)
+    given = [f"stores={config['stores']}", f"data.root={config['data']['root']}", "data.size=tiny"]
+    words = ["experiment=smoke", *given, "trainer.accelerator=cpu", *SMALL, *overrides]
+    return material.composed(*words) | {"runs": config["runs"]}
 
 
 def test_two_stages_survive_an_interruption_of_either(config: dict, tmp_path: Path, monkeypatch, capsys):
@@ -541,7 +538,9 @@ def test_pretraining_changes_what_comes_out_and_leaves_held_out_patients_out(
     serve, fed, seen = Feed.training, [], {}
     monkeypatch.setattr(Feed, "training", lambda feed, rows: fed.append(rows) or serve(feed, rows))
     for name in ("none", "low_votes"):
-        one = chosen(config, f"pretrain={name}", "subset=high_votes", "folds=3", "epochs=1", f"runs={tmp_path / name}")
+        one = chosen(
+            config | {"runs": str(tmp_path / name)}, f"pretrain={name}", "subset=high_votes", "folds=3", "epochs=1"
+        )
         fit(one)
         teacher = pl.read_parquet(only_fold(tmp_path / name) / "teacher.parquet")
         seen[name] = set(teacher["label_id"])
@@ -564,7 +563,7 @@ def test_averaged_weights_survive_an_interruption(averaging: str, config: dict, 
     straight, resumed = interrupted_and_straight(averaged, tmp_path, monkeypatch, at=[3])
     assert same_weights(straight, resumed)
     last = tmp_path / "last"
-    fit(chosen(config, "epochs=3", f"runs={last}"))
+    fit(chosen(config | {"runs": str(last)}, "epochs=3"))
     assert not same_weights(straight, only_fold(last))
 
 
@@ -586,7 +585,7 @@ def test_a_training_that_stopped_early_and_was_then_interrupted_stays_stopped(
     assert "epoch 2/4  val_kl" in said
     assert "epoch 3/4" not in said
     assert "training ends early, after epoch 2: Monitored metric val_kl did not improve in the last 1 records. " in said
-    two = chosen(config, f"averaging={averaging}", "schedule=constant", "epochs=2", f"runs={tmp_path / 'two'}")
+    two = chosen(config | {"runs": str(tmp_path / "two")}, f"averaging={averaging}", "schedule=constant", "epochs=2")
     fit(two)  # the weights kept are those of the last epoch
     assert same_weights(only_fold(tmp_path / "runs"), only_fold(tmp_path / "two"))
 
@@ -670,7 +669,7 @@ def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, store
 
 def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config: dict, tmp_path: Path, store: Store):
     for fold in range(2):
-        fit(chosen(config, f"fold={fold}", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
+        fit(chosen(config | {"runs": str(tmp_path / "teacher")}, f"fold={fold}", "folds=3", "epochs=1"))
     (run,) = (tmp_path / "teacher").iterdir()
     said = pl.concat(pl.read_parquet(path) for path in sorted(run.glob("*/teacher.parquet"))).sort("label_id")
     rows = Subset(1, None, 25, 1).training(store.rows)
@@ -690,9 +689,9 @@ def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config:
     student = ["augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]", "folds=3", "epochs=1"]
     wish = "augmentation.teacher_labels.runs: want runs with all of their 3 folds finished"
     with pytest.raises(UserError, match=f"  {wish}, got {run}, which lacks fold2_seed0; train"):
-        fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
-    fit(chosen(config, "fold=2", "folds=3", "epochs=1", f"runs={tmp_path / 'teacher'}"))
-    fit(chosen(config, *student, f"runs={tmp_path / 'student'}"))
+        fit(chosen(config | {"runs": str(tmp_path / "student")}, *student))
+    fit(chosen(config | {"runs": str(tmp_path / "teacher")}, "fold=2", "folds=3", "epochs=1"))
+    fit(chosen(config | {"runs": str(tmp_path / "student")}, *student))
     assert only_fold(tmp_path / "student").is_dir()
 
 
@@ -964,7 +963,7 @@ def test_batch_norms_are_measured_anew_at_the_end_and_nothing_else_changes(confi
     weights = []
     for precise in (True, False):
         runs = tmp_path / str(precise)
-        fit(chosen(config, f"measure_norms={precise}", f"runs={runs}"))
+        fit(chosen(config | {"runs": str(runs)}, f"measure_norms={precise}"))
         weights.append(load_model(only_fold(runs)).state_dict())
     changed = {
         name.rsplit(".", 1)[1] for name, weight in weights[0].items() if not torch.equal(weight, weights[1][name])
@@ -1019,7 +1018,9 @@ def said_of(config: dict) -> list[str]:
 def test_no_experiment_has_a_setting_without_effect(name: str, tmp_path: Path):  # `original` leaves out the extractors
     run = teacher(tmp_path, {1: [1.0, 0, 0, 0, 0, 0]})
     more = [f"augmentation.teacher_labels.runs=[{run}]"] if name == "student" else []
-    assert said_of(train_command.config(f"experiment={name}", *more)) == []
+    composed = material.config(f"experiment={name}", *more)
+    assert [*mistakes_in_values(composed)] == []
+    assert said_of(composed) == []
 
 
 def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):

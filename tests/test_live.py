@@ -3,18 +3,16 @@
 import subprocess
 from pathlib import Path
 
+import material
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from conftest import python, stores_of
-from hydra import compose, initialize_config_dir
 from material import config, equal
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from hms.config.build import build
-from hms.config.command import CONF
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES, vote_weight
 from hms.live import RenderedWindows, SimulatedWindows, WindowNumbers
@@ -130,7 +128,7 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
     np.testing.assert_allclose(np.log(found + 1e-3), np.log(inner + 1e-3), atol=0.1)
     assert rendered()[0].spectrogram is None
     assert render_window(stream(0), "gpd", with_spectrogram=False, plain=False).spectrogram is None
-    wrong = "from hms.live import np, render_window; render_window(np.random.default_rng(0), 'GPD', False, False)"
+    wrong = "from hms.simulate.plan import lone_window, stream; lone_window(stream(0), 'GPD')"
     said = subprocess.run(python("-c", wrong), capture_output=True, text=True).stderr
     assert said.endswith("ValueError: kind: want seizure, lpd, gpd, lrda, grda, other, got 'GPD'\n")
 
@@ -138,9 +136,7 @@ def test_the_ten_minutes_are_rendered_only_for_their_spectrogram():
 def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
     overrides = ["experiment=smoke", "live=simulated", "live.simulated.windows=4", "live.simulated.workers=0"]
     overrides += [f"data.root={corpus}", "data.size=tiny", f"stores={stores_of(corpus)}", "trainer=cpu"]
-    overrides += ["extractor=stft_short", "flips=false", *more]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", overrides), resolve=True)
+    return material.composed(*overrides, "extractor=stft_short", "flips=false", *more)
 
 
 def weights(runs: Path) -> dict[str, Tensor]:

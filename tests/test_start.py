@@ -204,7 +204,8 @@ def test_a_training_in_two_stages_goes_on_from_its_own_weights_after_an_interrup
     straight, resumed = interrupted_and_straight(config, tmp_path, monkeypatch, at=[3])
     assert capsys.readouterr().err.count("its weights begin as those of") == 2, "no more when it resumes"
     assert same_weights(straight, resumed)
-    frozen = composed(corpus, tmp_path, *stages, *FROZEN, "pretrain.optimizer.lr=0", f"runs={tmp_path / 'frozen'}")
+    frozen = composed(corpus, tmp_path, *stages, *FROZEN, "pretrain.optimizer.lr=0")
+    frozen["runs"] = str(tmp_path / "frozen")
     fit(frozen)
     (run,) = (tmp_path / "frozen").glob("*/fold0_seed0")
     assert same_parameters(run, first / "fold0_seed0")

@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_anything_is_predi
 def test_models_adapt_to_all_recordings_together_whatever_the_shards(runs: list[Path], say: Say, tmp_path: Path):
     ward = tmp_path / "ward"
     ward.mkdir()
-    for name, eeg in (("a", noise(100, 200)), ("b", noise(150, 200) ** 2 / 30)):
+    for name, eeg in (("a", noise(40, 200)), ("b", noise(60, 200) ** 2 / 30)):
         write_edf(ward / f"{name}.edf", eeg, SCALP, 200)
     (ward / "bad.edf").write_text("no EDF")
     words = [str(runs[0]), f"recording={ward}", "windows=0"]

@@ -34,6 +34,8 @@ class Composer:
         self._parser = OverridesParser.create(self._loader)
         yaml = conf / f"{name}.yaml"
         values = _loaded(yaml) if yaml.is_file() else {}
+        # Where Hydra looks for `hydra.searchpath` each time that it lists options, which takes long; ours have none.
+        self._with_search_path = name if "hydra" in values or not yaml.is_file() else None
         self.lists = lists(values)
         """Groups from which several options may be chosen, and for each whether it may be left empty."""
         self.keys = {*values, *_defaults(values)}
@@ -42,7 +44,8 @@ class Composer:
     @cache  # noqa: B019 -- one instance per process
     def options(self, group: str) -> list[str]:
         """The names of a group's options; an empty list if there is no such group."""
-        return sorted(self._loader.get_group_options(group, config_name=self._name, overrides=self._search_path))
+        found = self._loader.get_group_options(group, config_name=self._with_search_path, overrides=self._search_path)
+        return sorted(found)
 
     @property
     def groups(self) -> list[str]:
