@@ -346,7 +346,7 @@ def test_models_adapt_to_the_windows_of_a_submission(
     submit(f"runs={runs[0]}", "adapt=0.5", *of(folder))
     found = read(tmp_path / "submission.csv")
     models = [load_model(fold) for fold in sorted(runs[0].iterdir())]
-    models = adapt_models(models, lambda: Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
+    models = adapt_models(models, Windows(both, both.rows).loader(3), 0.5, Compute("cpu", flips=False))
     rows = found.select("eeg_id").join(both.rows, on="eeg_id", maintain_order="left")
     want = probabilities(models, both, rows, 3, Compute("cpu", flips=False))
     np.testing.assert_allclose(found.select(CLASSES), want, atol=1e-5)

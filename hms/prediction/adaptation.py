@@ -5,99 +5,107 @@ patients, or between simulated and real EEG, and part of the loss in accuracy th
 must come from several patients and classes: if all of them show one pattern, that pattern would be normalised away.
 
 Source: Schneider et al. 2020, arXiv 2006.16971, whose weight of the new statistics is `share` here; Li et al. 2016,
-arXiv 1603.04779. Changed: statistics are those of all windows together, so that neither batch size nor order matters.
+arXiv 1603.04779. Changed: a norm takes its share of a batch's statistics before that batch passes it, so that one pass
+settles all norms, however deep the network; and each batch is a mixture of all windows.
 """
 
 import copy
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hms.batch import Batch
+from hms.batch import Batch, joined, mapped
 from hms.errors import UserError
 from hms.model import Model
 from hms.prediction.inference import Compute, autocast, on_device
 from hms.prediction.views import views_by_model
 
-_TOLERANCE = 1e-3  # relative to the standard deviation, or to the variance
+_MOST = 512
+"""Windows that are adapted to: those of a day of EEG would not make the statistics more certain. Even."""
+
+_TOGETHER = 32
+"""Windows of a batch: up to so many have the very statistics with which the norms end."""
 
 
-def adapt_models(
-    models: Iterable[Model], windows: Callable[[], Iterable[Batch]], share: float, compute: Compute
-) -> list[Model]:
+def adapt_models(models: Iterable[Model], windows: Iterable[Batch], share: float, compute: Compute) -> list[Model]:
     """Copy the models, with batch norms that take `share` of their statistics from the windows, the rest from training.
 
-    Each call of `windows` yields all windows again; with flips they are seen in four views. The input of a norm
-    depends on the norms before it, so passes are repeated until no statistics change any more. Raises UserError if no
-    model has a batch norm.
+    Of many windows an evenly spread part is used, whatever their batches; with flips they are seen in four views.
+    Raises UserError, before any window is read, if no model has a batch norm, or if extractors share one.
     """
     members = [model.eval().to(compute.device) for model in copy.deepcopy([*models])]  # what they share stays shared
-    adapters = [
-        [_Adapter(norm, share) for norm in model.modules() if isinstance(norm, _BatchNorm)] for model in members
-    ]
-    if not any(adapters):
+    norms = [part for model in members for part in _modules(model) if isinstance(part, _BatchNorm)]
+    if not norms:
         raise UserError(f"adapt: want 0, as no model has a batch norm, got {share:g}")
-    unsettled = [*zip(members, adapters, strict=True)]
+    if len({*norms}) < len(norms):
+        raise UserError(f"adapt: want 0 with model.share_backbones=true, where norms meet two inputs, got {share:g}")
+    adapters = [_Adapter(norm, share) for norm in norms]
     with torch.inference_mode():
-        for _ in range(max(map(len, adapters))):  # enough to settle even the last norm
-            for batch in windows():
-                with autocast(compute.device, compute.precision):
-                    seen = views_by_model(
-                        (model for model, _ in unsettled), on_device(batch, compute.device), compute.flips
-                    )
-                    for model, views in seen:
-                        for view in views:
-                            model.classify(view)
-            unsettled = [
-                (model, norms)
-                for model, norms in unsettled
-                if max([norm.update() for norm in norms], default=0) > _TOLERANCE
-            ]
-            if not unsettled:
-                break
-    for adapter in chain.from_iterable(adapters):
-        adapter.hook.remove()
+        for batch in _mixtures(_spread(windows)):
+            with autocast(compute.device, compute.precision):
+                for model, views in views_by_model(members, on_device(batch, compute.device), compute.flips):
+                    model.classify(joined(views))
+    for adapter in adapters:
+        adapter.end()
     return members
 
 
+def _modules(model: Model) -> Iterator[nn.Module]:
+    """All parts of a model, those that extractors share once for each."""
+    for _, part in model.named_modules(remove_duplicate=False):
+        yield part
+
+
+def _spread(batches: Iterable[Batch]) -> list[Batch]:
+    """Every window, or of more than `_MOST` every second, fourth, ..., as batches of one."""
+    kept: list[Batch] = []
+    every = 1
+    windows = (mapped(batch, itemgetter([row])) for batch in batches for row in range(len(batch.label_id)))
+    for number, window in enumerate(windows):
+        if number % every == 0 and len(kept) == _MOST:
+            kept, every = kept[::2], 2 * every
+        if number % every == 0:
+            kept.append(window)
+    return kept
+
+
+def _mixtures(windows: list[Batch]) -> Iterator[Batch]:
+    """Deal the windows out, because neighbours are of one patient."""
+    count = -(-len(windows) // _TOGETHER)
+    for first in range(count):
+        yield joined(windows[first::count])
+
+
 class _Adapter:
-    """Collects mean and variance of a batch norm's input over a pass, then updates the norm with them."""
+    """Gives a batch norm its share of each batch's statistics before the batch, and of all batches' at the end."""
 
     def __init__(self, norm: _BatchNorm, share: float):
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        self._mean, self._var = norm.running_mean, norm.running_var  # the norm's own tensors
+        self._mean, self._var, self._share = norm.running_mean, norm.running_var, share
         self._trained = self._mean.clone(), self._var.clone()
-        self._share, self._eps = share, norm.eps
-        self._clear()
-        self.hook = norm.register_forward_pre_hook(self)
+        self._count, self._seen_mean, self._seen_var = 0, torch.zeros_like(self._mean), torch.zeros_like(self._var)
+        self._hook = norm.register_forward_pre_hook(self)
 
     def __call__(self, norm: nn.Module, inputs: tuple[Tensor]) -> None:
         (x,) = inputs
         var, mean = torch.var_mean(x.float(), [0, *range(2, x.ndim)], correction=0)
+        self._take(mean, var)
         count = x.numel() // x.shape[1]
         self._count += count
         weight, shift = count / self._count, mean - self._seen_mean
         self._seen_mean += weight * shift
         self._seen_var += weight * (var - self._seen_var) + weight * (1 - weight) * shift**2
 
-    def update(self) -> float:
-        """Give the norm the statistics of the pass, if it had any input; return the largest change and start afresh."""
-        if not self._count:
-            return 0.0
-        mean, var = (
-            self._trained[0].lerp(self._seen_mean, self._share),
-            self._trained[1].lerp(self._seen_var, self._share),
-        )
-        scale = self._var + self._eps  # a constant channel has no variance
-        change = torch.maximum((mean - self._mean).abs() / scale.sqrt(), (var - self._var).abs() / scale)
-        self._mean.copy_(mean)
-        self._var.copy_(var)
-        self._clear()
-        return float(change.max())
+    def end(self) -> None:
+        """Leave the norm with the statistics of all batches; one that met none stays as it was."""
+        self._hook.remove()
+        if self._count:
+            self._take(self._seen_mean, self._seen_var)
 
-    def _clear(self) -> None:
-        self._count, self._seen_mean, self._seen_var = 0, torch.zeros_like(self._mean), torch.zeros_like(self._var)
+    def _take(self, mean: Tensor, var: Tensor) -> None:
+        self._mean.copy_(self._trained[0].lerp(mean, self._share))
+        self._var.copy_(self._trained[1].lerp(var, self._share))

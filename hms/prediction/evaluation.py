@@ -62,7 +62,7 @@ def _predicted(
     """A table of predictions for the rows."""
     models = predictors.load()
     loader = Windows(store, rows, any(model.reads_spectrogram for model in models)).loader(batch_size)
-    models = predictors.adapt_models(models, lambda: track(loader, len(loader), "adapt"), compute)
+    models = predictors.adapt_models(models, track(loader, len(loader), "adapt"), compute)
     _, by_fold = by_model(models, track(loader, len(loader), "predict"), compute)
     return predictions(rows, None, predictors.mix(by_fold))
 

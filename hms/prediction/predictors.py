@@ -1,6 +1,6 @@
 """The runs that predict together, and how to combine their predictions: by their mean, or an ensemble's mixture."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -40,9 +40,7 @@ class Predictors(NamedTuple):
         """Load the models of all folds, run after run."""
         return load_models(self.folds)
 
-    def adapt_models(
-        self, models: list[Model], windows: Callable[[], Iterable[Batch]], compute: Compute
-    ) -> list[Model]:
+    def adapt_models(self, models: list[Model], windows: Iterable[Batch], compute: Compute) -> list[Model]:
         """The models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
         return adapt_models(models, windows, self.adapt, compute) if self.adapt else models
 

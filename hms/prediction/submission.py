@@ -72,7 +72,7 @@ def predict_rows(
     def windows(of: pl.DataFrame, purpose: str) -> Iterable[Batch]:
         return batches(root, of, batch_size, with_spectrogram, lost, purpose)
 
-    models = predictors.adapt_models(models, lambda: windows(checked, "adapt"), compute)
+    models = predictors.adapt_models(models, windows(checked, "adapt"), compute)
     eeg_ids, by_fold = by_model(models, windows(rows, "predict"), compute)
     predicted = pl.DataFrame(predictors.mix(by_fold), CLASSES).with_columns(pl.Series("eeg_id", eeg_ids))
     return rows.select("eeg_id").join(predicted, on="eeg_id", how="left", maintain_order="left")

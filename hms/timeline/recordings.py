@@ -37,7 +37,7 @@ def timelines(
     if not files:
         return  # more shards than recordings
     trained = predictors.load()
-    models = predictors.adapt_models(trained, lambda: windows_of(all_files.values(), trained, options), compute)
+    models = predictors.adapt_models(trained, windows_of(all_files.values(), trained, options), compute)
     made_by = origin(predictors, options, compute, config["ensemble"], config["odds"])
     bad = []
     for name, path in files.items():
