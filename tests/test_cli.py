@@ -210,6 +210,20 @@ def test_evaluations_on_several_folders_are_kept_and_a_copy_of_the_corpus_is_rec
     shutil.rmtree(fold / "evaluation")
 
 
+def test_an_evaluation_of_the_model_of_all_patients_has_a_folder_beside_it(
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path
+):
+    run = Path(shutil.copytree(sweep[0], tmp_path / sweep[0].name))
+    shutil.copytree(run / "fold0_seed0", run / "foldall_seed0")
+    hms("evaluate", str(run), "fold=all", "flips=false", "min_votes=16", "draws=10", *places[:3])
+    (path,) = run.rglob("evaluation.json")
+    assert path.parents[2] == run / "foldall_seed0"
+    assert json.loads(path.read_text())["members"] == [str(run / "foldall_seed0")]
+    shutil.copytree(run / "fold0_seed0", run / "foldall_seed1")
+    said = said_by("evaluate", [str(run), "fold=all", *places[:3]])
+    assert said.endswith("temperature, odds, adapt or fold=all of several seeds, got null\n")
+
+
 def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: Path):
     run, _ = sweep
     hms("compare", str(run), f"csv={tmp_path / 'table.csv'}")
@@ -271,11 +285,10 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
 
 def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
+    several = "several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all of several seeds"
+    folder = f"out: want a folder for {several}"
     said = said_by("evaluate", [str(run / "fold0_seed0"), f"{run}/fold1*"])
-    assert (
-        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
-        in said
-    )
+    assert f"{folder}, got null" in said
     said = said_by("evaluate", ["runs=[]"])
     assert "runs: want at least one, got none" in said
     said = said_by("evaluate", [])
@@ -283,10 +296,7 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"runs={run}", "temperature=0"])
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"runs={run}", "temperature=2"])
-    assert (
-        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
-        in said
-    )
+    assert f"{folder}, got null" in said
     said = said_by("evaluate", [f"runs={run}", "odds.othr=2"])
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
     said = said_by("evaluate", [f"runs={run}", "odds.other=0"])
