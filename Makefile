@@ -7,6 +7,7 @@ DATA ?= data/hms
 ARCHIVE = $(DATA)/hms-harmful-brain-activity-classification.zip
 CORPUS ?= data=competition data.root=$(DATA)
 EXPERIMENT ?= member_1
+# Experiments; `ensemble`, `submit` and `kaggle` take the runs of the same names, or RUNS="runs/small-*" of other names
 MEMBERS ?= member_1,member_2,member_3,member_4,member_5,member_6,member_7,member_8
 RUNS ?= $(if $(untrained),$(error MEMBERS: runs/ has no $(untrained)$(instead)))$(foreach member,$(trained),'runs/$(member)-*')
 ABOUT ?= $(shell $(call newest,runs/*-*))
@@ -64,7 +65,7 @@ members: setup  ## Train all five folds of all MEMBERS
 members-all: setup  ## Train all MEMBERS on all patients, for a submission
 	$(RUN) hms.train -m experiment=$(MEMBERS) fold=all $(CORPUS) $(ARGS)
 
-ensemble: setup  ## Fit an ensemble to the out-of-fold predictions of MEMBERS, or of RUNS="runs/a-* runs/b-*"
+ensemble: setup  ## Fit an ensemble to the out-of-fold predictions of the runs of MEMBERS, or of RUNS="runs/a-* runs/b-*"
 	$(RUN) hms.ensemble $(RUNS) $(ARGS)
 
 teacher: folds  ## Train the folds of EXPERIMENT as a teacher
@@ -79,7 +80,7 @@ student: setup  ## Train all five folds of EXPERIMENT as a student of the runs T
 student-all: setup  ## Train EXPERIMENT on all patients as a student of the runs TEACHER, for a submission
 	$(call student,all)
 
-submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE, or by the mean of MEMBERS or RUNS
+submit: setup  ## Write submission.csv for the test part of CORPUS, by the folder ENSEMBLE, or by the mean of the runs of MEMBERS, or RUNS
 	$(RUN) hms.submit $(if $(ENSEMBLE),ensemble=$(ENSEMBLE),$(RUNS)) $(CORPUS) $(ARGS)
 
 kaggle: setup  ## Build dist/kaggle, from which a notebook without internet predicts by ENSEMBLE, MEMBERS or RUNS

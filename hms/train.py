@@ -3,19 +3,29 @@
 from typing import Any
 
 from hms.config.command import entry_point
+from hms.config.failures import SweptJob, print_failed
 from hms.training.keys import Train
 from hms.training.rules import mistakes_in_values
 
 
-def compare_all(jobs: list[tuple[list[str], dict[str, Any]]]) -> None:
-    """Print the scores of a sweep's runs, unless its jobs only show parts."""
-    if not any(config["show"] for _, config in jobs):
+def lacking(config: dict[str, Any]) -> list[str]:
+    """What the training of a config needs and this machine lacks."""
+    from hms.training.lacking import lacking as lacking_here  # slow to import; mistakes should surface first
+
+    return lacking_here(config)
+
+
+def compare_all(jobs: list[SweptJob]) -> None:
+    """Print the scores of a sweep's runs, unless its jobs only show parts, and which jobs did not finish."""
+    if any(job.config["show"] for job in jobs):
+        print_failed(jobs)
+    else:
         from hms.results.sweep import print_sweep  # slow to import; mistakes in the config should surface first
 
         print_sweep(jobs)
 
 
-@entry_point("train", Train, mistakes_in_values=mistakes_in_values, after_sweep=compare_all)
+@entry_point("train", Train, mistakes_in_values=mistakes_in_values, lacking=lacking, after_sweep=compare_all)
 def main(config: dict[str, Any]) -> float | None:
     """Train the fold; return its out-of-fold KL, which Hydra's sweepers minimise."""
     if config["show"]:

@@ -209,6 +209,20 @@ def test_evaluations_on_several_folders_are_kept_and_a_copy_of_the_corpus_is_rec
     shutil.rmtree(fold / "evaluation")
 
 
+def test_an_evaluation_of_the_model_of_all_patients_has_a_folder_beside_it(
+    sweep: tuple[Path, str], places: list[str], tmp_path: Path
+):
+    run = Path(shutil.copytree(sweep[0], tmp_path / sweep[0].name))
+    shutil.copytree(run / "fold0_seed0", run / "foldall_seed0")
+    hms("evaluate", str(run), "fold=all", "flips=false", "min_votes=16", "draws=10", *places[:3])
+    (path,) = run.rglob("evaluation.json")
+    assert path.parents[2] == run / "foldall_seed0"
+    assert json.loads(path.read_text())["members"] == [str(run / "foldall_seed0")]
+    shutil.copytree(run / "fold0_seed0", run / "foldall_seed1")
+    said = said_by("evaluate", [str(run), "fold=all", *places[:3]])
+    assert said.endswith("temperature, odds, adapt or fold=all of several seeds, got null\n")
+
+
 def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: Path):
     run, _ = sweep
     hms("compare", str(run), f"csv={tmp_path / 'table.csv'}")
@@ -270,11 +284,10 @@ def test_evaluate_averages_several_runs_and_gives_a_confidence_interval(
 
 def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(sweep: tuple[Path, str]):
     run, _ = sweep
+    several = "several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all of several seeds"
+    folder = f"out: want a folder for {several}"
     said = said_by("evaluate", [str(run / "fold0_seed0"), f"{run}/fold1*"])
-    assert (
-        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
-        in said
-    )
+    assert f"{folder}, got null" in said
     said = said_by("evaluate", ["runs=[]"])
     assert "runs: want at least one, got none" in said
     said = said_by("evaluate", [])
@@ -282,10 +295,7 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"runs={run}", "temperature=0"])
     assert "temperature: want more than 0, or null, got 0" in said
     said = said_by("evaluate", [f"runs={run}", "temperature=2"])
-    assert (
-        "out: want a folder for several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all, got null"
-        in said
-    )
+    assert f"{folder}, got null" in said
     said = said_by("evaluate", [f"runs={run}", "odds.othr=2"])
     assert "odds.othr: odds takes no 'othr'; did you mean 'other'?" in said
     said = said_by("evaluate", [f"runs={run}", "odds.other=0"])
@@ -354,28 +364,55 @@ def test_prepare_says_that_missing_spectrograms_are_computed(corpus: Path, tmp_p
     assert f"{copy}: has no train_spectrograms: spectrograms are computed from the EEG" in err
 
 
-def test_a_failing_job_does_not_end_a_sweep_and_is_named_at_its_end(sweep: tuple[Path, str], places: list[str]):
+def test_jobs_of_a_sweep_that_fail_alike_are_told_why_once_and_the_others_train(
+    sweep: tuple[Path, str], places: list[str]
+):
     run, _ = sweep
-    out, err = hms("train", "-m", *SMALL, "fold=1", "optimizer.lr=-1,1e-4", *places, code=1)
-    assert "optimizer, schedule or trainer: Invalid learning rate: -1" in err
+    out, err = hms("train", "-m", *SMALL, "optimizer.lr=-1,1e-4", "fold=0,1", *places, code=1)
+    told = (
+        f"{' '.join(SMALL)} optimizer.lr=-1 fold=0 {' '.join(places)}: optimizer, schedule or trainer: Invalid learning"
+    )
+    assert [line for line in err.splitlines() if "Invalid" in line] == [f"{told} rate: -1"]
+    names = (
+        rf"\n  optimizer\.lr=-1 fold=0 \({run.parent}/smoke-(?!{run.name[6:]})\w+/fold0_seed0\)\n  .*fold=1 \(.*\)\n"
+    )
+    assert re.search(rf"\n2 of 4 jobs did not finish, as told above:{names}$", err)
     assert f"{run / 'fold1_seed0'} is already trained: nothing to do" in err
-    assert "1 of 2 jobs did not finish: the same command runs them again, or in place of what it sweeps:\n" in err
-    assert re.search(rf"\n  optimizer\.lr=-1 \({run.parent}/smoke-(?!{run.name[6:]})\w+/fold1_seed0\)\n$", err)
+    assert "Error executing" not in err  # Hydra would tell the first reason again
     assert "best first" in out
 
 
-def test_a_sweep_without_its_corpus_reports_only_that(places: list[str], tmp_path: Path):
+def test_jobs_of_a_sweep_are_named_by_their_reasons(places: list[str], tmp_path: Path):
+    said = said_by("train", ["-m", *SMALL, "optimizer.lr=-1,1e38", *places[:3], f"runs={tmp_path}"])
+    whys = (
+        "optimizer, schedule or trainer: Invalid learning rate: -1",
+        "optimizer: value cannot be converted to type float without overflow; try a smaller optimizer.lr",
+    )
+    for why, rate in zip(whys, ("-1", "1e+38"), strict=True):
+        names = rf"\n  optimizer\.lr={re.escape(rate)} \(.*\)$"
+        assert re.search(rf"^1 of 2 jobs did not finish \({re.escape(why)}\):{names}", said, re.MULTILINE)
+        assert said.count(f": {why}\n") == 1
+
+
+def test_a_sweep_without_its_corpus_is_refused_before_its_first_job(places: list[str], tmp_path: Path):
     words = ["-m", "fold=0,1", "data=competition", f"data.root={tmp_path / 'nowhere'}", *places[2:]]
-    said = said_by("train", words)
-    assert f"data.root: want a folder with train.csv, got '{tmp_path / 'nowhere'}' (no such folder)" in said
-    assert said.splitlines()[-2:] == ["  fold=0", "  fold=1"]
+    why = f"data.root: want a folder with train.csv, got '{tmp_path / 'nowhere'}' (no such folder)"
+    assert said_by("train", words) == f"{why}\n"
+    said = said_by("prepare", ["-m", "shard=0,1", "shards=2", *words[2:-1]])
+    jobs = "2 of 2 jobs did not finish, as told above:\n  shard=0\n  shard=1\n"
+    assert said == f"shard=0 shards=2 {' '.join(words[2:-1])}: {why}\n{jobs}"
 
 
-def test_a_sweep_with_an_impossible_corpus_reports_it(places: list[str], tmp_path: Path):
-    words = ["-m", "fold=0,1", "data.seed=-1", f"runs={tmp_path}", f"hydra.sweep.dir={tmp_path}"]
-    said = said_by("train", words)
-    assert "SimulatedFolder: seed: want at least 0, got -1" in said
-    assert said.splitlines()[-2:] == ["  fold=0", "  fold=1"]
+def test_a_sweep_with_an_impossible_corpus_reports_it(tmp_path: Path):
+    said = said_by("train", ["-m", "fold=0,1", "data.seed=-1", f"runs={tmp_path}"])
+    assert said == "hms.simulate.corpus.SimulatedFolder: seed: want at least 0, got -1\n"
+
+
+def test_a_shown_sweep_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    out, _ = hms("train", "-m", "show=true", "extractor=stft_short", "fold=0,1")
+    assert out.count("A training step of 16 windows") == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_that_finds_an_unreadable_fold_ends_with_one_line(
@@ -393,12 +430,8 @@ def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(p
     words = ["experiment=smoke", "epochs=1", "flips=false", extractors, "optimizer.lr=-1,1e-4"]
     _, err = hms("train", "-m", *words, *places[:3], f"runs={tmp_path}", code=1)
     why = "optimizer, schedule or trainer: Invalid learning rate: -1"
-    for chosen in ("[stft_short]", "[stft_short,raw_image]"):  # each failed job says why
-        assert re.search(
-            rf"^experiment=smoke .*extractor={re.escape(chosen)} optimizer\.lr=-1 .*: {why}", err, re.MULTILINE
-        )
-    assert "2 of 4 jobs did not finish" in err
-    assert "\n  'extractor=[stft_short]' optimizer.lr=-1 (" in err
+    assert re.search(rf"^experiment=smoke .*extractor=\[stft_short\] optimizer\.lr=-1 .*: {why}", err, re.MULTILINE)
+    assert "2 of 4 jobs did not finish, as told above:\n  'extractor=[stft_short]' optimizer.lr=-1 (" in err
     made = sorted(tmp_path.glob("smoke-*/fold0_seed0/scores.json"))
     assert len(made) == 2
     chosen = [[*yaml.safe_load((file.parent / "config.yaml").read_text())["extractor"]] for file in made]
@@ -494,6 +527,12 @@ def test_show_checks_all_but_the_trainer_of_another_machine(tmp_path: Path):
     words = ["show=true", "trainer=gpu", "extractor=stft_short", f"data.root={tmp_path / 'x'}"]
     assert "run this where there is a gpu" in hms("train", *words)[0]
     wrong = [*words, "optimizer.lr=-1"]
+    other = (
+        "trainer.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed; for a machine with a GPU add trainer=gpu"
+    )
+    half = ["extractor=stft_short", "show=true", "trainer.precision=16-mixed"]
+    assert said_by("train", half) == f"{other}, also to show=true here\n"
+    assert "in 16-mixed" in hms("train", *half, "trainer=gpu")[0]
     assert said_by("train", wrong) == "optimizer, schedule or trainer: Invalid learning rate: -1\n"
 
 
@@ -614,10 +653,23 @@ def test_a_mistake_ends_with_one_line_and_no_folder(arguments, message, places, 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize("trainer", ["gpu", "ddp"])
 def test_training_on_a_gpu_that_is_not_there_names_the_trainers_to_use(trainer: str, places: list[str], tmp_path: Path):
-    said = said_by("train", [f"trainer={trainer}", *places[:3], f"runs={tmp_path / 'runs'}"])
+    said = said_by("train", ["-m", "seed=1,2,3", f"trainer={trainer}", *places[:3], f"runs={tmp_path / 'runs'}"])
     want = "trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got 'gpu'\n"
     assert said == want
     assert not (tmp_path / "runs").exists()
+
+
+def test_all_that_this_machine_lacks_is_named_before_the_first_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    where = ["data=competition", f"data.root={tmp_path / 'x'}", f"runs={tmp_path / 'runs'}"]
+    said = said_by("train", ["-m", "experiment=smoke", "backbone=tiny,hgnetv2", "fold=0,1", *where])
+    corpus, weights = said.splitlines()[1:]
+    assert corpus == f"  data.root: want a folder with train.csv, got '{tmp_path / 'x'}' (no such folder)"
+    assert weights.startswith("  backbone: no pretrained weights for 'hgnetv2_b4.ssld_stage2_ft_in1k' from the hub (")
+    instead = "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
+    assert weights.endswith(f"{instead} (only with backbone=hgnetv2: run those jobs apart)")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path):

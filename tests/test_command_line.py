@@ -66,7 +66,7 @@ def line(*words: str) -> CommandLine:
         ("launcher=joblib hydra.launcher.n_jobs=x", "hydra.launcher.n_jobs: Value 'x' of type 'str' could not be conv"),
         ("--epochs=3", "--epochs=3: no such flag; want epochs=<value>"),
         ("--multrun", "--multrun: no such flag; did you mean '--multirun'?"),
-        ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, got 'bsic'"),
+        ("hydra/sweeper=bsic", "hydra/sweeper: want one of basic, hms, got 'bsic'; did you mean 'basic'?"),
         (
             "-m optimizer.lr=interval(1e-4,1e-2)",
             "optimizer.lr=interval(1e-4,1e-2): want listed values, or a sweeper that draws them: pip",

@@ -116,6 +116,9 @@ def test_members_without_a_run_are_named_with_those_that_have_one(tmp_path: Path
             in make(*target_words, "MEMBERS=member_1,member_4", cwd=tmp_path).stdout
         )
         assert "runs/x" in make(*target_words, "RUNS=runs/x", cwd=tmp_path).stdout
+    small = "small-56ef"  # of a run that has not the name of an experiment
+    (tmp_path / "runs" / small).mkdir()
+    assert " 'runs/small-*' " in make(*target_words, "RUNS='runs/small-*'", cwd=tmp_path).stdout
     assert "MEMBERS: runs/ has no member_7." in make(*target_words, "MEMBERS=member_7", cwd=tmp_path).stderr
     assert "ensemble=runs/e" in make("-n", "-o", ".venv/done", "submit", "ENSEMBLE=runs/e", cwd=tmp_path).stdout
 

@@ -179,7 +179,7 @@ def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     """A copy of the checkout to which a reader added what the guide shows, and the files that are new there."""
     folder = tmp_path_factory.mktemp("copy") / "hms"
-    for name in ("conf", "hms", "tests"):
+    for name in ("conf", "hms", "hydra_plugins", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     files = []

@@ -2,23 +2,29 @@
 
 import importlib
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.check import mistakes, with_values
 from hms.config.command_line import CommandLine
+from hms.config.failures import (
+    Failure,
+    SweepFailed,
+    SweptJob,
+    errors_in_one_line,
+    print_failed,
+    told_at_once,
+)
 from hms.config.help import help_text
 from hms.errors import UserError, want_no_mistakes
 from hms.system.interrupt import interruptible
@@ -30,7 +36,7 @@ CONF = next((folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") 
 
 Config = dict[str, Any]
 Job = Callable[[Config], float | None]
-AfterSweep = Callable[[list[tuple[list[str], Config]]], None]
+AfterSweep = Callable[[list[SweptJob]], None]
 
 
 def entry_point(
@@ -38,15 +44,17 @@ def entry_point(
     schema: type,
     positional: str | None = None,
     mistakes_in_values: Callable[[Config], Iterable[str]] = lambda _: (),
+    lacking: Callable[[Config], Iterable[str]] | None = None,
     after_sweep: AfterSweep | None = None,
 ) -> Callable[[Job], "Command"]:
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
     The TypedDict `schema` gives the config's keys and their types, `RANGES` what their numbers may be; beyond those,
-    `mistakes_in_values` reports what is wrong in a config whose top-level keys are right. Words without `=` become the
-    list `positional`; `after_sweep` gets the configs of all jobs, also failed ones, with the overrides that differ.
+    `mistakes_in_values` reports what is wrong in a config whose top-level keys are right, and `lacking` what a machine
+    lacks on which a job is to run. Words without `=` become the list `positional`; `after_sweep` gets all jobs of a
+    sweep and says which failed, as `print_failed` does without it.
     """
-    return partial(Command, name, schema, positional, mistakes_in_values, after_sweep)
+    return partial(Command, name, schema, positional, mistakes_in_values, lacking, after_sweep)
 
 
 class _Sample(NamedTuple):
@@ -60,8 +68,8 @@ class _Sample(NamedTuple):
 class Command:
     """What `python -m hms.<name>` calls; the fields are the arguments of `entry_point`.
 
-    No job starts until the configs of all jobs are free of mistakes. A UserError, or an error of the operating system,
-    ends the command with just its text; in a sweep it is raised, so that the other jobs still run. A signal ends the
+    No job starts until the configs of all jobs are free of mistakes and nothing is lacking. A UserError, or an error of
+    the operating system, ends the command with just its text; in a sweep the other jobs still run. A signal ends the
     whole sweep.
     """
 
@@ -69,22 +77,25 @@ class Command:
     schema: type
     positional: str | None
     mistakes_in_values: Callable[[Config], Iterable[str]]
+    lacking: Callable[[Config], Iterable[str]] | None
     after_sweep: AfterSweep | None
     job: Job
 
     def __call__(self) -> None:
         """Run the jobs that `sys.argv` asks for."""
         sleep_soon()  # before a job imports torch
-        with interruptible(), _errors_in_one_line():
+        with interruptible(), errors_in_one_line():
             line = CommandLine(self.name, CONF, sys.argv[1:], self.positional)
             if not line.completes:
                 want_no_mistakes(self._mistakes_of_all(line))
             if line.helps:
                 print(self._help(line))
                 return
-            status = self._run_hydra(line.for_hydra)
-            if line.runs and line.sweeps and self.after_sweep:
-                self.after_sweep([(words, _plain(config)) for words, config in line.named_jobs()])
+            if line.runs_here and self.lacking:
+                self._want_all_here(line, self.lacking)
+            status, failures = self._run_hydra(line.for_hydra)
+            if line.runs and line.sweeps and (self.after_sweep or failures):
+                (self.after_sweep or print_failed)(_swept(line, failures))
             if status:
                 sys.exit(status)
 
@@ -98,10 +109,10 @@ class Command:
         want_no_mistakes([*one, *self._mistakes_of_all(line)])
         return _plain(next(line.jobs()))
 
-    def run(self, config: DictConfig) -> float | None:
-        """Run one job."""
+    def run(self, config: DictConfig, told: set[str]) -> float | None:
+        """Run one job; `told` gets the reason if it fails in a sweep."""
         of_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-        with _errors_in_one_line(raised=of_sweep), _told_at_once() if of_sweep else nullcontext():
+        with told_at_once(_words_of_job(), told) if of_sweep else errors_in_one_line():
             want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
             return self.job(_plain(config))
 
@@ -113,14 +124,19 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        samples = [
-            _Sample({*filter(line.chooses, words)}, self._mistakes(config))
-            for words, config in (line.named_samples() if line.runs else ())
-        ]
+        samples = _samples(line, self._mistakes) if line.runs else []
         not_chosen = tuple(f"{group}." for group in line.refused)
         found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
         told = [mistake for mistake in found if not mistake.startswith((*not_chosen, *line.problems))]
         return [*line.problems, *(mistake + _where(mistake, samples, line.samples_are_all_jobs) for mistake in told)]
+
+    def _want_all_here(self, line: CommandLine, lacking: Callable[[Config], Iterable[str]]) -> None:
+        """Raise UserError with a line for each thing that jobs need and this machine lacks."""
+        samples = _samples(line, lambda config: [*lacking(_plain(config))])
+        found = dict.fromkeys(thing for sample in samples for thing in sample.mistakes)
+        lines = [thing + _where(thing, samples, line.samples_are_all_jobs) for thing in found]
+        if lines:
+            raise UserError("\n  ".join([f"{len(lines)} things are missing:", *lines]) if lines[1:] else lines[0])
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)
@@ -128,19 +144,27 @@ class Command:
             lines = with_values(lines, _plain(config), self.mistakes_in_values)
         return lines
 
-    def _run_hydra(self, words: list[str]) -> Any:
-        """Let Hydra run the jobs; return the exit status with which it ends if one of them fails."""
+    def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:
+        """Let Hydra run the jobs; return the exit status, and why each job of a sweep failed, if that is known."""
         argv, sys.argv = sys.argv, [sys.argv[0], *words]
+        told: set[str] = set()  # by jobs in this process; one in another has a copy
         module = getattr(sys.modules[self.job.__module__].__spec__, "name", self.job.__module__)  # not __main__
-        job = partial(_run_by_name, module, sys.argv)
+        job = partial(_run_by_name, module, sys.argv, told)
         job.__module__ = f"hms.{self.name}"  # Hydra names the job after it
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.name)(job)()
+        except SweepFailed as failed:
+            return failed.code, [why and why._replace(is_told=why.why in told) for why in failed.failures]
         except SystemExit as ended:
-            return ended.code
+            return ended.code, []
         finally:
             sys.argv = argv
-        return 0
+        return 0, []
+
+
+def _samples(line: CommandLine, wrong: Callable[[DictConfig], list[str]]) -> list[_Sample]:
+    """The configs that are checked before any job starts, with what is `wrong` in each."""
+    return [_Sample({*filter(line.chooses, words)}, wrong(config)) for words, config in line.named_samples()]
 
 
 def _where(mistake: str, samples: list[_Sample], all_jobs: bool) -> str:
@@ -152,48 +176,23 @@ def _where(mistake: str, samples: list[_Sample], all_jobs: bool) -> str:
     return f" (only with {to_blame}: run those jobs apart)" if to_blame else ""
 
 
-def _run_by_name(module: str, command: list[str], config: DictConfig) -> float | None:
+def _words_of_job() -> str:
+    """The words of the job of a sweep that runs in this process."""
+    return " ".join(word.removeprefix("++") for word in HydraConfig.get().overrides.task)
+
+
+def _swept(line: CommandLine, failures: Sequence[Failure | None]) -> list[SweptJob]:
+    """All jobs of a sweep, with what is known of why they failed."""
+    jobs = [(words, _plain(config)) for words, config in line.named_jobs()]
+    known = failures if len(failures) == len(jobs) else [None] * len(jobs)  # a sweeper of one's own has other jobs
+    return [SweptJob(words, config, failure) for (words, config), failure in zip(jobs, known, strict=True)]
+
+
+def _run_by_name(module: str, command: list[str], told: set[str], config: DictConfig) -> float | None:
     """Run one job of a command; a launcher can send a module's name to another process, but no function of __main__."""
     sys.argv = command
-    result: float | None = importlib.import_module(module).main.run(config)
+    result: float | None = importlib.import_module(module).main.run(config, told)
     return result
-
-
-@contextmanager
-def _errors_in_one_line(raised: bool = False) -> Iterator[None]:
-    """Exit with just the text of a UserError, or of an error of the operating system; if `raised`, let Hydra do so."""
-    try:
-        yield
-    except (UserError, OSError) as error:
-        if not _is_of_user_or_system(error):
-            raise
-        if raised:
-            raise CompactHydraException(_message(error)) from None
-        print(_message(error), file=sys.stderr)
-        sys.exit(1)
-
-
-@contextmanager
-def _told_at_once() -> Iterator[None]:
-    """Print why a job of a sweep fails: Hydra would tell at the end of the sweep, and of the first failed job alone."""
-    try:
-        yield
-    except Exception as error:
-        why = _message(error) if _is_of_user_or_system(error) else traceback.format_exc().rstrip()
-        words = [word.removeprefix("++") for word in HydraConfig.get().overrides.task]
-        print(f"{' '.join(words)}: {why}", file=sys.stderr)
-        raise
-
-
-def _is_of_user_or_system(error: Exception) -> TypeGuard[UserError | OSError]:
-    """Whether the text of an error is all there is to say; libraries raise OSError without a number, too."""
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno is not None)
-
-
-def _message(error: UserError | OSError) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-    return str(error)
 
 
 def _plain(config: DictConfig) -> Config:

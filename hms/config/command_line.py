@@ -65,6 +65,11 @@ class CommandLine:
         return not any(getattr(self._given, name) for name in shows)
 
     @property
+    def runs_here(self) -> bool:
+        """Whether the command runs its jobs on this machine, judged by the configs composed so far."""
+        return self.runs and (not self.sweeps or self._composer.launchers <= {"basic", "joblib"})
+
+    @property
     def helps(self) -> bool:
         """Whether the command only explains itself."""
         return bool(self._given.help)
@@ -157,7 +162,7 @@ class CommandLine:
             several = f"{key}=[{names}] for all at once" if key in self._composer.lists else "one value"
             wish = f"want {several}, or -m to try them all"
         elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
-            if self._composer.options("hydra/sweeper") == ["basic"]:
+            if self._composer.options("hydra/sweeper") == ["basic", "hms"]:
                 wish = "want listed values, or a sweeper that draws them: pip install hydra-optuna-sweeper"
             elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._words):
                 wish = "want hydra/sweeper=..., as the default sweeper only tries listed values"

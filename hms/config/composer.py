@@ -29,6 +29,7 @@ class Composer:
     def __init__(self, name: str, conf: Path, search_path: list[str]):
         self._name, self._conf, self._search_path = name, conf, search_path
         self.problems: list[str] = []
+        self.launchers: set[str] = set()  # those of the configs composed so far
         with initialize_config_dir(str(conf), job_name=name, version_base="1.3"):
             self._loader = GlobalHydra.instance().config_loader()
         self._parser = OverridesParser.create(self._loader)
@@ -65,7 +66,7 @@ class Composer:
         for words in jobs:
             if (config := self._composed(words)) is not None:
                 with open_dict(config):
-                    config.pop("hydra")
+                    self.launchers.add(config.pop("hydra").runtime.choices["hydra/launcher"])
                 yield words, config
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +11,40 @@ from urllib.request import getproxies
 
 from hms.errors import UserError, first_line
 from hms.network.pretrained import weights_file
+
+_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The names that a model's weights may have on the hub."""
+
+
+class _NoWeights(UserError):
+    """No weights for some of timm's models, and `reason`, why the first of them has none."""
+
+    def __init__(self, names: Iterable[str], place: str, reason: str):
+        named = ", ".join(f"'{name}'" for name in names)
+        super().__init__(
+            f"backbone: no pretrained weights for {named} from {place} ({reason}); "
+            "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
+        )
+        self.reason = reason
+
+
+def want_weights(names: Iterable[str]) -> None:
+    """Raise UserError if pretrained weights of timm's models are neither on this machine nor to be had from the hub.
+
+    It downloads them, as building the models would.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    failed = {}
+    for name in dict.fromkeys(names):
+        if not any(isinstance(try_to_load_from_cache(f"timm/{name}", file), str) for file in _FILES):
+            with suppress(ValueError):  # no model of timm's, as building it will tell
+                try:
+                    timm_network(name, pretrained=True, weights=None, drop_path_rate=0.0)
+                except _NoWeights as error:
+                    failed[name] = error.reason
+    if failed:
+        raise _NoWeights(failed, "the hub", next(iter(failed.values())))
 
 
 def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rate: float) -> Any:
@@ -38,10 +74,7 @@ def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rat
             raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
         others = "Error(s) in loading state_dict" in str(error)
         reason = "they are another network's" if others else first_line(error)
-        raise UserError(
-            f"backbone: no pretrained weights for '{name}' from {weights or 'the hub'} ({reason}); "
-            "give a file or folder with backbone.weights=/path, or start from random with backbone.pretrained=false"
-        ) from None
+        raise _NoWeights([name], weights or "the hub", reason) from None
     finally:
         constants.HF_HUB_OFFLINE = offline
 

@@ -3,6 +3,7 @@
 keys            the keys of a config
 rules           what a config may not combine, and callbacks and loggers that do not fit
 fit             all of it, in the order of events
+lacking         what this machine lacks
 parts           all that is built before a corpus is read
 fold            which rows to train on, to validate on, and to predict
 feed            batches of these rows

@@ -23,6 +23,7 @@ from hms.runs.checkpoint import write_checkpoint
 from hms.system.console import say
 from hms.system.memory import keep_freed
 from hms.training.callbacks import EarlyEnd
+from hms.training.lacking import gpu_lacking
 from hms.training.metrics_csv import MetricsCsv
 from hms.training.module import Classifier
 from hms.training.synced_norms import SyncedNorms
@@ -51,6 +52,8 @@ def train(
             "data.resident=false or a smaller batch_size"
         ) from None
     except (MisconfigurationException, RuntimeError) as error:
+        if "without overflow" in str(error):  # a rate is a float, but a step is computed in float32
+            raise UserError(f"optimizer: {first_line(error)}; try a smaller optimizer.lr") from None
         if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):  # EarlyStopping's
             raise
         raise UserError(f"schedule, callbacks or trainer: {first_line(error)}") from None
@@ -109,13 +112,8 @@ def _want_supported(node: dict[str, Any], ours: dict[str, Any]) -> None:
     precision = node.get("precision")
     if precision is not None and str(precision) not in _PRECISIONS:
         raise UserError(f"trainer.precision: want {', '.join(_PRECISIONS[:2])} or {_PRECISIONS[2]}, got {precision}")
-    accelerator, has_gpu = node.get("accelerator", "auto"), torch.accelerator.is_available()
-    if str(precision) in ("16-mixed", "16") and (accelerator == "cpu" or (accelerator == "auto" and not has_gpu)):
-        raise UserError("trainer.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed")  # Lightning takes bf16
-    if accelerator in ("gpu", "cuda") and not has_gpu:
-        raise UserError(
-            f"trainer.accelerator: want trainer=cpu or trainer=auto, as this machine has no GPU, got '{accelerator}'"
-        )
+    if line := gpu_lacking(node):
+        raise UserError(line)
 
 
 def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
@@ -124,9 +122,11 @@ def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
     The answer is part of the run's hash; without one, the run would have the name of a run of one process.
     """
     if trainer.world_size > 1 and "sync_batchnorm" not in node:
-        of_cpu = trainer.strategy.root_device.type == "cpu"
-        other = "trainer.sync_batchnorm=false" if of_cpu else "trainer=ddp"
-        raise UserError(f"trainer.devices: want 1, or {other} for several processes, got {trainer.world_size}")
+        of_cpu, several = trainer.strategy.root_device.type == "cpu", "for several processes"
+        other = f"trainer.sync_batchnorm=false {several}" if of_cpu else f"trainer=ddp {several}"
+        if of_cpu and node.get("accelerator", "auto") == "auto":
+            other += " on this CPU, or trainer=ddp on GPUs, also for show=true here"
+        raise UserError(f"trainer.devices: want 1, or {other}, got {trainer.world_size}")
 
 
 def _want_known_strategy(strategy: Strategy) -> None:

@@ -1,0 +1,125 @@
+"""Why jobs fail: in a single line where that says all, and each reason once in a sweep."""
+
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeGuard
+
+from hydra.errors import CompactHydraException
+
+from hms.errors import UserError
+from hms.system.console import say
+
+_AGAIN = "; the same command runs them again, or in place of what it sweeps"
+
+
+class Failure(NamedTuple):
+    """Why a job failed, whether it would fail again unless something is changed, and whether this process told why."""
+
+    why: str
+    is_refusal: bool
+    is_told: bool = False
+
+
+class SweptJob(NamedTuple):
+    """A job of a sweep: its overrides, less those that all jobs share, its config, and why it failed, if known."""
+
+    words: list[str]
+    config: dict[str, Any]
+    failure: Failure | None
+
+    def __str__(self) -> str:
+        return " ".join(map(shlex.quote, self.words))
+
+
+class SweepFailed(SystemExit):
+    """The end of a sweep some of whose jobs failed: for each of its jobs why, or None."""
+
+    def __init__(self, failures: Sequence[Failure | None]):
+        super().__init__(1)
+        self.failures = failures
+
+
+class _Refused(CompactHydraException):
+    """A UserError of a job, as other processes can pass it on."""
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Exit with just the text of a UserError, or of an error of the operating system."""
+    try:
+        yield
+    except (UserError, OSError) as error:
+        if not _is_of_user_or_system(error):
+            raise
+        print(_message(error), file=sys.stderr)
+        sys.exit(1)
+
+
+@contextmanager
+def told_at_once(words: str, told: set[str]) -> Iterator[None]:
+    """Print why the job of a sweep that `words` name fails, unless it is `told`, to which it is added; raise it again.
+
+    What is raised has no trace if its text is all there is to say.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_of_user_or_system(error):
+            _tell(words, _message(error), told)
+            raise (_Refused if isinstance(error, UserError) else CompactHydraException)(_message(error)) from None
+        _tell(words, traceback.format_exc().rstrip(), told)
+        told.add(_last_line(error))
+        raise
+
+
+def failure_of(raised: Exception) -> Failure:
+    """Why a job failed that raised this."""
+    why = str(raised) if isinstance(raised, CompactHydraException) else _last_line(raised)
+    return Failure(why, isinstance(raised, _Refused))
+
+
+def print_failed(jobs: list[SweptJob]) -> None:
+    """Print which jobs of a sweep failed."""
+    print_unfinished([(str(job), job.failure) for job in jobs if job.failure], len(jobs))
+
+
+def print_unfinished(unfinished: list[tuple[str, Failure | None]], jobs: int) -> None:
+    """Print the names of those of a sweep's `jobs` that did not finish, by the reason, told in full if it is new.
+
+    It helps to run jobs again unless they were refused.
+    """
+    by_reason: dict[Failure | None, list[str]] = {}
+    for name, failure in unfinished:
+        by_reason.setdefault(failure, []).append(name)
+    for failure, names in by_reason.items():
+        why = f" ({failure.why.splitlines()[0]})" if failure else ""
+        if failure and failure.is_told and len(by_reason) == 1:
+            why = ", as told above"
+        elif failure and not failure.is_told and "\n" in failure.why:
+            say(f"{names[0]}: {failure.why}")
+        again = "" if failure and failure.is_refusal else _AGAIN
+        say("\n  ".join([f"{len(names)} of {jobs} jobs did not finish{why}{again}:", *names]))
+
+
+def _tell(words: str, why: str, told: set[str]) -> None:
+    if why not in told:
+        say(f"{words}: {why}")
+    told.add(why)
+
+
+def _is_of_user_or_system(error: Exception) -> TypeGuard[UserError | OSError]:
+    """Whether the text of an error is all there is to say; libraries raise OSError without a number, too."""
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno is not None)
+
+
+def _message(error: UserError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    return str(error)
+
+
+def _last_line(error: Exception) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
