@@ -36,22 +36,17 @@ class Montage(nn.Module):
         self.pairs = tuple(pair for pairs in self.groups.values() for pair in pairs)
         if not self.pairs:
             raise ValueError("groups: want at least one pair, got none")
-        self.places = [[SCALP.index(electrode) for electrode in _electrodes_of(pair)] for pair in self.pairs]
         matrix = torch.zeros(len(self.pairs), len(SCALP))
-        for row, (anode, cathode) in zip(matrix, self.places, strict=True):
-            row[anode], row[cathode] = 1.0, -1.0
+        for row, pair in zip(matrix, self.pairs, strict=True):
+            anode, cathode = _electrodes_of(pair)
+            row[SCALP.index(anode)], row[SCALP.index(cathode)] = 1.0, -1.0
         self.register_buffer("matrix", matrix, persistent=False)
         places, signs = self._flipped() or (None, None)
         self.register_buffer("flipped_places", places, persistent=False)
         self.register_buffer("flipped_signs", signs, persistent=False)
 
     def forward(self, eeg: Float[Tensor, "batch electrode time"]) -> Float[Tensor, "batch pair time"]:
-        if eeg.device.type != "cpu" or eeg.requires_grad or torch.compiler.is_compiling():
-            return self.matrix @ eeg[:, : len(SCALP)]
-        pairs = eeg.new_empty(len(eeg), len(self.pairs), eeg.shape[2])  # a CPU subtracts faster than it multiplies
-        for pair, (anode, cathode) in zip(pairs.unbind(1), self.places, strict=True):
-            torch.sub(eeg[:, anode], eeg[:, cathode], out=pair)
-        return pairs
+        return self.matrix @ eeg[:, : len(SCALP)]
 
     def touched(self, missing: Bool[Tensor, "batch electrode time"]) -> Bool[Tensor, "batch pair time"]:
         """Where one of a pair's two electrodes is missing."""
