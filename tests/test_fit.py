@@ -66,7 +66,8 @@ def composed(corpus: Path, tmp_path: Path, *more: str) -> dict:
     """A small training; many tests want the same one, but each a folder of its own."""
     overrides = ["experiment=smoke", f"data.root={corpus}", "data.size=tiny", f"stores={stores_of(corpus)}"]
     overrides += ["epochs=3", "trainer.accelerator=cpu", *SMALL, *more]
-    return material.composed(*overrides) | {"runs": str(tmp_path / "runs")}
+    made = material.composed(*overrides)
+    return made if any(word.startswith("runs=") for word in more) else made | {"runs": str(tmp_path / "runs")}
 
 
 @pytest.fixture
