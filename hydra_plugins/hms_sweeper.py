@@ -1,7 +1,7 @@
 """The sweeper of every command: as Hydra's own it tries all listed values, but it knows why each job failed.
 
 Hydra's raises the error of the first failed job alone, which has told it already, and leaves out later batches. It also
-writes multirun.yaml, which nothing reads. It remains as `hydra/sweeper=basic`.
+writes multirun.yaml, which nothing reads.
 """
 
 from collections.abc import Sequence

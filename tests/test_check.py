@@ -102,6 +102,13 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
         # keys of the entry point
         ("+tpyo=1", "tpyo: train takes no 'tpyo'"),
         ("+epoch=1", "epoch: train takes no 'epoch'; did you mean 'epochs'?"),
+        (
+            "+n_fft=3 +extractor.n_fft=3",
+            (
+                "extractor.n_fft: want a mapping with _target_, got 3\n  "
+                "n_fft: train takes no 'n_fft'; did you mean 'extractor.stft.n_fft'?"
+            ),
+        ),
         ("+lr=1e-3", "lr: train takes no 'lr'; did you mean 'optimizer.lr'?"),
         (
             "+backbone.channels=[1]",

@@ -383,15 +383,20 @@ def test_jobs_of_a_sweep_that_fail_alike_are_told_why_once_and_the_others_train(
 
 
 def test_jobs_of_a_sweep_are_named_by_their_reasons(places: list[str], tmp_path: Path):
-    said = said_by("train", ["-m", *SMALL, "optimizer.lr=-1,1e38", *places[:3], f"runs={tmp_path}"])
+    words = ["-m", *SMALL, "optimizer.lr=-1,1e38", *places[:3], f"runs={tmp_path}"]
     whys = (
         "optimizer, schedule or trainer: Invalid learning rate: -1",
         "optimizer: value cannot be converted to type float without overflow; try a smaller optimizer.lr",
     )
+    said = said_by("train", [*words, "fold=0,1"])
     for why, rate in zip(whys, ("-1", "1e+38"), strict=True):
-        names = rf"\n  optimizer\.lr={re.escape(rate)} \(.*\)$"
-        assert re.search(rf"^1 of 2 jobs did not finish \({re.escape(why)}\):{names}", said, re.MULTILINE)
+        names = rf"\n  optimizer\.lr={re.escape(rate)} fold=0 \(.*\)\n  .*fold=1 \(.*\)$"
+        assert re.search(rf"^2 of 4 jobs did not finish \({re.escape(why)}\):{names}", said, re.MULTILINE)
         assert said.count(f": {why}\n") == 1
+    said = said_by("train", words)
+    assert re.search(r"\n2 of 2 jobs did not finish, as told above:\n  .*lr=-1 \(.*\)\n  .*lr=1e\+38 \(.*\)$", said)
+    said = said_by("train", [word.replace("-1,1e38", "-1") for word in words])
+    assert re.search(r"\n1 of 1 jobs did not finish, as told above:\n  \(.*fold0_seed0\)$", said)
 
 
 def test_a_sweep_without_its_corpus_is_refused_before_its_first_job(places: list[str], tmp_path: Path):

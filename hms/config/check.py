@@ -176,13 +176,13 @@ class _Problems:
 
     def _deeper(self, key: str, given: dict[str, Any], place: str) -> str:
         """The end of a message that names the parts of the given values which have the key: lr is optimizer.lr."""
-        found = [at for at in _places_of(key, given, place) if not any(is_within(at, link) for link in self.links)]
+        found = [at for at in self._places_of(key, given, place) if not any(is_within(at, it) for it in self.links)]
         return f"; did you mean {' or '.join(map(repr, found))}?" if 0 < len(found) <= _NAMED else ""
 
-
-def _places_of(key: str, given: dict[str, Any], place: str) -> Iterator[str]:
-    for name, part in given.items():
-        if isinstance(part, dict):
-            if key in part:
-                yield join(join(place, name), key)
-            yield from _places_of(key, part, join(place, name))
+    def _places_of(self, key: str, given: dict[str, Any], place: str) -> Iterator[str]:
+        for name, part in given.items():
+            if isinstance(part, dict):
+                at = join(join(place, name), key)
+                if key in part and ("_target_" in part or at in self.used):  # otherwise it may be a mistake itself
+                    yield at
+                yield from self._places_of(key, part, join(place, name))

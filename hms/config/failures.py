@@ -91,17 +91,21 @@ def print_unfinished(unfinished: list[tuple[str, Failure | None]], jobs: int) ->
 
     It helps to run jobs again unless they were refused.
     """
-    by_reason: dict[Failure | None, list[str]] = {}
+    reasons = {failure for _, failure in unfinished}
+    told = all(failure and failure.is_told for failure in reasons)
+    as_told = told and len(reasons) in (1, len(unfinished))  # otherwise only these lines say which job failed why
+    groups: dict[str, list[str]] = {}
+    shown: set[Failure] = set()
     for name, failure in unfinished:
-        by_reason.setdefault(failure, []).append(name)
-    for failure, names in by_reason.items():
-        why = f" ({failure.why.splitlines()[0]})" if failure else ""
-        if failure and failure.is_told and len(by_reason) == 1:
-            why = ", as told above"
-        elif failure and not failure.is_told and "\n" in failure.why:
-            say(f"{names[0]}: {failure.why}")
-        again = "" if failure and failure.is_refusal else _AGAIN
-        say("\n  ".join([f"{len(names)} of {jobs} jobs did not finish{why}{again}:", *names]))
+        why = failure.why.splitlines()[0].rstrip(":") if failure else ""
+        heading = ", as told above" if as_told else f" ({why})" if why else ""
+        heading += "" if failure and failure.is_refusal else _AGAIN
+        if failure and not failure.is_told and "\n" in failure.why and failure not in shown:
+            shown.add(failure)
+            say(f"{name}: {failure.why}")
+        groups.setdefault(heading, []).append(name)
+    for heading, names in groups.items():
+        say("\n  ".join([f"{len(names)} of {jobs} jobs did not finish{heading}:", *filter(None, names)]))
 
 
 def _tell(words: str, why: str, told: set[str]) -> None:

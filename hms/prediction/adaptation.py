@@ -18,16 +18,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hms.batch import Batch, joined, mapped
+from hms.electrodes import FLIPS
 from hms.errors import UserError
 from hms.model import Model
-from hms.prediction.inference import Compute, autocast, on_device
+from hms.prediction.inference import Compute, autocast, enough_memory, on_device
 from hms.prediction.views import views_by_model
 
 _MOST = 512
 """Windows that are adapted to: those of a day of EEG would not make the statistics more certain. Even."""
 
-_TOGETHER = 32
-"""Windows of a batch: up to so many have the very statistics with which the norms end."""
+_TOGETHER = 64
+"""Views in a batch: up to so many have the very statistics with which the norms end.
+
+Not `batch_size`, on which results would then depend.
+"""
 
 
 def adapt_models(models: Iterable[Model], windows: Iterable[Batch], share: float, compute: Compute) -> list[Model]:
@@ -43,8 +47,8 @@ def adapt_models(models: Iterable[Model], windows: Iterable[Batch], share: float
     if len({*norms}) < len(norms):
         raise UserError(f"adapt: want 0 with model.share_backbones=true, where norms meet two inputs, got {share:g}")
     adapters = [_Adapter(norm, share) for norm in norms]
-    with torch.inference_mode():
-        for batch in _mixtures(_spread(windows)):
+    with torch.inference_mode(), enough_memory("flips=false or precision=16-mixed"):
+        for batch in _mixtures(_spread(windows), _TOGETHER // (len(FLIPS) if compute.flips else 1)):
             with autocast(compute.device, compute.precision):
                 for model, views in views_by_model(members, on_device(batch, compute.device), compute.flips):
                     model.classify(joined(views))
@@ -72,9 +76,9 @@ def _spread(batches: Iterable[Batch]) -> list[Batch]:
     return kept
 
 
-def _mixtures(windows: list[Batch]) -> Iterator[Batch]:
-    """Deal the windows out, because neighbours are of one patient."""
-    count = -(-len(windows) // _TOGETHER)
+def _mixtures(windows: list[Batch], size: int) -> Iterator[Batch]:
+    """Deal the windows out to batches of at most `size`, because neighbours are of one patient."""
+    count = -(-len(windows) // size)
     for first in range(count):
         yield joined(windows[first::count])
 

@@ -1,6 +1,7 @@
 """Predict probabilities with trained models: the single code path for out-of-fold rows, new files and all else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from hms.batch import Batch
 from hms.data.store import Store
 from hms.data.windows import Windows
-from hms.errors import UserError
+from hms.errors import UserError, first_line
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.keys import Precision
@@ -61,7 +62,7 @@ def by_model(
     keep_freed()
     members = [model.eval().to(compute.device) for model in models]
     ids, predicted, unread = [], [], []
-    with torch.inference_mode():
+    with torch.inference_mode(), enough_memory("a smaller batch_size or precision=16-mixed"):
         for batch in batches:
             with autocast(compute.device, compute.precision):
                 seen = views_by_model(members, on_device(batch, compute.device), compute.flips)
@@ -78,6 +79,15 @@ def by_model(
 
 def _mean_of_views(logits: list[Float[Tensor, "model view _ label"]]) -> Float[np.ndarray, "model row label"]:
     return torch.cat(logits, dim=2).cpu().double().softmax(dim=-1).mean(dim=1).numpy()  # Apple's GPUs have no float64
+
+
+@contextmanager
+def enough_memory(instead: str) -> Iterator[None]:
+    """Raise UserError that suggests `instead` if the device has too little memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"this needs more memory than the GPU has ({first_line(error)}); try {instead}") from None
 
 
 def autocast(device: str | torch.device, precision: Precision) -> torch.autocast:

@@ -24,7 +24,8 @@ def print_sweep(jobs: list[SweptJob]) -> None:
         with suppress(UserError):  # without its corpus a job has no folder; it has reported what is wrong
             fold = fold_folder(job.config, cached(build(job.config["data"]).root))
         if fold is None or not is_finished(fold):
-            unfinished.append((f"{job} ({fold})" if fold else str(job), job.failure))
+            name = " ".join(filter(None, (str(job), f"({fold})" if fold else "")))
+            unfinished.append((name, job.failure))
         elif (fold / "oof.parquet").is_file():
             finished[fold.parent] = None
     if finished:
