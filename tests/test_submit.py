@@ -208,6 +208,16 @@ def test_models_of_all_patients_that_several_runs_leave_out_are_named_in_one_lin
     )
 
 
+def test_a_run_and_a_fold_count_once(runs: list[Path], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(runs[0].parent)
+    name, fold = runs[0].name, min(runs[0].iterdir())
+    assert named_runs([name, str(runs[0]), f"./{name}/"]) == [Path(name)]
+    for words in ([name, str(fold)], [str(fold), name]):
+        with pytest.raises(UserError, match=rf"runs: want each fold once, got {fold} beside {name}, to which it"):
+            named_runs(words)
+    assert named_runs([f"{name}/*"]) == sorted(Path(name).iterdir())
+
+
 def test_an_ensemble_among_runs_is_skipped(runs: list[Path], tmp_path: Path, capsys):
     an_ensemble(tmp_path, [str(run) for run in runs], [0.5, 0.5])
     assert named_runs([str(runs[0]), str(tmp_path)]) == [runs[0]]

@@ -12,12 +12,18 @@ def named_runs(words: str | list[str]) -> list[Path]:
     """The folders that names or patterns stand for, each once.
 
     A name that matches nothing is kept as it is, so that opening it reports what is wrong. Among runs, as with a
-    shell's *, an ensemble is skipped and named. Raises UserError if there is no name at all, or only ensembles.
+    shell's *, an ensemble is skipped and named. Raises UserError if there is no name at all, or only ensembles, and for
+    a fold beside its run, which would count twice.
     """
     patterns = [words] if isinstance(words, str) else words
     if not patterns:
         raise UserError("runs: want at least one, got none")
-    named = dict.fromkeys(Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word])
+    paths = [Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word]]
+    folders = {path.resolve(): path for path in reversed(paths)}  # the first spelling of each
+    named = [path for path in dict.fromkeys(paths) if path in folders.values()]
+    for folder, path in folders.items():
+        if whole := folders.get(folder.parent):
+            raise UserError(f"runs: want each fold once, got {path} beside {whole}, to which it belongs")
     ensembles = [path for path in named if (path / "ensemble.json").is_file()]
     if len(ensembles) == len(named):
         takers = "submit, predict, evaluate and report"

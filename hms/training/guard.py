@@ -107,7 +107,8 @@ class LossGuard(Callback):
     def _message(self, trainer: Trainer, which: int, what: str) -> str:
         step = self._steps[which]
         if math.isfinite(float(step.uniform_loss)):
-            advice = "try a smaller optimizer.lr, or trainer.precision=32-true"
+            whole = str(self._settings["precision"]).startswith("32")
+            advice = f"try a smaller optimizer.lr{'' if whole else ', or trainer.precision=32-true'}"
         else:
             advice = "a target or weight of that batch is not finite: see augmentation, weighting and loss"
         return (
