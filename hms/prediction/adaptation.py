@@ -41,7 +41,8 @@ def adapt_models(models: Iterable[Model], windows: Iterable[Batch], share: float
     Raises UserError, before any window is read, if no model has a batch norm, or if extractors share one.
     """
     members = [model.eval().to(compute.device) for model in copy.deepcopy([*models])]  # what they share stays shared
-    norms = [part for model in members for part in _modules(model) if isinstance(part, _BatchNorm)]
+    parts = [part for model in members for _, part in model.named_modules(remove_duplicate=False)]
+    norms = [part for part in parts if isinstance(part, _BatchNorm)]
     if not norms:
         raise UserError(f"adapt: want 0, as no model has a batch norm, got {share:g}")
     if len({*norms}) < len(norms):
@@ -55,12 +56,6 @@ def adapt_models(models: Iterable[Model], windows: Iterable[Batch], share: float
     for adapter in adapters:
         adapter.end()
     return members
-
-
-def _modules(model: Model) -> Iterator[nn.Module]:
-    """All parts of a model, those that extractors share once for each."""
-    for _, part in model.named_modules(remove_duplicate=False):
-        yield part
 
 
 def _spread(batches: Iterable[Batch]) -> list[Batch]:
