@@ -62,12 +62,12 @@ def _spread(batches: Iterable[Batch]) -> list[Batch]:
     """Every window, or of more than `_MOST` every second, fourth, ..., as batches of one."""
     kept: list[Batch] = []
     every = 1
-    windows = (mapped(batch, itemgetter([row])) for batch in batches for row in range(len(batch.label_id)))
-    for number, window in enumerate(windows):
+    windows = ((batch, row) for batch in batches for row in range(len(batch.label_id)))
+    for number, (batch, row) in enumerate(windows):
         if number % every == 0 and len(kept) == _MOST:
             kept, every = kept[::2], 2 * every
         if number % every == 0:
-            kept.append(window)
+            kept.append(mapped(batch, itemgetter([row])))
     return kept
 
 

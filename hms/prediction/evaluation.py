@@ -28,7 +28,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Predict every labelled row with the chosen runs; score and write to `config["out"]`."""
     want_in_range(config)
     predictors = predictors_of(config)
-    base = _folder_of(config, predictors)
+    evaluations = _evaluations_of(config, predictors) if config["out"] is None else None
     compute = compute_of(config)
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
@@ -39,25 +39,23 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
     scores["rows_maybe_trained_on"] = maybe_trained_on
     data = f"{folder.root.resolve().name}-{store.fingerprint[:8]}"  # so that no result replaces that on other data
-    out = base / "evaluation" / data if config["out"] is None else Path(config["out"])
+    out = evaluations / data if evaluations else Path(config["out"])
     _write(out, table, scores)
     _show(scores, predictors, out)
     return scores
 
 
-def _folder_of(config: dict[str, Any], predictors: Predictors) -> Path:
-    """The folder that the result belongs to: a run or, with `fold=all`, its model of all patients; `out` if given.
+def _evaluations_of(config: dict[str, Any], predictors: Predictors) -> Path:
+    """The folder of evaluations in a single run or, with `fold=all`, beside its model of all patients.
 
-    Raises UserError if there is no such folder.
+    Raises UserError if the result belongs to neither.
     """
-    if config["out"] is not None:
-        return Path(config["out"])
     is_plain = len(predictors.runs) == 1 and not predictors.runs[0].is_bundle
     of_one = config["fold"] is None or len(predictors.folds) == 1
     if not is_plain or not of_one or any(config[key] for key in COMBINATION_KEYS if key != "fold"):
         several = "several runs, an ensemble, a bundle, temperature, odds, adapt or fold=all of several seeds"
         raise UserError(f"out: want a folder for {several}, got null")
-    return predictors.runs[0].path if config["fold"] is None else predictors.folds[0]
+    return (predictors.runs[0].path if config["fold"] is None else predictors.folds[0]) / "evaluation"
 
 
 def _voted(rows: pl.DataFrame, min_votes: int, root: Path) -> pl.DataFrame:
