@@ -243,7 +243,7 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
     run, _ = sweep
     hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3", "draws=50")
     fitted = json.loads((tmp_path / "mixed" / "ensemble.json").read_text())["calibration"]
-    said = {}
+    said, printed = {}, {}
     for name, words in {
         "run": [f"runs={run}"],
         "ensemble": [f"ensemble={tmp_path / 'mixed'}"],
@@ -252,7 +252,8 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
         "adapted": [f"runs={run}", "adapt=0.5"],
         "rounded": [f"runs={run}", "precision=bf16-mixed"],
     }.items():
-        hms("evaluate", *words, f"out={tmp_path / name}", "flips=false", "min_votes=16", "draws=50", *places[:3])
+        words += [f"out={tmp_path / name}", "flips=false", "min_votes=16", "draws=50", *places[:3]]
+        printed[name], _ = hms("evaluate", *words)
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
     calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
     np.testing.assert_allclose(said["ensemble"], calibration(said["run"]), atol=1e-9)
@@ -262,6 +263,9 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
     assert 1e-4 < np.abs(said["adapted"] - said["run"]).max() < 0.5
     assert json.loads((tmp_path / "adapted" / "evaluation.json").read_text())["adapt"] == 0.5
     assert 0 < np.abs(said["rounded"] - said["run"]).max() < 0.02
+    by = {"run": "", "softer": ", temperature 2", "rarer": ", odds of other x 0.50", "adapted": ", adapted by 0.5"}
+    assert all(f"by 2 models of 1 run{words}\n" in printed[name] for name, words in by.items())
+    assert f"by 2 models of 1 run, temperature {fitted['temperature']:.3g}" in printed["ensemble"]
     assert json.loads((tmp_path / "rounded" / "evaluation.json").read_text())["precision"] == "bf16-mixed"
 
 

@@ -167,7 +167,7 @@ def test_a_signal_ends_a_command_with_one_line_and_a_whole_sweep(
     assert run(place.words[command], log, Moment(place.changes["train"] // 2), by=number) == 128 + number
     said = log.read_text()
     assert said.splitlines()[-1] == (
-        f"interrupted by {signal.Signals(number).name}: run the same command again to resume"
+        f"interrupted by {signal.Signals(number).name}; the same command does what is left to do"
     )
     assert "Traceback" not in said
     assert "did not finish" not in said
@@ -271,7 +271,7 @@ def test_a_signal_ends_all_processes_of_a_training_with_one_line(place: Place, t
     os.kill(process.pid, signal.SIGTERM)
     assert exit_code(process, log) == 128 + signal.SIGTERM
     said = log.read_text()
-    assert said.count("interrupted by SIGTERM: run the same command again to resume") == 1
+    assert said.count("interrupted by SIGTERM; the same command does what is left to do") == 1
     assert "Traceback" not in said
     assert len(descendants) >= 2
     assert not [one for one in descendants if Path(f"/proc/{one}").exists()]

@@ -62,5 +62,5 @@ def test_a_signal_ends_a_sweep_as_a_whole_in_one_line(corpus: Path, tmp_path: Pa
             sweep.kill()
     said = (tmp_path / "log").read_text()
     assert code == 128 + signal.SIGTERM, said
-    assert "interrupted by SIGTERM: run the same command again to resume" in said
+    assert "interrupted by SIGTERM; the same command does what is left to do" in said
     assert "did not finish" not in said

@@ -287,7 +287,7 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     simulated = "Trained on simulated EEG: two-2b. On real"
     assert simulated in said
     assert simulated in (text := (tmp_path / "out/x.html").read_text())
-    assert "one-1a, two-2b (2 models of 2 runs)" in text
+    assert "one-1a, two-2b (2 models of 2 runs, temperature 1.5, odds of seizure x 0.50)" in text
 
 
 def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path], tmp_path: Path):

@@ -30,6 +30,13 @@ class Calibration(NamedTuple):
         """The calibrated probabilities."""
         return scipy.special.softmax(log_of(probabilities) / self.temperature + self.bias, axis=1)
 
+    @property
+    def changes(self) -> list[str]:
+        """What it does to probabilities, in words: "temperature 1.2", "odds of other x 0.50"; empty if nothing."""
+        temperature = [f"temperature {self.temperature:.3g}"] if self.temperature != 1 else []
+        odds = zip(CLASSES, np.exp(self.bias), strict=True)
+        return temperature + [f"odds of {name} x {ratio:.2f}" for name, ratio in odds if abs(ratio - 1) >= 0.005]
+
 
 def log_of(probabilities: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
     """Logarithms, clipped to stay finite at 0."""

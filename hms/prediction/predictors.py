@@ -62,12 +62,13 @@ class Predictors(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How many models and runs there are and, if they are adapted, by how much."""
-        adapted = f", adapted by {self.adapt:g}" if self.adapt else ""
+        """How many models and runs there are, and what is done to them and to their predictions."""
         of_all = sum(number_of(fold) == "all" for fold in self.folds)
         counts = ((len(self.folds) - of_all, "model"), (of_all, "fold=all model"))
         models = " and ".join(counted(number, noun) for number, noun in counts if number)
-        return f"{models} of {counted(len({run.folder for run in self.runs}), 'run')}{adapted}"
+        adapted = [f"adapted by {self.adapt:g}"] if self.adapt else []
+        of_runs = f"{models} of {counted(len({run.folder for run in self.runs}), 'run')}"
+        return ", ".join([of_runs, *adapted, *self.mixture.calibration.changes])
 
 
 def predictors_of(config: dict[str, Any]) -> Predictors:

@@ -40,7 +40,7 @@ def interruptible(signals: Sequence[int] = SIGNALS, announce: bool = True) -> It
         yield
     except Interrupted as interrupted:
         if announce:
-            say(f"interrupted by {signal.Signals(interrupted.number).name}: run the same command again to resume")
+            say(f"interrupted by {signal.Signals(interrupted.number).name}; the same command does what is left to do")
         sys.exit(128 + interrupted.number)
     finally:
         sys.unraisablehook = unraisable
