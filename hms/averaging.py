@@ -74,12 +74,10 @@ def moving_average(decay: float, averages: list[Tensor], current: list[Tensor], 
     """
     done = int(steps)  # is on the CPU, so nothing waits for it
     share = 1 - min(decay, (1 + done) / (10 + done))
-    if not averages[0].is_floating_point():  # a batch norm's count of batches, an index
-        torch._foreach_copy_(averages, current)
-        return
-    changes = torch._foreach_sub(current, averages)
-    torch._foreach_mul_(changes, share)
-    torch._foreach_add_(averages, changes)  # buffers, such as filters, are averaged as well
+    if averages[0].is_floating_point():
+        torch._foreach_lerp_(averages, current, share)  # buffers, such as filters, as well
+    else:
+        torch._foreach_copy_(averages, current)  # a batch norm's count of batches, an index
 
 
 class Swa(_Averaging):

@@ -38,10 +38,8 @@ class SpectrogramImages(nn.Module):
         self, power: Float[Tensor, "batch region time frequency"]
     ) -> Float[Tensor, "batch image time frequency"]:
         images = self.log_images(power)
-        known = ~images.isnan()
-        count = known.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
-        from_mean = images - images.nansum(dim=(1, 2, 3), keepdim=True) / count
-        deviation = (from_mean.square().nansum(dim=(1, 2, 3), keepdim=True) / count).sqrt()
+        from_mean = images - images.nanmean(dim=(1, 2, 3), keepdim=True)
+        deviation = from_mean.square().nanmean(dim=(1, 2, 3), keepdim=True).sqrt()
         return (from_mean / deviation.clamp(min=_FLATTEST)).nan_to_num(0.0).clamp(-_LARGEST, _LARGEST)
 
     def log_images(

@@ -5,14 +5,14 @@ in turn is set to 0 after preprocessing, and its attribution is the KL between t
 Attention is the weights of `AttentionPool` and `fusion=attention`; only some models have it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.batch import Batch, Signals
+from hms.batch import Batch, Signals, joined
 from hms.extractor.spectrogram import Spectrogram
 from hms.fusion import Attention
 from hms.model import Model
@@ -74,19 +74,9 @@ def _occluded(model: Model, signals: Signals, changed: list[Signals]) -> Float[T
     """KL(prediction before || prediction after) of each change, in nats."""
     before = model.classify(signals).joint.cpu().double().log_softmax(dim=1)  # on the CPU: Apple's GPUs have no float64
     batches = [changed[first : first + _BATCH] for first in range(0, len(changed), _BATCH)]
-    logits = torch.cat([model.classify(_stacked(some)).joint for some in batches])
+    logits = torch.cat([model.classify(joined(some)).joint for some in batches])
     after = logits.cpu().double().log_softmax(dim=1)
     return (before.exp() * (before - after)).sum(dim=1).clamp(min=0)
-
-
-def _stacked(windows: Sequence[Signals]) -> Signals:
-    images = [window.images for window in windows if window.images is not None]
-    return Signals(
-        pairs=torch.cat([window.pairs for window in windows]),
-        images=torch.cat(images) if images else None,
-        target=torch.cat([window.target for window in windows]),
-        weight=torch.cat([window.weight for window in windows]),
-    )
 
 
 def _without_bins(signals: Signals) -> Iterator[Signals]:

@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.bootstrap import mean_interval
-from hms.scoring.metric import gap_closed, prior_kl, uniform_kl
+from hms.scoring.metric import prior_kl
+from hms.scoring.scores import mean_scores
 
 BUCKETS = ((1, 4), (5, 9), (10, 12), (13, 15), (16, 18), (19, None))
 """Ranges of the number of votes, both ends included."""
@@ -60,10 +61,8 @@ class Reliability(NamedTuple):
 
 def headline(rows: pl.DataFrame) -> Headline:
     """Score all rows."""
-    whole = group("all", rows)
-    top1 = float(rows["right"].mean())  # type: ignore[arg-type]
-    gap = None if whole.oracle is None else gap_closed(whole.kl, whole.prior, whole.oracle)
-    return Headline(whole, top1, uniform_kl(target_of(rows.select(VOTE_COLUMNS).to_numpy())), gap)
+    scores = mean_scores(rows)
+    return Headline(group("all", rows), scores["top1"], scores["uniform"], scores.get("gap_closed"))
 
 
 def group(name: str, rows: pl.DataFrame) -> Group:

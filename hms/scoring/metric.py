@@ -5,6 +5,7 @@ class without votes counts 0.
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 
 from hms.labels import CLASSES
@@ -17,9 +18,7 @@ def kl_divergence(
     target: Float[np.ndarray, "row label"], prediction: Float[np.ndarray, "row label"]
 ) -> Float[np.ndarray, " row"]:
     """KL(target || prediction) of each row, in nats."""
-    clipped = np.clip(prediction, CLIP, 1 - CLIP)
-    ratio = np.where(target > 0, target, 1.0) / clipped
-    return (target * np.log(ratio)).sum(axis=1)
+    return scipy.special.rel_entr(target, np.clip(prediction, CLIP, 1 - CLIP)).sum(axis=1)
 
 
 def prior_kl(target: Float[np.ndarray, "row label"]) -> float:
