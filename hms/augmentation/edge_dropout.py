@@ -19,7 +19,7 @@ class EdgeDropout:
     """
 
     acts_on = "signals"
-    reads_spectrogram = True
+    images_only = True
 
     def __init__(self, p: float, most: float):
         want_probability(p=p)

@@ -26,7 +26,7 @@ class SpectrogramMask:
     """
 
     acts_on = "signals"
-    reads_spectrogram = True
+    images_only = True
 
     def __init__(
         self,
