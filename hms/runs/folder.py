@@ -73,7 +73,7 @@ def folds_of_all_patients(run: Path) -> list[Path]:
     raise UserError(f"fold: want runs that were also trained with fold=all, got {run}, which was not")
 
 
-def scored_folds(run: Path) -> list[Path]:
+def folds_with_held_out(run: Path) -> list[Path]:
     """The folders of the finished folds that have held-out patients."""
     return [fold for fold in folds_to_predict_by(run) if (fold / "oof.parquet").is_file()]
 
