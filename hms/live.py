@@ -5,6 +5,7 @@ continues from epoch to epoch. Only what the model reads is rendered: 50 s of EE
 if it reads their spectrogram.
 """
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -61,11 +62,13 @@ class SimulatedWindows:
 
     def limited_to(self, windows: int) -> "SimulatedWindows":
         """The same with `windows` per epoch at most: workers that are left with some to render do not end quietly."""
-        return SimulatedWindows(min(windows, self.windows), self.kinds, self.plain, self.target, self.workers)
+        limited = copy.copy(self)
+        limited.windows = min(windows, self.windows)
+        return limited
 
     def loader(self, batch_size: int, seed: int, with_spectrogram: bool, process: Process = ALONE) -> DataLoader[Batch]:
         """Batches of new windows in every epoch, without end; of each batch, the rows of one process."""
-        windows = RenderedWindows(seed, self.kinds, self.plain, self.target, with_spectrogram)
+        windows = RenderedWindows(self, seed, with_spectrogram)
         numbers = WindowNumbers(self.windows)
         # torch's launchers say how many processes share this machine's cores; Slurm gives each process its own cores.
         sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
@@ -85,18 +88,10 @@ class SimulatedWindows:
 class RenderedWindows(Dataset[Batch]):
     """Simulated windows by number, the same whichever process renders them; each item is a batch."""
 
-    def __init__(
-        self,
-        seed: int,
-        kinds: dict[str, float],
-        plain: float,
-        target: Literal["votes", "expected"],
-        with_spectrogram: bool,
-    ):
-        self._plain = plain
-        self._seed, self._target, self._with_spectrogram = seed, target, with_spectrogram
+    def __init__(self, how: SimulatedWindows, seed: int, with_spectrogram: bool):
+        self._how, self._seed, self._with_spectrogram = how, seed, with_spectrogram
         self._kinds = [*KIND_SHARES["high"]]
-        self._edges = np.array([*accumulate(kinds[kind] for kind in self._kinds)])
+        self._edges = np.array([*accumulate(how.kinds[kind] for kind in self._kinds)])
 
     def __getitem__(self, item: int) -> Batch:
         return self.__getitems__([item])
@@ -106,7 +101,7 @@ class RenderedWindows(Dataset[Batch]):
         windows = [self._window(item) for item in items]
         votes = np.stack([[window.row[name] for name in VOTE_COLUMNS] for window in windows])
         target: Float[np.ndarray, "window label"] = target_of(votes)
-        if self._target == "expected":
+        if self._how.target == "expected":
             target = np.stack([[window.row[name] for name in CLASSES] for window in windows])
         spectrogram = None
         if self._with_spectrogram:
@@ -124,7 +119,7 @@ class RenderedWindows(Dataset[Batch]):
     def _window(self, number: int) -> Window:
         rng = stream(self._seed, _OWN_STREAM, number)
         kind = self._kinds[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], side="right"))]
-        return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._plain))
+        return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._how.plain))
 
 
 class WindowNumbers(Sampler[int]):

@@ -26,7 +26,8 @@ TAPER_S, STEP_S = 4, 2
 
 _TAPERS = 3
 BIN_HZ = SFREQ_HZ / 1024
-FREQUENCIES_HZ = np.arange(3, 103) * BIN_HZ
+_BINS = slice(3, 103)
+FREQUENCIES_HZ = np.arange(_BINS.start, _BINS.stop) * BIN_HZ
 """(100,) centre of each column: 0.59 ... 19.92 Hz."""
 
 COLUMNS = tuple(f"{region}_{np.floor(100 * hz + 0.5) / 100:g}" for region in REGIONS for hz in FREQUENCIES_HZ)
@@ -64,13 +65,12 @@ def regional_spectrogram(
 
     windows = np.lib.stride_tricks.sliding_window_view(filtered, size, axis=1)[:, ::step]
     touched = np.lib.stride_tricks.sliding_window_view(missing, size, axis=1)[:, ::step].any(axis=2)
-    bins = slice(3, 103)
-    power = np.zeros((*windows.shape[:2], 100), np.float32)
+    power = np.zeros((*windows.shape[:2], len(FREQUENCIES_HZ)), np.float32)
     for taper in _tapers(size):  # one at a time, so that a long recording needs little memory
-        spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., bins]  # SciPy's keeps float32
+        spectrum = scipy.fft.rfft(windows * taper, round(sfreq_hz / BIN_HZ))[..., _BINS]  # SciPy's keeps float32
         power += (spectrum.real**2 + spectrum.imag**2) / np.float32(_TAPERS * sfreq_hz)
     power[touched] = np.nan
-    return power.reshape(len(REGIONS), 4, -1, 100).mean(axis=1).round(2)
+    return power.reshape(len(REGIONS), 4, -1, len(FREQUENCIES_HZ)).mean(axis=1).round(2)
 
 
 @cache

@@ -201,7 +201,7 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
         # targets
         ("loss._target_=os.system", f"loss._target_: want a name that starts with {TARGETS}, got 'os.system'"),
         (
-            "loss._target_=hms.extractor.stft.STFT",
+            "loss._target_=hms.network.log_stft.STFT",
             f"loss._target_: want a name that starts with {TARGETS}, got 'nnAudio.features.stft.STFT'",
         ),
         (

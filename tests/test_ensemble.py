@@ -20,7 +20,7 @@ from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
-from hms.runs.folder import scored_folds
+from hms.runs.folder import folds_with_held_out
 from hms.runs.trained import Trained
 from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
 from hms.scoring.scores import score
@@ -70,7 +70,7 @@ def csv(path: Path, train: pl.DataFrame, table: pl.DataFrame, suffix: str = "_vo
 
 
 def members_of(runs: list[Path], files: list[Path], labels: Path | None, min_votes: int) -> Members:
-    return read_members([Trained(run, scored_folds(run)) for run in runs], files, labels, min_votes)
+    return read_members([Trained(run, folds_with_held_out(run)) for run in runs], files, labels, min_votes)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_the_seeds_of_a_run_are_averaged(train: pl.DataFrame, tmp_path: Path):
 
 def test_a_run_is_read_from_the_folds_it_is_given_with_even_if_more_end_meanwhile(train: pl.DataFrame, tmp_path: Path):
     member = run(tmp_path / "a", predicted(train, 1.0, 1))
-    runs = [Trained(member, scored_folds(member))]
+    runs = [Trained(member, folds_with_held_out(member))]
     run(member, predicted(train, 1.0, 2), seed=1)
     members = read_members(runs, [], None, 1)
     assert members.seeds == [1]

@@ -674,7 +674,8 @@ def test_a_student_learns_the_teachers_predictions_for_held_out_patients(config:
     (run,) = (tmp_path / "teacher").iterdir()
     said = pl.concat(pl.read_parquet(path) for path in sorted(run.glob("*/teacher.parquet"))).sort("label_id")
     rows = Subset(1, None, 25, 1).training(store.rows)
-    batch = pickle.loads(pickle.dumps(Windows(store, rows))).__getitems__(range(len(rows)))  # as workers get them
+    # An ordinary DataLoader with workers pickles its windows; the project's own loaders have no workers.
+    batch = pickle.loads(pickle.dumps(Windows(store, rows))).__getitems__(range(len(rows)))
     taught = TeacherLabels([str(run)], p=1.0)(batch)
     known = torch.isin(batch.label_id, torch.tensor(said["label_id"].to_list()))
     assert 0 < known.sum() < len(rows)  # nobody taught the third fold's patients

@@ -34,7 +34,8 @@ EVEN = dict.fromkeys(CLASSES, 1.0)
 def rendered(
     seed: int = 0, target: str = "votes", with_spectrogram: bool = False, plain: float = 0.0, **kinds: float
 ) -> RenderedWindows:
-    return RenderedWindows(seed, kinds or EVEN, plain, target, with_spectrogram)
+    how = SimulatedWindows(2, kinds or EVEN, plain, target, workers=0)
+    return RenderedWindows(how, seed, with_spectrogram)
 
 
 def test_a_window_depends_on_the_seed_and_its_number_alone():

@@ -161,7 +161,7 @@ def test_it_sees_the_spectrograms_of_the_stft():
     assert {key: of_x3d[key] for key in own} == {key: of_stft[key] for key in own}
     one, other = build(of_x3d), build(of_stft)
     assert isinstance(other, Stft)
-    assert torch.equal(one.spectrogram(signals().pairs), other.spectrogram(signals().pairs))
+    assert torch.equal(one.transform(signals().pairs), other.transform(signals().pairs))
 
 
 def test_it_reads_its_span_only():

@@ -38,12 +38,12 @@ class BandLimit:
 
     def __call__(self, signals: Signals) -> Signals:
         batch, count, _ = signals.pairs.shape
-        draw = torch.rand(4, batch, device=signals.pairs.device)
-        number = torch.where(draw[0] < self.p, 1 + (self.most * draw[1]).floor(), 0)
+        draw, number, *corners = torch.rand(4, batch, device=signals.pairs.device)
+        number = torch.where(draw < self.p, 1 + (self.most * number).floor(), 0)
         rank = torch.rand(batch, count, device=signals.pairs.device).argsort(dim=1).argsort(dim=1)
         low, high = (
             first + (last - first) * drawn
-            for (first, last), drawn in zip((self.low_hz, self.high_hz), draw[2:], strict=True)
+            for (first, last), drawn in zip((self.low_hz, self.high_hz), corners, strict=True)
         )
         return signals._replace(pairs=limit(signals.pairs, rank < number[:, None], low, high))
 

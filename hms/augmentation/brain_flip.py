@@ -25,8 +25,8 @@ class BrainFlip:
         self.left_right, self.front_back = left_right, front_back
 
     def __call__(self, batch: Batch) -> Batch:
-        draw = torch.rand(2, len(batch.eeg), device=batch.eeg.device)
-        return flip(batch, left_right=draw[0] < self.left_right, front_back=draw[1] < self.front_back)
+        left_right, front_back = torch.rand(2, len(batch.eeg), device=batch.eeg.device)
+        return flip(batch, left_right < self.left_right, front_back < self.front_back)
 
 
 def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tensor, " batch"]) -> Batch:

@@ -27,8 +27,8 @@ class CropCat:
         self.p, self.quarters = p, quarters
 
     def __call__(self, signals: Signals) -> Signals:
-        draw = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
-        return cut(signals, draw_partner(signals), draw[0] < self.p, draw[1] < self.quarters)
+        draw, quarters = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
+        return cut(signals, draw_partner(signals), draw < self.p, quarters < self.quarters)
 
 
 def cut(

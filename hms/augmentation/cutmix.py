@@ -26,9 +26,9 @@ class CutMix:
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:
-        draw = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
-        share = draw_share(draw[0] < self.p, self.alpha)
-        return replace_span(signals, draw_partner(signals), draw[1] * (1 - share), share)
+        draw, start = torch.rand(2, len(signals.pairs), device=signals.pairs.device)
+        share = draw_share(draw < self.p, self.alpha)
+        return replace_span(signals, draw_partner(signals), start * (1 - share), share)
 
 
 def replace_span(

@@ -19,7 +19,7 @@ class EdgeDropout:
     """
 
     acts_on = "signals"
-    reads_spectrogram = True
+    images_only = True
 
     def __init__(self, p: float, most: float):
         want_probability(p=p)
@@ -30,8 +30,8 @@ class EdgeDropout:
     def __call__(self, signals: Signals) -> Signals:
         if signals.images is None:
             return signals
-        draw = torch.rand(2, len(signals.images), device=signals.images.device)
-        amount = torch.where(draw[0] < self.p, self.most * draw[1], 0.0)
+        draw, amount = torch.rand(2, len(signals.images), device=signals.images.device)
+        amount = torch.where(draw < self.p, self.most * amount, 0.0)
         return signals._replace(images=drop_edges(signals.images, amount))
 
 

@@ -37,12 +37,12 @@ class SignalMask:
 
     def __call__(self, signals: Signals) -> Signals:
         pairs = signals.pairs
-        draw = torch.rand(6, len(pairs), device=pairs.device)
-        length = torch.where(draw[0] < self.time_p, self.longest_s * draw[1], 0)
-        start = draw[2] * (pairs.shape[-1] / SFREQ_HZ - length)
-        width = torch.where(draw[3] < self.band_p, self.widest_hz * draw[4], 0)
-        low = draw[5] * (self.below_hz - width)
-        return signals._replace(pairs=blank(stop(pairs, low, width), start, length))
+        gap, length, start, band, width, low = torch.rand(6, len(pairs), device=pairs.device)
+        length_s = torch.where(gap < self.time_p, self.longest_s * length, 0)
+        start_s = start * (pairs.shape[-1] / SFREQ_HZ - length_s)
+        width_hz = torch.where(band < self.band_p, self.widest_hz * width, 0)
+        low_hz = low * (self.below_hz - width_hz)
+        return signals._replace(pairs=blank(stop(pairs, low_hz, width_hz), start_s, length_s))
 
 
 def stop(pairs: Pairs, low_hz: Float[Tensor, " batch"], width_hz: Float[Tensor, " batch"]) -> Pairs:

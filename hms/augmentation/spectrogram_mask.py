@@ -26,7 +26,7 @@ class SpectrogramMask:
     """
 
     acts_on = "signals"
-    reads_spectrogram = True
+    images_only = True
 
     def __init__(
         self,
@@ -59,13 +59,14 @@ class SpectrogramMask:
         images = signals.images
         if images is None:
             return signals
-        draw = torch.rand(8, len(images), device=images.device)
-        count = torch.where(draw[0] < self.coarse_p, 1 + (self.holes * draw[1]).floor(), 0)
+        draws = torch.rand(8, len(images), device=images.device)
+        coarse, holes, blurred, rows, resampled, length, dropped, frequencies = draws
+        count = torch.where(coarse < self.coarse_p, 1 + (self.holes * holes).floor(), 0)
         images = images.masked_fill(self._in_holes(images, count)[:, None], 0)
-        images = blur(images, torch.where(draw[2] < self.blur_p, self.blur_rows * draw[3], 0), self.blur_rows)
-        length = self.shortest + (self.longest - self.shortest) * draw[5]
-        images = resample(images, torch.where(draw[4] < self.resample_p, length, 1))
-        count = torch.where(draw[6] < self.frequency_p, 1 + (self.frequencies * draw[7]).floor(), 0)
+        images = blur(images, torch.where(blurred < self.blur_p, self.blur_rows * rows, 0), self.blur_rows)
+        length = self.shortest + (self.longest - self.shortest) * length
+        images = resample(images, torch.where(resampled < self.resample_p, length, 1))
+        count = torch.where(dropped < self.frequency_p, 1 + (self.frequencies * frequencies).floor(), 0)
         return signals._replace(images=drop_frequencies(images, count))
 
     def _in_holes(self, images: Images, count: Float[Tensor, " batch"]) -> Bool[Tensor, "batch time frequency"]:
@@ -76,9 +77,9 @@ class SpectrogramMask:
 
 def _spans(used: Bool[Tensor, "batch hole"], size: int, longest: int) -> Bool[Tensor, "batch hole size"]:
     """A random span of 1 to `longest` of `size` points for each hole in use."""
-    draw = torch.rand(2, *used.shape, 1, device=used.device)
-    length = 1 + (longest * draw[0]).floor()
-    start = ((size + 1 - length) * draw[1]).floor()
+    length, start = torch.rand(2, *used.shape, 1, device=used.device)
+    length = 1 + (longest * length).floor()
+    start = ((size + 1 - length) * start).floor()
     at = indices(size, used.device)
     return used[..., None] & (at >= start) & (at < start + length)
 

@@ -33,8 +33,8 @@ class WindowShift:
         self.p, self.most_s = p, most_s
 
     def __call__(self, batch: Batch) -> Batch:
-        draw = torch.rand(2, len(batch.eeg), device=batch.eeg.device)
-        return shift(batch, torch.where(draw[0] < self.p, self.most_s * (2 * draw[1] - 1), 0.0))
+        draw, later = torch.rand(2, len(batch.eeg), device=batch.eeg.device)
+        return shift(batch, torch.where(draw < self.p, self.most_s * (2 * later - 1), 0.0))
 
 
 def shift(batch: Batch, later_s: Float[Tensor, " batch"]) -> Batch:

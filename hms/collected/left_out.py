@@ -6,13 +6,12 @@ import numpy as np
 
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
+from hms.recording.windows import mostly_marked
 from hms.system.console import counted
 from hms.window_lengths import CENTRE_S
 
 _NAMED = 3
 """The most times that are told of each reason."""
-
-_TOLERANCE_S = 0.01  # formats round onsets
 
 
 def why_left_out(recording: Recording, onsets_s: Iterable[float]) -> str:
@@ -36,7 +35,7 @@ def _why(recording: Recording, onset_s: float) -> str:
     half_s = min(CENTRE_S, recording.duration_s - onset_s) / 2
     source = recording.source
     spans_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
-    if np.diff(bad_s(source.annotations).clip(begin_s, end_s)).sum() > half_s - _TOLERANCE_S:
+    if mostly_marked(recording, onset_s, bad_s(source.annotations)):
         return "marked in the file as bad or as a check of the electrodes"
     if np.diff(spans_s.clip(begin_s, end_s)).sum() < half_s:
         return "in a gap"

@@ -24,8 +24,8 @@ _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
     """Describe, in a line each, the mistakes in the config of entry point `name`; `schema` has its keys and types."""
     problems = _Problems()
-    plain = problems.read(config, OmegaConf.to_container(config, resolve=False), "")
-    problems.check_command(plain, name, schema, resolved=False)
+    values = problems.read(config, OmegaConf.to_container(config, resolve=False), "")
+    problems.check_command(values, name, schema, resolved=False)
     return problems.lines()
 
 
@@ -98,10 +98,10 @@ class _Problems:
 
     def read(self, config: DictConfig | ListConfig, raw: Any, place: str) -> Any:
         """Resolve the config to plain values; note missing values and interpolations that lead nowhere."""
-        plain = {}
+        values = {}
         for key, written in items(raw):
             here = join(place, key)
-            plain[key] = UNREAD
+            values[key] = UNREAD
             try:
                 value = config[key]
             except MissingMandatoryValue:
@@ -112,14 +112,14 @@ class _Problems:
                 self.add(here, f"{str(error).partition(chr(10))[0]} in '{written}'")
             else:
                 if not OmegaConf.is_config(value):
-                    plain[key] = value
+                    values[key] = value
                 elif isinstance(written, str):
-                    plain[key] = OmegaConf.to_container(value)  # checked where it is defined
+                    values[key] = OmegaConf.to_container(value)  # checked where it is defined
                 else:
-                    plain[key] = self.read(value, written, here)
+                    values[key] = self.read(value, written, here)
                 if isinstance(written, str):
                     self._note_links(here, written)
-        return plain if isinstance(raw, dict) else list(plain.values())
+        return values if isinstance(raw, dict) else list(values.values())
 
     def _note_links(self, place: str, written: str) -> None:
         for name in re.findall(r"\$\{([\w.]+)\}", written):

@@ -40,7 +40,7 @@ def signature(target: str) -> Signature:
     want_allowed(target, ALLOWED)
     module, definition = find(target)
     name = target.rpartition(".")[2]
-    want_allowed(f"{module}.{name}", ALLOWED)  # hms.extractor.stft.STFT is in fact nnAudio's
+    want_allowed(f"{module}.{name}", ALLOWED)  # hms.network.log_stft.STFT is in fact nnAudio's
     arguments, bound = getattr(definition, "args", None), 0
     if isinstance(definition, ast.ClassDef):
         (module, arguments), bound = _init(module, definition), 1  # self

@@ -21,7 +21,7 @@ from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.tables import read_ids
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
-from hms.spectrogram_recipe import STEP_S, TAPER_S, regional_spectrogram
+from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.system.console import counted
 from hms.window_lengths import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
@@ -167,7 +167,8 @@ class _Reader(NamedTuple):
             lacking = lacking_samples(path, eeg)
             self._want_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
-                spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else np.empty((0, 4, 100), np.float32)
+                empty = np.empty((0, len(REGIONS), len(FREQUENCIES_HZ)), np.float32)
+                spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else empty
                 return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts), lacking)
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._want_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)

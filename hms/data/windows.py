@@ -43,7 +43,7 @@ class Windows(Dataset[Batch]):
         return len(self.rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the path of the store instead of its samples, for workers that are spawned."""
+        """Pickle the path of the store instead of its samples, for the spawned workers of an ordinary DataLoader."""
         return _reopened, (self._path, self.rows, self._spectrogram is not None)
 
     def __getitem__(self, item: int) -> Batch:

@@ -62,14 +62,14 @@ def ensemble(config: dict[str, Any]) -> dict[str, Any]:
     from hms.ensemble.scores import scores_of
     from hms.ensemble.tables import print_ensemble
     from hms.labels import VOTE_COLUMNS
-    from hms.runs.folder import scored_folds
+    from hms.runs.folder import folds_with_held_out
     from hms.runs.mismatch import warn_of_mismatches
     from hms.runs.named import scored_runs
     from hms.runs.teacher import LEARNED_FROM_TEACHER
     from hms.runs.trained import Trained
 
     want_in_range(config)
-    runs = [Trained(run, scored_folds(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
+    runs = [Trained(run, folds_with_held_out(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
     warn_of_mismatches(runs)
     labels = None if config["labels"] is None else Path(config["labels"])
     members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])

@@ -16,7 +16,8 @@ from hms.ensemble.choices import Mixing
 from hms.scoring.metric import CLIP
 
 _PICKS = 100
-"""How many members greedy selection picks, with replacement: weights in steps of 1 %."""
+"""How many members greedy selection picks, with replacement. It keeps the first n, the n with the least KL, so that a
+weight is a multiple of 1 / n: steps of 1 % or more."""
 
 _NEGLIGIBLE = 1e-6
 """Smaller weights become 0, which a fit only comes close to; members of weight 0 need not run."""

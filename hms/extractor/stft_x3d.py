@@ -6,12 +6,11 @@ frames. The spectrograms here are those of `stft`.
 
 from typing import Literal
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from hms.batch import Features, Signals
 from hms.extractor import central, samples_of
-from hms.extractor.stft import log_power, transform
+from hms.network.log_stft import LogStft
 from hms.network.x3d import X3d
 
 
@@ -45,16 +44,12 @@ class StftX3d(nn.Module):
     ):
         super().__init__()
         self.span = samples_of(span_s)
-        self.transform = transform(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
+        self.transform = LogStft(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
         factors = width_factor, depth_factor, bottleneck_factor
         self.network = X3d(*factors, features, pretrained, weights, grad_checkpointing)
         self.dropout = nn.Dropout(dropout)
         self.out_features, self.token_features = features, self.network.token_features
 
     def forward(self, signals: Signals) -> Features:
-        tokens, vector = self.network(self.spectrogram(signals.pairs))
+        tokens, vector = self.network(self.transform(central(signals.pairs, self.span)))
         return Features(self.dropout(vector), tokens)
-
-    def spectrogram(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair frequency frame"]:
-        """Log-power of each pair, about -1 to 1.7."""
-        return log_power(self.transform, central(pairs, self.span))

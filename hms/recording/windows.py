@@ -155,16 +155,22 @@ def _recorded(
     eeg: Float[np.ndarray, "electrode time"],
     marked_s: Float[np.ndarray, "stretch 2"],
 ) -> bool:
-    """Whether half of a centre was recorded, and less than half of it lies in the stretches that are `marked_s`.
+    """Whether half of a centre was recorded, and it is not mostly marked.
 
     The centre begins `onset_s` into the recording, its window `after_s` into `eeg`.
     """
     first = round((after_s + BEFORE_S) * SFREQ_HZ)
     centre = eeg[: len(SCALP), first : first + CENTRE_S * SFREQ_HZ]
     reach_s = min(CENTRE_S, recording.duration_s - onset_s)
-    marked_of_it_s = np.diff(marked_s.clip(onset_s, onset_s + reach_s)).sum()
     enough = np.isfinite(centre).any(axis=0).sum() >= reach_s * SFREQ_HZ / 2
-    return bool(enough and marked_of_it_s < reach_s / 2 - _TOLERANCE_S)
+    return bool(enough) and not mostly_marked(recording, onset_s, marked_s)
+
+
+def mostly_marked(recording: Recording, onset_s: float, marked_s: Float[np.ndarray, "stretch 2"]) -> bool:
+    """Whether half of the ten seconds from `onset_s` on, as far as the recording reaches, is marked (`bad_s`)."""
+    reach_s = min(CENTRE_S, recording.duration_s - onset_s)
+    of_it_s = np.diff(marked_s.clip(onset_s, onset_s + reach_s)).sum()
+    return bool(of_it_s >= reach_s / 2 - _TOLERANCE_S)
 
 
 def _count_rows(recording: Recording) -> int:

@@ -1,6 +1,6 @@
 """What all charts of the page share: Plotly figures in the light colours, which the page replaces in the dark scheme.
 
-Every figure is bare (no title, no legend box, no toolbar): its heading and how to read it are on the page around it.
+A figure has no title and no toolbar, and most have no legend: its heading and how to read it are on the page around it.
 """
 
 import html

@@ -13,7 +13,7 @@ from hms.errors import ConfigError, DataError, first_line
 from hms.folder_names import FoldName, counts_of, finished_folds
 from hms.model import Model
 from hms.runs.checkpoint import load_model
-from hms.runs.folder import scored_folds
+from hms.runs.folder import folds_with_held_out
 from hms.runs.provenance import corpus_of
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.runs.trained import Trained
@@ -53,7 +53,7 @@ class Subject(NamedTuple):
 
 def subject_of_run(path: Path, stores: Path) -> Subject:
     """A run, or one fold of it. Raises DataError if no fold has held-out patients."""
-    run = Trained(path, folds := scored_folds(path))
+    run = Trained(path, folds := folds_with_held_out(path))
     if not folds:
         raise DataError(f"{path}: no fold has held-out patients, so there is nothing to report on")
     parts = [read_predictions(fold / "oof.parquet").with_columns(predicted_by=pl.lit(fold.name)) for fold in folds]
@@ -80,7 +80,7 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
-    started = [Trained(path, scored_folds(path)) for path in folders if path and finished_folds(path)]
+    started = [Trained(path, folds_with_held_out(path)) for path in folders if path and finished_folds(path)]
     runs = [run for run in started if run.folds]
     truth, store, missing = None, None, "none of the members is a run that is still here."
     if runs:

@@ -8,7 +8,7 @@ import polars as pl
 
 from hms.errors import DataError
 from hms.folder_names import FoldName, grid, model_file
-from hms.runs.folder import scored_folds
+from hms.runs.folder import folds_with_held_out
 from hms.runs.provenance import corpus_of, files_of
 from hms.runs.settings import settings
 from hms.runs.trained import Trained
@@ -54,7 +54,7 @@ class Run(NamedTuple):
 
 def read_run(path: Path) -> Run:
     """Read the finished folds of a run that have held-out patients. Raises DataError if it has none."""
-    run = Trained(path, folds := scored_folds(path))
+    run = Trained(path, folds := folds_with_held_out(path))
     if not folds:
         raise DataError(f"{path}: no fold has held-out patients, so there is nothing to compare")
     config = run.config_of(folds[0])

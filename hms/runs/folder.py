@@ -11,7 +11,9 @@ content (`hms.runs.settings`).
     config.yaml           the resolved config
     provenance.json       git commit, package versions, digests of the code it names and of its inputs, command
     metrics.csv           a row per epoch
+    not_finite.json       of a training that a NaN or infinite loss has ended: the step, and the label ids of its batch
     last.ckpt             state of an unfinished training, to resume from
+    pretrain/             these three of the first of two stages; until the second has ended also its result.ckpt
     model.ckpt            config and weights of the trained model
     oof.parquet           votes and predicted probabilities of the validation rows (fold=all has none)
     teacher.parquet       the same for every window of the held-out patients that another fold would learn from
@@ -71,7 +73,7 @@ def folds_of_all_patients(run: Path) -> list[Path]:
     raise UserError(f"fold: want runs that were also trained with fold=all, got {run}, which was not")
 
 
-def scored_folds(run: Path) -> list[Path]:
+def folds_with_held_out(run: Path) -> list[Path]:
     """The folders of the finished folds that have held-out patients."""
     return [fold for fold in folds_to_predict_by(run) if (fold / "oof.parquet").is_file()]
 

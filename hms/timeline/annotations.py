@@ -11,11 +11,10 @@ from jaxtyping import Float
 
 from hms.labels import CLASSES
 from hms.recording.source import stored_s
-from hms.timeline.events import events
+from hms.timeline.events import ROUNDING_S, events
 from hms.timeline.timeline import Timeline
 
 _NOTHING = "no prediction"
-_ROUNDING_S = 1e-6
 
 
 def write_fif(path: Path, timeline: Timeline) -> None:
@@ -65,6 +64,6 @@ def _unpredicted(timeline: Timeline) -> pl.DataFrame:
     """Stretches without a prediction, as events are given."""
     known_s = timeline.predicted_s
     begins_s, ends_s = np.append(0.0, known_s[:, 1]), np.append(known_s[:, 0], timeline.duration_s)
-    apart = ends_s - begins_s > _ROUNDING_S
+    apart = ends_s - begins_s > ROUNDING_S
     stretches = {"onset_s": begins_s[apart], "duration_s": (ends_s - begins_s)[apart]}
     return pl.DataFrame(stretches).with_columns(label=pl.lit(_NOTHING))

@@ -16,6 +16,7 @@ from hms.page import regions
 from hms.spectrogram_recipe import STEP_S
 from hms.system.console import counted
 from hms.timeline.clock import clock, date
+from hms.timeline.events import ROUNDING_S
 from hms.timeline.timeline import DAY_S, Timeline
 
 HEIGHT = 500
@@ -69,7 +70,7 @@ def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndar
     edges_s = timeline.edges_s
     probabilities = timeline.table.select(pl.col(CLASSES).fill_null(np.nan)).to_numpy()
     begins_s, ends_s = timeline.own_s.T
-    gaps_s = ends_s[ends_s < edges_s[1:] - 1e-6]  # where a gap begins, up to the next window or the end
+    gaps_s = ends_s[ends_s < edges_s[1:] - ROUNDING_S]  # where a gap begins, up to the next window or the end
     if len(gaps_s) and len(probabilities) + len(gaps_s) <= _MOST_STEPS:
         edges_s = np.concatenate([begins_s, gaps_s])
         probabilities = np.concatenate([probabilities, np.full((len(gaps_s), len(CLASSES)), np.nan)])

@@ -10,7 +10,7 @@ from hms.electrodes import SFREQ_HZ
 from hms.labels import CLASSES
 from hms.page import traces
 from hms.recording.recording import Recording
-from hms.timeline.events import events
+from hms.timeline.events import ROUNDING_S, events
 from hms.timeline.timeline import HOUR_S, Timeline
 from hms.window_lengths import BEFORE_S, EEG_SAMPLES
 
@@ -69,7 +69,7 @@ def drawn_for(listed: pl.DataFrame, timeline: Timeline, drawn: Sequence[Drawn]) 
     own_s = timeline.own_s[rows].tolist()
     found = []
     for event in listed.iter_rows(named=True):
-        first_s, last_s = event["onset_s"] - 1e-6, event["onset_s"] + event["duration_s"] + 1e-6
+        first_s, last_s = event["onset_s"] - ROUNDING_S, event["onset_s"] + event["duration_s"] + ROUNDING_S
         inside = [i for i, (begin_s, end_s) in enumerate(own_s) if begin_s >= first_s and end_s <= last_s]
         found.append(max(inside, key=lambda i: drawn[i].probabilities[event["label"]], default=None))
     return found

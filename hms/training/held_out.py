@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
-from hms.runs.folder import scored_folds
+from hms.runs.folder import folds_with_held_out
 from hms.scoring.scores import Scores, predictions, print_scores, read_predictions, score
 from hms.system.atomic import replacing
 from hms.system.console import say
@@ -50,7 +50,7 @@ def summarise(fold: Path, truth: pl.DataFrame | None) -> float:
     if not (fold / "oof.parquet").is_file():
         say(f"{fold} learned from every patient: nobody is left to score it on")
         return math.nan
-    tables = {path.name: read_predictions(path / "oof.parquet") for path in scored_folds(fold.parent)}
+    tables = {path.name: read_predictions(path / "oof.parquet") for path in folds_with_held_out(fold.parent)}
     if len(tables) > 1:
         tables["all"] = pl.concat(tables.values())
     scores = {name: score(table, truth) for name, table in tables.items()}

@@ -21,5 +21,5 @@ def without_effect(config: dict[str, Any], reads_spectrogram: bool) -> Iterator[
         for name in (name for name, kind in augmentations.items() if kind is HeadScale):  # clipping sees it
             yield f"augmentation.{name} has hardly any effect with {by_itself}"
     if not reads_spectrogram:
-        for name in (name for name, kind in augmentations.items() if getattr(kind, "reads_spectrogram", False)):
+        for name in (name for name, kind in augmentations.items() if getattr(kind, "images_only", False)):
             yield f"augmentation.{name} has no effect: no extractor reads the ten-minute spectrogram"
