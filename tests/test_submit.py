@@ -251,7 +251,9 @@ def test_an_ensemble_predicts_by_models_of_all_patients_if_asked(
     predictors = find_predictors(ensemble=str(tmp_path), fold="all")
     assert predictors.folds == of_all
     assert predictors.mixture.weights.tolist() == [0.25, 0.75]
-    assert say_submit(*words, f"out={tmp_path / 'a.csv'}")[0].endswith("4 rows, by 2 fold=all models of 2 runs\n")
+    assert say_submit(*words, f"out={tmp_path / 'a.csv'}")[0].endswith(
+        "4 rows, by 2 fold=all models of 2 runs, temperature 2\n"
+    )
 
 
 def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture):
