@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from hydra.errors import CompactHydraException
 
-from hms.errors import UserError
+from hms.errors import UserError, with_lines
 from hms.system.console import say
 
 _AGAIN = "; the same command runs them again, or in place of what it sweeps"
@@ -103,7 +103,7 @@ def print_unfinished(unfinished: list[tuple[str, Failure | None]], jobs: int) ->
     for name, failure in unfinished:
         by_heading.setdefault(_heading(failure, as_told), []).append(name)
     for heading, names in by_heading.items():
-        say("\n  ".join([f"{len(names)} of {jobs} jobs did not finish{heading}:", *filter(None, names)]))
+        say(with_lines(f"{len(names)} of {jobs} jobs did not finish{heading}:", filter(None, names)))
 
 
 def _heading(failure: Failure | None, as_told: bool) -> str:
