@@ -19,7 +19,12 @@ class DataError(UserError):
 def want_no_mistakes(lines: list[str]) -> None:
     """Raise ConfigError with a line for each mistake, if there are any."""
     if lines:
-        raise ConfigError("\n  ".join([f"{len(lines)} problem(s) in the config:", *lines]))
+        raise ConfigError(with_lines(f"{len(lines)} problem(s) in the config:", lines))
+
+
+def with_lines(head: str, lines: Iterable[str]) -> str:
+    """A message whose lines after its `head` are indented."""
+    return "\n  ".join([head, *lines])
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

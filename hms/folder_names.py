@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from hms.errors import UserError
+
 WEIGHTS = ".safetensors"
 """The ending of a fold's weights in a bundle."""
 
@@ -93,6 +95,19 @@ def folds_with(run: Path, file: str) -> list[Path]:
 def finished_folds(run: Path) -> list[Path]:
     """All finished folds of a run, or a fold's own folder; empty if there are none."""
     return [run] if is_finished(run) else folds_with(run, "scores.json")
+
+
+def teacher_files(run: Path) -> list[Path]:
+    """The files of what the folds of a run predicted for a student to learn from."""
+    return [fold / "teacher.parquet" for fold in folds_with(run, "teacher.parquet")]
+
+
+def want_teachers(runs: list[str], place: str) -> None:
+    """Raise UserError, which begins with the key's `place`, unless there are runs and a student can learn from each."""
+    without = [run for run in runs if not teacher_files(Path(run))]
+    if without or not runs:
+        wish = "want folders of runs, not patterns or folds, with finished folds"
+        raise UserError(f"{place}: {wish}, got {', '.join(without) or 'none'}")
 
 
 def to_predict_by(folds: list[Path]) -> list[Path]:

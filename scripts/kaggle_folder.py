@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from hms.errors import UserError
-from hms.prediction.predictors import Predictors, read_predictors
+from hms.prediction.predictors import Predictors, find_predictors
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +101,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         want_free(args.out)
-        predictors = read_predictors(args.runs, args.ensemble, None, {}, 0, args.fold)
+        predictors = find_predictors(args.runs, args.ensemble, args.fold)
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.out.parent) as scratch:
             folder = Path(scratch, "kaggle")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PRELOADED = """
-    hms.train hms.training.fit hms.data.stream hms.prediction.predictors hms.prediction.submission hms.ensemble.nested
-    hms.ensemble.tables
+    hms.train hms.training.fit hms.data.stream hms.prediction.predictors hms.prediction.submission
+    hms.ensemble.fitted
 """.split()
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.truncate"}

@@ -289,7 +289,7 @@ def test_a_teacher_replaces_the_requested_share_of_targets(tmp_path: Path):
 
 def test_a_teacher_without_predictions_is_refused(tmp_path: Path):
     run, empty = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]}), str(tmp_path / "none")
-    for runs, got in (([run, empty], rf"\['{empty}'\]"), ([], "none")):
+    for runs, got in (([run, empty], empty), ([], "none")):
         with pytest.raises(UserError, match=f"^augmentation.teacher_labels.runs: want folders of runs, .*, got {got}$"):
             TeacherLabels(runs, p=0.5)
 

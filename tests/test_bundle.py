@@ -37,7 +37,7 @@ from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model
-from hms.prediction.predictors import read_predictors
+from hms.prediction.predictors import find_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
 from hms.runs.checkpoint import load_model, save_model, save_weights
 from hms.runs.folder import fold_folder
@@ -260,11 +260,11 @@ def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_pat
     spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    script.copy_runs(read_predictors([str(run), str(whole)], None, None, {}, 0, None), tmp_path, False)
-    bundled = read_predictors(None, str(tmp_path), None, {}, 0, None).runs[-1].folds
+    script.copy_runs(find_predictors([str(run), str(whole)]), tmp_path, False)
+    bundled = find_predictors(ensemble=str(tmp_path)).runs[-1].folds
     assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
     with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
-        script.copy_runs(read_predictors(str(whole), None, None, {}, 0, None), tmp_path / "half", True)
+        script.copy_runs(find_predictors(str(whole)), tmp_path / "half", True)
 
 
 ALONE = """
@@ -435,7 +435,7 @@ def test_what_is_wrong_with_a_bundle_is_reported_in_one_line(what: str, bundle: 
     spoil(bundle)
     for use in (
         hms.load,
-        lambda path: [load_model(fold) for fold in read_predictors(str(path), None, None, {}, 0, None).folds],
+        lambda path: [load_model(fold) for fold in find_predictors(str(path)).folds],
     ):
         with pytest.raises((DataError, ConfigError), match=message) as told:
             use(bundle)

@@ -15,7 +15,8 @@ from conftest import real
 from scipy.special import softmax
 
 from hms.data.tables import LABEL_COLUMNS
-from hms.ensemble.__main__ import ensemble, main
+from hms.ensemble.__main__ import main
+from hms.ensemble.fitted import fit_ensemble
 from hms.ensemble.members import Members, read_members
 from hms.ensemble.mixture import read_ensemble
 from hms.errors import DataError, UserError
@@ -457,7 +458,7 @@ def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path], tmp_path
         ({"prior": {"lpd": 1.5}}, "prior.lpd: want a share between 0 and 1, got 1.5"),
     ):
         with pytest.raises(UserError) as refused:
-            ensemble(given | numbers)
+            fit_ensemble(given | numbers)
         assert str(refused.value) == said
     assert not (tmp_path / "out").exists()
 

@@ -25,7 +25,7 @@ from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute, probabilities
-from hms.prediction.predictors import read_predictors
+from hms.prediction.predictors import find_predictors
 from hms.prediction.sharded_submission import digest
 from hms.prediction.submission import want_submission, write_submission
 from hms.runs.checkpoint import load_model
@@ -230,12 +230,12 @@ def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_
     for fitted in (None, ["fold0_seed0"], ["fold0_seed0", "fold1_seed0"]):
         key = {} if fitted is None else {"member_folds": {str(with_all): fitted}}
         path.write_text(json.dumps(json.loads(path.read_text()) | key))
-        folds = read_predictors(None, str(path), None, {}, 0, None).folds
+        folds = find_predictors(ensemble=str(path)).folds
         assert [fold.name for fold in folds] == (fitted or ["fold0_seed0", "fold1_seed0"])
     shutil.rmtree(with_all / "fold1_seed0")
     told = f"{with_all}: lacks fold1_seed0, to which {path} was fitted; fit the ensemble again"
     with pytest.raises(DataError, match=re.escape(told)):
-        read_predictors(None, str(path), None, {}, 0, None)
+        find_predictors(ensemble=str(path))
 
 
 def test_an_ensemble_predicts_by_models_of_all_patients_if_asked(
@@ -248,10 +248,12 @@ def test_an_ensemble_predicts_by_models_of_all_patients_if_asked(
     assert say_submit(*words, code=1)[1].endswith(refused)
     shutil.copytree(with_all / "foldall_seed0", other / "foldall_seed0")
     of_all = [run / "foldall_seed0" for run in (with_all, other)]
-    predictors = read_predictors(None, str(tmp_path), None, {}, 0, "all")
+    predictors = find_predictors(ensemble=str(tmp_path), fold="all")
     assert predictors.folds == of_all
     assert predictors.mixture.weights.tolist() == [0.25, 0.75]
-    assert say_submit(*words, f"out={tmp_path / 'a.csv'}")[0].endswith("4 rows, by 2 fold=all models of 2 runs\n")
+    assert say_submit(*words, f"out={tmp_path / 'a.csv'}")[0].endswith(
+        "4 rows, by 2 fold=all models of 2 runs, temperature 2\n"
+    )
 
 
 def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -265,7 +267,7 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
         return tmp_path / name
 
     def said(*runs: Path) -> list[str]:
-        read_predictors([*map(str, runs)], None, None, {}, 0, None)
+        find_predictors([*map(str, runs)])
         return capsys.readouterr().err.splitlines()
 
     one, other, old = run("a-00000001", 3, "c0"), run("b-00000001", 3, "c0"), run("a-00000002", 2, "c1")
@@ -379,7 +381,7 @@ def test_shards_make_the_same_submission(spoilt, runs: list[Path], submit: Submi
 def test_a_model_that_predicts_nan_is_named_with_possible_reasons(runs: list[Path]):
     told = f"{runs[1] / 'fold0_seed0'}: the model predicts NaN; its training diverged, or precision=16-mixed overflows"
     with pytest.raises(UserError, match=re.escape(told)):
-        read_predictors(str(runs[1]), None, None, {}, 0, None).mix(np.full((1, 2, 6), np.nan))
+        find_predictors(str(runs[1])).mix(np.full((1, 2, 6), np.nan))
 
 
 def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs: list[Path], tmp_path: Path):
@@ -387,25 +389,31 @@ def test_shards_of_ensembles_with_other_weights_are_not_mixed(folder: Path, runs
     for weights in ([0.5, 0.5], [0.4, 0.6]):
         an_ensemble(tmp_path, [str(run) for run in runs], weights)
         for ensemble in (tmp_path, tmp_path / "ensemble.json"):
-            predictors = read_predictors(None, str(ensemble), None, {}, 0, None)
+            predictors = find_predictors(ensemble=str(ensemble))
             digests.append(digest({"batch_size": 32}, predictors, folder))
     assert digests[0] == digests[1] != digests[2] == digests[3]
 
 
 def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
-    for arguments, message in (
-        ((str(runs[0]), None, -1.0, {}, 0.0, None), "temperature: want more than 0, or null, got -1.0"),
-        ((str(runs[0]), None, None, {"seizure": 0.0}, 0.0, None), "odds.seizure: want more than 0, got 0.0"),
-        ((str(runs[0]), None, None, {}, 2.0, None), "adapt: want a share, 0 to 1, got 2.0"),
-        ((None, None, None, {}, 0.0, None), "runs, ensemble: want one of the two, got neither"),
+    found = find_predictors(str(runs[0]))
+    for numbers, message in (
+        ((-1.0, {}, 0.0), "temperature: want more than 0, or null, got -1.0"),
+        ((None, {"seizure": 0.0}, 0.0), "odds.seizure: want more than 0, got 0.0"),
+        ((None, {}, 2.0), "adapt: want a share, 0 to 1, got 2.0"),
     ):
         with pytest.raises(UserError, match=message):
-            read_predictors(*arguments)
+            found.adjusted(*numbers)
+
+
+def test_predictors_are_found_by_runs_or_by_an_ensemble_alone():
+    for names, got in (({}, "neither"), ({"runs": "a", "ensemble": "b"}, "both")):
+        with pytest.raises(UserError, match=f"^runs, ensemble: want one of the two, got {got}$"):
+            find_predictors(**names)
 
 
 @pytest.mark.parametrize("name", ["test_eegs", "test_spectrograms"])
 def test_shards_of_test_files_that_have_changed_are_not_mixed(name: str, runs: list[Path], tmp_path: Path):
-    predictors, file = read_predictors(str(runs[1]), None, None, {}, 0, None), tmp_path / name / "1.parquet"
+    predictors, file = find_predictors(str(runs[1])), tmp_path / name / "1.parquet"
     file.parent.mkdir()
     file.touch()
     before = digest({}, predictors, tmp_path)
@@ -653,7 +661,7 @@ def test_the_runs_in_the_folder_predict_the_same_to_the_bit_and_in_half_precisio
     for half in (False, True):
         into = tmp_path / f"half_{half}"
         into.mkdir()
-        kaggle_folder.copy_runs(read_predictors([str(run) for run in runs], None, None, {}, 0, None), into, half)
+        kaggle_folder.copy_runs(find_predictors([str(run) for run in runs]), into, half)
         submit(f"ensemble={into}", *of(folder))
         assert ((tmp_path / "submission.csv").read_bytes() == exact) != half
         np.testing.assert_allclose(read(tmp_path / "submission.csv"), as_trained, atol=0.01)
@@ -688,9 +696,7 @@ def test_weights_beyond_the_range_of_half_precision_stay_as_they_are(kaggle_fold
 def test_two_runs_of_one_name_are_refused(kaggle_folder: ModuleType, runs: list[Path], tmp_path: Path):
     again = shutil.copytree(runs[0], tmp_path / runs[0].name)
     with pytest.raises(UserError, match=r"runs: want folders with different names, got one-1a more than once"):
-        kaggle_folder.copy_runs(
-            read_predictors([str(runs[0]), str(again)], None, None, {}, 0, None), tmp_path / "out", False
-        )
+        kaggle_folder.copy_runs(find_predictors([str(runs[0]), str(again)]), tmp_path / "out", False)
 
 
 def test_a_folder_with_unrelated_files_is_refused(kaggle_folder: ModuleType, tmp_path: Path):

@@ -18,7 +18,7 @@ from timelines import noise, timeline
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute
-from hms.prediction.predictors import read_predictors
+from hms.prediction.predictors import find_predictors
 from hms.recording.recording import open_recording
 from hms.recording.source import Span
 from hms.runs.checkpoint import load_model
@@ -296,7 +296,7 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
     options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
-    held = origin(read_predictors(None, str(tmp_path), None, {}, 0, None), options, compute, str(tmp_path), {})
+    held = origin(find_predictors(ensemble=str(tmp_path)), options, compute, str(tmp_path), {})
     assert {key: held[key] for key in mixture} == mixture
 
 

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from hms.augmentation import want_probability
 from hms.batch import Batch
-from hms.errors import UserError
-from hms.folder_names import folds_with
+from hms.folder_names import teacher_files, want_teachers
 from hms.labels import CLASSES
 from hms.scoring.scores import read_predictions
 
@@ -31,12 +30,8 @@ class TeacherLabels:
 
     def __init__(self, runs: list[str], p: float):
         want_probability(p=p)
-        folds = [folds_with(Path(run), "teacher.parquet") for run in runs]
-        if not runs or not all(folds):
-            without = [run for run, found in zip(runs, folds, strict=True) if not found]
-            wish = "want folders of runs, not patterns or folds, with finished folds"
-            raise UserError(f"augmentation.teacher_labels.runs: {wish}, got {without or 'none'}")
-        files = [fold / "teacher.parquet" for found in folds for fold in found]
+        want_teachers(runs, "augmentation.teacher_labels.runs")
+        files = [file for run in runs for file in teacher_files(Path(run))]
         tables = [read_predictions(file).select("label_id", *CLASSES) for file in files]
         mean = pl.concat(tables).group_by("label_id").mean().sort("label_id")
         self.label_id = torch.from_numpy(mean["label_id"].to_numpy().copy())

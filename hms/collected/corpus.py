@@ -17,7 +17,7 @@ from hms.collected.made_from import is_there, made_from, write_about
 from hms.collected.patients import with_patients
 from hms.collected.votes import added_up, beyond_end
 from hms.collected.writer import Writer
-from hms.errors import DataError, UserError
+from hms.errors import DataError, UserError, with_lines
 from hms.recording.absent import want_channels
 from hms.recording.paths import recording_paths
 from hms.system.atomic import locked, scratch_folder
@@ -90,7 +90,7 @@ def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[
             broken[group["path"][0]] = str(error)
             continue
         if notes := [*filter(None, (why_left_out(recording, lost_s), *recording.notes))]:
-            say("\n  ".join([f"{recording.path}:", *notes]))
+            say(with_lines(f"{recording.path}:", notes))
     reading.want_usable(broken, len(good))
     if not writer.rows:
         raise DataError("labels: want some where something was recorded, got none")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hms.electrodes import SCALP
-from hms.errors import DataError
+from hms.errors import DataError, with_lines
 from hms.recording.recording import Recording, open_recording
 from hms.system.console import counted, say
 
@@ -34,8 +34,8 @@ class HowToRead(NamedTuple):
         """Say why some of the `recordings` are `bad`, by path. Raises DataError unless they are to be skipped."""
         head = f"{len(bad)} of {counted(recordings, 'recording')} cannot be used"
         if bad and len(bad) == recordings:
-            raise DataError("\n  ".join([f"{head}:", *bad.values()]))
+            raise DataError(with_lines(f"{head}:", bad.values()))
         if bad and self.on_bad == "raise":
-            raise DataError("\n  ".join([f"{head}; on_bad=skip leaves them out:", *bad.values()]))
+            raise DataError(with_lines(f"{head}; on_bad=skip leaves them out:", bad.values()))
         if bad:
-            say("\n  ".join([f"{head}; left out:", *bad.values()]))
+            say(with_lines(f"{head}; left out:", bad.values()))

@@ -17,7 +17,7 @@ from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
 from hms.errors import DataError
 from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
-from hms.system.console import counted
+from hms.system.console import and_more
 
 RECORDING = {"recording": pl.String}
 PATIENT = {"patient_id": pl.String}
@@ -95,6 +95,6 @@ def _unknown_classes(table: pl.DataFrame) -> Iterator[str]:
     """A line for each name that no class has."""
     unknown = table.filter(~pl.col("label").str.to_lowercase().is_in(CLASSES))
     for name, rows in unknown.group_by("label", maintain_order=True):
-        more = f" (and {counted(len(rows) - 1, 'more row')})" if len(rows) > 1 else ""
+        more = and_more(len(rows) - 1, "row")
         wish = f"want {', '.join(CONSENSUS_NAMES)}, got {name[0]!r}{did_you_mean_class(name[0])}{more}"
         yield at_line(rows["line"][0], "label", wish)

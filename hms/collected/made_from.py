@@ -10,7 +10,7 @@ import polars as pl
 
 from hms.collected.how_to_read import HowToRead
 from hms.collected.votes import added_up
-from hms.errors import DataError, UserError
+from hms.errors import DataError, UserError, with_lines
 from hms.recording.mapping import by_name
 from hms.system.console import counted, say
 from hms.system.reading import read_json
@@ -61,7 +61,7 @@ def is_there(out: Path, made: Mapping[str, Any], reading: HowToRead) -> bool:
                 lacks = (
                     f"{out}: lacks {len(bad)} of {counted(held['recordings_labelled'], 'recording')}, which could not"
                 )
-                told = "\n  ".join([f"{lacks} be used; to collect them again, delete it:", *bad.values()])
+                told = with_lines(f"{lacks} be used; to collect them again, delete it:", bad.values())
                 if reading.on_bad == "raise":
                     raise DataError(told)
                 say(told)

@@ -12,7 +12,7 @@ from hms.collected.table import read_text, say_unread, want_columns
 from hms.collected.votes import patient_problems
 from hms.data.tables import parsed
 from hms.errors import DataError, nearest_word
-from hms.system.console import counted, say
+from hms.system.console import and_more, say
 
 _COLUMNS = {**RECORDING, **PATIENT}
 
@@ -37,7 +37,7 @@ def with_patients(placed: pl.DataFrame, table: Path | None, paths: Sequence[Path
     whose = _read(table, paths)
     lacking = placed.filter(~pl.col("path").is_in(whose["path"].to_list()))["path"].unique(maintain_order=True)
     if len(lacking):
-        more = f" (and {counted(len(lacking) - 1, 'more recording')})" if len(lacking) > 1 else ""
+        more = and_more(len(lacking) - 1, "recording")
         near = nearest_word(Path(lacking[0]).stem, whose.filter(pl.col("path").is_null())["recording"])
         has = f"; it has '{near}'" if near else ""
         raise DataError(f"{table}: want a row for each labelled recording, got none for '{lacking[0]}'{more}{has}")

@@ -14,7 +14,7 @@ import polars as pl
 from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.errors import DataError, did_you_mean
-from hms.system.console import counted, say
+from hms.system.console import and_more, say
 
 _WORKBOOKS = {b"PK\x03\x04": "an Excel or LibreOffice workbook", b"\xd0\xcf\x11\xe0": "a workbook of an old Excel"}
 """What a file is by its first bytes: of a ZIP archive, and of Microsoft's container for files."""
@@ -86,7 +86,7 @@ def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
             if value.count(".") == 1 and "," not in value:
                 plain += f" or {value.replace('.', ',')}"
                 said += ", which may be either in a table with semicolons"
-            more = f" (and {counted(len(rows) - 1, 'more row')})" if len(rows) > 1 else ""
+            more = and_more(len(rows) - 1, "row")
             yield at_line(rows[0] + 2, column.name, f"want {plain}, {said}{more}")
 
 

@@ -10,7 +10,7 @@ from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.electrodes import SFREQ_HZ
 from hms.labels import VOTE_COLUMNS
-from hms.system.console import counted
+from hms.system.console import and_more
 from hms.window_lengths import CENTRE_S
 
 
@@ -28,7 +28,7 @@ def beyond_end(labels: pl.DataFrame, path: str, end_s: float) -> Iterator[str]:
     """A line if labels of the recording at `path`, which ends at `end_s`, lie after that."""
     beyond = labels.filter((pl.col("path") == path) & (pl.col("time_s") > end_s))
     if len(beyond):
-        more = f" (and {counted(len(beyond) - 1, 'more row')})" if len(beyond) > 1 else ""
+        more = and_more(len(beyond) - 1, "row")
         wish = f"want up to {end_s:g} s, the end of '{path}', got {beyond['time_s'][0]:g}{more}"
         yield at_line(beyond["line"][0], "time_s", wish)
 

@@ -26,7 +26,7 @@ from hms.config.failures import (
     told_at_once,
 )
 from hms.config.help import help_text
-from hms.errors import UserError, want_no_mistakes
+from hms.errors import UserError, want_no_mistakes, with_lines
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
 
@@ -136,7 +136,7 @@ class Command:
         found = dict.fromkeys(thing for sample in samples for thing in sample.mistakes)
         lines = [thing + _where(thing, samples, line.samples_are_all_jobs) for thing in found]
         if lines:
-            raise UserError("\n  ".join([f"{len(lines)} things are missing:", *lines]) if lines[1:] else lines[0])
+            raise UserError(with_lines(f"{len(lines)} things are missing:", lines) if lines[1:] else lines[0])
 
     def _mistakes(self, config: DictConfig) -> list[str]:
         lines = mistakes(config, self.name, self.schema)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from hydra.errors import CompactHydraException
 
-from hms.errors import UserError
+from hms.errors import UserError, with_lines
 from hms.system.console import say
 
 _AGAIN = "; the same command runs them again, or in place of what it sweeps"
@@ -91,21 +91,26 @@ def print_unfinished(unfinished: list[tuple[str, Failure | None]], jobs: int) ->
 
     It helps to run jobs again unless they were refused.
     """
-    reasons = {failure for _, failure in unfinished}
+    reasons: dict[Failure | None, str] = {}  # each with the first job that it ended
+    for name, failure in unfinished:
+        reasons.setdefault(failure, name)
+    for failure, name in reasons.items():
+        if failure and not failure.is_told and "\n" in failure.why:
+            say(f"{name}: {failure.why}")
     told = all(failure and failure.is_told for failure in reasons)
     as_told = told and len(reasons) in (1, len(unfinished))  # otherwise only these lines say which job failed why
-    groups: dict[str, list[str]] = {}
-    shown: set[Failure] = set()
+    by_heading: dict[str, list[str]] = {}
     for name, failure in unfinished:
-        why = failure.why.splitlines()[0].rstrip(":") if failure else ""
-        heading = ", as told above" if as_told else f" ({why})" if why else ""
-        heading += "" if failure and failure.is_refusal else _AGAIN
-        if failure and not failure.is_told and "\n" in failure.why and failure not in shown:
-            shown.add(failure)
-            say(f"{name}: {failure.why}")
-        groups.setdefault(heading, []).append(name)
-    for heading, names in groups.items():
-        say("\n  ".join([f"{len(names)} of {jobs} jobs did not finish{heading}:", *filter(None, names)]))
+        by_heading.setdefault(_heading(failure, as_told), []).append(name)
+    for heading, names in by_heading.items():
+        say(with_lines(f"{len(names)} of {jobs} jobs did not finish{heading}:", filter(None, names)))
+
+
+def _heading(failure: Failure | None, as_told: bool) -> str:
+    """In brief why jobs did not finish, unless it was told (`as_told`), and whether it helps to run them again."""
+    why = failure.why.splitlines()[0].rstrip(":") if failure else ""
+    brief = ", as told above" if as_told else f" ({why})" if why else ""
+    return brief if failure and failure.is_refusal else brief + _AGAIN
 
 
 def _tell(words: str, why: str, told: set[str]) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from hms.errors import DataError, first_line
 from hms.labels import VOTE_COLUMNS
-from hms.system.console import counted
+from hms.system.console import and_more
 from hms.system.reading import want_columns
 
 LABEL_COLUMNS = {
@@ -173,7 +173,7 @@ def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:
     for value, wrong, wish in checks:
         bad = table.filter(wrong)
         if not bad.is_empty():
-            more = f" (and {counted(len(bad) - 1, 'more row')})" if len(bad) > 1 else ""
+            more = and_more(len(bad) - 1, "row")
             yield at_line(bad["line"][0], value.meta.output_name(), wish.format(bad.select(value).item(0, 0)) + more)
 
 

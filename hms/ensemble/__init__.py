@@ -9,4 +9,5 @@ mixture      members, weights and calibration, as `ensemble.json` stores them
 nested       fitted on some patients, scored on others
 scores       KL with intervals, and how much the members differ
 tables       the same, printed
+fitted       all of this for the members that a config names, and written
 """

@@ -1,37 +1,10 @@
-"""`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture.
+"""`python -m hms.ensemble runs/member_*`: mix the out-of-fold predictions of several models, and score the mixture."""
 
-Writes `ensemble.json` and `oof.parquet` to `out`. `hms.ensemble.mixture` describes the keys members, weights, mixing,
-calibration, prior and member_folds. These are the others, with KL in nats and lists in the order of the members:
-
-    kl                `members`; `mean`: the plain mean of all members; `uncalibrated`: the mixture, fitted and scored
-                      on different patients; `nested`: the same, calibrated, which is the ensemble; `fitted`: the
-                      ensemble in sample, on the rows it was fitted to; `prior` and `uniform`: the mean vote shares of
-                      these rows, and 1/6, predicted for every row
-    interval          of each of these but the last three: 95 % interval of a bootstrap over patients
-    difference        of `members`, `uncalibrated` and `nested`: interval of KL - KL of the mean, on the same draws
-    diversity         of each two members: `js`, the mean Jensen-Shannon divergence of their predictions in nats, and
-                      `loss_correlation`, Pearson's correlation of their KL over rows
-    weights_of_folds  for each patient fold, the weights fitted on all other folds
-    optimality_gap    upper bound on how far other weights of the same mixing could lower the minimised KL
-    prior_effect      null, or the KL of `nested` `before` and `after` the prior shift on rows weighted to that prior
-                      (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
-                      (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
-    member_seeds      how many seeds of each member were averaged; 1 for a CSV file
-    rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
-
-`oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.
-"""
-
-import glob
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypedDict
 
 from hms.config.command import entry_point
-from hms.config.keys import want_in_range
 from hms.ensemble.choices import Calibrate, Mixing, PerClass, Weigh
-from hms.system.console import say
 
 
 class Ensemble(TypedDict):
@@ -52,97 +25,6 @@ class Ensemble(TypedDict):
     draws: int
 
 
-def ensemble(config: dict[str, Any]) -> dict[str, Any]:
-    """Fit, score, write and print an ensemble; return the content of ensemble.json."""
-    import numpy as np  # these are slow to import; a mistake in the config should not wait for them
-
-    from hms.ensemble.members import read_members
-    from hms.ensemble.nested import Fitting, fit_nested
-    from hms.ensemble.prior_shift import fit_prior_shift
-    from hms.ensemble.scores import scores_of
-    from hms.ensemble.tables import print_ensemble
-    from hms.labels import VOTE_COLUMNS
-    from hms.runs.folder import folds_with_held_out
-    from hms.runs.mismatch import warn_of_mismatches
-    from hms.runs.named import scored_runs
-    from hms.runs.teacher import LEARNED_FROM_TEACHER
-    from hms.runs.trained import Trained
-
-    want_in_range(config)
-    runs = [Trained(run, folds_with_held_out(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
-    warn_of_mismatches(runs)
-    labels = None if config["labels"] is None else Path(config["labels"])
-    members = read_members(runs, _files(config["oof"]), labels, config["min_votes"])
-    panels = members.rows.select(VOTE_COLUMNS).to_numpy()
-    votes = panels.sum(axis=1).astype(float)
-    fitting = Fitting(
-        members.probabilities,
-        members.target,
-        votes if config["weigh"] == "votes" else np.ones(len(votes)),
-        members.rows["patient_id"].to_numpy(),
-        config["mixing"],
-        config["calibrate"],
-        config["bias_sd"],
-    )
-    effect = None
-    nested = fit_nested(fitting, config["folds"], config["seed"])
-    mixture = fitting.fit()
-    scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
-    if config["prior"]:
-        shift, effect = fit_prior_shift(config["prior"], panels, nested.calibrated, nested.fold, config["seed"])
-        mixture = mixture._replace(prior=shift)
-    settings = {name: config[name] for name in ("min_votes", "calibrate", "bias_sd", "weigh", "folds", "seed", "draws")}
-    counts = {"rows": len(votes), "patients": len(np.unique(fitting.patient_id))}
-    content = {"members": members.names, "member_seeds": members.seeds, **mixture.as_json(), **scores}
-    content |= {"prior_effect": effect, **counts, **settings}
-    content["member_folds"] = {str(run.path): [fold.name for fold in run.folds] for run in runs}
-    _write(Path(config["out"]), content, members.rows, nested)
-    print_ensemble(content)
-    for student in (run for run in runs if run.is_student):
-        print(f"{student.path}: {LEARNED_FROM_TEACHER}")
-    files = [members.names[i] for i in np.flatnonzero(mixture.weights) if i >= len(runs)]
-    if files:
-        print(f"{', '.join(files)}: a file of predictions cannot predict new data, so neither can this ensemble.")
-    return content
-
-
-def _write(out: Path, content: dict[str, Any], rows: Any, nested: Any) -> None:
-    import polars as pl
-
-    from hms.scoring.scores import predictions
-    from hms.system.atomic import replacing
-
-    out.mkdir(parents=True, exist_ok=True)
-    before = _members_in(out)
-    table = predictions(rows, None, nested.calibrated).with_columns(pl.Series("fold", nested.fold, pl.Int64))
-    with replacing(out / "ensemble.json") as summary, replacing(out / "oof.parquet") as predicted:
-        table.write_parquet(predicted)
-        summary.write_text(json.dumps(content, indent=1, allow_nan=False))
-    if before and {*before} != {*content["members"]}:
-        say(f"{out} held the ensemble of {', '.join(before)}, which this one replaces")
-    say(f"ensemble {out / 'ensemble.json'}, predictions {out / 'oof.parquet'}")
-
-
-def _members_in(folder: Path) -> list[str]:
-    """The members of the ensemble that a folder holds; none if it holds none that can be read."""
-    from hms.ensemble.mixture import read_ensemble
-    from hms.errors import DataError
-
-    try:
-        return read_ensemble(folder / "ensemble.json").members
-    except DataError:
-        return []
-
-
-def _files(patterns: list[str]) -> list[Path]:
-    from hms.errors import UserError
-
-    matches = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
-    if empty := [pattern for pattern, names in matches.items() if not names]:
-        raise UserError(f"oof: no file matches {', '.join(empty)}")
-    return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
-
-
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for what gives no members."""
     if not config["runs"] and not config["oof"]:
@@ -152,7 +34,9 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
 @entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=mistakes_in_values)
 def main(config: dict[str, Any]) -> float:
     """Fit and score an ensemble; return its KL on patients it was not fitted to."""
-    kl: float = ensemble(config)["kl"]["nested"]
+    from hms.ensemble.fitted import fit_ensemble  # slow to import; a mistake in the config should not wait for it
+
+    kl: float = fit_ensemble(config)["kl"]["nested"]
     return kl
 
 

@@ -14,11 +14,12 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.data.tables import read_labels
-from hms.errors import DataError, UserError, first_line
+from hms.errors import DataError, UserError
 from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.runs.trained import Trained
 from hms.scoring.scores import checked, read_predictions
+from hms.system.reading import read_csv
 
 _KEYS = ("eeg_id", "eeg_sub_id")
 _SHARED = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS)
@@ -51,7 +52,7 @@ def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None
         if labels is None:
             raise UserError("labels: want the train.csv that the rows of oof=[...] come from, got null")
         train = read_labels(labels)
-        tables |= {str(file): _read_csv(file, train, labels) for file in files}
+        tables |= {str(file): _read_file(file, train, labels) for file in files}
     voted = pl.sum_horizontal(VOTE_COLUMNS) >= min_votes
     tables = {name: table.filter(voted).sort("label_id") for name, table in tables.items()}
     largest = max(tables.items(), key=lambda one: len(one[1]))  # a run with unfinished folds lacks rows
@@ -81,13 +82,8 @@ def _read_run(run: Trained) -> pl.DataFrame:
     return merged.drop("versions")
 
 
-def _read_csv(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
-    try:
-        table = pl.read_csv(path, infer_schema_length=None)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a CSV file ({first_line(error)})") from None
+def _read_file(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
+    table = read_csv(path)
     if lacking := [name for name in _KEYS if name not in table.columns]:
         raise DataError(f"{path}: lacks column {', '.join(map(repr, lacking))}")
     predictions = {name: _prediction_column(path, table, name) for name in CLASSES}

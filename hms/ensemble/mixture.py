@@ -16,7 +16,7 @@ new data the best temperature is slightly lower than that of the file.
                    it, a run predicts by all its folds
 
 The rest of the file (KL, intervals, diversity) is about the rows the weights were fitted to; see
-`hms.ensemble.__main__`.
+`hms.ensemble.fitted`.
 """
 
 import json

@@ -10,7 +10,7 @@ Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 class Combination(TypedDict):
-    """How several runs predict together: what `read_predictors` takes."""
+    """How several runs predict together: what `predictors_of` reads beside `runs`."""
 
     ensemble: str | None
     temperature: float | None

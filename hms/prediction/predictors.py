@@ -17,7 +17,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
-from hms.prediction.keys import COMBINATION_KEYS, neither_or_both
+from hms.prediction.keys import neither_or_both
 from hms.runs.checkpoint import load_models
 from hms.runs.folder import folds_of_all_patients, folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
@@ -35,6 +35,18 @@ class Predictors(NamedTuple):
     """Combines the runs, in their order."""
     adapt: float
     """Share of the batch norms' statistics to take from the windows to predict (`hms.prediction.adaptation`)."""
+
+    def adjusted(self, temperature: float | None, odds: dict[str, float], adapt: float) -> "Predictors":
+        """The same runs, combined and adapted in another way. Raises UserError for a number out of its range.
+
+        `temperature` replaces the fitted one, or 1, unless it is None; `odds` multiply the odds of classes.
+        """
+        want_in_range({"temperature": temperature, "odds": odds, "adapt": adapt})
+        calibration = self.mixture.calibration
+        calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
+        if temperature is not None:
+            calibration = calibration._replace(temperature=temperature)
+        return self._replace(mixture=self.mixture._replace(calibration=calibration), adapt=adapt)
 
     def load(self) -> list[Model]:
         """Load the models of all folds, run after run."""
@@ -72,40 +84,29 @@ class Predictors(NamedTuple):
 
 
 def predictors_of(config: dict[str, Any]) -> Predictors:
-    """What `read_predictors` finds for a config."""
-    return read_predictors(config["runs"], **{key: config[key] for key in COMBINATION_KEYS})
+    """What `find_predictors` finds for a config, `adjusted` as the config says."""
+    found = find_predictors(config["runs"], config["ensemble"], config["fold"])
+    return found.adjusted(config["temperature"], config["odds"], config["adapt"])
 
 
-def read_predictors(
-    runs: str | list[str] | None,
-    ensemble: str | None,
-    temperature: float | None,
-    odds: dict[str, float],
-    adapt: float,
-    fold: Literal["all"] | None,
+def find_predictors(
+    runs: str | list[str] | None = None, ensemble: str | None = None, fold: Literal["all"] | None = None
 ) -> Predictors:
-    """Find the `runs` (names or patterns), or those of an ensemble, by its folder or file.
+    """Find the `runs` (names or patterns), or those of an `ensemble`, by its folder or file.
 
-    An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. `temperature`
-    replaces the fitted one, or 1; `odds` multiply the odds of classes; with `fold="all"` each run predicts by its
-    models of all patients. Raises UserError unless either runs or an ensemble are given, for a number out of its range,
-    for an ensemble's member that is not a run, and for runs without the models asked for.
+    An ensemble's runs are looked up next to its ensemble.json first; those without weight are left out. With
+    `fold="all"` each run predicts by its models of all patients. Raises UserError unless either runs or an ensemble are
+    given, for an ensemble's member that is not a run, and for runs without the models asked for.
     """
-    want_in_range({"temperature": temperature, "odds": odds, "adapt": adapt})
     for line in neither_or_both({"runs": runs, "ensemble": ensemble}):
         raise UserError(line)
     if runs is None:
-        predictors = _of_ensemble(ensemble or "", fold)
-    else:
-        paths = named_runs(runs)
-        predictors = mean_of([Trained(path, folds_of_all_patients(path)) if fold else trained(path) for path in paths])
-        warn_of_unused(predictors.runs)
-        warn_of_mismatches(predictors.runs)
-    calibration = predictors.mixture.calibration
-    calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
-    if temperature is not None:
-        calibration = calibration._replace(temperature=temperature)
-    return predictors._replace(mixture=predictors.mixture._replace(calibration=calibration), adapt=adapt)
+        return _of_ensemble(ensemble or "", fold)
+    paths = named_runs(runs)
+    predictors = mean_of([Trained(path, folds_of_all_patients(path)) if fold else trained(path) for path in paths])
+    warn_of_unused(predictors.runs)
+    warn_of_mismatches(predictors.runs)
+    return predictors
 
 
 def mean_of(runs: list[Trained]) -> Predictors:

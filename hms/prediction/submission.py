@@ -10,7 +10,7 @@ from hms.batch import Batch
 from hms.data.corpus import bad_file_table
 from hms.data.stream import batches, check
 from hms.data.tables import read_submission, read_test
-from hms.errors import DataError
+from hms.errors import DataError, with_lines
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import Predictors
@@ -62,7 +62,7 @@ def predict_rows(
         raise DataError(bad_file_table(root, [*problems, *lacking], _SKIPPING))
     if bad:
         instead = " get the mean of all others" if len(lost) < len(checked) else ""
-        table = "\n  ".join([f"{root}: {counted(len({*problems}), 'bad file')}", *dict.fromkeys(problems)])
+        table = with_lines(f"{root}: {counted(len({*problems}), 'bad file')}", dict.fromkeys(problems))
         say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows{instead}\n{table}")
     if lacking:
         say("\n".join([f"predicted without channels of {counted(len(lacking), 'EEG file')}:", *lacking]))

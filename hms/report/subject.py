@@ -9,7 +9,7 @@ from hms.config.build import build_foreign
 from hms.data.corpus import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
-from hms.errors import ConfigError, DataError, first_line
+from hms.errors import ConfigError, DataError
 from hms.folder_names import FoldName, counts_of, finished_folds
 from hms.model import Model
 from hms.runs.checkpoint import load_model
@@ -18,7 +18,7 @@ from hms.runs.provenance import corpus_of
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_predictions, read_truth
-from hms.system.reading import read_json
+from hms.system.reading import read_csv, read_json
 
 _KEYS = (
     *("members", "weights", "mixing", "calibrate"),
@@ -110,7 +110,7 @@ def learning_curves(folds: list[Path]) -> dict[str, pl.DataFrame]:
             path = fold / stage / "metrics.csv"
             if path.is_file():
                 named = [_words(fold, several_seeds), *(["pretrain"] if stage == "pretrain" else [])]
-                curves[", ".join(named)] = _csv(path)
+                curves[", ".join(named)] = _epochs(path)
     return curves
 
 
@@ -121,12 +121,10 @@ def _words(fold: Path, several_seeds: bool) -> str:
     return f"fold {name.fold}, seed {name.seed}" if several_seeds else f"fold {name.fold}"
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    try:
-        table = pl.read_csv(path)
-        table.get_column("epoch")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: not a table of epochs ({first_line(error)})") from None
+def _epochs(path: Path) -> pl.DataFrame:
+    table = read_csv(path)
+    if "epoch" not in table.columns:
+        raise DataError(f"{path}: lacks column 'epoch'")
     return table
 
 

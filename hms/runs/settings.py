@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import FoldName, RunName, finished_folds, folds_with, is_member, model_file, to_predict_by
+from hms.folder_names import FoldName, RunName, finished_folds, is_member, model_file, teacher_files, to_predict_by
 from hms.network.pretrained import weights_file
 
 _IRRELEVANT_KEYS = (
@@ -90,11 +90,6 @@ def teachers(config: dict[str, Any]) -> list[str]:
     """The runs that teach the run of a config; it is a student if there are any."""
     augmentations = nodes(config.get("augmentation", {}))
     return [run for node in augmentations if node.get("_target_") == TEACHER for run in node["runs"]]
-
-
-def teacher_files(run: Path) -> list[Path]:
-    """The files of what the folds of a run predicted for a student to learn from."""
-    return [fold / "teacher.parquet" for fold in folds_with(run, "teacher.parquet")]
 
 
 def start_folds(config: dict[str, Any]) -> list[Path]:

@@ -20,6 +20,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def and_more(number: int, noun: str) -> str:
+    """The end of a message about one of several: how many more there are; empty if there are none."""
+    return f" (and {counted(number, f'more {noun}')})" if number else ""
+
+
 def print_columns(
     title: str,
     columns: Mapping[str, Sequence[str]],

@@ -20,6 +20,16 @@ def read_table(path: Path) -> pl.DataFrame:
         raise DataError(f"{path}: not a valid parquet file ({first_line(error)})") from None
 
 
+def read_csv(path: Path) -> pl.DataFrame:
+    """The table in a CSV file, with types that fit all values. Raises DataError if it cannot be read."""
+    try:
+        return pl.read_csv(path, infer_schema_length=None)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a CSV file ({first_line(error)})") from None
+
+
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
     """The JSON object in a file, which has at least these keys. Raises DataError for any other file."""
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from hms.errors import DataError, UserError
+from hms.errors import DataError, UserError, with_lines
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
@@ -49,13 +49,13 @@ def timelines(
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
     if bad:
-        raise DataError("\n  ".join([f"{len(bad)} of {counted(len(files), 'recording')} got no timeline:", *bad]))
+        raise DataError(with_lines(f"{len(bad)} of {counted(len(files), 'recording')} got no timeline:", bad))
 
 
 def _write(out: Path, recording: Recording, timeline: Timeline, windows: int, edf: bool) -> None:
     """Write a timeline's files, on whose page `windows` are drawn, and say its notes."""
     if timeline.notes:
-        say("\n  ".join([f"{recording.path}:", *timeline.notes]))
+        say(with_lines(f"{recording.path}:", timeline.notes))
     text = page(timeline, drawn_windows(recording, timeline, windows))
     write_timeline(out.parent, out.name, timeline, text, edf)
 

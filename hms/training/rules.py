@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from hms.config.command import CONF
 from hms.config.keys import out_of_range
 from hms.errors import UserError, did_you_mean
-from hms.runs.settings import TEACHER, start_folds, teacher_files
+from hms.folder_names import want_teachers
+from hms.runs.settings import TEACHER, start_folds
 from hms.training.keys import Pretrain
 
 _SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
@@ -116,16 +116,13 @@ def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
             continue
         if config["live"]:
             yield "augmentation: no teacher has seen the windows of live; leave teacher_labels out"
-        elif isinstance(runs := node.get("runs"), list):
-            without = [run for run in map(str, runs) if not teacher_files(Path(run))]
-            wish = "want folders of runs, not patterns or folds, with finished folds"
-            if without or not runs:
-                yield f"augmentation.{name}.runs: {wish}, got {', '.join(without) or 'none'}; {_TEACH}"
-                continue
-            from hms.runs.folder import want_all_folds  # NumPy and Polars are slow to import
-
+        elif isinstance(node.get("runs"), list):
+            runs, place = [*map(str, node["runs"])], f"augmentation.{name}.runs"
             try:
-                want_all_folds(runs, f"augmentation.{name}.runs: want")
+                want_teachers(runs, place)
+                from hms.runs.folder import want_all_folds  # NumPy and Polars are slow to import
+
+                want_all_folds(runs, f"{place}: want")
             except UserError as error:
                 yield f"{error}; {_TEACH}"
 
