@@ -20,7 +20,9 @@ _PICKS = 100
 weight is a multiple of 1 / n: steps of 1 % or more."""
 
 _NEGLIGIBLE = 1e-6
-"""Smaller weights become 0, which a fit only comes close to; members of weight 0 need not run."""
+"""Smaller weights become 0, which a fit only comes close to; members of weight 0 need not run. Also a gap, in nats."""
+
+_RESTARTS = 5
 
 Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarray, " member"]]]
 """Maps weights to the KL, less a constant, and its gradient."""
@@ -35,14 +37,24 @@ def fit_weights(
     """The weights of the members with the least KL over rows weighted by `row_weight`."""
     if mixing == "greedy":
         return _greedy(probabilities, target, row_weight)
-    members = len(probabilities)
+    minimised = objective(probabilities, target, row_weight, mixing)
+    equal = np.full(len(probabilities), 1 / len(probabilities))
+    weights = _minimum_from(equal, minimised)
+    for _ in range(_RESTARTS):
+        if optimality_gap(minimised, weights) > _NEGLIGIBLE:
+            weights = _minimum_from((weights + equal) / 2, minimised)
+    return weights
+
+
+def _minimum_from(start: Float[np.ndarray, " member"], minimised: Objective) -> Float[np.ndarray, " member"]:
+    """Where SciPy's SLSQP ends: nearly always at the minimum, but not always if members give votes no chance at all."""
     solution = scipy.optimize.minimize(
-        objective(probabilities, target, row_weight, mixing),
-        np.full(members, 1 / members),
+        minimised,
+        start,
         jac=True,
         method="SLSQP",
-        bounds=[(0, 1)] * members,
-        constraints=scipy.optimize.LinearConstraint(np.ones(members), 1, 1),
+        bounds=[(0, 1)] * len(start),
+        constraints=scipy.optimize.LinearConstraint(np.ones_like(start), 1, 1),
         options={"ftol": 1e-13, "maxiter": 500},
     )
     weights = np.where(solution.x > _NEGLIGIBLE, solution.x, 0.0)
