@@ -635,6 +635,20 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
             [*PLATEAU, "fold=all"],
             "schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau",
         ),
+        (
+            [*PLATEAU, "trainer.check_val_every_n_epoch=2"],
+            "schedule: want one that needs no validation with trainer.check_val_every_n_epoch=2, got ReduceLROnPlateau",
+        ),
+        (
+            ["callbacks=early_stopping", "trainer.limit_val_batches=0"],
+            "callbacks.early_stopping.monitor: want train_loss with trainer.limit_val_batches=0, which validates on",
+        ),
+        (
+            ["optimizer._target_=timm.optim.Adahessian"],
+            "optimizer: want no Adahessian: it needs gradients of gradients",
+        ),
+        (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches: want 1 or more, got 0"),
+        (["trainer.val_check_interval=0"], "trainer.val_check_interval: want more than 0, or null, got 0"),
         (["trainer.callbacks=[]"], "trainer.callbacks: set by hms itself; leave it out"),
         (
             ["trainer.precision=64-true"],

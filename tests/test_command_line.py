@@ -419,10 +419,6 @@ def test_what_spans_a_stage_takes_the_epochs_of_that_stage():
 def test_two_averages_of_the_weights_are_refused(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "averaging=[ema,swa]")
     assert said.splitlines()[1:] == ["  averaging: want one, got ema, swa"]
-    lightning_s = "callbacks.mine._target_=lightning.pytorch.callbacks.EMAWeightAveraging"
-    said = said_by(monkeypatch, capsys, "averaging=swa", lightning_s)
-    assert said.splitlines()[1:] == ["  averaging: want one, got swa, callbacks.mine"]
-    assert train.config(lightning_s)["callbacks"]
 
 
 @pytest.mark.parametrize(
@@ -431,6 +427,7 @@ def test_two_averages_of_the_weights_are_refused(monkeypatch: pytest.MonkeyPatch
         ("ModelCheckpoint", "hms saves every epoch to resume from, and keeps the last: the best one would flatter"),
         ("TQDMProgressBar", "hms shows its own progress"),
         ("StochasticWeightAveraging", "it trains for an epoch more, by a schedule of its own; want averaging=swa"),
+        ("EMAWeightAveraging", "it may lose the average if the training is interrupted; want averaging=ema"),
     ],
 )
 def test_callbacks_of_lightning_s_that_do_not_fit_are_refused(name: str, why: str, monkeypatch, capsys):

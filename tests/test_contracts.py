@@ -28,8 +28,8 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.subset import EveryRow
 from hms.training.module import Classifier
-from hms.training.rules import without_package
 from hms.training.trainer import train
+from hms.training.unsuitable import without_package
 
 OWN_TEST = {"augmentation", "backbone", "data", "extractor", "logger", "subset"}
 """Groups with their own tests below; with any option of the other groups, a model must run and learn."""

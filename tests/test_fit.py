@@ -598,6 +598,16 @@ def test_early_stopping_remembers_its_epochs_across_an_interruption(config: dict
     assert [len(pl.read_csv(run / "metrics.csv")) for run in (straight, resumed)] == [3, 3]
 
 
+@pytest.mark.parametrize("rarely", ["fold=all", "+trainer.val_check_interval=0.5", "fold=0"])
+def test_early_stopping_by_the_training_loss_looks_after_each_epoch(rarely: str, config: dict, capsys):
+    by_loss = ["callbacks.early_stopping.monitor=train_loss", "callbacks.early_stopping.patience=1"]
+    fit(chosen(config, *STOPPED, *by_loss, rarely, "+trainer.check_val_every_n_epoch=2"))
+    metrics = pl.read_csv(only_fold(Path(config["runs"])) / "metrics.csv")
+    assert len(metrics) == 2
+    said = capsys.readouterr().err
+    assert "training ends early, after epoch 2: Monitored metric train_loss did not improve in the last 1 rec" in said
+
+
 LIGHTNING = "lightning.pytorch."
 
 
@@ -618,8 +628,16 @@ def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
     ("words", "said"),
     [
         (
-            ["callbacks=early_stopping", "+trainer.limit_val_batches=0"],
+            [
+                "callbacks=early_stopping",
+                "+trainer.check_val_every_n_epoch=9",
+                "+callbacks.early_stopping.check_on_train_epoch_end=true",
+            ],
             "schedule, callbacks or trainer: Early stopping conditioned on metric `val_kl` which is not available.",
+        ),
+        (
+            ["+trainer.val_check_interval=100"],
+            "schedule, callbacks or trainer: `val_check_interval` (100) must be less than or equal to the number of",
         ),
         (
             [f"+callbacks.rate._target_={LIGHTNING}callbacks.LearningRateMonitor"],
@@ -945,6 +963,17 @@ def test_a_schedule_of_torch_may_follow_the_validation(config: dict):
     assert rates.to_list() == pytest.approx([1e-4, 1e-4, 0.5e-4])
 
 
+def test_a_schedule_that_follows_the_validation_goes_on_after_an_interruption(
+    config: dict, tmp_path: Path, monkeypatch
+):
+    plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "_partial_": True}
+    config |= {"schedule": plateau | {"mode": "max", "patience": 0, "factor": 0.5, "threshold": 10.0}}
+    straight, resumed = interrupted_and_straight(config, tmp_path, monkeypatch, at=[2, 3])
+    assert same_weights(straight, resumed)
+    rates = [pl.read_csv(run / "metrics.csv")["learning_rate"].to_list() for run in (straight, resumed)]
+    assert rates[0] == rates[1] == pytest.approx([1e-4, 1e-4, 0.5e-4])
+
+
 def test_a_schedule_of_torch_that_counts_steps_counts_epochs(config: dict):
     cycle = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True}
     fit({**config, "schedule": cycle | {"max_lr": 1e-2, "total_steps": 3, "pct_start": 0.5, "div_factor": 10.0}})
@@ -1021,6 +1050,16 @@ def test_no_experiment_has_a_setting_without_effect(name: str, tmp_path: Path): 
     composed = material.config(f"experiment={name}", *more)
     assert [*mistakes_in_values(composed)] == []
     assert said_of(composed) == []
+
+
+def test_a_setting_without_effect_is_named(tmp_path: Path):
+    fading = ["weighting=fade_low_votes"]
+    (said,) = said_of(material.config(*fading))
+    assert said == "weighting=fade_low_votes has no effect on rows of 10 votes or more; try subset=low_votes_too"
+    assert said_of(material.config(*fading, "subset=low_votes_too")) == []
+    (said,) = said_of(material.config("loss.auxiliary=0.5"))
+    assert said == "loss.auxiliary has no effect with a single extractor, which has no auxiliary head"
+    assert said_of(material.config("loss.auxiliary=0.5", "extractor=[stft,stft_cosine]")) == []
 
 
 def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):

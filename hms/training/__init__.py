@@ -1,7 +1,8 @@
 """The training of one fold, from start to finish.
 
 keys            the keys of a config
-rules           what a config may not combine, and callbacks and loggers that do not fit
+unsuitable      callbacks, optimizers and loggers that a training cannot have
+rules           what a config may not combine
 fit             all of it, in the order of events
 lacking         what this machine lacks
 parts           all that is built before a corpus is read

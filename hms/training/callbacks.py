@@ -21,6 +21,8 @@ def build_callbacks(nodes: dict[str, Any]) -> list[Callback]:
             raise UserError(f"callbacks.{name}: {first_line(error)}") from None
         if not isinstance(callback, Callback):
             raise UserError(f"callbacks.{name}: want a Lightning callback, got {type(callback).__name__}")
+        if isinstance(callback, EarlyStopping) and callback.monitor == "train_loss":
+            callback._check_on_train_epoch_end = True  # Lightning may look before it is known, or never
         callbacks.append(callback)
     return callbacks
 

@@ -4,8 +4,8 @@ A batch norm predicts by moving averages of the mean and variance that it saw in
 only, seen by earlier weights than the last ones, or than an average of weights that never saw a batch. Here every norm
 sees the same weights and many more batches, without augmentation and dropout, as in prediction.
 
-Source: "PreciseBN" in Wu and Johnson 2021, arXiv 2105.07576; as there, the statistics of batches, which are
-normalised by them, are averaged.
+Source: "PreciseBN" in Wu and Johnson 2021, arXiv 2105.07576. Changed: the variances of batches, which are normalised by
+them, are averaged, without what the means of batches vary among each other.
 """
 
 from collections.abc import Iterable

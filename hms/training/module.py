@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.precision import Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from hms.augmentation import Augmentation
 from hms.batch import AnyBatch, Batch, Logits, in_float32, mapped
@@ -123,7 +123,19 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters(), **_fused_on(self.device, self.optimizer))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.schedule(optimizer), "monitor": "val_kl"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.schedule(optimizer), "reduce_on_plateau": False},
+        }
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
+
+    def on_train_epoch_end(self) -> None:
+        """Step a schedule that follows the validation: Lightning would only after the checkpoint of the epoch."""
+        if isinstance(schedule := self.lr_schedulers(), ReduceLROnPlateau):
+            schedule.step(self.trainer.callback_metrics["val_kl"])
 
 
 def _fused_on(device: torch.device, optimizer: Callable[..., Optimizer]) -> dict[str, bool]:

@@ -1,41 +1,25 @@
 """What a config of `hms.train` may not combine, found out before torch and Lightning are imported."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 from hms.config.command import CONF
+from hms.config.described import word
 from hms.config.keys import out_of_range
 from hms.errors import UserError, did_you_mean
 from hms.folder_names import want_teachers
 from hms.runs.settings import TEACHER, start_folds
 from hms.training.keys import Pretrain
+from hms.training.unsuitable import unsuitable_callbacks, unsuitable_optimizer, without_package
 
-_SAVED = "hms saves every epoch to resume from, and keeps the last: the best one would flatter the score"
-_SHOWN = "hms shows its own progress"
-_UNSUITABLE = {
-    "ModelCheckpoint": _SAVED,
-    "OnExceptionCheckpoint": _SAVED,
-    "TQDMProgressBar": _SHOWN,
-    "RichProgressBar": _SHOWN,
-    "StochasticWeightAveraging": "it trains for an epoch more, by a schedule of its own; want averaging=swa",
-    "LearningRateFinder": "it trains before the training; sweep optimizer.lr instead",
-    "BatchSizeFinder": "it trains before the training; show=true estimates the memory of a batch_size",
-    "BackboneFinetuning": "it wants a model with one `backbone`; here each extractor has its own",
-    "ModelPruning": "it cannot prune weights that are channels-last",
+_MORE_THAN_0 = {
+    "check_val_every_n_epoch": "1 or more, or null",
+    "val_check_interval": "more than 0, or null",
+    "accumulate_grad_batches": "1 or more",
 }
-"""Callbacks of Lightning's that a training cannot have, and why."""
+"""What Lightning's trainer cannot divide by."""
 
 _TEACH = "train the teacher first, as make teacher does"
-
-_PACKAGES = {
-    "CometLogger": ["comet_ml"],
-    "LitLogger": ["litlogger"],
-    "MLFlowLogger": ["mlflow"],
-    "TensorBoardLogger": ["tensorboard", "tensorboardX"],
-    "WandbLogger": ["wandb"],
-}
-"""The packages any one of which each logger needs."""
 
 
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
@@ -46,8 +30,9 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for key in ("max_steps", "limit_train_batches"):
         if (limit := config["trainer"].get(key)) == 0:  # Lightning would leave the model as it began
             yield f"trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
-    if (every := config["trainer"].get("check_val_every_n_epoch")) == 0:
-        yield f"trainer.check_val_every_n_epoch: want 1 or more, or null, got {every}"
+    for key, wish in _MORE_THAN_0.items():
+        if (got := config["trainer"].get(key)) == 0:
+            yield f"trainer.{key}: want {wish}, got {got}"
     if config["trainer"].get("overfit_batches"):
         yield "trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again"
     if config["trainer"].get("fast_dev_run"):
@@ -69,8 +54,11 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         if isinstance(part, dict) and part.get("grad_checkpointing") and "backbone" not in part:
             yield f"compile: want false with {place}.grad_checkpointing=true, which leaves little to compile, got true"
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
-        yield from _wrong_schedule(place, stage, fold == "all")
-    yield from _wrong_callbacks(config["callbacks"], config["averaging"], fold == "all")
+        yield from _wrong_schedule(place, stage, _no_validation(config, each_epoch=True))
+        yield from unsuitable_optimizer(place, stage)
+    yield from unsuitable_callbacks(config["callbacks"], _no_validation(config, each_epoch=False))
+    if len(averages := [*config["averaging"]]) > 1:  # each would take another's average for the weights to go on with
+        yield f"averaging: want one, got {', '.join(averages)}"
     yield from without_package(config["logger"])
     yield from _unknown_heads(config)
     yield from _wrong_teachers(config)
@@ -88,7 +76,19 @@ def _unknown_heads(config: dict[str, Any]) -> Iterator[str]:
             yield f"loss.auxiliary_of.{name}: want the name of an extractor{did_you_mean(str(name), extractors)}"
 
 
-def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> Iterator[str]:
+def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
+    """The setting by which a training does not validate, or not in each epoch; None if it does."""
+    trainer = config["trainer"]
+    if config["fold"] == "all":
+        return "fold=all"
+    if trainer.get("limit_val_batches") == 0:
+        return "trainer.limit_val_batches=0"
+    if each_epoch and (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
+        return f"trainer.check_val_every_n_epoch={word(every)}"
+    return None
+
+
+def _wrong_schedule(place: str, stage: dict[str, Any], no_validation: str | None) -> Iterator[str]:
     """Yield a line for each way in which the schedule of a stage, whose keys stand at `place`, does not fit it."""
     schedule, epochs, optimizer = stage.get("schedule"), stage.get("epochs"), stage.get("optimizer")
     if not isinstance(schedule, dict):
@@ -105,8 +105,8 @@ def _wrong_schedule(place: str, stage: dict[str, Any], all_patients: bool) -> It
     total = schedule.get(key)
     if isinstance(total, int) and isinstance(epochs, int) and 0 < total < epochs:  # torch would end the training
         yield f"{place}schedule.{key}: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
-    if all_patients and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
-        yield f"{place}schedule: want one that needs no validation with fold=all, got ReduceLROnPlateau"
+    if no_validation and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
+        yield f"{place}schedule: want one that needs no validation with {no_validation}, got ReduceLROnPlateau"
 
 
 def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
@@ -125,40 +125,3 @@ def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
                 want_all_folds(runs, f"{place}: want")
             except UserError as error:
                 yield f"{error}; {_TEACH}"
-
-
-def _wrong_callbacks(callbacks: dict[str, Any], averaging: dict[str, Any], all_patients: bool) -> Iterator[str]:
-    """Yield a line for each callback that does not fit a training, and if several average its weights."""
-    classes = {name: _of_lightning(node) for name, node in callbacks.items()}
-    for name, kind in classes.items():
-        if why := _UNSUITABLE.get(kind):
-            yield f"callbacks.{name}: want no {kind}: {why}"
-    named = [f"callbacks.{name}" for name, kind in classes.items() if kind.endswith("WeightAveraging")]
-    if len(averages := [*averaging, *named]) > 1:  # each would take another's average for the weights to go on with
-        yield f"averaging: want one, got {', '.join(averages)}"
-    yield from _wrong_monitors(callbacks, all_patients)
-
-
-def _of_lightning(node: Any) -> str:
-    """The name of the class of a callback or a logger if it is one of Lightning's, else nothing."""
-    target = str(node.get("_target_")) if isinstance(node, dict) else ""
-    return target.rpartition(".")[2] if target.startswith("lightning.") else ""
-
-
-def _wrong_monitors(callbacks: dict[str, Any], all_patients: bool) -> Iterator[str]:
-    """Yield a line for each callback of Lightning's that would wait for a metric in vain."""
-    known = ["train_loss"] if all_patients else ["train_loss", "val_kl"]
-    wish = "want train_loss with fold=all, which validates on none," if all_patients else "want train_loss or val_kl,"
-    if all(_of_lightning(node) for node in callbacks.values() if isinstance(node, dict)):  # others may log more
-        for name, node in callbacks.items():
-            monitor = node.get("monitor") if isinstance(node, dict) else None
-            if isinstance(monitor, str) and monitor not in known:
-                yield f"callbacks.{name}.monitor: {wish} got '{monitor}'{did_you_mean(monitor, known)}"
-
-
-def without_package(loggers: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each logger that would end the training, as the package that it writes by is not installed."""
-    for name, node in loggers.items():
-        packages = _PACKAGES.get(kind := _of_lightning(node), [])
-        if packages and not any(map(find_spec, packages)):
-            yield f"logger.{name}: {kind} needs the package {' or '.join(packages)}, which is not installed"

@@ -1,6 +1,7 @@
 """Set up Lightning's trainer for a run: metrics in a file, resumable after every epoch, quiet without a terminal."""
 
 import logging
+import traceback
 import warnings
 import zipfile
 from pathlib import Path
@@ -51,13 +52,18 @@ def train(
             f"a step needs more memory than the GPU has ({first_line(error)}); try backbone.grad_checkpointing=true, "
             "data.resident=false or a smaller batch_size"
         ) from None
-    except (MisconfigurationException, RuntimeError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
         if "without overflow" in str(error):  # a rate is a float, but a step is computed in float32
             raise UserError(f"optimizer: {first_line(error)}; try a smaller optimizer.lr") from None
-        if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):  # EarlyStopping's
+        if not _raised_by_lightning(error):
             raise
         raise UserError(f"schedule, callbacks or trainer: {first_line(error)}") from None
     return trainer
+
+
+def _raised_by_lightning(error: Exception) -> bool:
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("lightning.")
 
 
 def make(

@@ -6,6 +6,7 @@ from typing import Any
 
 from hms.augmentation.head_scale import HeadScale
 from hms.config.described import describe
+from hms.labels import HIGH_VOTES
 
 
 def without_effect(config: dict[str, Any], reads_spectrogram: bool) -> Iterator[str]:
@@ -20,6 +21,12 @@ def without_effect(config: dict[str, Any], reads_spectrogram: bool) -> Iterator[
             yield f"preprocess.scale_uv has no effect with {by_itself}"
         for name in (name for name, kind in augmentations.items() if kind is HeadScale):  # clipping sees it
             yield f"augmentation.{name} has hardly any effect with {by_itself}"
+    fades = config["weighting"]["_target_"] == "hms.weighting.FadeLowVotes"
+    if fades and config["subset"].get("min_votes", 0) >= HIGH_VOTES:
+        yield f"weighting=fade_low_votes has no effect on rows of {HIGH_VOTES} votes or more; try subset=low_votes_too"
+    if len(config["extractor"]) == 1 and config["loss"]["_target_"] == "hms.loss.VoteWeightedKl":
+        for name in describe({"loss": config["loss"]}).values:
+            yield f"{name} has no effect with a single extractor, which has no auxiliary head"
     if not reads_spectrogram:
         for name in (name for name, kind in augmentations.items() if getattr(kind, "images_only", False)):
             yield f"augmentation.{name} has no effect: no extractor reads the ten-minute spectrogram"
