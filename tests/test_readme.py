@@ -25,6 +25,7 @@ from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.electrodes import SCALP
 from hms.errors import ConfigError
+from hms.scoring.scores import read_predictions
 from hms.train import main as train
 
 PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -147,6 +148,8 @@ def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, mon
     assert given["kl"] == pytest.approx(given["scores"]["kl"])
     assert given["batch"].eeg.shape == (16, 20, 10000)
     assert given["logits"].shape == (16, 6)
+    assert len(given["predictor"].models) == 1
+    assert read_predictions(f"{given['fold']}/oof.parquet").equals(read_predictions(given["fold"] / "oof.parquet"))
     written = {path.name for folder in ("runs", "data") for path in Path(folder).rglob("*") if path.is_file()}
     assert {name for name in written if f"`{name}`" not in GUIDE["docs/guide/files.md"]} == set()
 
@@ -154,6 +157,10 @@ def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, mon
 def test_a_mistake_in_python_is_reported_as_on_a_command_line():
     with pytest.raises(ConfigError, match=r"1 problem.*\n.*extractor: want one of .*; did you mean 'stft'"):
         train.config("extractor=sftf")
+    for words in (["fold=1"], Path("x")):
+        with pytest.raises(ConfigError) as refused:
+            train.config(words)
+        assert str(refused.value) == f"config: want each word as text, config('fold=1', 'seed=2'), got {words!r}"
 
 
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
