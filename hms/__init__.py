@@ -30,7 +30,7 @@ The modules in reading order; each imports only modules listed before it, which 
     results                                        comparisons of runs
     export                                         what a bundle holds besides weights: model card, ONNX
     page report timeline                           pages, tables and annotations
-    bundled_model                                  what `hms.load` returns
+    loaded_model                                   what `hms.load` returns
     collect prepare train evaluate submit predict compare
                                                    the commands, `python -m hms.<name>`, and those of packages:
     simulate.__main__ ensemble.__main__ report.__main__ export.__main__
@@ -40,17 +40,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hms.bundled_model import BundledModel
+    from hms.loaded_model import LoadedModel
 
 __version__ = "0.1.0"
 
 
-def load(bundle: str | Path, accelerator: str = "cpu") -> "BundledModel":
-    """Load a model from the folder that `hms.export` wrote, without running any code from that folder.
+def load(runs: str | Path, accelerator: str = "cpu") -> "LoadedModel":
+    """Load what `hms.predict` takes, without running any code from it: a run, one of its folds, or a bundle.
 
-    Its use: `hms.load("bundle").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`. `accelerator` is
+    Several folds, or the runs that a pattern matches, predict by their mean. Its use:
+    `hms.load("runs/<name>-<hash>").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`. `accelerator` is
     "cpu", "gpu", or "auto": a GPU if there is one.
     """
-    from hms.bundled_model import BundledModel  # torch takes seconds to import
+    from hms.loaded_model import LoadedModel  # torch takes seconds to import
 
-    return BundledModel(Path(bundle), accelerator)
+    return LoadedModel(runs, accelerator)

@@ -26,7 +26,10 @@ _PROBES = ((97, 131), (131, 163))
 
 @runtime_checkable
 class Backbone(Protocol):
-    """What every backbone provides, besides being a torch module."""
+    """What every backbone provides, besides being a torch module. Extractors call nothing else of it.
+
+    With `model.share_backbones`, networks with the same `repr` are taken to be the same.
+    """
 
     out_features: int
     """Length of the vector that `pool` returns."""

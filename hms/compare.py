@@ -2,7 +2,8 @@
 
 Two runs are compared by their out-of-fold predictions for the same rows, on the same draws of a bootstrap over
 patients: the interval says how large the difference might be with other patients. Runs validated on different rows are
-ranked by the rows they share; those that share none, such as runs on different corpora, are not ranked.
+ranked by the rows they share; those that share none, such as runs on different corpora, are not ranked. A folder that
+`hms.evaluate` wrote is compared as a run is: a model before fine-tuning with the folds of the run that began with it.
 """
 
 from pathlib import Path
@@ -27,7 +28,7 @@ def main(config: dict[str, Any]) -> None:
     from hms.results.table import print_results, write_csv
     from hms.runs.named import scored_runs
 
-    results = compare(scored_runs(config["runs"]), config["draws"], config["seed"])
+    results = compare(scored_runs(config["runs"], or_evaluations=True), config["draws"], config["seed"])
     print_results(results)
     if config["csv"] is not None:
         write_csv(results, Path(config["csv"]))

@@ -70,6 +70,11 @@ def is_finished(fold: Path) -> bool:
     return (fold / "scores.json").is_file()
 
 
+def is_evaluation(folder: Path) -> bool:
+    """Whether `hms.evaluate` wrote its scores there, and it is no run as well."""
+    return (folder / "evaluation.json").is_file() and not finished_folds(folder)
+
+
 def number_of(fold: Path) -> int | Literal["all"] | None:
     """Whose patients a fold holds out, as in its name; None if it was renamed."""
     name = FoldName.of(fold)

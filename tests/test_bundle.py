@@ -29,13 +29,13 @@ from safetensors.torch import load_file, save_file
 
 import hms
 from hms.batch import Batch
-from hms.bundled_model import BundledModel
 from hms.config.build import build
 from hms.data.corpus import fingerprint
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.loaded_model import LoadedModel
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
@@ -135,7 +135,9 @@ def test_a_bundle_predicts_as_the_run_does_to_the_bit(run: Path, whole: Path, fl
     _, wanted = by_model(models, [batch_with_signal()], Compute("cpu", flips))
     model = hms.load(whole)
     found = model.predict(*windows(), flips=flips)
-    assert np.array_equal(found, wanted.mean(axis=0))
+    assert np.array_equal(found, find_predictors(str(run)).mix(wanted))
+    np.testing.assert_allclose(found, wanted.mean(axis=0), atol=1e-12)
+    assert np.array_equal(hms.load(str(run)).predict(*windows(), flips=flips), found)
     assert np.array_equal(model.predict(*map(torch.from_numpy, windows()), flips=flips), found)
     np.testing.assert_allclose(model.predict(*windows(), flips=flips, batch_size=2), found, atol=1e-6)
     for fold, member in zip(trained(run).folds, trained(whole).folds, strict=True):
@@ -199,6 +201,27 @@ def test_a_timeline_in_python_is_that_of_the_command_to_the_bit(
     assert sorted(events(found)["label"]) == sorted(listed.description)
 
 
+def test_a_run_and_a_fold_load_as_a_bundle_of_them_does(run: Path, whole: Path, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", 30 * np.random.default_rng(0).normal(size=(19, 3000)), SCALP, 100)
+    bundled, loaded = (hms.load(source).timeline(path, flips=False) for source in (whole, run))
+    assert bundled.table.equals(loaded.table)
+    for fold in ("fold1_seed0", "fold*_seed0"):
+        models = hms.load(f"{run}/{fold}").models
+        assert len(models) == (2 if "*" in fold else 1)
+        wanted = load_model(f"{run}/fold1_seed0").state_dict()
+        assert all(torch.equal(weight, wanted[name]) for name, weight in models[-1].state_dict().items())
+    with pytest.raises(DataError, match=f"^{tmp_path}: no finished fold here; a run is a folder such as runs/"):
+        hms.load(tmp_path)
+
+
+def test_a_timeline_of_an_open_file_is_refused_with_what_to_do(whole: Path):
+    raw = mne.io.RawArray(np.zeros((1, 200)), mne.create_info(["Fz"], 200, "eeg"), verbose="error")
+    with pytest.raises(UserError) as refused:
+        hms.load(whole).timeline(raw)
+    wish = "recording: want the path of a file, got RawArray; if it is MNE's, raw.save('night_raw.fif') writes one"
+    assert str(refused.value) == wish
+
+
 def test_a_timeline_may_come_from_another_process(whole: Path, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", 30 * np.random.default_rng(0).normal(size=(19, 3000)), SCALP, 100)
     made = hms.load(whole).timeline(path, flips=False)
@@ -220,7 +243,7 @@ def test_a_timeline_keeps_its_own_copy_of_the_mapped_channels(whole: Path, tmp_p
 
 def test_a_timeline_in_python_has_the_options_of_the_command(whole: Path, tmp_path: Path):
     keys = config_of("predictors") | config_of("predict")
-    _, _, *options = inspect.signature(BundledModel.timeline).parameters.values()  # after self and the recording
+    _, _, *options = inspect.signature(LoadedModel.timeline).parameters.values()  # after self and the recording
     defaults = {one.name: one.default for one in options}
     assert defaults == {name: keys[name] for name in defaults}
     model = hms.load(whole)
@@ -478,15 +501,19 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
     folder = fold_folder(run_config, "")
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(f"{loader}checkpoint_path: {tmp_path / 'evil.pt'}\n")
+    spoilt = Path(shutil.copytree(run / "fold0_seed0", tmp_path / "fold0_seed0"))
     for node, message in (
         ({"_target_": "hms.config.build.build", "node": read}, "want a class, got 'hms.config.build.build'"),
         ({"_target_": "hms.fusion.Concat", "extractors": [backbone]}, "want each argument by its name, got '_args_'"),
         ({"_target_": "hms.model.Model", "preprocess": "${oc.env:HOME}"}, "want plain values, got"),
     ):
-        torch.save({"config": {"model": node}, "weights": {}}, tmp_path / "model.ckpt")
-        for use in (lambda: hms.load(edited(bundle, model=node)), lambda: load_model(tmp_path)):  # noqa: B023
+        torch.save({"config": {"model": node}, "weights": {}}, spoilt / "model.ckpt")
+        for use in (lambda: hms.load(edited(bundle, model=node)), lambda: hms.load(spoilt)):  # noqa: B023
             with pytest.raises(ConfigError, match=re.escape(message)):
                 use()
+    shutil.copy(tmp_path / "evil.pt", spoilt / "model.ckpt")
+    with pytest.raises(DataError, match=r"model\.ckpt: not a checkpoint of hms"):
+        hms.load(spoilt)
     (bundle / "fold0_seed0.safetensors").write_bytes((tmp_path / "evil.pt").read_bytes())
     with pytest.raises(DataError, match="not a file of weights"):
         hms.load(sealed(bundle))

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -191,6 +192,28 @@ def test_a_difference_that_other_patients_might_reverse_is_printed_with_its_inte
     printed = capsys.readouterr().out
     assert re.search(r"│ +[+-]0\.0\d\d \(-0\.\d{3} to \+0\.\d{3}\) │", printed)
     assert "= best" not in printed
+
+
+def test_an_evaluation_is_compared_on_the_rows_that_both_have_and_says_what_made_it(tmp_path: Path, capsys):
+    folders = [tmp_path / "tuned-1a2b3c4d", *(tmp_path / "sim/evaluation" / f"{name}-1a2b3c4d" for name in ("a", "b"))]
+    for folder, kl in zip(folders, (0.4, 0.45, 0.5), strict=True):
+        finished(folder, 0, 0, kl, 10)
+    for folder, adapt in zip(folders[1:], (0, 0.5), strict=True):
+        (folder / "fold0_seed0/oof.parquet").rename(folder / "predictions.parquet")
+        shutil.rmtree(folder / "fold0_seed0")
+        about = {"members": ["runs/sim/fold0_seed0"], "corpus": "abcdef", "rows_maybe_trained_on": 0, "adapt": adapt}
+        (folder / "evaluation.json").write_text(json.dumps(about))
+    results = compare(folders)
+    assert [result.difference for result in results] == [None, pytest.approx(0.05), pytest.approx(0.1)]
+    print_results(results)
+    printed = capsys.readouterr().out
+    assert [row[1:3] for row in rows_of(printed)] == [["0", "1"], ["-", "-"], ["-", "-"]]
+    assert f"{folders[1]}: an evaluation of 1 model (runs/sim/fold0_seed0).\n" in printed
+    assert f"{folders[2]}: an evaluation of 1 model (runs/sim/fold0_seed0) adapt=0.5.\n" in printed
+    assert not re.search("too good|Settings that differ|the same settings", printed)
+    (folders[1] / "evaluation.json").write_text("{}")
+    with pytest.raises(DataError, match=r"evaluation\.json: .*members"):
+        compare(folders)
 
 
 def rows_of(printed: str) -> list[list[str]]:

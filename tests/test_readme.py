@@ -25,6 +25,7 @@ from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.electrodes import SCALP
 from hms.errors import ConfigError
+from hms.scoring.scores import read_predictions
 from hms.train import main as train
 
 PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -137,7 +138,7 @@ def entry_point(module: str) -> tuple[str, type, str | None]:
 
 
 def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (code,) = blocks(GUIDE["docs/guide/runs.md"], "python")
+    code, loop = blocks(GUIDE["docs/guide/runs.md"], "python")
     words = '"experiment=quick", "fold=1"'
     assert words in code
     small = ["experiment=smoke", "data.size=tiny", f"data.root={corpus}", "fold=1", "flips=false"]
@@ -147,6 +148,12 @@ def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, mon
     assert given["kl"] == pytest.approx(given["scores"]["kl"])
     assert given["batch"].eeg.shape == (16, 20, 10000)
     assert given["logits"].shape == (16, 6)
+    assert len(given["predictor"].models) == 1
+    assert read_predictions(f"{given['fold']}/oof.parquet").equals(read_predictions(given["fold"] / "oof.parquet"))
+    exec(loop, given)
+    assert len(given["optimizer"].state) == len([*given["own"].parameters()])  # each had a gradient
+    assert given["training"].join(given["rows"].validation, on="patient_id").is_empty()
+    assert given["error"].isfinite()
     written = {path.name for folder in ("runs", "data") for path in Path(folder).rglob("*") if path.is_file()}
     assert {name for name in written if f"`{name}`" not in GUIDE["docs/guide/files.md"]} == set()
 
@@ -154,6 +161,10 @@ def test_the_parts_of_a_training_work_as_shown(corpus: Path, tmp_path: Path, mon
 def test_a_mistake_in_python_is_reported_as_on_a_command_line():
     with pytest.raises(ConfigError, match=r"1 problem.*\n.*extractor: want one of .*; did you mean 'stft'"):
         train.config("extractor=sftf")
+    for words in (["fold=1"], Path("x")):
+        with pytest.raises(ConfigError) as refused:
+            train.config(words)
+        assert str(refused.value) == f"config: want each word as text, config('fold=1', 'seed=2'), got {words!r}"
 
 
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -183,13 +194,22 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     files = []
+    for name, text in shown().items():
+        if not name.startswith("my_"):
+            assert not (folder / name).exists(), f"{name} is there already; show a new one"
+            (folder / name).write_text(text)
+            files.append(folder / name)
+    return folder, files
+
+
+def shown() -> dict[str, str]:
+    """The files of the page by the paths in their first lines; outside of the repository they begin with `my_`."""
+    files = {}
     for text in blocks(OWN, "python|yaml"):
         path = re.match(r"(?:# @package _global_\n)?# ([\w/]+\.(?:py|yaml))\b", text)
         assert path, f"want the path of the file in the first line, `# conf/...`, got '{text[:60]}'"
-        assert not (folder / path[1]).exists(), f"{path[1]} is there already; show a new one"
-        (folder / path[1]).write_text(text)
-        files.append(folder / path[1])
-    return folder, files
+        files[path[1]] = text
+    return files
 
 
 def in_copy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -243,3 +263,23 @@ def test_what_is_added_keeps_the_rules_and_the_contracts(added: tuple[Path, list
     assert done.returncode == 0, done.stdout
     for name in new:
         assert re.search(rf"test_contracts.py.*\b{name}\b", done.stdout), f"no contract was tested for {name}"
+
+
+def test_what_stands_outside_of_the_repository_trains(corpus: Path, tmp_path: Path):
+    own = {name: text for name, text in shown().items() if name.startswith("my_")}
+    for name, text in own.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (line,) = re.findall(r'^HMS_ALLOW="(\S+)" hms-train (.*)$', OWN, re.MULTILINE)
+    words = shlex.split(line[1])
+    assert {f"{Path(name).parent.name}={Path(name).stem}" for name in own if name.endswith(".yaml")} <= {*words}
+    places = [f"data.root={corpus}", "stores=stores", "runs=runs", "experiment=smoke", "data.size=tiny", "epochs=1"]
+    places += ["flips=false", "extractor=[stft_short,wavenet_short,spectrogram]"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}", "HMS_ALLOW": line[0]}
+    command = python("-m", "hms.train", *words, *places)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (config,) = tmp_path.glob("runs/smoke-*/fold0_seed0/config.yaml")
+    assert (config.parent / "scores.json").is_file()
+    for target in re.findall(r"_target_: ([\w.]+)", "\n".join(own.values())):
+        assert f"_target_: {target}\n" in config.read_text()

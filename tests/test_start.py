@@ -26,6 +26,7 @@ from hms.runs.leakage import rows_maybe_trained_on, write_learned_from
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.start import announce, model_to_train, record, start_of_fold
 from hms.runs.trained import Trained, trained
+from hms.scoring.scores import score
 from hms.training.fit import fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
@@ -74,6 +75,32 @@ def test_each_fold_starts_from_the_fold_of_its_number(first: Path, places: list[
     digest = json.loads((run / "fold0_seed0/provenance.json").read_text())["files"]["start_from"]
     assert f"optimizer.lr=0 schedule.lr_min=0 (start_from {first.name}-{digest[:4]})" in printed
     assert "(start_from null)" in printed
+
+
+def test_a_start_is_compared_with_what_began_with_it_by_its_evaluation(first: Path, places: list[str], tmp_path: Path):
+    hms("train", "-m", *SMALL, *places, "fold=0,1", "name=tuned", f"start_from={first}")
+    tuned = run_of(places, "tuned")
+    words = [word for word in places if not word.startswith("runs=")]
+    evaluation = tmp_path / "before"
+    hms("evaluate", str(first), *words, "accelerator=cpu", "flips=false", "min_votes=1", f"out={evaluation}")
+    printed, said = hms("compare", str(tuned), str(evaluation), f"csv={tmp_path / 'table.csv'}")
+    assert "skipped" not in said
+    assert "KL, out of fold or of an evaluation, best first" in printed
+    held_out = pl.concat(pl.read_parquet(fold / "oof.parquet") for fold in tuned.glob("fold*_seed0"))
+    evaluated = pl.read_parquet(evaluation / "predictions.parquet")
+    shared = len(held_out.join(evaluated, on="label_id"))
+    assert shared == len(held_out) < len(evaluated)
+    rows = {row["run"]: row for row in pl.read_csv(tmp_path / "table.csv").to_dicts()}
+    assert (rows[str(evaluation)]["rows"], rows[str(evaluation)]["folds"]) == (len(evaluated), None)
+    assert rows[str(evaluation)]["rows_maybe_trained_on"] == len(evaluated)
+    (worse,) = [row for row in rows.values() if row["difference"] is not None]
+    assert worse["shared_rows"] == shared
+    kls = [score(table)["kl"] for table in (held_out, evaluated.join(held_out, on="label_id", how="semi"))]
+    assert worse["difference"] == pytest.approx(abs(kls[0] - kls[1]))
+    known = f"{len(evaluated)} of {len(evaluated)} rows are of patients that they may have been trained on"
+    models = f"an evaluation of 2 models ({first / 'fold0_seed0'}, ...)"
+    assert f"{evaluation}: {models}; {known}, so its KL may look too good.\n" in printed
+    assert "Settings that differ" not in printed
 
 
 def test_weights_that_saw_the_held_out_patients_are_refused(first: Path, places: list[str], tmp_path: Path):

@@ -26,7 +26,7 @@ from hms.config.failures import (
     told_at_once,
 )
 from hms.config.help import help_text
-from hms.errors import UserError, want_no_mistakes, with_lines
+from hms.errors import ConfigError, UserError, want_no_mistakes, with_lines
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
 
@@ -99,11 +99,13 @@ class Command:
             if status:
                 sys.exit(status)
 
-    def config(self, *words: str) -> Config:
+    def config(self, *words: Any) -> Config:
         """The resolved, plain config of the job that words of a command line ask for, without running it.
 
-        Raises ConfigError for all mistakes at once, and for a sweep.
+        Raises ConfigError for all mistakes at once, for a sweep, and for words that are no text.
         """
+        if others := [word for word in words if not isinstance(word, str)]:
+            raise ConfigError(f"config: want each word as text, config('fold=1', 'seed=2'), got {others[0]!r}")
         line = CommandLine(self.name, CONF, words, self.positional)
         one = ["want the words of one job, got those of a sweep; call it for each job"] if line.sweeps else []
         want_no_mistakes([*one, *self._mistakes_of_all(line)])

@@ -52,12 +52,12 @@ class Store(NamedTuple):
     """How many rows have each flaw."""
 
 
-def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]) -> Store:
+def prepare_store(folder: Folder, stores: str | Path, on_bad: Literal["raise", "skip"]) -> Store:
     """The store of a corpus in `stores`; creates the corpus and builds the store unless they exist."""
     folder.make()
     path = path_of(folder, stores)
     if not path.is_dir():
-        stores.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path, _WAITING.format(path)):
             if not path.is_dir():
                 build_store(folder.root, path, on_bad)
@@ -74,9 +74,9 @@ def prepare_store(folder: Folder, stores: Path, on_bad: Literal["raise", "skip"]
     return store
 
 
-def path_of(folder: Folder, stores: Path) -> Path:
+def path_of(folder: Folder, stores: str | Path) -> Path:
     """Where the store of a corpus is, or will be."""
-    return stores / f"{folder.root.resolve().name}-{fingerprint(folder.root)}"
+    return Path(stores) / f"{folder.root.resolve().name}-{fingerprint(folder.root)}"
 
 
 def open_store(path: Path) -> Store:

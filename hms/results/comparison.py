@@ -14,6 +14,8 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
 from hms.config.keys import want_in_range
+from hms.folder_names import is_evaluation
+from hms.results.evaluated import read_evaluation
 from hms.results.run import Run, read_run
 from hms.scoring.bootstrap import DRAWS, mean_interval
 
@@ -40,14 +42,14 @@ class Result(NamedTuple):
 
 
 def compare(runs: Iterable[Path], draws: int = DRAWS, seed: int = 0) -> list[Result]:
-    """Read the finished folds of runs and compare them, group after group, each best first.
+    """Read the finished folds of runs, and evaluations, and compare them, group after group, each best first.
 
     The best run is the one that no other beats on the rows that the two share; of several, that of the least KL; if
     there is none, the one that loses by the least. The others follow by their difference from it, without shared rows
     by KL. Raises DataError for a run that has no finished fold, and UserError for `draws` or a `seed` out of range.
     """
     want_in_range({"draws": draws, "seed": seed})
-    read = [*map(read_run, runs)]
+    read = [read_evaluation(run) if is_evaluation(run) else read_run(run) for run in runs]
     behind = _behind(read)
     groups = connected_components(~np.isnan(behind), directed=False)[1]
     results = []

@@ -17,7 +17,10 @@ from hms.system.reading import read_json
 
 
 class Run(NamedTuple):
-    """A run's settings and the out-of-fold scores of its finished folds; a window of several seeds counts once."""
+    """A run's settings and the out-of-fold scores of its finished folds; a window of several seeds counts once.
+
+    Or an evaluation (`hms.results.evaluated`), which has scores only.
+    """
 
     folder: Path
     settings: dict[str, Any]
@@ -37,7 +40,8 @@ class Run(NamedTuple):
     kl_by_fold: list[float]
     gap_closed: float | None
     """None if the truth is unknown, or the prior no worse than it."""
-    minutes: float
+    minutes: float | None
+    """None for an evaluation."""
     parameters: int | None
     """None for a run from before they were recorded."""
     megabytes: float | None
@@ -45,6 +49,11 @@ class Run(NamedTuple):
     corpus: str
     losses: pl.DataFrame
     """`label_id`, `patient_id` and `kl`, the mean over seeds."""
+    predicted_by: str = ""
+    """The models of an evaluation and how they were combined; empty for a run, whose folds predict what they held
+    out."""
+    rows_maybe_trained_on: int = 0
+    """How many rows are of patients that these models may have been trained on."""
 
     @property
     def sd(self) -> float | None:

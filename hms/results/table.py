@@ -13,7 +13,7 @@ from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import format_difference, format_interval
 from hms.scoring.scores import percent
 from hms.system.atomic import replacing
-from hms.system.console import print_columns, print_paragraph
+from hms.system.console import counted, print_columns, print_paragraph
 
 _LEAST_IMPORTANT_FIRST = [
     *(["MB"], ["params"], ["minutes"], ["by fold"], ["+-"], ["seeds"], ["folds"], ["gap closed"]),
@@ -31,16 +31,16 @@ def print_results(results: list[Result]) -> None:
     columns = {
         "run": [str(run.folder) for run in runs],
         "folds": [_ranges(run.numbers) for run in runs],
-        "seeds": [str(len(run.seeds)) for run in runs],
+        "seeds": [str(len(run.seeds) or "-") for run in runs],
         "rows": [f"{len(run.losses):,}" for run in runs],
         "KL": [f"{run.kl:.3f}" for run in runs],
         "95 %": [format_interval(result.interval, digits=3) for result in results],
         "against the best": [_against(result) for result in results],
         "shared": ["-" if result.is_best else f"{result.shared:,}" for result in results],
         "+-": ["-" if run.sd is None else f"{run.sd:.3f}" for run in runs],
-        "by fold": [f"{min(run.kl_by_fold):.3f}-{max(run.kl_by_fold):.3f}" for run in runs],
+        "by fold": [f"{min(kls):.3f}-{max(kls):.3f}" if (kls := run.kl_by_fold) else "-" for run in runs],
         "gap closed": [percent(run.gap_closed) for run in runs],
-        "minutes": [f"{run.minutes:.1f}" for run in runs],
+        "minutes": ["-" if run.minutes is None else f"{run.minutes:.1f}" for run in runs],
         "params": ["-" if run.parameters is None else f"{run.parameters / 1e6:.1f} M" for run in runs],
         "MB": ["-" if run.megabytes is None else f"{run.megabytes:.1f}" for run in runs],
     }
@@ -50,36 +50,43 @@ def print_results(results: list[Result]) -> None:
         del columns["rows"], columns["shared"]
     if all(run.gap_closed is None for run in runs):
         del columns["gap closed"]
-    title = "Out-of-fold KL, best first; 95 % by bootstrap over patients, +- is the SD over seeds"
+    what = "KL, out of fold or of an evaluation" if any(run.predicted_by for run in runs) else "Out-of-fold KL"
+    title = f"{what}, best first; 95 % by bootstrap over patients, +- is the SD over seeds"
     ends = [i for i, (one, other) in enumerate(pairwise(results)) if one.group != other.group]
     if left_out := print_columns(title, columns, _LEAST_IMPORTANT_FIRST, sections=ends):
         print(f"This terminal is too narrow for: {', '.join(left_out)}.")
     _say_what_is_comparable(results)
-    _show_settings(runs)
-    for group in with_same_settings([run.folder for run in runs]):
+    _show_settings(trained := [run for run in runs if not run.predicted_by])
+    for group in with_same_settings([run.folder for run in trained]):
         print(f"{', '.join(map(str, group))}: the same settings under different names.")
     if missing := [f"{run.folder} ({', '.join(run.missing)})" for run in runs if run.missing]:
         print(f"Folds missing for some seeds: {', '.join(missing)}. KL is over all windows, +- over any common folds.")
     if taught := [str(run.folder) for run in runs if run.is_student]:
         print(f"{', '.join(taught)}: {LEARNED_FROM_TEACHER}")
+    for run in (run for run in runs if run.predicted_by):
+        known = f"{run.rows_maybe_trained_on:,} of {counted(len(run.losses), 'row')}"
+        seen = f"; {known} are of patients that they may have been trained on, so its KL may look too good"
+        print(f"{run.folder}: an evaluation of {run.predicted_by}{seen if run.rows_maybe_trained_on else ''}.")
 
 
 def write_csv(results: list[Result], path: Path) -> None:
     """Write a row per run: its differences from the others, and every figure of the table in full precision."""
     runs = [result.run for result in results]
-    columns = differences([run.settings | run.learned_from for run in runs])
+    trained = [run for run in runs if not run.predicted_by]
+    columns = differences([run.settings | run.learned_from for run in trained])
+    place = {run.folder: i for i, run in enumerate(trained)}
     rows = [
         {
             "run": str(run.folder),
-            **{name: words[i] for name, words in columns.items()},
-            "folds": " ".join(map(str, run.numbers)),
-            "seeds": len(run.seeds),
+            **{name: words[place[run.folder]] if run.folder in place else None for name, words in columns.items()},
+            "folds": " ".join(map(str, run.numbers)) or None,
+            "seeds": len(run.seeds) or None,
             "rows": len(run.losses),
             "kl": run.kl,
             **dict(zip(("kl_low", "kl_high"), result.interval or (None, None), strict=True)),
             "kl_sd_seeds": run.sd,
-            "kl_fold_min": min(run.kl_by_fold),
-            "kl_fold_max": max(run.kl_by_fold),
+            "kl_fold_min": min(run.kl_by_fold, default=None),
+            "kl_fold_max": max(run.kl_by_fold, default=None),
             "shared_rows": result.shared,
             "difference": result.difference,
             **dict(zip(("difference_low", "difference_high"), result.difference_interval or (None, None), strict=True)),
@@ -87,8 +94,10 @@ def write_csv(results: list[Result], path: Path) -> None:
             "minutes": run.minutes,
             "parameters": run.parameters,
             "megabytes": run.megabytes,
+            "predicted_by": run.predicted_by or None,
+            "rows_maybe_trained_on": run.rows_maybe_trained_on,
         }
-        for i, (run, result) in enumerate(zip(runs, results, strict=True))
+        for run, result in zip(runs, results, strict=True)
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
@@ -140,5 +149,5 @@ def _against(result: Result) -> str:
 
 
 def _ranges(numbers: list[int]) -> str:
-    is_range = numbers == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 2
-    return f"{numbers[0]}-{numbers[-1]}" if is_range else " ".join(map(str, numbers))
+    is_range = len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1))
+    return f"{numbers[0]}-{numbers[-1]}" if is_range else " ".join(map(str, numbers)) or "-"

@@ -44,12 +44,13 @@ def save_weights(path: Path, model: Model) -> None:
         raise OSError(first_line(error)) from None
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: str | Path) -> Model:
     """Load the trained model of a fold, given its folder, or of a bundle's member, given its file.
 
     No code from the file is run. Raises DataError if the file is incomplete or the weights do not fit the model that
     this version builds, ConfigError if the config describes anything but a model of hms.
     """
+    path = Path(path)
     return rebuild(model_file(path), *read_trained(path))
 
 

@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from hms.errors import UserError
-from hms.folder_names import finished_folds
+from hms.folder_names import finished_folds, is_evaluation
 from hms.system.console import say
 
 
@@ -41,15 +41,21 @@ def one_run(words: str | list[str]) -> Path:
     return runs[0]
 
 
-def scored_runs(patterns: list[str]) -> list[Path]:
+def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]:
     """The runs, each once, that match the patterns and have a finished fold with held-out patients.
 
+    With `or_evaluations`, folders that `hms.evaluate` wrote are among them.
     Anything else that matches, as with a shell's *, is skipped, and skipped folders are named. Raises UserError for a
     pattern that matches nothing, and if no run is left.
     """
     matches = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
     paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
-    runs = [path for path in paths if any((fold / "oof.parquet").is_file() for fold in finished_folds(path))]
+    runs = [
+        path
+        for path in paths
+        if any((fold / "oof.parquet").is_file() for fold in finished_folds(path))
+        or (or_evaluations and is_evaluation(path))
+    ]
     if empty := patterns if not runs else [pattern for pattern, matched in matches.items() if not matched]:
         raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
     if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:

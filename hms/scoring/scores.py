@@ -33,9 +33,9 @@ def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.nd
     ).with_columns(pl.Series(name, probabilities[:, i], pl.Float64) for i, name in enumerate(CLASSES))
 
 
-def read_predictions(path: Path) -> pl.DataFrame:
+def read_predictions(path: str | Path) -> pl.DataFrame:
     """The table of predictions in a parquet file. Raises DataError if it holds none."""
-    return checked(path, read_table(path))
+    return checked(path := Path(path), read_table(path))
 
 
 def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The options of a timeline, which `hms.predict` and `hms.load(bundle).timeline` both take."""
+"""The options of a timeline, which `hms.predict` and `hms.load(runs).timeline` both take."""
 
 from collections.abc import Mapping
 from numbers import Integral, Real

@@ -1,4 +1,4 @@
-"""The object that `hms.load` returns: the models of a bundle, which predict together as one."""
+"""The object that `hms.load` returns: the models of a run, a fold or a bundle, which predict together as one."""
 
 from collections.abc import Mapping
 from operator import itemgetter
@@ -15,13 +15,11 @@ from hms.config.keys import want_in_range
 from hms.data.files import want_microvolts
 from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
-from hms.errors import DataError, first_line
+from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
-from hms.prediction.predictors import mean_of
+from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.recording import open_recording
-from hms.runs.bundle import members
-from hms.runs.trained import Trained
 from hms.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import TimelineOptions
@@ -31,29 +29,30 @@ from hms.timeline.timeline import Timeline
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
-class BundledModel:
-    """The models of the bundle in `folder`, on the device that `accelerator` (auto, cpu or gpu) names.
+class LoadedModel:
+    """The models of `runs` (a run, a fold or a bundle, or a pattern), on the device that `accelerator` names.
 
-    Raises DataError for a bundle that was changed or that a newer version wrote; ConfigError for one that describes
-    anything but a model of hms; UserError for a device that this machine does not have.
+    That is auto, cpu or gpu. Raises DataError for a folder without a finished fold, and for a bundle that was changed
+    or that a newer version wrote; ConfigError for one that describes anything but a model of hms; UserError for an
+    ensemble, and for a device that this machine does not have.
     """
 
-    def __init__(self, folder: Path, accelerator: str):
+    def __init__(self, runs: str | Path, accelerator: str):
         self.device = best_device(accelerator)
-        self.predictors = mean_of([Trained(folder, members(folder))])
+        self.predictors = find_predictors(str(runs))
         self.models = self.predictors.load()
         self.reads_spectrogram = any(model.reads_spectrogram for model in self.models)
 
     def predict(
         self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32
     ) -> Float[np.ndarray, "batch label"]:
-        """Probabilities of `hms.labels.CLASSES`: means over the models and, with `flips`, four mirror views.
+        """Probabilities of `hms.labels.CLASSES`: means over the folds and, with `flips`, four mirror views.
 
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against
         any common reference, in µV; NaN where nothing was recorded. `spectrogram`, if the model reads it, is
         (batch, 4, 300, 100): ten minutes around the same centre as `hms.spectrogram_recipe` computes them, in µV²/Hz.
         Raises DataError for other shapes, infinite values, values that are not in µV, and windows without any signal,
-        and UserError for a `batch_size` below 1.
+        and UserError for a `batch_size` below 1 and a model that predicts NaN.
         """
         want_in_range({"batch_size": batch_size})
         eeg = _array("eeg_uv", eeg_uv, (len(ELECTRODES), EEG_SAMPLES), f"{EEG_SAMPLES // SFREQ_HZ} s at {SFREQ_HZ} Hz")
@@ -69,12 +68,12 @@ class BundledModel:
         whole = unlabelled(torch.from_numpy(near), power, torch.arange(len(eeg)))
         parts = [slice(first, first + batch_size) for first in range(0, len(eeg), batch_size)]
         batches = (mapped(whole, itemgetter(part)) for part in parts)
-        _, probabilities = by_model(self.models, batches, Compute(self.device, flips))
-        return probabilities.mean(axis=0)
+        _, by_fold = by_model(self.models, batches, Compute(self.device, flips))
+        return self.predictors.mix(by_fold)
 
     def timeline(
         self,
-        recording: str | Path,
+        recording: Any,
         step_s: float = 10,
         threshold: float = 0.5,
         unit: str | None = None,
@@ -82,12 +81,15 @@ class BundledModel:
         flips: bool = True,
         batch_size: int = 32,
     ) -> Timeline:
-        """Predict a recording (EDF, BDF, BrainVision, FIF ...) as `hms.predict` does, by the same options.
+        """Predict the recording (EDF, BDF, BrainVision, FIF ...) at a path as `hms.predict` does, by the same options.
 
         The `table` of a Timeline has a row for each window, its `notes` say what a user should know, and
-        `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range, and
-        DataError, naming the file and the reason, for a recording that cannot be used.
+        `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range and
+        for an open file of MNE, and DataError, naming the file and the reason, for a recording that cannot be used.
         """
+        if not isinstance(recording, str | Path):
+            got = f"got {type(recording).__name__}; if it is MNE's, raw.save('night_raw.fif') writes one"
+            raise UserError(f"recording: want the path of a file, {got}")
         options = TimelineOptions(step_s, threshold, unit, channels, batch_size).checked()
         compute = Compute(self.device, flips)
         want_channels([path := Path(recording)], options.channels)
