@@ -167,7 +167,7 @@ class _Problems:
                 keys = get_type_hints(takes.types[key])
                 self.check_arguments(join(place, key), value, Signature(key, keys, [], takes_more=False))
             elif key in takes.types:
-                for where, kind, got in misfits(join(place, key), takes.types[key], value):
+                for where, kind, got in misfits(join(place, key), takes.types[key], value, may_be_empty=not ours):
                     self.add(*complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
                 near = self._deeper(key, given, place) or did_you_mean(key, takes.types)
