@@ -167,6 +167,16 @@ def test_a_config_is_shown_of_one_job_only():
     assert line("--cfg", "job").problems == []
 
 
+@pytest.mark.parametrize("what", ["job", "all"])
+def test_a_config_is_shown_only_without_mistakes(what: str, monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "--cfg", what, "experiment=quick", "lr=0.01", "seed=-1")
+    problems = ["lr: train takes no 'lr'; did you mean 'optimizer.lr'?", "seed: want 0 or more (below 2^32), got -1"]
+    assert said.splitlines() == ["2 problem(s) in the config:", *(f"  {line}" for line in problems)]
+    monkeypatch.setattr(sys, "argv", ["hms.train", "--cfg", what, "experiment=quick", "optimizer.lr=0.01"])
+    importlib.import_module("hms.train").main()
+    assert "\n  lr: 0.01\n" in capsys.readouterr().out
+
+
 def test_a_launcher_without_its_package_is_explained(tmp_path: Path):
     (tmp_path / "launcher").mkdir()
     (tmp_path / "launcher" / "mine.yaml").write_text("defaults: [override /hydra/launcher: joblib]\n")

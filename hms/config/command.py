@@ -124,7 +124,7 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        samples = _samples(line, self._mistakes) if line.runs else []
+        samples = _samples(line, self._mistakes) if line.runs or line.shows_values else []
         not_chosen = tuple(f"{group}." for group in line.refused)
         found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
         told = [mistake for mistake in found if not mistake.startswith((*not_chosen, *line.problems))]

@@ -65,6 +65,11 @@ class CommandLine:
         return not any(getattr(self._given, name) for name in shows)
 
     @property
+    def shows_values(self) -> bool:
+        """Whether the command only prints the values of a job."""
+        return self._given.cfg in ("job", "all")
+
+    @property
     def runs_here(self) -> bool:
         """Whether the command runs its jobs on this machine, judged by the configs composed so far."""
         return self.runs and (not self.sweeps or self._composer.launchers <= {"basic", "joblib"})
