@@ -28,6 +28,7 @@ from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import find_predictors
 from hms.prediction.sharded_submission import digest
 from hms.prediction.submission import want_submission, write_submission
+from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model
 from hms.runs.mismatch import warn_of_unused
 from hms.runs.named import named_runs
@@ -277,6 +278,20 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
         f"{one} and {old} are runs named a that differ in settings or data: is one out of date?",
         f"these runs learned from different corpora: c0: {one}; c1: {old}",
     ]
+    adapted = run("d-00000001", 3, "c1")
+    for fold in adapted.iterdir():
+        (fold / "config.yaml").write_text("folds: 3\nstart_from: runs/a\ndata: {root: data/ward}")
+        (fold / "provenance.json").write_text(json.dumps({"corpus": "c1c1c1", "start": {"corpora": ["c0"]}}))
+    assert said(adapted, run("e-00000001", 3, "c1c1c1")) == []
+    with_bundle = tmp_path / "bundle"
+    members = [f"fold{number}_seed0" for number in range(3)]
+    with new_bundle(with_bundle, {"members": members, "corpora": ["c1c1c1", "c2"], "model": {}}) as folder:
+        for name in members:
+            (folder / f"{name}.safetensors").touch()
+    assert said(adapted, with_bundle) == []
+    assert said(one, adapted, with_bundle)[-1] == (
+        f"these runs learned from different corpora: c0: {one}; ward-c1c1: {adapted}; c2 and ward-c1c1: {with_bundle}"
+    )
     two = run("c-00000001", 2, "c0", of=2)
     assert said(one, two) == [f"these runs predict by different folds: {one} by 3 folds, {two} by 2 folds"]
 
