@@ -15,6 +15,7 @@ from test_readme import commands
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.errors import ConfigError
+from hms.predict import main as predict
 from hms.train import main as train
 
 
@@ -76,10 +77,11 @@ def line(*words: str) -> CommandLine:
         ("-m seed=0,1 ++seed=2", "seed: given twice, seed=0,1 and ++seed=2; leave one out"),
         ("+fold=0 fold=1", "fold: given twice, +fold=0 and fold=1; leave one out"),
         ("backbone=tiny backbone=hgnetv2", "backbone: given twice, backbone=tiny and backbone=hgnetv2; leave one out"),
-        ("name='a", "name='a: not a value that Hydra can read"),
+        ("name='a", "name='a: not a value that Hydra can read; quote"),
+        ("name='a\\", "name='a\\: not a value that Hydra can read"),
         (
             "name=a=(b)",
-            "name=a=(b): not a value that Hydra can read; quote a value that has spaces, =, brackets or letters",
+            "name=a=(b): not a value that Hydra can read; quote a value that has spaces, quotes, =, brackets or",
         ),
         (
             'name={"EEG:1":Fp1}',
@@ -160,6 +162,40 @@ def test_a_group_of_another_command_is_refused():
     assert len([*given.named_samples()]) == 1
     takers = "hms.evaluate, hms.prepare, hms.simulate, hms.submit, hms.train"
     assert given.problems == [f"data: predict takes no 'data'; {takers} do"]
+
+
+@pytest.mark.parametrize(
+    ("value", "typed"),
+    [
+        ("../ward/Müller.edf", "\"recording='../ward/Müller.edf'\""),
+        ("../x/O'Brien (2).edf", """'recording="../x/O'"'"'Brien (2).edf"'"""),
+        ("$5 (2).edf", """'recording='"'"'$5 (2).edf'"'"''"""),
+        ("""it's "(x)".edf""", r"""'recording="it'"'"'s \"(x)\".edf"'"""),
+    ],
+)
+def test_a_value_that_needs_quotes_is_told_as_a_shell_takes_it(value: str, typed: str):
+    (problem,) = CommandLine("predict", CONF, [f"recording={value}"], "runs").problems
+    wish = "quote a value that has spaces, quotes, =, brackets or letters beyond ASCII"
+    assert problem == f"recording={value}: not a value that Hydra can read; {wish}: {typed}"
+    quoted = CommandLine("predict", CONF, shlex.split(typed), "runs")
+    assert [config["recording"] for config in quoted.jobs()] == [value]
+    assert quoted.problems == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["recording=Müller.edf", "runs/a"], "recording=Müller.edf: not a value that Hydra can read"),
+        (["recording=a,b", "runs/a"], "recording=a,b: want one value, or -m to try them all"),
+        (["ensemble=ä", "recording=a"], "ensemble=ä: not a value that Hydra can read"),
+    ],
+)
+def test_nothing_is_said_to_lack_because_of_a_word_that_is_not_understood(words: list[str], problem: str):
+    with pytest.raises(ConfigError) as refused:
+        predict.config(*words)
+    head, line = str(refused.value).splitlines()
+    assert head == "1 problem(s) in the config:"
+    assert line.startswith(f"  {problem}")
 
 
 def test_a_config_is_shown_of_one_job_only():

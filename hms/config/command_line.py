@@ -36,6 +36,7 @@ class CommandLine:
         self._flags = [word for word in words if word not in typed]
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
+        self.lost: set[str] = set()  # keys of words that no config has, because they say nothing
         search_path = [word for word in typed if word.startswith("hydra.searchpath=")]
         folder = Path(self._given.config_dir) if self._given.config_dir else None
         if folder and folder.is_dir():
@@ -146,7 +147,8 @@ class CommandLine:
         """The overrides that a word stands for, one for each value that can be composed."""
         override = self._composer.parsed(word)
         if override is None:
-            self._unread.append(not_readable(word))
+            self._unread.append(not_readable(word, self._composer))
+            self.lost.add(word.partition("=")[0].lstrip("+~"))
             return []
         key = override.key_or_group
         if key.startswith("launcher.") and self._composer.options("launcher"):
@@ -181,6 +183,7 @@ class CommandLine:
                 wish = "want values, or one function such as range(0,3), got both"
         if wish:
             self._unread.append(f"{word}: {wish}")
+            self.lost.add(key)
         return []
 
     def _forced(self, word: str) -> str:
