@@ -446,6 +446,8 @@ def test_the_weight_of_a_head_is_that_of_an_extractor(monkeypatch: pytest.Monkey
         ("train", "pretrain=low_votes pretrain.odds.lpd=0", "pretrain.odds: pretrain takes no 'odds'"),
         ("report", "odds.lpd=0 windows=4", "odds: report takes no 'odds'"),
         ("evaluate", "runs=x odds.othr=0", "odds.othr: odds takes no 'othr'; did you mean 'other'?"),
+        ("train", "experimnt=quick", "experimnt: train takes no 'experimnt'; did you mean 'experiment'?"),
+        ("train", "lancher=joblib", "lancher: train takes no 'lancher'; did you mean 'launcher'?"),
     ],
 )
 def test_a_key_that_does_not_exist_is_reported_once(command: str, words: str, line: str):

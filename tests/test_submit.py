@@ -31,7 +31,7 @@ from hms.prediction.submission import want_submission, write_submission
 from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model
 from hms.runs.mismatch import warn_of_unused
-from hms.runs.named import named_runs
+from hms.runs.named import named_runs, scored_runs
 from hms.runs.trained import trained
 from hms.scoring.metric import kl_divergence
 
@@ -223,6 +223,26 @@ def test_an_ensemble_among_runs_is_skipped(runs: list[Path], tmp_path: Path, cap
     an_ensemble(tmp_path, [str(run) for run in runs], [0.5, 0.5])
     assert named_runs([str(runs[0]), str(tmp_path)]) == [runs[0]]
     assert capsys.readouterr().err == f"skipped, as they are ensembles: {tmp_path}\n"
+
+
+def test_a_pattern_skips_runs_that_have_not_finished_a_fold(runs: list[Path], tmp_path: Path, capsys):
+    finished = Path(shutil.copytree(runs[0], tmp_path / "a-1"))
+    for name, epochs in (("a-2", 3), ("a-3", 0)):
+        (tmp_path / name / "fold0_seed0").mkdir(parents=True)
+        (tmp_path / name / "fold0_seed0/config.yaml").write_text("epochs: 14\npretrain: {epochs: 2}\n")
+        (tmp_path / name / "fold0_seed0/metrics.csv").write_text("epoch,val_kl\n" + "0,1\n" * epochs)
+    assert named_runs(f"{tmp_path}/a-*") == [finished]
+    assert capsys.readouterr().err == f"skipped, as they have no finished fold: {tmp_path}/a-2, {tmp_path}/a-3\n"
+    only = f"{tmp_path}/a-2: no finished fold here, only fold0_seed0 after 3 of 16 epochs"
+    for words in ([f"{tmp_path}/a-*", f"{tmp_path}/a-2"], f"{tmp_path}/a-2", f"{tmp_path}/a-[23]"):
+        with pytest.raises(DataError, match=f"^{only}$"):
+            find_predictors(words)
+    with pytest.raises(UserError) as refused:
+        scored_runs([f"{tmp_path}/a-[23]"])
+    each = (
+        f"{tmp_path}/a-{n}, which has only fold0_seed0 after {epochs} of 16 epochs" for n, epochs in ((2, 3), (3, 0))
+    )
+    assert str(refused.value) == f"runs: want a finished run, got {'; '.join(each)}"
 
 
 def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_path: Path):

@@ -124,9 +124,7 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        samples = (
-            _samples(line, partial(self._mistakes, conflicts=not line.lost)) if line.runs or line.shows_values else []
-        )
+        samples = _samples(line, partial(self._mistakes, line=line)) if line.runs or line.shows_values else []
         not_chosen = tuple(f"{group}." for group in line.refused)
         found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
         told = [mistake for mistake in found if not mistake.startswith((*not_chosen, *line.problems))]
@@ -141,10 +139,12 @@ class Command:
         if lines:
             raise UserError(with_lines(f"{len(lines)} things are missing:", lines) if lines[1:] else lines[0])
 
-    def _mistakes(self, config: DictConfig, conflicts: bool = True) -> list[str]:
-        lines = mistakes(config, self.name, self.schema)
+    def _mistakes(self, config: DictConfig, line: CommandLine | None = None) -> list[str]:
+        lines = mistakes(config, self.name, self.schema, line.keys if line else ())
         with suppress(OmegaConfBaseException):
-            lines = with_values(lines, _plain(config), self.mistakes_in_values if conflicts else lambda _: ())
+            lines = with_values(
+                lines, _plain(config), (lambda _: ()) if line and line.lost else self.mistakes_in_values
+            )
         return lines
 
     def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:
