@@ -54,6 +54,24 @@ def test_every_option_of_every_group_passes(name, choice):
     assert complaint(name, choice, *needed) == ""
 
 
+def test_the_classes_of_libraries_take_an_empty_text():
+    assert complaint("train", "logger=wandb", "+logger.wandb.prefix=''") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "wish"),
+    [
+        ("runs=", "runs: want str, list of str or null"),
+        ("runs=[runs/a,'']", "runs[1]: want str"),
+        ("stores=", "stores: want str"),
+        ("out=", "out: want str or null"),
+        ("ensemble=", "ensemble: want str or null"),
+    ],
+)
+def test_an_empty_text_is_no_path(words: str, wish: str):
+    assert complaint("evaluate", words) == f"  {wish}, got '' (empty, like a variable that is not set)"
+
+
 def test_no_augmentation_passes():
     assert complaint("train", "augmentation=[]") == ""
 
@@ -123,6 +141,9 @@ def test_a_module_that_only_a_finder_of_its_own_knows_is_found(tmp_path: Path, m
         ("fold=true", "fold: want int or 'all', got True"),
         ("folds=2.5", "folds: want int, got 2.5"),
         ("name=[a]", "name: want str or null, got ['a']"),
+        ("start_from=", "start_from: want str or null, got '' (empty, like a variable that is not set)"),
+        ("data.root=", "data.root: SimulatedFolder wants str, got '' (empty, like a variable that is not set)"),
+        ("fold=", "fold: want int or 'all', got '' (empty, like a variable that is not set)"),
         ("on_bad=rase", "on_bad: want 'raise' or 'skip', got 'rase'; did you mean 'raise'?"),
         ("data=competition", "data.root: want a value, got none (data.root=...)"),
         ("name=${nmae}", "name: Interpolation key 'nmae' not found in '${nmae}'"),

@@ -191,7 +191,22 @@ def test_a_recording_that_is_there_twice_is_told(ward: Path, tmp_path: Path):
     shutil.copy(mine / "night.edf", mine / "copy.edf")
     lines = ["recording,time_s,label,patient_id", "night,50,GPD,ben", "copy,50,GPD,ben"]
     *_, said = refused(mine, *lines, at=tmp_path)
-    assert said.endswith("night.edf: want each EEG once, got one of patient 'ben' twice")
+    assert said.endswith("night.edf: want each EEG once, got one that is in 'copy.edf' of patient 'ben', too")
+    *_, said = refused(mine, lines[0], "night,50,GPD,ben", "copy,50,GPD,anna", at=tmp_path)
+    assert said.endswith("night.edf: want each EEG once, got one that is in 'copy.edf' of patient 'anna', too")
+    labels = table(tmp_path / "labels.csv", lines[0], "night,50,GPD,ben", "copy,50,GPD,anna")
+    assert "1 label, 1 EEG, 1 recording, 1 patient" in collect(mine, labels, "on_bad=skip")[0]
+
+
+def test_an_eeg_keeps_its_ids_under_another_name_of_the_patient(ward: Path, tmp_path: Path):
+    ids = []
+    for name in ("ben", "anon-1"):
+        labels = table(tmp_path / "labels.csv", "recording,time_s,label,patient_id", f"night,50,GPD,{name}")
+        collect(ward, labels, f"out={tmp_path / name}")
+        ids.append(read_labels(tmp_path / name / "train.csv"))
+    columns = ["eeg_id", "label_id"]
+    assert ids[0].select(columns).equals(ids[1].select(columns))
+    assert ids[0]["patient_id"][0] != ids[1]["patient_id"][0]
 
 
 def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(ward: Path, tmp_path: Path):
@@ -313,6 +328,7 @@ def test_labels_where_nothing_is_predicted_are_left_out_with_a_line(tmp_path: Pa
 def test_a_name_may_be_a_path_and_one_that_is_two_recordings_is_refused(ward: Path, tmp_path: Path):
     for patient in ("p1", "p2"):
         shutil.copytree(ward, tmp_path / f"mine/{patient}", ignore=shutil.ignore_patterns("day*"))
+    write_edf(tmp_path / "mine/p2/night.edf", noise(100, 200, seed=9), SCALP, 200)
     everywhere, head = f"{tmp_path}/mine/**/*", "recording,time_s,label"
     labels = table(
         tmp_path / "labels.csv",

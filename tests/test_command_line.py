@@ -15,6 +15,7 @@ from test_readme import commands
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hms.errors import ConfigError
+from hms.predict import main as predict
 from hms.train import main as train
 
 
@@ -76,10 +77,11 @@ def line(*words: str) -> CommandLine:
         ("-m seed=0,1 ++seed=2", "seed: given twice, seed=0,1 and ++seed=2; leave one out"),
         ("+fold=0 fold=1", "fold: given twice, +fold=0 and fold=1; leave one out"),
         ("backbone=tiny backbone=hgnetv2", "backbone: given twice, backbone=tiny and backbone=hgnetv2; leave one out"),
-        ("name='a", "name='a: not a value that Hydra can read"),
+        ("name='a", "name='a: not a value that Hydra can read; quote"),
+        ("name='a\\", "name='a\\: not a value that Hydra can read"),
         (
             "name=a=(b)",
-            "name=a=(b): not a value that Hydra can read; quote a value that has spaces, =, brackets or letters",
+            "name=a=(b): not a value that Hydra can read; quote a value that has spaces, quotes, =, brackets or",
         ),
         (
             'name={"EEG:1":Fp1}',
@@ -162,9 +164,53 @@ def test_a_group_of_another_command_is_refused():
     assert given.problems == [f"data: predict takes no 'data'; {takers} do"]
 
 
+@pytest.mark.parametrize(
+    ("value", "typed"),
+    [
+        ("../ward/Müller.edf", "\"recording='../ward/Müller.edf'\""),
+        ("../x/O'Brien (2).edf", """'recording="../x/O'"'"'Brien (2).edf"'"""),
+        ("$5 (2).edf", """'recording='"'"'$5 (2).edf'"'"''"""),
+        ("""it's "(x)".edf""", r"""'recording="it'"'"'s \"(x)\".edf"'"""),
+    ],
+)
+def test_a_value_that_needs_quotes_is_told_as_a_shell_takes_it(value: str, typed: str):
+    (problem,) = CommandLine("predict", CONF, [f"recording={value}"], "runs").problems
+    wish = "quote a value that has spaces, quotes, =, brackets or letters beyond ASCII"
+    assert problem == f"recording={value}: not a value that Hydra can read; {wish}: {typed}"
+    quoted = CommandLine("predict", CONF, shlex.split(typed), "runs")
+    assert [config["recording"] for config in quoted.jobs()] == [value]
+    assert quoted.problems == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["recording=Müller.edf", "runs/a"], "recording=Müller.edf: not a value that Hydra can read"),
+        (["recording=a,b", "runs/a"], "recording=a,b: want one value, or -m to try them all"),
+        (["ensemble=ä", "recording=a"], "ensemble=ä: not a value that Hydra can read"),
+    ],
+)
+def test_nothing_is_said_to_lack_because_of_a_word_that_is_not_understood(words: list[str], problem: str):
+    with pytest.raises(ConfigError) as refused:
+        predict.config(*words)
+    head, line = str(refused.value).splitlines()
+    assert head == "1 problem(s) in the config:"
+    assert line.startswith(f"  {problem}")
+
+
 def test_a_config_is_shown_of_one_job_only():
     assert line("-m", "fold=0,1", "--cfg", "job").problems == ["--cfg: want it without -m, as it shows one job"]
     assert line("--cfg", "job").problems == []
+
+
+@pytest.mark.parametrize("what", ["job", "all"])
+def test_a_config_is_shown_only_without_mistakes(what: str, monkeypatch: pytest.MonkeyPatch, capsys):
+    said = said_by(monkeypatch, capsys, "--cfg", what, "experiment=quick", "lr=0.01", "seed=-1")
+    problems = ["lr: train takes no 'lr'; did you mean 'optimizer.lr'?", "seed: want 0 or more (below 2^32), got -1"]
+    assert said.splitlines() == ["2 problem(s) in the config:", *(f"  {line}" for line in problems)]
+    monkeypatch.setattr(sys, "argv", ["hms.train", "--cfg", what, "experiment=quick", "optimizer.lr=0.01"])
+    importlib.import_module("hms.train").main()
+    assert "\n  lr: 0.01\n" in capsys.readouterr().out
 
 
 def test_a_launcher_without_its_package_is_explained(tmp_path: Path):
@@ -400,6 +446,8 @@ def test_the_weight_of_a_head_is_that_of_an_extractor(monkeypatch: pytest.Monkey
         ("train", "pretrain=low_votes pretrain.odds.lpd=0", "pretrain.odds: pretrain takes no 'odds'"),
         ("report", "odds.lpd=0 windows=4", "odds: report takes no 'odds'"),
         ("evaluate", "runs=x odds.othr=0", "odds.othr: odds takes no 'othr'; did you mean 'other'?"),
+        ("train", "experimnt=quick", "experimnt: train takes no 'experimnt'; did you mean 'experiment'?"),
+        ("train", "lancher=joblib", "lancher: train takes no 'lancher'; did you mean 'launcher'?"),
     ],
 )
 def test_a_key_that_does_not_exist_is_reported_once(command: str, words: str, line: str):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from hms.collected.writer import patient_number
-from hms.runs.leakage import rows_maybe_trained_on, without_table, write_learned_from
+from hms.runs.leakage import rows_maybe_trained_on, without_names, without_table, write_learned_from
 from hms.runs.trained import Trained
 
 ROWS = pl.DataFrame({"eeg_id": [10, 20, 21, 30, 40, 90], "patient_id": [1, 2, 2, 3, 4, 9]})
@@ -51,7 +51,7 @@ def of(run: Path, *folds: str) -> Trained:
 
 
 def known(run: Path, corpus: str, *folds: str, rows: pl.DataFrame = ROWS, by_teacher: bool = True) -> int:
-    return rows_maybe_trained_on([of(run, *folds)], rows, corpus, by_teacher)
+    return rows_maybe_trained_on([of(run, *folds)], rows, rows, corpus, by_teacher)
 
 
 @pytest.mark.parametrize("corpus", ["ours", "a copy"])
@@ -60,6 +60,7 @@ def test_rows_of_patients_that_some_fold_learned_from_count(corpus: str, tmp_pat
     assert known(run, corpus, "0", "1") == 5, "all but patient 9"
     assert known(run, corpus, "0") == 2, "patients 3 and 4"
     assert known(run, corpus, "1") == 3, "patients 1 and 2"
+    assert without_names(of(run, "0", "1"), corpus) == []
     assert known(run, corpus, "all") == 5
 
 
@@ -88,6 +89,21 @@ def test_a_patient_whose_number_stands_for_a_name_is_the_same_though_the_eegs_ar
     rows = ROWS.with_columns(pl.col("eeg_id") + 5, pl.col("patient_id") + anna - 1)
     assert known(run, "other", "0", "1", rows=rows) == known(run, "other", "all", rows=rows) == 5, "all but patient 9"
     assert known(run, "other", "0", rows=rows) == 2, "patients 3 and 4"
+
+
+def test_a_patient_with_a_hashed_eeg_is_the_same_under_any_name(tmp_path: Path):
+    eegs = ROWS.with_columns(pl.col("eeg_id") + 2**32)
+    write_learned_from(tmp_path, [eegs[:2]], eegs, "ours", None, is_student=False)
+    seen = Trained(tmp_path, [tmp_path])
+    (tmp_path / "config.yaml").write_text("live: null\n")
+    (tmp_path / "provenance.json").write_text('{"corpus": "ours"}')
+    rows = eegs.with_columns(pl.col("patient_id") + 100)
+    assert rows_maybe_trained_on([seen], rows, rows, "other") == 3, "patients 101 and 102"
+    assert rows_maybe_trained_on([seen], rows[2:], rows, "other") == 1, "the other EEG of patient 102 is not among them"
+    small = rows.with_columns(pl.col("eeg_id") - 2**32)
+    assert rows_maybe_trained_on([seen], small, small, "other") == 0
+    cut_elsewhere = rows.with_columns(pl.col("eeg_id") + 5)
+    assert rows_maybe_trained_on([seen], cut_elsewhere, cut_elsewhere, "other") == 0
 
 
 @pytest.mark.parametrize("gone", ["0", "1"])

@@ -22,7 +22,7 @@ from hms.export.card import card
 from hms.folder_names import FoldName
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
-from hms.runs.leakage import rows_maybe_trained_on, write_learned_from
+from hms.runs.leakage import rows_maybe_trained_on, without_names, write_learned_from
 from hms.runs.provenance import open_fold, warn_of_changes
 from hms.runs.start import announce, model_to_train, record, start_of_fold
 from hms.runs.trained import Trained, trained
@@ -298,13 +298,17 @@ def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, s
     run = a_run(tmp_path / "second-1a", 1)
     fold, rows = run / "fold0_seed0", store.rows
     write_learned_from(fold, [rows[:0]], rows, "0123456789abcdef", None, is_student=False)
-    assert rows_maybe_trained_on([trained(run)], rows, "earlier") == 0
+    assert rows_maybe_trained_on([trained(run)], rows, rows, "earlier") == 0
     assert "began with" not in card(trained(run), False)
     assert not trained(run).began_with_simulation
     started_from(fold, corpora=["earlier", "earliest"])
     assert trained(run).corpora == {"0123456789abcdef", "earlier", "earliest"}
-    assert rows_maybe_trained_on([trained(run)], rows, "earlier") == len(rows)
+    assert rows_maybe_trained_on([trained(run)], rows, rows, "earlier") == len(rows)
     in_process("export.__main__", str(run), f"out={tmp_path / 'bundle'}")
+    nameless = "a bundle, which names no patients: if it learned from some of these, this KL looks too good"
+    for path, what in ((run, "began with the weights of"), (tmp_path / "bundle", "is")):
+        assert without_names(trained(path), "other") == [f"{path} {what} {nameless}"]
+        assert without_names(trained(path), "earlier") == [], "all rows count"
     assert trained(tmp_path / "bundle").corpora == trained(run).corpora
     assert trained(tmp_path / "bundle").began_with_simulation
     assert record(trained(run), "other")["simulated"], "what goes on from it began with simulated EEG, too"
@@ -315,8 +319,10 @@ def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, s
     held = yaml.safe_load((fold / "config.yaml").read_text())
     (fold / "config.yaml").write_text(yaml.safe_dump(held | {"live": {"simulated": {}}}))
     started_from(fold, corpora=["earlier"])
-    assert rows_maybe_trained_on([trained(run)], rows, "earlier") == len(rows), "even if it then learned from none"
-    assert rows_maybe_trained_on([trained(run)], rows, "other") == 0
+    assert rows_maybe_trained_on([trained(run)], rows, rows, "earlier") == len(rows), (
+        "even if it then learned from none"
+    )
+    assert rows_maybe_trained_on([trained(run)], rows, rows, "other") == 0
 
 
 def test_a_students_weights_are_a_start_that_keeps_its_warning(first: Path, places: list[str], tmp_path: Path):

@@ -28,9 +28,10 @@ from hms.prediction.inference import Compute, probabilities
 from hms.prediction.predictors import find_predictors
 from hms.prediction.sharded_submission import digest
 from hms.prediction.submission import want_submission, write_submission
+from hms.runs.bundle import new_bundle
 from hms.runs.checkpoint import load_model
 from hms.runs.mismatch import warn_of_unused
-from hms.runs.named import named_runs
+from hms.runs.named import named_runs, scored_runs
 from hms.runs.trained import trained
 from hms.scoring.metric import kl_divergence
 
@@ -224,6 +225,26 @@ def test_an_ensemble_among_runs_is_skipped(runs: list[Path], tmp_path: Path, cap
     assert capsys.readouterr().err == f"skipped, as they are ensembles: {tmp_path}\n"
 
 
+def test_a_pattern_skips_runs_that_have_not_finished_a_fold(runs: list[Path], tmp_path: Path, capsys):
+    finished = Path(shutil.copytree(runs[0], tmp_path / "a-1"))
+    for name, epochs in (("a-2", 3), ("a-3", 0)):
+        (tmp_path / name / "fold0_seed0").mkdir(parents=True)
+        (tmp_path / name / "fold0_seed0/config.yaml").write_text("epochs: 14\npretrain: {epochs: 2}\n")
+        (tmp_path / name / "fold0_seed0/metrics.csv").write_text("epoch,val_kl\n" + "0,1\n" * epochs)
+    assert named_runs(f"{tmp_path}/a-*") == [finished]
+    assert capsys.readouterr().err == f"skipped, as they have no finished fold: {tmp_path}/a-2, {tmp_path}/a-3\n"
+    only = f"{tmp_path}/a-2: no finished fold here, only fold0_seed0 after 3 of 16 epochs"
+    for words in ([f"{tmp_path}/a-*", f"{tmp_path}/a-2"], f"{tmp_path}/a-2", f"{tmp_path}/a-[23]"):
+        with pytest.raises(DataError, match=f"^{only}$"):
+            find_predictors(words)
+    with pytest.raises(UserError) as refused:
+        scored_runs([f"{tmp_path}/a-[23]"])
+    each = (
+        f"{tmp_path}/a-{n}, which has only fold0_seed0 after {epochs} of 16 epochs" for n, epochs in ((2, 3), (3, 0))
+    )
+    assert str(refused.value) == f"runs: want a finished run, got {'; '.join(each)}"
+
+
 def test_an_ensemble_predicts_by_the_folds_it_was_fitted_to(with_all: Path, tmp_path: Path):
     an_ensemble(tmp_path, [str(with_all)], [1.0])
     path = tmp_path / "ensemble.json"
@@ -277,6 +298,20 @@ def test_runs_that_may_not_belong_together_are_reported(tmp_path: Path, capsys: 
         f"{one} and {old} are runs named a that differ in settings or data: is one out of date?",
         f"these runs learned from different corpora: c0: {one}; c1: {old}",
     ]
+    adapted = run("d-00000001", 3, "c1")
+    for fold in adapted.iterdir():
+        (fold / "config.yaml").write_text("folds: 3\nstart_from: runs/a\ndata: {root: data/ward}")
+        (fold / "provenance.json").write_text(json.dumps({"corpus": "c1c1c1", "start": {"corpora": ["c0"]}}))
+    assert said(adapted, run("e-00000001", 3, "c1c1c1")) == []
+    with_bundle = tmp_path / "bundle"
+    members = [f"fold{number}_seed0" for number in range(3)]
+    with new_bundle(with_bundle, {"members": members, "corpora": ["c1c1c1", "c2"], "model": {}}) as folder:
+        for name in members:
+            (folder / f"{name}.safetensors").touch()
+    assert said(adapted, with_bundle) == []
+    assert said(one, adapted, with_bundle)[-1] == (
+        f"these runs learned from different corpora: c0: {one}; ward-c1c1: {adapted}; c2 and ward-c1c1: {with_bundle}"
+    )
     two = run("c-00000001", 2, "c0", of=2)
     assert said(one, two) == [f"these runs predict by different folds: {one} by 3 folds, {two} by 2 folds"]
 

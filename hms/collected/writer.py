@@ -32,8 +32,7 @@ class Writer:
     def __init__(self, folder: Path):
         self.rows: _Rows = []
         """Those of train.csv."""
-        self._origins: _Rows = []
-        self._eeg_ids: set[int] = set()
+        self._origins: dict[int, dict[str, Any]] = {}  # by eeg_id
         self._folders = {write_eeg: folder / "train_eegs", write_spectrogram: folder / "train_spectrograms"}
         self._folder = folder
         for path in self._folders.values():
@@ -48,34 +47,33 @@ class Writer:
         name, patient = labels["recording"][0], labels["patient"][0]
         whose = {"patient_id": patient_number(patient)}
         rows: _Rows = []
-        origins: _Rows = []
+        origins: dict[int, dict[str, Any]] = {}
         lost_s = dict.fromkeys(votes)
         try:
             for cut in cuts(recording, [*votes]):
-                eeg_id = _number_of(patient.encode() + cut.eeg.tobytes())
-                if eeg_id in self._eeg_ids or eeg_id in (origin["eeg_id"] for origin in origins):
-                    raise DataError(f"{recording.path}: want each EEG once, got one of patient {patient!r} twice")
-                origins.append(
-                    {"eeg_id": eeg_id, "recording": name, "start_s": cut.start_s, **whose, "patient": patient}
-                )
+                eeg_id = _number_of(cut.eeg.tobytes())  # whatever the patient is called
+                origin = {"eeg_id": eeg_id, "recording": name, "start_s": cut.start_s, **whose, "patient": patient}
+                if twin := origins.get(eeg_id, self._origins.get(eeg_id)):
+                    there = f"'{twin['recording']}' of patient {twin['patient']!r}"
+                    raise DataError(f"{recording.path}: want each EEG once, got one that is in {there}, too")
+                origins[eeg_id] = origin
                 for (write, folder), samples in zip(self._folders.items(), (cut.eeg, cut.power), strict=True):
                     write(folder / f"{eeg_id}.parquet", samples)
                 rows += _label_rows(cut, eeg_id, whose, votes)
                 for onset_s in cut.onsets_s:
                     del lost_s[onset_s]
         except DataError:
-            for origin in origins:
+            for eeg_id in origins:
                 for folder in self._folders.values():
-                    (folder / f"{origin['eeg_id']}.parquet").unlink()
+                    (folder / f"{eeg_id}.parquet").unlink()
             raise
         self.rows += rows
-        self._origins += origins
-        self._eeg_ids |= {origin["eeg_id"] for origin in origins}
+        self._origins |= origins
         return [*lost_s]
 
     def finish(self) -> None:
         """Write the tables, train.csv last."""
-        pl.DataFrame(self._origins, _ORIGINS).write_csv(self._folder / "recordings.csv")
+        pl.DataFrame([*self._origins.values()], _ORIGINS).write_csv(self._folder / "recordings.csv")
         pl.DataFrame(self.rows, LABEL_COLUMNS).write_csv(self._folder / "train.csv")
 
 

@@ -21,9 +21,12 @@ _NAMED = 3  # the most places that are suggested for a key
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 
 
-def mistakes(config: DictConfig, name: str, schema: type) -> list[str]:
-    """Describe, in a line each, the mistakes in the config of entry point `name`; `schema` has its keys and types."""
-    problems = _Problems()
+def mistakes(config: DictConfig, name: str, schema: type, more_keys: Iterable[str] = ()) -> list[str]:
+    """Describe, in a line each, the mistakes in the config of entry point `name`; `schema` has its keys and types.
+
+    Of `more_keys`, such as `experiment`, the config has none, but a word may have meant one of them.
+    """
+    problems = _Problems(more_keys)
     values = problems.read(config, OmegaConf.to_container(config, resolve=False), "")
     problems.check_command(values, name, schema, resolved=False)
     return problems.lines()
@@ -81,7 +84,8 @@ def _holds_values(kind: Any) -> bool:
 class _Problems:
     """At most one problem per place; a value repeated by interpolation is reported once, where it is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, more_keys: Iterable[str] = ()) -> None:
+        self.more_keys = more_keys  # to suggest at the top
         self.texts: dict[str, str] = {}  # by place
         self.links: dict[str, str] = {}  # from a place that merely repeats another to that other place
         self.used: set[str] = set()  # places that an interpolation refers to
@@ -167,10 +171,11 @@ class _Problems:
                 keys = get_type_hints(takes.types[key])
                 self.check_arguments(join(place, key), value, Signature(key, keys, [], takes_more=False))
             elif key in takes.types:
-                for where, kind, got in misfits(join(place, key), takes.types[key], value):
+                for where, kind, got in misfits(join(place, key), takes.types[key], value, may_be_empty=not ours):
                     self.add(*complaint(where, kind, got, value, f"{takes.name} wants" if place else "want"))
             elif key not in _HYDRA and not takes.takes_more:
-                near = self._deeper(key, given, place) or did_you_mean(key, takes.types)
+                known = [*takes.types, *(() if place else self.more_keys)]
+                near = self._deeper(key, given, place) or did_you_mean(key, known)
                 text = f"{takes.name} takes no '{key}'{near}"
                 self.texts.setdefault(join(place, key), text)  # there, even if its value is another key's
 

@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.check import mistakes, with_values
+from hms.config.check import elsewhere, mistakes, with_values
 from hms.config.command_line import CommandLine
 from hms.config.failures import (
     Failure,
@@ -126,10 +126,11 @@ class Command:
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
-        samples = _samples(line, self._mistakes) if line.runs else []
+        samples = _samples(line, partial(self._mistakes, line=line)) if line.runs or line.shows_values else []
         not_chosen = tuple(f"{group}." for group in line.refused)
         found = dict.fromkeys(mistake for sample in samples for mistake in sample.mistakes)
         told = [mistake for mistake in found if not mistake.startswith((*not_chosen, *line.problems))]
+        told = elsewhere(told, line.lost)  # a value may only seem to be lacking
         return [*line.problems, *(mistake + _where(mistake, samples, line.samples_are_all_jobs) for mistake in told)]
 
     def _want_all_here(self, line: CommandLine, lacking: Callable[[Config], Iterable[str]]) -> None:
@@ -140,10 +141,11 @@ class Command:
         if lines:
             raise UserError(with_lines(f"{len(lines)} things are missing:", lines) if lines[1:] else lines[0])
 
-    def _mistakes(self, config: DictConfig) -> list[str]:
-        lines = mistakes(config, self.name, self.schema)
-        with suppress(OmegaConfBaseException):
-            lines = with_values(lines, _plain(config), self.mistakes_in_values)
+    def _mistakes(self, config: DictConfig, line: CommandLine | None = None) -> list[str]:
+        lines = mistakes(config, self.name, self.schema, line.keys if line else ())
+        if not (line and line.lost):  # values that are lacking would seem to conflict
+            with suppress(OmegaConfBaseException):
+                lines = with_values(lines, _plain(config), self.mistakes_in_values)
         return lines
 
     def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:

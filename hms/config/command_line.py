@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.composer import Composer
+from hms.config.composer import Composer, mistakes_in_folder
 from hms.config.words import corrected, gathered, last_of_each, not_readable
 from hms.errors import did_you_mean
 
@@ -36,13 +36,16 @@ class CommandLine:
         self._flags = [word for word in words if word not in typed]
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
+        self.lost: set[str] = set()  # keys of words that no config has, because they say nothing
         search_path = [word for word in typed if word.startswith("hydra.searchpath=")]
         folder = Path(self._given.config_dir) if self._given.config_dir else None
         if folder and folder.is_dir():
             search_path.append(f"hydra.searchpath=[file://{folder.resolve()}]")
         self._composer = Composer(self._given.config_name or name, conf, search_path)
+        self.keys = {*self._composer.keys, "launcher"}
+        """Keys of the command's YAML file, its groups included, and the one group that all commands share."""
         self._words, repeated = last_of_each(gathered(typed, positional) if positional else typed, self._composer)
-        self._unread = _mistakes_in_folder(folder, conf) if folder else []  # a line for what is no part of the jobs
+        self._unread = mistakes_in_folder(folder, conf) if folder else []  # a line for what is no part of the jobs
         if self.sweeps and self._given.cfg:
             self._unread.append("--cfg: want it without -m, as it shows one job")
         flags = re.findall(r"--[\w-]+", parser.format_usage())
@@ -65,6 +68,11 @@ class CommandLine:
         return not any(getattr(self._given, name) for name in shows)
 
     @property
+    def shows_values(self) -> bool:
+        """Whether the command only prints the values of a job."""
+        return self._given.cfg in ("job", "all")
+
+    @property
     def runs_here(self) -> bool:
         """Whether the command runs its jobs on this machine, judged by the configs composed so far."""
         return self.runs and (not self.sweeps or self._composer.launchers <= {"basic", "joblib"})
@@ -77,7 +85,7 @@ class CommandLine:
     @property
     def groups(self) -> dict[str, list[str]]:
         """The options of each group of the command."""
-        names = (group for group in self._composer.groups if group in {*self._composer.keys, "launcher"})
+        names = (group for group in self._composer.groups if group in self.keys)
         return {group: self._composer.options(group) for group in names}
 
     @property
@@ -141,7 +149,8 @@ class CommandLine:
         """The overrides that a word stands for, one for each value that can be composed."""
         override = self._composer.parsed(word)
         if override is None:
-            self._unread.append(not_readable(word))
+            self._unread.append(not_readable(word, self._composer))
+            self.lost.add(word.partition("=")[0].lstrip("+~"))
             return []
         key = override.key_or_group
         if key.startswith("launcher.") and self._composer.options("launcher"):
@@ -176,6 +185,7 @@ class CommandLine:
                 wish = "want values, or one function such as range(0,3), got both"
         if wish:
             self._unread.append(f"{word}: {wish}")
+            self.lost.add(key)
         return []
 
     def _forced(self, word: str) -> str:
@@ -186,16 +196,3 @@ class CommandLine:
         if override.key_or_group.startswith("hydra") or self._composer.options(override.key_or_group):
             return word
         return f"++{word.removeprefix('+')}"
-
-
-def _mistakes_in_folder(folder: Path, conf: Path) -> list[str]:
-    """Describe, in a line each, what is wrong with a user's folder: ours hide its YAML files of the same name."""
-    if not folder.is_dir():
-        return [f"--config-dir: want a folder of YAML files, got '{folder}' (no such folder)"]
-    if conf.samefile(folder):
-        return []
-    return [
-        f"{path}: hms has its own {path.relative_to(folder)}, which takes precedence; rename this one"
-        for path in sorted(folder.rglob("*.yaml"))
-        if (conf / path.relative_to(folder)).is_file()
-    ]

@@ -149,6 +149,19 @@ def chosen(override: Override) -> list[str]:
     return ["null" if name is None else str(name) for name in names]
 
 
+def mistakes_in_folder(folder: Path, conf: Path) -> list[str]:
+    """Describe, in a line each, what is wrong with a user's folder: ours hide its YAML files of the same name."""
+    if not folder.is_dir():
+        return [f"--config-dir: want a folder of YAML files, got '{folder}' (no such folder)"]
+    if conf.samefile(folder):
+        return []
+    return [
+        f"{path}: hms has its own {path.relative_to(folder)}, which takes precedence; rename this one"
+        for path in sorted(folder.rglob("*.yaml"))
+        if (conf / path.relative_to(folder)).is_file()
+    ]
+
+
 def lists(values: dict[str, Any]) -> dict[str, bool]:
     """The groups from which several options may be chosen, by a command's YAML, and whether each may be left empty."""
     return {group: group in values for group, value in _defaults(values).items() if isinstance(value, list)}

@@ -12,7 +12,8 @@ from hms.system.console import terminal_width
 
 _FLAGS = {
     "-m": "a sweep: a job for each combination of the values given as a=1,2 or a=range(0,5) or group=one,[one,two]",
-    "--cfg job": "print only the values",
+    "--cfg job": "check the values, and only print them",
+    "--info defaults": "print which YAML files they come from, the later ones replacing what the earlier ones say",
     "--config-dir FOLDER": "add options of your own, FOLDER/<group>/<option>.yaml",
     "-sc install=bash": "print what makes a shell complete groups, options and keys",
 }

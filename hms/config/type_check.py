@@ -11,17 +11,20 @@ UNREAD = object()
 """Stands for a value that could not be read; that has been reported already, so it fits any type."""
 
 
-def misfits(place: str, kind: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each place in `value` that does not fit the type `kind`, with the type wanted and the value found there."""
+def misfits(place: str, kind: Any, value: Any, may_be_empty: bool = False) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each place in `value` that does not fit the type `kind`, with the type wanted and the value found there.
+
+    Only if texts `may_be_empty` does an empty one fit, as a shell makes of an unset variable.
+    """
     origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType) and isinstance(value, dict):
-        mappings = [choice for choice in inner if get_origin(choice) is dict]
-        if len(mappings) == 1:
-            origin, inner = dict, get_args(mappings[0])
+    if origin in (Union, types.UnionType) and isinstance(value, list | dict):
+        holders = [choice for choice in inner if get_origin(choice) is type(value)]
+        if len(holders) == 1:
+            origin, inner = type(value), get_args(holders[0])
     if origin in (list, dict) and isinstance(value, origin):
         for key, part in items(value):
-            yield from misfits(join(place, key), inner[-1], part)
-    elif not _fits(kind, value):
+            yield from misfits(join(place, key), inner[-1], part, may_be_empty)
+    elif not _fits(kind, value, may_be_empty):
         yield place, kind, value
 
 
@@ -39,16 +42,18 @@ def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[st
         near = (
             " without one; to change a key of a node that a YAML file refers to by ${...}, set it where it is defined"
         )
-    if isinstance(got, str) and list[str] in _choices(kind):
+    if got == "":
+        near = " (empty, like a variable that is not set)"
+    elif isinstance(got, str) and list[str] in _choices(kind):
         near = f"; did you mean {place}=[{got}]?"
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 
-def _fits(kind: Any, value: Any) -> bool:
+def _fits(kind: Any, value: Any, may_be_empty: bool) -> bool:
     if kind is Any or value is UNREAD:
         return True
     if get_origin(kind) in (Union, types.UnionType):
-        return not all(any(misfits("", choice, value)) for choice in get_args(kind))
+        return not all(any(misfits("", choice, value, may_be_empty)) for choice in get_args(kind))
     if get_origin(kind) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
     if get_args(kind):  # a list or dict of something, which `misfits` would have looked into if `value` were one
@@ -57,6 +62,8 @@ def _fits(kind: Any, value: Any) -> bool:
         return isinstance(value, dict)
     if issubclass(kind, Node):
         return isinstance(value, dict) and "_target_" in value
+    if value == "" and kind is str:
+        return may_be_empty
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, (int, float) if kind is float else kind)

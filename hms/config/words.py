@@ -1,5 +1,6 @@
 """Single words of a command line: what is wrong with one, which are repeated, and which have no key."""
 
+import shlex
 from os.path import isdir
 
 from hydra.core.override_parser.types import Override, OverrideType
@@ -10,17 +11,22 @@ from hms.errors import did_you_mean, nearest_word
 _REPLACING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
 
 
-def not_readable(word: str) -> str:
-    """Say what is wrong with a word that is no override."""
+def not_readable(word: str, composer: Composer) -> str:
+    """Say what is wrong with a word that is no override, and how to write it for a shell if quotes would help."""
     key, _, value = word.partition("=")
     if not value:
         return f"{word}: want <key>=<value>"
     problem = f"{word}: not a value that Hydra can read"
     if value.startswith("{"):
         return f"{problem}; within braces, leave quotes out and put a backslash before each : , = ( ) of a name"
-    if "'" in value:
+    mark = '"' if "'" in value else "'"
+    escaped = value.replace(mark, rf"\{mark}")
+    quoted = f"{key}={mark}{escaped}{mark}"
+    override = composer.parsed(quoted)
+    if override is None or override.value() != value:
         return problem
-    return f"{problem}; quote a value that has spaces, =, brackets or letters beyond ASCII: \"{key}='{value}'\""
+    for_shell = f'"{quoted}"' if not set(quoted) & set('"$`\\!') else shlex.quote(quoted)
+    return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {for_shell}"
 
 
 def gathered(words: list[str], key: str) -> list[str]:

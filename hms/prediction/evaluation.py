@@ -16,7 +16,7 @@ from hms.labels import VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model, compute_of
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.prediction.predictors import Predictors, predictors_of
-from hms.runs.leakage import rows_maybe_trained_on, without_table
+from hms.runs.leakage import rows_maybe_trained_on, without_names, without_table
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import mean_scores, predictions, print_scores, read_truth, scored
@@ -33,7 +33,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     rows = _voted(store.rows, config["min_votes"], folder.root)
-    maybe_trained_on = rows_maybe_trained_on(predictors.runs, rows, store.fingerprint)
+    maybe_trained_on = rows_maybe_trained_on(predictors.runs, rows, store.rows, store.fingerprint)
     table = _predicted(predictors, store, rows, config["batch_size"], compute)
     scores = _scores(config, predictors, table, folder.root)
     scores |= {"data": str(folder.root), "corpus": store.fingerprint, "min_votes": config["min_votes"]}
@@ -102,8 +102,9 @@ def _show(scores: dict[str, Any], predictors: Predictors, out: Path) -> None:
     print_scores({name: scores}, f"{runs} on {scores['data']}: KL, all and by the class that leads the votes")
     if ends := scores["kl_interval"]:
         print(f"KL {scores['kl']:.3f}, 95 % interval {ends[0]:.3f} to {ends[1]:.3f} (bootstrap over patients)")
-    for line in (line for run in predictors.runs for line in without_table(run)):
-        print(f"{line}.")
+    for run in predictors.runs:
+        for line in (*without_table(run), *without_names(run, scores["corpus"])):
+            print(f"{line}.")
     if known := scores["rows_maybe_trained_on"]:
         of = f"{known:,} of {counted(scores['rows'], 'row')}"
         instead = "; a run's oof.parquet has predictions of patients by the folds that held them out"

@@ -62,8 +62,24 @@ def folds_to_predict_by(run: Path) -> list[Path]:
         return members(run)
     folds = finished_folds(run)
     if not folds:
-        raise DataError(f"{run}: no finished fold here; a run is a folder such as runs/<name>-<hash>")
+        instead = f", only {begun}" if (begun := unfinished(run)) else "; a run is a folder such as runs/<name>-<hash>"
+        raise DataError(f"{run}: no finished fold here{instead}")
     return to_predict_by(folds)
+
+
+def unfinished(run: Path) -> str:
+    """How far the unfinished folds of a run have got, in words; empty if there are none."""
+    begun = [run] if (run / "config.yaml").is_file() else folds_with(run, "config.yaml")
+    return ", ".join(f"{fold.name} after {_epochs(fold)}" for fold in begun if not is_finished(fold))
+
+
+def _epochs(fold: Path) -> str:
+    config = read_config(fold)
+    stages = {"pretrain/metrics.csv": config.get("pretrain"), "metrics.csv": config}
+    wanted = [stage.get("epochs") for stage in stages.values() if isinstance(stage, dict) and stage]
+    known = [epochs for epochs in wanted if isinstance(epochs, int)]
+    done = sum(max(0, (fold / file).read_bytes().count(b"\n") - 1) for file in stages if (fold / file).is_file())
+    return f"{done}{f' of {sum(known)}' if known == wanted else ''} epochs"
 
 
 def folds_of_all_patients(run: Path) -> list[Path]:

@@ -16,8 +16,8 @@ _TABLE = "learned_from.parquet"
 _EEG = ["eeg_id", "patient_id"]
 _COLUMNS = {"corpus": pl.String, "eeg_id": pl.Int64, "patient_id": pl.Int64, "by_teacher": pl.Boolean}
 
-_LEAST_OF_NAMES = 2**32
-"""From here on, a patient's number is a hash of 48 bits of a name (`hms.collected.writer`); others stay below."""
+_LEAST_OF_HASHES = 2**32
+"""From here on, a number is a hash of 48 bits of an EEG or of a patient's name (`hms.collected.writer`)."""
 
 
 def write_learned_from(
@@ -46,29 +46,33 @@ def write_learned_from(
 
 
 def rows_maybe_trained_on(
-    runs: Iterable[Trained], rows: pl.DataFrame, fingerprint: str, by_teacher: bool = True
+    runs: Iterable[Trained], rows: pl.DataFrame, everybody: pl.DataFrame, fingerprint: str, by_teacher: bool = True
 ) -> int:
-    """Count the `rows`, of the corpus with this fingerprint, from whose patients one of the runs may have learned.
+    """Count the `rows` from whose patients one of the runs may have learned.
 
-    With `by_teacher` a student may have learned from those it held out, too, because its teacher saw them.
+    `everybody` has all rows of their corpus, which has this fingerprint. With `by_teacher` a student may have learned
+    from those it held out, too, because its teacher saw them.
     """
-    patients = [_learned_from(run, rows, fingerprint, by_teacher) for run in runs]
+    patients = [_learned_from(run, everybody, fingerprint, by_teacher) for run in runs]
     return int(rows["patient_id"].is_in(pl.concat(patients).implode()).sum())
 
 
 def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher: bool) -> pl.Series:
     """The patients that a run may have learned from, as they are numbered in the rows.
 
-    In another corpus numbers coincide by chance, so one counts as the same patient only if an EEG has the same number,
-    too, or if it stands for a name: EEGs that are cut around other labels have other numbers.
+    In another corpus small numbers coincide by chance, so one counts as the same patient only if an EEG has the same
+    number, too. A hash is enough by itself: that of an EEG whatever the patient is called now, and that of a name
+    however the EEGs are cut.
     """
     if without_table(run) or _of_anybody(run, fingerprint):
         return rows["patient_id"]
     known = _tables(run).filter(~pl.col("by_teacher") | by_teacher)
     same_corpus = known.filter(pl.col("corpus") == fingerprint)["patient_id"]
     same_eeg = rows.join(known, on=_EEG, how="semi")["patient_id"]
-    same_name = known.filter(pl.col("patient_id") >= _LEAST_OF_NAMES)["patient_id"]
-    return pl.concat([same_corpus, same_eeg, same_name])
+    hashed = known.filter(pl.col("eeg_id") >= _LEAST_OF_HASHES)
+    renamed = rows.join(hashed, on="eeg_id", how="semi")["patient_id"]
+    same_name = known.filter(pl.col("patient_id") >= _LEAST_OF_HASHES)["patient_id"]
+    return pl.concat([same_corpus, same_eeg, renamed, same_name])
 
 
 def without_table(run: Trained) -> list[str]:
@@ -77,9 +81,22 @@ def without_table(run: Trained) -> list[str]:
     return [f"{fold} lacks {_TABLE}, so that whom it learned from is not known" for fold in lacking]
 
 
+def without_names(run: Trained, fingerprint: str) -> list[str]:
+    """A line on a bundle, or a run that began with one, that learned from none but other corpora than this one."""
+    if without_table(run) or not (unlisted := _unlisted(run)) or fingerprint in unlisted:
+        return []
+    bundle = f"{run.path} is" if run.is_bundle else f"{run.path} began with the weights of"
+    return [f"{bundle} a bundle, which names no patients: if it learned from some of these, this KL looks too good"]
+
+
 def _of_anybody(run: Trained, fingerprint: str) -> bool:
     """Whether a bundle, or the weights of one, learned from patients of a corpus, without a table of whom."""
-    return fingerprint in run.corpora and fingerprint not in _tables(run)["corpus"]
+    return fingerprint in _unlisted(run)
+
+
+def _unlisted(run: Trained) -> set[str]:
+    """The corpora that a run learned from, without a table of whom."""
+    return run.corpora - {*_tables(run)["corpus"]}
 
 
 def _tables(run: Trained) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hms.folder_names import RunName, by_name, counts_of, finished_folds, grid, number_of
+from hms.runs.provenance import corpus_of
 from hms.runs.trained import Trained
 from hms.system.console import counted, say
 
@@ -67,10 +68,23 @@ def _warn_of_namesakes(runs: set[Path]) -> None:
 
 
 def _warn_of_corpora(runs: Iterable[Trained]) -> None:
-    of_corpus = defaultdict(list)
+    learned_from = defaultdict(list)
+    called: dict[str, str] = {}
     for run in runs:
-        for corpus in sorted(run.corpora) if run.is_bundle or (run.folds[0] / "provenance.json").is_file() else ():
-            of_corpus[corpus].append(str(run.path))
-    if len({*map(tuple, of_corpus.values())}) > 1:  # a run may have learned from one corpus after another
-        listed = "; ".join(f"{corpus}: {', '.join(names)}" for corpus, names in of_corpus.items())
+        if (run.is_bundle or (run.folds[0] / "provenance.json").is_file()) and run.own_corpora:
+            learned_from[frozenset(run.own_corpora)].append(str(run.path))
+            called |= _name_of_corpus(run)
+    if learned_from and not frozenset.intersection(*learned_from):
+        listed = "; ".join(
+            f"{' and '.join(sorted(called.get(corpus, corpus) for corpus in corpora))}: {', '.join(names)}"
+            for corpora, names in learned_from.items()
+        )
         say(f"these runs learned from different corpora: {listed}")
+
+
+def _name_of_corpus(run: Trained) -> dict[str, str]:
+    """The name of a run's corpus, by its fingerprint; none if no folder of it is known, as in a bundle."""
+    if not (root := (run.config or {}).get("data", {}).get("root")):
+        return {}
+    corpus = corpus_of(run.folds[0])
+    return {corpus: f"{Path(root).name}-{corpus[:4]}"}

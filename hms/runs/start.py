@@ -75,11 +75,16 @@ def model_to_train(config: dict[str, Any]) -> Model:
     return model
 
 
-def want_unseen(start: Trained, config: dict[str, Any], held_out: pl.DataFrame, fingerprint: str) -> None:
-    """Raise UserError if the weights may have been learned from patients of the rows that the fold holds out."""
+def want_unseen(
+    start: Trained, config: dict[str, Any], held_out: pl.DataFrame, everybody: pl.DataFrame, fingerprint: str
+) -> None:
+    """Raise UserError if the weights may have been learned from patients of the rows that the fold holds out.
+
+    `everybody` has all rows of the corpus with this fingerprint.
+    """
     if len(held_out) and (unknown := without_table(start)):
         raise UserError(f"start_from: want weights of which that is known, or fold=all, but {unknown[0]}")
-    if seen := rows_maybe_trained_on([start], held_out, fingerprint, by_teacher=False):
+    if seen := rows_maybe_trained_on([start], held_out, everybody, fingerprint, by_teacher=False):
         raise UserError(
             f"start_from: {start.folds[0]} may have learned from patients of {seen:,} of the {len(held_out):,} rows "
             f"that fold={config['fold']} holds out; want a run of this corpus with the same folds={config['folds']}, "

@@ -64,8 +64,14 @@ class Trained:
         """The fingerprints of the corpora that its models ever learned from; none for those of `live` windows."""
         if self.is_bundle:
             return {*bundle_config(self.path)["corpora"]}
-        own = {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
-        return own | {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
+        return self.own_corpora | {corpus for fold in self.folds for corpus in self.start_of(fold).get("corpora", ())}
+
+    @property
+    def own_corpora(self) -> set[str]:
+        """The same without those behind the weights that they started from, which a bundle does not tell apart."""
+        if self.is_bundle:
+            return self.corpora
+        return {corpus_of(fold) for fold in self.folds if not self.config_of(fold).get("live")}
 
     @property
     def learned_from_simulation(self) -> bool | None:

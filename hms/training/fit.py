@@ -118,7 +118,7 @@ def _job(config: dict[str, Any]) -> _Job:
     rows = rows_of_fold(config, store.rows)  # before a folder is created for it
     want_same_corpus(teachers(config), store.rows["label_id"])
     if start := start_of_fold(config):
-        want_unseen(start, config, rows.predicted, store.fingerprint)
+        want_unseen(start, config, rows.predicted, store.rows, store.fingerprint)
     process = Process(probe.global_rank, probe.world_size)
     feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
     return _Job(config, fold, model, probe, start, rows, feed, truth)
