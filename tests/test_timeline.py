@@ -130,6 +130,20 @@ def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], 
     assert "\n  ".join(notes) in said
 
 
+def test_files_of_the_same_name_get_timelines_in_their_folders(runs: list[Path], say: Say, tmp_path: Path):
+    for seed, name in enumerate(("anna/day 1", "ben/day 1")):
+        (tmp_path / "ward" / name).mkdir(parents=True)
+        write_edf(tmp_path / "ward" / name / "EEG.edf", noise(30, 100, seed), SCALP, 100)
+    out = tmp_path / "out"
+    printed, _ = say(str(runs[0]), f"recording={tmp_path}/ward/**/*", f"out={out}", "windows=0")
+    assert [line.partition(":")[0] for line in printed.splitlines()] == [
+        f"{out}/anna/day 1/EEG.html",
+        f"{out}/ben/day 1/EEG.html",
+    ]
+    anna, ben = (json.loads((out / name / "day 1/EEG.json").read_text())["file"] for name in ("anna", "ben"))
+    assert (anna, ben) == (f"{tmp_path}/ward/anna/day 1/EEG.edf", f"{tmp_path}/ward/ben/day 1/EEG.edf")
+
+
 def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list[Path], say: Say, tmp_path: Path):
     eeg = np.concatenate([noise(60, 200), 100 * np.ones((1, 12_000))]).T.astype(np.float32)
     pl.from_numpy(eeg, [*SCALP, "EKG"]).write_parquet(tmp_path / "night.parquet")
