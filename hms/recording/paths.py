@@ -3,7 +3,7 @@
 import glob
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from os.path import abspath, commonpath
 from pathlib import Path
@@ -17,16 +17,16 @@ SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".l
 _PART = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that may continue another
 
 
-def recording_files(words: str | list[str]) -> dict[str, Path]:
+def recording_files(words: str | list[str], taken: Collection[str] = ()) -> dict[str, Path]:
     """Find the recordings that one or several names, folders or patterns stand for, each under a unique name.
 
-    The name is a file's stem; if others share that, its whole name; and if others share that, too, its path from the
-    folder of all, such as `anna/day 1/eeg`. Raises UserError as `recording_paths` does.
+    The name is a file's stem; if others share that, or it is `taken`, its whole name; and if others share that, too,
+    its path from the folder of all, such as `anna/day 1/eeg`. Raises UserError as `recording_paths` does.
     """
     found = recording_paths(words)
     folder = Path(commonpath([abspath(path.parent) for path in found]))
     names = {path: _names(path, Path(abspath(path)).relative_to(folder)) for path in found}
-    counts = Counter(name for possible in names.values() for name in dict.fromkeys(possible))
+    counts = Counter([*taken, *taken, *(name for possible in names.values() for name in dict.fromkeys(possible))])
     return {
         next((name for name in possible if counts[name] == 1), possible[-1]): path for path, possible in names.items()
     }
