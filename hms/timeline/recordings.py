@@ -11,7 +11,7 @@ from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
 from hms.recording.paths import recording_files
 from hms.recording.recording import Recording, open_recording
-from hms.system.console import counted, say
+from hms.system.console import counted, numbered, say
 from hms.system.shards import Shard
 from hms.timeline import overview
 from hms.timeline.files import SUFFIXES, write_failure, write_timeline
@@ -45,12 +45,13 @@ def timelines(
     for note in of_models(made_by):
         say(note)
     bad = []
-    for name, path in files.items():
+    for number, (name, path) in enumerate(files.items(), 1):
+        title = f"predict {numbered(name, number, len(files))}"
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by)
+            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
             _write(folder, name, recording, timeline, config["windows"], config["edf"])
-            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}")
+            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}", flush=True)
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
             if len(all_files) > 1:  # of one alone, the name may have been a slip of the pen
