@@ -27,6 +27,14 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     assert [*recording_files([str(tmp_path / "notes.txt"), "gone.edf"])] == ["notes", "gone"]
 
 
+def test_the_ending_of_a_pattern_is_meant_in_any_case(tmp_path: Path):
+    for name in ("icu_01.edf", "icu_02.EDF", "icu_03.bdf", "ICU_04.Edf"):
+        (tmp_path / name).touch()
+    for pattern in ("icu*.edf", "icu*.EDF"):
+        assert [*recording_files(str(tmp_path / pattern))] == ["icu_01", "icu_02"]
+    assert [*recording_files(str(tmp_path / "*.edf"))] == ["ICU_04", "icu_01", "icu_02"]
+
+
 def test_files_of_the_same_name_are_called_by_their_folders(tmp_path: Path):
     names = (
         "anna/day 1/eeg.edf",

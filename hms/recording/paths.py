@@ -72,6 +72,11 @@ def _meant(word: str) -> list[Path]:
 
 
 def _matching(pattern: str) -> list[Path]:
+    """The recordings that match a pattern, whose ending, such as .edf, may be in any case: of two recorders on a ward,
+    one may write .EDF."""
+    if (ending := Path(pattern).suffix).lower() in SUFFIXES:
+        any_case = "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending[1:])
+        pattern = f"{pattern.removesuffix(ending)}.{any_case}"
     return _recordings(map(Path, glob.glob(pattern, recursive=True)))
 
 
