@@ -1,5 +1,6 @@
 """Tables from any program and any machine: how `hms.collect` reads their text, their names, and whose EEG it is."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from unicodedata import normalize
 
@@ -13,6 +14,7 @@ from hms.errors import DataError
 from hms.labels import VOTE_COLUMNS
 
 HEAD, ROW = "recording,time_s,label,patient_id", "night,14.5,GPD,Müller"
+OF_DAY = "if it is the time of day (the recording starts at 22:15:00)"
 SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character set UTF-8 in LibreOffice"
 
 
@@ -68,6 +70,51 @@ def test_a_time_that_is_no_number_is_told_with_what_to_write(value: str, write: 
         assert problem.endswith(f"'time_s': want a number, got {value!r}" + (f"; write {write}" if write else ""))
 
 
+@pytest.mark.parametrize(
+    ("value", "write"),
+    [
+        ("22:21:50", f", 80510 if this is the time since then, 410 {OF_DAY}"),
+        ("00:15:00", f", 900 if this is the time since then, 7200 {OF_DAY}"),
+        ("22:16", f", 60 {OF_DAY}"),
+        ("26:00:00", ", 93600 if this is the time since then"),
+        ("2024-03-02 00:15:00.5", ", 7200.5 for this moment (the recording starts at 2024-03-01 22:15:00)"),
+        ("01.03.2024 22:16:00", ", 60 for this moment (the recording starts at 2024-03-01 22:15:00)"),
+        ("2024-03-01T22:00:00", " (the recording starts at 2024-03-01 22:15:00, after this moment)"),
+        ("10:15:00 PM", ""),
+    ],
+)
+def test_a_time_of_the_clock_is_told_with_the_seconds_that_it_would_be(value: str, write: str, tmp_path: Path):
+    start = datetime(2024, 3, 1, 22, 15, tzinfo=UTC)
+    given = table(tmp_path / "x.csv", f"{HEAD}\nnight,{value},GPD,x\n")
+    _, (problem,) = read_label_table(given, {"night": start}.get)
+    assert problem.endswith(f"got {value!r}; write seconds from the beginning of the recording{write}")
+
+
+def test_all_mistakes_of_a_table_are_told_each_once(tmp_path: Path):
+    lines = ["Recording;TIME_S;Label", "night;1.234;normal", "night;5,5;Artefakt", "night;6:00;LPDs", "night;half;LPDs"]
+    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join([*lines, "night;6:00;GPD"])))
+    one_of = "column 'label': want Seizure, LPD, GPD, LRDA, GRDA, Other, got"
+    assert [problem.removeprefix(f"{tmp_path / 'x.csv'}: ") for problem in problems] == [
+        "line 2, column 'time_s': want 1234 or 1,234, got '1.234', which may be either in a table with semicolons",
+        "line 4, column 'time_s': want a number, got '6:00'; write seconds from the beginning of the recording",
+        "line 5, column 'time_s': want a number, got 'half'",
+        f"line 2, {one_of} 'normal'",
+        f"line 3, {one_of} 'Artefakt'",
+        f"line 4, {one_of} 'LPDs'; did you mean 'LPD'? (and 1 more row)",
+    ]
+    many = "\n".join(f"night;{number};class {number}" for number in range(25))
+    _, problems = read_label_table(table(tmp_path / "x.csv", f"{lines[0]}\n{many}\n"))
+    assert len(problems) == 11
+    assert problems[-1].endswith("x.csv: column 'label': 15 more names that no class has")
+
+
+def test_names_of_columns_may_be_in_any_case_but_each_once(tmp_path: Path):
+    rows, problems = read_label_table(table(tmp_path / "x.csv", "Recording;Time_s;Label\nnight;14,5;GPD\n"))
+    assert (rows.select("recording", "time_s", "gpd_vote").rows(), problems) == ([("night", 14.5, 1)], [])
+    with pytest.raises(DataError, match="want each column once, got 'label' twice"):
+        read_label_table(table(tmp_path / "x.csv", "recording,time_s,label,Label\nnight,1,GPD,GPD\n"))
+
+
 def test_a_time_that_is_missing_is_told(tmp_path: Path):
     _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{HEAD}\nnight,,GPD,x\n"))
     assert problem.endswith("line 2, column 'time_s': want a number, got nothing")
@@ -77,9 +124,8 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
     votes = ";0" * 5
     rows = ["12,5;1", "1.234;1", "9.999.125;1.000", "1.234,5;1", ";", "0.125;0", "2.500,25;0"]
     lines = [f"recording;time_s;{';'.join(VOTE_COLUMNS)}", *(f"night;{row}{votes}" for row in rows)]
-    with pytest.raises(DataError) as error:
-        read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
-    assert str(error.value).replace(f"{tmp_path / 'x.csv'}: ", "").split("\n") == [
+    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    assert [problem.removeprefix(f"{tmp_path / 'x.csv'}: ") for problem in problems] == [
         (
             "line 3, column 'time_s': want 1234 or 1,234, got '1.234', which may be either in a table with semicolons "
             "(and 3 more rows)"
@@ -88,11 +134,14 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
             "line 4, column 'seizure_vote': want 1000 or 1,000, got '1.000', which may be either in a table with "
             "semicolons"
         ),
+        "line 6, column 'time_s': want a number, got nothing",
+        "line 6, column 'seizure_vote': want a whole number, got nothing",
+        "line 6, column 'seizure_vote ... other_vote': want at least one vote, got none (and 2 more rows)",
     ]
     for value, plain in (("1.234,5", "1234,5"), ("-1.234.567", "-1234567")):
-        with pytest.raises(DataError) as error:
-            read_label_table(table(tmp_path / "x.csv", f"recording;time_s;label\nnight;{value};GPD\n"))
-        assert str(error.value).endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
+        lines = f"recording;time_s;label\nnight;{value};GPD\n"
+        _, (problem,) = read_label_table(table(tmp_path / "x.csv", lines))
+        assert problem.endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
     for other in ("14.5", "1234.500", "0.125", "00.125", ".125"):
         lines = ["recording;time_s;label", "night;1.234;GPD", f"night;{other};GPD"]
         rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))

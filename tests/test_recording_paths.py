@@ -27,6 +27,42 @@ def test_a_folder_or_a_pattern_stands_for_its_recordings(tmp_path: Path):
     assert [*recording_files([str(tmp_path / "notes.txt"), "gone.edf"])] == ["notes", "gone"]
 
 
+def test_the_ending_of_a_pattern_is_meant_in_any_case(tmp_path: Path):
+    for name in ("icu_01.edf", "icu_02.EDF", "icu_03.bdf", "ICU_04.Edf"):
+        (tmp_path / name).touch()
+    for pattern in ("icu*.edf", "icu*.EDF"):
+        assert [*recording_files(str(tmp_path / pattern))] == ["icu_01", "icu_02"]
+    assert [*recording_files(str(tmp_path / "*.edf"))] == ["ICU_04", "icu_01", "icu_02"]
+
+
+def test_files_of_the_same_name_are_called_by_their_folders(tmp_path: Path):
+    names = (
+        "anna/day 1/eeg.edf",
+        "anna/day 2/eeg.edf",
+        "ben/eeg.edf",
+        "ben/eeg.bdf",
+        "ben/night.edf",
+        "ben/eeg.edf.bdf",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert {name: str(path.relative_to(tmp_path)) for name, path in recording_files(f"{tmp_path}/**/*").items()} == {
+        "anna/day 1/eeg": "anna/day 1/eeg.edf",
+        "anna/day 2/eeg": "anna/day 2/eeg.edf",
+        "ben/eeg.edf": "ben/eeg.edf",
+        "eeg.bdf": "ben/eeg.bdf",
+        "eeg.edf.bdf": "ben/eeg.edf.bdf",
+        "night": "ben/night.edf",
+    }
+
+
+def test_a_file_that_is_named_twice_is_one_recording(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.edf").touch()
+    assert recording_files(["x.edf", str(tmp_path / "x.edf"), "*.edf"]) == {"x": Path("x.edf")}
+
+
 def test_recordings_below_a_folder_that_holds_others_are_left_out_with_a_line(tmp_path: Path, capsys):
     for name in ("ward[1]/a.edf", "ward[1]/b/c.edf", "ward[1]/d/e/f.bdf", "ward[1]/d/notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +110,6 @@ def test_a_recording_in_several_files_is_one(naming: str, tmp_path: Path):
         ("*.edf", "recording: want EDF, BDF, BrainVision, FIF or other recordings, got none in '*.edf'"),
         ([], "recording: want at least one, got none"),
         ("n\udcff.edf", r"recording: want files whose names are UTF-8, got 'n\udcff.edf'"),
-        (["a/x.edf", "b/x.edf"], "recording: want files whose names differ, got 'x.edf' twice; predict them one by"),
     ],
 )
 def test_files_that_cannot_be_meant_are_refused(words: str | list[str], message: str, tmp_path: Path, monkeypatch):

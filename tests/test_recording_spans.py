@@ -102,7 +102,7 @@ def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_pat
     assert recording.duration_s == 140
     assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
     assert recording.source.annotations[0].onset_s == pytest.approx(130, abs=0.01)
-    assert [one.text for one in recording.source.annotations] == ["Comment/Anfall"]
+    assert [one.text for one in recording.source.annotations] == ["Anfall"]
     assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.spans, 256).tolist() == [10, 20, 30]
     whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
     np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)

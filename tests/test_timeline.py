@@ -48,14 +48,19 @@ def test_a_recording_becomes_a_timeline(runs: list[Path], say: Say, tmp_path: Pa
     printed, said = say(str(runs[0]), f"recording={path}", f"out={out}", "threshold=0.01", "edf=true", "windows=1")
     assert printed == f"{out}/night.html: 10 windows in 1 min 40 s, one every 10 s, by 1 model of 1 run\n"
     assert "Interpolated: O2." in said
-    names = "night-annot.edf night-annot.fif night.csv night.html night.json night.parquet"
+    names = "index.html night-annot.edf night-annot.fif night.csv night.html night.json night.parquet recordings.csv"
     assert sorted(file.name for file in out.iterdir()) == names.split()
     table = pl.read_parquet(out / "night.parquet")
     assert table.columns == ["onset_s", "duration_s", *CLASSES]
     assert table["onset_s"].to_list() == [10 * i for i in range(10)]
     np.testing.assert_allclose(table.select(CLASSES).sum_horizontal(), 1, rtol=1e-6)
-    np.testing.assert_allclose(pl.read_csv(out / "night.csv"), table, atol=1e-6)
+    text = pl.read_csv(out / "night.csv")
+    np.testing.assert_allclose(text.drop("time"), table, atol=1e-6)
+    assert text["time"].to_list()[:2] == ["2024-03-05 21:30:00", "2024-03-05 21:30:10"]
     summary = json.loads((out / "night.json").read_text())
+    first = summary["events"][0]
+    assert (first["label"], first["onset_s"], first["duration_s"]) == ("seizure", 0, 100)
+    assert first["probability"] == pytest.approx(table["seizure"].max(), abs=1e-6)
     assert (summary["interpolated"], summary["start"]) == (["O2"], "2024-03-05T21:30:00")
     raw = mne.io.read_raw_edf(path, verbose="error")
     for kind in ("fif", "edf"):
@@ -120,7 +125,9 @@ def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], 
     (tmp_path / "in/b.edf").write_text("no EDF")
     out = tmp_path / "out"
     printed, said = say(str(runs[0]), f"recording={tmp_path / 'in'}", f"out={out}", "windows=1", "step_s=15", code=1)
-    assert [line.partition(":")[0] for line in printed.splitlines()] == [f"{out}/a.html", f"{out}/c.html"]
+    *made, overview = printed.splitlines()
+    assert [line.partition(":")[0] for line in made] == [f"{out}/a.html", f"{out}/c.html"]
+    assert overview == f"{out}/index.html: all recordings in one table, also as recordings.csv"
     bad = f"{tmp_path}/in/b.edf: not an EDF or BDF file (it begins with 'no EDF')"
     assert said.endswith(f"1 of 3 recordings got no timeline:\n  {bad}\n")
     notes = (
@@ -128,6 +135,20 @@ def test_a_bad_recording_among_several_is_reported_at_the_end(runs: list[Path], 
         "Predictions cover 20 s of 30 s; percentages refer to that time.",
     )
     assert "\n  ".join(notes) in said
+
+
+def test_files_of_the_same_name_get_timelines_in_their_folders(runs: list[Path], say: Say, tmp_path: Path):
+    for seed, name in enumerate(("anna/day 1", "ben/day 1")):
+        (tmp_path / "ward" / name).mkdir(parents=True)
+        write_edf(tmp_path / "ward" / name / "EEG.edf", noise(30, 100, seed), SCALP, 100)
+    out = tmp_path / "out"
+    printed, _ = say(str(runs[0]), f"recording={tmp_path}/ward/**/*", f"out={out}", "windows=0")
+    assert [line.partition(":")[0] for line in printed.splitlines()[:2]] == [
+        f"{out}/anna/day 1/EEG.html",
+        f"{out}/ben/day 1/EEG.html",
+    ]
+    anna, ben = (json.loads((out / name / "day 1/EEG.json").read_text())["file"] for name in ("anna", "ben"))
+    assert (anna, ben) == (f"{tmp_path}/ward/anna/day 1/EEG.edf", f"{tmp_path}/ward/ben/day 1/EEG.edf")
 
 
 def test_a_recording_is_never_replaced_and_results_are_not_read_again(runs: list[Path], say: Say, tmp_path: Path):
@@ -272,7 +293,9 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     target = "{folds: 1, data: {_target_: hms.simulate.corpus.SimulatedFolder}}"
     (runs[1] / "fold0_seed0" / "config.yaml").write_text(target)
     words = ["windows=0", "temperature=1.5", "odds.seizure=0.5", "threshold=0.4", "unit=uV", "step_s=5"]
-    _, said = say(*(f"recording={path}", f"out={tmp_path / 'out'}", "runs=[" + ",".join(map(str, runs)) + "]"), *words)
+    more = write_edf(tmp_path / "y.edf", noise(60, 100), SCALP, 100)
+    both = f"recording=[{path},{more}]"
+    _, said = say(*(both, f"out={tmp_path / 'out'}", "runs=[" + ",".join(map(str, runs)) + "]"), *words)
     summary = json.loads((tmp_path / "out/x.json").read_text())["origin"]
     assert json.loads(pl.read_parquet_metadata(tmp_path / "out/x.parquet")["origin"]) == summary
     models = {one["run"]: one["simulated_eeg"] for one in summary["models"]}
@@ -285,7 +308,7 @@ def test_files_and_page_say_what_made_them(runs: list[Path], say: Say, tmp_path:
     assert summary["calibration"]["bias"] == pytest.approx(dict.fromkeys(CLASSES, 0) | {"seizure": np.log(0.5)})
     assert summary["precision"] == "32-true"
     simulated = "Trained on simulated EEG: two-2b. On real"
-    assert simulated in said
+    assert said.count(simulated) == 1
     assert simulated in (text := (tmp_path / "out/x.html").read_text())
     assert "one-1a, two-2b (2 models of 2 runs, temperature 1.5, odds of seizure x 0.50)" in text
 

@@ -5,7 +5,9 @@ the same ten seconds are added up once it is known which recording they name (`h
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
 from hms.errors import DataError
 from hms.labels import CLASSES, CONSENSUS_NAMES, VOTE_COLUMNS
-from hms.system.console import and_more
+from hms.system.console import and_more, counted
 
 RECORDING = {"recording": pl.String}
 PATIENT = {"patient_id": pl.String}
@@ -27,22 +29,28 @@ _VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
 
 _MOST_VOTES = 1000  # in a row; what is beyond is no count of experts
 
+_MOST_NAMES = 10  # that no class has, each of which is told
+
 COLUMNS = ("line", *_PLACE, *PATIENT, *_VOTES)
 """Columns of the rows that `read_label_table` returns."""
 
 
-def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def read_label_table(
+    path: Path, start_of: Callable[[str | None], datetime | None] = lambda name: None
+) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a table of labels with the columns of `COLUMNS`, and a line for every kind of mistake.
 
-    `patient_id` is null throughout if the table does not have it. Raises DataError if it has no rows, or not the
-    columns.
+    `patient_id` is null throughout if the table does not have it. `start_of` tells when the recording of a name began,
+    if that is known. Raises DataError if the table has no rows, or not the columns.
     """
-    text = read_text(path, "labels", ["time_s", *_VOTES])
+    text, doubts = read_text(path, "labels", [*_PLACE, *_LABEL, *_VOTES, *PATIENT], ["time_s", *_VOTES])
     columns = _columns(path, text.columns)
     say_unread(path, text.columns, columns, PATIENT)
     if "label" not in columns:
         text = _with_no_votes(text, columns)
-    table, problems = parsed(path, text, columns, _checks(columns), {"time_s": seconds_meant})
+    near = {"time_s": lambda row: seconds_meant(row["time_s"], start_of(row["recording"]))}
+    table, problems = parsed(path, text, columns, _checks(columns), near)
+    problems = [*doubts, *problems]
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     if "label" in columns:
@@ -94,7 +102,10 @@ def _checks(columns: dict[str, Any]) -> list[Check]:
 def _unknown_classes(table: pl.DataFrame) -> Iterator[str]:
     """A line for each name that no class has."""
     unknown = table.filter(~pl.col("label").str.to_lowercase().is_in(CLASSES))
-    for name, rows in unknown.group_by("label", maintain_order=True):
+    names = unknown.group_by("label", maintain_order=True)
+    for name, rows in islice(names, _MOST_NAMES):
         more = and_more(len(rows) - 1, "row")
         wish = f"want {', '.join(CONSENSUS_NAMES)}, got {name[0]!r}{did_you_mean_class(name[0])}{more}"
         yield at_line(rows["line"][0], "label", wish)
+    if (left := unknown["label"].n_unique() - _MOST_NAMES) > 0:
+        yield f"column 'label': {counted(left, 'more name')} that no class has"

@@ -1,6 +1,9 @@
 """The labels of recordings, each with its recording's path: those in a table, or the recordings' own annotations."""
 
 from collections import Counter
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +18,7 @@ from hms.collected.votes import patient_problems
 from hms.errors import DataError
 from hms.labels import CONSENSUS_NAMES
 from hms.recording.absent import want_channels
+from hms.recording.formats import start_of
 from hms.system.console import counted, say, track
 
 
@@ -30,13 +34,22 @@ class Labelled(NamedTuple):
 
 
 def of_table(table: Path, paths: list[Path]) -> Labelled:
-    """The labels in a table. Raises DataError for any mistake; no recording is opened."""
-    labels, problems = read_label_table(table)
+    """The labels in a table. Raises DataError for any mistake; a recording is opened only if its times are mistaken."""
+    labels, problems = read_label_table(table, partial(_start, paths))
     placed, unknown = with_paths(labels, paths, of_all=True)
     problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:
         raise DataError("\n".join(problems))
     return Labelled(placed, {}, "")
+
+
+def _start(paths: list[Path], name: str | None) -> datetime | None:
+    """When the recording began that a name in a table means; None if that is not known."""
+    named = pl.DataFrame({"recording": [name], "line": [0]}, {"recording": pl.String, "line": pl.Int64})
+    path = with_paths(named, paths, of_all=False)[0]["path"][0]
+    with suppress(DataError):  # reported once the table has no mistakes
+        return start_of(Path(path)) if path else None
+    return None
 
 
 def of_annotations(paths: list[Path], reading: HowToRead) -> Labelled:

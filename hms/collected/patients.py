@@ -58,7 +58,7 @@ def _say_alike(placed: pl.DataFrame) -> None:
 
 def _read(table: Path, paths: Sequence[Path]) -> pl.DataFrame:
     """The rows of a table of patients, with the `path` of each one's recording, null for others."""
-    text = read_text(table, "patients", [])
+    text, _ = read_text(table, "patients", _COLUMNS)
     want_columns(table, text.columns, [name for name in _COLUMNS if name not in text.columns])
     say_unread(table, text.columns, _COLUMNS, [])
     rows, problems = parsed(table, text, _COLUMNS, [])

@@ -6,7 +6,7 @@ Where the decimal point is a comma, they write semicolons between columns.
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import polars as pl
@@ -33,12 +33,15 @@ _NAMED_SEPARATOR = re.compile(r"""(["']?)sep=([,;|\t])\1[,;|\s]*""", re.IGNORECA
 """A first line that names what is between columns, to which Excel listens."""
 
 
-def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
+def read_text(
+    path: Path, of: str, known: Collection[str], numbers: Collection[str] = ()
+) -> tuple[pl.DataFrame, list[str]]:
     """The columns of a table `of` labels or the like as text without spaces around it, null where empty.
 
-    Of a table with semicolons, decimal commas in the columns `numbers` become points. Columns without a name are left
-    out. A line that names the separator counts as a blank one, for the sake of the numbers of the others. Raises
-    DataError for any other file, and for numbers that may have points between thousands.
+    The names of `known` columns may be in any case; columns without a name are left out. A line that names the
+    separator counts as a blank one, for the sake of the numbers of the others. Of a table with semicolons, decimal
+    commas in the columns `numbers` become points; there is a line for each column in which points may be between
+    thousands, whose values there are 1. Raises DataError for any other file.
     """
     if not path.is_file():
         raise DataError(f"{path}: want a table of {of}, got none (no such file)")
@@ -48,6 +51,7 @@ def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
     separator = named[2] if named else max(_SEPARATORS, key=first.count)
     rows = _rows(path, text, separator)
     names, *rows = [*rows[1:2], [], *rows[2:]] if named else rows
+    names = [name.lower() if name.lower() in known else name for name in names]
     if not any(names):
         raise DataError(f"{path}: want the names of the columns in the first line, got none")
     for number, row in enumerate(rows, 2):
@@ -64,30 +68,33 @@ def read_text(path: Path, of: str, numbers: Collection[str]) -> pl.DataFrame:
     }
     table = pl.DataFrame(values, dict.fromkeys(values, pl.String))
     if separator != ";":
-        return table
+        return table, []
     decimals = [name for name in numbers if name in values]
-    if problems := [*_thousands(table.select(decimals))]:
-        raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
-    return table.with_columns(pl.col(decimals).str.replace(_DECIMAL_COMMA, "$1.$2"))
+    doubtful = [name for name in decimals if _may_have_thousands(table[name])]
+    problems = [f"{path}: {_thousands(table[name])}" for name in doubtful]
+    instead = pl.when(pl.col(doubtful).str.contains(_THOUSANDS)).then(pl.lit("1")).otherwise(pl.col(doubtful))
+    table = table.with_columns(instead.name.keep()) if doubtful else table
+    return table.with_columns(pl.col(decimals).str.replace(_DECIMAL_COMMA, "$1.$2")), problems
 
 
-def _thousands(numbers: pl.DataFrame) -> Iterator[str]:
-    """A line for each column with points between thousands, or what may be such, as the 1.234 of a European Excel.
+def _may_have_thousands(column: pl.Series) -> bool:
+    """Whether a column has points between thousands, or what may be such, as the 1.234 of a European Excel.
 
     Where other numbers have decimal points and none has a comma, it is a number with a decimal point.
     """
-    for column in numbers:
-        if column.str.contains(_DECIMAL_POINT).any() and not column.str.contains(",").any():
-            continue
-        rows = column.str.contains(_THOUSANDS).arg_true()
-        if len(rows):
-            value = column[rows[0]]
-            plain, said = value.replace(".", ""), f"got {value!r}"
-            if value.count(".") == 1 and "," not in value:
-                plain += f" or {value.replace('.', ',')}"
-                said += ", which may be either in a table with semicolons"
-            more = and_more(len(rows) - 1, "row")
-            yield at_line(rows[0] + 2, column.name, f"want {plain}, {said}{more}")
+    decimal_points = column.str.contains(_DECIMAL_POINT).any() and not column.str.contains(",").any()
+    return not decimal_points and bool(column.str.contains(_THOUSANDS).any())
+
+
+def _thousands(column: pl.Series) -> str:
+    """A line about the first number in a column that may have points between thousands."""
+    rows = column.str.contains(_THOUSANDS).arg_true()
+    value = column[rows[0]]
+    plain, said = value.replace(".", ""), f"got {value!r}"
+    if value.count(".") == 1 and "," not in value:
+        plain += f" or {value.replace('.', ',')}"
+        said += ", which may be either in a table with semicolons"
+    return at_line(rows[0] + 2, column.name, f"want {plain}, {said}{and_more(len(rows) - 1, 'row')}")
 
 
 def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = "") -> None:

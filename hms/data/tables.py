@@ -39,8 +39,11 @@ _SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is
 Check = tuple[pl.Expr, pl.Expr, str]
 """The value to check, named after its column; where it is wrong; and the message, with `{}` for the value found."""
 
-Near = Mapping[str, Callable[[str], str]]
-"""By column, what returns the end of a message about a value that is no number: what to write instead, or nothing."""
+Near = Mapping[str, Callable[[dict[str, Any]], str]]
+"""By column, what returns the end of a message about a row whose value there is no number: what to write instead, or
+nothing. Of such a column, several wrong values are told."""
+
+_MOST_VALUES = 10
 
 
 def read_labels(path: Path) -> pl.DataFrame:
@@ -160,13 +163,14 @@ def _unreadable_values(
     text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any], near: Near | None
 ) -> Iterator[str]:
     for name, kind in columns.items():
-        bad = table[name].is_null().arg_true()
-        if len(bad):
+        hint_of = (near or {}).get(name)
+        bad = text.filter(table[name].is_null()).unique(name, keep="first", maintain_order=True)
+        for row in bad.head(_MOST_VALUES if hint_of else 1).iter_rows(named=True):
             wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
-            value = text[name][bad[0]]
-            hint = near[name](value) if near and name in near and value is not None else ""
+            value = row[name]
+            hint = hint_of(row) if hint_of and value is not None else ""
             got = "nothing" if value is None else repr(value)
-            yield at_line(text["line"][bad[0]], name, f"want {wish}, got {got}{hint}")
+            yield at_line(row["line"], name, f"want {wish}, got {got}{hint}")
 
 
 def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:

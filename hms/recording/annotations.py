@@ -21,6 +21,10 @@ _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
 """Marks of a gap, by MNE where it joined samples or by the file where a segment begins; gaps are shown as such."""
 
+_COMMENT = "Comment/"
+"""What MNE puts before a BrainVision comment, the one type of marker whose description is a text that people write; the
+others, such as `Stimulus/S  1`, hold codes."""
+
 _CHECKS = {"impedance", "impedances", "calibration", "cal"}
 _OF_CHECKS = {"imp", "check", "checking", "test", "measurement", "electrode", "electrodes", "signal", "pulse", "pulses",
               "on", "start", "begin", "comment", "uv", "µv", "μv", "mv", "hz"}  # fmt: skip
@@ -36,7 +40,7 @@ def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[
             Annotation(
                 _recording_s(onset_s, spans, rate),
                 float(marked["duration"]),
-                _of_channels(marked["description"], marked.get("ch_names", ())),
+                _of_channels(_text_of(path, marked["description"]), marked.get("ch_names", ())),
             )
             for onset_s, marked in zip(onsets_s, raw.annotations, strict=True)
         ]
@@ -113,6 +117,11 @@ def _stretches_s(annotations: Iterable[Annotation], marks: Callable[[str], bool]
             else:
                 merged.append([onset_s, onset_s + duration_s])
     return np.array(merged).reshape(-1, 2)
+
+
+def _text_of(path: Path, description: str) -> str:
+    """What was written of what MNE describes."""
+    return description.removeprefix(_COMMENT) if path.suffix.lower() == ".vhdr" else description
 
 
 def _of_channels(text: str, channels: Sequence[str]) -> str:

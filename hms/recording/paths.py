@@ -3,8 +3,9 @@
 import glob
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
+from os.path import abspath, commonpath
 from pathlib import Path
 
 from hms.errors import UserError
@@ -16,18 +17,24 @@ SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".l
 _PART = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that may continue another
 
 
-def recording_files(words: str | list[str]) -> dict[str, Path]:
+def recording_files(words: str | list[str], taken: Collection[str] = ()) -> dict[str, Path]:
     """Find the recordings that one or several names, folders or patterns stand for, each under a unique name.
 
-    The name is a file's stem, or its whole name if several files share the stem. Raises UserError as `recording_paths`
-    does, and if two files have the same name.
+    The name is a file's stem; if others share that, or it is `taken`, its whole name; and if others share that, too,
+    its path from the folder of all, such as `anna/day 1/eeg`. Raises UserError as `recording_paths` does.
     """
     found = recording_paths(words)
-    stems = Counter(path.stem for path in found)
-    named = {path: path.stem if stems[path.stem] == 1 else path.name for path in found}
-    if twice := sorted(name for name, count in Counter(named.values()).items() if count > 1):
-        raise UserError(f"recording: want files whose names differ, got '{twice[0]}' twice; predict them one by one")
-    return {name: path for path, name in named.items()}
+    folder = Path(commonpath([abspath(path.parent) for path in found]))
+    names = {path: _names(path, Path(abspath(path)).relative_to(folder)) for path in found}
+    counts = Counter([*taken, *taken, *(name for possible in names.values() for name in dict.fromkeys(possible))])
+    return {
+        next((name for name in possible if counts[name] == 1), possible[-1]): path for path, possible in names.items()
+    }
+
+
+def _names(path: Path, inside: Path) -> list[str]:
+    """What a recording may be called, the shortest first; `inside` is its path from the folder of all."""
+    return [path.stem, path.name, inside.with_name(path.stem).as_posix(), inside.as_posix()]
 
 
 def recording_paths(words: str | list[str]) -> list[Path]:
@@ -35,15 +42,16 @@ def recording_paths(words: str | list[str]) -> list[Path]:
 
     A missing file is kept: opening it raises the error. Raises UserError if nothing is found.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for word in [words] if isinstance(words, str) else words:
-        found |= dict.fromkeys(_meant(word))
+        for path in _meant(word):
+            found.setdefault(abspath(path), path)
     if not found:
         raise UserError("recording: want at least one, got none")
-    for path in found:
+    for path in found.values():
         if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # how Python holds bytes that are not UTF-8
             raise UserError(f"recording: want files whose names are UTF-8, got {str(path)!r}")
-    return [*found]
+    return [*found.values()]
 
 
 def _meant(word: str) -> list[Path]:
@@ -64,6 +72,11 @@ def _meant(word: str) -> list[Path]:
 
 
 def _matching(pattern: str) -> list[Path]:
+    """The recordings that match a pattern, whose ending, such as .edf, may be in any case: of two recorders on a ward,
+    one may write .EDF."""
+    if (ending := Path(pattern).suffix).lower() in SUFFIXES:
+        any_case = "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending[1:])
+        pattern = f"{pattern.removesuffix(ending)}.{any_case}"
     return _recordings(map(Path, glob.glob(pattern, recursive=True)))
 
 

@@ -73,11 +73,6 @@ def count_windows(recording: Recording, step_s: float) -> int:
     return max(1, int((recording.duration_s - CENTRE_S / 2) // step_s) + 1)
 
 
-def count_pieces(recording: Recording, step_s: float) -> int:
-    """Number of `pieces`."""
-    return -(-count_windows(recording, step_s) // _per_piece(step_s))
-
-
 def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
     count, size = count_windows(recording, step_s), _per_piece(step_s)

@@ -1,10 +1,12 @@
 """Everything printed for the person at the terminal: results to stdout, progress and warnings to stderr."""
 
+import multiprocessing
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -71,12 +73,46 @@ def _natural_width(columns: Mapping[str, Sequence[str]]) -> int:
     return 1 + sum(3 + max(map(cell_len, (name, *cells))) for name, cells in columns.items())
 
 
-def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
-    """Yield `items` while a progress bar fills up to `total`; draw none if stderr is not a terminal."""
+def track(
+    items: Iterable[T],
+    total: int,
+    title: str,
+    noun: str = "",
+    size: Callable[[T], int] = lambda _: 1,
+    every_s: float = 60,
+) -> Iterator[T]:
+    """Yield `items`, of which each is `size(item)` of `total`, and show on stderr how far they are.
+
+    In a terminal, a progress bar fills up. Elsewhere, as in a log, a line is printed after each item that ends
+    `every_s` or more after the one before, and none in worker processes.
+    """
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    in_log = not console.is_terminal and multiprocessing.parent_process() is None
+    began_s = said_s = time.monotonic()
+    done = 0
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield from progress.track(items, total=total, description=title)
+        task = progress.add_task(escape(title), total=total)
+        for item in items:
+            yield item
+            done += size(item)
+            progress.update(task, completed=done)
+            now_s = time.monotonic()
+            if in_log and done < total and now_s - said_s >= every_s:
+                said_s, left_s = now_s, (now_s - began_s) * (total - done) / done
+                say(f"{title}: {done:,} of {counted(total, noun) if noun else f'{total:,}'}, {_about(left_s)} left")
+
+
+def numbered(name: str, number: int, total: int) -> str:
+    """One of several by name and number, such as `night (3 of 9)`; only its name if it is the only one."""
+    return f"{name} ({number} of {total})" if total > 1 else name
+
+
+def _about(seconds: float) -> str:
+    """A duration in whole minutes, or from two hours on in whole hours."""
+    minutes = max(1, round(seconds / 60))
+    return f"about {counted(minutes, 'minute') if minutes < 120 else counted(round(minutes / 60), 'hour')}"

@@ -14,5 +14,6 @@ chart        what is drawn over time
 page         the page
 annotations  events for other programs
 files        all of it, written
+overview     all timelines of a folder, in one page and one table
 recordings   the same for many recordings
 """

@@ -1,34 +1,39 @@
 """Write a timeline as files, each atomically: tables, annotations that MNE-Python loads, a summary, and the page."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from hms.labels import CLASSES
-from hms.system.atomic import locked, scratch_folder
+from hms.system.atomic import locked, scratch_folder, write_text
 from hms.timeline.annotations import write_edf, write_fif
-from hms.timeline.events import Total, burden, totals
+from hms.timeline.events import Total, burden, events, totals
 from hms.timeline.status import status_epilepticus
 from hms.timeline.timeline import Timeline
 
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What a timeline's files append to their stem."""
 
+FAILED = "-failed.json"
+"""What the file appends that says why there is no timeline."""
+
 
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
     """Write `<stem>.parquet`, `.csv`, `.json`, `.html` and `-annot.fif` into `folder`, with `edf` also `-annot.edf`.
 
     The JSON holds what does not fit in a table: file, start (without an offset: local time, or UTC if a FIF file has
-    none), rate, interpolated electrodes, notes, what made it, how much was predicted, and burden. The Parquet file's
-    metadata hold what made it, too.
+    none), rate, interpolated electrodes, notes, what made it, how much was predicted, events, and burden. The Parquet
+    file's metadata hold what made it, too; the CSV file has the time of day. Removes what `write_failure` wrote.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / stem
     with locked(target, f"another process is writing {target}.html: waiting for it"), scratch_folder(target) as scratch:
         timeline.table.write_parquet(scratch / f"{stem}.parquet", metadata={"origin": json.dumps(timeline.origin)})
-        timeline.table.write_csv(scratch / f"{stem}.csv", float_precision=6)
+        _with_clock(timeline).write_csv(scratch / f"{stem}.csv", float_precision=6)
         (scratch / f"{stem}.json").write_text(json.dumps(_summary(timeline), indent=1))
         write_fif(scratch / f"{stem}-annot.fif", timeline)
         if edf:
@@ -37,6 +42,21 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
         for suffix in SUFFIXES:
             if (written := scratch / f"{stem}{suffix}").exists():
                 written.replace(folder / written.name)
+        (folder / f"{stem}{FAILED}").unlink(missing_ok=True)
+
+
+def write_failure(folder: Path, stem: str, path: Path, reason: str) -> None:
+    """Write `<stem>-failed.json`, which says why the recording at `path` has no timeline."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / f"{stem}{FAILED}", json.dumps({"file": str(path), "failed": reason}, indent=1))
+
+
+def _with_clock(timeline: Timeline) -> pl.DataFrame:
+    """The table with the `time` at which each window's central 10 s begin, if the start is known."""
+    if timeline.start is None:
+        return timeline.table
+    times = [f"{timeline.start + timedelta(seconds=s):%Y-%m-%d %H:%M:%S}" for s in timeline.table["onset_s"]]
+    return timeline.table.select("onset_s", "duration_s", pl.Series("time", times), *CLASSES)
 
 
 def _summary(timeline: Timeline) -> dict[str, Any]:
@@ -58,6 +78,7 @@ def _summary(timeline: Timeline) -> dict[str, Any]:
         "minutes_of_each_hour": {
             name: column.round(3).tolist() for name, column in zip(CLASSES, minutes.T, strict=True)
         },
+        "events": events(timeline).with_columns(pl.col(pl.Float64).round(6)).to_dicts(),
     }
 
 

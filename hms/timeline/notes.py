@@ -1,6 +1,7 @@
 """What a user should know about a timeline, one sentence each, on the page, in the JSON and on the console."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,11 +15,7 @@ from hms.window_lengths import CENTRE_S, EEG_S
 def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Iterator[str]:
     """Yield what a user should know about the predictions, from windows of which `recorded_s` were recorded."""
     table, duration_s = timeline.table, timeline.duration_s
-    if simulated := [model["run"] for model in timeline.origin["models"] if model["simulated_eeg"]]:
-        yield f"Trained on simulated EEG: {', '.join(simulated)}. On real recordings, expect far worse predictions."
-    began = [model for model in timeline.origin["models"] if model["began_with_simulated_eeg"]]
-    if later := [model["run"] for model in began if not model["simulated_eeg"]]:
-        yield f"Trained on simulated EEG first, then on other EEG: {', '.join(later)}."
+    yield from of_models(timeline.origin)
     yield from _status(timeline)
     known = table["other"].is_not_null().to_numpy()
     poor_s = recorded_s[known & (recorded_s < EEG_S / 2)]
@@ -39,6 +36,15 @@ def notes(timeline: Timeline, recorded_s: Float[np.ndarray, " window"]) -> Itera
     if (minutes := timeline.predicted_minutes.sum()) < (duration_s - CENTRE_S / 2) / 60:
         covered = f"{duration_text(60 * minutes)} of {duration_text(duration_s)}"
         yield f"Predictions cover {covered}; percentages refer to that time."
+
+
+def of_models(origin: dict[str, Any]) -> Iterator[str]:
+    """Yield what a user should know about the models, whatever they predict."""
+    if simulated := [model["run"] for model in origin["models"] if model["simulated_eeg"]]:
+        yield f"Trained on simulated EEG: {', '.join(simulated)}. On real recordings, expect far worse predictions."
+    began = [model for model in origin["models"] if model["began_with_simulated_eeg"]]
+    if later := [model["run"] for model in began if not model["simulated_eeg"]]:
+        yield f"Trained on simulated EEG first, then on other EEG: {', '.join(later)}."
 
 
 def _status(timeline: Timeline) -> Iterator[str]:

@@ -18,8 +18,8 @@ from hms.timeline.timeline import DAY_S, HOUR_S, Timeline
 _MOST_ANNOTATIONS = 200
 
 
-def page(timeline: Timeline, drawn: list[Drawn]) -> str:
-    """Render the page, with the EEG of the `drawn` windows."""
+def page(timeline: Timeline, drawn: list[Drawn], place: str = "") -> str:
+    """Render the page, with the EEG of the `drawn` windows; `place`, its path, is in the folder of an overview."""
     found = events(timeline)
     listed, status = listed_events(found), status_epilepticus(timeline)
     predicted = timeline.predicted_minutes
@@ -30,6 +30,8 @@ def page(timeline: Timeline, drawn: list[Drawn]) -> str:
         "timeline",
         timeline=timeline,
         name=timeline.path.name,
+        place=place,
+        home="../" * place.count("/") + "index.html",
         long=length(timeline.duration_s),
         settings=in_words(timeline.origin),
         areas=chart.areas(edges_s, probabilities),

@@ -1,6 +1,6 @@
 """Predict a recording from its first window to its last, with models that all read the same windows."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import Recording, open_recording
-from hms.recording.windows import count_pieces, pieces
+from hms.recording.windows import count_windows, pieces
 from hms.spectrogram_recipe import REGIONS
-from hms.system.console import track
+from hms.system.console import numbered, track
 from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.timeline import Timeline
@@ -37,18 +37,19 @@ def pairs_of(models: Sequence[Model]) -> Collection[tuple[str, str]]:
     return dict.fromkeys((one, other) for one, _, other in pairs)
 
 
-def windows_of(paths: Iterable[Path], models: Sequence[Model], options: TimelineOptions) -> Iterator[Batch]:
+def windows_of(paths: Collection[Path], models: Sequence[Model], options: TimelineOptions) -> Iterator[Batch]:
     """Yield the sufficiently recorded windows of several recordings, skipping recordings that cannot be read.
 
     Raises UserError, at the end, if fewer than two recordings yielded any.
     """
     reads = any(model.reads_spectrogram for model in models)
     used = set()
-    for path in paths:
+    for number, path in enumerate(paths, 1):
+        title = f"adapt to {numbered(path.name, number, len(paths))}"
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            count = count_pieces(recording, options.step_s)
-            for piece in track(pieces(recording, options.step_s, reads), count, f"adapt to {path.name}"):
+            count, found = count_windows(recording, options.step_s), pieces(recording, options.step_s, reads)
+            for piece in track(found, count, title, "window", lambda piece: len(piece.onsets_s)):
                 for batch in piece.batches(options.batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
@@ -70,15 +71,16 @@ def predict_recording(
     options: TimelineOptions,
     compute: Compute,
     origin: dict[str, Any],
+    title: str = "predict",
 ) -> Timeline:
-    """Predict a recording; `origin` says by what (`hms.timeline.origin`).
+    """Predict a recording; `origin` says by what (`hms.timeline.origin`), and `title` is the progress bar's.
 
     It is read once, in pieces; only the spectrogram is kept in memory for the whole length, 70 MB a day.
     """
     reads = any(model.reads_spectrogram for model in models)
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
-    count = count_pieces(recording, options.step_s)
-    for piece in track(pieces(recording, options.step_s, reads), count, recording.path.name):
+    count, found = count_windows(recording, options.step_s), pieces(recording, options.step_s, reads)
+    for piece in track(found, count, title, "window", lambda piece: len(piece.onsets_s)):
         mixed = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
             _, by_fold = by_model(models, piece.batches(options.batch_size), compute)

@@ -1,5 +1,6 @@
 """Predict recordings and write the timeline of each; one that cannot be used does not stop the others."""
 
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -10,9 +11,11 @@ from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
 from hms.recording.paths import recording_files
 from hms.recording.recording import Recording, open_recording
-from hms.system.console import counted, say
+from hms.system.console import counted, numbered, say
 from hms.system.shards import Shard
-from hms.timeline.files import SUFFIXES, write_timeline
+from hms.timeline import overview
+from hms.timeline.files import SUFFIXES, write_failure, write_timeline
+from hms.timeline.notes import of_models
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.page import page
@@ -29,7 +32,7 @@ def timelines(
     Raises UserError, before anything is read, for a folder that cannot be written to, and DataError, at the end, naming
     the recordings that could not be used.
     """
-    all_files = recording_files(config["recording"])
+    all_files = recording_files(config["recording"], overview.STEMS)
     files = dict(shard.part([*all_files.items()]))
     folder = Path(config["out"])
     _want_out(folder, files)
@@ -39,25 +42,41 @@ def timelines(
     trained = predictors.load()
     models = predictors.adapt_models(trained, windows_of(all_files.values(), trained, options), compute)
     made_by = origin(predictors, options, compute, config["ensemble"], config["odds"])
+    for note in of_models(made_by):
+        say(note)
     bad = []
-    for name, path in files.items():
+    for number, (name, path) in enumerate(files.items(), 1):
+        title = f"predict {numbered(name, number, len(files))}"
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by)
-            _write(folder / name, recording, timeline, config["windows"], config["edf"])
-            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}")
+            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
+            _write(folder, name, recording, timeline, config["windows"], config["edf"])
+            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}", flush=True)
         except (DataError, UserError, OSError) as error:
             bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
+            if len(all_files) > 1:  # of one alone, the name may have been a slip of the pen
+                with suppress(UserError, OSError):  # the folder cannot be written to, which is the error
+                    write_failure(*_place(folder, name), path, str(error).removeprefix(f"{path}: "))
+                    overview.write_overview(folder)
+    if len(files) > 1:
+        print(f"{folder / overview.PAGE}: all recordings in one table, also as {overview.TABLE}")
     if bad:
         raise DataError(with_lines(f"{len(bad)} of {counted(len(files), 'recording')} got no timeline:", bad))
 
 
-def _write(out: Path, recording: Recording, timeline: Timeline, windows: int, edf: bool) -> None:
-    """Write a timeline's files, on whose page `windows` are drawn, and say its notes."""
-    if timeline.notes:
-        say(with_lines(f"{recording.path}:", timeline.notes))
-    text = page(timeline, drawn_windows(recording, timeline, windows))
-    write_timeline(out.parent, out.name, timeline, text, edf)
+def _write(folder: Path, name: str, recording: Recording, timeline: Timeline, windows: int, edf: bool) -> None:
+    """Write a timeline's files, on whose page `windows` are drawn, and the overview; say the notes on the recording."""
+    said = [*of_models(timeline.origin)]
+    if notes := [note for note in timeline.notes if note not in said]:
+        say(with_lines(f"{recording.path}:", notes))
+    text = page(timeline, drawn_windows(recording, timeline, windows), name)
+    write_timeline(*_place(folder, name), timeline, text, edf)
+    overview.write_overview(folder)
+
+
+def _place(folder: Path, name: str) -> tuple[Path, str]:
+    """The folder and the stem of a timeline's files."""
+    return (folder / name).parent, Path(name).name
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:
@@ -66,6 +85,7 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
     for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
         if written.resolve() in read:
             raise UserError(f"out: want a folder other than the recordings', got '{folder}', which holds '{written}'")
+    overview.want_own(folder)
     try:
         with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
             pass

@@ -1,0 +1,139 @@
+"""What a ward looks at first: one page and one table of all timelines in a folder, those with most seizure on top.
+
+Both are made anew from the timelines' JSON files after each recording, so that they also hold what earlier commands
+and other shards wrote, and what is deleted is gone from them.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+from hms.errors import UserError
+from hms.labels import CLASSES
+from hms.page.document import document
+from hms.system.atomic import locked, write_text
+from hms.timeline.files import FAILED
+from hms.timeline.status import Status, reasons
+
+PAGE, TABLE = "index.html", "recordings.csv"
+
+STEMS = (Path(PAGE).stem, Path(TABLE).stem)
+"""What no timeline in the folder may be called."""
+
+_OURS = {PAGE: "hms overview</title>", TABLE: "recording,page,start,"}
+"""What a file of that name holds that was written here."""
+
+
+def want_own(folder: Path) -> None:
+    """Raise UserError if the folder holds a file of somebody else's that an overview would replace."""
+    for name, mark in _OURS.items():
+        if (path := folder / name).exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
+            wish = f"want a folder without a file of yours called {name}, which an overview would replace"
+            raise UserError(f"out: {wish}, got '{folder}'")
+
+
+def write_overview(folder: Path) -> None:
+    """Write the page and the table of all timelines in a folder and those below it."""
+    with locked(folder / PAGE, ""):  # of several processes, the last one sees the timelines of all
+        found = [*_found(folder)]
+        made = sorted((one for one in found if "burden" in one), key=_most_seizure_first)
+        failures = sorted((one for one in found if "failed" in one), key=lambda one: one["name"])
+        write_text(folder / PAGE, _page(made, failures))
+        write_text(folder / TABLE, _table(made, failures).write_csv())
+
+
+def _found(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the JSON files of timelines and of failures hold, with the `name` and the address of the page of each."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        stems = {file: file.removesuffix(FAILED) for file in files if file.endswith(FAILED)}
+        stems |= {file: stem for file in files if f"{stem:= file.removesuffix('.json')}.html" in files and stem != file}
+        for file, stem in stems.items():
+            held = _held(Path(place) / file)
+            if "failed" in held or {"burden", "events", "status_epilepticus"} <= held.keys():
+                name = (Path(place).relative_to(folder) / stem).as_posix()
+                yield held | {"name": name, "page": quote(f"{name}.html")}
+
+
+def _held(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing if it is damaged or no timeline's."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) and "file" in held else {}
+
+
+def _most_seizure_first(one: dict[str, Any]) -> tuple[float, str]:
+    share = one["burden"]["seizure"]["share"]
+    return (1.0 if share is None else -share), one["name"]
+
+
+def _page(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
+    shared = set[str]().union(*(one["notes"] for one in made)).intersection(*(one["notes"] for one in made))
+    common = [note for note in made[0]["notes"] if note in shared] if len(made) > 1 else []
+    rows = [
+        one | _of_seizures(one) | {"own_notes": [note for note in one["notes"] if note not in common]} for one in made
+    ]
+    settings = {
+        "threshold": _each(f"{one['threshold']:g}" for one in made),
+        "predicted by": _each(one["origin"]["predicted_by"] for one in made),
+    }
+    return document(
+        "hms.timeline", "overview", rows=rows, failures=failures, common=common, settings=settings if made else {}
+    )
+
+
+def _each(values: Iterable[str]) -> list[str]:
+    return [*dict.fromkeys(values)]
+
+
+def _of_seizures(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "seizures": sum(event["label"] == "seizure" for event in one["events"]),
+        "longest_seizure_s": round(60 * one["burden"]["seizure"]["longest_minutes"], 1),
+        "reasons": reasons([Status(**status) for status in one["status_epilepticus"]]),
+    }
+
+
+def _table(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> pl.DataFrame:
+    """A row for each recording with a timeline, then for each without one; times in s."""
+    failed = {one["name"]: one for one in failures}
+    rows = [_row(one, failed.pop(one["name"], {})) for one in made]
+    rows += [{"recording": name, "failed": one["failed"]} for name, one in failed.items()]
+    classes = [f"{name}_{unit}" for name in CLASSES for unit in ("s", "percent")]
+    schema = {
+        **dict.fromkeys(("recording", "page", "start"), pl.String),
+        **dict.fromkeys(("duration_s", "predicted_s", *classes), pl.Float64),
+        **dict.fromkeys(("events", "seizure_events"), pl.Int64),
+        **dict.fromkeys(("longest_seizure_s", "threshold"), pl.Float64),
+        **dict.fromkeys(("status_epilepticus", "notes", "failed"), pl.String),
+    }
+    return pl.DataFrame(rows, schema)
+
+
+def _row(one: dict[str, Any], failure: dict[str, Any]) -> dict[str, Any]:
+    seizures = _of_seizures(one)
+    row = {
+        "recording": one["name"],
+        "page": f"{one['name']}.html",
+        "start": one["start"] and one["start"].replace("T", " ")[:19],
+        "duration_s": one["duration_s"],
+        "predicted_s": round(60 * one["minutes_predicted"], 1),
+        "events": len(one["events"]),
+        "seizure_events": seizures["seizures"],
+        "longest_seizure_s": seizures["longest_seizure_s"],
+        "threshold": one["threshold"],
+        "status_epilepticus": seizures["reasons"] or None,
+        "notes": " ".join(one["notes"]) or None,
+        "failed": failure.get("failed"),
+    }
+    for name, total in one["burden"].items():
+        row[f"{name}_s"] = round(60 * total["minutes"], 1)
+        row[f"{name}_percent"] = None if total["share"] is None else round(100 * total["share"], 2)
+    return row
