@@ -51,17 +51,17 @@ def _found(folder: Path) -> Iterator[dict[str, Any]]:
     """What the JSON files of timelines and of failures hold, with the `name` and the address of the page of each."""
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        stems = {file: file.removesuffix(FAILED) for file in files if file.endswith(FAILED)}
-        stems |= {file: stem for file in files if f"{stem:= file.removesuffix('.json')}.html" in files and stem != file}
-        for file, stem in stems.items():
-            held = _held(Path(place) / file)
+        pages = [file.removesuffix(".html") for file in files if file.endswith(".html")]
+        failed = [file.removesuffix(FAILED) for file in files if file.endswith(FAILED)]
+        for stem, suffix in [*((page, ".json") for page in pages), *((one, FAILED) for one in failed)]:
+            held = _held(Path(place) / f"{stem}{suffix}")
             if "failed" in held or {"burden", "events", "status_epilepticus"} <= held.keys():
                 name = (Path(place).relative_to(folder) / stem).as_posix()
                 yield held | {"name": name, "page": quote(f"{name}.html")}
 
 
 def _held(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing if it is damaged or no timeline's."""
+    """What a JSON file holds; nothing if there is none, or a damaged one, or no timeline's."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
