@@ -46,9 +46,9 @@ __version__ = "0.1.0"
 
 
 def load(runs: str | Path, accelerator: str = "cpu") -> "LoadedModel":
-    """Load what `hms.predict` takes, without running any code from it: a run, one of its folds, or a bundle.
+    """Load what `hms.predict` takes, without running any code from it: a run, one of its folds, a bundle, an ensemble.
 
-    Several folds, or the runs that a pattern matches, predict by their mean. Its use:
+    The folds of a run, or the runs that a pattern matches, predict by their mean. Its use:
     `hms.load("runs/<name>-<hash>").predict(eeg_uv)`, or `hms.load("bundle").timeline("night.edf")`. `accelerator` is
     "cpu", "gpu", or "auto": a GPU if there is one.
     """

@@ -1,4 +1,4 @@
-"""The object that `hms.load` returns: the models of a run, a fold or a bundle, which predict together as one."""
+"""The object that `hms.load` returns: models, as of a run or an ensemble, which predict together as one."""
 
 from collections.abc import Mapping
 from operator import itemgetter
@@ -15,6 +15,7 @@ from hms.config.keys import want_in_range
 from hms.data.files import want_microvolts
 from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
+from hms.ensemble.mixture import ensemble_folder
 from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import find_predictors
@@ -30,18 +31,22 @@ from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class LoadedModel:
-    """The models of `runs` (a run, a fold or a bundle, or a pattern), on the device that `accelerator` names.
+    """The models of `runs` (a run, a fold, a bundle or an ensemble, or a pattern), on the device of `accelerator`.
 
     That is auto, cpu or gpu. Raises DataError for a folder without a finished fold, and for a bundle that was changed
-    or that a newer version wrote; ConfigError for one that describes anything but a model of hms; UserError for an
-    ensemble, and for a device that this machine does not have.
+    or that a newer version wrote; ConfigError for one that describes anything but a model of hms; UserError for a
+    device that this machine does not have.
     """
 
     def __init__(self, runs: str | Path, accelerator: str):
         self.device = best_device(accelerator)
-        self.predictors = find_predictors(str(runs))
+        is_ensemble = (ensemble_folder(runs) / "ensemble.json").is_file()
+        self.predictors = find_predictors(ensemble=str(runs)) if is_ensemble else find_predictors(str(runs))
         self.models = self.predictors.load()
         self.reads_spectrogram = any(model.reads_spectrogram for model in self.models)
+
+    def __repr__(self) -> str:
+        return f"<LoadedModel: {self.predictors.name}>"
 
     def predict(
         self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32

@@ -281,6 +281,13 @@ def test_evaluate_gives_no_interval_for_a_single_patient(whole: Path, corpus: Pa
     assert "95 % interval" not in printed
 
 
+def test_a_folder_with_brackets_in_its_name_is_no_pattern(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "odd[1]-ab")
+    shutil.copytree(run / "fold0_seed0", tmp_path / "odd1-ab" / "fold0_seed0")
+    assert repr(hms.load(tmp_path / "odd[1]-ab")) == "<LoadedModel: 2 models of 1 run>"
+    assert repr(hms.load(tmp_path / "odd[1-2]-ab")) == "<LoadedModel: 1 model of 1 run>"
+
+
 def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_path: Path):
     spec = importlib.util.spec_from_file_location("kaggle_folder", ROOT / "scripts" / "kaggle_folder.py")
     script = importlib.util.module_from_spec(spec)
@@ -288,6 +295,7 @@ def test_a_kaggle_folder_holds_a_bundle_as_it_is(run: Path, whole: Path, tmp_pat
     script.copy_runs(find_predictors([str(run), str(whole)]), tmp_path, False)
     bundled = find_predictors(ensemble=str(tmp_path)).runs[-1].folds
     assert bundled == [tmp_path / "runs" / "bundle" / f"fold{fold}_seed0.safetensors" for fold in (0, 1)]
+    assert hms.load(tmp_path).predictors.mixture.weights.tolist() == [0.5, 0.5]
     with pytest.raises(UserError, match=f"--half: want runs, got the bundle {whole}, whose files are fixed"):
         script.copy_runs(find_predictors(str(whole)), tmp_path / "half", True)
 

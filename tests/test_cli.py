@@ -640,6 +640,10 @@ def test_show_estimates_the_memory_of_a_step_on_a_gpu_that_this_machine_lacks(ca
             "schedule: want one that needs no validation with trainer.check_val_every_n_epoch=2, got ReduceLROnPlateau",
         ),
         (
+            [*PLATEAU, "trainer.max_steps=2"],
+            "schedule: want one that needs no validation with trainer.max_steps=2, got ReduceLROnPlateau",
+        ),
+        (
             ["callbacks=early_stopping", "trainer.limit_val_batches=0"],
             "callbacks.early_stopping.monitor: want train_loss with trainer.limit_val_batches=0, which validates on",
         ),

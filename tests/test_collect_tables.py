@@ -108,6 +108,21 @@ def test_all_mistakes_of_a_table_are_told_each_once(tmp_path: Path):
     assert problems[-1].endswith("x.csv: column 'label': 15 more names that no class has")
 
 
+def test_the_same_time_of_day_is_another_second_of_each_recording(tmp_path: Path):
+    starts = {"a": datetime(2024, 3, 5, 21, 30), "b": datetime(2024, 3, 5, 20, 30)}
+    lines = ["recording,time_s,label", *(f"{name},21:30:10,GPD" for name in "ab"), "c,21:30:10,GPD", "c,21:30:10,GPD"]
+    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)), starts.get)
+    seconds = [problem.partition("since then")[2].partition(" if it")[0] for problem in problems]
+    assert seconds == [", 10", ", 3610", ""]
+    many = "\n".join(f"a,{hour}:00:00,GPD" for hour in range(12))
+    _, problems = read_label_table(table(tmp_path / "x.csv", f"{lines[0]}\n{many}\n"), starts.get)
+    assert len(problems) == 11
+    assert problems[-1].endswith("column 'time_s': 2 more values of this kind")
+    with_offset = table(tmp_path / "x.csv", f"{lines[0]}\na,2024-03-05T21:31:00+02:00,GPD\n")
+    _, (problem,) = read_label_table(with_offset, lambda name: starts["a"].replace(tzinfo=UTC))
+    assert problem.endswith(" (the recording starts at 2024-03-05 21:30:00, after this moment)")
+
+
 def test_names_of_columns_may_be_in_any_case_but_each_once(tmp_path: Path):
     rows, problems = read_label_table(table(tmp_path / "x.csv", "Recording;Time_s;Label\nnight;14,5;GPD\n"))
     assert (rows.select("recording", "time_s", "gpd_vote").rows(), problems) == ([("night", 14.5, 1)], [])

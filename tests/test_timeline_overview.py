@@ -1,6 +1,7 @@
 """The overview of all timelines in a folder: its order, its table, what failed, and its page in a browser."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start = datetime(2024, 3, 5, 22, 15, tzinfo=UTC)
     for name, shares in (("quiet", QUIET), ("anna/day 1/EEG", LITTLE), (EVIL.replace("/", ""), MUCH), ("gap", [None])):
         shown = timeline({"seizure": shares}, start=start if name == "quiet" else None)
-        shown = shown._replace(notes=[MODEL, *(["Interpolated: O2."] if name == "quiet" else [])])
+        shown = shown._replace(
+            path=Path(f"ward/{name}.edf"), notes=[MODEL, *(["Interpolated: O2."] if name == "quiet" else [])]
+        )
         path = out / name
         write_timeline(path.parent, path.name, shown, page(shown, [], name), edf=False)
     write_failure(out / "ben", "EEG", Path("ward/ben/EEG.edf"), f"no EEG ({EVIL})")
@@ -110,7 +113,7 @@ def test_a_command_lists_what_earlier_ones_wrote_until_it_is_deleted(say: Say, t
     write_edf(tmp_path / "c.edf", noise(30, 100), SCALP, 100)
     say(*words)
     assert pl.read_csv(out / "recordings.csv")["failed"].null_count() == 3
-    assert not (out / "c-failed.json").exists()
+    assert not (out / "c.failed").exists()
 
 
 @pytest.mark.parametrize("name", ["index.html", "recordings.csv"])
@@ -119,6 +122,45 @@ def test_a_file_of_somebody_elses_is_not_replaced_by_an_overview(say: Say, tmp_p
     write_edf(tmp_path / "x.edf", noise(30, 100), SCALP, 100)
     (tmp_path / name).write_text("recording,patient_id\n")
     _, said = say(run, f"recording={tmp_path / 'x.edf'}", f"out={tmp_path}", code=1)
-    wish = f"out: want a folder without a file of yours called {name}, which an overview would replace"
+    wish = f"out: want a folder without a {name} from elsewhere, which an overview would replace"
     assert f"{wish}, got '{tmp_path}'" in said
     assert (tmp_path / name).read_text() == "recording,patient_id\n"
+
+
+def test_a_recording_whose_name_changed_stands_in_the_table_once(tmp_path: Path):
+    for name, model in (("EEG", "old"), ("anna/EEG", "new")):
+        made_by = {"models": [], "predicted_by": model}
+        shown = timeline({"seizure": MUCH})._replace(path=Path("ward/anna/EEG.edf"), origin=made_by)
+        path = tmp_path / name
+        write_timeline(path.parent, path.name, shown, page(shown, [], name), edf=False)
+    os.utime(tmp_path / "EEG.json", (0, 0))
+    write_overview(tmp_path)
+    table = pl.read_csv(tmp_path / "recordings.csv")
+    assert table.select("recording", "predicted_by").rows() == [("anna/EEG", "new")]
+
+
+def test_a_failure_leaves_a_recording_called_like_it_alone(tmp_path: Path):
+    for name in ("night-failed", "night.failed", "night"):
+        shown = timeline({"seizure": QUIET})._replace(path=Path(f"{name}.edf"))
+        write_timeline(tmp_path, name, shown, page(shown, [], name), edf=False)
+    write_failure(tmp_path, "night", Path("night.edf"), "not there any more")
+    write_overview(tmp_path)
+    table = pl.read_csv(tmp_path / "recordings.csv")
+    assert {*table["recording"]} == {"night-failed", "night.failed", "night"}
+    assert table.filter(pl.col("failed").is_not_null())["recording"].to_list() == ["night"]
+
+
+def test_a_timeline_of_another_recording_is_not_replaced(tmp_path: Path, say: Say):
+    words = [str(a_run(tmp_path / "one-1a", 1, "extractor=stft_short")), "windows=0", f"out={tmp_path / 'out'}"]
+    for patient in ("anna", "ben"):
+        (tmp_path / patient).mkdir()
+        write_edf(tmp_path / patient / "EEG.edf", noise(30, 100), SCALP, 100)
+    for _ in range(2):  # it may be predicted again
+        say(*words, f"recording={tmp_path / 'anna/EEG.edf'}")
+    _, said = say(*words, f"recording={tmp_path / 'ben/EEG.edf'}", code=1)
+    wish = (
+        f"out: want a folder in which EEG.html is not the timeline of another recording ('{tmp_path / 'anna/EEG.edf'}')"
+    )
+    assert f"{wish}, got '{tmp_path / 'out'}'; predict both by one command, or name another folder" in said
+    (tmp_path / "anna/EEG.edf").rename(tmp_path / "ben/EEG.edf")
+    say(*words, f"recording={tmp_path / 'ben/EEG.edf'}")

@@ -3,7 +3,7 @@
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Labelled(NamedTuple):
 
 def of_table(table: Path, paths: list[Path]) -> Labelled:
     """The labels in a table. Raises DataError for any mistake; a recording is opened only if its times are mistaken."""
-    labels, problems = read_label_table(table, partial(_start, paths))
+    labels, problems = read_label_table(table, cache(partial(_start, paths)))
     placed, unknown = with_paths(labels, paths, of_all=True)
     problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:

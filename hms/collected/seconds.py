@@ -43,7 +43,9 @@ def _of_clock(value: str, start: datetime) -> str:
         after_s = (day_s - (start - midnight).total_seconds()) % _DAY_S
         return f", {_number(after_s)} if it is the time of day (the recording starts at {start:%H:%M:%S})"
     if moment := _moment(value):
-        after_s = (moment - start.replace(tzinfo=None)).total_seconds()
+        if moment.tzinfo and start.tzinfo is None:
+            return ""  # they cannot be compared
+        after_s = (moment - (start if moment.tzinfo else start.replace(tzinfo=None))).total_seconds()
         when = f"the recording starts at {start:%Y-%m-%d %H:%M:%S}"
         return f", {_number(after_s)} for this moment ({when})" if after_s >= 0 else f" ({when}, after this moment)"
     return ""
@@ -53,7 +55,7 @@ def _moment(value: str) -> datetime | None:
     """A date with a time of day, in the order of ISO 8601 or with points."""
     for parse in (datetime.fromisoformat, lambda text: datetime.strptime(text, "%d.%m.%Y %H:%M:%S")):
         with suppress(ValueError):
-            return parse(value).replace(tzinfo=None)
+            return parse(value)
     return None
 
 

@@ -4,6 +4,7 @@ A DataError has one line per kind of mistake, which names the file and the line 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 
 from hms.errors import DataError, first_line
 from hms.labels import VOTE_COLUMNS
-from hms.system.console import and_more
+from hms.system.console import and_more, counted
 from hms.system.reading import want_columns
 
 LABEL_COLUMNS = {
@@ -163,14 +164,19 @@ def _unreadable_values(
     text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any], near: Near | None
 ) -> Iterator[str]:
     for name, kind in columns.items():
+        wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
         hint_of = (near or {}).get(name)
-        bad = text.filter(table[name].is_null()).unique(name, keep="first", maintain_order=True)
-        for row in bad.head(_MOST_VALUES if hint_of else 1).iter_rows(named=True):
-            wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
+        lines: dict[str, int] = {}  # the first line in which each message applies
+        for row in text.filter(table[name].is_null()).iter_rows(named=True):
             value = row[name]
             hint = hint_of(row) if hint_of and value is not None else ""
-            got = "nothing" if value is None else repr(value)
-            yield at_line(row["line"], name, f"want {wish}, got {got}{hint}")
+            lines.setdefault(f"want {wish}, got {'nothing' if value is None else repr(value)}{hint}", row["line"])
+            if not hint_of:
+                break
+        for message in islice(lines, _MOST_VALUES):
+            yield at_line(lines[message], name, message)
+        if (left := len(lines) - _MOST_VALUES) > 0:
+            yield f"column '{name}': {counted(left, 'more value')} of this kind"
 
 
 def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:

@@ -41,8 +41,9 @@ def fit_weights(
     equal = np.full(len(probabilities), 1 / len(probabilities))
     weights = _minimum_from(equal, minimised)
     for _ in range(_RESTARTS):
-        if optimality_gap(minimised, weights) > _NEGLIGIBLE:
-            weights = _minimum_from((weights + equal) / 2, minimised)
+        if optimality_gap(minimised, weights) <= _NEGLIGIBLE:
+            break
+        weights = _minimum_from((weights + equal) / 2, minimised)
     return weights
 
 

@@ -20,7 +20,7 @@ from hms.prediction.inference import Compute
 from hms.prediction.keys import neither_or_both
 from hms.runs.checkpoint import load_models
 from hms.runs.folder import folds_of_all_patients, folds_to_predict_by
-from hms.runs.mismatch import warn_of_mismatches, warn_of_unused
+from hms.runs.mismatch import warn_of_mismatches, warn_of_unfinished, warn_of_unused
 from hms.runs.named import named_runs
 from hms.runs.trained import Trained, trained
 from hms.system.console import counted
@@ -104,6 +104,7 @@ def find_predictors(
         return _of_ensemble(ensemble or "", fold)
     paths = named_runs(runs)
     predictors = mean_of([Trained(path, folds_of_all_patients(path)) if fold else trained(path) for path in paths])
+    warn_of_unfinished(predictors.runs)
     warn_of_unused(predictors.runs)
     warn_of_mismatches(predictors.runs)
     return predictors

@@ -21,14 +21,17 @@ def recording_files(words: str | list[str], taken: Collection[str] = ()) -> dict
     """Find the recordings that one or several names, folders or patterns stand for, each under a unique name.
 
     The name is a file's stem; if others share that, or it is `taken`, its whole name; and if others share that, too,
-    its path from the folder of all, such as `anna/day 1/eeg`. Raises UserError as `recording_paths` does.
+    its path from the folder of all, such as `anna/day 1/eeg`. Some disks take A and a for the same letter. Raises
+    UserError as `recording_paths` does.
     """
     found = recording_paths(words)
     folder = Path(commonpath([abspath(path.parent) for path in found]))
     names = {path: _names(path, Path(abspath(path)).relative_to(folder)) for path in found}
-    counts = Counter([*taken, *taken, *(name for possible in names.values() for name in dict.fromkeys(possible))])
+    counts = Counter(name for possible in names.values() for name in {*map(str.casefold, possible)})
+    free = {name for name, count in counts.items() if count == 1}.difference(taken)
     return {
-        next((name for name in possible if counts[name] == 1), possible[-1]): path for path, possible in names.items()
+        next((name for name in possible if name.casefold() in free), possible[-1]): path
+        for path, possible in names.items()
     }
 
 

@@ -68,7 +68,8 @@ def subject_of_run(path: Path, stores: Path) -> Subject:
         "folds": folds[0].name if run.is_single_fold else f"{counts.folds} of {config['folds']}",
         "epochs": str(config["epochs"]),
     }
-    about |= {"began with": start["run"]} if (start := run.start_of(folds[0])) else {}
+    starts = [start["run"] for fold in folds if (start := run.start_of(fold))]
+    about |= {"began with": ", ".join(dict.fromkeys(starts))} if starts else {}
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
     notes = [f"This run {LEARNED_FROM_TEACHER}"] if run.is_student else []
     return Subject("run", path, run.name, about, pl.concat(parts), folds, truth, store, missing, None, notes)

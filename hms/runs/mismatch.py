@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hms.folder_names import RunName, by_name, counts_of, finished_folds, grid, number_of
+from hms.runs.folder import unfinished
 from hms.runs.provenance import corpus_of
 from hms.runs.trained import Trained
 from hms.system.console import counted, say
@@ -20,6 +21,13 @@ def warn_of_mismatches(runs: Sequence[Trained]) -> None:
             _warn_of_different_counts(runs)
         _warn_of_namesakes({run.folder for run in runs if not run.is_bundle})
         _warn_of_corpora(runs)
+
+
+def warn_of_unfinished(runs: Iterable[Trained]) -> None:
+    """Print a line for each run that is, or was, still in training: its other folds predict without it."""
+    for run in runs:
+        if begun := unfinished(run.path):
+            say(f"{run.path} predicts by its finished folds; it has {begun}")
 
 
 def warn_of_unused(runs: Iterable[Trained]) -> None:

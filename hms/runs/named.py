@@ -21,7 +21,7 @@ def named_runs(words: str | list[str]) -> list[Path]:
     patterns = [words] if isinstance(words, str) else words
     if not patterns:
         raise UserError("runs: want at least one, got none")
-    paths = [Path(name) for word in patterns for name in sorted(glob.glob(word)) or [word]]
+    paths = [path for word in patterns for path in _matching(word) or [Path(word)]]
     folders = {path.resolve(): path for path in reversed(paths)}  # the first spelling of each
     named = [path for path in dict.fromkeys(paths) if path in folders.values()]
     for folder, path in folders.items():
@@ -34,7 +34,7 @@ def named_runs(words: str | list[str]) -> list[Path]:
     if ensembles:
         say(f"skipped, as they are ensembles: {', '.join(map(str, ensembles))}")
     runs = [path for path in named if path not in ensembles]
-    matched = {Path(name) for word in patterns for name in glob.glob(word)} - {*map(Path, patterns)}
+    matched = {path for word in patterns for path in _matching(word)} - {*map(Path, patterns)}
     usable = [path for path in runs if path not in matched or is_bundle(path) or finished_folds(path)]
     if usable and (skipped := [str(path) for path in runs if path not in usable]):
         say(f"skipped, as they have no finished fold: {', '.join(skipped)}")
@@ -56,7 +56,7 @@ def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]
     shell's *, is skipped, and skipped folders are named. Raises UserError for a pattern that matches nothing, and if no
     run is left.
     """
-    matches = {pattern: [Path(name) for name in sorted(glob.glob(pattern))] for pattern in patterns}
+    matches = {pattern: _matching(pattern) for pattern in patterns}
     paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
     runs = [path for path in paths if _has_held_out(path) or (or_evaluations and is_evaluation(path))]
     begun = [f"{path}, which has only {words}" for path in paths if not runs and (words := unfinished(path))]
@@ -71,3 +71,8 @@ def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]
 
 def _has_held_out(path: Path) -> bool:
     return any((fold / "oof.parquet").is_file() for fold in finished_folds(path))
+
+
+def _matching(word: str) -> list[Path]:
+    """What a word stands for: a folder of that name, brackets included, or else what it matches as a pattern."""
+    return [Path(word)] if Path(word).exists() else [Path(name) for name in sorted(glob.glob(word))]

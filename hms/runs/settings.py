@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import FoldName, RunName, finished_folds, is_member, model_file, teacher_files, to_predict_by
+from hms.folder_names import (
+    FoldName,
+    RunName,
+    finished_folds,
+    folds_with,
+    is_member,
+    model_file,
+    teacher_files,
+    to_predict_by,
+)
 from hms.network.pretrained import weights_file
 
 _IRRELEVANT_KEYS = (
@@ -107,7 +116,8 @@ def start_folds(config: dict[str, Any]) -> list[Path]:
     finished = [path] if is_member(path) and path.is_file() else finished_folds(path)
     if not finished:
         wish = "start_from: want a run, a finished fold of one, a bundle or the weights in one"
-        raise UserError(f"{wish}, got '{path}'{'' if path.exists() else ' (no such file)'}")
+        why = " (no finished fold)" if folds_with(path, "config.yaml") else "" if path.exists() else " (no such file)"
+        raise UserError(f"{wish}, got '{path}'{why}")
     return to_predict_by(finished)
 
 

@@ -35,7 +35,8 @@ def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.nd
 
 def read_predictions(path: str | Path) -> pl.DataFrame:
     """The table of predictions in a parquet file. Raises DataError if it holds none."""
-    return checked(path := Path(path), read_table(path))
+    path = Path(path)
+    return checked(path, read_table(path))
 
 
 def checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:

@@ -18,8 +18,8 @@ from hms.timeline.timeline import Timeline
 SUFFIXES = (".parquet", ".csv", ".json", ".html", "-annot.fif", "-annot.edf")
 """What a timeline's files append to their stem."""
 
-FAILED = "-failed.json"
-"""What the file appends that says why there is no timeline."""
+FAILED = ".failed"
+"""What the file appends that says why there is no timeline; no other file of a timeline ends with it."""
 
 
 def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: bool) -> None:
@@ -45,8 +45,16 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
         (folder / f"{stem}{FAILED}").unlink(missing_ok=True)
 
 
+def timeline_of(folder: Path, stem: str) -> Path | None:
+    """The recording whose timeline has this name, by its JSON; None if there is none."""
+    try:
+        return Path(json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))["file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def write_failure(folder: Path, stem: str, path: Path, reason: str) -> None:
-    """Write `<stem>-failed.json`, which says why the recording at `path` has no timeline."""
+    """Write `<stem>.failed`, in JSON, which says why the recording at `path` has no timeline."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{stem}{FAILED}", json.dumps({"file": str(path), "failed": reason}, indent=1))
 

@@ -1,12 +1,15 @@
 """What a ward looks at first: one page and one table of all timelines in a folder, those with most seizure on top.
 
-Both are made anew from the timelines' JSON files after each recording, so that they also hold what earlier commands
-and other shards wrote, and what is deleted is gone from them.
+Both are made anew from the timelines' JSON files, so that they also hold what earlier commands and other shards wrote,
+and what is deleted is gone from them. Of several timelines of one recording, they hold the newest.
 """
 
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from operator import itemgetter
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +21,7 @@ from hms.labels import CLASSES
 from hms.page.document import document
 from hms.system.atomic import locked, write_text
 from hms.timeline.files import FAILED
+from hms.timeline.notes import of_models
 from hms.timeline.status import Status, reasons
 
 PAGE, TABLE = "index.html", "recordings.csv"
@@ -33,31 +37,33 @@ def want_own(folder: Path) -> None:
     """Raise UserError if the folder holds a file of somebody else's that an overview would replace."""
     for name, mark in _OURS.items():
         if (path := folder / name).exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
-            wish = f"want a folder without a file of yours called {name}, which an overview would replace"
+            wish = f"want a folder without a {name} from elsewhere, which an overview would replace"
             raise UserError(f"out: {wish}, got '{folder}'")
 
 
 def write_overview(folder: Path) -> None:
     """Write the page and the table of all timelines in a folder and those below it."""
-    with locked(folder / PAGE, ""):  # of several processes, the last one sees the timelines of all
-        found = [*_found(folder)]
-        made = sorted((one for one in found if "burden" in one), key=_most_seizure_first)
-        failures = sorted((one for one in found if "failed" in one), key=lambda one: one["name"])
-        write_text(folder / PAGE, _page(made, failures))
+    page = folder / PAGE
+    with locked(page, f"another process is writing {page}: waiting for it"):  # the last one sees the timelines of all
+        found = sorted(_found(folder), key=itemgetter("written_s"))
+        newest = {abspath(one["file"]): one for one in found if "burden" in one}  # it may have had another name before
+        made = sorted(newest.values(), key=_most_seizure_first)
+        failures = sorted((one for one in found if "failed" in one), key=itemgetter("name"))
+        write_text(page, _page(made, failures))
         write_text(folder / TABLE, _table(made, failures).write_csv())
 
 
 def _found(folder: Path) -> Iterator[dict[str, Any]]:
     """What the JSON files of timelines and of failures hold, with the `name` and the address of the page of each."""
     for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.endswith(".tmp")]
         pages = [file.removesuffix(".html") for file in files if file.endswith(".html")]
         failed = [file.removesuffix(FAILED) for file in files if file.endswith(FAILED)]
         for stem, suffix in [*((page, ".json") for page in pages), *((one, FAILED) for one in failed)]:
-            held = _held(Path(place) / f"{stem}{suffix}")
-            if "failed" in held or {"burden", "events", "status_epilepticus"} <= held.keys():
-                name = (Path(place).relative_to(folder) / stem).as_posix()
-                yield held | {"name": name, "page": quote(f"{name}.html")}
+            held, name = _held(Path(place) / f"{stem}{suffix}"), (Path(place).relative_to(folder) / stem).as_posix()
+            with suppress(KeyError, TypeError):  # if it is no timeline's
+                of_seizures = {} if "failed" in held else _of_seizures(held)
+                yield held | of_seizures | {"name": name, "page": quote(f"{name}.html")}
 
 
 def _held(path: Path) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def _held(path: Path) -> dict[str, Any]:
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return held if isinstance(held, dict) and "file" in held else {}
+    return held | {"written_s": path.stat().st_mtime} if isinstance(held, dict) and "file" in held else {}
 
 
 def _most_seizure_first(one: dict[str, Any]) -> tuple[float, str]:
@@ -75,11 +81,10 @@ def _most_seizure_first(one: dict[str, Any]) -> tuple[float, str]:
 
 
 def _page(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
-    shared = set[str]().union(*(one["notes"] for one in made)).intersection(*(one["notes"] for one in made))
-    common = [note for note in made[0]["notes"] if note in shared] if len(made) > 1 else []
-    rows = [
-        one | _of_seizures(one) | {"own_notes": [note for note in one["notes"] if note not in common]} for one in made
-    ]
+    of_all = set.intersection(*({*one["notes"]} for one in made)) if len(made) > 1 else set()
+    on_models = [note for one in made for note in of_models(one["origin"])]  # which may differ from row to row
+    common = [*dict.fromkeys([*on_models, *(note for one in made for note in one["notes"] if note in of_all)])]
+    rows = [one | {"own_notes": [note for note in one["notes"] if note not in common]} for one in made]
     settings = {
         "threshold": _each(f"{one['threshold']:g}" for one in made),
         "predicted by": _each(one["origin"]["predicted_by"] for one in made),
@@ -112,13 +117,12 @@ def _table(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> pl.Dat
         **dict.fromkeys(("duration_s", "predicted_s", *classes), pl.Float64),
         **dict.fromkeys(("events", "seizure_events"), pl.Int64),
         **dict.fromkeys(("longest_seizure_s", "threshold"), pl.Float64),
-        **dict.fromkeys(("status_epilepticus", "notes", "failed"), pl.String),
+        **dict.fromkeys(("status_epilepticus", "predicted_by", "notes", "failed"), pl.String),
     }
     return pl.DataFrame(rows, schema)
 
 
 def _row(one: dict[str, Any], failure: dict[str, Any]) -> dict[str, Any]:
-    seizures = _of_seizures(one)
     row = {
         "recording": one["name"],
         "page": f"{one['name']}.html",
@@ -126,10 +130,11 @@ def _row(one: dict[str, Any], failure: dict[str, Any]) -> dict[str, Any]:
         "duration_s": one["duration_s"],
         "predicted_s": round(60 * one["minutes_predicted"], 1),
         "events": len(one["events"]),
-        "seizure_events": seizures["seizures"],
-        "longest_seizure_s": seizures["longest_seizure_s"],
+        "seizure_events": one["seizures"],
+        "longest_seizure_s": one["longest_seizure_s"],
         "threshold": one["threshold"],
-        "status_epilepticus": seizures["reasons"] or None,
+        "status_epilepticus": one["reasons"] or None,
+        "predicted_by": one["origin"]["predicted_by"],
         "notes": " ".join(one["notes"]) or None,
         "failed": failure.get("failed"),
     }

@@ -16,7 +16,7 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import Recording, open_recording
-from hms.recording.windows import count_windows, pieces
+from hms.recording.windows import Piece, count_windows, pieces
 from hms.spectrogram_recipe import REGIONS
 from hms.system.console import numbered, track
 from hms.timeline.notes import notes
@@ -48,8 +48,7 @@ def windows_of(paths: Collection[Path], models: Sequence[Model], options: Timeli
         title = f"adapt to {numbered(path.name, number, len(paths))}"
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            count, found = count_windows(recording, options.step_s), pieces(recording, options.step_s, reads)
-            for piece in track(found, count, title, "window", lambda piece: len(piece.onsets_s)):
+            for piece in _tracked(recording, options.step_s, reads, title):
                 for batch in piece.batches(options.batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
                     if known.any():
@@ -79,8 +78,7 @@ def predict_recording(
     """
     reads = any(model.reads_spectrogram for model in models)
     onsets_s, recorded_s, probabilities, spectrogram = [], [], [], []
-    count, found = count_windows(recording, options.step_s), pieces(recording, options.step_s, reads)
-    for piece in track(found, count, title, "window", lambda piece: len(piece.onsets_s)):
+    for piece in _tracked(recording, options.step_s, reads, title):
         mixed = np.full((len(piece.onsets_s), len(CLASSES)), np.nan)  # NaN where too little was recorded
         if piece.recorded.any():
             _, by_fold = by_model(models, piece.batches(options.batch_size), compute)
@@ -110,3 +108,9 @@ def predict_recording(
         spans=recording.source.spans,
     )
     return timeline._replace(notes=[*notes(timeline, np.concatenate(recorded_s)), *timeline.notes])
+
+
+def _tracked(recording: Recording, step_s: float, with_spectrogram: bool, title: str) -> Iterator[Piece]:
+    """The pieces of a recording, while it is shown how many of its windows are done."""
+    found = pieces(recording, step_s, with_spectrogram)
+    return track(found, count_windows(recording, step_s), title, "window", lambda piece: len(piece.onsets_s))

@@ -1,6 +1,8 @@
 """Predict recordings and write the timeline of each; one that cannot be used does not stop the others."""
 
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,7 +16,7 @@ from hms.recording.recording import Recording, open_recording
 from hms.system.console import counted, numbered, say
 from hms.system.shards import Shard
 from hms.timeline import overview
-from hms.timeline.files import SUFFIXES, write_failure, write_timeline
+from hms.timeline.files import SUFFIXES, timeline_of, write_failure, write_timeline
 from hms.timeline.notes import of_models
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
@@ -22,6 +24,8 @@ from hms.timeline.page import page
 from hms.timeline.predicted import pairs_of, predict_recording, windows_of
 from hms.timeline.selection import drawn_windows
 from hms.timeline.timeline import Timeline
+
+_EVERY_S = 60  # to read the timelines of thousands after each would take as long as to predict them
 
 
 def timelines(
@@ -45,19 +49,20 @@ def timelines(
     for note in of_models(made_by):
         say(note)
     bad = []
-    for number, (name, path) in enumerate(files.items(), 1):
-        title = f"predict {numbered(name, number, len(files))}"
-        try:
-            recording = open_recording(path, pairs_of(models), options.unit, options.channels)
-            timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
-            _write(folder, name, recording, timeline, config["windows"], config["edf"])
-            print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}", flush=True)
-        except (DataError, UserError, OSError) as error:
-            bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
-            if len(all_files) > 1:  # of one alone, the name may have been a slip of the pen
-                with suppress(UserError, OSError):  # the folder cannot be written to, which is the error
-                    write_failure(*_place(folder, name), path, str(error).removeprefix(f"{path}: "))
-                    overview.write_overview(folder)
+    with _kept_overview(folder) as keep:
+        for number, (name, path) in enumerate(files.items(), 1):
+            title = f"predict {numbered(name, number, len(files))}"
+            try:
+                recording = open_recording(path, pairs_of(models), options.unit, options.channels)
+                timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
+                _write(folder, name, recording, timeline, config["windows"], config["edf"])
+                print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}", flush=True)
+            except (DataError, UserError, OSError) as error:
+                bad.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
+                if len(all_files) > 1:  # of one alone, the name may have been a slip of the pen
+                    with suppress(UserError, OSError):  # the folder cannot be written to, which is the error
+                        write_failure(*_place(folder, name), path, str(error).removeprefix(f"{path}: "))
+            keep()
     if len(files) > 1:
         print(f"{folder / overview.PAGE}: all recordings in one table, also as {overview.TABLE}")
     if bad:
@@ -65,13 +70,31 @@ def timelines(
 
 
 def _write(folder: Path, name: str, recording: Recording, timeline: Timeline, windows: int, edf: bool) -> None:
-    """Write a timeline's files, on whose page `windows` are drawn, and the overview; say the notes on the recording."""
+    """Write a timeline's files, on whose page `windows` are drawn; say the notes on the recording."""
     said = [*of_models(timeline.origin)]
     if notes := [note for note in timeline.notes if note not in said]:
         say(with_lines(f"{recording.path}:", notes))
     text = page(timeline, drawn_windows(recording, timeline, windows), name)
     write_timeline(*_place(folder, name), timeline, text, edf)
-    overview.write_overview(folder)
+
+
+@contextmanager
+def _kept_overview(folder: Path) -> Iterator[Callable[[], None]]:
+    """Write the overview at the end of the block, and within it when called, but once a minute at most."""
+    written_s = time.monotonic()
+
+    def keep() -> None:
+        nonlocal written_s
+        if time.monotonic() - written_s > _EVERY_S:
+            overview.write_overview(folder)
+            written_s = time.monotonic()
+
+    try:
+        yield keep
+    finally:
+        if folder.is_dir():
+            with suppress(UserError, OSError):  # as when the disk is full, which has been said
+                overview.write_overview(folder)
 
 
 def _place(folder: Path, name: str) -> tuple[Path, str]:
@@ -80,11 +103,15 @@ def _place(folder: Path, name: str) -> tuple[Path, str]:
 
 
 def _want_out(folder: Path, files: dict[str, Path]) -> None:
-    """Raise UserError if the folder cannot be written to, or if a timeline would replace a recording."""
+    """Raise UserError if the folder cannot be written to, or if a timeline would replace a recording or another's."""
     read = {path.resolve() for path in files.values()}
     for written in (folder / f"{name}{suffix}" for name in files for suffix in SUFFIXES):
         if written.resolve() in read:
             raise UserError(f"out: want a folder other than the recordings', got '{folder}', which holds '{written}'")
+    for name, path in files.items():
+        if (other := timeline_of(*_place(folder, name))) and other.exists() and other.resolve() != path.resolve():
+            wish = f"want a folder in which {name}.html is not the timeline of another recording ('{other}')"
+            raise UserError(f"out: {wish}, got '{folder}'; predict both by one command, or name another folder")
     overview.want_own(folder)
     try:
         with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):

@@ -85,6 +85,8 @@ def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
         return "trainer.limit_val_batches=0"
     if each_epoch and (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
         return f"trainer.check_val_every_n_epoch={word(every)}"
+    if each_epoch and (steps := trainer.get("max_steps") or -1) > 0:  # an epoch that they cut short has none
+        return f"trainer.max_steps={steps}"
     return None
 
 
