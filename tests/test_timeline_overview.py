@@ -134,9 +134,11 @@ def test_a_recording_whose_name_changed_stands_in_the_table_once(tmp_path: Path)
         path = tmp_path / name
         write_timeline(path.parent, path.name, shown, page(shown, [], name), edf=False)
     os.utime(tmp_path / "EEG.json", (0, 0))
+    write_failure(tmp_path / "old", "EEG", Path("ward/anna/EEG.edf"), "no EEG")
+    os.utime(tmp_path / "old/EEG.failed", (0, 0))
     write_overview(tmp_path)
     table = pl.read_csv(tmp_path / "recordings.csv")
-    assert table.select("recording", "predicted_by").rows() == [("anna/EEG", "new")]
+    assert table.select("recording", "predicted_by", "failed").rows() == [("anna/EEG", "new", None)]
 
 
 def test_a_failure_leaves_a_recording_called_like_it_alone(tmp_path: Path):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from browser import Page
 from edf_files import write_edf
@@ -25,7 +26,7 @@ from hms.timeline import chart
 from hms.timeline.clock import clock
 from hms.timeline.events import events
 from hms.timeline.page import page
-from hms.timeline.selection import Drawn, chosen_rows, drawn_for
+from hms.timeline.selection import Drawn, chosen_rows, drawn_for, opened
 from hms.timeline.settings import in_words
 
 # What is drawn
@@ -54,6 +55,10 @@ def test_the_surest_window_of_each_event_is_drawn_before_others():
              for onset_s in (0.0, 20.0, 30.0, 70.0, 140.0)]  # fmt: skip
     assert drawn_for(events(shown), shown, drawn) == [1, 3, None, None, 4]
     assert drawn_for(events(shown), shown, []) == [None] * 5
+    found = pl.DataFrame({"label": ["lpd", "seizure", "seizure", "seizure"], "probability": [0.9, 0.5, 0.8, 0.99]})
+    assert opened(found, [4, 3, 2, None]) == 2, "of the surest seizure that is drawn"
+    assert opened(found[:1], [4]) == 4
+    assert opened(found[:0], []) == 0
     buttons = re.findall(r"<li><button (disabled|data-window=\"\d\")", page(shown, drawn))
     assert buttons == ['data-window="1"', 'data-window="3"', "disabled", "disabled", 'data-window="4"']
 
@@ -285,8 +290,8 @@ def test_a_click_opens_the_nearest_eeg_and_arrows_step_through(chromium: Page, m
     chromium.open(made)
     shown = "document.querySelector('.window:not([hidden])').id"
     onsets = "JSON.parse(document.getElementById('data').textContent).drawn"
-    assert chromium.value(shown) == "window-1"
-    for number in (5, 3):
+    assert chromium.value(shown) == "window-5"  # of the surest event
+    for number in (1, 3):
         x, y = chromium.value(
             f"(() => {{ strip.scrollIntoView({{block: 'center', behavior: 'instant'}});"
             f" const box = strip.getBoundingClientRect();"

@@ -48,9 +48,16 @@ def write_overview(folder: Path) -> None:
         found = sorted(_found(folder), key=itemgetter("written_s"))
         newest = {abspath(one["file"]): one for one in found if "burden" in one}  # it may have had another name before
         made = sorted(newest.values(), key=_most_seizure_first)
-        failures = sorted((one for one in found if "failed" in one), key=itemgetter("name"))
+        failed = [one for one in found if "failed" in one and not _has_since_succeeded(one, newest)]
+        failures = sorted(failed, key=itemgetter("name"))
         write_text(page, _page(made, failures))
         write_text(folder / TABLE, _table(made, failures).write_csv())
+
+
+def _has_since_succeeded(failure: dict[str, Any], newest: dict[str, dict[str, Any]]) -> bool:
+    """Whether there is a later timeline of a recording that failed, under another name."""
+    made = newest.get(abspath(failure["file"]))
+    return made is not None and made["name"] != failure["name"] and made["written_s"] > failure["written_s"]
 
 
 def _found(folder: Path) -> Iterator[dict[str, Any]]:

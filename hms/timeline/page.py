@@ -10,7 +10,7 @@ from hms.page.document import document
 from hms.timeline import chart
 from hms.timeline.clock import clock, length
 from hms.timeline.events import PATTERNS, burden, events, totals
-from hms.timeline.selection import Drawn, drawn_for, listed_events
+from hms.timeline.selection import Drawn, drawn_for, listed_events, opened
 from hms.timeline.settings import in_words
 from hms.timeline.status import reasons, status_epilepticus
 from hms.timeline.timeline import DAY_S, HOUR_S, Timeline
@@ -22,6 +22,7 @@ def page(timeline: Timeline, drawn: list[Drawn], place: str = "") -> str:
     """Render the page, with the EEG of the `drawn` windows; `place`, its path, is in the folder of an overview."""
     found = events(timeline)
     listed, status = listed_events(found), status_epilepticus(timeline)
+    shown_by = drawn_for(listed, timeline, drawn)
     predicted = timeline.predicted_minutes
     edges_s, probabilities = chart.steps(timeline)
     pictures, shades = chart.pictures(timeline)
@@ -42,7 +43,7 @@ def page(timeline: Timeline, drawn: list[Drawn], place: str = "") -> str:
         events=list(found.iter_rows(named=True)),
         listed=[
             {**event, "at": clock(event["onset_s"], timeline), "window": window}
-            for event, window in zip(listed.iter_rows(named=True), drawn_for(listed, timeline, drawn), strict=True)
+            for event, window in zip(listed.iter_rows(named=True), shown_by, strict=True)
         ],
         patterns=PATTERNS,
         status=status,
@@ -55,13 +56,14 @@ def page(timeline: Timeline, drawn: list[Drawn], place: str = "") -> str:
         hours=[clock(hour * HOUR_S, timeline)[:-3] for hour in range(len(predicted))],
         drawn=[(window, clock(window.onset_s, timeline)) for window in drawn],
         windows=len(timeline.table) - timeline.table["other"].null_count(),
-        data=_data(timeline, drawn, edges_s, probabilities),
+        data=_data(timeline, drawn, opened(listed, shown_by), edges_s, probabilities),
     )
 
 
 def _data(
     timeline: Timeline,
     drawn: list[Drawn],
+    opened: int,
     edges_s: Float[np.ndarray, " edge"],
     probabilities: Float[np.ndarray, "step label"],
 ) -> dict[str, Any]:
@@ -74,4 +76,5 @@ def _data(
         "edges": edges_s.tolist(),
         "shares": [[None if np.isnan(p) else round(100 * p) for p in step] for step in probabilities.tolist()],
         "drawn": [window.onset_s for window in drawn],
+        "opened": opened,
     }

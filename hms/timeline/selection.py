@@ -75,6 +75,16 @@ def drawn_for(listed: pl.DataFrame, timeline: Timeline, drawn: Sequence[Drawn]) 
     return found
 
 
+def opened(listed: pl.DataFrame, shown_by: Sequence[int | None]) -> int:
+    """Which of the drawn windows a page opens with: that of the surest event, a seizure if there is any, or the first.
+
+    `shown_by` tells for each event which drawn window shows it.
+    """
+    shown = listed.with_columns(window=pl.Series(shown_by, dtype=pl.Int64)).drop_nulls("window")
+    by_interest = shown.sort(pl.col("label") == "seizure", "probability", descending=True, maintain_order=True)
+    return int(by_interest["window"][0]) if len(by_interest) else 0
+
+
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:
     first = round((onset_s - BEFORE_S) * SFREQ_HZ)
     last = first + EEG_SAMPLES

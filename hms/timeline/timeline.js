@@ -78,4 +78,4 @@ for (const button of document.querySelectorAll("[data-zoom]"))
     strip.style.width = `${100 * button.dataset.factor}%`;
     keepInSight();
   });
-show(0, false);
+show(data.opened, false);
