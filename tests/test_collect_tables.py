@@ -117,7 +117,7 @@ def test_the_same_time_of_day_is_another_second_of_each_recording(tmp_path: Path
     many = "\n".join(f"a,{hour}:00:00,GPD" for hour in range(12))
     _, problems = read_label_table(table(tmp_path / "x.csv", f"{lines[0]}\n{many}\n"), starts.get)
     assert len(problems) == 11
-    assert problems[-1].endswith("column 'time_s': 2 more values of this kind")
+    assert problems[-1].endswith("column 'time_s': 2 more rows without such a value")
     with_offset = table(tmp_path / "x.csv", f"{lines[0]}\na,2024-03-05T21:31:00+02:00,GPD\n")
     _, (problem,) = read_label_table(with_offset, lambda name: starts["a"].replace(tzinfo=UTC))
     assert problem.endswith(" (the recording starts at 2024-03-05 21:30:00, after this moment)")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hms.system.console import numbered, track
+from hms.system.console import of_several, track
 
 
 def work(count: int, every_s: float, total: int = 4000) -> None:
@@ -62,5 +62,5 @@ def test_a_terminal_shows_which_of_how_many_and_how_far():
 
 
 def test_one_alone_has_no_number():
-    assert numbered("night", 3, 9) == "night (3 of 9)"
-    assert numbered("night", 1, 1) == "night"
+    assert of_several("night", 3, 9) == "night (3 of 9)"
+    assert of_several("night", 1, 1) == "night"

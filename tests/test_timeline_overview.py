@@ -89,7 +89,8 @@ def test_the_head_of_a_column_sorts_by_it(chromium: Page, ward: Path):
 def test_what_all_timelines_note_is_said_once_and_a_possible_status_named(ward: Path):
     text = (ward / "index.html").read_text()
     assert text.count(MODEL) == 1
-    assert "<summary>1 note</summary><ul><li>Interpolated: O2.</li></ul>" in text
+    both = "<li>Interpolated: O2.</li><li>When last tried: not there any more</li>"
+    assert f"<summary>2 notes</summary><ul>{both}</ul>" in text
     assert text.count("<strong>Possible status epilepticus</strong>: 15 min without a dip from 0:15:00.") == 1
     assert EVIL not in text
 
@@ -147,22 +148,25 @@ def test_a_failure_leaves_a_recording_called_like_it_alone(tmp_path: Path):
         write_timeline(tmp_path, name, shown, page(shown, [], name), edf=False)
     write_failure(tmp_path, "night", Path("night.edf"), "not there any more")
     write_overview(tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    assert "<dt>without a timeline</dt><dd>0</dd>" in text, "it has an earlier one"
+    assert "<li>When last tried: not there any more</li>" in text
     table = pl.read_csv(tmp_path / "recordings.csv")
     assert {*table["recording"]} == {"night-failed", "night.failed", "night"}
     assert table.filter(pl.col("failed").is_not_null())["recording"].to_list() == ["night"]
 
 
-def test_a_timeline_of_another_recording_is_not_replaced(tmp_path: Path, say: Say):
+def test_a_timeline_of_another_recording_is_not_replaced(tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch):
     words = [str(a_run(tmp_path / "one-1a", 1, "extractor=stft_short")), "windows=0", f"out={tmp_path / 'out'}"]
     for patient in ("anna", "ben"):
         (tmp_path / patient).mkdir()
         write_edf(tmp_path / patient / "EEG.edf", noise(30, 100), SCALP, 100)
+    monkeypatch.chdir(tmp_path / "anna")
     for _ in range(2):  # it may be predicted again
-        say(*words, f"recording={tmp_path / 'anna/EEG.edf'}")
-    _, said = say(*words, f"recording={tmp_path / 'ben/EEG.edf'}", code=1)
-    wish = (
-        f"out: want a folder in which EEG.html is not the timeline of another recording ('{tmp_path / 'anna/EEG.edf'}')"
-    )
+        say(*words, "recording=EEG.edf")
+    monkeypatch.chdir(tmp_path / "ben")
+    _, said = say(*words, "recording=EEG.edf", code=1)
+    wish = f"out: want a folder in which 'EEG' is no other recording ('{tmp_path / 'anna/EEG.edf'}')"
     assert f"{wish}, got '{tmp_path / 'out'}'; predict both by one command, or name another folder" in said
-    (tmp_path / "anna/EEG.edf").rename(tmp_path / "ben/EEG.edf")
-    say(*words, f"recording={tmp_path / 'ben/EEG.edf'}")
+    (tmp_path / "anna/EEG.edf").unlink()
+    say(*words, "recording=EEG.edf")

@@ -4,7 +4,6 @@ A DataError has one line per kind of mistake, which names the file and the line 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,17 +165,18 @@ def _unreadable_values(
     for name, kind in columns.items():
         wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
         hint_of = (near or {}).get(name)
-        lines: dict[str, int] = {}  # the first line in which each message applies
-        for row in text.filter(table[name].is_null()).iter_rows(named=True):
+        told: dict[str, int] = {}  # messages, each with the first line to which it applies
+        rows = text.filter(table[name].is_null()).iter_rows(named=True)
+        for row in rows:
             value = row[name]
             hint = hint_of(row) if hint_of and value is not None else ""
-            lines.setdefault(f"want {wish}, got {'nothing' if value is None else repr(value)}{hint}", row["line"])
-            if not hint_of:
+            told.setdefault(f"want {wish}, got {'nothing' if value is None else repr(value)}{hint}", row["line"])
+            if len(told) == (_MOST_VALUES if hint_of else 1):
                 break
-        for message in islice(lines, _MOST_VALUES):
-            yield at_line(lines[message], name, message)
-        if (left := len(lines) - _MOST_VALUES) > 0:
-            yield f"column '{name}': {counted(left, 'more value')} of this kind"
+        for message, line in told.items():
+            yield at_line(line, name, message)
+        if hint_of and (left := sum(1 for _ in rows)):
+            yield f"column '{name}': {counted(left, 'more row')} without such a value"
 
 
 def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:

@@ -23,6 +23,7 @@ content (`hms.runs.settings`).
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from hms.runs.bundle import is_bundle, members
 from hms.runs.provenance import read_config
 from hms.runs.settings import files_read, settings
 from hms.simulate.corpus import FORMAT
+from hms.system.console import counted
 
 
 def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
@@ -74,12 +76,15 @@ def unfinished(run: Path) -> str:
 
 
 def _epochs(fold: Path) -> str:
-    config = read_config(fold)
-    stages = {"pretrain/metrics.csv": config.get("pretrain"), "metrics.csv": config}
-    wanted = [stage.get("epochs") for stage in stages.values() if isinstance(stage, dict) and stage]
-    known = [epochs for epochs in wanted if isinstance(epochs, int)]
+    """How many epochs of all stages an unfinished fold has behind it, and of how many if that can be read."""
+    stages = ("pretrain/metrics.csv", "metrics.csv")
     done = sum(max(0, (fold / file).read_bytes().count(b"\n") - 1) for file in stages if (fold / file).is_file())
-    return f"{done}{f' of {sum(known)}' if known == wanted else ''} epochs"
+    with suppress(DataError):
+        config = read_config(fold)
+        wanted: list[Any] = [stage.get("epochs") for stage in (config.get("pretrain"), config) if stage]
+        if all(isinstance(epochs, int) for epochs in wanted):
+            return f"{done} of {counted(sum(wanted), 'epoch')}"
+    return counted(done, "epoch")
 
 
 def folds_of_all_patients(run: Path) -> list[Path]:

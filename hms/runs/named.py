@@ -21,7 +21,8 @@ def named_runs(words: str | list[str]) -> list[Path]:
     patterns = [words] if isinstance(words, str) else words
     if not patterns:
         raise UserError("runs: want at least one, got none")
-    paths = [path for word in patterns for path in _matching(word) or [Path(word)]]
+    matches = {word: _matching(word) for word in patterns}
+    paths = [path for word, matched in matches.items() for path in matched or [Path(word)]]
     folders = {path.resolve(): path for path in reversed(paths)}  # the first spelling of each
     named = [path for path in dict.fromkeys(paths) if path in folders.values()]
     for folder, path in folders.items():
@@ -34,9 +35,9 @@ def named_runs(words: str | list[str]) -> list[Path]:
     if ensembles:
         say(f"skipped, as they are ensembles: {', '.join(map(str, ensembles))}")
     runs = [path for path in named if path not in ensembles]
-    matched = {path for word in patterns for path in _matching(word)} - {*map(Path, patterns)}
-    usable = [path for path in runs if path not in matched or is_bundle(path) or finished_folds(path)]
-    if usable and (skipped := [str(path) for path in runs if path not in usable]):
+    by_pattern = {path for matched in matches.values() for path in matched} - {*map(Path, patterns)}
+    usable = [path for path in runs if path not in by_pattern or is_bundle(path) or finished_folds(path)]
+    if usable and (skipped := [str(path) for path in runs if path not in usable and path.is_dir()]):
         say(f"skipped, as they have no finished fold: {', '.join(skipped)}")
     return usable or runs
 

@@ -107,7 +107,7 @@ def track(
                 say(f"{title}: {done:,} of {counted(total, noun) if noun else f'{total:,}'}, {_about(left_s)} left")
 
 
-def numbered(name: str, number: int, total: int) -> str:
+def of_several(name: str, number: int, total: int) -> str:
     """One of several by name and number, such as `night (3 of 9)`; only its name if it is the only one."""
     return f"{name} ({number} of {total})" if total > 1 else name
 

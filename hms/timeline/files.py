@@ -1,7 +1,9 @@
 """Write a timeline as files, each atomically: tables, annotations that MNE-Python loads, a summary, and the page."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +47,18 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
         (folder / f"{stem}{FAILED}").unlink(missing_ok=True)
 
 
-def timeline_of(folder: Path, stem: str) -> Path | None:
-    """The recording whose timeline has this name, by its JSON; None if there is none."""
-    try:
-        return Path(json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))["file"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def recording_of(folder: Path, stem: str) -> Path | None:
+    """The recording that has this name in a folder, with a timeline or without; None if there is none."""
+    for suffix in (".json", FAILED):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # if it is no file of ours
+            return Path(json.loads((folder / f"{stem}{suffix}").read_text(encoding="utf-8"))["file"])
+    return None
 
 
 def write_failure(folder: Path, stem: str, path: Path, reason: str) -> None:
     """Write `<stem>.failed`, in JSON, which says why the recording at `path` has no timeline."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / f"{stem}{FAILED}", json.dumps({"file": str(path), "failed": reason}, indent=1))
+    write_text(folder / f"{stem}{FAILED}", json.dumps({"file": abspath(path), "failed": reason}, indent=1))
 
 
 def _with_clock(timeline: Timeline) -> pl.DataFrame:
@@ -70,7 +72,7 @@ def _with_clock(timeline: Timeline) -> pl.DataFrame:
 def _summary(timeline: Timeline) -> dict[str, Any]:
     minutes, predicted = burden(timeline), timeline.predicted_minutes
     return {
-        "file": str(timeline.path),
+        "file": abspath(timeline.path),
         "start": None if timeline.start is None else timeline.start.replace(tzinfo=None).isoformat(),
         "duration_s": timeline.duration_s,
         "sfreq_hz": timeline.sfreq_hz,

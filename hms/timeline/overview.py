@@ -76,10 +76,10 @@ def _found(folder: Path) -> Iterator[dict[str, Any]]:
 def _held(path: Path) -> dict[str, Any]:
     """What a JSON file holds; nothing if there is none, or a damaged one, or no timeline's."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held, written_s = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
     except (OSError, ValueError):
         return {}
-    return held | {"written_s": path.stat().st_mtime} if isinstance(held, dict) and "file" in held else {}
+    return held | {"written_s": written_s} if isinstance(held, dict) and "file" in held else {}
 
 
 def _most_seizure_first(one: dict[str, Any]) -> tuple[float, str]:
@@ -91,7 +91,13 @@ def _page(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
     of_all = set.intersection(*({*one["notes"]} for one in made)) if len(made) > 1 else set()
     on_models = [note for one in made for note in of_models(one["origin"])]  # which may differ from row to row
     common = [*dict.fromkeys([*on_models, *(note for one in made for note in one["notes"] if note in of_all)])]
-    rows = [one | {"own_notes": [note for note in one["notes"] if note not in common]} for one in made]
+    failed = {one["name"]: f"When last tried: {one['failed']}" for one in failures}
+    again = [[failed.pop(one["name"])] if one["name"] in failed else [] for one in made]
+    rows = [
+        one | {"own_notes": [*(note for note in one["notes"] if note not in common), *more]}
+        for one, more in zip(made, again, strict=True)
+    ]
+    failures = [one for one in failures if one["name"] in failed]  # the others have an earlier timeline
     settings = {
         "threshold": _each(f"{one['threshold']:g}" for one in made),
         "predicted by": _each(one["origin"]["predicted_by"] for one in made),

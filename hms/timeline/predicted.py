@@ -18,7 +18,7 @@ from hms.prediction.inference import Compute, by_model
 from hms.recording.recording import Recording, open_recording
 from hms.recording.windows import Piece, count_windows, pieces
 from hms.spectrogram_recipe import REGIONS
-from hms.system.console import numbered, track
+from hms.system.console import of_several, track
 from hms.timeline.notes import notes
 from hms.timeline.options import TimelineOptions
 from hms.timeline.timeline import Timeline
@@ -45,7 +45,7 @@ def windows_of(paths: Collection[Path], models: Sequence[Model], options: Timeli
     reads = any(model.reads_spectrogram for model in models)
     used = set()
     for number, path in enumerate(paths, 1):
-        title = f"adapt to {numbered(path.name, number, len(paths))}"
+        title = f"adapt to {of_several(path.name, number, len(paths))}"
         try:
             recording = open_recording(path, pairs_of(models), options.unit, options.channels)
             for piece in _tracked(recording, options.step_s, reads, title):

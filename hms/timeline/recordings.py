@@ -13,10 +13,10 @@ from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
 from hms.recording.paths import recording_files
 from hms.recording.recording import Recording, open_recording
-from hms.system.console import counted, numbered, say
+from hms.system.console import counted, of_several, say
 from hms.system.shards import Shard
 from hms.timeline import overview
-from hms.timeline.files import SUFFIXES, timeline_of, write_failure, write_timeline
+from hms.timeline.files import SUFFIXES, recording_of, write_failure, write_timeline
 from hms.timeline.notes import of_models
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
@@ -51,7 +51,7 @@ def timelines(
     bad = []
     with _kept_overview(folder) as keep:
         for number, (name, path) in enumerate(files.items(), 1):
-            title = f"predict {numbered(name, number, len(files))}"
+            title = f"predict {of_several(name, number, len(files))}"
             try:
                 recording = open_recording(path, pairs_of(models), options.unit, options.channels)
                 timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
@@ -83,18 +83,17 @@ def _kept_overview(folder: Path) -> Iterator[Callable[[], None]]:
     """Write the overview at the end of the block, and within it when called, but once a minute at most."""
     written_s = time.monotonic()
 
-    def keep() -> None:
+    def keep(every_s: float = _EVERY_S) -> None:
         nonlocal written_s
-        if time.monotonic() - written_s > _EVERY_S:
-            overview.write_overview(folder)
+        if time.monotonic() - written_s >= every_s and folder.is_dir():
+            with suppress(UserError, OSError):  # as when the disk is full, which stops no prediction
+                overview.write_overview(folder)
             written_s = time.monotonic()
 
     try:
         yield keep
     finally:
-        if folder.is_dir():
-            with suppress(UserError, OSError):  # as when the disk is full, which has been said
-                overview.write_overview(folder)
+        keep(0)
 
 
 def _place(folder: Path, name: str) -> tuple[Path, str]:
@@ -109,8 +108,8 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
         if written.resolve() in read:
             raise UserError(f"out: want a folder other than the recordings', got '{folder}', which holds '{written}'")
     for name, path in files.items():
-        if (other := timeline_of(*_place(folder, name))) and other.exists() and other.resolve() != path.resolve():
-            wish = f"want a folder in which {name}.html is not the timeline of another recording ('{other}')"
+        if (other := recording_of(*_place(folder, name))) and other.exists() and other.resolve() != path.resolve():
+            wish = f"want a folder in which '{name}' is no other recording ('{other}')"
             raise UserError(f"out: {wish}, got '{folder}'; predict both by one command, or name another folder")
     overview.want_own(folder)
     try:
