@@ -43,7 +43,7 @@ Near = Mapping[str, Callable[[dict[str, Any]], str]]
 """By column, what returns the end of a message about a row whose value there is no number: what to write instead, or
 nothing. Of such a column, several wrong values are told."""
 
-_MOST_VALUES = 10
+_MOST_VALUES = 10  # that are told of such a column
 
 
 def read_labels(path: Path) -> pl.DataFrame:

@@ -15,8 +15,7 @@ def read_evaluation(path: Path) -> Run:
     about = read_json(path / "evaluation.json", "members", "corpus", "rows_maybe_trained_on")
     rows = scored(read_predictions(path / "predictions.parquet"))
     changed = [f"{key}={word(about[key])}" for key in COMBINATION_KEYS if about.get(key)]
-    members = about["members"]
-    names = ", ".join([*members[:1], *["..."] * (len(members) > 1)])
+    first, *others = about["members"]
     return Run(
         folder=path,
         settings={},
@@ -34,6 +33,6 @@ def read_evaluation(path: Path) -> Run:
         megabytes=None,
         corpus=about["corpus"],
         losses=rows.select("label_id", "patient_id", "kl"),
-        predicted_by=" ".join([f"{counted(len(members), 'model')} ({names})", *changed]),
+        predicted_by=" ".join([f"{counted(1 + len(others), 'model')} ({first}{', ...' if others else ''})", *changed]),
         rows_maybe_trained_on=about["rows_maybe_trained_on"],
     )
