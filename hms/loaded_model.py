@@ -98,7 +98,7 @@ class LoadedModel:
         options = TimelineOptions(step_s, threshold, unit, channels, batch_size).checked()
         compute = Compute(self.device, flips)
         want_channels([path := Path(recording)], options.channels)
-        made_by = origin(self.predictors, options, compute, ensemble=None, odds={})
+        made_by = origin(self.predictors, options, compute)
         opened = open_recording(path, pairs_of(self.models), options.unit, options.channels)
         return predict_recording(opened, self.models, self.predictors.mix, options, compute, made_by)
 

@@ -15,6 +15,7 @@ from edf_files import write_edf
 from material import a_run
 from timelines import noise, timeline
 
+from hms import load
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute
@@ -319,8 +320,11 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
     options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
-    held = origin(find_predictors(ensemble=str(tmp_path)), options, compute, str(tmp_path), {})
+    held = origin(find_predictors(ensemble=str(tmp_path)), options, compute)
     assert {key: held[key] for key in mixture} == mixture
+    path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
+    assert load(tmp_path).timeline(path, batch_size=4, flips=False).origin == held
+    assert held["ensemble"] == str(tmp_path)
 
 
 @pytest.mark.parametrize(

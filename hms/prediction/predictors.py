@@ -1,7 +1,8 @@
 """The runs that predict together, and how to combine their predictions: by their mean, or an ensemble's mixture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -33,7 +34,11 @@ class Predictors(NamedTuple):
     """The mean over the folds of each is its prediction."""
     mixture: Mixture
     """Combines the runs, in their order."""
-    adapt: float
+    ensemble: str | None = None
+    """The folder or file of the ensemble that they are, as given."""
+    odds: Mapping[str, float] = MappingProxyType({})
+    """By what the odds of classes were multiplied, which is part of the mixture's bias."""
+    adapt: float = 0
     """Share of the batch norms' statistics to take from the windows to predict (`hms.prediction.adaptation`)."""
 
     def adjusted(self, temperature: float | None, odds: dict[str, float], adapt: float) -> "Predictors":
@@ -46,7 +51,7 @@ class Predictors(NamedTuple):
         calibration = calibration._replace(bias=calibration.bias + np.log([odds.get(name, 1.0) for name in CLASSES]))
         if temperature is not None:
             calibration = calibration._replace(temperature=temperature)
-        return self._replace(mixture=self.mixture._replace(calibration=calibration), adapt=adapt)
+        return self._replace(mixture=self.mixture._replace(calibration=calibration), odds=odds, adapt=adapt)
 
     def load(self) -> list[Model]:
         """Load the models of all folds, run after run."""
@@ -113,7 +118,7 @@ def find_predictors(
 def mean_of(runs: list[Trained]) -> Predictors:
     """Combine runs with equal weights."""
     identity = Calibration(1.0, np.zeros(len(CLASSES)))
-    return Predictors(runs, Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None), 0)
+    return Predictors(runs, Mixture("linear", np.full(len(runs), 1 / len(runs)), identity, None))
 
 
 def _of_ensemble(given: str, fold: Literal["all"] | None) -> Predictors:
@@ -130,7 +135,7 @@ def _of_ensemble(given: str, fold: Literal["all"] | None) -> Predictors:
             )
         folds = folds_of_all_patients(run) if fold else _fitted_folds(path, member_folds.get(name), run)
         members.append(Trained(run, folds))
-    return Predictors(members, mixture._replace(weights=mixture.weights[used]), 0)
+    return Predictors(members, mixture._replace(weights=mixture.weights[used]), given)
 
 
 def _fitted_folds(path: Path, fitted: list[str] | None, run: Path) -> list[Path]:

@@ -8,9 +8,7 @@ from hms.prediction.predictors import Predictors
 from hms.timeline.options import TimelineOptions
 
 
-def origin(
-    predictors: Predictors, options: TimelineOptions, compute: Compute, ensemble: str | None, odds: dict[str, float]
-) -> dict[str, Any]:
+def origin(predictors: Predictors, options: TimelineOptions, compute: Compute) -> dict[str, Any]:
     """What a timeline is made by: the runs, and the options of hms.predict that change it.
 
     How the runs, in their order, were combined is under the keys of an ensemble.json (`hms.ensemble.mixture`); `odds`,
@@ -29,9 +27,9 @@ def origin(
         ],
         "predicted_by": f"{', '.join(run.name for run in predictors.runs)} ({predictors.name})",
         **predictors.mixture.as_json(),
-        "ensemble": ensemble,
+        "ensemble": predictors.ensemble,
         **{key: value for key, value in options._asdict().items() if key != "batch_size"},
-        "odds": odds,
+        "odds": dict(predictors.odds),
         "flips": compute.flips,
         "precision": compute.precision,
         "adapt": predictors.adapt,

@@ -45,7 +45,7 @@ def timelines(
         return  # more shards than recordings
     trained = predictors.load()
     models = predictors.adapt_models(trained, windows_of(all_files.values(), trained, options), compute)
-    made_by = origin(predictors, options, compute, config["ensemble"], config["odds"])
+    made_by = origin(predictors, options, compute)
     for note in of_models(made_by):
         say(note)
     bad = []
