@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import torch
+from fake_gpu import fake, moved
+from fake_gpu import mode as fake_gpu
 from lightning.pytorch import loggers
 from material import CONF, batch, config, each, equal, options, quick, rows_of, signals, teacher, without_gradient
 from torch import Tensor, nn
@@ -88,6 +90,17 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
     return {name: (before[name].detach(), p.detach()) for name, p in model.named_parameters()}
 
 
+@cache
+def devices_on_a_gpu(text: str) -> set[str]:
+    """The devices on which the loss and the predictions of a model end whose windows and weights are on a GPU."""
+    node, given = json.loads(text), each(batch(4, missing=True), fake)
+    model, loss = moved(build(node["model"])), build(node["loss"])
+    with fake_gpu:
+        learned = model.train().preprocess(given)
+        found = [loss(model.classify(learned), learned.target, learned.weight), model.eval()(given)]
+    return {tensor.device.type for tensor in found}
+
+
 @pytest.mark.parametrize("choice", choices())
 def test_a_model_with_any_option_learns_and_predicts_a_window_alone_as_in_a_batch(choice: str):
     silent, together, alone = outcome(part(choice, "model", "loss"))
@@ -105,6 +118,13 @@ def test_a_training_with_any_option_changes_the_weights_and_keeps_them_finite(ch
     made = trained(part(choice, "pretrain", *stage))
     assert [name for name, (_, after) in made.items() if not after.isfinite().all()] == []
     assert any(not torch.equal(*both) for both in made.values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="wants a machine without a GPU, to imitate one")
+@pytest.mark.parametrize("choice", [*choices(), *(f"extractor={option}" for option in options("extractor"))])
+def test_a_model_with_any_option_keeps_to_a_gpu_and_reads_no_value(choice: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (0, 0))  # for no kernels of one's own
+    assert devices_on_a_gpu(part(choice, "model", "loss")) == {"cuda"}
 
 
 # Backbones
