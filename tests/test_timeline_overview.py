@@ -95,6 +95,16 @@ def test_what_all_timelines_note_is_said_once_and_a_possible_status_named(ward: 
     assert EVIL not in text
 
 
+def test_timelines_of_several_models_or_thresholds_each_say_theirs(tmp_path: Path):
+    for name, threshold in (("a", 0.5), ("b", 0.7)):
+        shown = timeline({"seizure": QUIET})._replace(path=Path(f"{name}.edf"), threshold=threshold)
+        write_timeline(tmp_path, name, shown, page(shown, [], name), edf=False)
+    write_overview(tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    assert "<dt>threshold</dt><dd>0.5; 0.7</dd>" in text
+    assert (text.count("<p>threshold 0.5</p>"), text.count("<p>threshold 0.7</p>")) == (1, 1)  # but not by which model
+
+
 def test_a_command_lists_what_earlier_ones_wrote_until_it_is_deleted(say: Say, tmp_path: Path):
     run, out = str(a_run(tmp_path / "one-1a", 1, "extractor=stft_short")), tmp_path / "out"
     for seed, name in enumerate(("a", "b", "index")):

@@ -6,7 +6,7 @@ and what is deleted is gone from them. Of several timelines of one recording, th
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from operator import itemgetter
 from os.path import abspath
@@ -28,6 +28,12 @@ PAGE, TABLE = "index.html", "recordings.csv"
 
 STEMS = (Path(PAGE).stem, Path(TABLE).stem)
 """What no timeline in the folder may be called."""
+
+_SETTINGS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "threshold": lambda one: f"{one['threshold']:g}",
+    "predicted by": lambda one: one["origin"]["predicted_by"],
+}
+"""What a reader should know of how a timeline was made; where timelines differ in it, each says its own."""
 
 _OURS = {PAGE: "hms overview</title>", TABLE: "recording,page,start,"}
 """What a file of that name holds that was written here."""
@@ -93,15 +99,17 @@ def _page(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
     common = [*dict.fromkeys([*on_models, *(note for one in made for note in one["notes"] if note in of_all)])]
     failed = {one["name"]: f"When last tried: {one['failed']}" for one in failures}
     again = [[failed.pop(one["name"])] if one["name"] in failed else [] for one in made]
+    failures = [one for one in failures if one["name"] in failed]  # the others have an earlier timeline
+    settings = {setting: _each(value(one) for one in made) for setting, value in _SETTINGS.items()}
+    differ = [setting for setting, values in settings.items() if values[1:]]
     rows = [
-        one | {"own_notes": [*(note for note in one["notes"] if note not in common), *more]}
+        one
+        | {
+            "own_notes": [*(note for note in one["notes"] if note not in common), *more],
+            "own_settings": {setting: _SETTINGS[setting](one) for setting in differ},
+        }
         for one, more in zip(made, again, strict=True)
     ]
-    failures = [one for one in failures if one["name"] in failed]  # the others have an earlier timeline
-    settings = {
-        "threshold": _each(f"{one['threshold']:g}" for one in made),
-        "predicted by": _each(one["origin"]["predicted_by"] for one in made),
-    }
     return document(
         "hms.timeline", "overview", rows=rows, failures=failures, common=common, settings=settings if made else {}
     )
