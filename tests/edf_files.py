@@ -58,7 +58,7 @@ def write_edf(
         data.append(np.ascontiguousarray(part).view(np.uint8).reshape(*part.shape, 4)[..., : bits // 8].tobytes())
         if is_plus:
             size = sizes[-1] * bits // 8
-            stamp = f"+{starts_s[record]:g}\x14\x14\0".encode() + (annotated or {}).get(record, b"")
+            stamp = f"+{starts_s[record]:.10g}\x14\x14\0".encode() + (annotated or {}).get(record, b"")
             data.append(stamp.ljust(size, b"\0"))
     path.write_bytes(header + b"".join(data))
     return path

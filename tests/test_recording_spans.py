@@ -28,6 +28,21 @@ def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_p
     assert np.isnan(eeg[:, 4000:10_000]).all()
 
 
+@pytest.mark.parametrize("step_s", [1.0035, 1.0005, 0.9995])
+def test_records_whose_times_drift_from_their_samples_keep_their_times(step_s: float, tmp_path: Path):
+    records, rate = 400, 200
+    values = np.zeros((19, records * rate))
+    values[:, 20::rate] = 100 * np.linspace(1, 2, 19)[:, None]  # a pulse 0.1 s after the start of each record
+    values += noise(records, rate) / 20
+    starts_s = [round(record * step_s, 4) for record in range(records)]
+    recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, rate, starts_s=starts_s, kind="EDF+D"))
+    assert recording.duration_s == pytest.approx(starts_s[-1] + 1, abs=0.02)
+    for record in (100, 200, 398):
+        at = round(starts_s[record] * 200)
+        found = at + np.nanargmax(recording.eeg(at, at + 100)[0])
+        assert found / 200 == pytest.approx(starts_s[record] + 0.1, abs=0.02)
+
+
 DISCONTINUOUS_S = [*range(20), *range(50, 70)]
 
 

@@ -10,8 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
@@ -19,6 +17,9 @@ from hms.recording.source import Span
 from hms.system.console import counted
 
 _SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,(\d{20})\s*$", re.MULTILINE)
+_FARTHEST_S = 0.01
+"""By how much the samples of EDF+ may be away from the time that their record states."""
+
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
 """Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
 
@@ -29,8 +30,10 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
     starts_s = None if header is None else record_starts_s(path, header)
     if header is not None and starts_s is not None:
         size = round(header.record_s * rate)
-        firsts = [0, *(np.flatnonzero(np.diff(starts_s) > header.record_s + 1 / rate) + 1).tolist(), header.records]
-        spans = [Span(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
+        firsts = [*_firsts(starts_s.tolist(), header.record_s, 1 / rate), header.records]
+        whole = [Span(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
+        cut = [one._replace(length=min(one.length, later.at - one.at)) for one, later in pairwise(whole)]
+        spans = [*cut, whole[-1]]  # samples of a record that starts before they end are left out
     elif path.suffix.lower() == ".vhdr":
         spans = [*_segments(path, rate, count)]
     else:
@@ -42,6 +45,20 @@ def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], l
     gaps_s = [(span.at - end) / rate for span, end in zip(spans, ends, strict=False) if span.at > end]
     gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
     return spans, [f"The recording has {gaps}."] if gaps_s else []
+
+
+def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator[int]:
+    """Numbers of the records with which a span begins: the records before them end earlier or later than they start.
+
+    Differences below a sample add up where a device's clock and its sampling rate do not agree.
+    """
+    first = 0
+    yield first
+    for record, start_s in enumerate(starts_s):
+        expected_s = starts_s[first] + (record - first) * record_s
+        if abs(start_s - expected_s) > max(sample_s, _FARTHEST_S):
+            first = record
+            yield first
 
 
 def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
