@@ -71,6 +71,8 @@ class Preprocess(nn.Module):
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if highpass_hz is not None and highpass_hz < _LOWEST_HZ:
             raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
+        if highpass_hz is None and scale != "fixed":
+            raise ValueError(f"highpass_hz: want a frequency with scale={scale}, which offsets would enter, got null")
         if lowpass_order < 1:
             raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images

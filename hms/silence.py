@@ -22,7 +22,10 @@ BAND_HZ = 0.5, 30.0
 
 
 def amplitude_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
-    """SD of the median pair from 0.5 to 30 Hz, of a few seconds in µV at 200 Hz; NaN if less than 2 s were recorded."""
+    """SD of the median pair from 0.5 to 30 Hz, of a few seconds in µV at 200 Hz; NaN if less than 2 s were recorded.
+
+    It is measured in 2 s at a time, without their line, and so sees only half of a wave of 0.5 Hz, all from 1 Hz.
+    """
     if eeg.shape[1] < _SEGMENT:
         return np.nan
     scalp = eeg[: len(SCALP)].astype(float)

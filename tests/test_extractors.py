@@ -1,5 +1,7 @@
 """What is specific to each extractor of images; test_contracts tests what all extractors share."""
 
+import math
+
 import mne
 import numpy as np
 import pytest
@@ -213,9 +215,29 @@ def test_superlets_of_order_one_are_mnes_morlet_wavelets():
     power = superlet(orders=[1, 1], step_s=0.005).power(torch.from_numpy(draw).float())
     want = mne.time_frequency.tfr_array_morlet(
         draw, 200, np.geomspace(2, 20, 8), n_cycles=3, output="power", zero_mean=False, verbose="error"
-    )[..., 2000:8000]
+    )
+    before, begin, end, after = (want[..., 2000 + shift : 8000 + shift] for shift in (-1, 0, 1, 2))
+    middle = (9 * (begin + end) - before - after) / 16
+    want = (begin + 2 * middle + end) / 4  # of a frame, here of one sample
     ratio = power[0].numpy().sum(axis=-1) / want[0].sum(axis=-1)  # MNE's wavelets have unit energy, ours unit gain
     np.testing.assert_allclose(power[0], ratio[..., None] * want[0], atol=5e-3 * power.max().item())
+
+
+def test_a_frame_of_a_superlet_is_the_mean_over_its_time_and_orders_rise_linearly_with_frequency():
+    hz, draw = np.geomspace(0.5, 25, 8), np.random.default_rng(0).standard_normal((1, 1, 10000))
+    found = superlet(fmin_hz=0.5, fmax_hz=25, orders=[1, 5]).power(torch.from_numpy(draw).float())[0, 0].numpy()
+    for row, order in enumerate(np.interp(hz, [0.5, 25], [1, 5])):
+        cycles = 3 * np.arange(1, math.ceil(order) + 1)
+        each = [
+            mne.time_frequency.tfr_array_morlet(
+                draw, 200, hz[[row]], n_cycles=float(count), output="power", zero_mean=False, verbose="error"
+            )[0, 0, 0]
+            for count in cycles
+        ]
+        weights = np.clip(order - np.arange(len(cycles)), 0, 1) / order
+        want = np.exp(sum(w * np.log(power) for w, power in zip(weights, each, strict=True)))[2000:8000]
+        want = want.reshape(300, 20).mean(axis=1)
+        assert np.corrcoef(found[row], want)[0, 1] > 0.998, hz[row]
 
 
 def test_more_wavelets_tell_close_rhythms_apart_without_blurring_time():

@@ -144,6 +144,10 @@ def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
         ({"notch_hz": [50, 120]}, "notch_hz: want between 0 and 100, got 120"),
         ({"highpass_hz": -1}, "highpass_hz: want between 0 and 100, got -1"),
         ({"highpass_hz": 0.04}, "highpass_hz: want at least 0.05 or null, got 0.04"),
+        (
+            {"highpass_hz": None, "scale": "window"},
+            "highpass_hz: want a frequency with scale=window, which offsets would enter, got null",
+        ),
         ({"lowpass_order": 0}, "lowpass_order: want at least 1, got 0"),
     ],
 )

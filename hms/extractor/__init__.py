@@ -47,7 +47,7 @@ def samples_of(span_s: float) -> int:
 def central(pairs: Float[Tensor, "batch pair time"], samples: int) -> Float[Tensor, "batch pair time2"]:
     """The central `samples` of the signals, or all if there are fewer."""
     margin = max(0, pairs.shape[-1] - samples) // 2
-    return pairs[..., margin : pairs.shape[-1] - margin]
+    return pairs[..., margin : margin + samples]
 
 
 def squeezed(pairs: Float[Tensor, "batch pair time"], limit: float | None) -> Float[Tensor, "batch pair time"]:

@@ -20,6 +20,7 @@ from hms.electrodes import SFREQ_HZ
 from hms.extractor import SpectrogramOfPairs, central, samples_of
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
+_FEWEST_POINTS = 2  # per frame, of which its power is the mean
 _FAINTEST = 1e-6  # power of which there is always as much, so that no wavelet vetoes the others
 
 
@@ -56,7 +57,8 @@ class Superlet(SpectrogramOfPairs):
             raise ValueError(f"fmin_hz, fmax_hz: want 0 < fmin_hz < fmax_hz <= {most_hz:.3g}, got {fmin_hz}, {fmax_hz}")
         if not 1 / SFREQ_HZ <= step_s <= samples_of(span_s) / SFREQ_HZ:
             raise ValueError(f"step_s: want {1 / SFREQ_HZ:g} up to span_s = {span_s}, got {step_s}")
-        centres_hz, order = np.geomspace(fmin_hz, fmax_hz, rows), np.linspace(orders[0], orders[1], rows)
+        centres_hz = np.geomspace(fmin_hz, fmax_hz, rows)
+        order = np.interp(centres_hz, [fmin_hz, fmax_hz], orders)
         longest_s = (np.ceil(order) * cycles / (2 * np.pi * centres_hz)).max()
         self.frames, self.margin = round(span_s / step_s), math.ceil(_REACH * longest_s / step_s)
         frames = self.frames + 2 * self.margin
@@ -104,7 +106,8 @@ class _Row(nn.Module):
     ):
         super().__init__()
         duration_s, sd_hz = samples / SFREQ_HZ, centre_hz / cycles
-        self.frames, self.points = frames, frames * math.ceil(2 * _REACH * sd_hz[0] * duration_s / frames)
+        points_per_frame = max(_FEWEST_POINTS, math.ceil(2 * _REACH * sd_hz[0] * duration_s / frames))
+        self.frames, self.points = frames, frames * points_per_frame
         self.first = max(0, round(centre_hz * duration_s) - self.points // 2)
         bins_hz = np.arange(self.first, min(self.first + self.points, samples // 2 + 1)) / duration_s
         gains = 2 * np.exp(-(((bins_hz - centre_hz) / sd_hz[:, None]) ** 2) / 2)  # 2: the negative side has the rest
@@ -119,4 +122,5 @@ class _Row(nn.Module):
         wave = torch.view_as_real(torch.fft.ifft(torch.view_as_complex(band)))  # batch pair wavelet point 2
         power = wave.square().sum(dim=-1) + _FAINTEST
         mean = (power.log() * self.weights).sum(dim=2).exp()
+        mean = (mean + mean.roll(-1, dims=-1)) / 2  # a frame's points start where it does: this centres them in it
         return mean.reshape(*mean.shape[:2], self.frames, -1).mean(dim=-1)
