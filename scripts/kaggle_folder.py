@@ -1,6 +1,6 @@
 """Build the folder from which a Kaggle notebook without internet predicts: `make kaggle RUNS=... ENSEMBLE=...`.
 
-kaggle_notebook.py   installs the wheels and calls hms.submit
+kaggle_notebook.py   unpacks the wheels and calls hms.submit
 wheels/              this package, and the packages for prediction that Kaggle's image lacks or has in other versions
 runs/                model.ckpt and scores.json of each fold; bundles unchanged
 ensemble.json        the runs, their weights and the other settings of the mixture

@@ -775,5 +775,6 @@ def test_a_notebook_with_the_folder_alone_gives_the_same_submission_to_the_bit(
     script = [str(tmp_path / "venv/bin/python"), str(made / "kaggle_notebook.py"), *words]
     done = subprocess.run([*sandbox, *script], cwd=tmp_path / "venv", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert {path.name.partition("-")[0].lower() for path in site.glob("*.dist-info")} == names
+    assert {path.name.partition("-")[0].lower() for path in made.glob("wheels/*.whl")} == names
+    assert [*site.glob("*.dist-info")] == []  # the notebook's own packages are as they were
     assert (tmp_path / "venv" / "submission.csv").read_bytes() == (tmp_path / "submission.csv").read_bytes()

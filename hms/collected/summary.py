@@ -16,7 +16,7 @@ _FOLDS = 5
 
 def summary(out: Path) -> Iterator[str]:
     """A line on what the corpus at `out` holds, then the commands that score a model on it and train one."""
-    rows, origins = read_labels(out / "train.csv"), pl.read_csv(out / "recordings.csv")
+    rows, origins = read_labels(out / "train.csv"), pl.read_csv(out / "recordings.csv", glob=False)
     patients = rows["patient_id"].n_unique()
     of = f"{counted(origins['recording'].n_unique(), 'recording')}, {counted(patients, 'patient')}"
     yield f"{out}: {counted(len(rows), 'label')}, {counted(len(origins), 'EEG')}, {of}; next:"

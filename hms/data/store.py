@@ -88,7 +88,7 @@ def open_store(path: Path) -> Store:
         eeg = np.memmap(path / "eeg.f16", np.float16, "r", shape=(about["samples"], len(ELECTRODES)))
         shape = (about["spectrogram_rows"], len(REGIONS), len(FREQUENCIES_HZ))
         spectrogram = np.memmap(path / "spectrogram.f16", np.float16, "r", shape=shape)
-        rows = pl.read_parquet(path / "rows.parquet")
+        rows = pl.read_parquet(path / "rows.parquet", glob=False)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: not a complete store ({first_line(error)}); delete it and prepare again") from None
     flaws = Flaws(**about["flaws"])
@@ -136,7 +136,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
                     for part in parts:
                         with (part / name).open("rb") as file:
                             shutil.copyfileobj(file, whole, 2**24)
-            lengths = pl.concat(pl.read_parquet(part / "lengths.parquet") for part in parts)
+            lengths = pl.concat(pl.read_parquet(part / "lengths.parquet", glob=False) for part in parts)
             bad = zip(*(json.loads((part / "bad.json").read_text()) for part in parts), strict=True)
             left_out, lacking = ([*dict.fromkeys(itertools.chain(*problems))] for problems in bad)
             _write_rows(root, labels, _Written(lengths, left_out, lacking), identity, store)

@@ -128,7 +128,7 @@ def parsed(
 def read_text(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     """The columns of a CSV file as text, null where empty. Raises DataError if it is not one that has them."""
     try:
-        return pl.read_csv(path, columns=columns, infer_schema=False)
+        return pl.read_csv(path, columns=columns, infer_schema=False, glob=False)
     except FileNotFoundError:
         part = path.stem.partition("_")[0]
         raise DataError(f"{path}: no such file; a corpus is a folder with {path.name}, {part}_eegs/ ...") from None

@@ -22,7 +22,6 @@ calibration, prior and member_folds. These are the others, with KL in nats and l
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.
 """
 
-import glob
 import json
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ from hms.errors import DataError, UserError
 from hms.labels import VOTE_COLUMNS
 from hms.runs.folder import folds_with_held_out
 from hms.runs.mismatch import warn_of_mismatches
-from hms.runs.named import scored_runs
+from hms.runs.named import matching, scored_runs
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.runs.trained import Trained
 from hms.scoring.scores import predictions
@@ -88,10 +87,10 @@ def fit_ensemble(config: dict[str, Any]) -> dict[str, Any]:
 
 def _files(patterns: list[str]) -> list[Path]:
     """The files that match, each once. Raises UserError for a pattern that none matches."""
-    matches = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
-    if empty := [pattern for pattern, names in matches.items() if not names]:
+    matches = {pattern: matching(pattern) for pattern in patterns}
+    if empty := [pattern for pattern, paths in matches.items() if not paths]:
         raise UserError(f"oof: no file matches {', '.join(empty)}")
-    return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
+    return [*dict.fromkeys(path for paths in matches.values() for path in paths)]
 
 
 def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "row label"]) -> Fitting:

@@ -37,7 +37,7 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
         table.write_parquet(into / "predicted.parquet")
 
     def merge(parts: list[Path]) -> None:
-        tables = [pl.read_parquet(part / "predicted.parquet") for part in parts]
+        tables = [pl.read_parquet(part / "predicted.parquet", glob=False) for part in parts]
         table = pl.concat(tables, rechunk=True)  # the mean of several chunks would round differently
         write_submission(out, folder.root, without_gaps(table))
 

@@ -21,7 +21,7 @@ def named_runs(words: str | list[str]) -> list[Path]:
     patterns = [words] if isinstance(words, str) else words
     if not patterns:
         raise UserError("runs: want at least one, got none")
-    matches = {word: _matching(word) for word in patterns}
+    matches = {word: matching(word) for word in patterns}
     paths = [path for word, matched in matches.items() for path in matched or [Path(word)]]
     folders = {path.resolve(): path for path in reversed(paths)}  # the first spelling of each
     named = [path for path in dict.fromkeys(paths) if path in folders.values()]
@@ -57,7 +57,7 @@ def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]
     shell's *, is skipped, and skipped folders are named. Raises UserError for a pattern that matches nothing, and if no
     run is left.
     """
-    matches = {pattern: _matching(pattern) for pattern in patterns}
+    matches = {pattern: matching(pattern) for pattern in patterns}
     paths = [*dict.fromkeys(path for matched in matches.values() for path in matched)]
     runs = [path for path in paths if _has_held_out(path) or (or_evaluations and is_evaluation(path))]
     begun = [f"{path}, which has only {words}" for path in paths if not runs and (words := unfinished(path))]
@@ -67,6 +67,8 @@ def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]
         raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
     if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:
         say(f"skipped, as they have no finished fold with held-out patients: {', '.join(skipped)}")
+    if tables := [str(path) for path in paths if path.suffix == ".csv"]:
+        say(f"skipped, as they are files, which hms.ensemble takes as oof=[...]: {', '.join(tables)}")
     return runs
 
 
@@ -74,6 +76,6 @@ def _has_held_out(path: Path) -> bool:
     return any((fold / "oof.parquet").is_file() for fold in finished_folds(path))
 
 
-def _matching(word: str) -> list[Path]:
-    """What a word stands for: a folder of that name, brackets included, or else what it matches as a pattern."""
+def matching(word: str) -> list[Path]:
+    """What a word stands for: what has that name, brackets included, or else what it matches as a pattern."""
     return [Path(word)] if Path(word).exists() else [Path(name) for name in sorted(glob.glob(word))]

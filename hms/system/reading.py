@@ -23,7 +23,7 @@ def read_table(path: Path) -> pl.DataFrame:
 def read_csv(path: Path) -> pl.DataFrame:
     """The table in a CSV file, with types that fit all values. Raises DataError if it cannot be read."""
     try:
-        return pl.read_csv(path, infer_schema_length=None)
+        return pl.read_csv(path, infer_schema_length=None, glob=False)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (pl.exceptions.PolarsError, OSError) as error:

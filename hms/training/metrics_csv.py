@@ -54,4 +54,4 @@ class MetricsCsv(Callback):
 def seconds_of_epochs(fold: Path) -> float:
     """The seconds that the epochs of all stages of a fold have taken, those of interrupted attempts included."""
     curves = [path for path in (fold / "pretrain/metrics.csv", fold / "metrics.csv") if path.is_file()]
-    return sum(float(pl.read_csv(path)["seconds"].sum()) for path in curves)
+    return sum(float(pl.read_csv(path, glob=False)["seconds"].sum()) for path in curves)
