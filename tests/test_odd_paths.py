@@ -1,0 +1,40 @@
+"""Folders whose names a shell, Hydra or Polars could take for something else: spaces, commas, brackets, =."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from test_cli import SMALL, hms
+
+from hms.data.tables import read_labels
+from hms.labels import CLASSES
+
+ODD, MATCHED = "d [1], lr=1", "d 1, lr=1"
+"""A name, and another one that it matches if it is taken for a pattern."""
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
+
+
+def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path, tmp_path: Path):
+    odd, data = tmp_path / ODD, tmp_path / ODD / "data"
+    shutil.copytree(corpus, data)
+    for part in ("train", "test"):
+        (tmp_path / MATCHED / "data").mkdir(parents=True, exist_ok=True)
+        pl.read_csv(data / f"{part}.csv", glob=False)[:1].write_csv(tmp_path / MATCHED / "data" / f"{part}.csv")
+    assert len(read_labels(data / "train.csv")) > 1
+    corpus_is = ["data=competition", f"data.root='{data}'"]
+    stores = f"stores='{odd / 'stores'}'"
+    hms("prepare", *corpus_is, stores)
+    hms("train", "-m", *SMALL, "fold=0,1", *corpus_is, stores, f"runs='{odd / 'runs'}'", "name='m[1]=a, b'")
+    (run,) = (odd / "runs").iterdir()
+    hms("evaluate", f"runs=['{run}']", *corpus_is, stores, "accelerator=cpu", "flips=false")
+    hms("submit", f"runs=['{run}']", *corpus_is, f"out='{odd / 'sub[1].csv'}'", "accelerator=cpu", "flips=false")
+    hms("compare", f"runs=['{run}']", f"csv='{odd / 'runs[1].csv'}'")
+    hms("report", f"runs=['{run}']", stores)
+    hms("export", f"runs=['{run}']", f"out='{odd / 'bundle[1]'}'")
+    rows = pl.concat(pl.read_parquet(fold / "oof.parquet", glob=False) for fold in run.glob("fold*"))
+    rows.select("label_id", "eeg_id", *(pl.lit(1 / 6).alias(name) for name in CLASSES)).write_csv(odd / "flat[1].csv")
+    labels = [f"oof=['{odd / 'flat[1].csv'}']", f"labels='{data / 'train.csv'}'", "draws=10"]
+    hms("ensemble", f"runs=['{run}']", *labels, f"out='{odd / 'both[1]'}'")
+    assert {path.name for path in odd.iterdir()} >= {"data", "stores", "runs", "sub[1].csv", "runs[1].csv", "both[1]"}
