@@ -21,6 +21,7 @@ reconstruction  the electrodes, from the channels
 contradiction   channels that contradict others
 flat            channels without a signal
 blocks          the electrodes, ten seconds at a time, without what is flat
+options         what a user says about recordings
 recording       a recording, opened: all of these together
 windows         its windows, as batches
 duration        durations in words

@@ -1,9 +1,9 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import chain, compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from hms.recording.channel_names import EKG
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
 from hms.recording.formats import open_source
+from hms.recording.options import ReadingOptions
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source
@@ -76,17 +77,14 @@ class Recording(NamedTuple):
         return self.blocks.groups(first, last)
 
 
-def open_recording(
-    path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[Any, str] | None
-) -> Recording:
-    """Open the recording at `path` for models that subtract `pairs`; values are in `unit` (None: as the file says).
+def open_recording(path: Path, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:
+    """Open the recording at `path` for models that subtract `pairs`.
 
-    `channels` maps names of the file's channels to electrodes or pairs of them (None: all by their names); those that
-    it lacks are noted. Raises DataError, with the file and the reason in one line, if it cannot be read, lacks too many
-    electrodes, or holds values that are hardly µV.
+    Names in `options.channels` that the file lacks are noted. Raises DataError, with the file and the reason in one
+    line, if it cannot be read, lacks too many electrodes, or holds values that are hardly µV.
     """
-    unit = MICRO.get(unit, unit) if unit else unit
-    source, flat_notes = _without_flat(path, open_source(path, unit, channels))
+    unit = MICRO.get(options.unit, options.unit) if options.unit else None
+    source, flat_notes = _without_flat(path, open_source(path, unit, options.channels))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
