@@ -22,7 +22,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import find_predictors
 from hms.recording.recording import open_recording
-from hms.recording.source import Span
+from hms.recording.source import Stretch
 from hms.runs.checkpoint import load_model
 from hms.spectrogram_recipe import REGIONS
 from hms.timeline.annotations import write_edf as write_annotations
@@ -373,9 +373,9 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     """Of an EDF+D, MNE joins the blocks: 30 s, a gap of 70 s, 50 s."""
     starts_s = [*range(30), *range(100, 150)]
     path = write_edf(tmp_path / "x.edf", noise(80, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    spans = open_recording(path, [], AS_IN_FILE).source.spans
+    stretches = open_recording(path, [], AS_IN_FILE).source.stretches
     on = [0.1] * 2 + [0.9] + [None] * 7 + [0.1, 0.1, 0.9, 0.9, 0.1]
-    shown = timeline({"seizure": on})._replace(spans=spans, sfreq_hz=100)
+    shown = timeline({"seizure": on})._replace(stretches=stretches, sfreq_hz=100)
     write_timeline(tmp_path, "out", shown, "", edf=True)
     raw = mne.io.read_raw_edf(path, verbose="error")
     raw.set_annotations(mne.read_annotations(tmp_path / "out-annot.fif"))
@@ -384,7 +384,7 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     each = [("seizure", 20, 10), ("no prediction", 30, 70), ("seizure", 120, 20)]
     assert [*zip(found.description, found.onset, found.duration, strict=True)] == each
     across = timeline({"seizure": [0.1, 0.1, 0.9, 0.9, 0.1]})._replace(
-        spans=[Span(0, 0, 2500), Span(3500, 2500, 1500)], sfreq_hz=100
+        stretches=[Stretch(0, 0, 2500), Stretch(3500, 2500, 1500)], sfreq_hz=100
     )
     write_timeline(tmp_path, "across", across, "", edf=False)
     (one,) = mne.read_annotations(tmp_path / "across-annot.fif")

@@ -102,7 +102,7 @@ def _opening_notes(
     yield from source.notes
     if spread_uv < _QUIETEST_UV:
         yield f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV."
-    yield from bad_notes(source.annotations, source.spans, source.sfreq_hz)
+    yield from bad_notes(source.annotations, source.stretches, source.sfreq_hz)
     yield from flat_notes
     if reconstruction.interpolated:
         yield f"Interpolated: {', '.join(reconstruction.interpolated)}."
@@ -143,12 +143,12 @@ def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
 
 def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:
     """First sample and end of up to `most` recorded stretches of 10 s; they cover a short recording completely."""
-    size, ends = round(_PROBE_S * source.sfreq_hz), np.cumsum([span.length for span in source.spans])
+    size, ends = round(_PROBE_S * source.sfreq_hz), np.cumsum([stretch.length for stretch in source.stretches])
     places = np.linspace(0, max(0, ends[-1] - size), min(most, -(-ends[-1] // size))).astype(int)
     for place, i in zip(places, np.searchsorted(ends, places, side="right"), strict=True):
-        span = source.spans[i]
-        after = max(0, min(place - ends[i] + span.length, span.length - size))
-        yield span.at + int(after), span.at + min(int(after) + size, span.length)
+        stretch = source.stretches[i]
+        after = max(0, min(place - ends[i] + stretch.length, stretch.length - size))
+        yield stretch.at + int(after), stretch.at + min(int(after) + size, stretch.length)
 
 
 def _want_uv(path: Path, spread_uv: float, unit: str | None) -> None:

@@ -105,7 +105,7 @@ def predict_recording(
         notes=recording.notes,
         annotations=recording.source.annotations,
         origin=origin,
-        spans=recording.source.spans,
+        stretches=recording.source.stretches,
     )
     return timeline._replace(notes=[*notes(timeline, np.concatenate(recorded_s)), *timeline.notes])
 
