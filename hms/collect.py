@@ -24,13 +24,13 @@ class Collect(Reading):
 def main(config: dict[str, Any]) -> None:
     """Make the corpus unless it is there, and say what it holds and what to do with it."""
     from hms.collected.corpus import collect  # slow to import; mistakes in the config should surface first
-    from hms.collected.how_to_read import HowToRead
     from hms.collected.summary import summary
+    from hms.recording.options import ReadingOptions
 
     out = Path(config["out"])
-    reading = HowToRead(*(config[key] for key in HowToRead._fields))
+    reading = ReadingOptions(unit=config["unit"], channels=config["channels"])
     labels, patients = (Path(config[key]) if config[key] else None for key in ("labels", "patients"))
-    collect(config["recording"], labels, patients, out, reading)
+    collect(config["recording"], labels, patients, out, reading, config["on_bad"])
     print("\n".join(summary(out)))
 
 

@@ -20,6 +20,7 @@ from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
+from hms.recording.options import ReadingOptions
 from hms.recording.recording import open_recording
 from hms.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -95,11 +96,11 @@ class LoadedModel:
         if not isinstance(recording, str | Path):
             got = f"got {type(recording).__name__}; if it is MNE's, raw.save('night_raw.fif') writes one"
             raise UserError(f"recording: want the path of a file, {got}")
-        options = TimelineOptions(step_s, threshold, unit, channels, batch_size).checked()
+        options = TimelineOptions(step_s, threshold, ReadingOptions(unit, channels), batch_size).checked()
         compute = Compute(self.device, flips)
-        want_channels([path := Path(recording)], options.channels)
+        want_channels([path := Path(recording)], options.reading.channels)
         made_by = origin(self.predictors, options, compute)
-        opened = open_recording(path, pairs_of(self.models), options.unit, options.channels)
+        opened = open_recording(path, pairs_of(self.models), options.reading)
         return predict_recording(opened, self.models, self.predictors.mix, options, compute, made_by)
 
 

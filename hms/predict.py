@@ -39,10 +39,14 @@ def main(config: dict[str, Any]) -> None:
     """Predict the recordings that `config["recording"]` names."""
     from hms.prediction.inference import compute_of  # slow to import; mistakes in the config should surface first
     from hms.prediction.predictors import predictors_of
+    from hms.recording.options import ReadingOptions
     from hms.timeline.options import TimelineOptions
     from hms.timeline.recordings import timelines
 
-    options = TimelineOptions(*(config[key] for key in TimelineOptions._fields)).checked()
+    reading = ReadingOptions(unit=config["unit"], channels=config["channels"])
+    options = TimelineOptions(
+        step_s=config["step_s"], threshold=config["threshold"], reading=reading, batch_size=config["batch_size"]
+    ).checked()
     timelines(config, predictors_of(config), options, compute_of(config), shard_of(config))
 
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from hms.electrodes import SCALP
 from hms.recording.channel_names import lead_of
+from hms.recording.options import ReadingOptions
 from hms.recording.recording import Recording, open_recording
 from hms.spectrogram_recipe import REGIONS
 
 BANANA = [tuple(pair.split("-")) for chain in REGIONS.values() for pair in chain]
 MIDLINE = [("Fz", "Cz"), ("Cz", "Pz")]
+AS_IN_FILE = ReadingOptions(unit=None, channels=None)
 DOUBLE_BANANA = [f"{one}-{other}" for one, other in [*BANANA, *MIDLINE]]
 
 
@@ -29,7 +31,7 @@ def pairs_of(values: np.ndarray, labels: list[str]) -> np.ndarray:
 
 
 def recorded(path: Path, pairs=BANANA, unit: str | None = None, channels: dict | None = None) -> Recording:
-    return open_recording(path, pairs, unit, channels)
+    return open_recording(path, pairs, ReadingOptions(unit, channels))
 
 
 def write_brainvision(path: Path, values: np.ndarray, markers: str = "") -> None:

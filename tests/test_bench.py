@@ -12,7 +12,7 @@ import torch
 from material import config
 
 from hms.config.build import build
-from hms.cost import Rates, _tf32_as_for_convolutions, training_step_s
+from hms.cost import Rates, training_step_s
 from hms.data.store import Store
 from hms.data.windows import Windows
 from scripts.bench import __main__ as bench
@@ -77,14 +77,6 @@ def test_an_estimate_counts_what_is_computed_and_what_is_made():
     rates = Rates(multiply_adds=2e9, elements=1e9)
     assert training_step_s(2e9, 0, rates) == pytest.approx(3 * 1.2)
     assert training_step_s(0, 1e9, rates) == pytest.approx(3 * 1.5)
-
-
-def test_a_matrix_product_is_timed_with_the_rounding_of_convolutions():
-    flags = torch.backends.cuda.matmul
-    before = flags.allow_tf32
-    with _tf32_as_for_convolutions():
-        assert flags.allow_tf32 is torch.backends.cudnn.allow_tf32 is True
-    assert flags.allow_tf32 is before is False
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_a_timeline_may_come_from_another_process(whole: Path, tmp_path: Path):
     made = hms.load(whole).timeline(path, flips=False)
     came = pickle.loads(pickle.dumps(made))
     assert came.table.equals(made.table)
-    assert (came.notes, came.origin, came.spans) == (made.notes, made.origin, made.spans)
+    assert (came.notes, came.origin, came.stretches) == (made.notes, made.origin, made.stretches)
 
 
 def test_a_timeline_keeps_its_own_copy_of_the_mapped_channels(whole: Path, tmp_path: Path):

@@ -52,7 +52,7 @@ def test_the_most_frequent_names_are_told_with_what_to_write_instead():
     assert line == (
         "10 annotations ignored, which looked like labels: 3 'LPDs' (write LPD), 2 'seizure onset' (write Seizure; "
         "too short), 1 'Seizure' (too short), 1 'GRDA+F' (write GRDA), 1 'LRDA?' (write LRDA) and 2 more names. "
-        "Too short: covers half of none of the ten seconds 0 to 10, 10 to 20 ..."
+        "Too short: covers less than half of every ten seconds (0 to 10, 10 to 20 ...)."
     )
     assert hint(near_misses([Annotation(1.0, 20.0, "photic")])) == ""
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import Say
 from edf_files import write_edf
 from material import a_run
-from recordings import BANANA, MIDLINE, noise, write_brainvision
+from recordings import AS_IN_FILE, BANANA, MIDLINE, noise, write_brainvision
 from spoiling import COUNT, assert_usable_or_refused, no_infinity, spoilt, times
 
 from hms.electrodes import ELECTRODES, SCALP
@@ -76,7 +76,7 @@ def fields(channels: int) -> Iterator[tuple[str, int, int]]:
 
 
 def read(path: Path) -> tuple[Recording, np.ndarray]:
-    recording = open_recording(path, PAIRS, None, None)
+    recording = open_recording(path, PAIRS, AS_IN_FILE)
     return recording, recording.eeg(0, min(recording.blocks.samples, 3000))
 
 

@@ -7,15 +7,13 @@ from small_parts import extractor
 from torch.nn import functional as F
 
 from hms.errors import ConfigError
-from hms.network.pool import AttentionPool, _shares, cell_means
+from hms.network.pool import AttentionPool, _by_products, cell_means
 
 
 @pytest.mark.parametrize("size", [(7, 13), (4, 9), (3, 2)])  # 4 x 3 cells: overlapping, even, of one point
 def test_cell_means_by_matrix_products_equal_adaptive_pooling(size: tuple[int, int]):
     found = torch.randn(2, 5, *size, requires_grad=True)
-    by_row, by_column = (_shares(*each, found.dtype, found.device) for each in zip(size, (4, 3), strict=True))
-    made = by_row @ found @ by_column.mT
-    wanted = F.adaptive_avg_pool2d(found, (4, 3))
+    made, wanted = _by_products(found, 4, 3), F.adaptive_avg_pool2d(found, (4, 3))
     torch.testing.assert_close(made, wanted)
     for one, other in zip(*(torch.autograd.grad(each.square().sum(), found) for each in (made, wanted)), strict=True):
         torch.testing.assert_close(one, other)
@@ -27,8 +25,6 @@ def test_cell_weights_are_made_once_and_serve_training_after_a_prediction():
     with Launches() as counted:
         cell_means(torch.randn(2, 5, 6, 11, device="meta", requires_grad=True), 5, 3).sum().backward()
     assert len(counted.made) < 12, counted.made
-    shares = _shares(6, 4, torch.float32, torch.device("cpu"))
-    assert shares is _shares(6, 4, torch.float32, torch.device("cpu"))
 
 
 def test_equal_images_pool_to_that_image():

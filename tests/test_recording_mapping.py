@@ -3,16 +3,18 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mne
 import numpy as np
 import pytest
 from edf_files import write_edf
-from recordings import BANANA, noise, pairs_of, recorded
+from recordings import AS_IN_FILE, BANANA, noise, pairs_of, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
 from hms.recording.absent import want_channels
+from hms.recording.options import ReadingOptions
 from hms.timeline.options import TimelineOptions
 
 
@@ -164,15 +166,25 @@ def test_unrecognised_channels_are_named_where_electrodes_are_missing(tmp_path: 
         ({"step_s": "10"}, "step_s: want a number, got '10'"),
         ({"threshold": "0.7"}, "threshold: want a number, got '0.7'"),
         ({"batch_size": 2.5}, "batch_size: want a whole number, got 2.5"),
-        ({"channels": ["Fp1"]}, r"channels: want a dict such as {'EEG 1': 'Fp1'}, got \['Fp1'\]$"),
-        ({"channels": {"Ch1": None}}, r"channels.Ch1: want an electrode .*, got None$"),
-        ({"channels": {1: "Fp1", "1": "F3"}}, r"channels: want each name once, got '1' twice$"),
     ],
 )
 def test_an_option_of_another_type_is_named(option: dict, message: str):
-    usual = {"step_s": 10, "threshold": 0.5, "unit": None, "channels": None, "batch_size": 32}
+    usual = {"step_s": 10, "threshold": 0.5, "reading": AS_IN_FILE, "batch_size": 32}
     with pytest.raises(UserError, match=f"^{message}"):
         TimelineOptions(**usual | option).checked()
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        (["Fp1"], r"channels: want a dict such as {'EEG 1': 'Fp1'}, got \['Fp1'\]$"),
+        ({"Ch1": None}, r"channels.Ch1: want an electrode .*, got None$"),
+        ({1: "Fp1", "1": "F3"}, r"channels: want each name once, got '1' twice$"),
+    ],
+)
+def test_channels_that_are_no_names_of_electrodes_are_named(channels: Any, message: str):
+    with pytest.raises(UserError, match=f"^{message}"):
+        ReadingOptions(unit=None, channels=channels).checked()
 
 
 def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(tmp_path: Path):

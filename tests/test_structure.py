@@ -40,6 +40,9 @@ NOT_MIRRORED = OF_A_LIBRARY | {"data", "experiment", "pretrain"}
 MANY = ("extractor", "augmentation")
 """Packages with a module for each option."""
 
+MOST_BY_PLACE = 5
+"""A class of ours gets at most so many arguments by place."""
+
 MODULE_LINES, YAML_LINES = 210, 20
 """A module, or a YAML, stays under this many lines."""
 
@@ -258,6 +261,19 @@ def test_no_constructor_takes_a_config():
         if isinstance(init, ast.FunctionDef) and init.name == "__init__"
         for argument in (*init.args.args, *init.args.kwonlyargs)
         if argument.arg in ("config", "cfg") or "DictConfig" in ast.dump(argument)
+    )
+
+
+def test_a_long_call_of_a_class_names_its_arguments():
+    """Two values of one type next to each other are swapped by no type checker."""
+    code = {path: tree(path) for path in (*MODULES, *sorted((ROOT / "scripts").rglob("*.py")))}
+    classes = {node.name for path in MODULES for node in ast.walk(code[path]) if isinstance(node, ast.ClassDef)}
+    want_none(
+        f"{short(path)}, line {node.lineno}: {name} gets {len(node.args)} arguments by place; name them"
+        for path, module in code.items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and len(node.args) > MOST_BY_PLACE
+        if (name := ast.unparse(node.func).rpartition(".")[2]) in classes
     )
 
 

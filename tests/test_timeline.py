@@ -13,6 +13,7 @@ import pytest
 from conftest import Say, real
 from edf_files import write_edf
 from material import a_run
+from recordings import AS_IN_FILE
 from timelines import noise, timeline
 
 from hms import load
@@ -21,7 +22,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import find_predictors
 from hms.recording.recording import open_recording
-from hms.recording.source import Span
+from hms.recording.source import Stretch
 from hms.runs.checkpoint import load_model
 from hms.spectrogram_recipe import REGIONS
 from hms.timeline.annotations import write_edf as write_annotations
@@ -230,8 +231,8 @@ def test_shards_divide_the_recordings_and_write_the_same_files(runs: list[Path],
 
 def test_a_recording_is_predicted_in_half_precision_nearly_as_in_single(runs: list[Path], tmp_path: Path):
     path, models = write_edf(tmp_path / "x.edf", noise(40, 100), SCALP, 100), [load_model(runs[1] / "fold0_seed0")]
-    opened = open_recording(path, pairs_of(models), None, None)
-    options = TimelineOptions(10, 0.5, None, None, 4)
+    opened = open_recording(path, pairs_of(models), AS_IN_FILE)
+    options = TimelineOptions(10, 0.5, AS_IN_FILE, 4)
     timelines = (
         predict_recording(
             opened, models, lambda found: found[0], options, Compute("cpu", False, precision), {"models": []}
@@ -254,7 +255,7 @@ def test_windows_in_a_gap_have_no_prediction(runs: list[Path], say: Say, tmp_pat
     assert all(note in said for note in notes)
     assert pl.read_parquet(tmp_path / "x.parquet")["lpd"].is_null().to_list() == [False] * 3 + [True] * 7 + [False] * 3
     model = load_model(runs[0] / "fold0_seed0")
-    options = TimelineOptions(10, 0.5, None, None, 4)
+    options = TimelineOptions(10, 0.5, AS_IN_FILE, 4)
     twice = windows_of([path, write_edf(tmp_path / "y.edf", noise(50, 100), SCALP, 100)], [model], options)
     assert [batch.label_id.tolist() for batch in twice][:3] == [[0, 1, 2], [10, 11], [12]]  # what models adapt to
 
@@ -319,7 +320,7 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
     mixture = {"mixing": "geometric", "weights": [0.25, 0.75], "calibration": {"temperature": 0.9, "bias": bias}}
     mixture["prior"] = {"source": share, "target": share, "strength": 0.5}
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [*map(str, runs[:2])], **mixture}))
-    options, compute = TimelineOptions(10, 0.5, None, None, 4), Compute("cpu", False)
+    options, compute = TimelineOptions(10, 0.5, AS_IN_FILE, 4), Compute("cpu", False)
     held = origin(find_predictors(ensemble=str(tmp_path)), options, compute)
     assert {key: held[key] for key in mixture} == mixture
     path = write_edf(tmp_path / "x.edf", noise(60, 100), SCALP, 100)
@@ -372,9 +373,9 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     """Of an EDF+D, MNE joins the blocks: 30 s, a gap of 70 s, 50 s."""
     starts_s = [*range(30), *range(100, 150)]
     path = write_edf(tmp_path / "x.edf", noise(80, 100), SCALP, 100, starts_s=starts_s, kind="EDF+D")
-    spans = open_recording(path, [], None, None).source.spans
+    stretches = open_recording(path, [], AS_IN_FILE).source.stretches
     on = [0.1] * 2 + [0.9] + [None] * 7 + [0.1, 0.1, 0.9, 0.9, 0.1]
-    shown = timeline({"seizure": on})._replace(spans=spans, sfreq_hz=100)
+    shown = timeline({"seizure": on})._replace(stretches=stretches, sfreq_hz=100)
     write_timeline(tmp_path, "out", shown, "", edf=True)
     raw = mne.io.read_raw_edf(path, verbose="error")
     raw.set_annotations(mne.read_annotations(tmp_path / "out-annot.fif"))
@@ -383,7 +384,7 @@ def test_annotations_of_events_are_in_the_time_of_mne_and_those_of_the_edf_in_re
     each = [("seizure", 20, 10), ("no prediction", 30, 70), ("seizure", 120, 20)]
     assert [*zip(found.description, found.onset, found.duration, strict=True)] == each
     across = timeline({"seizure": [0.1, 0.1, 0.9, 0.9, 0.1]})._replace(
-        spans=[Span(0, 0, 2500), Span(3500, 2500, 1500)], sfreq_hz=100
+        stretches=[Stretch(0, 0, 2500), Stretch(3500, 2500, 1500)], sfreq_hz=100
     )
     write_timeline(tmp_path, "across", across, "", edf=False)
     (one,) = mne.read_annotations(tmp_path / "across-annot.fif")

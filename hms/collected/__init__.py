@@ -8,7 +8,7 @@ label_table  a table of labels, read and checked
 names        the recordings that the names in a table mean
 votes        the votes on the same ten seconds, added up
 patients     a table that says whose the recordings are
-how_to_read  how recordings are read, and what becomes of bad ones
+usable       recordings, opened, and what becomes of bad ones
 annotated    labels that the recordings hold themselves
 near_misses  annotations that nearly are labels
 labelled     labels of either kind, each with its recording

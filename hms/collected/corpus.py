@@ -10,22 +10,28 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.collected.how_to_read import HowToRead
 from hms.collected.labelled import of_annotations, of_table
 from hms.collected.left_out import why_left_out
 from hms.collected.made_from import is_there, made_from, write_about
 from hms.collected.patients import with_patients
+from hms.collected.usable import OnBad, open_for_any_model, want_usable
 from hms.collected.votes import added_up, beyond_end
 from hms.collected.writer import Writer
 from hms.errors import DataError, UserError, with_lines
 from hms.recording.absent import want_channels
+from hms.recording.options import ReadingOptions
 from hms.recording.paths import recording_paths
 from hms.system.atomic import locked, scratch_folder
 from hms.system.console import say, track
 
 
 def collect(
-    recording: str | list[str], labels: Path | None, patients: Path | None, out: Path, reading: HowToRead
+    recording: str | list[str],
+    labels: Path | None,
+    patients: Path | None,
+    out: Path,
+    reading: ReadingOptions,
+    on_bad: OnBad,
 ) -> None:
     """Make the corpus `out` of the recordings that words stand for and of a table of labels, unless it is there.
 
@@ -38,20 +44,20 @@ def collect(
         paths = recording_paths(recording)
         if gone := [str(path) for path in paths if not path.exists()]:
             raise UserError(f"recording: no such file or folder: {', '.join(gone)}")
-        labelled = of_table(labels, paths) if labels else of_annotations(paths, reading)
+        labelled = of_table(labels, paths) if labels else of_annotations(paths, reading, on_bad)
         placed = with_patients(labelled.placed, patients, paths)
         made = made_from(labels, placed, reading)
-        if not is_there(out, made, reading):
-            bad = labelled.bad | (_checked(labels, placed, reading) if labels else {})
+        if not is_there(out, made, on_bad):
+            bad = labelled.bad | (_checked(labels, placed, reading, on_bad) if labels else {})
             with scratch_folder(out) as scratch:
-                bad |= _write(scratch, placed, reading, bad)
+                bad |= _write(scratch, placed, bad, reading, on_bad)
                 write_about(scratch, made, placed, bad)
                 os.replace(scratch, out)
     if labelled.hint:
         say(labelled.hint)
 
 
-def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, str]:
+def _checked(path: Path, placed: pl.DataFrame, reading: ReadingOptions, on_bad: OnBad) -> dict[str, str]:
     """Open every labelled recording; return what is wrong with those that cannot be used, by path.
 
     Raises DataError for labels outside their recordings, and for such recordings unless they are to be skipped.
@@ -62,13 +68,13 @@ def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, 
     bad: dict[str, str] = {}
     for recording in track(paths, len(paths), "check recordings"):
         try:
-            end_s = reading.open(recording).duration_s
+            end_s = open_for_any_model(recording, reading).duration_s
         except DataError as error:
             bad[recording] = str(error)
         else:
             outside += [f"{path}: {line}" for line in beyond_end(placed, recording, end_s)]
     try:
-        reading.want_usable(bad, len(paths))
+        want_usable(bad, len(paths), on_bad)
     except DataError as error:
         outside.append(str(error))
     if outside:
@@ -76,7 +82,9 @@ def _checked(path: Path, placed: pl.DataFrame, reading: HowToRead) -> dict[str, 
     return bad
 
 
-def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[str, str]) -> dict[str, str]:
+def _write(
+    folder: Path, placed: pl.DataFrame, bad: Mapping[str, str], reading: ReadingOptions, on_bad: OnBad
+) -> dict[str, str]:
     """Write the files of a corpus of all recordings but the `bad` ones; return what is wrong with others, by path."""
     labels = added_up(placed)
     writer = Writer(folder)
@@ -84,14 +92,14 @@ def _write(folder: Path, placed: pl.DataFrame, reading: HowToRead, bad: Mapping[
     good = [group for group in labels.partition_by("path", maintain_order=True) if group["path"][0] not in bad]
     for group in track(good, len(good), "collect"):
         try:
-            recording = reading.open(group["path"][0])
+            recording = open_for_any_model(group["path"][0], reading)
             lost_s = writer.add(recording, group)
         except DataError as error:  # the file ends before its header says so
             broken[group["path"][0]] = str(error)
             continue
         if notes := [*filter(None, (why_left_out(recording, lost_s), *recording.notes))]:
             say(with_lines(f"{recording.path}:", notes))
-    reading.want_usable(broken, len(good))
+    want_usable(broken, len(good), on_bad)
     if not writer.rows:
         raise DataError("labels: want some where something was recorded, got none")
     writer.finish()

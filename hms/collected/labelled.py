@@ -10,15 +10,16 @@ from typing import NamedTuple
 import polars as pl
 
 from hms.collected.annotated import annotated
-from hms.collected.how_to_read import HowToRead
 from hms.collected.label_table import read_label_table
 from hms.collected.names import with_paths
 from hms.collected.near_misses import hint, near_misses
+from hms.collected.usable import OnBad, open_for_any_model, want_usable
 from hms.collected.votes import patient_problems
 from hms.errors import DataError
 from hms.labels import CONSENSUS_NAMES
 from hms.recording.absent import want_channels
 from hms.recording.formats import start_of
+from hms.recording.options import ReadingOptions
 from hms.system.console import counted, say, track
 
 
@@ -52,7 +53,7 @@ def _start(paths: list[Path], name: str | None) -> datetime | None:
     return None
 
 
-def of_annotations(paths: list[Path], reading: HowToRead) -> Labelled:
+def of_annotations(paths: list[Path], reading: ReadingOptions, on_bad: OnBad) -> Labelled:
     """The labels that annotations of the recordings are.
 
     Raises DataError if there are none, and for recordings that cannot be used unless they are to be skipped.
@@ -63,13 +64,13 @@ def of_annotations(paths: list[Path], reading: HowToRead) -> Labelled:
     near: Counter[tuple[str, str]] = Counter()
     for path in track(paths, len(paths), "read annotations"):
         try:
-            recording = reading.open(str(path))
+            recording = open_for_any_model(str(path), reading)
         except DataError as error:
             bad[str(path)] = str(error)
         else:
             tables.append(annotated(recording))
             near.update(near_misses(recording.source.annotations))
-    reading.want_usable(bad, len(paths))
+    want_usable(bad, len(paths), on_bad)
     if (placed := pl.concat(tables)).is_empty():
         names = ", ".join(CONSENSUS_NAMES)
         none = f"got none in {counted(len(tables), 'recording')}"

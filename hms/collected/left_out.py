@@ -34,9 +34,11 @@ def _why(recording: Recording, onset_s: float) -> str:
     begin_s, end_s = max(0.0, onset_s), min(recording.duration_s, onset_s + CENTRE_S)
     half_s = min(CENTRE_S, recording.duration_s - onset_s) / 2
     source = recording.source
-    spans_s = np.array([[span.at, span.at + span.length] for span in source.spans]) / source.sfreq_hz
+    stretches_s = (
+        np.array([[stretch.at, stretch.at + stretch.length] for stretch in source.stretches]) / source.sfreq_hz
+    )
     if mostly_marked(recording, onset_s, bad_s(source.annotations)):
         return "marked in the file as bad or as a check of the electrodes"
-    if np.diff(spans_s.clip(begin_s, end_s)).sum() < half_s:
+    if np.diff(stretches_s.clip(begin_s, end_s)).sum() < half_s:
         return "in a gap"
     return "without a signal, or with too many flat electrodes"

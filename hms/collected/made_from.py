@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from hms.collected.how_to_read import HowToRead
+from hms.collected.usable import OnBad
 from hms.collected.votes import added_up
 from hms.errors import DataError, UserError, with_lines
 from hms.recording.mapping import by_name
+from hms.recording.options import ReadingOptions
 from hms.system.console import counted, say
 from hms.system.reading import read_json
 
@@ -24,7 +25,7 @@ _LOOKED_AT = 2**20
 """Bytes at the beginning of a recording by which another one of its name and size is told from it."""
 
 
-def made_from(labels: Path | None, placed: pl.DataFrame, reading: HowToRead) -> dict[str, Any]:
+def made_from(labels: Path | None, placed: pl.DataFrame, reading: ReadingOptions) -> dict[str, Any]:
     """What determines the bytes of a corpus: hashes of the table, the patients, and the recordings, and keys."""
     paths = [Path(path) for path in placed["path"].unique()]
     votes = added_up(placed)
@@ -49,7 +50,7 @@ def _look(path: Path) -> tuple[str, int, str]:
         return path.name, path.stat().st_size, hashlib.blake2b(file.read(_LOOKED_AT), digest_size=8).hexdigest()
 
 
-def is_there(out: Path, made: Mapping[str, Any], reading: HowToRead) -> bool:
+def is_there(out: Path, made: Mapping[str, Any], on_bad: OnBad) -> bool:
     """Whether the corpus is there that is made from `made`. Raises UserError if the folder holds anything else.
 
     Raises DataError if recordings were left out of it, which `on_bad="raise"` does not allow.
@@ -62,7 +63,7 @@ def is_there(out: Path, made: Mapping[str, Any], reading: HowToRead) -> bool:
                     f"{out}: lacks {len(bad)} of {counted(held['recordings_labelled'], 'recording')}, which could not"
                 )
                 told = with_lines(f"{lacks} be used; to collect them again, delete it:", bad.values())
-                if reading.on_bad == "raise":
+                if on_bad == "raise":
                     raise DataError(told)
                 say(told)
             return True

@@ -36,5 +36,6 @@ def hint(found: Counter[tuple[str, str]]) -> str:
     each = [f"{count:,} {text!r} ({wish})" for (text, wish), count in most]
     more = f" and {counted(len(found) - _NAMED, 'more name')}" if len(found) > _NAMED else ""
     is_short = any(wish.endswith(_SHORT) for (_, wish), _ in most)
-    short = f". {_SHORT.capitalize()}: covers half of none of the ten seconds 0 to 10, 10 to 20 ..." if is_short else ""
+    means = "covers less than half of every ten seconds (0 to 10, 10 to 20 ...)"
+    short = f". {_SHORT.capitalize()}: {means}." if is_short else ""
     return f"{counted(found.total(), 'annotation')} ignored, which looked like labels: {', '.join(each)}{more}{short}"

@@ -39,7 +39,7 @@ class Writer:
             path.mkdir()
 
     def add(self, recording: Recording, labels: pl.DataFrame) -> list[float]:
-        """Write the EEGs around the labels of a recording; return the onsets of those where none was recorded.
+        """Write the EEGs around the labels of a recording; return the onsets at which nothing was recorded.
 
         Raises DataError, and leaves nothing of the recording behind, if it cannot be read to its end.
         """

@@ -168,15 +168,15 @@ class _Reader(NamedTuple):
             self._want_reach(path, rows, "eeg_label_offset_seconds", EEG_S, len(eeg) / SFREQ_HZ)
             if shared is None:
                 empty = np.empty((0, len(REGIONS), len(FREQUENCIES_HZ)), np.float32)
-                spectrogram = _computed_spectrogram(eeg) if self.with_spectrogram else empty
-                return EegFile(eeg_id, eeg_as_stored(eeg), as_stored(spectrogram), 0.0, flaws_of(eeg, starts), lacking)
+                power = as_stored(_computed_spectrogram(eeg) if self.with_spectrogram else empty)
+                return EegFile(eeg_id, eeg_as_stored(eeg), power, 0.0, flaws=flaws_of(eeg, starts), lacking=lacking)
             offsets_s = rows["spectrogram_label_offset_seconds"]
             self._want_reach(spectrogram_path, rows, offsets_s.name, SPECTROGRAM_S, len(shared) * STEP_S)
         except DataError as error:
             return BadFile(eeg_id, str(error))
         first, last = (int(offset_s) // STEP_S for offset_s in (offsets_s.min(), offsets_s.max()))  # type: ignore[arg-type]
         power = as_stored(shared[first : last + SPECTROGRAM_ROWS])
-        return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws_of(eeg, starts), lacking)
+        return EegFile(eeg_id, eeg_as_stored(eeg), power, first * STEP_S, flaws=flaws_of(eeg, starts), lacking=lacking)
 
     def _want_reach(self, path: Path, rows: pl.DataFrame, column: str, window_s: int, duration_s: float) -> None:
         # An odd spectrogram offset lies between two rows; the earlier one is used.

@@ -91,8 +91,8 @@ def open_store(path: Path) -> Store:
         rows = pl.read_parquet(path / "rows.parquet", glob=False)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: not a complete store ({first_line(error)}); delete it and prepare again") from None
-    flaws = Flaws(**about["flaws"])
-    return Store(path, about["fingerprint"], rows, eeg, spectrogram, about["left_out"], about["lacking"], flaws)
+    left_out, lacking, flaws = about["left_out"], about["lacking"], Flaws(**about["flaws"])
+    return Store(path, about["fingerprint"], rows, eeg, spectrogram, left_out=left_out, lacking=lacking, flaws=flaws)
 
 
 def build_store(root: Path, path: Path, on_bad: Literal["raise", "skip"] = "raise") -> Store:

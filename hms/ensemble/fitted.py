@@ -97,13 +97,13 @@ def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "
     """What the mixture of the members is fitted to, given the votes of each row's panel, and how."""
     votes = panels.sum(axis=1).astype(float)
     return Fitting(
-        members.probabilities,
-        members.target,
-        votes if config["weigh"] == "votes" else np.ones(len(votes)),
-        members.rows["patient_id"].to_numpy(),
-        config["mixing"],
-        config["calibrate"],
-        config["bias_sd"],
+        probabilities=members.probabilities,
+        target=members.target,
+        row_weight=votes if config["weigh"] == "votes" else np.ones(len(votes)),
+        patient_id=members.rows["patient_id"].to_numpy(),
+        mixing=config["mixing"],
+        calibrate=config["calibrate"],
+        bias_sd=config["bias_sd"],
     )
 
 

@@ -70,7 +70,15 @@ class EfficientNet1d(nn.Module):
             raise ValueError(f"kernels: want odd numbers, got {kernels}")
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f"drop_path_rate: want 0 up to less than 1, got {drop_path_rate}")
-        self.network = _Network(stem_stride, channels, depths, kernels, expand, drop_path_rate, grad_checkpointing)
+        self.network = _Network(
+            stem_stride=stem_stride,
+            channels=channels,
+            depths=depths,
+            kernels=kernels,
+            expand=expand,
+            drop_path_rate=drop_path_rate,
+            grad_checkpointing=grad_checkpointing,
+        )
         self.sides = _Sides(montage) if compare_sides else None
         self.dropout = nn.Dropout(dropout)
         self.token_features = channels[-1]

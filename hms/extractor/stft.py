@@ -35,7 +35,15 @@ class Stft(SpectrogramOfPairs):
     ):
         super().__init__()
         self.span = samples_of(span_s)
-        self.transform = LogStft(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
+        self.transform = LogStft(
+            n_fft=n_fft,
+            win_length=win_length,
+            hop_length=hop_length,
+            window=window,
+            fmax_hz=fmax_hz,
+            span=self.span,
+            trainable=trainable,
+        )
         self.columns = columns
         self.read_by(backbone, dropout)
 

@@ -44,7 +44,15 @@ class StftX3d(nn.Module):
     ):
         super().__init__()
         self.span = samples_of(span_s)
-        self.transform = LogStft(n_fft, win_length, hop_length, window, fmax_hz, self.span, trainable)
+        self.transform = LogStft(
+            n_fft=n_fft,
+            win_length=win_length,
+            hop_length=hop_length,
+            window=window,
+            fmax_hz=fmax_hz,
+            span=self.span,
+            trainable=trainable,
+        )
         factors = width_factor, depth_factor, bottleneck_factor
         self.network = X3d(*factors, features, pretrained, weights, grad_checkpointing)
         self.dropout = nn.Dropout(dropout)

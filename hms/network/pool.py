@@ -21,6 +21,12 @@ def cell_means(
     """
     if feature_map.device.type == "cpu":
         return F.adaptive_avg_pool2d(feature_map, (rows, columns))
+    return _by_products(feature_map, rows, columns)
+
+
+def _by_products(
+    feature_map: Float[Tensor, "batch channel height width"], rows: int, columns: int
+) -> Float[Tensor, "batch channel row column"]:
     by_row, by_column = (
         _shares(size, count, feature_map.dtype, feature_map.device)
         for size, count in zip(feature_map.shape[2:], (rows, columns), strict=True)

@@ -9,7 +9,7 @@ units           the units of their values
 edf             the header of an EDF or BDF file
 records         its records, and when they began
 source          what an open file is: channels, samples, gaps, annotations
-spans           its gaps
+stretches       what was recorded between its gaps
 annotations     its annotations
 start_time      when it began
 reader          a file as MNE-Python opens it, and its samples in µV
@@ -21,6 +21,7 @@ reconstruction  the electrodes, from the channels
 contradiction   channels that contradict others
 flat            channels without a signal
 blocks          the electrodes, ten seconds at a time, without what is flat
+options         what a user says about recordings
 recording       a recording, opened: all of these together
 windows         its windows, as batches
 duration        durations in words

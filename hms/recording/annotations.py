@@ -15,7 +15,7 @@ from jaxtyping import Float
 from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
-from hms.recording.source import Annotation, Span
+from hms.recording.source import Annotation, Stretch
 
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
@@ -31,14 +31,14 @@ _OF_CHECKS = {"imp", "check", "checking", "test", "measurement", "electrode", "e
 """Words that name a check of the electrodes, during which there is no EEG, and others that may come with them."""
 
 
-def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[Span]) -> list[Annotation]:
+def annotations_of(path: Path, header: Header | None, raw: Any, stretches: Sequence[Stretch]) -> list[Annotation]:
     """The annotations of a file that lie within its recording, in chronological order."""
     rate = float(raw.info["sfreq"])
     if header is None:
         onsets_s = (float(marked["onset"]) - raw.first_time for marked in raw.annotations)
         found = [
             Annotation(
-                _recording_s(onset_s, spans, rate),
+                _recording_s(onset_s, stretches, rate),
                 float(marked["duration"]),
                 _of_channels(_text_of(path, marked["description"]), marked.get("ch_names", ())),
             )
@@ -46,7 +46,7 @@ def annotations_of(path: Path, header: Header | None, raw: Any, spans: Sequence[
         ]
     else:
         found = [*_of_records(path, header)]
-    end_s = (spans[-1].at + spans[-1].length) / rate
+    end_s = (stretches[-1].at + stretches[-1].length) / rate
     return sorted(
         Annotation(max(0.0, onset_s), min(end_s, onset_s + length_s) - max(0.0, onset_s), text.strip())
         for onset_s, length_s, text in found
@@ -81,9 +81,9 @@ def checks_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"
     return _stretches_s(annotations, _is_check)
 
 
-def bad_notes(annotations: Sequence[Annotation], spans: Sequence[Span], sfreq_hz: float) -> list[str]:
+def bad_notes(annotations: Sequence[Annotation], stretches: Sequence[Stretch], sfreq_hz: float) -> list[str]:
     """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
-    ends_s = np.array([[span.at, span.at + span.length] for span in spans]) / sfreq_hz
+    ends_s = np.array([[stretch.at, stretch.at + stretch.length] for stretch in stretches]) / sfreq_hz
     notes = []
     for name, marks, so in (
         ("bad", _is_bad, "without a prediction"),
@@ -136,8 +136,8 @@ def _decoded(text: bytes) -> str:
         return text.decode("latin-1")  # as many recorders write, against the specification
 
 
-def _recording_s(stored_s: float, spans: Sequence[Span], rate: float) -> float:
-    """The time in the recording of a stored sample: at a joint of two spans, the time in the later one."""
-    begins = np.array([span.stored_at for span in spans]) / rate
-    span = spans[max(0, int(np.searchsorted(begins, stored_s + 0.5 / rate, side="right")) - 1)]
-    return stored_s + (span.at - span.stored_at) / rate
+def _recording_s(stored_s: float, stretches: Sequence[Stretch], rate: float) -> float:
+    """The time in the recording of a stored sample: at a joint of two stretches, the time in the later one."""
+    begins = np.array([stretch.stored_at for stretch in stretches]) / rate
+    stretch = stretches[max(0, int(np.searchsorted(begins, stored_s + 0.5 / rate, side="right")) - 1)]
+    return stored_s + (stretch.at - stretch.stored_at) / rate

@@ -89,18 +89,18 @@ def read_header(path: Path) -> Header:
     if records < 1:
         raise DataError(f"{path}: holds no samples (it ends within or right after its header)")
     return Header(
-        labels,
-        [text.strip().decode("latin-1") for text in fields["dimension"]],
-        [Range(*ends) for ends in zip(*ranges, strict=True)],
-        [text.strip().decode("latin-1") for text in fields["prefilter"]],
-        samples,
-        record_s,
-        records,
-        declared,
-        spare,
-        first[192:197].decode("latin-1"),
-        size,
-        sample_bytes,
+        labels=labels,
+        dimensions=[text.strip().decode("latin-1") for text in fields["dimension"]],
+        ranges=[Range(*ends) for ends in zip(*ranges, strict=True)],
+        prefilters=[text.strip().decode("latin-1") for text in fields["prefilter"]],
+        samples=samples,
+        record_s=record_s,
+        records=records,
+        declared=declared,
+        spare=spare,
+        kind=first[192:197].decode("latin-1"),
+        size=size,
+        sample_bytes=sample_bytes,
     )
 
 

@@ -20,9 +20,9 @@ from hms.recording.mapping import mapped_leads
 from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.passband import passband_notes
 from hms.recording.reader import Reader, open_raw
-from hms.recording.source import Source, Span
-from hms.recording.spans import spans_of
+from hms.recording.source import Source, Stretch
 from hms.recording.start_time import start_time
+from hms.recording.stretches import stretches_of
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
@@ -46,18 +46,18 @@ def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None
     rate = float(raw.info["sfreq"])
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
-    spans, gap_notes = spans_of(path, header, raw)
+    stretches, gap_notes = stretches_of(path, header, raw)
     start, start_notes = start_time(path, raw)
     filter_notes = passband_notes(header, opened, raw, read)
     return Source(
         leads=[channel.lead for channel in read],
         sfreq_hz=rate,
-        spans=spans,
+        stretches=stretches,
         start=start,
-        annotations=annotations_of(path, header, raw, spans),
+        annotations=annotations_of(path, header, raw, stretches),
         notes=[*notes, *unit_notes, *gap_notes, *start_notes, *filter_notes],
         meanings=meanings,
-        read=Reader(path, raw, read, spans, to_uv).read,
+        read=Reader(path, raw, read, stretches, to_uv).read,
     )
 
 
@@ -70,7 +70,7 @@ def _of_parquet(path: Path, unit: str | None, mapped: Mapping[str, Lead]) -> Sou
     return Source(
         leads=[lead for lead in meanings.leads if lead],
         sfreq_hz=SFREQ_HZ,
-        spans=[Span(0, 0, eeg.shape[1])],
+        stretches=[Stretch(0, 0, eeg.shape[1])],
         start=None,
         annotations=[],
         notes=meanings.notes(),

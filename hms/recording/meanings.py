@@ -85,7 +85,15 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
         if label not in {*full, *known, *in_depth} and not text.endswith(" Annotations")
     ]
     absent = [label for label in mapped if label not in full]
-    return Meanings([*labels], leads, full, displaced, unknown, in_depth, absent)
+    return Meanings(
+        labels=[*labels],
+        leads=leads,
+        mapped=full,
+        displaced=displaced,
+        unrecognised=unknown,
+        in_depth=in_depth,
+        absent=absent,
+    )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -59,7 +59,8 @@ def _hz(number: str, unit: str) -> float:
 
 
 def _notes(passband: Passband) -> Iterator[str]:
-    high_hz, low_hz, says = *passband, "The file says that its EEG was"
+    high_hz, low_hz = passband
+    says = "The file says that its EEG was"
     if high_hz > _HIGHEST_HZ:
         yield f"{says} high-passed at {high_hz:.2g} Hz: if so, slow rhythms (LRDA, GRDA) cannot be judged."
     if low_hz < _LOWEST_HZ:

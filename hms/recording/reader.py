@@ -10,7 +10,7 @@ from jaxtyping import Float
 from hms.errors import DataError, first_line
 from hms.recording.channels import Channel
 from hms.recording.edf import Header
-from hms.recording.source import Span
+from hms.recording.source import Stretch
 
 _LARGEST_UV = 1e9
 """Values beyond a kilovolt do not come from a body: they are damaged."""
@@ -58,15 +58,15 @@ class Reader(NamedTuple):
     path: Path
     raw: Any
     channels: list[Channel]
-    spans: list[Span]
+    stretches: list[Stretch]
     to_uv: Float[np.ndarray, " channel"]
 
     def read(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
         values = np.full((len(self.channels), last - first), np.nan)
-        for span in self.spans:
-            begin, end = max(first, span.at), min(last, span.at + span.length)
+        for stretch in self.stretches:
+            begin, end = max(first, stretch.at), min(last, stretch.at + stretch.length)
             if begin < end:
-                shift = span.stored_at - span.at
+                shift = stretch.stored_at - stretch.at
                 values[:, begin - first : end - first] = self._stored(begin + shift, end + shift)
         with np.errstate(over="ignore"):
             values *= self.to_uv[:, None]

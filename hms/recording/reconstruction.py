@@ -104,9 +104,23 @@ def reconstruction(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) ->
     shared = {*measuring[0]}.intersection(*measuring)
     without_reference = apart or (not shared and any(lead.cathode in SCALP for lead in measuring))
     if not apart:
-        return Reconstruction(matrix, missing, (), without_reference, (SCALP,), residual)
+        return Reconstruction(
+            matrix=matrix,
+            interpolated=missing,
+            unknown=(),
+            without_reference=without_reference,
+            groups=(SCALP,),
+            residual=residual,
+        )
     by_place = tuple(tuple(name for name in SCALP if name in group) for group in groups)
-    return Reconstruction(matrix, (), missing, without_reference, by_place, residual)
+    return Reconstruction(
+        matrix=matrix,
+        interpolated=(),
+        unknown=missing,
+        without_reference=without_reference,
+        groups=by_place,
+        residual=residual,
+    )
 
 
 def _solve(

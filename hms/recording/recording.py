@@ -1,9 +1,9 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import chain, compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from hms.recording.channel_names import EKG
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
 from hms.recording.formats import open_source
+from hms.recording.options import ReadingOptions
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.source import Source
@@ -76,17 +77,14 @@ class Recording(NamedTuple):
         return self.blocks.groups(first, last)
 
 
-def open_recording(
-    path: Path, pairs: Collection[tuple[str, str]], unit: str | None, channels: Mapping[Any, str] | None
-) -> Recording:
-    """Open the recording at `path` for models that subtract `pairs`; values are in `unit` (None: as the file says).
+def open_recording(path: Path, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:
+    """Open the recording at `path` for models that subtract `pairs`.
 
-    `channels` maps names of the file's channels to electrodes or pairs of them (None: all by their names); those that
-    it lacks are noted. Raises DataError, with the file and the reason in one line, if it cannot be read, lacks too many
-    electrodes, or holds values that are hardly µV.
+    Names in `options.channels` that the file lacks are noted. Raises DataError, with the file and the reason in one
+    line, if it cannot be read, lacks too many electrodes, or holds values that are hardly µV.
     """
-    unit = MICRO.get(unit, unit) if unit else unit
-    source, flat_notes = _without_flat(path, open_source(path, unit, channels))
+    unit = MICRO.get(options.unit, options.unit) if options.unit else None
+    source, flat_notes = _without_flat(path, open_source(path, unit, options.channels))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
@@ -104,7 +102,7 @@ def _opening_notes(
     yield from source.notes
     if spread_uv < _QUIETEST_UV:
         yield f"Hardly any EEG with unit={unit}: values have a median SD of {spread_uv:.2g} µV."
-    yield from bad_notes(source.annotations, source.spans, source.sfreq_hz)
+    yield from bad_notes(source.annotations, source.stretches, source.sfreq_hz)
     yield from flat_notes
     if reconstruction.interpolated:
         yield f"Interpolated: {', '.join(reconstruction.interpolated)}."
@@ -145,12 +143,12 @@ def _without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
 
 def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:
     """First sample and end of up to `most` recorded stretches of 10 s; they cover a short recording completely."""
-    size, ends = round(_PROBE_S * source.sfreq_hz), np.cumsum([span.length for span in source.spans])
+    size, ends = round(_PROBE_S * source.sfreq_hz), np.cumsum([stretch.length for stretch in source.stretches])
     places = np.linspace(0, max(0, ends[-1] - size), min(most, -(-ends[-1] // size))).astype(int)
     for place, i in zip(places, np.searchsorted(ends, places, side="right"), strict=True):
-        span = source.spans[i]
-        after = max(0, min(place - ends[i] + span.length, span.length - size))
-        yield span.at + int(after), span.at + min(int(after) + size, span.length)
+        stretch = source.stretches[i]
+        after = max(0, min(place - ends[i] + stretch.length, stretch.length - size))
+        yield stretch.at + int(after), stretch.at + min(int(after) + size, stretch.length)
 
 
 def _want_uv(path: Path, spread_uv: float, unit: str | None) -> None:

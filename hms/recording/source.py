@@ -14,7 +14,7 @@ from hms.recording.channel_names import Lead
 from hms.recording.meanings import Meanings
 
 
-class Span(NamedTuple):
+class Stretch(NamedTuple):
     """Samples without a gap: their place in time, their place among the stored samples, and their number."""
 
     at: int
@@ -37,7 +37,7 @@ class Source(NamedTuple):
 
     leads: list[Lead]
     sfreq_hz: float
-    spans: list[Span]
+    stretches: list[Stretch]
     start: datetime | None
     """Of the first sample, in local time or UTC (`hms.recording.start_time`)."""
     annotations: list[Annotation]
@@ -52,16 +52,18 @@ class Source(NamedTuple):
     @property
     def samples(self) -> int:
         """Number of samples from the first to the last, gaps included."""
-        return self.spans[-1].at + self.spans[-1].length
+        return self.stretches[-1].at + self.stretches[-1].length
 
 
-def stored_s(time_s: Float[np.ndarray, " time"], spans: Sequence[Span], sfreq_hz: float) -> Float[np.ndarray, " time"]:
+def stored_s(
+    time_s: Float[np.ndarray, " time"], stretches: Sequence[Stretch], sfreq_hz: float
+) -> Float[np.ndarray, " time"]:
     """Convert times of a recording, gaps included, to those of `mne.io.read_raw`, which may join what is stored.
 
     A time inside a gap that is joined becomes the joint.
     """
-    if all(span.at == span.stored_at for span in spans):
+    if all(stretch.at == stretch.stored_at for stretch in stretches):
         return time_s  # MNE keeps the pauses, or there are none
-    ends = np.array([[span.at, span.at + span.length] for span in spans])
-    stored = np.array([[span.stored_at, span.stored_at + span.length] for span in spans])
+    ends = np.array([[stretch.at, stretch.at + stretch.length] for stretch in stretches])
+    stored = np.array([[stretch.stored_at, stretch.stored_at + stretch.length] for stretch in stretches])
     return np.interp(time_s, ends.ravel() / sfreq_hz, stored.ravel() / sfreq_hz)

@@ -106,12 +106,12 @@ def piece_at(
     windows, marked_s = eeg[:, begin - start : end - start], bad_s(recording.source.annotations)
     recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
     return Piece(
-        first,
-        onsets_s,
-        np.array(recorded),
-        windows,
-        power if with_spectrogram else None,
-        power[:, shown[0] - top : shown[1] - top],
+        first=first,
+        onsets_s=onsets_s,
+        recorded=np.array(recorded),
+        eeg=windows,
+        model_spectrogram=power if with_spectrogram else None,
+        spectrogram=power[:, shown[0] - top : shown[1] - top],
     )
 
 

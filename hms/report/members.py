@@ -28,7 +28,8 @@ def members_of(ensemble: dict[str, Any]) -> list[Member]:
     """The ensemble, the plain mean, then the members by decreasing weight."""
     combined = []
     for name, key in (("ensemble", "nested"), ("plain mean", "mean")):
-        combined.append(Member(name, ensemble["kl"][key], ensemble["interval"][key], None, None, []))
+        kl, interval = ensemble["kl"][key], ensemble["interval"][key]
+        combined.append(Member(name, kl, interval, weight=None, number=None, nested_weights=[]))
     return [*combined, *sorted(_members(ensemble), key=lambda member: -(member.weight or 0))]
 
 
@@ -71,7 +72,7 @@ def _members(ensemble: dict[str, Any]) -> Iterator[Member]:
     for i, name in enumerate(ensemble["members"]):
         kl, interval = ensemble["kl"]["members"][i], ensemble["interval"]["members"][i]
         nested_weights = [weights[i] for weights in ensemble["weights_of_folds"]]
-        yield Member(name, kl, interval, ensemble["weights"][i], i + 1, nested_weights)
+        yield Member(name, kl, interval, weight=ensemble["weights"][i], number=i + 1, nested_weights=nested_weights)
 
 
 def _labels(members: list[Member]) -> list[str]:

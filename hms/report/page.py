@@ -11,7 +11,7 @@ from hms.page.palette import dark_colours
 from hms.report import figures, summary
 from hms.report.members import members_of, scores, weights
 from hms.report.subject import Subject, learning_curves
-from hms.report.windows import views
+from hms.report.windows import drawn_windows
 from hms.scoring.scores import scored
 
 CURVES = {"val_kl": "Validation KL", "train_loss": "Training loss"}
@@ -42,7 +42,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         charts |= {"scores": scores(members), "weights": weights(members)}
     wrong = summary.most_wrong(rows, windows)
     right = summary.most_right(rows, windows, wrong)
-    drawn, spectrogram_range = views(subject, pl.concat([wrong, right]), device)
+    drawn, spectrogram_range = drawn_windows(subject, pl.concat([wrong, right]), device)
     return document(
         "hms.report",
         "page",
@@ -66,7 +66,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         curves=CURVES if curves else {},
         missing=subject.missing,
         notes=subject.notes,
-        views=[(view, *_rank(i, len(wrong))) for i, view in enumerate(drawn)],
+        windows=[(window, *_rank(i, len(wrong))) for i, window in enumerate(drawn)],
         spectrogram_range=spectrogram_range,
     )
 

@@ -72,7 +72,19 @@ def subject_of_run(path: Path, stores: Path) -> Subject:
     about |= {"began with": ", ".join(dict.fromkeys(starts))} if starts else {}
     about |= {"seeds": str(counts.seeds)} if counts.seeds > 1 else {}
     notes = [f"This run {LEARNED_FROM_TEACHER}"] if run.is_student else []
-    return Subject("run", path, run.name, about, pl.concat(parts), folds, truth, store, missing, None, notes)
+    return Subject(
+        kind="run",
+        folder=path,
+        name=run.name,
+        about=about,
+        table=pl.concat(parts),
+        folds=folds,
+        truth=truth,
+        store=store,
+        missing=missing,
+        ensemble=None,
+        notes=notes,
+    )
 
 
 def subject_of_ensemble(path: Path, stores: Path) -> Subject:
@@ -93,7 +105,19 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
         "mixing": content["mixing"],
         "calibrated": content["calibrate"].replace("_", " and "),
     }
-    return Subject("ensemble", folder, folder.resolve().name, about, table, [], truth, store, missing, content, notes)
+    return Subject(
+        kind="ensemble",
+        folder=folder,
+        name=folder.resolve().name,
+        about=about,
+        table=table,
+        folds=[],
+        truth=truth,
+        store=store,
+        missing=missing,
+        ensemble=content,
+        notes=notes,
+    )
 
 
 def model_of(subject: Subject, fold_name: str) -> Model:

@@ -37,7 +37,7 @@ class Pictures(NamedTuple):
     images: list[Attribution]
 
 
-class View(NamedTuple):
+class DrawnWindow(NamedTuple):
     """One window of the page."""
 
     row: dict[str, Any]
@@ -46,11 +46,11 @@ class View(NamedTuple):
     pictures: Pictures | None
 
 
-def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View], regions.Range | None]:
-    """A view of each scored row, and the common range of their spectrograms; without a store, neither has pictures."""
+def drawn_windows(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[DrawnWindow], regions.Range | None]:
+    """Each scored row as the page draws it, and the common range of their spectrograms; no pictures without a store."""
     bars = [_bars(row, subject.truth) for row in rows.iter_rows(named=True)]
     if subject.store is None or rows.is_empty():
-        return [View(row, bar, None) for row, bar in zip(rows.iter_rows(named=True), bars, strict=True)], None
+        return [DrawnWindow(row, bar, None) for row, bar in zip(rows.iter_rows(named=True), bars, strict=True)], None
     offset = pl.col("eeg_label_offset_seconds").alias("offset_s")
     kept = rows.select("label_id").join(subject.store.rows, on="label_id", how="left", maintain_order="left")
     rows = rows.with_columns(kept.select(offset))
@@ -61,7 +61,7 @@ def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View]
     spectrograms = [regions.pictures(window, within) for window in db]
     attributions = list(_attributions(subject, rows["predicted_by"].to_list(), batches, device))
     pictures = [_pictures(*window) for window in zip(batches, spectrograms, attributions, strict=True)]
-    return [View(*view) for view in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
+    return [DrawnWindow(*parts) for parts in zip(rows.iter_rows(named=True), bars, pictures, strict=True)], within
 
 
 def _bars(row: dict[str, Any], truth: pl.DataFrame | None) -> list[Bar]:

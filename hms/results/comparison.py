@@ -87,7 +87,14 @@ def _result(run: Run, best: Run, group: int, draws: int, seed: int) -> Result:
     ends = mean_interval(run.losses["kl"], run.losses["patient_id"], draws, seed)
     both = run.losses.join(best.losses, on="label_id", suffix="_best")
     if run is best or both.is_empty():
-        return Result(run, ends, len(both), None, None, group)
+        return Result(run=run, interval=ends, shared=len(both), difference=None, difference_interval=None, group=group)
     difference = both["kl"] - both["kl_best"]
     difference_ends = mean_interval(difference, both["patient_id"], draws, seed)
-    return Result(run, ends, len(both), float(difference.to_numpy().mean()), difference_ends, group)
+    return Result(
+        run=run,
+        interval=ends,
+        shared=len(both),
+        difference=float(difference.to_numpy().mean()),
+        difference_interval=difference_ends,
+        group=group,
+    )

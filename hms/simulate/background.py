@@ -156,13 +156,15 @@ def draw_background(rng: np.random.Generator, brain: Brain, over: Span) -> Backg
         bursts = Curve(on.knots_s, low + (1.0 - low) * on.values)
     # Arguments draw in this order: to reorder them changes every corpus (corpus.FORMAT).
     return Background(
-        brain,
-        Curve(fluctuation.knots_s, fluctuation.values + arousal.at(fluctuation.knots_s) + rng.normal(0, 0.12)),
-        geometry.patches(rng, _PATCHES),
-        tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES)),
-        bursts,
-        tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
-        draw_sleep(rng, over, brain.amplitude_uv) if brain.asleep else (),
+        brain=brain,
+        log_amplitude=Curve(
+            fluctuation.knots_s, fluctuation.values + arousal.at(fluctuation.knots_s) + rng.normal(0, 0.12)
+        ),
+        patches=geometry.patches(rng, _PATCHES),
+        waxing=tuple(wander(rng, over, timescale_s, sd) for _ in range(_PATCHES)),
+        bursts=bursts,
+        rhythm_gates=tuple(_rhythm_gate(rng, over, rhythm) for rhythm in brain.rhythms),
+        sleep=draw_sleep(rng, over, brain.amplitude_uv) if brain.asleep else (),
     )
 
 

@@ -115,7 +115,7 @@ def make_plan(size: Size, seed: int) -> list[RecordingPlan]:
             files.append(_plan_eeg(own_rng, int(eeg_ids[eeg_number]), start_s, labels, group))
             eeg_number += 1
         ids_here = int(patient_ids[patient]), int(spectrogram_ids[index])
-        plans.append(RecordingPlan(index, patient, *ids_here, group, kind, tuple(files)))
+        plans.append(RecordingPlan(index, patient, *ids_here, group=group, kind=kind, eegs=tuple(files)))
     return plans
 
 
@@ -124,7 +124,7 @@ def lone_window(rng: np.random.Generator, kind: Kind | Literal["other"]) -> Reco
     if kind not in (kinds := (*get_args(Kind), "other")):
         raise ValueError(f"kind: want {', '.join(kinds)}, got '{kind}'")
     eeg = _plan_eeg(rng, eeg_id=1, start_s=0, labels=(1,), group="test")
-    return RecordingPlan(0, 0, 1, 1, "test", kind, (eeg,))
+    return RecordingPlan(number=0, patient=0, patient_id=1, spectrogram_id=1, group="test", kind=kind, eegs=(eeg,))
 
 
 def _unique_ids(rng: np.random.Generator, top: int, count: int) -> Int[np.ndarray, " id"]:
@@ -166,7 +166,14 @@ def _plan_eeg(rng: np.random.Generator, eeg_id: int, start_s: int, labels: tuple
     per_row = [votes] * rows
     if rows > 1 and rng.random() < 0.1:  # in a tenth of the real EEGs some experts saw only some of the windows
         per_row[int(rng.integers(rows))] = min(max(1, votes // 2), 7)
-    return EegPlan(eeg_id, start_s, tuple(offsets), labels[:rows], tuple(per_row), _judged(rng, offsets, group))
+    return EegPlan(
+        eeg_id=eeg_id,
+        start_s=start_s,
+        offsets_s=tuple(offsets),
+        label_ids=labels[:rows],
+        votes=tuple(per_row),
+        judged_s=_judged(rng, offsets, group),
+    )
 
 
 def _judged(rng: np.random.Generator, offsets: list[int], group: Group) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ chart        what is drawn over time
 page         the page
 annotations  events for other programs
 files        all of it, written
+entries      what those files tell of each timeline in a folder
 overview     all timelines of a folder, in one page and one table
 recordings   the same for many recordings
 """

@@ -22,7 +22,7 @@ def write_fif(path: Path, timeline: Timeline) -> None:
 
     MNE joins what a discontinuous EDF file holds, so an event that spans a gap is as long as what was recorded of it.
     """
-    to_file = partial(stored_s, spans=timeline.spans, sfreq_hz=timeline.sfreq_hz)
+    to_file = partial(stored_s, stretches=timeline.stretches, sfreq_hz=timeline.sfreq_hz)
     _annotations(events(timeline), to_file).save(path)
 
 

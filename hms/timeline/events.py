@@ -95,9 +95,9 @@ def totals(timeline: Timeline) -> dict[str, Total]:
 def busiest_hours(
     parts_s: Float[np.ndarray, "part 2"], until_s: float, least_s: float
 ) -> Iterator[tuple[float, float, float]]:
-    """Begin and end of the 60 min that hold most of the parts, and how much; then of those that hold most of the rest.
+    """Yield the hour that holds most of the parts (begin, end, seconds), then the fullest of what is left, and so on.
 
-    They do not overlap: what lies between two of them can be shorter. `parts_s` are sorted and apart. Of equals, the
+    Hours do not overlap: what lies between two of them can be shorter. `parts_s` are sorted and apart. Of equals, the
     first counts; what holds less than `least_s` is left out.
     """
     apart = np.flatnonzero(parts_s[1:, 0] - parts_s[:-1, 1] > ROUNDING_S)

@@ -4,15 +4,10 @@ Both are made anew from the timelines' JSON files, so that they also hold what e
 and what is deleted is gone from them. Of several timelines of one recording, they hold the newest.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from operator import itemgetter
-from os.path import abspath
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -20,23 +15,30 @@ from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.page.document import document
 from hms.system.atomic import locked, write_text
-from hms.timeline.files import FAILED
-from hms.timeline.notes import of_models
-from hms.timeline.status import Status, reasons
+from hms.timeline.entries import Entry, Failure, entries_and_failures
 
 PAGE, TABLE = "index.html", "recordings.csv"
 
 STEMS = (Path(PAGE).stem, Path(TABLE).stem)
 """What no timeline in the folder may be called."""
 
-_SETTINGS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "threshold": lambda one: f"{one['threshold']:g}",
-    "predicted by": lambda one: one["origin"]["predicted_by"],
+
+class _Row(NamedTuple):
+    """An entry with what is true of it, but not of all."""
+
+    entry: Entry
+    notes: list[str]
+    settings: dict[str, str]
+
+
+_SETTINGS: dict[str, Callable[[Entry], str]] = {
+    "threshold": lambda entry: f"{entry.threshold:g}",
+    "predicted by": attrgetter("predicted_by"),
 }
 """What a reader should know of how a timeline was made; where timelines differ in it, each says its own."""
 
 _OURS = {PAGE: "hms overview</title>", TABLE: "recording,page,start,"}
-"""What a file of that name holds that was written here."""
+"""A text by which a file of that name is recognised as one of ours."""
 
 
 def want_own(folder: Path) -> None:
@@ -51,87 +53,58 @@ def write_overview(folder: Path) -> None:
     """Write the page and the table of all timelines in a folder and those below it."""
     page = folder / PAGE
     with locked(page, f"another process is writing {page}: waiting for it"):  # the last one sees the timelines of all
-        found = sorted(_found(folder), key=itemgetter("written_s"))
-        newest = {abspath(one["file"]): one for one in found if "burden" in one}  # it may have had another name before
+        timelines, failures = entries_and_failures(folder)
+        timelines.sort(key=attrgetter("written_s"))
+        newest = {entry.recording: entry for entry in timelines}  # it may have had another name before
+        left = [failure for failure in failures if not _has_since_succeeded(failure, newest)]
+        again = {failure.name: failure.reason for failure in left}
         made = sorted(newest.values(), key=_most_seizure_first)
-        failed = [one for one in found if "failed" in one and not _has_since_succeeded(one, newest)]
-        failures = sorted(failed, key=itemgetter("name"))
-        write_text(page, _page(made, failures))
-        write_text(folder / TABLE, _table(made, failures).write_csv())
+        entries = [entry._replace(failed=again.get(entry.name)) for entry in made]
+        without = {*again} - {entry.name for entry in entries}  # the others have an earlier timeline
+        failures = sorted((failure for failure in left if failure.name in without), key=attrgetter("name"))
+        write_text(page, _page(entries, failures))
+        write_text(folder / TABLE, _table(entries, failures).write_csv())
 
 
-def _has_since_succeeded(failure: dict[str, Any], newest: dict[str, dict[str, Any]]) -> bool:
+def _has_since_succeeded(failure: Failure, newest: dict[str, Entry]) -> bool:
     """Whether there is a later timeline of a recording that failed, under another name."""
-    made = newest.get(abspath(failure["file"]))
-    return made is not None and made["name"] != failure["name"] and made["written_s"] > failure["written_s"]
+    entry = newest.get(failure.recording)
+    return entry is not None and entry.name != failure.name and entry.written_s > failure.written_s
 
 
-def _found(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the JSON files of timelines and of failures hold, with the `name` and the address of the page of each."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.endswith(".tmp")]
-        pages = [file.removesuffix(".html") for file in files if file.endswith(".html")]
-        failed = [file.removesuffix(FAILED) for file in files if file.endswith(FAILED)]
-        for stem, suffix in [*((page, ".json") for page in pages), *((one, FAILED) for one in failed)]:
-            held, name = _held(Path(place) / f"{stem}{suffix}"), (Path(place).relative_to(folder) / stem).as_posix()
-            with suppress(KeyError, TypeError):  # if it is no timeline's
-                of_seizures = {} if "failed" in held else _of_seizures(held)
-                yield held | of_seizures | {"name": name, "page": quote(f"{name}.html")}
+def _most_seizure_first(entry: Entry) -> tuple[float, str]:
+    share = entry.burden["seizure"]["share"]
+    return (1.0 if share is None else -share), entry.name
 
 
-def _held(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing if there is none, or a damaged one, or no timeline's."""
-    try:
-        held, written_s = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
-    except (OSError, ValueError):
-        return {}
-    return held | {"written_s": written_s} if isinstance(held, dict) and "file" in held else {}
-
-
-def _most_seizure_first(one: dict[str, Any]) -> tuple[float, str]:
-    share = one["burden"]["seizure"]["share"]
-    return (1.0 if share is None else -share), one["name"]
-
-
-def _page(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
-    of_all = set.intersection(*({*one["notes"]} for one in made)) if len(made) > 1 else set()
-    on_models = [note for one in made for note in of_models(one["origin"])]  # which may differ from row to row
-    common = [*dict.fromkeys([*on_models, *(note for one in made for note in one["notes"] if note in of_all)])]
-    failed = {one["name"]: f"When last tried: {one['failed']}" for one in failures}
-    again = [[failed.pop(one["name"])] if one["name"] in failed else [] for one in made]
-    failures = [one for one in failures if one["name"] in failed]  # the others have an earlier timeline
-    settings = {setting: _each(value(one) for one in made) for setting, value in _SETTINGS.items()}
+def _page(entries: list[Entry], failures: list[Failure]) -> str:
+    of_all = set.intersection(*({*entry.notes} for entry in entries)) if len(entries) > 1 else set()
+    on_models = [note for entry in entries for note in entry.on_models]  # which may differ from row to row
+    common = _each([*on_models, *(note for entry in entries for note in entry.notes if note in of_all)])
+    settings = {setting: _each(value(entry) for entry in entries) for setting, value in _SETTINGS.items()}
     differ = [setting for setting, values in settings.items() if values[1:]]
     rows = [
-        one
-        | {
-            "own_notes": [*(note for note in one["notes"] if note not in common), *more],
-            "own_settings": {setting: _SETTINGS[setting](one) for setting in differ},
-        }
-        for one, more in zip(made, again, strict=True)
+        _Row(entry, _own_notes(entry, common), {setting: _SETTINGS[setting](entry) for setting in differ})
+        for entry in entries
     ]
     return document(
-        "hms.timeline", "overview", rows=rows, failures=failures, common=common, settings=settings if made else {}
+        "hms.timeline", "overview", rows=rows, failures=failures, common=common, settings=settings if entries else {}
     )
+
+
+def _own_notes(entry: Entry, common: list[str]) -> list[str]:
+    again = [] if entry.failed is None else [f"When last tried: {entry.failed}"]
+    return [*(note for note in entry.notes if note not in common), *again]
 
 
 def _each(values: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(values)]
 
 
-def _of_seizures(one: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "seizures": sum(event["label"] == "seizure" for event in one["events"]),
-        "longest_seizure_s": round(60 * one["burden"]["seizure"]["longest_minutes"], 1),
-        "reasons": reasons([Status(**status) for status in one["status_epilepticus"]]),
-    }
-
-
-def _table(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> pl.DataFrame:
+def _table(entries: list[Entry], failures: list[Failure]) -> pl.DataFrame:
     """A row for each recording with a timeline, then for each without one; times in s."""
-    failed = {one["name"]: one for one in failures}
-    rows = [_row(one, failed.pop(one["name"], {})) for one in made]
-    rows += [{"recording": name, "failed": one["failed"]} for name, one in failed.items()]
+    rows = [_row(entry) for entry in entries]
+    rows += [{"recording": failure.name, "failed": failure.reason} for failure in failures]
     classes = [f"{name}_{unit}" for name in CLASSES for unit in ("s", "percent")]
     schema = {
         **dict.fromkeys(("recording", "page", "start"), pl.String),
@@ -143,23 +116,23 @@ def _table(made: list[dict[str, Any]], failures: list[dict[str, Any]]) -> pl.Dat
     return pl.DataFrame(rows, schema)
 
 
-def _row(one: dict[str, Any], failure: dict[str, Any]) -> dict[str, Any]:
+def _row(entry: Entry) -> dict[str, Any]:
     row = {
-        "recording": one["name"],
-        "page": f"{one['name']}.html",
-        "start": one["start"] and one["start"].replace("T", " ")[:19],
-        "duration_s": one["duration_s"],
-        "predicted_s": round(60 * one["minutes_predicted"], 1),
-        "events": len(one["events"]),
-        "seizure_events": one["seizures"],
-        "longest_seizure_s": one["longest_seizure_s"],
-        "threshold": one["threshold"],
-        "status_epilepticus": one["reasons"] or None,
-        "predicted_by": one["origin"]["predicted_by"],
-        "notes": " ".join(one["notes"]) or None,
-        "failed": failure.get("failed"),
+        "recording": entry.name,
+        "page": f"{entry.name}.html",
+        "start": entry.start and entry.start.replace("T", " ")[:19],
+        "duration_s": entry.duration_s,
+        "predicted_s": round(60 * entry.minutes_predicted, 1),
+        "events": entry.events,
+        "seizure_events": entry.seizures,
+        "longest_seizure_s": entry.longest_seizure_s,
+        "threshold": entry.threshold,
+        "status_epilepticus": entry.status or None,
+        "predicted_by": entry.predicted_by,
+        "notes": " ".join(entry.notes) or None,
+        "failed": entry.failed,
     }
-    for name, total in one["burden"].items():
+    for name, total in entry.burden.items():
         row[f"{name}_s"] = round(60 * total["minutes"], 1)
         row[f"{name}_percent"] = None if total["share"] is None else round(100 * total["share"], 2)
     return row

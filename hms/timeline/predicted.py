@@ -47,7 +47,7 @@ def windows_of(paths: Collection[Path], models: Sequence[Model], options: Timeli
     for number, path in enumerate(paths, 1):
         title = f"adapt to {of_several(path.name, number, len(paths))}"
         try:
-            recording = open_recording(path, pairs_of(models), options.unit, options.channels)
+            recording = open_recording(path, pairs_of(models), options.reading)
             for piece in _tracked(recording, options.step_s, reads, title):
                 for batch in piece.batches(options.batch_size):
                     known = torch.from_numpy(piece.recorded)[batch.label_id - piece.first]
@@ -105,7 +105,7 @@ def predict_recording(
         notes=recording.notes,
         annotations=recording.source.annotations,
         origin=origin,
-        spans=recording.source.spans,
+        stretches=recording.source.stretches,
     )
     return timeline._replace(notes=[*notes(timeline, np.concatenate(recorded_s)), *timeline.notes])
 

@@ -40,7 +40,7 @@ def timelines(
     files = dict(shard.part([*all_files.items()]))
     folder = Path(config["out"])
     _want_out(folder, files)
-    want_channels(all_files.values(), options.channels)
+    want_channels(all_files.values(), options.reading.channels)
     if not files:
         return  # more shards than recordings
     trained = predictors.load()
@@ -53,7 +53,7 @@ def timelines(
         for number, (name, path) in enumerate(files.items(), 1):
             title = f"predict {of_several(name, number, len(files))}"
             try:
-                recording = open_recording(path, pairs_of(models), options.unit, options.channels)
+                recording = open_recording(path, pairs_of(models), options.reading)
                 timeline = predict_recording(recording, models, predictors.mix, options, compute, made_by, title)
                 _write(folder, name, recording, timeline, config["windows"], config["edf"])
                 print(f"{folder / name}.html: {timeline.extent}, by {predictors.name}", flush=True)

@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.recording.duration import duration_text
-from hms.recording.source import Annotation, Span
+from hms.recording.source import Annotation, Stretch
 from hms.window_lengths import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -37,7 +37,7 @@ class Timeline(NamedTuple):
     """Those that the file itself holds."""
     origin: dict[str, Any]
     """What made it (`hms.timeline.origin`)."""
-    spans: list[Span]
+    stretches: list[Stretch]
     """The stretches that were recorded, in samples of the file."""
 
     @property

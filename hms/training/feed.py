@@ -63,4 +63,13 @@ def feed_of(
     """The feed of a process that trains as `config` says."""
     resident = build(config["data"]).resident
     live = next((build(node) for node in config["live"].values()), None)
-    return Feed(store, with_spectrogram, resident, live, config["batch_size"], config["seed"], process, device)
+    return Feed(
+        store=store,
+        with_spectrogram=with_spectrogram,
+        resident=resident,
+        live=live,
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+        process=process,
+        device=device,
+    )

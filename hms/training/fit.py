@@ -121,7 +121,7 @@ def _job(config: dict[str, Any]) -> _Job:
         want_unseen(start, config, rows.predicted, store.rows, store.fingerprint)
     process = Process(probe.global_rank, probe.world_size)
     feed = feed_of(config, store, model.reads_spectrogram, process, probe.strategy.root_device)
-    return _Job(config, fold, model, probe, start, rows, feed, truth)
+    return _Job(config=config, fold=fold, model=model, probe=probe, start=start, rows=rows, feed=feed, truth=truth)
 
 
 def _result_of(job: _Job) -> float:

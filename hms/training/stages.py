@@ -47,7 +47,15 @@ def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> C
     augmentations = {name: build(node) for name, node in config["augmentation"].items()}
     want_applicable(augmentations)
     weighting, optimizer, schedule = (build(stage[part]) for part in ("weighting", "optimizer", "schedule"))
-    return Classifier(model, build(config["loss"]), augmentations, weighting, optimizer, schedule, config["seed"])
+    return Classifier(
+        model=model,
+        loss=build(config["loss"]),
+        augmentations=augmentations,
+        weighting=weighting,
+        optimizer=optimizer,
+        schedule=schedule,
+        seed=config["seed"],
+    )
 
 
 def _pretrain(

@@ -9,6 +9,7 @@ import polars as pl
 from hms.config.build import build
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.prediction.inference import Compute, by_model
+from hms.recording.options import ReadingOptions
 from hms.recording.recording import open_recording
 from hms.timeline.options import TimelineOptions
 from hms.timeline.predicted import pairs_of, predict_recording
@@ -28,9 +29,11 @@ def prediction(folder: Path, minutes: int) -> Iterator[Figure]:
     eeg = np.resize(store(folder).eeg[:100_000].astype(np.float32), (minutes * 60 * SFREQ_HZ, len(ELECTRODES)))
     pl.DataFrame(eeg, [*ELECTRODES]).write_parquet(recording)
 
+    reading = ReadingOptions(unit=None, channels=None)
+
     def timeline() -> None:
-        opened = open_recording(recording, pairs_of([model]), None, None)
-        options = TimelineOptions(STEP_S, threshold=0.5, unit=None, channels=None, batch_size=BATCH)
+        opened = open_recording(recording, pairs_of([model]), reading)
+        options = TimelineOptions(STEP_S, threshold=0.5, reading=reading, batch_size=BATCH)
         predict_recording(opened, [model], lambda members: members.mean(axis=0), options, compute, {"models": []})
 
     mb = peak_mb(timeline)

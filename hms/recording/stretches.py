@@ -13,7 +13,7 @@ from typing import Any
 from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
-from hms.recording.source import Span
+from hms.recording.source import Stretch
 from hms.system.console import counted
 
 _SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,(\d{20})\s*$", re.MULTILINE)
@@ -24,31 +24,31 @@ _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
 """Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
 
 
-def spans_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Span], list[str]]:
+def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stretch], list[str]]:
     """The stretches that were recorded: by record times (EDF+), dates (BrainVision), or the pauses that MNE notes."""
     rate, count = float(raw.info["sfreq"]), int(raw.n_times)
     starts_s = None if header is None else record_starts_s(path, header)
     if header is not None and starts_s is not None:
         size = round(header.record_s * rate)
         firsts = [*_firsts(starts_s.tolist(), header.record_s, 1 / rate), header.records]
-        whole = [Span(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
+        whole = [Stretch(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
         cut = [one._replace(length=min(one.length, later.at - one.at)) for one, later in pairwise(whole)]
-        spans = [*cut, whole[-1]]  # samples of a record that starts before they end are left out
+        stretches = [*cut, whole[-1]]  # samples of a record that starts before they end are left out
     elif path.suffix.lower() == ".vhdr":
-        spans = [*_segments(path, rate, count)]
+        stretches = [*_segments(path, rate, count)]
     else:
         pauses = [pause for pause in raw.annotations if pause["description"].upper() == "BAD_ACQ_SKIP"]
         begins = [0, *(round((pause["onset"] - raw.first_time + pause["duration"]) * rate) for pause in pauses)]
         ends = [*(round((pause["onset"] - raw.first_time) * rate) for pause in pauses), count]
-        spans = [Span(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
-    ends = [0, *(span.at + span.length for span in spans)]
-    gaps_s = [(span.at - end) / rate for span, end in zip(spans, ends, strict=False) if span.at > end]
+        stretches = [Stretch(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
+    ends = [0, *(stretch.at + stretch.length for stretch in stretches)]
+    gaps_s = [(stretch.at - end) / rate for stretch, end in zip(stretches, ends, strict=False) if stretch.at > end]
     gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
-    return spans, [f"The recording has {gaps}."] if gaps_s else []
+    return stretches, [f"The recording has {gaps}."] if gaps_s else []
 
 
 def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator[int]:
-    """Numbers of the records with which a span begins: the records before them end earlier or later than they start.
+    """Numbers of the records with which a stretch begins: the records before them end earlier or later than they start.
 
     Differences below a sample add up where a device's clock and its sampling rate do not agree.
     """
@@ -61,7 +61,7 @@ def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator
             yield first
 
 
-def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
+def _segments(path: Path, rate: float, count: int) -> Iterator[Stretch]:
     """The segments of a BrainVision file of `count` samples; those without a pause between them are one."""
     at = stored_at = 0
     clock: tuple[int, datetime] | None = None  # the first date, and where it is: segments before it may have none
@@ -70,9 +70,9 @@ def _segments(path: Path, rate: float, count: int) -> Iterator[Span]:
         since = clock[0] / rate + (date - clock[1]).total_seconds()
         pause_s = since - (at + first - stored_at) / rate
         if stored_at < first < count and _SHORTEST_S < pause_s < _LONGEST_S:
-            yield Span(at, stored_at, first - stored_at)
+            yield Stretch(at, stored_at, first - stored_at)
             at, stored_at = round(since * rate), first
-    yield Span(at, stored_at, count - stored_at)
+    yield Stretch(at, stored_at, count - stored_at)
 
 
 def _dated_segments(path: Path) -> Iterator[tuple[int, datetime]]:

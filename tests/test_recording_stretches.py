@@ -12,7 +12,7 @@ from recordings import noise, recorded, write_brainvision
 from hms.electrodes import SCALP
 from hms.recording.duration import duration_text
 from hms.recording.source import stored_s
-from hms.recording.spans import spans_of
+from hms.recording.stretches import stretches_of
 
 
 @pytest.mark.parametrize("suffix", ["edf", "bdf"])
@@ -73,9 +73,9 @@ def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
     path = discontinuous(tmp_path / "x.edf", noise(40, 200))
     recording = recorded(path)
     times_s = np.array([0, 19.5, 20, 35, 50, 65, 70, 80])
-    assert stored_s(times_s, recording.source.spans, 200).tolist() == [0, 19.5, 20, 20, 20, 35, 40, 40]
+    assert stored_s(times_s, recording.source.stretches, 200).tolist() == [0, 19.5, 20, 20, 20, 35, 40, 40]
     raw = mne.io.read_raw(path, encoding="latin1", verbose="error")
-    (first_s,) = stored_s(np.array([60.0]), recording.source.spans, 200)
+    (first_s,) = stored_s(np.array([60.0]), recording.source.stretches, 200)
     ours, first = recording.eeg(60 * 200, 61 * 200)[:19], int(first_s * 200)
     np.testing.assert_allclose(raw.get_data(stop=first + 200)[:19, first:] * 1e6, ours, atol=0.01)
 
@@ -90,15 +90,15 @@ def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path
     assert [one.text for one in recording.source.annotations] == ["Anfall", "bad_movement"]
     np.testing.assert_allclose([one[:2] for one in recording.source.annotations], [[12, 3], [40, 20]], atol=0.01)
     times_s = np.array([5.0, 25.0, 50.0])
-    np.testing.assert_array_equal(stored_s(times_s, recording.source.spans, 200), times_s)
+    np.testing.assert_array_equal(stored_s(times_s, recording.source.stretches, 200), times_s)
     assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
 
 
 def test_a_pause_at_the_start_of_a_fif_file_counts_as_a_gap():
     raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")
     raw.set_annotations(mne.Annotations([0, 30], [10, 5], ["BAD_ACQ_SKIP"] * 2), verbose="error")
-    spans, notes = spans_of(Path("x_raw.fif"), None, raw)  # MNE would not save the pause at the start as it is
-    assert [(span.at, span.length) for span in spans] == [(2000, 4000), (7000, 5000)]
+    stretches, notes = stretches_of(Path("x_raw.fif"), None, raw)  # MNE would not save the pause at the start as it is
+    assert [(stretch.at, stretch.length) for stretch in stretches] == [(2000, 4000), (7000, 5000)]
     assert notes == ["The recording has 2 gaps, 15 s in all."]
 
 
@@ -118,7 +118,7 @@ def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_pat
     assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
     assert recording.source.annotations[0].onset_s == pytest.approx(130, abs=0.01)
     assert [one.text for one in recording.source.annotations] == ["Anfall"]
-    assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.spans, 256).tolist() == [10, 20, 30]
+    assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.stretches, 256).tolist() == [10, 20, 30]
     whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
     np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)
     assert np.isnan(recording.eeg(4000, 24_000)).all()
@@ -132,7 +132,7 @@ def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_paus
     )
     write_brainvision(tmp_path / "x.vhdr", noise(100), markers)
     recording = recorded(tmp_path / "x.vhdr")
-    assert recording.source.spans == [(0, 0, 20_480), (35_840, 20_480, 5120)]
+    assert recording.source.stretches == [(0, 0, 20_480), (35_840, 20_480, 5120)]
     assert recording.notes == ["The recording has 1 gap, 1 min in all."]
 
 
