@@ -31,10 +31,12 @@ def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path,
     hms("evaluate", f"runs=['{run}']", *corpus_is, stores, "accelerator=cpu", "flips=false")
     hms("submit", f"runs=['{run}']", *corpus_is, f"out='{odd / 'sub[1].csv'}'", "accelerator=cpu", "flips=false")
     hms("compare", f"runs=['{run}']", f"csv='{odd / 'runs[1].csv'}'")
-    hms("report", f"runs=['{run}']", stores)
-    hms("export", f"runs=['{run}']", f"out='{odd / 'bundle[1]'}'")
-    rows = pl.concat(pl.read_parquet(fold / "oof.parquet", glob=False) for fold in run.glob("fold*"))
-    rows.select("label_id", "eeg_id", *(pl.lit(1 / 6).alias(name) for name in CLASSES)).write_csv(odd / "flat[1].csv")
+    hms("report.__main__", f"runs=['{run}']", stores)
+    hms("export.__main__", f"runs=['{run}']", f"out='{odd / 'bundle[1]'}'")
+    held_out = pl.concat(pl.read_parquet(fold / "oof.parquet", glob=False) for fold in run.glob("fold*"))
+    rows = pl.read_csv(data / "train.csv", glob=False).join(held_out, "label_id", "semi")
+    flat = rows.select("eeg_id", "eeg_sub_id", "label_id", *(pl.lit(1 / 6).alias(name) for name in CLASSES))
+    flat.write_csv(odd / "flat[1].csv")
     labels = [f"oof=['{odd / 'flat[1].csv'}']", f"labels='{data / 'train.csv'}'", "draws=10"]
-    hms("ensemble", f"runs=['{run}']", *labels, f"out='{odd / 'both[1]'}'")
+    hms("ensemble.__main__", f"runs=['{run}']", *labels, f"out='{odd / 'both[1]'}'")
     assert {path.name for path in odd.iterdir()} >= {"data", "stores", "runs", "sub[1].csv", "runs[1].csv", "both[1]"}
