@@ -2,9 +2,9 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors labels electrodes cached_tensor batch folder_names
-                                                   error types; names, order, shapes and units of everything
-                                                   that is passed around; the names of run folders
+    errors ranges labels electrodes cached_tensor batch folder_names
+                                                   error types; range checks of options; names, order, shapes and
+                                                   units of everything that is passed around; the names of run folders
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; processes that train together
     spectrogram_recipe window_lengths              ten minutes as regional spectrograms; the lengths of a window

@@ -22,6 +22,7 @@ from hms.data.distributed import Batches
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
+from hms.ranges import want_at_least, want_probability
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -49,12 +50,10 @@ class SimulatedWindows:
         target: Literal["votes", "expected"],
         workers: int | None,
     ):
-        if windows < 1:
-            raise ValueError(f"windows: want at least 1, got {windows}")
-        if not 0 <= plain <= 1:
-            raise ValueError(f"plain: want a share, 0 to 1, got {plain}")
-        if workers is not None and workers < 0:
-            raise ValueError(f"workers: want 0 or more, got {workers}")
+        want_at_least(1, windows=windows)
+        want_probability(plain=plain)
+        if workers is not None:
+            want_at_least(0, workers=workers)
         if {*kinds} != {*CLASSES} or min(kinds.values()) < 0 or not sum(kinds.values()) > 0:
             raise ValueError(f"kinds: want a share, 0 or more, of each of {', '.join(CLASSES)}, got {kinds}")
         self.windows, self.target, self.workers = windows, target, workers

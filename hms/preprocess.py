@@ -22,6 +22,7 @@ from hms.batch import Batch, Signals
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.missing import Fill, filled
 from hms.montage import Montage
+from hms.ranges import want_above_0, want_at_least
 from hms.robust import robust_sd
 from hms.spectrogram_images import SpectrogramImages
 from hms.window_lengths import EEG_SAMPLES
@@ -63,16 +64,14 @@ class Preprocess(nn.Module):
         scale_uv: float,
     ):
         super().__init__()
-        if clip_uv <= 0 or scale_uv <= 0:
-            raise ValueError(f"clip_uv, scale_uv: want more than 0, got {clip_uv}, {scale_uv}")
+        want_above_0(clip_uv=clip_uv, scale_uv=scale_uv)
+        want_at_least(1, lowpass_order=lowpass_order)
         notches = [("notch_hz", hz) for hz in notch_hz]
         for name, hz in (("highpass_hz", highpass_hz), *notches, ("lowpass_hz", lowpass_hz)):
             if hz is not None and not 0 < hz < SFREQ_HZ / 2:
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if highpass_hz is not None and highpass_hz < _LOWEST_HZ:
             raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
-        if lowpass_order < 1:
-            raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images
         self.missing, self.clip_uv, self.scale, self.scale_uv = missing, clip_uv, scale, scale_uv
         response = _impulse_response(lowpass_hz, lowpass_order)

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.cached_tensor import cached_tensor, indices
 from hms.electrodes import FRONT_BACK, LEFT_RIGHT
+from hms.ranges import want_probability
 from hms.spectrogram_images import mirrored
 
 
