@@ -13,7 +13,7 @@ The modules in reading order; each imports only modules listed before it, which 
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
     scoring                                        the competition's metric, tables of predictions and their scores, and
                                                    confidence intervals: how far a figure would move with other patients
-    montage spectrogram_images robust missing preprocess augmentation
+    montage spectrogram_images preprocess augmentation
                                                    from raw electrodes to signals: pairs of electrodes, images of
                                                    the spectrogram; random changes to both
     network backbone extractor fusion model        from signals to six logits
@@ -21,8 +21,7 @@ The modules in reading order; each imports only modules listed before it, which 
     config                                         from the command line and YAML files to objects, or to error messages
     runs                                           the folder of a trained fold, and what is known about it
     ensemble prediction                            the predictions of trained models, singly and combined
-    silence recording                              EDF and similar recordings as the project's electrodes and windows;
-                                                   whether there is any signal
+    recording                                      EDF and similar recordings as the project's electrodes and windows
     collected                                      a folder in the competition's layout, made of such recordings and
                                                    of labels
     training                                       a fold from start to finish, and the guard over its loss

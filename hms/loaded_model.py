@@ -21,7 +21,7 @@ from hms.prediction.inference import Compute, best_device, by_model
 from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.recording import open_recording
-from hms.silence import NO_SIGNAL_UV, amplitude_uv
+from hms.recording.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin

@@ -5,7 +5,7 @@ import torch
 from small_parts import batch, preprocess
 
 from hms.batch import Batch
-from hms.preprocess import ZeroPhase
+from hms.preprocess.zero_phase import ZeroPhase
 
 
 def test_preprocess_is_causal_and_its_scale_is_32_microvolts():
