@@ -73,6 +73,14 @@ def joined(batches: Sequence[AnyBatch]) -> AnyBatch:
     return type(batches[0])(*whole)
 
 
+def on_device(batch: Batch, device: str | torch.device) -> Batch:
+    """A batch whose windows are on `device`; what is not needed to predict stays where it is."""
+    eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
+    if spectrogram is not None:
+        spectrogram = spectrogram.to(device, non_blocking=True)
+    return batch._replace(eeg=eeg, spectrogram=spectrogram)
+
+
 def in_float32(batch: Batch) -> Batch:
     """Windows as augmentations get them: in a store's half precision, the square of 256 µV is infinite."""
     spectrogram = None if batch.spectrogram is None else batch.spectrogram.float()

@@ -17,12 +17,13 @@ from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.ensemble.mixture import ensemble_folder
 from hms.errors import DataError, UserError, first_line
-from hms.prediction.inference import Compute, best_device, by_model
+from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.recording import open_recording
 from hms.recording.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.system.device import best_device
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.predicted import pairs_of, predict_recording
