@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from hms.data.tables import read_labels
 from hms.errors import DataError, UserError
-from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.run_folders import counts_of
 from hms.runs.trained import Trained
 from hms.scoring.scores import checked, read_predictions
 from hms.system.reading import read_csv

@@ -13,12 +13,12 @@ from hms.config.keys import want_in_range
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
-from hms.folder_names import is_member, number_of
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.prediction.keys import neither_or_both
+from hms.run_folders import is_member, number_of
 from hms.runs.checkpoint import load_models
 from hms.runs.folder import folds_of_all_patients, folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unfinished, warn_of_unused

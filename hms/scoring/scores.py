@@ -11,11 +11,10 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.errors import DataError, UserError, first_line
-from hms.folder_names import number_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns
-from hms.system.reading import read_json, read_table, want_columns
+from hms.system.reading import read_table, want_columns
 
 TABLE = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES)
 """Columns of a table of predictions, in order; `fold` may be null."""
@@ -100,21 +99,6 @@ def scored(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> pl.DataFra
 def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
     """The scores of a table of predictions."""
     return mean_scores(scored(table, truth))
-
-
-def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
-    """The scores of finished folds together, on their held-out patients, and their `scored` rows.
-
-    Oracle and gap closed are included if each fold's scores.json has an oracle.
-    """
-    rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
-    # The seeds of a fold have the same rows, and so the same oracle.
-    unique = {number_of(fold): fold for fold in folds}.values()
-    of_folds = [read_json(fold / "scores.json", "kl", "rows") for fold in unique]
-    if all("oracle" in fold for fold in of_folds):
-        oracle = sum(fold["oracle"] * fold["rows"] for fold in of_folds) / sum(fold["rows"] for fold in of_folds)
-        rows = rows.with_columns(oracle=pl.lit(oracle))
-    return mean_scores(rows), rows
 
 
 def mean_scores(rows: pl.DataFrame) -> Scores:
