@@ -19,7 +19,7 @@ class Concat(nn.Module):
         super().__init__()
         self.linear = nn.Linear(sum(e.out_features for e in extractors.values()), len(CLASSES))
 
-    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch class"]:
         logits: Tensor = self.linear(torch.cat([extracted.vector for extracted in features.values()], dim=1))
         return logits
 
@@ -52,7 +52,7 @@ class Attention(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.linear = nn.Linear(width, len(CLASSES))
 
-    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch class"]:
         logits: Tensor = self.linear(self.encoder(self._sequence(features))[:, 0])
         return logits
 

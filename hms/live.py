@@ -99,7 +99,7 @@ class RenderedWindows(Dataset[Batch]):
         """The batch of several windows."""
         windows = [self._window(item) for item in items]
         votes = np.stack([[window.row[name] for name in VOTE_COLUMNS] for window in windows])
-        target: Float[np.ndarray, "window label"] = target_of(votes)
+        target: Float[np.ndarray, "window class"] = target_of(votes)
         if self._how.target == "expected":
             target = np.stack([[window.row[name] for name in CLASSES] for window in windows])
         spectrogram = None

@@ -51,7 +51,7 @@ class LoadedModel:
 
     def predict(
         self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32
-    ) -> Float[np.ndarray, "batch label"]:
+    ) -> Float[np.ndarray, "batch class"]:
         """Probabilities of `hms.labels.CLASSES`: means over the folds, or an ensemble's; with `flips` over four views.
 
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against

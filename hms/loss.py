@@ -26,7 +26,7 @@ class VoteWeightedKl(nn.Module):
         self.joint, self.auxiliary, self.auxiliary_of = joint, auxiliary, auxiliary_of
 
     def forward(
-        self, logits: Logits, target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
+        self, logits: Logits, target: Float[Tensor, "batch class"], weight: Float[Tensor, " batch"]
     ) -> Float[Tensor, ""]:
         share = {name: self.auxiliary_of.get(name, self.auxiliary) for name in logits.by_extractor}
         loss = self.joint * _divergence(logits.joint, target, weight)
@@ -36,6 +36,6 @@ class VoteWeightedKl(nn.Module):
 
 
 def _divergence(
-    logits: Float[Tensor, "batch label"], target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
+    logits: Float[Tensor, "batch class"], target: Float[Tensor, "batch class"], weight: Float[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
     return (weight * F.kl_div(logits.log_softmax(dim=1), target, reduction="none").sum(dim=1)).mean()

@@ -94,7 +94,7 @@ def _files(patterns: list[str]) -> list[Path]:
     return [Path(name) for name in dict.fromkeys(name for names in matches.values() for name in names)]
 
 
-def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "row label"]) -> Fitting:
+def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "row class"]) -> Fitting:
     """What the mixture of the members is fitted to, given the votes of each row's panel, and how."""
     votes = panels.sum(axis=1).astype(float)
     return Fitting(

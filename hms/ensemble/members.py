@@ -34,10 +34,10 @@ class Members(NamedTuple):
     """How many seeds of each member were averaged; 1 for a CSV file."""
     rows: pl.DataFrame
     """label_id eeg_id patient_id fold and six vote counts, sorted by label_id; `fold` is null if no member is a run."""
-    probabilities: Float[np.ndarray, "member row label"]
+    probabilities: Float[np.ndarray, "member row class"]
 
     @property
-    def target(self) -> Float[np.ndarray, "row label"]:
+    def target(self) -> Float[np.ndarray, "row class"]:
         """Vote shares."""
         return target_of(self.rows.select(VOTE_COLUMNS).to_numpy())
 

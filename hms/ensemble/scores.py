@@ -40,7 +40,7 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
     }
 
 
-def _js(probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
+def _js(probabilities: Float[np.ndarray, "member row class"]) -> Float[np.ndarray, "member member"]:
     """Mean over rows of the Jensen-Shannon divergence between two members' predictions, in nats: 0 to log 2."""
     to_middle = np.array([[kl_divergence(a, (a + b) / 2).mean() for b in probabilities] for a in probabilities])
     return (to_middle + to_middle.T) / 2

@@ -29,8 +29,8 @@ Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarr
 
 
 def fit_weights(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Float[np.ndarray, " member"]:
@@ -63,13 +63,13 @@ def _minimum_from(start: Float[np.ndarray, " member"], minimised: Objective) -> 
 
 
 def objective(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Objective:
     """The function that `fit_weights` minimises for `linear` or `geometric` mixing."""
-    share = target * (row_weight / row_weight.sum())[:, None]  # row label, sums to 1
+    share = target * (row_weight / row_weight.sum())[:, None]  # row class, sums to 1
     if mixing == "geometric":
         logs = log_of(probabilities)
         observed = np.tensordot(logs, share, 2)  # member
@@ -99,8 +99,8 @@ def optimality_gap(objective: Objective, weights: Float[np.ndarray, " member"]) 
 
 
 def _greedy(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
 ) -> Float[np.ndarray, " member"]:
     voted = target > 0

@@ -40,7 +40,7 @@ def compute_of(config: dict[str, Any]) -> Compute:
 
 def probabilities(
     models: Iterable[Model], store: Store, rows: pl.DataFrame, batch_size: int, compute: Compute
-) -> Float[np.ndarray, "row label"]:
+) -> Float[np.ndarray, "row class"]:
     """The class probabilities of each row, averaged over the models; `rows` is a part of `store.rows`."""
     if rows.is_empty():
         return np.empty((0, len(CLASSES)))
@@ -53,7 +53,7 @@ def probabilities(
 
 def by_model(
     models: Iterable[Model], batches: Iterable[Batch], compute: Compute
-) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row label"]]:
+) -> tuple[Int[np.ndarray, " row"], Float[np.ndarray, "model row class"]]:
     """The `label_id` of each row of the batches, and the probabilities, in float64, that each model gives it.
 
     With flips they are means over the four views of a window.
@@ -76,5 +76,5 @@ def by_model(
     return torch.cat(ids).cpu().numpy(), np.concatenate(predicted, axis=1)
 
 
-def _mean_of_views(logits: list[Float[Tensor, "model view _ label"]]) -> Float[np.ndarray, "model row label"]:
+def _mean_of_views(logits: list[Float[Tensor, "model view _ class"]]) -> Float[np.ndarray, "model row class"]:
     return torch.cat(logits, dim=2).cpu().double().softmax(dim=-1).mean(dim=1).numpy()  # Apple's GPUs have no float64

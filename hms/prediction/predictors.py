@@ -61,7 +61,7 @@ class Predictors(NamedTuple):
         """The models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
         return adapt_models(models, windows, self.adapt, compute) if self.adapt else models
 
-    def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
+    def mix(self, by_fold: Float[np.ndarray, "fold row class"]) -> Float[np.ndarray, "row class"]:
         """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
         for fold, predicted in zip(self.folds, by_fold, strict=True):
             if not np.isfinite(predicted).all():

@@ -23,7 +23,7 @@ Scores = dict[str, Any]
 """kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed (or None). KL in nats."""
 
 
-def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
+def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row class"]) -> pl.DataFrame:
     """The table of predictions for `rows` (columns of train.csv). Raises UserError if one is not finite."""
     if not np.isfinite(probabilities).all():
         raise UserError("the model predicts NaN: its training diverged; try a smaller optimizer.lr")
@@ -121,7 +121,7 @@ def mean_scores(rows: pl.DataFrame) -> Scores:
     return scores
 
 
-def _target(table: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+def _target(table: pl.DataFrame) -> Float[np.ndarray, "row class"]:
     return target_of(table.select(VOTE_COLUMNS).to_numpy())
 
 
@@ -136,7 +136,7 @@ def read_truth(root: Path) -> pl.DataFrame | None:
         raise DataError(f"{path}: no table of label_id and six probabilities ({first_line(error)})") from None
 
 
-def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row class"]:
     """The true probabilities of a table's rows. Raises DataError if `truth` lacks one."""
     known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
     if known.null_count().sum_horizontal().item():
