@@ -9,7 +9,6 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
 from hms.ranges import want_at_least, want_probability
+from hms.simulate.kinds import Kind
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -90,7 +90,8 @@ class RenderedWindows(Dataset[Batch]):
     def __init__(self, how: SimulatedWindows, seed: int, with_spectrogram: bool):
         self._how, self._seed, self._with_spectrogram = how, seed, with_spectrogram
         self._kinds = [*KIND_SHARES["high"]]
-        self._edges = np.array([*accumulate(how.kinds[kind] for kind in self._kinds)])
+        shares = np.array([how.kinds[kind] for kind in self._kinds])
+        self._shares = shares / shares.sum()
 
     def __getitem__(self, item: int) -> Batch:
         return self.__getitems__([item])
@@ -117,7 +118,7 @@ class RenderedWindows(Dataset[Batch]):
 
     def _window(self, number: int) -> Window:
         rng = stream(self._seed, _OWN_STREAM, number)
-        kind = self._kinds[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], side="right"))]
+        kind: Kind | Literal["other"] = rng.choice(self._kinds, p=self._shares)
         return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._how.plain))
 
 

@@ -103,7 +103,7 @@ def find_predictors(
     `fold="all"` each run predicts by its models of all patients. Raises UserError unless either runs or an ensemble are
     given, for an ensemble's member that is not a run, and for runs without the models asked for.
     """
-    for line in neither_or_both({"runs": runs, "ensemble": ensemble}):
+    if line := next(neither_or_both({"runs": runs, "ensemble": ensemble}), None):
         raise UserError(line)
     if runs is None:
         return _of_ensemble(ensemble or "", fold)
