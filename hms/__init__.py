@@ -2,9 +2,9 @@
 
 The modules in reading order; each imports only modules listed before it, which tests/test_structure.py enforces:
 
-    errors labels electrodes cached_tensor batch folder_names
-                                                   error types; names, order, shapes and units of everything
-                                                   that is passed around; the names of run folders
+    errors ranges labels electrodes cached_tensor batch run_folders
+                                                   error types; range checks of options; names, order, shapes and
+                                                   units of everything that is passed around; the folders of runs
     system                                         terminal output, signals, memory, files written atomically
                                                    and in shards; processes that train together
     spectrogram_recipe window_lengths              ten minutes as regional spectrograms; the lengths of a window
@@ -13,7 +13,7 @@ The modules in reading order; each imports only modules listed before it, which 
     simulate live                                  simulated EEG, as such a folder or as an endless stream of windows
     scoring                                        the competition's metric, tables of predictions and their scores, and
                                                    confidence intervals: how far a figure would move with other patients
-    montage spectrogram_images robust missing preprocess augmentation
+    montage spectrogram_images preprocess augmentation
                                                    from raw electrodes to signals: pairs of electrodes, images of
                                                    the spectrogram; random changes to both
     network backbone extractor fusion model        from signals to six logits
@@ -21,8 +21,7 @@ The modules in reading order; each imports only modules listed before it, which 
     config                                         from the command line and YAML files to objects, or to error messages
     runs                                           the folder of a trained fold, and what is known about it
     ensemble prediction                            the predictions of trained models, singly and combined
-    silence recording                              EDF and similar recordings as the project's electrodes and windows;
-                                                   whether there is any signal
+    recording                                      EDF and similar recordings as the project's electrodes and windows
     collected                                      a folder in the competition's layout, made of such recordings and
                                                    of labels
     training                                       a fold from start to finish, and the guard over its loss

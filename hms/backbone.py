@@ -16,6 +16,7 @@ from hms.network.checkpointing import UpdateOnce, in_sequence
 from hms.network.norms import mixed_norm
 from hms.network.pool import cell_means
 from hms.network.timm_network import timm_network
+from hms.ranges import want_at_least
 
 _LAYOUT = torch.channels_last
 """Memory format of the weights: that of the feature maps, or each step would convert weights and gradients."""
@@ -128,8 +129,7 @@ class TinyBackbone(nn.Module):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels: want at least two stages, got {channels}")
-        if min(channels) < 1:
-            raise ValueError(f"channels: want at least 1 in each stage, got {channels}")
+        want_at_least(1, channels=min(channels))
         if len(grid) != 2 or min(grid) < 1:
             raise ValueError(f"grid: want rows and columns, got {grid}")
         if not 0 <= instance <= 1:

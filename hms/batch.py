@@ -20,7 +20,7 @@ class Batch(NamedTuple):
     """µV, 20 channels in the order of `electrodes.ELECTRODES`, 200 Hz; NaN where nothing was recorded."""
     spectrogram: Float[Tensor, "batch region time frequency"] | None
     """µV²/Hz, regions LL RL LP RP, a row per 2 s; None if no extractor reads it."""
-    target: Float[Tensor, "batch label"]
+    target: Float[Tensor, "batch class"]
     """Each class's share of the votes, in the order of `labels.CLASSES`; sums to 1."""
     weight: Float[Tensor, " batch"]
     """Weight of the row in the loss (`labels.vote_weight`)."""
@@ -35,7 +35,7 @@ class Signals(NamedTuple):
     """Filtered and scaled differences between electrodes, roughly of unit size; no NaN."""
     images: Float[Tensor, "batch image time frequency"] | None
     """Ten normalised log images of the regional spectrogram (`spectrogram_images`); no NaN; None as in `Batch`."""
-    target: Float[Tensor, "batch label"]
+    target: Float[Tensor, "batch class"]
     weight: Float[Tensor, " batch"]
 
 
@@ -51,9 +51,9 @@ class Features(NamedTuple):
 class Logits(NamedTuple):
     """The output of a model for each window, over `labels.CLASSES`."""
 
-    joint: Float[Tensor, "batch label"]
+    joint: Float[Tensor, "batch class"]
     """From all extractors together: the prediction."""
-    by_extractor: dict[str, Float[Tensor, "batch label"]]
+    by_extractor: dict[str, Float[Tensor, "batch class"]]
     """From each extractor's auxiliary head, for the loss only; empty if the model has no such heads."""
 
 
@@ -71,6 +71,14 @@ def joined(batches: Sequence[AnyBatch]) -> AnyBatch:
     columns: Any = zip(*batches, strict=True)
     whole: Any = (None if column[0] is None else torch.cat(column) for column in columns)
     return type(batches[0])(*whole)
+
+
+def on_device(batch: Batch, device: str | torch.device) -> Batch:
+    """A batch whose windows are on `device`; what is not needed to predict stays where it is."""
+    eeg, spectrogram = batch.eeg.to(device, non_blocking=True), batch.spectrogram
+    if spectrogram is not None:
+        spectrogram = spectrogram.to(device, non_blocking=True)
+    return batch._replace(eeg=eeg, spectrogram=spectrogram)
 
 
 def in_float32(batch: Batch) -> Batch:

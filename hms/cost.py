@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hms.prediction.inference import half_dtype
+from hms.system.device import half_dtype
 
 PRODUCT_SLOWDOWN = 1.2
 COPY_SLOWDOWN = 1.5

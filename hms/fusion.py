@@ -8,6 +8,7 @@ from hms.batch import Features
 from hms.extractor import Extractor
 from hms.labels import CLASSES
 from hms.montage import Montage
+from hms.ranges import want_at_least
 from hms.spectrogram_images import IMAGES
 
 
@@ -18,7 +19,7 @@ class Concat(nn.Module):
         super().__init__()
         self.linear = nn.Linear(sum(e.out_features for e in extractors.values()), len(CLASSES))
 
-    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch class"]:
         logits: Tensor = self.linear(torch.cat([extracted.vector for extracted in features.values()], dim=1))
         return logits
 
@@ -36,12 +37,9 @@ class Attention(nn.Module):
         self, extractors: dict[str, Extractor], montage: Montage, width: int, layers: int, heads: int, dropout: float
     ):
         super().__init__()
-        if heads < 1:
-            raise ValueError(f"heads: want at least 1, got {heads}")
+        want_at_least(1, heads=heads, layers=layers)
         if width < 1 or width % heads:
             raise ValueError(f"width: want a multiple of heads = {heads}, got {width}")
-        if layers < 1:
-            raise ValueError(f"layers: want at least 1, got {layers}")
         self.kinds = {name: e.token_kind for name, e in extractors.items()}
         self.vectors = nn.ModuleDict({name: _projection(e.out_features, width) for name, e in extractors.items()})
         self.tokens = nn.ModuleDict({name: _projection(e.token_features, width) for name, e in extractors.items()})
@@ -54,7 +52,7 @@ class Attention(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.linear = nn.Linear(width, len(CLASSES))
 
-    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch label"]:
+    def forward(self, features: dict[str, Features]) -> Float[Tensor, "batch class"]:
         logits: Tensor = self.linear(self.encoder(self._sequence(features))[:, 0])
         return logits
 

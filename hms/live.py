@@ -9,7 +9,6 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -22,6 +21,8 @@ from hms.data.distributed import Batches
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.data.windows import as_is
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of, vote_weight
+from hms.ranges import want_at_least, want_probability
+from hms.simulate.kinds import Kind
 from hms.simulate.plan import KIND_SHARES, stream
 from hms.simulate.window import Window, render_window
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
@@ -49,12 +50,10 @@ class SimulatedWindows:
         target: Literal["votes", "expected"],
         workers: int | None,
     ):
-        if windows < 1:
-            raise ValueError(f"windows: want at least 1, got {windows}")
-        if not 0 <= plain <= 1:
-            raise ValueError(f"plain: want a share, 0 to 1, got {plain}")
-        if workers is not None and workers < 0:
-            raise ValueError(f"workers: want 0 or more, got {workers}")
+        want_at_least(1, windows=windows)
+        want_probability(plain=plain)
+        if workers is not None:
+            want_at_least(0, workers=workers)
         if {*kinds} != {*CLASSES} or min(kinds.values()) < 0 or not sum(kinds.values()) > 0:
             raise ValueError(f"kinds: want a share, 0 or more, of each of {', '.join(CLASSES)}, got {kinds}")
         self.windows, self.target, self.workers = windows, target, workers
@@ -91,7 +90,8 @@ class RenderedWindows(Dataset[Batch]):
     def __init__(self, how: SimulatedWindows, seed: int, with_spectrogram: bool):
         self._how, self._seed, self._with_spectrogram = how, seed, with_spectrogram
         self._kinds = [*KIND_SHARES["high"]]
-        self._edges = np.array([*accumulate(how.kinds[kind] for kind in self._kinds)])
+        shares = np.array([how.kinds[kind] for kind in self._kinds])
+        self._shares = shares / shares.sum()
 
     def __getitem__(self, item: int) -> Batch:
         return self.__getitems__([item])
@@ -100,7 +100,7 @@ class RenderedWindows(Dataset[Batch]):
         """The batch of several windows."""
         windows = [self._window(item) for item in items]
         votes = np.stack([[window.row[name] for name in VOTE_COLUMNS] for window in windows])
-        target: Float[np.ndarray, "window label"] = target_of(votes)
+        target: Float[np.ndarray, "window class"] = target_of(votes)
         if self._how.target == "expected":
             target = np.stack([[window.row[name] for name in CLASSES] for window in windows])
         spectrogram = None
@@ -118,7 +118,7 @@ class RenderedWindows(Dataset[Batch]):
 
     def _window(self, number: int) -> Window:
         rng = stream(self._seed, _OWN_STREAM, number)
-        kind = self._kinds[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], side="right"))]
+        kind: Kind | Literal["other"] = rng.choice(self._kinds, p=self._shares)
         return render_window(rng, kind, self._with_spectrogram, bool(rng.random() < self._how.plain))
 
 

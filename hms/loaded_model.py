@@ -17,13 +17,14 @@ from hms.data.half_precision import without_far_offsets
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.ensemble.mixture import ensemble_folder
 from hms.errors import DataError, UserError, first_line
-from hms.prediction.inference import Compute, best_device, by_model
+from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
 from hms.recording.recording import open_recording
-from hms.silence import NO_SIGNAL_UV, amplitude_uv
+from hms.recording.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
+from hms.system.device import best_device
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.predicted import pairs_of, predict_recording
@@ -51,7 +52,7 @@ class LoadedModel:
 
     def predict(
         self, eeg_uv: Any, spectrogram: Any = None, flips: bool = True, batch_size: int = 32
-    ) -> Float[np.ndarray, "batch label"]:
+    ) -> Float[np.ndarray, "batch class"]:
         """Probabilities of `hms.labels.CLASSES`: means over the folds, or an ensemble's; with `flips` over four views.
 
         `eeg_uv` is an array (batch, 20, 10000): 50 s at 200 Hz, unfiltered, of the `hms.electrodes.ELECTRODES` against

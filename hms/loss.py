@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.batch import Logits
+from hms.ranges import want_above_0, want_at_least
 
 
 class VoteWeightedKl(nn.Module):
@@ -20,14 +21,12 @@ class VoteWeightedKl(nn.Module):
 
     def __init__(self, joint: float, auxiliary: float, auxiliary_of: dict[str, float]):
         super().__init__()
-        if joint <= 0:
-            raise ValueError(f"joint: want more than 0, got {joint}")
-        if min([auxiliary, *auxiliary_of.values()]) < 0:
-            raise ValueError(f"auxiliary, auxiliary_of: want 0 or more, got {auxiliary}, {auxiliary_of}")
+        want_above_0(joint=joint)
+        want_at_least(0, auxiliary=auxiliary, **{f"auxiliary_of.{name}": share for name, share in auxiliary_of.items()})
         self.joint, self.auxiliary, self.auxiliary_of = joint, auxiliary, auxiliary_of
 
     def forward(
-        self, logits: Logits, target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
+        self, logits: Logits, target: Float[Tensor, "batch class"], weight: Float[Tensor, " batch"]
     ) -> Float[Tensor, ""]:
         share = {name: self.auxiliary_of.get(name, self.auxiliary) for name in logits.by_extractor}
         loss = self.joint * _divergence(logits.joint, target, weight)
@@ -37,6 +36,6 @@ class VoteWeightedKl(nn.Module):
 
 
 def _divergence(
-    logits: Float[Tensor, "batch label"], target: Float[Tensor, "batch label"], weight: Float[Tensor, " batch"]
+    logits: Float[Tensor, "batch class"], target: Float[Tensor, "batch class"], weight: Float[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
     return (weight * F.kl_div(logits.log_softmax(dim=1), target, reduction="none").sum(dim=1)).mean()

@@ -41,7 +41,7 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(e.out_features, len(CLASSES)) for name, e in with_head.items()})
         self.reads_spectrogram = any(e.reads_spectrogram for e in extractors.values())
 
-    def forward(self, batch: Batch) -> Float[Tensor, "batch label"]:
+    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
         return self.classify(self.preprocess(batch)).joint
 
     def classify(self, signals: Signals) -> Logits:

@@ -18,10 +18,10 @@ from hms.electrodes import ELECTRODES
 from hms.errors import UserError
 from hms.extractor.wavenet import Wavenet
 from hms.model import Model
-from hms.prediction.inference import best_device, half_dtype
 from hms.runs.checkpoint import without_pretrained
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.system.console import print_columns
+from hms.system.device import best_device, half_dtype
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 _WINDOWS = 2  # a batch norm has no statistics of a single one

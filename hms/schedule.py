@@ -9,6 +9,8 @@ from collections.abc import Callable
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from hms.ranges import want_at_least
+
 
 def constant(optimizer: Optimizer, warmup_epochs: int) -> LambdaLR:
     """The optimizer's rate, after a linear warm-up."""
@@ -31,6 +33,5 @@ def cosine(optimizer: Optimizer, epochs: int, warmup_epochs: int, lr_min: float)
 
 
 def _warmed_up(epochs: int, then: Callable[[int], float]) -> Callable[[int], float]:
-    if epochs < 0:
-        raise ValueError(f"warmup_epochs: want 0 or more, got {epochs}")
+    want_at_least(0, warmup_epochs=epochs)
     return lambda epoch: (epoch + 1) / (epochs + 1) if epoch < epochs else then(epoch)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from hms.labels import VOTE_COLUMNS
+from hms.ranges import want_at_least
 
 
 class Subset:
@@ -20,12 +21,10 @@ class Subset:
     """
 
     def __init__(self, min_votes: int, max_votes: int | None, spacing_s: float, validation_votes: int):
-        if min_votes < 1:
-            raise ValueError(f"min_votes: want at least 1, got {min_votes}")
+        want_at_least(1, min_votes=min_votes)
         if max_votes is not None and max_votes < min_votes:
             raise ValueError(f"max_votes: want at least min_votes = {min_votes}, got {max_votes}")
-        if spacing_s < 0:
-            raise ValueError(f"spacing_s: want 0 or more, got {spacing_s}")
+        want_at_least(0, spacing_s=spacing_s)
         self.min_votes, self.max_votes, self.spacing_s = min_votes, max_votes, spacing_s
         self.validation_votes = validation_votes
 
@@ -52,8 +51,7 @@ class EveryRow:
     """All rows with at least `min_votes` votes, to train on (one per EEG and epoch) and to validate on."""
 
     def __init__(self, min_votes: int):
-        if min_votes < 1:
-            raise ValueError(f"min_votes: want at least 1, got {min_votes}")
+        want_at_least(1, min_votes=min_votes)
         self.min_votes = min_votes
 
     def training(self, rows: pl.DataFrame) -> pl.DataFrame:

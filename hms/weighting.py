@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hms.labels import HIGH_VOTES
+from hms.ranges import want_at_least
 
 _LOW_VOTES_WEIGHT = math.log(HIGH_VOTES + 0.5) / math.log(3)  # between the weights of nine votes and ten
 
@@ -35,10 +36,8 @@ class FadeLowVotes:
     last, and linearly in between."""
 
     def __init__(self, first: float, last: float, epochs: int):
-        if min(first, last) < 0:
-            raise ValueError(f"first, last: want 0 or more, got {first}, {last}")
-        if epochs < 1:
-            raise ValueError(f"epochs: want at least 1, got {epochs}")
+        want_at_least(0, first=first, last=last)
+        want_at_least(1, epochs=epochs)
         self.first, self.last, self.epochs = first, last, epochs
 
     def __call__(self, weight: Float[Tensor, " batch"], epoch: int) -> Float[Tensor, " batch"]:

@@ -162,11 +162,8 @@ def test_half_precision_changes_little():
         ({"limit": 0}, "limit: want more than 0, or null, got 0"),
         ({"depths": [1]}, r"channels, depths, kernels: want n \+ 1, n and n values, n at least 1, got 3, 1 and 2"),
         ({"channels": [6], "depths": [], "kernels": []}, "n at least 1, got 1, 0 and 0"),
-        (
-            {"depths": [1, 0]},
-            r"stem_stride, expand, channels, depths: want at least 1, got 2, 2, \[6, 8, 8\], \[1, 0\]",
-        ),
-        ({"stem_stride": 0}, "stem_stride, expand, channels, depths: want at least 1, got 0, 2"),
+        ({"depths": [1, 0]}, "depths: want at least 1, got 0"),
+        ({"stem_stride": 0}, "stem_stride: want at least 1, got 0"),
         ({"kernels": [3, 4]}, r"kernels: want odd numbers, got \[3, 4\]"),
         ({"drop_path_rate": 1.0}, "drop_path_rate: want 0 up to less than 1, got 1.0"),
     ],

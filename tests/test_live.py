@@ -104,7 +104,7 @@ def test_plain_windows_have_a_background_without_rhythms():
     assert not equal(rendered(plain=1.0)[0], rendered()[0])
     brains = [draw_brain(np.random.default_rng(seed), plain=True) for seed in range(40)]
     assert not any(brain.rhythms or brain.asleep or brain.suppressed for brain in brains)
-    with pytest.raises(ValueError, match="plain: want a share, 0 to 1, got 2"):
+    with pytest.raises(ValueError, match="plain: want a probability, got 2"):
         SimulatedWindows(2, EVEN, 2, "votes", workers=0)
 
 
@@ -196,7 +196,7 @@ def test_nothing_is_learned_from_the_corpus_so_all_its_patients_are_scored(corpu
     ("override", "message"),
     [
         ("windows=0", "windows: want at least 1, got 0"),
-        ("workers=-1", "workers: want 0 or more, got -1"),
+        ("workers=-1", "workers: want at least 0, got -1"),
         ("kinds.lpd=-1", "kinds: want a share, 0 or more, of each of seizure, lpd, gpd, lrda, grda, other, got {"),
     ],
 )

@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.runs.scores import score_folds
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
-from hms.scoring.scores import predictions, print_scores, score, score_folds, scored
+from hms.scoring.scores import predictions, print_scores, score, scored
 
 counts = arrays(np.int64, (5, 6), elements=st.integers(0, 20)).map(lambda votes: votes + np.eye(6, dtype=int)[:5])
 

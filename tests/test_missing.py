@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hms.missing import filled
+from hms.preprocess.missing import filled
 
 NAN = torch.nan
 

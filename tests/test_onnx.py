@@ -20,7 +20,7 @@ from hms.errors import UserError
 from hms.export.onnx import _Convolution, _without_far_offsets, write_onnx
 from hms.labels import CLASSES
 from hms.model import Model
-from hms.preprocess import ZeroPhase
+from hms.preprocess.zero_phase import ZeroPhase
 from hms.runs.checkpoint import save_model
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 

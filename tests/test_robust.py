@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hms.robust import _median, robust_sd
+from hms.preprocess.robust import _median, robust_sd
 
 
 @pytest.mark.parametrize("size", [1, 8, 9])

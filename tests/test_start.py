@@ -19,7 +19,7 @@ from test_fit import composed, interrupted_and_straight, same_weights
 from hms.data.store import Store
 from hms.errors import UserError
 from hms.export.card import card
-from hms.folder_names import FoldName
+from hms.run_folders import FoldName
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
 from hms.runs.leakage import rows_maybe_trained_on, without_names, write_learned_from

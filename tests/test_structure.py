@@ -53,7 +53,7 @@ LISTED = 7
 """A package of so many modules lists them in its __init__.py, in reading order; those of MANY have a YAML each."""
 
 IN_A_STEP = """
-    cached_tensor batch montage spectrogram_images robust missing preprocess augmentation
+    cached_tensor batch montage spectrogram_images preprocess augmentation
     network backbone extractor fusion model loss weighting averaging training.module training.guard
 """.split()
 """Modules and packages of hms whose code runs in each training step."""
@@ -319,7 +319,8 @@ def test_a_yaml_says_in_its_first_line_where_its_code_is(path: Path):
         assert f"python -m hms.{path.stem} " in first, f"{short(path)}: want `# python -m hms.{path.stem} ...` first"
     elif path.parent.name not in OF_A_LIBRARY:
         ours = [target for target in targets(path) if target.startswith("hms.")]
-        files = [f"{target.rpartition('.')[0].replace('.', '/')}.py" for target in ours]
+        modules = [HMS.parent.joinpath(*target.split(".")[:-1]) for target in ours]
+        files = [short(at / "__init__.py" if at.is_dir() else at.with_suffix(".py")) for at in modules]
         assert not files or any(file in first for file in files), (
             f"{short(path)}: want the module in the first line, `# {files[0]} -- what this option is`, got '{first}'"
         )

@@ -98,7 +98,7 @@ def test_rows_with_few_votes_may_be_trained_on_but_not_validated_on():
     [
         ((0, None, 25, 1), "min_votes: want at least 1, got 0"),
         ((10, 9, 25, 10), "max_votes: want at least min_votes = 10, got 9"),
-        ((1, None, -1, 1), "spacing_s: want 0 or more, got -1"),
+        ((1, None, -1, 1), "spacing_s: want at least 0, got -1"),
     ],
 )
 def test_a_subset_refuses_impossible_values(arguments: tuple, message: str):

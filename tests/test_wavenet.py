@@ -90,8 +90,8 @@ def test_checkpointing_changes_no_gradient(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"blocks": 0}, "blocks, layers: want at least 1, got 0, 4"),
-        ({"layers": 0}, "blocks, layers: want at least 1, got 3, 0"),
+        ({"blocks": 0}, "blocks: want at least 1, got 0"),
+        ({"layers": 0}, "layers: want at least 1, got 0"),
         ({"channels": 2}, "channels: want at least 3, got 2"),
         ({"stride": 0}, "stride: want 1 up to the 1000 samples of span_s, got 0"),
         ({"stride": 1001}, "stride: want 1 up to the 1000 samples of span_s, got 1001"),

@@ -90,7 +90,7 @@ def test_each_epoch_weights_its_rows_and_those_faded_keep_their_votes_until_targ
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-1.0, 0.1, 5), r"first, last: want 0 or more, got -1.0, 0.1"),
+        ((-1.0, 0.1, 5), r"first: want at least 0, got -1\.0"),
         ((1.0, 0.1, 0), r"epochs: want at least 1, got 0"),
     ],
 )

@@ -26,10 +26,3 @@ def want_applicable(augmentations: dict[str, Any]) -> None:
     for name, augmentation in augmentations.items():
         if (acts_on := getattr(augmentation, "acts_on", None)) not in ("electrodes", "signals"):
             raise UserError(f"augmentation.{name}: want acts_on = 'electrodes' or 'signals', got {acts_on!r}")
-
-
-def want_probability(**options: float) -> None:
-    """Raise ValueError for an option that is not a probability."""
-    for name, p in options.items():
-        if not 0 <= p <= 1:
-            raise ValueError(f"{name}: want a probability, got {p}")

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
+from hms.ranges import want_at_least, want_probability
 
 _ORDER = 2
 
@@ -27,8 +27,7 @@ class BandLimit:
 
     def __init__(self, p: float, most: int, low_hz: list[float], high_hz: list[float]):
         want_probability(p=p)
-        if most < 1:
-            raise ValueError(f"most: want at least 1, got {most}")
+        want_at_least(1, most=most)
         corners = [*low_hz, *high_hz, SFREQ_HZ / 2]
         rising = len(corners) == 5 and 0 < corners[0] <= corners[1] < corners[2] <= corners[3] <= corners[4]
         if len(low_hz) != 2 or not rising:

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.cached_tensor import cached_tensor, indices
-from hms.electrodes import FRONT_BACK, LEFT_RIGHT
+from hms.electrodes import FLIPS
+from hms.ranges import want_probability
 from hms.spectrogram_images import mirrored
 
 
@@ -31,12 +31,8 @@ class BrainFlip:
 
 def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tensor, " batch"]) -> Batch:
     """Flip the marked windows; flipping twice changes nothing."""
-    # Both flips only permute channels, so one permutation per window does both.
     device = batch.eeg.device
-    same = indices(batch.eeg.shape[1], device)
-    across = torch.where(left_right[:, None], _partners(LEFT_RIGHT, device), same)
-    turned = torch.where(front_back[:, None], _partners(FRONT_BACK, device), same)
-    order = across.gather(1, turned)
+    order = _orders(device)[left_right.long(), front_back.long()]
     eeg = batch.eeg[indices(len(batch.eeg), device)[:, None], order]
     if batch.spectrogram is None:
         return batch._replace(eeg=eeg)
@@ -45,6 +41,6 @@ def flip(batch: Batch, left_right: Bool[Tensor, " batch"], front_back: Bool[Tens
 
 
 @cached_tensor
-def _partners(index: tuple[int, ...], device: torch.device) -> Int[Tensor, " electrode"]:
-    """`index` on the device, made once: a copy from the CPU waits for all work queued on a GPU."""
-    return torch.tensor(index, device=device)
+def _orders(device: torch.device) -> Int[Tensor, "left_right front_back electrode"]:
+    """`FLIPS` on the device, made once: a copy from the CPU waits for all work queued on a GPU."""
+    return torch.tensor([*FLIPS.values()], device=device).reshape(2, 2, -1)

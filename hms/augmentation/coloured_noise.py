@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.augmentation.spectrum import frequencies_hz
 from hms.batch import Batch
+from hms.ranges import want_at_least, want_probability
 
 _LOWEST_HZ = 0.5
 
@@ -28,8 +28,7 @@ class ColouredNoise:
         want_probability(p=p)
         if not 0 < least_uv <= most_uv:
             raise ValueError(f"least_uv, most_uv: want 0 < least_uv <= most_uv, got {least_uv}, {most_uv}")
-        if steepest < 0:
-            raise ValueError(f"steepest: want at least 0, got {steepest}")
+        want_at_least(0, steepest=steepest)
         self.p, self.least_uv, self.most_uv, self.steepest = p, least_uv, most_uv, steepest
 
     def __call__(self, batch: Batch) -> Batch:

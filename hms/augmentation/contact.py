@@ -6,9 +6,9 @@ simulated EEG must not rely on fields as clean as a simulator's.
 
 import torch
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.electrodes import SCALP
+from hms.ranges import want_at_least, want_probability
 
 
 class Contact:
@@ -18,8 +18,7 @@ class Contact:
 
     def __init__(self, spread: float, p: float):
         want_probability(p=p)
-        if spread < 0:
-            raise ValueError(f"spread: want at least 0, got {spread}")
+        want_at_least(0, spread=spread)
         self.spread, self.p = spread, p
 
     def __call__(self, batch: Batch) -> Batch:

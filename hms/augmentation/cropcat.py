@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.augmentation.mixing import draw_partner, mix
 from hms.batch import Signals
 from hms.cached_tensor import cached_tensor
+from hms.ranges import want_probability
 
 
 class CropCat:

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Signals
 from hms.cached_tensor import indices
+from hms.ranges import want_probability
 
 
 class EdgeDropout:

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.electrodes import SFREQ_HZ
+from hms.ranges import want_at_least, want_probability
 
 _LOWEST_HZ = 0.5
 _OCTAVES = math.ceil(math.log2(SFREQ_HZ / 2 / _LOWEST_HZ))
@@ -30,8 +30,7 @@ class Equaliser:
 
     def __init__(self, p: float, spread_db: float):
         want_probability(p=p)
-        if spread_db < 0:
-            raise ValueError(f"spread_db: want at least 0, got {spread_db}")
+        want_at_least(0, spread_db=spread_db)
         self.p, self.spread_db = p, spread_db
 
     def __call__(self, signals: Signals) -> Signals:

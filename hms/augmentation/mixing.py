@@ -19,12 +19,6 @@ def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
     return (indices(size, device) + step) % size
 
 
-def want_alpha(alpha: float) -> None:
-    """Raise ValueError for an `alpha` for which Beta(`alpha`, `alpha`) does not exist."""
-    if alpha <= 0:
-        raise ValueError(f"alpha: want more than 0, got {alpha}")
-
-
 def draw_share(marked: Bool[Tensor, " batch"], alpha: float) -> Float[Tensor, " batch"]:
     """Share of a partner in each marked window, from Beta(`alpha`, `alpha`); 0 in the others."""
     rate = torch.ones(2, len(marked), device=marked.device)

@@ -13,6 +13,7 @@ from torch import Tensor
 from hms.batch import Signals
 from hms.cached_tensor import cached_tensor
 from hms.electrodes import SFREQ_HZ
+from hms.ranges import want_above_0, want_at_least
 
 
 class Noise:
@@ -24,10 +25,8 @@ class Noise:
     acts_on = "signals"
 
     def __init__(self, sigma: float, width_s: float):
-        if sigma < 0:
-            raise ValueError(f"sigma: want at least 0, got {sigma}")
-        if width_s <= 0:
-            raise ValueError(f"width_s: want more than 0, got {width_s}")
+        want_at_least(0, sigma=sigma)
+        want_above_0(width_s=width_s)
         self.sigma, self.width_s = sigma, width_s
 
     def __call__(self, signals: Signals) -> Signals:

@@ -8,6 +8,7 @@ network that learns rows by heart, at the price of flatter predictions than the 
 
 from hms.batch import Batch
 from hms.labels import CLASSES, votes_of
+from hms.ranges import want_at_least
 
 
 class PanelSmoothing:
@@ -16,8 +17,7 @@ class PanelSmoothing:
     acts_on = "electrodes"
 
     def __init__(self, pseudo_votes: float):
-        if pseudo_votes < 0:
-            raise ValueError(f"pseudo_votes: want at least 0, got {pseudo_votes}")
+        want_at_least(0, pseudo_votes=pseudo_votes)
         self.pseudo_votes = pseudo_votes
 
     def __call__(self, batch: Batch) -> Batch:

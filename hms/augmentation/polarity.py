@@ -7,8 +7,8 @@ Source: TeamEpoch, whose code returns its input unchanged.
 
 import torch
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
+from hms.ranges import want_probability
 
 
 class Polarity:

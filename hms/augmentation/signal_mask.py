@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.augmentation.spectrum import filtered, frequencies_hz
 from hms.batch import Signals
 from hms.cached_tensor import indices
 from hms.electrodes import SFREQ_HZ
+from hms.ranges import want_probability
 from hms.window_lengths import EEG_S
 
 Pairs = Float[Tensor, "batch pair time"]

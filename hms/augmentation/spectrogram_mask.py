@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Signals
 from hms.cached_tensor import cached_tensor, indices
+from hms.ranges import want_above_0, want_at_least, want_probability
 
 Images = Float[Tensor, "batch image time frequency"]
 
@@ -43,12 +43,8 @@ class SpectrogramMask:
         frequencies: int,
     ):
         want_probability(coarse_p=coarse_p, blur_p=blur_p, resample_p=resample_p, frequency_p=frequency_p)
-        counts = {"holes": holes, "hole_rows": hole_rows, "hole_columns": hole_columns, "frequencies": frequencies}
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name}: want at least 1, got {count}")
-        if blur_rows <= 0:
-            raise ValueError(f"blur_rows: want more than 0, got {blur_rows}")
+        want_at_least(1, holes=holes, hole_rows=hole_rows, hole_columns=hole_columns, frequencies=frequencies)
+        want_above_0(blur_rows=blur_rows)
         if not 0 < shortest <= longest:
             raise ValueError(f"shortest, longest: want more than 0 and in this order, got {shortest}, {longest}")
         self.coarse_p, self.blur_p, self.resample_p, self.frequency_p = coarse_p, blur_p, resample_p, frequency_p

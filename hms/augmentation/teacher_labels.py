@@ -12,10 +12,10 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
-from hms.folder_names import teacher_files, want_teachers
 from hms.labels import CLASSES
+from hms.ranges import want_probability
+from hms.run_folders import teacher_files, want_teachers
 from hms.scoring.scores import read_predictions
 
 

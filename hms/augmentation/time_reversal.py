@@ -7,8 +7,8 @@ place, on half of its windows. Changed: the spectrogram, which that network did 
 
 import torch
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
+from hms.ranges import want_probability
 
 
 class TimeReversal:

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hms.augmentation import want_probability
 from hms.batch import Batch
 from hms.cached_tensor import indices
 from hms.electrodes import SFREQ_HZ
+from hms.ranges import want_probability
 from hms.spectrogram_recipe import STEP_S
 from hms.window_lengths import EEG_S
 

@@ -24,9 +24,9 @@ class Calibration(NamedTuple):
     """A temperature, above 1 for an overconfident model, and a bias per class in nats, of mean 0."""
 
     temperature: float
-    bias: Float[np.ndarray, " label"]
+    bias: Float[np.ndarray, " class"]
 
-    def __call__(self, probabilities: Float[np.ndarray, "row label"]) -> Float[np.ndarray, "row label"]:
+    def __call__(self, probabilities: Float[np.ndarray, "row class"]) -> Float[np.ndarray, "row class"]:
         """The calibrated probabilities."""
         return scipy.special.softmax(log_of(probabilities) / self.temperature + self.bias, axis=1)
 
@@ -38,14 +38,14 @@ class Calibration(NamedTuple):
         return temperature + [f"odds of {name} x {ratio:.2f}" for name, ratio in odds if abs(ratio - 1) >= 0.005]
 
 
-def log_of(probabilities: Float[np.ndarray, "*row label"]) -> Float[np.ndarray, "*row label"]:
+def log_of(probabilities: Float[np.ndarray, "*row class"]) -> Float[np.ndarray, "*row class"]:
     """Logarithms, clipped to stay finite at 0."""
     return np.log(np.maximum(probabilities, CLIP))
 
 
 def fit_calibration(
-    probabilities: Float[np.ndarray, "row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
     patients: int,
     parts: Calibrate,

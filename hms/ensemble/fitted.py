@@ -93,7 +93,7 @@ def _files(patterns: list[str]) -> list[Path]:
     return [*dict.fromkeys(path for paths in matches.values() for path in paths)]
 
 
-def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "row label"]) -> Fitting:
+def _fitting(config: dict[str, Any], members: Members, panels: Int[np.ndarray, "row class"]) -> Fitting:
     """What the mixture of the members is fitted to, given the votes of each row's panel, and how."""
     votes = panels.sum(axis=1).astype(float)
     return Fitting(

@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from hms.data.tables import read_labels
 from hms.errors import DataError, UserError
-from hms.folder_names import counts_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
+from hms.run_folders import counts_of
 from hms.runs.trained import Trained
 from hms.scoring.scores import checked, read_predictions
 from hms.system.reading import read_csv
@@ -34,10 +34,10 @@ class Members(NamedTuple):
     """How many seeds of each member were averaged; 1 for a CSV file."""
     rows: pl.DataFrame
     """label_id eeg_id patient_id fold and six vote counts, sorted by label_id; `fold` is null if no member is a run."""
-    probabilities: Float[np.ndarray, "member row label"]
+    probabilities: Float[np.ndarray, "member row class"]
 
     @property
-    def target(self) -> Float[np.ndarray, "row label"]:
+    def target(self) -> Float[np.ndarray, "row class"]:
         """Vote shares."""
         return target_of(self.rows.select(VOTE_COLUMNS).to_numpy())
 

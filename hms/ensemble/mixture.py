@@ -1,6 +1,6 @@
 """Mix the predictions of several members into one, as `ensemble.json` describes.
 
-`read_ensemble(path).mixture(probabilities)` turns predictions (member, row, label) for any data, with members in the
+`read_ensemble(path).mixture(probabilities)` turns predictions (member, row, class) for any data, with members in the
 order of the file, into those of the ensemble. A run predicts by the mean of the folds that the ensemble was fitted to
 (`member_folds`). Each of the rows it was fitted to was predicted by one fold alone, and a mean is less confident: for
 new data the best temperature is slightly lower than that of the file.
@@ -42,7 +42,7 @@ class Mixture(NamedTuple):
     calibration: Calibration
     prior: PriorShift | None
 
-    def __call__(self, probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "row label"]:
+    def __call__(self, probabilities: Float[np.ndarray, "member row class"]) -> Float[np.ndarray, "row class"]:
         """The ensemble's probabilities."""
         mixed = self.calibration(mix(probabilities, self.weights, self.mixing))
         return self.prior(mixed) if self.prior else mixed
@@ -68,8 +68,8 @@ class FittedEnsemble(NamedTuple):
 
 
 def mix(
-    probabilities: Float[np.ndarray, "member row label"], weights: Float[np.ndarray, " member"], mixing: Mixing
-) -> Float[np.ndarray, "row label"]:
+    probabilities: Float[np.ndarray, "member row class"], weights: Float[np.ndarray, " member"], mixing: Mixing
+) -> Float[np.ndarray, "row class"]:
     """The weighted mean of the members, or for `geometric` their weighted geometric mean, normalised."""
     if mixing == "geometric":
         return scipy.special.softmax(np.tensordot(weights, log_of(probabilities), 1), axis=1)
@@ -112,7 +112,7 @@ def _want_probabilities(path: Path, mixture: Mixture) -> None:
         raise DataError(f"{path}: prior: want shares from 0 that sum to 1 and a finite strength, got {prior}")
 
 
-def _are_shares(values: Float[np.ndarray, " label"]) -> bool:
+def _are_shares(values: Float[np.ndarray, " class"]) -> bool:
     return bool((values >= 0).all() and abs(values.sum() - 1) < 1e-6)
 
 
@@ -127,9 +127,9 @@ def member_folder(folder: Path, name: str) -> Path | None:
     return next(filter(Path.is_dir, (folder / name, Path(name))), None)
 
 
-def _named(values: Float[np.ndarray, " label"]) -> dict[str, float]:
+def _named(values: Float[np.ndarray, " class"]) -> dict[str, float]:
     return dict(zip(CLASSES, values.tolist(), strict=True))
 
 
-def _listed(values: dict[str, float]) -> Float[np.ndarray, " label"]:
+def _listed(values: dict[str, float]) -> Float[np.ndarray, " class"]:
     return np.array([values[name] for name in CLASSES], float)

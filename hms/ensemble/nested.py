@@ -20,8 +20,8 @@ from hms.ensemble.weights import fit_weights
 class Fitting(NamedTuple):
     """The data that a mixture is fitted to, and the options of the fit."""
 
-    probabilities: Float[np.ndarray, "member row label"]
-    target: Float[np.ndarray, "row label"]
+    probabilities: Float[np.ndarray, "member row class"]
+    target: Float[np.ndarray, "row class"]
     row_weight: Float[np.ndarray, " row"]
     patient_id: Int[np.ndarray, " row"]
     mixing: Mixing
@@ -51,8 +51,8 @@ class Nested(NamedTuple):
     fold: Int[np.ndarray, " row"]
     mixtures: list[Mixture]
     """The mixture that predicts each fold."""
-    uncalibrated: Float[np.ndarray, "row label"]
-    calibrated: Float[np.ndarray, "row label"]
+    uncalibrated: Float[np.ndarray, "row class"]
+    calibrated: Float[np.ndarray, "row class"]
 
 
 def fit_nested(fitting: Fitting, folds: int, seed: int) -> Nested:

@@ -22,11 +22,11 @@ from hms.scoring.metric import kl_divergence
 class PriorShift(NamedTuple):
     """Class shares of the population the probabilities were fitted to, and of the one they are meant for."""
 
-    source: Float[np.ndarray, " label"]
-    target: Float[np.ndarray, " label"]
+    source: Float[np.ndarray, " class"]
+    target: Float[np.ndarray, " class"]
     strength: float
 
-    def __call__(self, probabilities: Float[np.ndarray, "row label"]) -> Float[np.ndarray, "row label"]:
+    def __call__(self, probabilities: Float[np.ndarray, "row class"]) -> Float[np.ndarray, "row class"]:
         """The probabilities in the target population."""
         ratio = log_of(self.target) - log_of(self.source)
         return scipy.special.softmax(log_of(probabilities) + self.strength * ratio, axis=1)
@@ -34,8 +34,8 @@ class PriorShift(NamedTuple):
 
 def fit_prior_shift(
     given: dict[str, float],
-    votes: Int[np.ndarray, "row label"],
-    probabilities: Float[np.ndarray, "row label"],
+    votes: Int[np.ndarray, "row class"],
+    probabilities: Float[np.ndarray, "row class"],
     fold: Int[np.ndarray, " row"],
     seed: int,
 ) -> tuple[PriorShift, dict[str, Any]]:
@@ -67,8 +67,8 @@ def fit_prior_shift(
 
 
 def split_panels(
-    votes: Int[np.ndarray, "row label"], seed: int
-) -> tuple[Float[np.ndarray, "split label"], Float[np.ndarray, "split label"]]:
+    votes: Int[np.ndarray, "row class"], seed: int
+) -> tuple[Float[np.ndarray, "split class"], Float[np.ndarray, "split class"]]:
     """Vote shares in a random half of each panel, and in the other half: all rows, then all with the halves swapped.
 
     Raises UserError for a row with a single vote.
@@ -83,8 +83,8 @@ def split_panels(
 
 def fit_strength(
     shift: PriorShift,
-    probabilities: Float[np.ndarray, "row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
 ) -> PriorShift:
     """The shift with the strength, 0 to 1, that has the least KL; `row_weight` gives the rows its target prior."""
@@ -98,7 +98,7 @@ def fit_strength(
 
 
 def weights_for_prior(
-    known: Float[np.ndarray, "row label"], target: Float[np.ndarray, "row label"], prior: Float[np.ndarray, " label"]
+    known: Float[np.ndarray, "row class"], target: Float[np.ndarray, "row class"], prior: Float[np.ndarray, " class"]
 ) -> Float[np.ndarray, " row"]:
     """Row weights of mean 1, determined by `known`, under which the mean of `target` is `prior`.
 
@@ -107,10 +107,10 @@ def weights_for_prior(
     `known` is 0.
     """
 
-    def excess(x: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
+    def excess(x: Float[np.ndarray, " class"]) -> Float[np.ndarray, " class"]:
         return scipy.special.softmax(known @ x) @ target - prior
 
-    def slope(x: Float[np.ndarray, " label"]) -> Float[np.ndarray, "label label"]:
+    def slope(x: Float[np.ndarray, " class"]) -> Float[np.ndarray, "class class"]:
         share = scipy.special.softmax(known @ x)
         return (share[:, None] * target).T @ (known - share @ known)
 
@@ -125,7 +125,7 @@ def weights_for_prior(
     return len(known) * scipy.special.softmax(known @ solution.x)
 
 
-def full_prior(given: dict[str, float], source: Float[np.ndarray, " label"]) -> Float[np.ndarray, " label"]:
+def full_prior(given: dict[str, float], source: Float[np.ndarray, " class"]) -> Float[np.ndarray, " class"]:
     """The shares of all classes, when some are `given` and the others divide the rest as they do in `source`.
 
     Raises UserError for shares that do not add up.

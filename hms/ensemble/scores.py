@@ -40,7 +40,7 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
     }
 
 
-def _js(probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarray, "member member"]:
+def _js(probabilities: Float[np.ndarray, "member row class"]) -> Float[np.ndarray, "member member"]:
     """Mean over rows of the Jensen-Shannon divergence between two members' predictions, in nats: 0 to log 2."""
     to_middle = np.array([[kl_divergence(a, (a + b) / 2).mean() for b in probabilities] for a in probabilities])
     return (to_middle + to_middle.T) / 2
@@ -48,9 +48,7 @@ def _js(probabilities: Float[np.ndarray, "member row label"]) -> Float[np.ndarra
 
 def _correlation(losses: Float[np.ndarray, "member row"]) -> Float[np.ndarray, "member member"]:
     """Pearson's correlation; 1 of a member with itself, 0 with one that has the same loss on every row."""
-    centred = losses - losses.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    correlation = unit @ unit.T
+    with np.errstate(invalid="ignore"):  # 0 / 0 without any spread
+        correlation = np.atleast_2d(np.nan_to_num(np.corrcoef(losses)))
     np.fill_diagonal(correlation, 1.0)
     return correlation

@@ -19,8 +19,11 @@ _PICKS = 100
 """How many members greedy selection picks, with replacement. It keeps the first n, the n with the least KL, so that a
 weight is a multiple of 1 / n: steps of 1 % or more."""
 
-_NEGLIGIBLE = 1e-6
-"""Smaller weights become 0, which a fit only comes close to; members of weight 0 need not run. Also a gap, in nats."""
+_LEAST_WEIGHT = 1e-6
+"""Smaller weights are set to 0, which the optimiser only approaches; a member of weight 0 need not run."""
+
+_LEAST_GAP = 1e-6
+"""Nats; where `optimality_gap` is no larger, weights are taken for the best."""
 
 _RESTARTS = 5
 
@@ -29,8 +32,8 @@ Objective = Callable[[Float[np.ndarray, " member"]], tuple[float, Float[np.ndarr
 
 
 def fit_weights(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Float[np.ndarray, " member"]:
@@ -41,7 +44,7 @@ def fit_weights(
     equal = np.full(len(probabilities), 1 / len(probabilities))
     weights = _minimum_from(equal, minimised)
     for _ in range(_RESTARTS):
-        if optimality_gap(minimised, weights) <= _NEGLIGIBLE:
+        if optimality_gap(minimised, weights) <= _LEAST_GAP:
             break
         weights = _minimum_from((weights + equal) / 2, minimised)
     return weights
@@ -58,18 +61,18 @@ def _minimum_from(start: Float[np.ndarray, " member"], minimised: Objective) -> 
         constraints=scipy.optimize.LinearConstraint(np.ones_like(start), 1, 1),
         options={"ftol": 1e-13, "maxiter": 500},
     )
-    weights = np.where(solution.x > _NEGLIGIBLE, solution.x, 0.0)
+    weights = np.where(solution.x > _LEAST_WEIGHT, solution.x, 0.0)
     return weights / weights.sum()
 
 
 def objective(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
     mixing: Mixing,
 ) -> Objective:
     """The function that `fit_weights` minimises for `linear` or `geometric` mixing."""
-    share = target * (row_weight / row_weight.sum())[:, None]  # row label, sums to 1
+    share = target * (row_weight / row_weight.sum())[:, None]  # row class, sums to 1
     if mixing == "geometric":
         logs = log_of(probabilities)
         observed = np.tensordot(logs, share, 2)  # member
@@ -99,8 +102,8 @@ def optimality_gap(objective: Objective, weights: Float[np.ndarray, " member"]) 
 
 
 def _greedy(
-    probabilities: Float[np.ndarray, "member row label"],
-    target: Float[np.ndarray, "row label"],
+    probabilities: Float[np.ndarray, "member row class"],
+    target: Float[np.ndarray, "row class"],
     row_weight: Float[np.ndarray, " row"],
 ) -> Float[np.ndarray, " member"]:
     voted = target > 0

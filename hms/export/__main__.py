@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 from hms.config.command import entry_point
 from hms.errors import UserError
-from hms.folder_names import model_file
+from hms.run_folders import model_file
 from hms.runs.bundle import CARD, ONNX, is_bundle, member_path, new_bundle, want_free
 from hms.system.console import counted, say
 

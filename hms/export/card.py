@@ -11,15 +11,15 @@ import jinja2
 
 from hms.electrodes import ELECTRODES
 from hms.errors import DataError
-from hms.folder_names import counts_of
 from hms.labels import CLASSES
 from hms.prediction.keys import COMBINATION_KEYS
+from hms.run_folders import counts_of
 from hms.runs.bundle import FORMAT
 from hms.runs.provenance import is_simulated, provenance
+from hms.runs.scores import score_folds
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.runs.trained import Trained
 from hms.scoring.bootstrap import mean_interval
-from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
 

@@ -26,8 +26,8 @@ from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.views import views
-from hms.preprocess import ZeroPhase
-from hms.robust import median_but
+from hms.preprocess.robust import median_but
+from hms.preprocess.zero_phase import ZeroPhase
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 

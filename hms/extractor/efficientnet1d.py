@@ -19,6 +19,7 @@ from hms.electrodes import LEFT_RIGHT
 from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
 from hms.network.checkpointing import in_sequence
+from hms.ranges import want_at_least
 
 
 class EfficientNet1d(nn.Module):
@@ -58,14 +59,12 @@ class EfficientNet1d(nn.Module):
         self.span, self.every, self.limit = samples_of(span_s), every, limit
         if not 1 <= every <= self.span:
             raise ValueError(f"every: want 1 up to the {self.span} samples of span_s, got {every}")
-        if limit is not None and limit <= 0:
+        if limit is not None and not limit > 0:
             raise ValueError(f"limit: want more than 0, or null, got {limit}")
         if not len(channels) - 1 == len(depths) == len(kernels) >= 1:
             sizes = f"{len(channels)}, {len(depths)} and {len(kernels)}"
             raise ValueError(f"channels, depths, kernels: want n + 1, n and n values, n at least 1, got {sizes}")
-        if min(stem_stride, expand, *channels, *depths) < 1:
-            given = f"{stem_stride}, {expand}, {channels}, {depths}"
-            raise ValueError(f"stem_stride, expand, channels, depths: want at least 1, got {given}")
+        want_at_least(1, stem_stride=stem_stride, expand=expand, channels=min(channels), depths=min(depths))
         if any(kernel < 1 or kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"kernels: want odd numbers, got {kernels}")
         if not 0 <= drop_path_rate < 1:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.extractor import ImageOfPairs, central, samples_of
+from hms.ranges import want_above_0, want_at_least
 
 
 class RawImage(ImageOfPairs):
@@ -31,12 +32,10 @@ class RawImage(ImageOfPairs):
     ):
         super().__init__()
         self.span, self.every, self.rows, self.height = samples_of(span_s), every, rows, height
-        if min(every, rows, height) < 1:
-            raise ValueError(f"every, rows, height: want at least 1, got {every}, {rows}, {height}")
+        want_at_least(1, every=every, rows=rows, height=height)
         if self.span < 8 * every * rows:
             raise ValueError(f"rows: want at least 8 points in each, got {self.span / every / rows:g}")
-        if limit <= 0:
-            raise ValueError(f"limit: want more than 0, got {limit}")
+        want_above_0(limit=limit)
         self.limit = limit
         self.read_by(backbone, dropout)
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from hms.backbone import Backbone
 from hms.electrodes import SFREQ_HZ
 from hms.extractor import SpectrogramOfPairs, central, samples_of
+from hms.ranges import want_at_least
 
 _REACH = 4  # SD of a wavelet, in time and in frequency, beyond which it is taken to be 0
 _FEWEST_POINTS = 2  # per frame, of which its power is the mean
@@ -46,10 +47,8 @@ class Superlet(SpectrogramOfPairs):
         dropout: float,
     ):
         super().__init__()
-        if rows < 2:
-            raise ValueError(f"rows: want at least 2, got {rows}")
-        if cycles < 1:
-            raise ValueError(f"cycles: want at least 1, got {cycles}")
+        want_at_least(2, rows=rows)
+        want_at_least(1, cycles=cycles)
         if len(orders) != 2 or not 1 <= orders[0] <= orders[1]:
             raise ValueError(f"orders: want two numbers from 1 that do not fall, got {orders}")
         most_hz = SFREQ_HZ / 2 / (1 + _REACH / cycles)  # or the widest wavelet would reach beyond half the rate

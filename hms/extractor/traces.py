@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from hms.backbone import Backbone
 from hms.extractor import ImageOfPairs, central, samples_of
+from hms.ranges import want_above_0
 
 
 class Traces(ImageOfPairs):
@@ -34,8 +35,7 @@ class Traces(ImageOfPairs):
         self.span, self.every, self.height = samples_of(span_s), every, height
         if not 1 <= every <= self.span:
             raise ValueError(f"every: want 1 up to the {self.span} samples of span_s, got {every}")
-        if limit <= 0:
-            raise ValueError(f"limit: want more than 0, got {limit}")
+        want_above_0(limit=limit)
         if not 0 < thickness < height:
             raise ValueError(f"thickness: want more than 0 and less than height, got {thickness} and {height}")
         self.limit, self.thickness = limit, thickness

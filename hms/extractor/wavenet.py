@@ -20,6 +20,7 @@ from hms.extractor import central, samples_of, squeezed
 from hms.montage import Montage
 from hms.network.wavenet_layer import GatedLayer, fast_implementation
 from hms.network.wavenet_layer.anywhere import pointwise
+from hms.ranges import want_at_least
 
 _LAST = 2  # channels of each pair that are stacked at the end
 
@@ -53,14 +54,12 @@ class Wavenet(nn.Module):
         grad_checkpointing: bool,
     ):
         super().__init__()
-        if blocks < 1 or layers < 1:
-            raise ValueError(f"blocks, layers: want at least 1, got {blocks}, {layers}")
-        if channels <= _LAST:
-            raise ValueError(f"channels: want at least {_LAST + 1}, got {channels}")
+        want_at_least(1, blocks=blocks, layers=layers)
+        want_at_least(_LAST + 1, channels=channels)
         self.span, self.limit = samples_of(span_s), limit
         if not 1 <= stride <= self.span:
             raise ValueError(f"stride: want 1 up to the {self.span} samples of span_s, got {stride}")
-        if limit is not None and limit <= 0:
+        if limit is not None and not limit > 0:
             raise ValueError(f"limit: want more than 0, or null, got {limit}")
         self.sizes = [len(pairs) for pairs in montage.groups.values()]
         self.networks = nn.ModuleDict(

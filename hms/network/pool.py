@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hms.cached_tensor import cached_tensor
+from hms.ranges import want_at_least
 
 
 def cell_means(
@@ -50,8 +51,7 @@ class AttentionPool(nn.Module):
 
     def __init__(self, features: int, hidden: int, dropout: float):
         super().__init__()
-        if hidden < 1:
-            raise ValueError(f"hidden: want at least 1, got {hidden}")
+        want_at_least(1, hidden=hidden)
         self.score = nn.Sequential(
             nn.Linear(features, hidden),
             nn.Tanh(),

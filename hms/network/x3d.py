@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hms.errors import UserError, first_line
 from hms.network.checkpointing import in_sequence
 from hms.network.pretrained import weights_file
+from hms.ranges import want_above_0, want_at_least
 
 _WIDTHS, _DEPTHS = (12, 12, 24, 48, 96), (1, 2, 5, 3)
 """Channels of the stem and of the stages, and blocks of the stages, at a factor of 1."""
@@ -45,11 +46,8 @@ class X3d(nn.Module):
         grad_checkpointing: bool,
     ):
         super().__init__()
-        if min(width_factor, depth_factor, bottleneck_factor) <= 0:
-            factors = f"{width_factor}, {depth_factor}, {bottleneck_factor}"
-            raise ValueError(f"width_factor, depth_factor, bottleneck_factor: want more than 0, got {factors}")
-        if features < 1:
-            raise ValueError(f"features: want at least 1, got {features}")
+        want_above_0(width_factor=width_factor, depth_factor=depth_factor, bottleneck_factor=bottleneck_factor)
+        want_at_least(1, features=features)
         widths = [_to_eights(width_factor * width) for width in _WIDTHS]
         depths = [math.ceil(depth_factor * depth) for depth in _DEPTHS]
         inner = [max(1, int(bottleneck_factor * width)) for width in widths[1:]]

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hms.batch import Batch, joined, mapped
+from hms.batch import Batch, joined, mapped, on_device
 from hms.electrodes import FLIPS
 from hms.errors import UserError
 from hms.model import Model
-from hms.prediction.inference import Compute, autocast, enough_memory, on_device
+from hms.prediction.inference import Compute
 from hms.prediction.views import views_by_model
+from hms.system.device import autocast, enough_memory
 
 _MOST = 512
 """Windows that are adapted to: those of a day of EEG would not make the statistics more certain. Even."""

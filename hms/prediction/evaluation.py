@@ -11,11 +11,11 @@ from hms.config.keys import want_in_range
 from hms.data.store import Store, prepare_store
 from hms.data.windows import Windows
 from hms.errors import DataError, UserError
-from hms.folder_names import number_of
 from hms.labels import VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model, compute_of
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.prediction.predictors import Predictors, predictors_of
+from hms.run_folders import number_of
 from hms.runs.leakage import rows_maybe_trained_on, without_names, without_table
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval

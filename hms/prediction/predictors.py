@@ -13,12 +13,12 @@ from hms.config.keys import want_in_range
 from hms.ensemble.calibration import Calibration
 from hms.ensemble.mixture import Mixture, ensemble_folder, member_folder, read_ensemble
 from hms.errors import DataError, UserError
-from hms.folder_names import is_member, number_of
 from hms.labels import CLASSES
 from hms.model import Model
 from hms.prediction.adaptation import adapt_models
 from hms.prediction.inference import Compute
 from hms.prediction.keys import neither_or_both
+from hms.run_folders import is_member, number_of
 from hms.runs.checkpoint import load_models
 from hms.runs.folder import folds_of_all_patients, folds_to_predict_by
 from hms.runs.mismatch import warn_of_mismatches, warn_of_unfinished, warn_of_unused
@@ -61,7 +61,7 @@ class Predictors(NamedTuple):
         """The models as they are or, with `adapt`, copies adapted to the windows, which are only then read."""
         return adapt_models(models, windows, self.adapt, compute) if self.adapt else models
 
-    def mix(self, by_fold: Float[np.ndarray, "fold row label"]) -> Float[np.ndarray, "row label"]:
+    def mix(self, by_fold: Float[np.ndarray, "fold row class"]) -> Float[np.ndarray, "row class"]:
         """Combine the predictions of all folds, run after run, into one. Raises UserError if a model predicts NaN."""
         for fold, predicted in zip(self.folds, by_fold, strict=True):
             if not np.isfinite(predicted).all():
@@ -103,7 +103,7 @@ def find_predictors(
     `fold="all"` each run predicts by its models of all patients. Raises UserError unless either runs or an ensemble are
     given, for an ensemble's member that is not a run, and for runs without the models asked for.
     """
-    for line in neither_or_both({"runs": runs, "ensemble": ensemble}):
+    if line := next(neither_or_both({"runs": runs, "ensemble": ensemble}), None):
         raise UserError(line)
     if runs is None:
         return _of_ensemble(ensemble or "", fold)

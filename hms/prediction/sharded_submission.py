@@ -10,10 +10,10 @@ import polars as pl
 from hms.config.build import build
 from hms.data.stream import reading_order
 from hms.data.tables import read_test
-from hms.folder_names import model_file
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
+from hms.run_folders import model_file
 from hms.runs.provenance import is_simulated
 from hms.system.console import counted, say
 from hms.system.shards import Shard, make_shard

@@ -19,9 +19,9 @@ from hms.recording.formats import open_source
 from hms.recording.options import ReadingOptions
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
+from hms.recording.silence import NO_SIGNAL_UV
 from hms.recording.source import Source
 from hms.recording.units import MICRO, UNITS_UV
-from hms.silence import NO_SIGNAL_UV
 
 _QUIETEST_UV = 0.5
 _LOUDEST_UV = 5000.0

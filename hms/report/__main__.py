@@ -21,11 +21,11 @@ class Report(TypedDict):
 @entry_point("report", Report, positional="runs", mistakes_in_values=neither_or_both)
 def main(config: dict[str, Any]) -> None:
     """Write the page and print its path."""
-    from hms.prediction.inference import best_device  # slow to import; a mistake in the config should not wait for it
     from hms.report.page import page
     from hms.report.subject import subject_of_ensemble, subject_of_run
     from hms.runs.named import one_run
     from hms.system.atomic import write_text
+    from hms.system.device import best_device  # slow to import; a mistake in the config should not wait for it
 
     runs, ensemble, stores = config["runs"], config["ensemble"], Path(config["stores"])
     device = best_device(config["accelerator"])

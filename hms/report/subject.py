@@ -10,8 +10,8 @@ from hms.data.corpus import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError
-from hms.folder_names import FoldName, counts_of, finished_folds
 from hms.model import Model
+from hms.run_folders import FoldName, counts_of, finished_folds
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import folds_with_held_out
 from hms.runs.provenance import corpus_of

@@ -14,9 +14,9 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
 from hms.config.keys import want_in_range
-from hms.folder_names import is_evaluation
 from hms.results.evaluated import read_evaluation
 from hms.results.run import Run, read_run
+from hms.run_folders import is_evaluation
 from hms.scoring.bootstrap import DRAWS, mean_interval
 
 

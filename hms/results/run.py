@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from hms.errors import DataError
-from hms.folder_names import FoldName, grid, model_file
+from hms.run_folders import FoldName, grid, model_file
 from hms.runs.folder import folds_with_held_out
 from hms.runs.provenance import corpus_of, files_of
+from hms.runs.scores import score_folds
 from hms.runs.settings import settings
 from hms.runs.trained import Trained
-from hms.scoring.scores import score_folds
 from hms.system.reading import read_json
 
 

@@ -8,9 +8,9 @@ from hms.config.build import build
 from hms.config.failures import Failure, SweptJob, print_unfinished
 from hms.data.corpus import fingerprint
 from hms.errors import UserError
-from hms.folder_names import is_finished
 from hms.results.comparison import compare
 from hms.results.table import print_results
+from hms.run_folders import is_finished
 from hms.runs.folder import fold_folder
 
 

@@ -7,6 +7,7 @@ checkpoint  models saved and loaded
 versions    the code and packages that trained it
 provenance  what it was trained from
 trained     a run, a fold or a bundle, with its models
+scores      the scores of its folds together
 teacher     the runs that teach a student
 leakage     which rows it may have seen
 start       trained weights that a training begins with

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError, first_line
-from hms.folder_names import WEIGHTS
+from hms.run_folders import WEIGHTS
 from hms.system.atomic import locked, scratch_folder
 
 FORMAT = 1

@@ -14,9 +14,9 @@ from torch import Tensor
 from hms.config.build import build_foreign, want_safe
 from hms.config.check import mistakes_in_node
 from hms.errors import ConfigError, DataError, first_line
-from hms.folder_names import is_member, model_file
 from hms.model import Model
 from hms.preprocess import Preprocess
+from hms.run_folders import is_member, model_file
 from hms.runs.bundle import model_node
 from hms.system.atomic import replacing
 

@@ -1,6 +1,6 @@
 """The folders of trained models: `runs/<name>-<hash>/fold{f}_seed{s}/`.
 
-A *run* is the outer folder, a *fold* one of those in it; `hms.folder_names` names both. Where a command takes a run, it
+A *run* is the outer folder, a *fold* one of those in it; `hms.run_folders` names both. Where a command takes a run, it
 takes a single fold as well.
 
 The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import FoldName, RunName, finished_folds, folds_with, grid, is_finished, number_of, to_predict_by
+from hms.run_folders import FoldName, RunName, finished_folds, folds_with, grid, is_finished, number_of, to_predict_by
 from hms.runs.bundle import is_bundle, members
 from hms.runs.provenance import read_config
 from hms.runs.settings import files_read, settings

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hms.folder_names import RunName, by_name, counts_of, finished_folds, grid, number_of
+from hms.run_folders import RunName, by_name, counts_of, finished_folds, grid, number_of
 from hms.runs.folder import unfinished
 from hms.runs.provenance import corpus_of
 from hms.runs.trained import Trained

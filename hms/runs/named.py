@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from hms.errors import UserError
-from hms.folder_names import finished_folds, is_evaluation
+from hms.run_folders import finished_folds, is_evaluation
 from hms.runs.bundle import is_bundle
 from hms.runs.folder import unfinished
 from hms.system.console import say

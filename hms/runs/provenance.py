@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from hms.errors import DataError, first_line
-from hms.folder_names import RunName
+from hms.run_folders import RunName
 from hms.runs.settings import files_read, settings
 from hms.runs.versions import differing, versions
 from hms.system.atomic import write_text

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hms.errors import DataError, UserError
-from hms.folder_names import (
+from hms.network.pretrained import weights_file
+from hms.run_folders import (
     FoldName,
     RunName,
     finished_folds,
@@ -21,7 +22,6 @@ from hms.folder_names import (
     teacher_files,
     to_predict_by,
 )
-from hms.network.pretrained import weights_file
 
 _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),

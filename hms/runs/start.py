@@ -13,8 +13,8 @@ import polars as pl
 from hms.config.build import build
 from hms.config.described import word
 from hms.errors import UserError
-from hms.folder_names import by_name, is_member
 from hms.model import Model
+from hms.run_folders import by_name, is_member
 from hms.runs.bundle import is_bundle
 from hms.runs.checkpoint import read_trained, rebuild, without_pretrained
 from hms.runs.folder import want_all_folds

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from hms.errors import UserError
-from hms.folder_names import teacher_files
+from hms.run_folders import teacher_files
 from hms.system.reading import read_table
 
 LEARNED_FROM_TEACHER = "learned from a teacher that saw the held-out patients, so its KL looks too good."

@@ -15,18 +15,18 @@ CLIP = 1e-15
 
 
 def kl_divergence(
-    target: Float[np.ndarray, "row label"], prediction: Float[np.ndarray, "row label"]
+    target: Float[np.ndarray, "row class"], prediction: Float[np.ndarray, "row class"]
 ) -> Float[np.ndarray, " row"]:
     """KL(target || prediction) of each row, in nats."""
     return scipy.special.rel_entr(target, np.clip(prediction, CLIP, 1 - CLIP)).sum(axis=1)
 
 
-def prior_kl(target: Float[np.ndarray, "row label"]) -> float:
+def prior_kl(target: Float[np.ndarray, "row class"]) -> float:
     """KL of the best constant prediction, the mean target of these same rows."""
     return float(kl_divergence(target, np.broadcast_to(target.mean(axis=0), target.shape)).mean())
 
 
-def uniform_kl(target: Float[np.ndarray, "row label"]) -> float:
+def uniform_kl(target: Float[np.ndarray, "row class"]) -> float:
     """KL of predicting every class with the same probability."""
     return float(kl_divergence(target, np.full(target.shape, 1 / len(CLASSES))).mean())
 

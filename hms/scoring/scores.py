@@ -11,11 +11,10 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.errors import DataError, UserError, first_line
-from hms.folder_names import number_of
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.scoring.metric import gap_closed, kl_divergence, prior_kl, uniform_kl
 from hms.system.console import print_columns
-from hms.system.reading import read_json, read_table, want_columns
+from hms.system.reading import read_table, want_columns
 
 TABLE = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS, *CLASSES)
 """Columns of a table of predictions, in order; `fold` may be null."""
@@ -24,7 +23,7 @@ Scores = dict[str, Any]
 """kl, top1, rows, uniform, prior, per_class; with known truth also oracle and gap_closed (or None). KL in nats."""
 
 
-def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row label"]) -> pl.DataFrame:
+def predictions(rows: pl.DataFrame, fold: int | None, probabilities: Float[np.ndarray, "row class"]) -> pl.DataFrame:
     """The table of predictions for `rows` (columns of train.csv). Raises UserError if one is not finite."""
     if not np.isfinite(probabilities).all():
         raise UserError("the model predicts NaN: its training diverged; try a smaller optimizer.lr")
@@ -102,21 +101,6 @@ def score(table: pl.DataFrame, truth: pl.DataFrame | None = None) -> Scores:
     return mean_scores(scored(table, truth))
 
 
-def score_folds(folds: list[Path]) -> tuple[Scores, pl.DataFrame]:
-    """The scores of finished folds together, on their held-out patients, and their `scored` rows.
-
-    Oracle and gap closed are included if each fold's scores.json has an oracle.
-    """
-    rows = scored(pl.concat(read_predictions(fold / "oof.parquet") for fold in folds))
-    # The seeds of a fold have the same rows, and so the same oracle.
-    unique = {number_of(fold): fold for fold in folds}.values()
-    of_folds = [read_json(fold / "scores.json", "kl", "rows") for fold in unique]
-    if all("oracle" in fold for fold in of_folds):
-        oracle = sum(fold["oracle"] * fold["rows"] for fold in of_folds) / sum(fold["rows"] for fold in of_folds)
-        rows = rows.with_columns(oracle=pl.lit(oracle))
-    return mean_scores(rows), rows
-
-
 def mean_scores(rows: pl.DataFrame) -> Scores:
     """The means over the rows of `scored`; the KL of a class is over the rows whose votes it leads."""
     target, kl, leading = _target(rows), rows["kl"].to_numpy(), rows["leading"].to_numpy()
@@ -137,7 +121,7 @@ def mean_scores(rows: pl.DataFrame) -> Scores:
     return scores
 
 
-def _target(table: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+def _target(table: pl.DataFrame) -> Float[np.ndarray, "row class"]:
     return target_of(table.select(VOTE_COLUMNS).to_numpy())
 
 
@@ -152,7 +136,7 @@ def read_truth(root: Path) -> pl.DataFrame | None:
         raise DataError(f"{path}: no table of label_id and six probabilities ({first_line(error)})") from None
 
 
-def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row label"]:
+def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row class"]:
     """The true probabilities of a table's rows. Raises DataError if `truth` lacks one."""
     known = table.select("label_id").join(truth, on="label_id", how="left", maintain_order="left")
     if known.null_count().sum_horizontal().item():

@@ -44,9 +44,12 @@ _QRS = (
 class Artefacts:
     """All artefacts of one recording."""
 
-    waves: tuple[Train | Drift, ...]  # µV
-    muscles: tuple[Drift, ...]  # SD (µV) at each electrode, and muscle tension over time
-    heart: Train  # waveform of the EKG channel; its field is the share that reaches the scalp
+    waves: tuple[Train | Drift, ...]
+    """µV."""
+    muscles: tuple[Drift, ...]
+    """SD (µV) at each electrode, and muscle tension over time."""
+    heart: Train
+    """Waveform of the EKG channel; its field is the share that reaches the scalp."""
     heart_uv: float
 
     def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:

@@ -28,22 +28,26 @@ class Rhythm(NamedTuple):
 
     centre_hz: float
     width_hz: float
-    size: float  # SD at its strongest electrode, in units of the background's SD
+    size: float
+    """SD at its strongest electrode, in units of the background's SD."""
     field: Float[np.ndarray, " 19"]
-    bursts_s: tuple[float, float] | None = None  # shortest and longest burst; None: continuous
+    bursts_s: tuple[float, float] | None = None
+    """Shortest and longest burst; None: continuous."""
 
 
 @dataclass(frozen=True)
 class Brain:
     """Background of one patient; the patient's recordings differ from it by a few per cent only."""
 
-    amplitude_uv: float  # robust SD of a bipolar pair, 0.5-28 Hz
+    amplitude_uv: float
+    """Robust SD of a bipolar pair, 0.5-28 Hz."""
     slopes: Float[np.ndarray, " 19"]
     knee_hz: float
     floor_uv2_per_hz: float
     mixing: Float[np.ndarray, "19 19"]
     rhythms: tuple[Rhythm, ...]
-    fluctuation: float  # log-SD of the slow changes in amplitude
+    fluctuation: float
+    """Log-SD of the slow changes in amplitude."""
     suppressed: bool
     asleep: bool
 
@@ -112,8 +116,10 @@ class Background:
     brain: Brain
     log_amplitude: Curve
     patches: Float[np.ndarray, "19 patch"]
-    waxing: tuple[Curve, ...]  # log amplitude of each patch relative to the whole
-    bursts: Curve  # 1; in burst suppression near 0 between the bursts
+    waxing: tuple[Curve, ...]
+    """Log amplitude of each patch relative to the whole."""
+    bursts: Curve
+    """1; in burst suppression near 0 between the bursts."""
     rhythm_gates: tuple[Curve, ...]
     sleep: tuple[Train, ...]
 

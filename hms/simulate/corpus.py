@@ -20,6 +20,7 @@ from hms.data.corpus import Residence
 from hms.data.files import write_eeg, write_spectrogram
 from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.ranges import want_at_least
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
@@ -56,10 +57,9 @@ class SimulatedFolder:
     ):
         if size not in SIZES:
             raise ValueError(f"size: want one of {', '.join(SIZES)}, got {size!r}")
-        if seed < 0:
-            raise ValueError(f"seed: want at least 0, got {seed}")
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers: want at least 1, got {workers}")
+        want_at_least(0, seed=seed)
+        if workers is not None:
+            want_at_least(1, workers=workers)
         self.root = Path(root)
         self.size: SizeName = size
         self.seed = seed

@@ -17,14 +17,19 @@ class Equipment:
 
     offset_uv: Float[np.ndarray, " 20"]
     mains_hz: float
-    mains_uv: Float[np.ndarray, " 20"]  # amplitude at each electrode
+    mains_uv: Float[np.ndarray, " 20"]
+    """Amplitude at each electrode."""
     mains_phase: Float[np.ndarray, " 20"]
-    harmonic: float  # amplitude of the third harmonic relative to `mains_uv`
-    bad_electrode: int  # index into SCALP, -1: none
+    harmonic: float
+    """Amplitude of the third harmonic relative to `mains_uv`."""
+    bad_electrode: int
+    """Index into SCALP, -1: none."""
     bad_uv: float
     bad_contact: Curve
-    dead_electrode: int  # index into ELECTRODES, -1: none
-    bridged_pair: int  # index into the pairs of the double banana, -1: none
+    dead_electrode: int
+    """Index into ELECTRODES, -1: none."""
+    bridged_pair: int
+    """Index into the pairs of the double banana, -1: none."""
     missing: Float[np.ndarray, "span 2"]
 
     def bad_noise(self, rng: np.random.Generator, clock: Clock) -> Float[np.ndarray, "19 time"]:

@@ -24,13 +24,18 @@ _OFF_CENTRE = np.log(2.0)  # outside the central ten seconds a pattern counts as
 class Findings(NamedTuple):
     """Findings in one window."""
 
-    log_contrast: float  # ln(peak amplitude of the pattern / robust SD of the rest), where the pattern is largest
+    log_contrast: float
+    """ln(peak amplitude of the pattern / robust SD of the rest), where the pattern is largest."""
     cycles: float
     frequency_hz: float
-    evolution: float  # |change of log frequency| over the window; ACNS: amplitude alone does not evolve
-    peakedness: float  # ln(98th percentile / median of |pattern|): sine 0.35, sparse spikes above 1.5
-    laterality: float  # |left - right| / (left + right), mean rms of the pairs on each side
-    irregularity: float  # median |change of log cycle length| between successive cycles
+    evolution: float
+    """|change of log frequency| over the window; ACNS: amplitude alone does not evolve."""
+    peakedness: float
+    """ln(98th percentile / median of |pattern|): sine 0.35, sparse spikes above 1.5."""
+    laterality: float
+    """|left - right| / (left + right), mean rms of the pairs on each side."""
+    irregularity: float
+    """Median |change of log cycle length| between successive cycles."""
 
     @property
     def conspicuity(self) -> float:

@@ -28,7 +28,8 @@ class Cycle(NamedTuple):
     """A pattern's frequency and regularity."""
 
     frequency_hz: Curve
-    discharge_jitter: float  # SD of a discharge's time, in cycles
+    discharge_jitter: float
+    """SD of a discharge's time, in cycles."""
 
 
 def draw_pattern(rng: np.random.Generator, kind: Kind, over: Span, centres_s: Float[np.ndarray, " eeg"]) -> Pattern:

@@ -20,20 +20,29 @@ from hms.spectrogram_recipe import bipolar
 class Pattern:
     """Latent state of one pattern over a whole recording."""
 
-    cycles: Curve  # cycles completed since the start; its slope is the frequency in Hz
+    cycles: Curve
+    """Cycles completed since the start; its slope is the frequency in Hz."""
     discharges_s: Float[np.ndarray, " event"]
-    discharge_sizes: Float[np.ndarray, "2 event wavelet"]  # in the first field and in the second
+    discharge_sizes: Float[np.ndarray, "2 event wavelet"]
+    """In the first field and in the second."""
     discharge: tuple[Wavelet, ...]
-    periodic_share: float  # 1: discharges only, 0: waves only
-    overtones: Float[np.ndarray, "harmonic 2"]  # size and phase (rad) of the 2nd, 3rd ... harmonic of the wave
-    active: Curve  # 0 or 1, with short ramps
-    log_size: Curve  # slow changes in amplitude, including a seizure's growth
+    periodic_share: float
+    """1: discharges only, 0: waves only."""
+    overtones: Float[np.ndarray, "harmonic 2"]
+    """Size and phase (rad) of the 2nd, 3rd ... harmonic of the wave."""
+    active: Curve
+    """0 or 1, with short ramps."""
+    log_size: Curve
+    """Slow changes in amplitude, including a seizure's growth."""
     size_uv: float
     fields: Float[np.ndarray, "2 19"]
-    lag_s: float  # delay of the second field after the first
-    spread: Curve  # weight of the second field, 0 to 1; the first field has the rest
+    lag_s: float
+    """Delay of the second field after the first."""
+    spread: Curve
+    """Weight of the second field, 0 to 1; the first field has the rest."""
     patches: Float[np.ndarray, "19 patch"]
-    recruitment: tuple[Curve, ...]  # log of each patch's relative participation
+    recruitment: tuple[Curve, ...]
+    """Log of each patch's relative participation."""
 
     def render(self, clock: Clock) -> Float[np.ndarray, "19 time"]:
         """The pattern at every scalp electrode in µV."""

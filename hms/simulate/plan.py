@@ -46,7 +46,8 @@ class Size(NamedTuple):
     high_eegs: int
     low_eegs: int
     test_eegs: int
-    skew: float  # log-SD of the number of EEGs per patient
+    skew: float
+    """Log-SD of the number of EEGs per patient."""
 
 
 class EegPlan(NamedTuple):

@@ -12,8 +12,10 @@ class Presence(NamedTuple):
     """When a pattern is present, and how it changes during that time."""
 
     spans: Float[np.ndarray, "span 2"]
-    frequency_fall: float  # log of first over last frequency within a span
-    amplitude_rise: float  # log of largest over first amplitude within a span
+    frequency_fall: float
+    """Log of first over last frequency within a span."""
+    amplitude_rise: float
+    """Log of largest over first amplitude within a span."""
     evolves: bool
 
     def ramp(self, first: float, last: float) -> Curve:

@@ -57,14 +57,14 @@ class Picture(NamedTuple):
     width: float
 
 
-def areas(edges_s: Float[np.ndarray, " edge"], probabilities: Float[np.ndarray, "step label"]) -> list[Area]:
+def areas(edges_s: Float[np.ndarray, " edge"], probabilities: Float[np.ndarray, "step class"]) -> list[Area]:
     """One area per class, from the last, which fills what the others leave, to the first; empty without prediction."""
     heights = np.rint(HEIGHT * np.nancumsum(probabilities, axis=1))
     heights[np.isnan(probabilities).any(axis=1)] = 0
     return [Area(CLASSES[i], _path(edges_s, heights[:, i])) for i in reversed(range(len(CLASSES)))]
 
 
-def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step label"]]:
+def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, "step class"]]:
     """The edges in time of all windows, and their probabilities: NaN between windows that are more than 10 s apart.
     Very many windows are averaged in groups, as far as they have a prediction."""
     edges_s = timeline.edges_s

@@ -71,7 +71,7 @@ def events(timeline: Timeline) -> pl.DataFrame:
     return pl.DataFrame(found, schema).sort("onset_s", maintain_order=True)
 
 
-def burden(timeline: Timeline) -> Float[np.ndarray, "hour label"]:
+def burden(timeline: Timeline) -> Float[np.ndarray, "hour class"]:
     """Minutes of each hour that each class takes, counted as in `Total`."""
     by_class = (minutes_of_hours(counted_s(timeline, name), timeline.duration_s) for name in CLASSES)
     return np.stack([*by_class], axis=1)

@@ -65,7 +65,7 @@ def _data(
     drawn: list[Drawn],
     opened: int,
     edges_s: Float[np.ndarray, " edge"],
-    probabilities: Float[np.ndarray, "step label"],
+    probabilities: Float[np.ndarray, "step class"],
 ) -> dict[str, Any]:
     """The data with which the script shows the probabilities under the pointer."""
     start = timeline.start

@@ -24,7 +24,7 @@ from hms.timeline.options import TimelineOptions
 from hms.timeline.timeline import Timeline
 from hms.window_lengths import CENTRE_S
 
-Mix = Callable[[Float[np.ndarray, "model row label"]], Float[np.ndarray, "row label"]]
+Mix = Callable[[Float[np.ndarray, "model row class"]], Float[np.ndarray, "row class"]]
 """Combine the predictions of all models into one."""
 
 

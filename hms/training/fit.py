@@ -20,8 +20,8 @@ from hms.config.check import mistakes_in_resolved, plain, with_values
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
 from hms.errors import want_no_mistakes
-from hms.folder_names import is_finished
 from hms.model import Model
+from hms.run_folders import is_finished
 from hms.runs.checkpoint import save_model
 from hms.runs.folder import fold_folder
 from hms.runs.leakage import write_learned_from

@@ -18,7 +18,7 @@ from hms.training.feed import Feed
 from hms.training.fold import FoldRows, among
 
 
-def predict(model: Model, rows: pl.DataFrame, feed: Feed, flips: bool) -> Float[np.ndarray, "row label"]:
+def predict(model: Model, rows: pl.DataFrame, feed: Feed, flips: bool) -> Float[np.ndarray, "row class"]:
     """The probabilities of `rows`; each process predicts its share of them, and all receive the whole."""
     rank, world_size = feed.process
     if world_size > 1:
@@ -29,7 +29,7 @@ def predict(model: Model, rows: pl.DataFrame, feed: Feed, flips: bool) -> Float[
 
 
 def write_predictions(
-    fold: Path, rows: FoldRows, predicted: Float[np.ndarray, "row label"], truth: pl.DataFrame | None
+    fold: Path, rows: FoldRows, predicted: Float[np.ndarray, "row class"], truth: pl.DataFrame | None
 ) -> Scores:
     """Write the predictions, to teacher.parquet to learn from and oof.parquet to score; return the scores.
 

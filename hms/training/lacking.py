@@ -10,8 +10,8 @@ import torch
 from hms.config.build import build
 from hms.data.corpus import CompetitionFolder, fingerprint
 from hms.errors import DataError, UserError
-from hms.folder_names import is_finished
 from hms.network.timm_network import want_weights
+from hms.run_folders import is_finished
 from hms.runs.folder import fold_folder
 from hms.runs.settings import files_read, nodes
 

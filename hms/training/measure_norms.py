@@ -13,9 +13,8 @@ from collections.abc import Iterable
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hms.batch import Batch
+from hms.batch import Batch, on_device
 from hms.model import Model
-from hms.prediction.inference import on_device
 
 BATCHES = 32
 """How many to measure by."""

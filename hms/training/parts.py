@@ -10,10 +10,10 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from hms.config.build import build
 from hms.errors import UserError, first_line
 from hms.model import Model
-from hms.prediction.inference import best_device
 from hms.runs.checkpoint import without_pretrained
 from hms.runs.settings import files_read
 from hms.runs.start import model_to_train
+from hms.system.device import best_device
 from hms.training import trainer
 from hms.training.compiled import compile_networks
 from hms.training.fold import stages_of

@@ -7,7 +7,7 @@ from hms.config.command import CONF
 from hms.config.described import word
 from hms.config.keys import out_of_range
 from hms.errors import UserError, did_you_mean
-from hms.folder_names import want_teachers
+from hms.run_folders import want_teachers
 from hms.runs.settings import TEACHER, start_folds
 from hms.training.keys import Pretrain
 from hms.training.unsuitable import unsuitable_callbacks, unsuitable_optimizer, without_package

@@ -6,9 +6,12 @@ linear), whichever leaves fewer signals to filter. Added for raw clinical signal
 electrode offsets of 100 µV drown slow waves; a notch, because mains interference reaches millivolts; and a scale for
 each window, because patients differ tenfold in amplitude. Where a recording begins or ends, windows go on as their
 mirror image, and what is missing otherwise does not count in a window's scale.
+
+missing     what stands for missing samples
+zero_phase  the high-pass and the notches
+robust      the spread of a window's signals
 """
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -20,17 +23,15 @@ from torch.nn import functional as F
 
 from hms.batch import Batch, Signals
 from hms.electrodes import SCALP, SFREQ_HZ
-from hms.missing import Fill, filled
 from hms.montage import Montage
-from hms.robust import robust_sd
+from hms.preprocess.missing import Fill, filled
+from hms.preprocess.robust import robust_sd
+from hms.preprocess.zero_phase import ZeroPhase
+from hms.ranges import want_above_0, want_at_least
 from hms.spectrogram_images import SpectrogramImages
-from hms.window_lengths import EEG_SAMPLES
 
 _NEGLIGIBLE = 1e-7  # the most that the truncated tail of the impulse response may sum to
 _BLOCK = 16  # samples that a CPU filters at once: as many numbers as one of its registers holds
-_PERIODS = 1.5  # of the high-pass, mirrored at each end, so that a window's end does not leak into its start
-_LEAST_PADDING = 600  # samples mirrored at each end, even if the high-pass needs fewer
-_STEP = 100  # samples of which this number is a multiple: a transform is fast if its length has many divisors
 _LOWEST_HZ = 0.05  # of the high-pass: a window holds two and a half of its periods
 _QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectric EEG stays quiet
 
@@ -38,9 +39,9 @@ _QUIETEST_UV = 3.0  # the least spread that a window is scaled by: an isoelectri
 class Preprocess(nn.Module):
     """Batch of electrodes (µV, 200 Hz) -> Signals of filtered pairs and, if there is a spectrogram, its `images`.
 
-    `missing` is what stands for missing samples (`hms.missing`). `highpass_hz` and each of `notch_hz` are zero-phase
-    filters (null, []: none). Samples are clipped to ±`clip_uv`, after these filters if there are any. `lowpass_hz` is
-    the corner of a causal Butterworth filter of `lowpass_order`.
+    `missing` is what stands for missing samples (`preprocess.missing`). `highpass_hz` and each of `notch_hz` are
+    zero-phase filters (null, []: none). Samples are clipped to ±`clip_uv`, after these filters if there are any.
+    `lowpass_hz` is the corner of a causal Butterworth filter of `lowpass_order`.
     `scale` divides by `scale_uv` ("fixed"), by the median pair's robust SD in the window ("window"), or by the
     geometric mean of the two ("compressed": a loud EEG stays louder, but patients differ threefold, not tenfold). No
     gradient passes through the spread. Filters but the low-pass take windows of 50 s only: a ValueError says so.
@@ -63,8 +64,8 @@ class Preprocess(nn.Module):
         scale_uv: float,
     ):
         super().__init__()
-        if clip_uv <= 0 or scale_uv <= 0:
-            raise ValueError(f"clip_uv, scale_uv: want more than 0, got {clip_uv}, {scale_uv}")
+        want_above_0(clip_uv=clip_uv, scale_uv=scale_uv)
+        want_at_least(1, lowpass_order=lowpass_order)
         notches = [("notch_hz", hz) for hz in notch_hz]
         for name, hz in (("highpass_hz", highpass_hz), *notches, ("lowpass_hz", lowpass_hz)):
             if hz is not None and not 0 < hz < SFREQ_HZ / 2:
@@ -73,8 +74,6 @@ class Preprocess(nn.Module):
             raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
         if highpass_hz is None and scale != "fixed":
             raise ValueError(f"highpass_hz: want a frequency with scale={scale}, which offsets would enter, got null")
-        if lowpass_order < 1:
-            raise ValueError(f"lowpass_order: want at least 1, got {lowpass_order}")
         self.montage, self.images = montage, images
         self.missing, self.clip_uv, self.scale, self.scale_uv = missing, clip_uv, scale, scale_uv
         response = _impulse_response(lowpass_hz, lowpass_order)
@@ -120,28 +119,6 @@ class Preprocess(nn.Module):
         return filtered.permute(0, 2, 3, 1).reshape(*signals.shape[:2], -1)[..., :time]
 
 
-class ZeroPhase(nn.Module):
-    """High-pass and notches run forwards and backwards, by a Fourier transform of the window, mirrored at each end."""
-
-    gain: Tensor
-
-    def __init__(self, highpass_hz: float | None, notch_hz: list[float]):
-        super().__init__()
-        wanted = _PERIODS * SFREQ_HZ / highpass_hz if highpass_hz else 0
-        self.padding = max(_LEAST_PADDING, _STEP * math.ceil(wanted / _STEP))
-        self.register_buffer("gain", _gain(highpass_hz, notch_hz, EEG_SAMPLES + 2 * self.padding), persistent=False)
-
-    def forward(self, pairs: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        if pairs.shape[-1] != EEG_SAMPLES:
-            raise ValueError(f"eeg: want {EEG_SAMPLES} samples for highpass_hz and notch_hz, got {pairs.shape[-1]}")
-        padded = F.pad(pairs, (self.padding, self.padding), mode="reflect")
-        return self.circular(padded)[..., self.padding : -self.padding]
-
-    def circular(self, padded: Float[Tensor, "batch pair time"]) -> Float[Tensor, "batch pair time"]:
-        """Apply the filter alone, as a circular convolution."""
-        return torch.fft.irfft(torch.fft.rfft(padded).mul_(self.gain), padded.shape[-1])
-
-
 def _impulse_response(lowpass_hz: float, order: int) -> Float[Tensor, " tap"]:
     impulse = np.zeros(20 * SFREQ_HZ)
     impulse[0] = 1.0
@@ -157,16 +134,3 @@ def _in_blocks(response: Float[Tensor, " tap"]) -> Float[Tensor, "out sample 1 b
     padded = F.pad(response, (0, blocks * _BLOCK))
     dense = torch.where(ago >= 0, padded[ago.clamp(min=0)], 0.0)  # out, block and sample within it
     return dense.reshape(_BLOCK, blocks, _BLOCK).transpose(1, 2).unsqueeze(2)
-
-
-def _gain(highpass_hz: float | None, notch_hz: list[float], samples: int) -> Float[Tensor, " frequency"]:
-    """Gain of the filters, run forwards and backwards, at the frequencies of the transform of so many samples."""
-    hz = np.fft.rfftfreq(samples, 1 / SFREQ_HZ)
-    gain = np.ones_like(hz)
-    if highpass_hz:
-        sos = signal.butter(2, highpass_hz, "highpass", fs=SFREQ_HZ, output="sos")
-        gain *= np.abs(signal.sosfreqz(sos, hz, fs=SFREQ_HZ)[1]) ** 2
-    for mains_hz in notch_hz:
-        b, a = signal.iirnotch(mains_hz, 30, fs=SFREQ_HZ)
-        gain *= np.abs(signal.freqz(b, a, hz, fs=SFREQ_HZ)[1]) ** 2
-    return torch.from_numpy(gain.astype(np.float32))

@@ -1,10 +1,10 @@
-"""`hms.folder_names`: a name is read as it was written, and nothing else is taken for one."""
+"""`hms.run_folders`: a name is read as it was written, and nothing else is taken for one."""
 
 from pathlib import Path
 
 import pytest
 
-from hms.folder_names import FoldName, RunName, counts_of, folds_with, grid, model_file, to_predict_by
+from hms.run_folders import FoldName, RunName, counts_of, folds_with, grid, model_file, to_predict_by
 
 
 @pytest.mark.parametrize(

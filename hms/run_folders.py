@@ -1,4 +1,4 @@
-"""Names of the folders of runs and of the folds in them, such as quick-6e9676ef/fold0_seed3, written and read.
+"""The folders of runs and of the folds in them, such as quick-6e9676ef/fold0_seed3: their names, and what is finished.
 
 A fold is given by its folder or, in a bundle, by its file of weights. Whoever renames one makes a fold of unknown name.
 """

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hms.robust import in_memory
+from hms.preprocess.robust import in_memory
 
 Fill = Literal["mirror", "zero"]
 _INSTEAD_OF_INFINITY_UV = torch.finfo(torch.float16).max
