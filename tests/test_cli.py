@@ -308,6 +308,9 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     assert "adapt: want a share, 0 to 1, got 2" in said
     said = said_by("evaluate", [f"runs={run}", "batch_size=0"])
     assert "batch_size: want 1 or more (below 2^32), got 0" in said
+    file = run / "fold0_seed0" / "config.yaml"
+    said = said_by("evaluate", [f"runs={run}", f"out={file}/x", "stores=/dev/null"])  # before a store is looked for
+    assert f"out: cannot write to '{file}/x' (Not a directory)" in said
     said = said_by("evaluate", [f"runs={run}", "draws=0"])
     assert "draws: want 1 or more (below 2^32), got 0" in said
 

@@ -187,6 +187,7 @@ def test_code_that_was_edited_since_is_named(tmp_path: Path, monkeypatch: pytest
     assert differing(before, versions(config)) == []
     (tmp_path / "my_extractor.py").write_text("class Mine: 'Better'\n")
     assert differing(before, versions(config)) == ["another my_extractor"]
+    assert differing(before, versions({})) == []  # another config of the same run, as for another corpus
 
 
 def test_another_module_of_a_package_of_ones_own_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, mix
+from hms.augmentation.mixing import LEAST_ALPHA, draw_partner, draw_share, mix
 from hms.batch import Signals
 from hms.cached_tensor import indices
-from hms.ranges import want_above_0, want_probability
+from hms.ranges import want_at_least, want_probability
 
 
 class CutMix:
@@ -22,7 +22,7 @@ class CutMix:
 
     def __init__(self, p: float, alpha: float):
         want_probability(p=p)
-        want_above_0(alpha=alpha)
+        want_at_least(LEAST_ALPHA, alpha=alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:

@@ -10,6 +10,9 @@ from torch.distributions import Gamma
 from hms.batch import Signals
 from hms.cached_tensor import indices
 
+LEAST_ALPHA = 0.05
+"""Of Beta: with less, both gamma variables are often too small for float32, and each window would be half another."""
+
 
 def draw_partner(signals: Signals) -> Int[Tensor, " batch"]:
     """Index of a partner for each window: the batch, already shuffled, rotated by a random step. No window is its own

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hms.augmentation.mixing import draw_partner, draw_share, with_targets
+from hms.augmentation.mixing import LEAST_ALPHA, draw_partner, draw_share, with_targets
 from hms.batch import Signals
-from hms.ranges import want_above_0, want_probability
+from hms.ranges import want_at_least, want_probability
 
 
 class Mixup:
@@ -20,7 +20,7 @@ class Mixup:
 
     def __init__(self, p: float, alpha: float):
         want_probability(p=p)
-        want_above_0(alpha=alpha)
+        want_at_least(LEAST_ALPHA, alpha=alpha)
         self.p, self.alpha = p, alpha
 
     def __call__(self, signals: Signals) -> Signals:

@@ -20,7 +20,7 @@ from hms.runs.leakage import rows_maybe_trained_on, without_names, without_table
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import mean_scores, predictions, print_scores, read_truth, scored
-from hms.system.atomic import replacing
+from hms.system.atomic import replacing, want_writable
 from hms.system.console import counted, say, track
 
 
@@ -29,6 +29,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     want_in_range(config)
     predictors = predictors_of(config)
     evaluations = _evaluations_of(config, predictors) if config["out"] is None else None
+    want_writable("out", evaluations or Path(config["out"]))
     compute = compute_of(config)
     folder = build(config["data"])
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])

@@ -27,7 +27,9 @@ def differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     names = [f"{name} {old}" for name, old in then.get("packages", {}).items() if old != now["packages"].get(name)]
     if then.get("commit") != now["commit"]:
         names.append(f"commit {then.get('commit')}")
-    return names + [f"another {name}" for name, old in then.get("code", {}).items() if old != now["code"].get(name)]
+    return names + [
+        f"another {name}" for name, old in then.get("code", {}).items() if old != now["code"].get(name, old)
+    ]
 
 
 def _code(config: dict[str, Any]) -> dict[str, str]:

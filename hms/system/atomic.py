@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import polars as pl
 
@@ -35,6 +36,15 @@ def replacing(path: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def want_writable(key: str, folder: Path) -> None:
+    """Raise UserError about the config's `key`, before work that would be lost, if a folder cannot be written to."""
+    try:
+        with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
+            pass
+    except OSError as error:
+        raise UserError(f"{key}: cannot write to '{folder}' ({error.strerror})") from None
 
 
 def write_text(path: Path, text: str) -> None:

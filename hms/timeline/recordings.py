@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from hms.errors import DataError, UserError, with_lines
@@ -13,6 +12,7 @@ from hms.prediction.predictors import Predictors
 from hms.recording.absent import want_channels
 from hms.recording.paths import recording_files
 from hms.recording.recording import Recording, open_recording
+from hms.system.atomic import want_writable
 from hms.system.console import counted, of_several, say
 from hms.system.shards import Shard
 from hms.timeline import overview
@@ -112,8 +112,4 @@ def _want_out(folder: Path, files: dict[str, Path]) -> None:
             wish = f"want a folder in which '{name}' is no other recording ('{other}')"
             raise UserError(f"out: {wish}, got '{folder}'; predict both by one command, or name another folder")
     overview.want_own(folder)
-    try:
-        with TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
-            pass
-    except OSError as error:
-        raise UserError(f"out: cannot write to '{folder}' ({error.strerror})") from None
+    want_writable("out", folder)
