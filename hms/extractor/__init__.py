@@ -65,7 +65,7 @@ class ImageOfPairs(nn.Module, ABC):
     token_kind: Literal["pair"] = "pair"
 
     def read_by(self, backbone: Backbone, dropout: float) -> None:
-        """Take a backbone, at the end of a subclass's `__init__`: `show=true` lists parts in the order in which they work."""
+        """Take a backbone, at the end of a subclass's `__init__`: `show=true` lists parts in this order."""
         self.backbone, self.dropout = backbone, nn.Dropout(dropout)
         self.out_features, self.token_features = backbone.out_features, backbone.map_features
 
