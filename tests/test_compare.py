@@ -393,13 +393,12 @@ def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_p
     assert (last["minutes"], last["parameters"], last["megabytes"]) == (4.0, 620_000, 2.5)
 
 
-def test_a_run_from_before_parameters_were_recorded_is_shown_without_them(tmp_path: Path, capsys):
-    run = finished(tmp_path / "old", 0, 0, 0.4, 10)
-    (run / "fold0_seed0/scores.json").write_text(json.dumps({"kl": 0.4, "rows": 100, "seconds": 60}))
+def test_a_run_whose_models_were_deleted_is_shown_without_their_size(tmp_path: Path, capsys):
+    run = finished(tmp_path / "slim", 0, 0, 0.4, 10)
     (run / "fold0_seed0/model.ckpt").unlink()
     print_results(compare([run]))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
-    assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
+    assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["0.6 M", "-"]
 
 
 def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path: Path):

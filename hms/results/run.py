@@ -43,7 +43,7 @@ class Run(NamedTuple):
     minutes: float | None
     """None for an evaluation."""
     parameters: int | None
-    """None for a run from before they were recorded."""
+    """None for an evaluation."""
     megabytes: float | None
     """Of one fold's model.ckpt."""
     corpus: str
@@ -67,7 +67,8 @@ def read_run(path: Path) -> Run:
     if not folds:
         raise DataError(f"{path}: no fold has held-out patients, so there is nothing to compare")
     config = run.config_of(folds[0])
-    scores = {_number_and_seed(fold): read_json(fold / "scores.json", "kl", "rows", "seconds") for fold in folds}
+    keys = ("kl", "rows", "seconds", "parameters")
+    scores = {_number_and_seed(fold): read_json(fold / "scores.json", *keys) for fold in folds}
     numbers, seeds = (sorted({*values}) for values in zip(*scores, strict=True))
     missing = sorted(name for name in grid(folds, numbers) if name not in scores)
     common = {*numbers} - {number for number, _ in missing}
@@ -90,7 +91,7 @@ def read_run(path: Path) -> Run:
         kl_by_fold=[score["kl"] for score in scores.values()],
         gap_closed=overall.get("gap_closed"),
         minutes=sum(score["seconds"] for score in scores.values()) / 60,
-        parameters=next(iter(scores.values())).get("parameters"),
+        parameters=next(iter(scores.values()))["parameters"],
         megabytes=checkpoint.stat().st_size / 1e6 if checkpoint.is_file() else None,
         corpus=corpus,
         losses=rows.select("label_id", "patient_id", "kl"),
