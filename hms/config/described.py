@@ -105,7 +105,7 @@ def _option(group: str, name: str) -> dict[str, Any]:
         if isinstance(entry, str):
             parts.append(_option(group, entry))
         else:
-            ((key, chosen),) = entry.items()  # such as /subset@subset: pretrain
+            ((key, chosen),) = entry.items()  # such as /subset@subset: low_votes
             other, _, place = key.removeprefix("/").partition("@")
             parts.append({place: _option(other, chosen)})
     merged: Any = OmegaConf.to_container(OmegaConf.merge(*parts, node))
