@@ -16,10 +16,9 @@ import torch
 from lightning import Trainer
 
 from hms.config.build import build
-from hms.config.check import mistakes_in_resolved, plain, with_values
+from hms.config.check import plain, want_valid
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
-from hms.errors import want_no_mistakes
 from hms.folder_names import is_finished
 from hms.model import Model
 from hms.runs.checkpoint import save_model
@@ -69,7 +68,7 @@ def fit(config: dict[str, Any]) -> float:
     Raises ConfigError with a line for each mistake in `config`, as the command does.
     """
     config = plain(config)
-    want_no_mistakes(with_values(mistakes_in_resolved(config, "train", Train), config, mistakes_in_values))
+    want_valid(config, "train", Train, mistakes_in_values)
     if (done := _finished_fold(config)) is not None:
         return _result(done, read_truth(build(config["data"]).root))
     job = _job(config)
