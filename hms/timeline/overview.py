@@ -50,7 +50,7 @@ def want_own(folder: Path) -> None:
 def write_overview(folder: Path) -> None:
     """Write the page and the table of all timelines in a folder and those below it."""
     page = folder / PAGE
-    with locked(page, f"another process is writing {page}: waiting for it"):  # the last one sees the timelines of all
+    with locked(page, f"writing {page}"):  # the last one sees the timelines of all
         found = sorted(_found(folder), key=itemgetter("written_s"))
         newest = {abspath(one["file"]): one for one in found if "burden" in one}  # it may have had another name before
         made = sorted(newest.values(), key=_most_seizure_first)

@@ -147,7 +147,7 @@ def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
         if _is_trained(fold, job.config, job.feed.store.fingerprint):
             return False
         fold.parent.mkdir(parents=True, exist_ok=True)
-        locks.enter_context(locked(fold, f"another process is training {fold}: waiting for it"))
+        locks.enter_context(locked(fold, f"training {fold}"))
         return not is_finished(fold)
 
     if process != ALONE:
