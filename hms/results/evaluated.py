@@ -6,7 +6,7 @@ from hms.config.described import word
 from hms.prediction.keys import COMBINATION_KEYS
 from hms.results.entry import Entry, Evaluation
 from hms.scoring.scores import read_predictions, scored
-from hms.system.console import counted
+from hms.system.console import counted, some
 from hms.system.reading import read_json
 
 
@@ -15,8 +15,7 @@ def read_evaluation(path: Path) -> Entry:
     about = read_json(path / "evaluation.json", "members", "corpus", "rows_maybe_trained_on")
     rows = scored(read_predictions(path / "predictions.parquet"))
     changed = [f"{key}={word(about[key])}" for key in COMBINATION_KEYS if about.get(key)]
-    first, *others = about["members"]
-    models = f"{counted(1 + len(others), 'model')} ({first}{', ...' if others else ''})"
+    models = f"{counted(len(about['members']), 'model')} ({some(about['members'], 1)})"
     return Entry(
         folder=path,
         kl=float(rows["kl"].to_numpy().mean()),
