@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 import yaml
 from conftest import ROOT, python
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from material import config
 
 from hms.compare import main
@@ -74,6 +75,21 @@ def test_a_value_is_compared_among_the_runs_with_its_option():
         "extractor": ["[stft]", "[stft]", "[spectrogram]"],
         "extractor.stft.n_fft": ["64", "190", ""],
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("data/my corpus", "a=b", "it's", 'say "it\'s"', "back\\", "a\\'b", "[x", "a,b", "range(1,3)", "Zoë", "a#b"),
+        *("", "null", "True", "1e5", " x "),
+    ],
+)
+def test_a_setting_is_shown_as_hydra_reads_it_back(text: str):
+    shown = differences([{"data": {"root": value, "all": [value, 1]}} for value in (text, "other")])
+    parser = OverridesParser.create()
+    read = {key: parser.parse_override(f"{key}={values[0]}").value() for key, values in shown.items()}
+    assert read == {"data.root": text, "data.all": [text, 1]}
+    assert [values[1] for values in shown.values()] == ["other", "[other,1]"]
 
 
 def test_what_no_option_describes_is_shown_by_its_values():

@@ -11,9 +11,9 @@ class Training(NamedTuple):
     """What is known of a run, from its finished folds that have held-out patients."""
 
     settings: dict[str, Any]
-    learned_from: dict[str, str]
+    learned_from: dict[str, str | None]
     """Its `corpus`, the digests of pretrained `weights` and of a `teacher`, if there were any, and of what it began
-    with, `start_from`, or null."""
+    with, `start_from`, or None."""
     is_student: bool
     numbers: list[int]
     """Those of its folds."""

@@ -48,10 +48,10 @@ def read_run(path: Path) -> Entry:
     return Entry(path, overall["kl"], overall.get("gap_closed"), corpus, losses, training=training)
 
 
-def _start(run: Trained, fold: Path) -> str:
-    """The run whose weights a fold began with, and the beginning of their hash."""
+def _start(run: Trained, fold: Path) -> str | None:
+    """The run whose weights a fold began with, and the beginning of their hash; None if it began with random ones."""
     start = run.start_of(fold)
-    return f"{start['run'].partition('/')[0]}-{files_of(fold)['start_from'][:4]}" if start else "null"
+    return f"{start['run'].partition('/')[0]}-{files_of(fold)['start_from'][:4]}" if start else None
 
 
 def _number_and_seed(fold: Path) -> tuple[int, int]:
