@@ -16,12 +16,6 @@ class DataError(UserError):
     """One or more files that cannot be used."""
 
 
-def want_no_mistakes(lines: list[str]) -> None:
-    """Raise ConfigError with a line for each mistake, if there are any."""
-    if lines:
-        raise ConfigError(with_lines(f"{len(lines)} problem(s) in the config:", lines))
-
-
 def with_lines(head: str, lines: Iterable[str]) -> str:
     """A message whose lines after its `head` are indented."""
     return "\n  ".join([head, *lines])

@@ -17,7 +17,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack all files of `archive` into `folder`, except those already there. Raises UserError."""
     place = folder / "unpacked"
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(place, f"another process is unpacking {archive}: waiting for it"), scratch_folder(place) as scratch:
+    with locked(place, f"unpacking {archive}"), scratch_folder(place) as scratch:
         try:
             with zipfile.ZipFile(archive) as opened:
                 members = [member for member in opened.infolist() if not member.is_dir()]

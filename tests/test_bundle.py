@@ -538,7 +538,7 @@ def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, who
 
     assert f"runs: want a run or a fold, got '{whole}', which is a bundle already" in say(f"runs={whole}")
     assert f"{tmp_path}: no finished fold here" in say(f"runs={tmp_path}")
-    assert f"runs: want one, got 3: {run}, a, ..." in say(str(run), "a", "b")
+    assert f"runs: want one, got 3: {run}, a and 1 more" in say(str(run), "a", "b")
     assert "runs: want a value, got none (runs=...)" in say()
     (tmp_path / "thesis.tex").touch()
     wish = f"out: want a new folder, or a bundle to replace, got '{tmp_path}', which holds 'thesis.tex'"

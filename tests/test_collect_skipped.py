@@ -45,5 +45,5 @@ def test_a_label_in_a_gap_is_said_to_be_in_one(tmp_path: Path):
     (tmp_path / "labels.csv").write_text(f"recording,time_s,label\n{rows}")
     words = [f"recording={tmp_path / 'x.edf'}", f"labels={tmp_path / 'labels.csv'}", f"out={tmp_path / 'corpus'}"]
     out, err = hms("collect", *words)
-    assert "  4 labels left out, where nothing is predicted either: in a gap (at 61, 70, 80 ... s).\n" in err
+    assert "  4 labels left out, where nothing is predicted either: in a gap (at 61 s, 70 s, 80 s and 1 more).\n" in err
     assert "2 labels" in out

@@ -344,11 +344,11 @@ def test_patients_whose_names_differ_only_in_case_or_spaces_are_told_in_one_line
     with_them = with_patients(placed(*paths), patients, [*map(Path, paths)])
     assert with_them["patient_id"].n_unique() == 7
     wish = "differ only in case or spaces, but count as different patients; write them alike if they are one\n"
-    assert capsys.readouterr().err == f"patient_id: 'Anna' and 'anna', 'P1' and 'p 1' {wish}"
+    assert capsys.readouterr().err == f"patient_id: 'Anna'/'anna', 'P1'/'p 1' {wish}"
     own = pl.DataFrame({"path": paths[:6], "patient_id": [*"AaBbCc"]})
     many = pl.concat([own, own.with_columns(pl.col("patient_id") + "1")])
     assert with_patients(many, None, []) is many
-    assert capsys.readouterr().err == f"patient_id: 'A' and 'a', 'A1' and 'a1', 'B' and 'b' (and 3 more) {wish}"
+    assert capsys.readouterr().err == f"patient_id: 'A'/'a', 'A1'/'a1', 'B'/'b' and 3 more {wish}"
     with_patients(own[::2], None, [])
     assert capsys.readouterr().err == ""
 

@@ -115,7 +115,7 @@ def test_the_rest_is_checked_as_if_the_nearest_option_had_been_typed():
     [
         ("epochs: 3\n", "experiment: want '# @package _global_' as the first line of its YAML"),
         (
-            "defaults: [override /subset: pretrain]\n",
+            "defaults: [override /subset: low_votes]\n",
             "experiment: want '# @package _global_' as the first line of its YAML",
         ),
         (

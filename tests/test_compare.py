@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 import yaml
 from conftest import ROOT, python
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from material import config
 
 from hms.compare import main
@@ -76,6 +77,21 @@ def test_a_value_is_compared_among_the_runs_with_its_option():
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("data/my corpus", "a=b", "it's", 'say "it\'s"', "back\\", "a\\'b", "[x", "a,b", "range(1,3)", "Zoë", "a#b"),
+        *("", "null", "True", "1e5", " x "),
+    ],
+)
+def test_a_setting_is_shown_as_hydra_reads_it_back(text: str):
+    shown = differences([{"data": {"root": value, "all": [value, 1]}} for value in (text, "other")])
+    parser = OverridesParser.create()
+    read = {key: parser.parse_override(f"{key}={values[0]}").value() for key, values in shown.items()}
+    assert read == {"data.root": text, "data.all": [text, 1]}
+    assert [values[1] for values in shown.values()] == ["other", "[other,1]"]
+
+
 def test_what_no_option_describes_is_shown_by_its_values():
     mine = {"_target_": "mine.Fusion", "width": 3}
     assert differences([{"fusion": mine}, {"fusion": mine | {"width": 4}}]) == {"fusion.width": ["3", "4"]}
@@ -127,10 +143,10 @@ READ_THE_DIFFERENCE = "KL depends on them; read 'against the best', which is on 
 
 def test_kl_is_over_all_rows_and_the_best_run_comes_first(runs: list[Path]):
     best, last = compare(runs)
-    assert (best.run.folder, last.run.folder) == (runs[1], runs[0])
-    assert last.run.kl_by_seed == pytest.approx([0.6, 0.7])
-    assert (last.run.numbers, last.run.minutes, last.run.gap_closed) == ([0, 1], 4.0, None)
-    assert (last.run.kl, last.run.losses["kl"].mean()) == pytest.approx((0.65, 0.65))
+    assert (best.entry.folder, last.entry.folder) == (runs[1], runs[0])
+    assert last.entry.training.kl_by_seed == pytest.approx([0.6, 0.7])
+    assert (last.entry.training.numbers, last.entry.training.minutes, last.entry.gap_closed) == ([0, 1], 4.0, None)
+    assert (last.entry.kl, last.entry.losses["kl"].mean()) == pytest.approx((0.65, 0.65))
     assert last.interval[0] < 0.65 < last.interval[1]
 
 
@@ -151,11 +167,11 @@ def test_a_fold_missing_for_one_seed_biases_neither_mean_nor_interval_nor_spread
     finished(tmp_path / "c", 0, 0, 0.3, 10, epochs=7)
     finished(tmp_path / "c", 1, 1, 0.3, 10, epochs=7)
     best, last, no_common = compare([tmp_path / name for name in "acb"])
-    assert [one.run.folder.name for one in (best, last, no_common)] == ["b", "a", "c"]
-    assert last.run.kl == pytest.approx(0.25)
+    assert [one.entry.folder.name for one in (best, last, no_common)] == ["b", "a", "c"]
+    assert last.entry.kl == pytest.approx(0.25)
     assert last.interval[0] < 0.25 < last.interval[1]
     assert last.difference == pytest.approx(0.025)
-    assert (last.run.sd, no_common.run.sd) == (0, None)
+    assert (last.entry.training.sd, no_common.entry.training.sd) == (0, None)
     print_results([best, last, no_common])
     a, c = tmp_path / "a", tmp_path / "c"
     printed = capsys.readouterr().out
@@ -238,7 +254,7 @@ def test_the_best_of_runs_validated_by_different_votes_is_that_on_shared_rows(tm
     hard_rows = pl.read_parquet(hard).with_columns(pl.col("label_id") + 5000)
     pl.concat([pl.read_parquet(path), hard_rows]).write_parquet(path)
     best, last = results = compare([narrow, wide])
-    assert (best.run.folder, best.run.kl, last.run.kl) == (wide, pytest.approx(0.55), pytest.approx(0.4))
+    assert (best.entry.folder, best.entry.kl, last.entry.kl) == (wide, pytest.approx(0.55), pytest.approx(0.4))
     assert (last.difference, last.shared) == (pytest.approx(0.05), 100)
     print_results(results)
     printed = capsys.readouterr().out
@@ -255,7 +271,7 @@ def test_the_best_is_beaten_by_no_run_it_shares_rows_with_and_what_shares_none_i
     for name, kl in (("other", 0.1), ("another", 0.2)):
         finished(tmp_path / name, 0, 0, kl, 10, corpus="123456")
     results = compare([tmp_path / name for name in ("easy", "hard", "another", "both", "other")])
-    assert [(one.run.folder.name, one.group) for one in results] == [
+    assert [(one.entry.folder.name, one.group) for one in results] == [
         *(("both", 0), ("easy", 0), ("hard", 0)),
         *(("other", 1), ("another", 1)),
     ]
@@ -273,7 +289,7 @@ def test_where_each_run_loses_to_another_the_best_loses_by_the_least(tmp_path: P
         for fold, kl in kls.items():
             finished(tmp_path / name, fold, 0, kl, 10)
     results = compare([tmp_path / name for name in "abc"])
-    assert [one.run.folder.name for one in results] == ["c", "b", "a"]
+    assert [one.entry.folder.name for one in results] == ["c", "b", "a"]
     assert results[1].difference == pytest.approx(-0.05)
     print_results(results)
     assert "No run is best against all others on shared rows: the one called best loses" in capsys.readouterr().out
@@ -283,7 +299,7 @@ def test_the_best_is_beaten_by_none_even_if_another_wins_by_more_on_average(tmp_
     for name, kls in {"a": {0: 0.5, 1: 0.1}, "b": {0: 0.4}, "c": {1: 0.9}}.items():
         for fold, kl in kls.items():
             finished(tmp_path / name, fold, 0, kl, 10)
-    assert compare([tmp_path / name for name in "abc"])[0].run.folder.name == "b"
+    assert compare([tmp_path / name for name in "abc"])[0].entry.folder.name == "b"
 
 
 def test_a_run_alone_is_called_neither_best_nor_selected(tmp_path: Path, capsys):
@@ -351,7 +367,7 @@ def test_no_width_cuts_runs_and_scores(width: int | None, left_out: str | None, 
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if "│" in line]
     results = compare([tmp_path / name for name in named])
     place = 1 if left_out and "folds" in left_out else 3
-    scores = [[f"{one.run.kl:.3f}", "{:.3f}-{:.3f}".format(*one.interval)] for one in results]
+    scores = [[f"{one.entry.kl:.3f}", "{:.3f}-{:.3f}".format(*one.interval)] for one in results]
     assert [[row[0], *row[place : place + 2]] for row in rows] == [[n, *s] for n, s in zip(named, scores, strict=True)]
     assert ("minutes" in table) == (left_out is None)
     assert (f"This terminal is too narrow for: {left_out}.\n" in rest) == (left_out is not None)
@@ -393,20 +409,19 @@ def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_p
     assert (last["minutes"], last["parameters"], last["megabytes"]) == (4.0, 620_000, 2.5)
 
 
-def test_a_run_from_before_parameters_were_recorded_is_shown_without_them(tmp_path: Path, capsys):
-    run = finished(tmp_path / "old", 0, 0, 0.4, 10)
-    (run / "fold0_seed0/scores.json").write_text(json.dumps({"kl": 0.4, "rows": 100, "seconds": 60}))
+def test_a_run_whose_models_were_deleted_is_shown_without_their_size(tmp_path: Path, capsys):
+    run = finished(tmp_path / "slim", 0, 0, 0.4, 10)
     (run / "fold0_seed0/model.ckpt").unlink()
     print_results(compare([run]))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
-    assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["-", "-"]
+    assert [cell.strip() for cell in row.split("│")[-3:-1]] == ["0.6 M", "-"]
 
 
 def test_a_renamed_fold_is_refused_and_a_copy_in_the_run_is_not_counted(tmp_path: Path):
     run = finished(tmp_path / "a", 0, 0, 0.4, 10)
     finished(tmp_path / "a", 1, 0, 0.5, 10)
     copy = (run / "fold1_seed0").rename(run / "fold1_seed0_backup")
-    assert compare([run])[0].run.numbers == [0]
+    assert compare([run])[0].entry.training.numbers == [0]
     with pytest.raises(DataError, match=f"^{copy}: want a fold's folder under its own name, such as fold0_seed0$"):
         compare([copy])
 
@@ -487,8 +502,8 @@ def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
 
 
 def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
-    run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].run
-    many = [run._replace(numbers=numbers, gap_closed=0.5) for numbers in ([0, 1, 2, 3, 4], [0, 2, 3])]
+    run = compare([finished(tmp_path / "a", 0, 0, 0.4, 10)])[0].entry._replace(gap_closed=0.5)
+    many = [run._replace(training=run.training._replace(numbers=numbers)) for numbers in ([0, 1, 2, 3, 4], [0, 2, 3])]
     print_results([Result(one, [0.3, 0.5], 100, None, None, 0) for one in many])
     printed = capsys.readouterr().out
     assert " 0-4 " in printed

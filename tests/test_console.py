@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hms.system.console import of_several, track
+from hms.system.console import of_several, some, track
 
 
 def work(count: int, every_s: float, total: int = 4000) -> None:
@@ -17,11 +17,25 @@ def work(count: int, every_s: float, total: int = 4000) -> None:
         time.sleep(0.001)
 
 
+@pytest.mark.parametrize(
+    ("most", "noun", "said"),
+    [
+        (3, "name", "a, b, c"),
+        (2, "name", "a, b and 1 more name"),
+        (1, "name", "a and 2 more names"),
+        (1, "", "a and 2 more"),
+    ],
+)
+def test_of_many_names_the_first_are_told_and_how_many_more_there_are(most: int, noun: str, said: str):
+    assert some(["a", "b", "c"], most, noun) == said
+    assert some([], most, noun) == ""
+
+
 def test_a_log_says_how_far_long_work_is_until_it_is_done(capsys: pytest.CaptureFixture):
     work(4, 0)
     lines = capsys.readouterr().err.splitlines()
     done = ("1,000", "2,000", "3,000")
-    assert lines == [f"predict night (3 of 9): {some} of 4,000 windows, about 1 minute left" for some in done]
+    assert lines == [f"predict night (3 of 9): {count} of 4,000 windows, about 1 minute left" for count in done]
     for _ in track("ab", 2, "prepare", every_s=0):
         pass
     assert capsys.readouterr().err == "prepare: 1 of 2, about 1 minute left\n"

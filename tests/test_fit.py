@@ -40,7 +40,7 @@ from hms.prediction.inference import Compute, probabilities
 from hms.results.differences import differences
 from hms.runs.checkpoint import load_model
 from hms.runs.folder import fold_folder
-from hms.runs.provenance import open_fold, warn_of_changes
+from hms.runs.provenance import is_simulated, open_fold, warn_of_changes
 from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.runs.versions import differing, versions
@@ -1061,6 +1061,22 @@ def test_a_setting_without_effect_is_named(tmp_path: Path):
     (said,) = said_of(material.config("loss.auxiliary=0.5"))
     assert said == "loss.auxiliary has no effect with a single extractor, which has no auxiliary head"
     assert said_of(material.config("loss.auxiliary=0.5", "extractor=[stft,stft_cosine]")) == []
+
+
+def test_a_class_derived_from_ours_is_known_as_one(tmp_path: Path, monkeypatch):
+    (tmp_path / "derived.py").write_text(
+        "from hms.simulate.corpus import SimulatedFolder\nfrom hms.weighting import FadeLowVotes\n\n"
+        "class Mine(FadeLowVotes): ...\n\nclass Ward(SimulatedFolder): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("signature", "build"):
+        monkeypatch.setattr(f"hms.config.{module}.ALLOWED", ("hms.", "derived."))
+    fading = material.config("weighting=fade_low_votes")
+    fading["weighting"]["_target_"] = "derived.Mine"
+    assert said_of(fading)[0].startswith("weighting=fade_low_votes has no effect")
+    assert is_simulated(fading | {"data": {"_target_": "derived.Ward"}})
+    assert not is_simulated(fading | {"data": {"_target_": "hms.data.corpus.CompetitionFolder"}})
+    assert not is_simulated(fading | {"data": {"_target_": "elsewhere.Ward"}}), "a model predicts without that class"
 
 
 def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):

@@ -55,7 +55,7 @@ def test_values_that_are_hardly_microvolts_are_refused_until_a_unit_is_given(sca
 
 def test_plausible_values_without_a_unit_are_taken_to_be_microvolts_with_a_note(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit=""))
-    said = "The file gives no unit of voltage for Fp1, F3, C3 ...: its values are taken to be µV."
+    said = "The file gives no unit of voltage for Fp1, F3, C3 and 16 more channels: its values are taken to be µV."
     assert recording.notes == [said]
 
 

@@ -73,7 +73,7 @@ def test_two_processes_that_need_the_same_corpus_simulate_it_once(few: Path, tmp
     both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate()[1] for process in both)
     assert [process.returncode for process in both] == [0, 0], said
-    assert said[0] in ("", f"another process is simulating {root}: waiting for it\n")  # or it came too late to wait
+    assert said[0] in ("", f"another process is simulating {root}; waiting for it\n")  # or it came too late to wait
     assert re.fullmatch(rf"simulated 12 EEGs in {root} \(\d+ s\)\n", said[1])
     assert digest(root) == digest(few)
 
@@ -82,17 +82,17 @@ def test_waiting_for_a_lock_is_reported(tmp_path: Path, capsys: pytest.CaptureFi
     order = []
 
     def second() -> None:
-        with locked(tmp_path / "lock", "wait"):
+        with locked(tmp_path / "lock", "opening it"):
             order.append("second")
 
-    with locked(tmp_path / "lock", "never said"):
+    with locked(tmp_path / "lock", "closing it"):
         thread = Thread(target=second)
         thread.start()
-        while "wait" not in (said := capsys.readouterr().err):
+        while "another" not in (said := capsys.readouterr().err):
             time.sleep(0.01)
         order.append("first")
     thread.join()
-    assert (order, said) == (["first", "second"], "wait\n")
+    assert (order, said) == (["first", "second"], "another process is opening it; waiting for it\n")
 
 
 def test_a_script_whose_workers_would_wait_for_it_for_ever_is_told_why(tmp_path: Path):
@@ -101,7 +101,7 @@ def test_a_script_whose_workers_would_wait_for_it_for_ever_is_told_why(tmp_path:
         "from pathlib import Path\n"
         "from hms.system.workers import in_workers\n"
         "from hms.system.atomic import locked\n"
-        "with locked(Path('made'), 'another process holds the lock'):\n"
+        "with locked(Path('made'), 'making it'):\n"
         "    print(*in_workers(abs, [1, 2], 2))\n"
     )
     ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=100)

@@ -98,7 +98,7 @@ def test_a_start_is_compared_with_what_began_with_it_by_its_evaluation(first: Pa
     kls = [score(table)["kl"] for table in (held_out, evaluated.join(held_out, on="label_id", how="semi"))]
     assert worse["difference"] == pytest.approx(abs(kls[0] - kls[1]))
     known = f"{len(evaluated)} of {len(evaluated)} rows are of patients that they may have been trained on"
-    models = f"an evaluation of 2 models ({first / 'fold0_seed0'}, ...)"
+    models = f"an evaluation of 2 models ({first / 'fold0_seed0'} and 1 more)"
     assert f"{evaluation}: {models}; {known}, so its KL may look too good.\n" in printed
     assert "Settings that differ" not in printed
 

@@ -561,7 +561,7 @@ TEST_MISTAKES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "fewer": (lambda t: t[1:], r"test\.csv: lacks eeg_id \d+ of .*sample_submission\.csv"),
     "others": (
         lambda t: pl.concat([t, t[:2].with_columns(pl.col("eeg_id") + 1)]),
-        r"test\.csv: has eeg_id \d+ \(and 1 more\), which .*sample_submission\.csv lacks",
+        r"test\.csv: has eeg_id \d+ and 1 more, which .*sample_submission\.csv lacks",
     ),
 }
 

@@ -40,7 +40,7 @@ def collect(
     folder that holds anything else.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    with locked(out, f"another process is collecting {out}: waiting for it"):
+    with locked(out, f"collecting {out}"):
         paths = recording_paths(recording)
         if gone := [str(path) for path in paths if not path.exists()]:
             raise UserError(f"recording: no such file or folder: {', '.join(gone)}")

@@ -7,7 +7,7 @@ import numpy as np
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
 from hms.recording.windows import mostly_marked
-from hms.system.console import counted
+from hms.system.console import counted, some
 from hms.window_lengths import CENTRE_S
 
 _NAMED = 3
@@ -21,10 +21,10 @@ def why_left_out(recording: Recording, onsets_s: Iterable[float]) -> str:
     """
     times_s: dict[str, list[str]] = {}
     for onset_s in onsets_s:
-        times_s.setdefault(_why(recording, onset_s), []).append(f"{onset_s + CENTRE_S / 2:g}")
+        times_s.setdefault(_why(recording, onset_s), []).append(f"{onset_s + CENTRE_S / 2:g} s")
     if not times_s:
         return ""
-    told = [f"{why} (at {', '.join(at[:_NAMED])}{' ...' if len(at) > _NAMED else ''} s)" for why, at in times_s.items()]
+    told = [f"{why} (at {some(at, _NAMED)})" for why, at in times_s.items()]
     count = sum(map(len, times_s.values()))
     return f"{counted(count, 'label')} left out, where nothing is predicted either: {'; '.join(told)}."
 

@@ -7,7 +7,7 @@ from hms.collected.annotated import covered_s
 from hms.collected.terms import classes_meant, either
 from hms.labels import CLASSES
 from hms.recording.source import Annotation
-from hms.system.console import counted
+from hms.system.console import counted, some
 
 _SHORT = "too short"
 
@@ -32,10 +32,9 @@ def hint(found: Counter[tuple[str, str]]) -> str:
     """A line about the ignored annotations, the most frequent names first; empty if there are none."""
     if not found:
         return ""
-    most = found.most_common(_NAMED)
-    each = [f"{count:,} {text!r} ({wish})" for (text, wish), count in most]
-    more = f" and {counted(len(found) - _NAMED, 'more name')}" if len(found) > _NAMED else ""
-    is_short = any(wish.endswith(_SHORT) for (_, wish), _ in most)
+    each = [f"{count:,} {text!r} ({wish})" for (text, wish), count in found.most_common()]
+    is_short = any(wish.endswith(_SHORT) for (_, wish), _ in found.most_common(_NAMED))
     means = "covers less than half of every ten seconds (0 to 10, 10 to 20 ...)"
     short = f". {_SHORT.capitalize()}: {means}." if is_short else ""
-    return f"{counted(found.total(), 'annotation')} ignored, which looked like labels: {', '.join(each)}{more}{short}"
+    ignored = f"{counted(found.total(), 'annotation')} ignored, which looked like labels"
+    return f"{ignored}: {some(each, _NAMED, 'name')}{short}"

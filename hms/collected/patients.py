@@ -12,7 +12,7 @@ from hms.collected.table import read_text, say_unread, want_columns
 from hms.collected.votes import patient_problems
 from hms.data.tables import parsed
 from hms.errors import DataError, nearest_word
-from hms.system.console import and_more, say
+from hms.system.console import and_more, say, some
 
 _COLUMNS = {**RECORDING, **PATIENT}
 
@@ -50,10 +50,9 @@ def with_patients(placed: pl.DataFrame, table: Path | None, paths: Sequence[Path
 def _say_alike(placed: pl.DataFrame) -> None:
     """Say which patients have nearly the same name: if they are one, folds do not keep that patient's EEG together."""
     if groups := alike(placed["patient_id"].drop_nulls()):
-        told = ", ".join(" and ".join(map(repr, group)) for group in groups[:_NAMED])
-        more = f" (and {len(groups) - _NAMED} more)" if len(groups) > _NAMED else ""
+        told = some(["/".join(map(repr, group)) for group in groups], _NAMED)
         same = "differ only in case or spaces, but count as different patients; write them alike if they are one"
-        say(f"patient_id: {told}{more} {same}")
+        say(f"patient_id: {told} {same}")
 
 
 def _read(table: Path, paths: Sequence[Path]) -> pl.DataFrame:

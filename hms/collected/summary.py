@@ -6,12 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from hms.config.described import defaults
+from hms.config.words import quoted
 from hms.data.tables import read_labels
 from hms.labels import HIGH_VOTES, VOTE_COLUMNS
 from hms.system.console import counted
-
-_FOLDS = 5
-"""As in conf/train.yaml."""
 
 
 def summary(out: Path) -> Iterator[str]:
@@ -20,17 +19,11 @@ def summary(out: Path) -> Iterator[str]:
     patients = rows["patient_id"].n_unique()
     of = f"{counted(origins['recording'].n_unique(), 'recording')}, {counted(patients, 'patient')}"
     yield f"{out}: {counted(len(rows), 'label')}, {counted(len(origins), 'EEG')}, {of}; next:"
-    data = f"data=competition {shlex.quote('data.root=' + _in_words(str(out)))}"
+    data = f"data=competition {shlex.quote('data.root=' + quoted(str(out)))}"
     yield f"  python -m hms.evaluate runs/<name>-<hash> {data}"
     best = rows.with_columns(votes=pl.sum_horizontal(VOTE_COLUMNS)).group_by("eeg_id").agg(pl.col("votes").max())
     few = " subset=all_votes" if (best["votes"] < HIGH_VOTES).any() else ""
-    count = min(patients, _FOLDS)
-    folds = f" folds={count}" if count < _FOLDS else ""
+    count = min(patients, defaults()["folds"])
+    folds = f" folds={count}" if count < defaults()["folds"] else ""
     words = f"-m experiment=quick 'fold=range(0,{count})'{folds}" if patients > 1 else "experiment=quick fold=all"
     yield f"  python -m hms.train {words} {data}{few}"
-
-
-def _in_words(path: str) -> str:
-    """A path as a command line's value: quoted if Hydra would read some of its letters otherwise."""
-    plain = path.isascii() and all(letter.isalnum() or letter in "/._-+" for letter in path)
-    return path if plain else "'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -6,7 +6,7 @@ command       turns a function into the command of a YAML file, whose jobs Hydra
 failures      why jobs failed, each reason told once
 keys          what the TypedDicts of commands, their schemas, have in common, and the ranges of numbers
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs
-words         what is wrong with a single word, and which words are repeated
+words         how a text is written as a word, what is wrong with a word, and which words are repeated
 composer      the groups and configs of a command as Hydra finds and composes them, or why it cannot use a word
 check         checks a config against the signatures of its classes and reports all mistakes at once
 type_check    checks a value against a type

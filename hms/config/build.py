@@ -1,6 +1,7 @@
 """Build objects from config nodes; the only place that calls Hydra's `instantiate`."""
 
 import ast
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,22 @@ def build_foreign(node: dict[str, Any]) -> Any:
     """The same for a node that a stranger may have written, as in a checkpoint. Raises ConfigError as `want_safe`."""
     want_safe(node)
     return _built(node, {})
+
+
+def class_of(node: dict[str, Any]) -> Any:
+    """The class or function that a node names, imported. Raises ConfigError as `build` does, and if there is none."""
+    target = str(node["_target_"])
+    _want_target(target, ALLOWED)
+    try:
+        return pkgutil.resolve_name(target)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{target}: {error}") from None
+
+
+def is_of(node: dict[str, Any], kind: type) -> bool:
+    """Whether a node describes an object of a class, or of one derived from it. Raises ConfigError as `class_of`."""
+    found = class_of(node)
+    return isinstance(found, type) and issubclass(found, kind)
 
 
 def want_safe(node: Any) -> None:

@@ -15,7 +15,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from hms.config.keys import out_of_range
 from hms.config.signature import OURS, Signature, signature
 from hms.config.type_check import UNREAD, complaint, is_within, items, join, misfits, referred
-from hms.errors import ConfigError, did_you_mean
+from hms.errors import ConfigError, did_you_mean, with_lines
 
 _NAMED = 3  # the most places that are suggested for a key
 _HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
@@ -32,11 +32,22 @@ def mistakes(config: DictConfig, name: str, schema: type, more_keys: Iterable[st
     return problems.lines()
 
 
-def mistakes_in_resolved(config: dict[str, Any], name: str, schema: type) -> list[str]:
-    """The same of a plain config, which may have been edited since its values stopped referring to one another."""
+def want_valid(
+    config: dict[str, Any], name: str, schema: type, mistakes_in_values: Callable[[dict[str, Any]], Iterable[str]]
+) -> None:
+    """Raise ConfigError with a line for each mistake in a plain config, as the command `name` would report it.
+
+    The config may have been edited since its values stopped referring to one another.
+    """
     problems = _Problems()
     problems.check_command(config, name, schema, resolved=True)
-    return problems.lines()
+    want_no_mistakes(with_mistakes_in_values(problems.lines(), config, mistakes_in_values))
+
+
+def want_no_mistakes(lines: list[str]) -> None:
+    """Raise ConfigError with a line for each mistake, if there are any."""
+    if lines:
+        raise ConfigError(with_lines(f"{len(lines)} problem(s) in the config:", lines))
 
 
 def plain(value: Any) -> Any:
@@ -50,7 +61,7 @@ def plain(value: Any) -> Any:
     return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 
-def with_values(
+def with_mistakes_in_values(
     lines: list[str], config: dict[str, Any], mistakes_in_values: Callable[[dict[str, Any]], Iterable[str]]
 ) -> list[str]:
     """The `lines` on names and types, and those on values, of which conflicts need all top-level keys to be right."""

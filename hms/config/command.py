@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.check import elsewhere, mistakes, with_values
+from hms.config.check import elsewhere, mistakes, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
 from hms.config.failures import (
     Failure,
@@ -26,7 +26,7 @@ from hms.config.failures import (
     told_at_once,
 )
 from hms.config.help import help_text
-from hms.errors import ConfigError, UserError, want_no_mistakes, with_lines
+from hms.errors import ConfigError, UserError, with_lines
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
 
@@ -145,7 +145,7 @@ class Command:
         lines = mistakes(config, self.name, self.schema, line.keys if line else ())
         if not (line and line.lost):  # values that are lacking would seem to conflict
             with suppress(OmegaConfBaseException):
-                lines = with_values(lines, _plain(config), self.mistakes_in_values)
+                lines = with_mistakes_in_values(lines, _plain(config), self.mistakes_in_values)
         return lines
 
     def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from hms.config.command import CONF
 from hms.config.composer import lists
 from hms.config.type_check import referred
+from hms.config.words import quoted
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _UNNAMED = "trainer"
@@ -44,7 +45,7 @@ def describe(config: dict[str, Any]) -> Description:
             options[group] = option
             values |= _changed(group, node, _option(group, option), config)
         else:
-            values |= _leaves(group, node, _defaults().get(group), config)
+            values |= _leaves(group, node, defaults().get(group), config)
     return Description(options, {key: word(value) for key, value in values.items()})
 
 
@@ -105,7 +106,7 @@ def _option(group: str, name: str) -> dict[str, Any]:
         if isinstance(entry, str):
             parts.append(_option(group, entry))
         else:
-            ((key, chosen),) = entry.items()  # such as /subset@subset: pretrain
+            ((key, chosen),) = entry.items()  # such as /subset@subset: low_votes
             other, _, place = key.removeprefix("/").partition("@")
             parts.append({place: _option(other, chosen)})
     merged: Any = OmegaConf.to_container(OmegaConf.merge(*parts, node))
@@ -113,7 +114,8 @@ def _option(group: str, name: str) -> dict[str, Any]:
 
 
 @cache
-def _defaults() -> dict[str, Any]:
+def defaults() -> dict[str, Any]:
+    """The values of conf/train.yaml, as they are written there."""
     values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
     return {**values}
 
@@ -121,11 +123,13 @@ def _defaults() -> dict[str, Any]:
 @cache
 def several() -> set[str]:
     """The groups from which several options may be chosen."""
-    return {*lists(_defaults())}
+    return {*lists(defaults())}
 
 
 def word(value: Any) -> str:
     """A value as it is written on a command line."""
     if isinstance(value, list):
         return f"[{','.join(map(word, value))}]"
+    if isinstance(value, str):
+        return quoted(value)
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

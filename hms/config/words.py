@@ -1,14 +1,36 @@
-"""Single words of a command line: what is wrong with one, which are repeated, and which have no key."""
+"""Single words of a command line: how a text is written, what is wrong with one, which are repeated or have no key."""
 
+import re
 import shlex
+from contextlib import suppress
+from functools import cache
 from os.path import isdir
 
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
+from hydra.errors import HydraException
 
 from hms.config.composer import Composer, chosen
 from hms.errors import did_you_mean, nearest_word
 
 _REPLACING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
+
+
+def quoted(text: str) -> str:
+    """A text as a value on a command line, or as one in a list: in quotes if Hydra would read it as anything else.
+
+    One with a space is in quotes, too, so that its end can be seen.
+    """
+    is_plain = False
+    if text and not re.search(r"[\s\\]", text):
+        with suppress(HydraException):
+            is_plain = _parser().parse_override(f"key={text}").value() == text
+    return text if is_plain else QuotedString(text, Quote.double if "'" in text else Quote.single).with_quotes()
+
+
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
 
 
 def not_readable(word: str, composer: Composer) -> str:
@@ -19,21 +41,17 @@ def not_readable(word: str, composer: Composer) -> str:
     problem = f"{word}: not a value that Hydra can read"
     if value.startswith("{"):
         return f"{problem}; within braces, leave quotes out and put a backslash before each : , = ( ) of a name"
-    mark = '"' if "'" in value else "'"
-    escaped = value.replace(mark, rf"\{mark}")
-    quoted = f"{key}={mark}{escaped}{mark}"
-    override = composer.parsed(quoted)
-    if override is None or override.value() != value:
+    better = f"{key}={quoted(value)}"
+    if composer.parsed(better) is None:  # because of its key
         return problem
-    for_shell = f'"{quoted}"' if not set(quoted) & set('"$`\\!') else shlex.quote(quoted)
+    for_shell = f'"{better}"' if not set(better) & set('"$`\\!') else shlex.quote(better)
     return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {for_shell}"
 
 
 def gathered(words: list[str], key: str) -> list[str]:
     """Make those words that give no key the list `key`."""
     names = [word for word in words if "=" not in word]
-    quoted = ",".join("'" + name.replace("'", r"\'") + "'" for name in names)
-    return [*(word for word in words if "=" in word), *([f"{key}=[{quoted}]"] if names else [])]
+    return [*(word for word in words if "=" in word), *([f"{key}=[{','.join(map(quoted, names))}]"] if names else [])]
 
 
 def last_of_each(words: list[str], composer: Composer) -> tuple[list[str], list[str]]:

@@ -32,7 +32,6 @@ from hms.system.shards import Shard, make_shard
 
 FORMAT = 3
 _SKIPPING = "leaves their EEGs out, or only the channels without samples"
-_WAITING = "another process is preparing {}; waiting for it"
 
 
 class Store(NamedTuple):
@@ -58,7 +57,7 @@ def prepare_store(folder: Folder, stores: str | Path, on_bad: Literal["raise", "
     path = path_of(folder, stores)
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path, _WAITING.format(path)):
+        with locked(path, f"preparing {path}"):
             if not path.is_dir():
                 build_store(folder.root, path, on_bad)
     store = open_store(path)
@@ -130,7 +129,7 @@ def build_shard(root: Path, path: Path, on_bad: Literal["raise", "skip"], shard:
         (into / "bad.json").write_text(json.dumps([written.left_out, written.lacking]))
 
     def merge(parts: list[Path]) -> None:
-        with locked(path, _WAITING.format(path)), scratch_folder(path) as store:
+        with locked(path, f"preparing {path}"), scratch_folder(path) as store:
             for name in ("eeg.f16", "spectrogram.f16"):
                 with (store / name).open("wb") as whole:
                     for part in parts:

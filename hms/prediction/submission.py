@@ -15,7 +15,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import Predictors
 from hms.system.atomic import replacing
-from hms.system.console import counted, say
+from hms.system.console import counted, say, some
 
 _SKIPPING = "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
 
@@ -113,10 +113,6 @@ def write_submission(path: Path, root: Path, table: pl.DataFrame) -> None:
 def _want_the_same(path: Path, eeg_ids: Iterable[int], required: Required) -> None:
     got, want = {*eeg_ids}, {*required.eeg_ids}
     if missing := sorted(want - got):
-        raise DataError(f"{path}: lacks eeg_id {_some(missing)} of {required.source}")
+        raise DataError(f"{path}: lacks eeg_id {some([*map(str, missing)], 1)} of {required.source}")
     if extra := sorted(got - want):
-        raise DataError(f"{path}: has eeg_id {_some(extra)}, which {required.source} lacks")
-
-
-def _some(ids: list[int]) -> str:
-    return f"{ids[0]} (and {len(ids) - 1} more)" if len(ids) > 1 else str(ids[0])
+        raise DataError(f"{path}: has eeg_id {some([*map(str, extra)], 1)}, which {required.source} lacks")

@@ -24,6 +24,7 @@ from hms.recording.source import Source, Stretch
 from hms.recording.start_time import start_time
 from hms.recording.stretches import stretches_of
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
+from hms.system.console import some
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 """Rates of EEG recorders; the slowest still covers the delta to beta bands."""
@@ -177,5 +178,5 @@ def _to_uv(
             unknown.append(channel.label)
     if not unknown:
         return np.array(factors), []
-    names = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+    names = some(unknown, 3, "channel")
     return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]

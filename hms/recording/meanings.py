@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hms.electrodes import SCALP
 from hms.recording.channel_names import Lead, depth_contacts, lead_of, measured, without_numbers
+from hms.system.console import some
 
 _DEPTH = "Numbered as on depth electrodes or grids"
 _MOST_NAMES = 32  # in a message
@@ -98,7 +99,7 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
 
 def listed(names: Sequence[str]) -> str:
     """Names for a message, the first of very many."""
-    return ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+    return some(names, _MOST_NAMES)
 
 
 def _by_hand(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from hms.recording.resample import Read, Resampler
 from hms.recording.silence import NO_SIGNAL_UV
 from hms.recording.source import Source
 from hms.recording.units import MICRO, UNITS_UV
+from hms.system.console import some
 
 _QUIETEST_UV = 0.5
 _LOUDEST_UV = 5000.0
@@ -110,8 +111,7 @@ def _opening_notes(
         unknown = ", ".join(reconstruction.unknown)
         yield f"Missing, and not interpolated because the channels form separate groups: {unknown}."
     if (reconstruction.interpolated or reconstruction.unknown) and (others := source.meanings.unrecognised):
-        more = f" and {len(others) - _NOTED} more" if len(others) > _NOTED else ""
-        yield f"Not recognised: {', '.join(others[:_NOTED])}{more}; channels= says what they measure."
+        yield f"Not recognised: {some(others, _NOTED)}; channels= says what they measure."
     if reconstruction.without_reference:
         yield reconstruction.reference_note
     probes = (source.read(first, last) for first, last in _probes(source, _PROBES))

@@ -14,19 +14,20 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
 from hms.config.keys import want_in_range
+from hms.results.entry import Entry
 from hms.results.evaluated import read_evaluation
-from hms.results.run import Run, read_run
+from hms.results.run import read_run
 from hms.run_folders import is_evaluation
 from hms.scoring.bootstrap import DRAWS, mean_interval
 
 
 class Result(NamedTuple):
-    """A run compared with the best of its group, the runs that share rows, directly or through others.
+    """A run or an evaluation, compared with the best of its group: those that share rows, directly or through others.
 
     Intervals are 95 % of a bootstrap over patients, None for a single patient.
     """
 
-    run: Run
+    entry: Entry
     interval: list[float] | None
     shared: int
     """Number of rows that the best run has, too; 0 for one of several runs that shares none with any other."""
@@ -66,16 +67,16 @@ def compare(runs: Iterable[Path], draws: int = DRAWS, seed: int = 0) -> list[Res
 
 def same_rows(results: list[Result]) -> bool:
     """Whether all runs were validated on the same rows."""
-    counts = {count for result in results for count in (len(result.run.losses), result.shared)}
+    counts = {count for result in results for count in (len(result.entry.losses), result.shared)}
     return len(counts) == 1 and len({result.group for result in results}) == 1
 
 
-def _behind(runs: list[Run]) -> Float[np.ndarray, "run other"]:
+def _behind(entries: list[Entry]) -> Float[np.ndarray, "run other"]:
     """Mean of the KL of each run - the KL of each other over the rows that both have; NaN if there are none."""
-    tables = [run.losses.select(pl.lit(run.corpus).alias("corpus"), "label_id", "kl") for run in runs]
+    tables = [entry.losses.select(pl.lit(entry.corpus).alias("corpus"), "label_id", "kl") for entry in entries]
     place = pl.concat(tables).select(pl.struct("corpus", "label_id").rank("dense") - 1).to_series().to_numpy()
-    whose = np.repeat(np.arange(len(runs)), [*map(len, tables)])
-    kl, has = np.zeros((2, len(runs), place.max() + 1))
+    whose = np.repeat(np.arange(len(entries)), [*map(len, tables)])
+    kl, has = np.zeros((2, len(entries), place.max() + 1))
     kl[whose, place], has[whose, place] = pl.concat(tables)["kl"], 1
     total = kl @ has.T
     with np.errstate(invalid="ignore"):
@@ -83,15 +84,17 @@ def _behind(runs: list[Run]) -> Float[np.ndarray, "run other"]:
     return behind.round(9)  # equal runs differ by rounding only, and keep their order
 
 
-def _result(run: Run, best: Run, group: int, draws: int, seed: int) -> Result:
-    ends = mean_interval(run.losses["kl"], run.losses["patient_id"], draws, seed)
-    both = run.losses.join(best.losses, on="label_id", suffix="_best")
-    if run is best or both.is_empty():
-        return Result(run=run, interval=ends, shared=len(both), difference=None, difference_interval=None, group=group)
+def _result(entry: Entry, best: Entry, group: int, draws: int, seed: int) -> Result:
+    ends = mean_interval(entry.losses["kl"], entry.losses["patient_id"], draws, seed)
+    both = entry.losses.join(best.losses, on="label_id", suffix="_best")
+    if entry is best or both.is_empty():
+        return Result(
+            entry=entry, interval=ends, shared=len(both), difference=None, difference_interval=None, group=group
+        )
     difference = both["kl"] - both["kl_best"]
     difference_ends = mean_interval(difference, both["patient_id"], draws, seed)
     return Result(
-        run=run,
+        entry=entry,
         interval=ends,
         shared=len(both),
         difference=float(difference.to_numpy().mean()),

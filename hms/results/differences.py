@@ -23,7 +23,7 @@ def _value(key: str, config: dict[str, Any], own: Description, every: list[Descr
     if key in known or not (group in several() or _has_option_of_another(group, key, own, every)):
         return known.get(key, "")
     value = lookup(config, key)
-    return "" if isinstance(value, dict) else word(value)
+    return "" if value == "" or isinstance(value, dict) else word(value)
 
 
 def _has_option_of_another(group: str, key: str, own: Description, every: list[Description]) -> bool:

@@ -73,7 +73,7 @@ def want_free(folder: Path) -> None:
 def new_bundle(folder: Path, config: dict[str, Any]) -> Iterator[Path]:
     """Yield a scratch folder for the remaining files; it becomes `folder` when the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder, f"another process is writing {folder}: waiting for it"), scratch_folder(folder) as scratch:
+    with locked(folder, f"writing {folder}"), scratch_folder(folder) as scratch:
         want_free(folder)
         new = scratch / "new"
         new.mkdir()

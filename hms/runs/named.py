@@ -7,7 +7,7 @@ from hms.errors import UserError
 from hms.run_folders import finished_folds, is_evaluation
 from hms.runs.bundle import is_bundle
 from hms.runs.folder import unfinished
-from hms.system.console import say
+from hms.system.console import say, some
 
 
 def named_runs(words: str | list[str]) -> list[Path]:
@@ -46,7 +46,7 @@ def one_run(words: str | list[str]) -> Path:
     """The folder that a name or a pattern stands for. Raises UserError unless it is exactly one."""
     runs = named_runs(words)
     if len(runs) > 1:
-        raise UserError(f"runs: want one, got {len(runs)}: {runs[0]}, {runs[1]}{', ...' if len(runs) > 2 else ''}")
+        raise UserError(f"runs: want one, got {len(runs)}: {some([*map(str, runs)], 2)}")
     return runs[0]
 
 

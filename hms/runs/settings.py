@@ -27,9 +27,6 @@ _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
     *("start_from", "logger", "show", "compile"),
 )
-_IF_ANY = ("live", "callbacks", "measure_norms")
-"""Keys that count only if they are not empty, or true."""
-
 _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),
     *("profiler", "log_every_n_steps", "enable_progress_bar", "enable_model_summary"),
@@ -38,12 +35,12 @@ _PRECISION_OF = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 """What Lightning's aliases stand for."""
 
 TEACHER = "hms.augmentation.teacher_labels.TeacherLabels"
+"""As text: to import the class takes seconds, and a mistake in a config should not wait for it."""
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a config that determines the trained model, without looking at any file."""
-    kept = {key: value for key, value in config.items() if key not in _IRRELEVANT_KEYS}
-    kept = {key: value for key, value in kept.items() if (value or key not in _IF_ANY) and key != "trainer"}
+    kept = {key: value for key, value in config.items() if key not in (*_IRRELEVANT_KEYS, "trainer")}
     if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}

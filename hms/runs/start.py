@@ -21,7 +21,7 @@ from hms.runs.folder import want_all_folds
 from hms.runs.leakage import rows_maybe_trained_on, without_table
 from hms.runs.settings import start_folds
 from hms.runs.trained import Trained
-from hms.system.console import say
+from hms.system.console import say, some
 
 _SAME_NETWORK = ("pretrained", "weights", "grad_checkpointing")
 """Keys of a model's config that change neither what its weights are for nor what they read."""
@@ -131,5 +131,4 @@ def _short(value: Any) -> str:
 
 def _listed(differences: Any) -> str:
     found = [*dict.fromkeys(differences)]
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return (", ".join(found[:_SHOWN]) + more) or "weights of another version of hms"
+    return some(found, _SHOWN) or "weights of another version of hms"

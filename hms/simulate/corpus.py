@@ -75,8 +75,7 @@ class SimulatedFolder:
             self._claim()
             return
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        waiting = f"another process is simulating {self.root}: waiting for it"
-        with locked(self.root, waiting):
+        with locked(self.root, f"simulating {self.root}"):
             self._claim()
             if not train_csv.exists():
                 self._simulate()
@@ -86,8 +85,8 @@ class SimulatedFolder:
         """Simulate every `shard.of`-th recording; the last shard finishes the corpus. Return whether it is complete."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         plans, train_csv = make_plan(SIZES[self.size], self.seed), self.root / "train.csv"
-        waiting = f"another shard is writing to {self.root}: waiting for it"
-        with locked(self.root, waiting):
+        doing = f"writing to {self.root}"
+        with locked(self.root, doing):
             self._claim()
             if train_csv.exists():
                 shutil.rmtree(self.root / _WORK, ignore_errors=True)
@@ -98,7 +97,7 @@ class SimulatedFolder:
         except UserError:
             if not train_csv.exists():  # else another process has finished the corpus and removed the working folder
                 raise
-        with locked(self.root, waiting):
+        with locked(self.root, doing):
             if not train_csv.exists():
                 if missing := sum(not _rows_path(self.root, plan).exists() for plan in plans):
                     left = counted(missing, "recording")

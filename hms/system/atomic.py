@@ -70,8 +70,10 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Let one process at a time into the block, which makes `path`; print `waiting` before waiting for another one.
+def locked(path: Path, doing: str) -> Iterator[None]:
+    """Let one process at a time into the block, which makes `path`; one that waits for another prints `doing`.
+
+    `doing` says what that one is doing, as in "training runs/quick-6e9676ef/fold0_seed0".
 
     The lock is released however the process ends. Raises UserError in a worker that is only importing the script that
     started it: that script may hold the lock, and waits for the worker.
@@ -83,7 +85,7 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
     lock = _hidden(path, "lock")
     with contextlib.ExitStack() as stack:
         with _as_user_error(path):
-            stack.enter_context(_held(lock, waiting))
+            stack.enter_context(_held(lock, doing))
         try:
             yield
         finally:
@@ -96,27 +98,27 @@ def _hidden(path: Path, ending: str) -> Path:
 
 
 @contextlib.contextmanager
-def _held(path: Path, waiting: str = "") -> Iterator[None]:
+def _held(path: Path, doing: str = "") -> Iterator[None]:
     """Hold a lock on the file `path`, which is created if missing, until the block ends."""
-    file = _open_locked(path, waiting)
+    file = _open_locked(path, doing)
     try:
         while not _is_at(file, path):  # its previous holder has renamed or removed it
             os.close(file)
-            file = _open_locked(path, waiting)
+            file = _open_locked(path, doing)
         yield
     finally:
         os.close(file)
 
 
-def _open_locked(path: Path, waiting: str) -> int:
+def _open_locked(path: Path, doing: str) -> int:
     import fcntl  # Windows lacks it
 
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        if waiting:
-            say(waiting)
+        if doing:
+            say(f"another process is {doing}; waiting for it")
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:
         if error.errno not in _NO_LOCKS:

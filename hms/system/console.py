@@ -27,6 +27,13 @@ def and_more(number: int, noun: str) -> str:
     return f" (and {counted(number, f'more {noun}')})" if number else ""
 
 
+def some(names: Sequence[str], most: int, noun: str = "") -> str:
+    """The first `most` names, and how many more there are, as in `Fp1, F7 and 3 more`, or `... and 3 more channels`."""
+    left = len(names) - most
+    more = counted(left, f"more {noun}") if noun else f"{left:,} more"
+    return ", ".join(names[:most]) + (f" and {more}" if left > 0 else "")
+
+
 def print_columns(
     title: str,
     columns: Mapping[str, Sequence[str]],

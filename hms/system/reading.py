@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from hms.errors import DataError, first_line
+from hms.system.console import some
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -53,7 +54,7 @@ def want_columns(path: Path, got: Sequence[str], want: Sequence[str]) -> None:
     missing = [name for name in want if name not in got]
     extra = [name for name in got if name not in want]
     if missing or extra:
-        faults = [f"{fault} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
+        faults = [f"{fault} {some([*map(repr, names)], 5)}"
                   for fault, names in (("lacks column", missing), ("has an unknown column", extra))
                   if names]  # fmt: skip
         raise DataError(f"{path}: {' and '.join(faults)}")

@@ -64,12 +64,12 @@ def make_shard(
     whole.parent.mkdir(parents=True, exist_ok=True)
     parts = [whole.with_name(f".{whole.name}.{number}of{shard.of}") for number in range(shard.of)]
     mine = parts[shard.number]
-    with locked(mine, f"another process is making shard {shard.number} of {whole}; waiting for it"):
+    with locked(mine, f"making shard {shard.number} of {whole}"):
         if not (mine.is_dir() or is_there()):
             with scratch_folder(mine) as scratch:
                 make(scratch)
                 scratch.rename(mine)
-    with locked(whole.with_name(f"{whole.name}.shards"), f"another process is merging {whole}; waiting for it"):
+    with locked(whole.with_name(f"{whole.name}.shards"), f"merging {whole}"):
         if missing := 0 if is_there() else sum(not part.is_dir() for part in parts):
             say(f"shard {shard.number} of {shard.of} is finished; {missing} to come")
             return False

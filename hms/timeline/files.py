@@ -33,7 +33,7 @@ def write_timeline(folder: Path, stem: str, timeline: Timeline, page: str, edf: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / stem
-    with locked(target, f"another process is writing {target}.html: waiting for it"), scratch_folder(target) as scratch:
+    with locked(target, f"writing {target}.html"), scratch_folder(target) as scratch:
         timeline.table.write_parquet(scratch / f"{stem}.parquet", metadata={"origin": json.dumps(timeline.origin)})
         _with_clock(timeline).write_csv(scratch / f"{stem}.csv", float_precision=6)
         (scratch / f"{stem}.json").write_text(json.dumps(_summary(timeline), indent=1))

@@ -52,7 +52,7 @@ def want_own(folder: Path) -> None:
 def write_overview(folder: Path) -> None:
     """Write the page and the table of all timelines in a folder and those below it."""
     page = folder / PAGE
-    with locked(page, f"another process is writing {page}: waiting for it"):  # the last one sees the timelines of all
+    with locked(page, f"writing {page}"):  # the last one sees the timelines of all
         timelines, failures = entries_and_failures(folder)
         timelines.sort(key=attrgetter("written_s"))
         newest = {entry.recording: entry for entry in timelines}  # it may have had another name before

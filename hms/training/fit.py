@@ -16,10 +16,9 @@ import torch
 from lightning import Trainer
 
 from hms.config.build import build
-from hms.config.check import mistakes_in_resolved, plain, with_values
+from hms.config.check import plain, want_valid
 from hms.data.corpus import fingerprint
 from hms.data.store import prepare_store
-from hms.errors import want_no_mistakes
 from hms.model import Model
 from hms.run_folders import is_finished
 from hms.runs.checkpoint import save_model
@@ -69,7 +68,7 @@ def fit(config: dict[str, Any]) -> float:
     Raises ConfigError with a line for each mistake in `config`, as the command does.
     """
     config = plain(config)
-    want_no_mistakes(with_values(mistakes_in_resolved(config, "train", Train), config, mistakes_in_values))
+    want_valid(config, "train", Train, mistakes_in_values)
     if (done := _finished_fold(config)) is not None:
         return _result(done, read_truth(build(config["data"]).root))
     job = _job(config)
@@ -148,7 +147,7 @@ def _needs_training(job: _Job, process: Process, locks: ExitStack) -> bool:
         if _is_trained(fold, job.config, job.feed.store.fingerprint):
             return False
         fold.parent.mkdir(parents=True, exist_ok=True)
-        locks.enter_context(locked(fold, f"another process is training {fold}: waiting for it"))
+        locks.enter_context(locked(fold, f"training {fold}"))
         return not is_finished(fold)
 
     if process != ALONE:

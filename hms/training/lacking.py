@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from hms.config.build import build
+from hms.backbone import TimmBackbone
+from hms.config.build import build, is_of
 from hms.data.corpus import CompetitionFolder, fingerprint
 from hms.errors import DataError, UserError
 from hms.network.timm_network import want_weights
@@ -53,8 +54,9 @@ def _weights(config: dict[str, Any]) -> Iterator[str]:
     try:
         files_read(config)
         if not config["start_from"]:  # which replaces them
-            networks = [node for node in nodes(config["model"]) if node.get("_target_") == "hms.backbone.TimmBackbone"]
-            names = (node["name"] for node in networks if node["pretrained"] is True and not node["weights"])
+            built = [node for node in nodes(config["model"]) if "_target_" in node]
+            from_hub = [node for node in built if node.get("pretrained") is True and not node.get("weights")]
+            names = (node["name"] for node in from_hub if "name" in node and is_of(node, TimmBackbone))
             if line := _not_from_hub(tuple(names)):
                 yield line
     except UserError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from hms.config.build import build
+from hms.config.build import build, class_of, is_of
 from hms.errors import UserError, first_line
 from hms.scoring.scores import Scores
 
@@ -17,9 +17,8 @@ from hms.scoring.scores import Scores
 def want_loggers(nodes: dict[str, Any]) -> None:
     """Raise UserError for a node of a class that is none of Lightning's loggers."""
     for name, node in nodes.items():
-        kind = build(node | {"_partial_": True}).func
-        if not (isinstance(kind, type) and issubclass(kind, Logger)):
-            raise UserError(f"logger.{name}: want a Lightning logger, got {kind.__name__}")
+        if not is_of(node, Logger):
+            raise UserError(f"logger.{name}: want a Lightning logger, got {class_of(node).__name__}")
 
 
 @contextmanager
@@ -34,9 +33,8 @@ def open_loggers(nodes: dict[str, Any], fold: Path, config: dict[str, Any]) -> I
     of_wandb = {"name": f"{fold.parent.name}/{fold.name}", "group": fold.parent.name, "id": same}
     loggers: list[Logger] = []
     for name, node in nodes.items():
-        kind = build(node | {"_partial_": True}).func
-        more: dict[str, Any] = of_wandb if issubclass(kind, WandbLogger) else {}
-        if "save_dir" in inspect.signature(kind).parameters:
+        more: dict[str, Any] = of_wandb if is_of(node, WandbLogger) else {}
+        if "save_dir" in inspect.signature(class_of(node)).parameters:
             more = more | {"save_dir": fold}
         try:
             loggers.append(build(node, **more))

@@ -19,6 +19,9 @@ _MORE_THAN_0 = {
 }
 """What Lightning's trainer cannot divide by."""
 
+_NEEDS_VALIDATION = "ReduceLROnPlateau"
+"""The schedule of torch's, or of Lightning's for it, that waits for a validation score."""
+
 _TEACH = "train the teacher first, as make teacher does"
 
 
@@ -107,8 +110,8 @@ def _wrong_schedule(place: str, stage: dict[str, Any], no_validation: str | None
     total = schedule.get(key)
     if isinstance(total, int) and isinstance(epochs, int) and 0 < total < epochs:  # torch would end the training
         yield f"{place}schedule.{key}: want {place}epochs = {epochs}, as for one step per epoch, got {total}"
-    if no_validation and str(schedule.get("_target_")).endswith(".ReduceLROnPlateau"):
-        yield f"{place}schedule: want one that needs no validation with {no_validation}, got ReduceLROnPlateau"
+    if no_validation and str(schedule.get("_target_")).endswith(f".{_NEEDS_VALIDATION}"):
+        yield f"{place}schedule: want one that needs no validation with {no_validation}, got {_NEEDS_VALIDATION}"
 
 
 def _wrong_teachers(config: dict[str, Any]) -> Iterator[str]:
