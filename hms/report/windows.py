@@ -46,7 +46,7 @@ class View(NamedTuple):
     pictures: Pictures | None
 
 
-def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View], regions.Range | None]:
+def views(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[View], regions.DbRange | None]:
     """A view of each scored row, and the common range of their spectrograms; without a store, neither has pictures."""
     bars = [_bars(row, subject.truth) for row in rows.iter_rows(named=True)]
     if subject.store is None or rows.is_empty():
