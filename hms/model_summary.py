@@ -156,7 +156,7 @@ def _windows(with_spectrogram: bool) -> Batch:
 
 
 def _shape(value: Any) -> str:
-    """Put the shape of a tensor, or of the first one in a tuple, in words, without the batch; of a mapping, of each."""
+    """A shape as text, without the batch: of a tensor, of the first one in a tuple, or of each value of a mapping."""
     if isinstance(value, dict):  # the features of all extractors
         return " + ".join(map(_shape, value.values()))
     tensor = next(part for part in tree_leaves(value) if isinstance(part, Tensor))

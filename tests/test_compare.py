@@ -508,4 +508,4 @@ def test_consecutive_folds_are_shown_as_a_range(tmp_path: Path, capsys):
     printed = capsys.readouterr().out
     assert " 0-4 " in printed
     assert " 0 2 3 " in printed
-    assert " 50% " in printed
+    assert " 50 % " in printed

@@ -66,7 +66,7 @@ def test_the_scores_of_a_table_and_how_they_are_printed(capsys: pytest.CaptureFi
         predictions(rows, 3, np.full((3, 6), np.nan))
     print_scores({"fold 3": scores}, "title of the table")
     printed = capsys.readouterr().out
-    for word in ("title of the table", "fold 3", "1.792", "67%", "uniform", "prior", "oracle", "gap closed"):
+    for word in ("title of the table", "fold 3", "1.792", "67 %", "uniform", "prior", "oracle", "gap closed"):
         assert word in printed
     print_scores({"a row": score(table[:1], truth)}, "no gap")
     assert re.search(r"a row .* 1\.792 .* - │$", capsys.readouterr().out, re.MULTILINE)

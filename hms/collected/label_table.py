@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from hms.collected.seconds import seconds_meant
-from hms.collected.table import read_text, say_unread, want_columns
+from hms.collected.table import read_any_csv, say_unread, want_none_missing
 from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
 from hms.errors import DataError
@@ -43,7 +43,7 @@ def read_label_table(
     `patient_id` is null throughout if the table does not have it. `start_of` tells when the recording of a name began,
     if that is known. Raises DataError if the table has no rows, or not the columns.
     """
-    text, doubts = read_text(path, "labels", [*_PLACE, *_LABEL, *_VOTES, *PATIENT], ["time_s", *_VOTES])
+    text, doubts = read_any_csv(path, "labels", [*_PLACE, *_LABEL, *_VOTES, *PATIENT], ["time_s", *_VOTES])
     columns = _columns(path, text.columns)
     say_unread(path, text.columns, columns, PATIENT)
     if "label" not in columns:
@@ -70,7 +70,7 @@ def _columns(path: Path, got: Sequence[str]) -> dict[str, Any]:
     kind = _VOTES if votes else _LABEL
     missing = [name for name in (*_PLACE, *kind) if name not in got]
     instead = "" if votes or "label" in got else " (or the six columns of votes)"
-    want_columns(path, got, missing, instead, "" if "label" in got else _near_votes(got))
+    want_none_missing(path, got, missing, instead, "" if "label" in got else _near_votes(got))
     return {**_PLACE, **kind, **(PATIENT if "patient_id" in got else {})}
 
 
@@ -90,12 +90,12 @@ def _with_no_votes(text: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
 
 def _checks(columns: dict[str, Any]) -> list[Check]:
     time_s = pl.col("time_s")
-    checks = [(time_s, time_s < 0, "want 0 s or more, got {:g}")]
+    checks = [Check(time_s, time_s < 0, "want 0 s or more, got {:g}")]
     if "label" not in columns:
         votes = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
         wish = f"want 0 to {_MOST_VOTES:,} votes, got {{}}"
-        checks += [(count, ~count.is_between(0, _MOST_VOTES), wish) for count in map(pl.col, VOTE_COLUMNS)]
-        checks += [(votes, votes == 0, "want at least one vote, got none")]
+        checks += [Check(count, ~count.is_between(0, _MOST_VOTES), wish) for count in map(pl.col, VOTE_COLUMNS)]
+        checks += [Check(votes, votes == 0, "want at least one vote, got none")]
     return checks
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from hms.collected.label_table import PATIENT, RECORDING
 from hms.collected.names import with_paths
 from hms.collected.spelling import alike
-from hms.collected.table import read_text, say_unread, want_columns
+from hms.collected.table import read_any_csv, say_unread, want_none_missing
 from hms.collected.votes import patient_problems
 from hms.data.tables import parsed
 from hms.errors import DataError, nearest_word
@@ -57,8 +57,8 @@ def _say_alike(placed: pl.DataFrame) -> None:
 
 def _read(table: Path, paths: Sequence[Path]) -> pl.DataFrame:
     """The rows of a table of patients, with the `path` of each one's recording, null for others."""
-    text, _ = read_text(table, "patients", _COLUMNS)
-    want_columns(table, text.columns, [name for name in _COLUMNS if name not in text.columns])
+    text, _ = read_any_csv(table, "patients", _COLUMNS)
+    want_none_missing(table, text.columns, [name for name in _COLUMNS if name not in text.columns])
     say_unread(table, text.columns, _COLUMNS, [])
     rows, problems = parsed(table, text, _COLUMNS, [])
     if rows.is_empty():

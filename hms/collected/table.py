@@ -33,7 +33,7 @@ _NAMED_SEPARATOR = re.compile(r"""(["']?)sep=([,;|\t])\1[,;|\s]*""", re.IGNORECA
 """A first line that names what is between columns, to which Excel listens."""
 
 
-def read_text(
+def read_any_csv(
     path: Path, of: str, known: Collection[str], numbers: Collection[str] = ()
 ) -> tuple[pl.DataFrame, list[str]]:
     """The columns of a table `of` labels or the like as text without spaces around it, null where empty.
@@ -97,7 +97,9 @@ def _thousands(column: pl.Series) -> str:
     return at_line(rows[0] + 2, column.name, f"want {plain}, {said}{and_more(len(rows) - 1, 'row')}")
 
 
-def want_columns(path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = "") -> None:
+def want_none_missing(
+    path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = ""
+) -> None:
     """Raise DataError if columns are `missing`; `instead` are those that would do as well, and `near` says what is."""
     if missing:
         lacks = ", ".join(map(repr, missing)) + instead

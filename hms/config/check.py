@@ -153,7 +153,7 @@ class _Problems:
     def check_nodes(self, place: str, value: Any, outside: bool) -> None:
         """Check every node within `value`.
 
-        `outside` a node a plain value is a mistake unless an interpolation refers to it.
+        With `outside`, no node encloses `value`, so a plain value is a mistake unless an interpolation refers to it.
         """
         if place in self.links or not isinstance(value, dict | list):
             return

@@ -20,32 +20,32 @@ class Corpus(TypedDict):
     on_bad: Literal["raise", "skip"]
 
 
-class Range(NamedTuple):
+class NumberRange(NamedTuple):
     """A condition on a number and its wording; NaN never satisfies it."""
 
     wish: str
     contains: Callable[[Any], bool]
 
 
-def _from(least: int) -> Range:
-    return Range(f"{least} or more (below 2^32)", lambda value: least <= value < 2**32)
+def _from(least: int) -> NumberRange:
+    return NumberRange(f"{least} or more (below 2^32)", lambda value: least <= value < 2**32)
 
 
-def _above_0(wish: str) -> Range:
-    return Range(wish, lambda value: 0 < value < math.inf)
+def _above_0(wish: str) -> NumberRange:
+    return NumberRange(wish, lambda value: 0 < value < math.inf)
 
 
 RANGES = {
     **dict.fromkeys(("seed", "windows"), _from(0)),
     **dict.fromkeys(("batch_size", "draws", "epochs", "shards"), _from(1)),
-    "step_s": Range("1 s or more (below 2^32)", lambda value: 1 <= value < 2**32),
+    "step_s": NumberRange("1 s or more (below 2^32)", lambda value: 1 <= value < 2**32),
     "folds": _from(2),
-    "threshold": Range("more than 0, up to 1", lambda value: 0 < value <= 1),
+    "threshold": NumberRange("more than 0, up to 1", lambda value: 0 < value <= 1),
     "temperature": _above_0("more than 0, or null"),
     "odds": _above_0("more than 0"),
-    "adapt": Range("a share, 0 to 1", lambda value: 0 <= value <= 1),
+    "adapt": NumberRange("a share, 0 to 1", lambda value: 0 <= value <= 1),
     "bias_sd": _above_0("nats above 0 (for no biases: calibrate=temperature)"),
-    "prior": Range("a share between 0 and 1", lambda value: 0 < value < 1),
+    "prior": NumberRange("a share between 0 and 1", lambda value: 0 < value < 1),
 }
 """What a number may be, by its key, in every command that has the key; of a mapping, each of its numbers."""
 

@@ -20,7 +20,7 @@ from hms.system.console import track
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
-class Check(NamedTuple):
+class Faults(NamedTuple):
     """What is wrong with the files of rows to predict."""
 
     bad: list[BadFile]
@@ -29,7 +29,7 @@ class Check(NamedTuple):
     """A line for each EEG with scalp channels without samples, which can be predicted without these."""
 
 
-def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Check:
+def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Faults:
     """Read all files that `rows` (from `tables.read_test`) name."""
     bad, lacking = [], []
     found = eeg_files(root, rows, "test", with_spectrogram)
@@ -38,7 +38,7 @@ def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Check:
             bad.append(file)
         elif file.lacking:
             lacking.append(file.lacking)
-    return Check(bad, lacking)
+    return Faults(bad, lacking)
 
 
 def batches(

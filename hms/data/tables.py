@@ -5,7 +5,7 @@ A DataError has one line per kind of mistake, which names the file and the line 
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -36,14 +36,22 @@ SUBMISSION_COLUMNS = {"eeg_id": pl.Int64, **dict.fromkeys(VOTE_COLUMNS, pl.Float
 
 _SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is accepted
 
-Check = tuple[pl.Expr, pl.Expr, str]
-"""The value to check, named after its column; where it is wrong; and the message, with `{}` for the value found."""
-
 Near = Mapping[str, Callable[[dict[str, Any]], str]]
-"""By column, what returns the end of a message about a row whose value there is no number: what to write instead, or
-nothing. Of such a column, several wrong values are told."""
+"""By column: a function of a row without a number there, which returns the end of the message (what to write
+instead), or ''. Up to ten wrong values of such a column are reported."""
 
-_MOST_VALUES = 10  # that are told of such a column
+_MOST_VALUES = 10
+
+
+class Check(NamedTuple):
+    """What is to hold for a value of each row."""
+
+    value: pl.Expr
+    """Named after its column."""
+    wrong: pl.Expr
+    """Whether it does not hold."""
+    wish: str
+    """The message, with `{}` for the value found."""
 
 
 def read_labels(path: Path) -> pl.DataFrame:
@@ -54,9 +62,9 @@ def read_labels(path: Path) -> pl.DataFrame:
     votes = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
     offsets_s = [pl.col(name) for name in LABEL_COLUMNS if name.endswith("_seconds")]
     checks = [
-        *((count, count < 0, "want 0 or more votes, got {}") for count in map(pl.col, VOTE_COLUMNS)),
-        *((offset_s, offset_s < 0, "want 0 s or more, got {}") for offset_s in offsets_s),
-        (votes, votes == 0, "want at least one vote, got none"),
+        *(Check(count, count < 0, "want 0 or more votes, got {}") for count in map(pl.col, VOTE_COLUMNS)),
+        *(Check(offset_s, offset_s < 0, "want 0 s or more, got {}") for offset_s in offsets_s),
+        Check(votes, votes == 0, "want at least one vote, got none"),
         _each_once("label_id"),
         _one_per_eeg("patient_id"),
         _one_per_eeg("spectrogram_id"),
@@ -89,8 +97,8 @@ def read_submission(path: Path) -> pl.DataFrame:
     """
     total = pl.sum_horizontal(VOTE_COLUMNS).alias("seizure_vote ... other_vote")
     checks = [
-        *((share, ~share.is_between(0, 1), "want 0 to 1, got {}") for share in map(pl.col, VOTE_COLUMNS)),
-        (total, (total - 1).abs() > _SUM_TOLERANCE, "want a sum of 1, got {:g}"),
+        *(Check(share, ~share.is_between(0, 1), "want 0 to 1, got {}") for share in map(pl.col, VOTE_COLUMNS)),
+        Check(total, (total - 1).abs() > _SUM_TOLERANCE, "want a sum of 1, got {:g}"),
         _each_once("eeg_id"),
     ]
     return _read(path, SUBMISSION_COLUMNS, checks)
@@ -141,12 +149,12 @@ def read_text(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
 
 def _each_once(name: str) -> Check:
     value = pl.col(name)
-    return value, value.is_duplicated() & value.is_not_null(), "want each id once, got {} again"
+    return Check(value, value.is_duplicated() & value.is_not_null(), "want each id once, got {} again")
 
 
 def _one_per_eeg(name: str) -> Check:
     value = pl.col(name)
-    return value, value.n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another"
+    return Check(value, value.n_unique().over("eeg_id") > 1, f"want one {name} per eeg_id, got {{}} and another")
 
 
 def _as_number(name: str, kind: Any) -> pl.Expr:

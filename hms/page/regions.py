@@ -18,7 +18,7 @@ _SHADES = 64
 _NONE = _SHADES  # palette entry of missing values: transparent
 
 
-class Range(NamedTuple):
+class DbRange(NamedTuple):
     """The values of the darkest and the brightest shade, in dB of 1 µV²/Hz."""
 
     low_db: int
@@ -32,17 +32,17 @@ def decibels(
     return 10 * np.log10(np.maximum(power, _LEAST_UV2_HZ, dtype=np.float32))
 
 
-def common_range(db: Float[np.ndarray, "..."]) -> Range:
+def common_range(db: Float[np.ndarray, "..."]) -> DbRange:
     """One range for all windows, so that they are comparable: 2nd to 98th percentile, rounded outwards to 5 dB."""
     known = db[np.isfinite(db)]
     if not known.size:
-        return Range(-10, 20)
+        return DbRange(-10, 20)
     low, high = np.quantile(known, [0.02, 0.98])
     low_db = int(np.floor(low / 5)) * 5
-    return Range(low_db, max(low_db + 5, int(np.ceil(high / 5)) * 5))
+    return DbRange(low_db, max(low_db + 5, int(np.ceil(high / 5)) * 5))
 
 
-def pictures(db: Float[np.ndarray, "region row frequency"], within: Range) -> dict[str, str]:
+def pictures(db: Float[np.ndarray, "region row frequency"], within: DbRange) -> dict[str, str]:
     """A PNG of each region as a data URI: time to the right, frequency up."""
     return {region: _png(_shades(values, within)) for region, values in zip(REGIONS, db, strict=True)}
 
@@ -59,7 +59,7 @@ def ticks() -> list[tuple[int, float]]:
     return [(hz, float((high - hz) / (high - low))) for hz in (5, 10, 15)]
 
 
-def _shades(db: Float[np.ndarray, "row frequency"], within: Range) -> UInt8[np.ndarray, "frequency row"]:
+def _shades(db: Float[np.ndarray, "row frequency"], within: DbRange) -> UInt8[np.ndarray, "frequency row"]:
     share = (db.T[::-1] - within.low_db) / max(within.high_db - within.low_db, 1)
     shades = np.clip(np.nan_to_num(share) * _SHADES, 0, _SHADES - 1).astype(np.uint8)
     return np.where(np.isfinite(share), shades, np.uint8(_NONE))

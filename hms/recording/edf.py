@@ -15,7 +15,7 @@ _FIELDS = {"label": 16, "transducer": 80, "dimension": 8, "physical_min": 8, "ph
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-class Range(NamedTuple):
+class ValueRange(NamedTuple):
     """The range of a channel's values, in its physical dimension and as stored."""
 
     physical_min: float
@@ -30,7 +30,7 @@ class Header(NamedTuple):
     labels: list[str]
     dimensions: list[str]
     """Physical units as written, or empty."""
-    ranges: list[Range]
+    ranges: list[ValueRange]
     prefilters: list[str]
     """Filters as written, or empty."""
     samples: list[int]
@@ -78,7 +78,7 @@ def read_header(path: Path) -> Header:
     labels = [text.strip().decode("latin-1") for text in fields["label"]]
     ranges = (
         [_number(path, f"{name} of '{label}'", text) for label, text in zip(labels, fields[name], strict=True)]
-        for name in Range._fields
+        for name in ValueRange._fields
     )
     samples = [
         _whole(path, f"samples of '{label}'", text, 0) for label, text in zip(labels, fields["samples"], strict=True)
@@ -91,7 +91,7 @@ def read_header(path: Path) -> Header:
     return Header(
         labels=labels,
         dimensions=[text.strip().decode("latin-1") for text in fields["dimension"]],
-        ranges=[Range(*ends) for ends in zip(*ranges, strict=True)],
+        ranges=[ValueRange(*ends) for ends in zip(*ranges, strict=True)],
         prefilters=[text.strip().decode("latin-1") for text in fields["prefilter"]],
         samples=samples,
         record_s=record_s,

@@ -9,8 +9,9 @@ import polars as pl
 from hms.labels import CLASSES
 from hms.page.document import SHOWN
 from hms.page.palette import light
-from hms.report.style import add_kls, bare, bracketed, of_rows, percent, plain, whisker
+from hms.report.style import add_kls, bare, bracketed, of_rows, plain, whisker
 from hms.report.summary import Group, Headline, Reliability
+from hms.scoring.scores import percent
 
 _MOST_EPOCHS = 10
 """So many epochs have a tick each."""

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from hms.page.palette import light
-from hms.report.style import add_kls, bracketed, of_rows, percent, plain
+from hms.report.style import add_kls, bracketed, of_rows, plain
+from hms.scoring.scores import percent
 
 
 class Member(NamedTuple):

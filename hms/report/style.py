@@ -84,11 +84,6 @@ def bracketed(interval: list[float] | None, spec: str) -> str:
     return "" if interval is None else f" ({interval[0]:{spec}}–{interval[1]:{spec}})".replace("%", " %")
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """A share as the text around the charts writes it."""
-    return f"{100 * share:.{digits}f} %"
-
-
 def plain(name: str) -> str:
     """A name escaped for Plotly, which interprets some tags and entities, but not those of quotes."""
     return html.escape(name, quote=False)

@@ -46,7 +46,9 @@ class DrawnWindow(NamedTuple):
     pictures: Pictures | None
 
 
-def drawn_windows(subject: Subject, rows: pl.DataFrame, device: str) -> tuple[list[DrawnWindow], regions.Range | None]:
+def drawn_windows(
+    subject: Subject, rows: pl.DataFrame, device: str
+) -> tuple[list[DrawnWindow], regions.DbRange | None]:
     """Each scored row as the page draws it, and the common range of their spectrograms; no pictures without a store."""
     bars = [_bars(row, subject.truth) for row in rows.iter_rows(named=True)]
     if subject.store is None or rows.is_empty():

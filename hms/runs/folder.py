@@ -41,7 +41,8 @@ def fold_folder(config: dict[str, Any], fingerprint: str) -> Path:
     relevant = settings(config) | files_read(config) | {"corpus": fingerprint}
     if config["live"]:
         relevant["simulator"] = FORMAT
-    # Of other mappings the order means nothing; augmentations act, extractors draw weights, and pairs stand in theirs.
+    # The order of most mappings means nothing; but augmentations are applied, extractors initialised and pairs stacked
+    # in the order given.
     relevant |= {
         f"{group} order": [*config[group]] for group in ("augmentation", "extractor") if len(config[group]) > 1
     }

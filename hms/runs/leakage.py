@@ -61,8 +61,8 @@ def _learned_from(run: Trained, rows: pl.DataFrame, fingerprint: str, by_teacher
     """The patients that a run may have learned from, as they are numbered in the rows.
 
     In another corpus small numbers coincide by chance, so one counts as the same patient only if an EEG has the same
-    number, too. A hash is enough by itself: that of an EEG whatever the patient is called now, and that of a name
-    however the EEGs are cut.
+    number, too. A hash is enough by itself: of an EEG, whatever its patient is called now; of a name, whichever EEGs
+    were cut.
     """
     if without_table(run) or _of_anybody(run, fingerprint):
         return rows["patient_id"]

@@ -144,9 +144,9 @@ def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row
     return known.select(CLASSES).to_numpy()
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 0) -> str:
     """A share as a percentage, or a dash if there is none."""
-    return "-" if share is None else f"{share:.0%}"
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def print_scores(rows: dict[str, Scores], title: str) -> None:
@@ -164,7 +164,7 @@ def print_scores(rows: dict[str, Scores], title: str) -> None:
         "rows": [f"{scores['rows']:,}" for scores in all_scores],
         "KL": [f"{scores['kl']:.3f}" for scores in all_scores],
         **by_class,
-        "top-1": [f"{scores['top1']:.0%}" for scores in all_scores],
+        "top-1": [percent(scores["top1"]) for scores in all_scores],
         **{name: [f"{scores[name]:.3f}" for scores in all_scores] for name in ("uniform", "prior")},
     }
     if all("oracle" in scores for scores in all_scores):

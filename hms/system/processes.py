@@ -76,7 +76,7 @@ def _with_few_threads(job: Callable[[T], float], given: T, count: int) -> float:
 
 
 def _end_if_orphaned(parent: int, number: int, frame: FrameType | None) -> None:
-    """Ignore Ctrl-C, as the parent then ends this process; if the parent has died, Linux sent the signal: end."""
+    """Ignore Ctrl-C: the parent then ends this process. If the parent has died, Linux sent the signal: end."""
     if os.getppid() != parent:
         signal.raise_signal(signal.SIGTERM)
 

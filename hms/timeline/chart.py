@@ -83,7 +83,7 @@ def steps(timeline: Timeline) -> tuple[Float[np.ndarray, " edge"], Float[np.ndar
     return edges_s, probabilities
 
 
-def pictures(timeline: Timeline) -> tuple[list[Picture], regions.Range | None]:
+def pictures(timeline: Timeline) -> tuple[list[Picture], regions.DbRange | None]:
     """The spectrogram of each region, and the range of its shades; none for a recording shorter than 4 s."""
     power = timeline.spectrogram
     size = -(-power.shape[1] // _MOST_COLUMNS)

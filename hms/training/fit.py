@@ -89,7 +89,7 @@ def _fit_locked(config: dict[str, Any]) -> float:
 
 
 def _finished_fold(config: dict[str, Any]) -> Path | None:
-    """The fold, if it is finished and takes a single process; to know it takes neither weights nor a store."""
+    """The fold, if it is finished and needs a single process; finding out needs neither weights nor a store."""
     folder = build(config["data"])
     alone = all(config["trainer"].get(key, 1) == 1 for key in ("devices", "num_nodes"))
     if not alone or not (folder.root / "train.csv").is_file():
@@ -101,7 +101,7 @@ def _finished_fold(config: dict[str, Any]) -> Path | None:
 
 
 def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:
-    """Whether nothing is left to do, which is said; a warning tells what has changed since."""
+    """Whether the fold is finished, which is printed. Warns of whatever has changed since it was trained."""
     warn_of_changes(fold, config, corpus)
     if finished := is_finished(fold):
         say(f"{fold} is already trained: nothing to do")
