@@ -28,11 +28,11 @@ def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path,
     hms("prepare", *corpus_is, stores)
     hms("train", "-m", *SMALL, "fold=0,1", *corpus_is, stores, f"runs='{odd / 'runs'}'", "name='m[1]=a, b'")
     (run,) = (odd / "runs").iterdir()
-    hms("evaluate", f"runs=['{run}']", *corpus_is, stores, "accelerator=cpu", "flips=false")
-    hms("submit", f"runs=['{run}']", *corpus_is, f"out='{odd / 'sub[1].csv'}'", "accelerator=cpu", "flips=false")
-    hms("compare", f"runs=['{run}']", f"csv='{odd / 'runs[1].csv'}'")
-    hms("report.__main__", f"runs=['{run}']", stores)
-    hms("export.__main__", f"runs=['{run}']", f"out='{odd / 'bundle[1]'}'")
+    hms("evaluate", str(run), *corpus_is, stores, "accelerator=cpu", "flips=false")
+    hms("submit", str(run), *corpus_is, f"out='{odd / 'sub[1].csv'}'", "accelerator=cpu", "flips=false")
+    hms("compare", str(run), f"csv='{odd / 'runs[1].csv'}'")
+    hms("report.__main__", str(run), stores)
+    hms("export.__main__", str(run), f"out='{odd / 'bundle[1]'}'")
     held_out = pl.concat(pl.read_parquet(fold / "oof.parquet", glob=False) for fold in run.glob("fold*"))
     rows = pl.read_csv(data / "train.csv", glob=False).join(held_out, "label_id", "semi")
     flat = rows.select(
@@ -40,5 +40,5 @@ def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path,
     )
     flat.write_csv(odd / "flat[1].csv")
     labels = [f"oof=['{odd / 'flat[1].csv'}']", f"labels='{data / 'train.csv'}'", "draws=10", "folds=2"]
-    hms("ensemble.__main__", f"runs=['{run}']", *labels, f"out='{odd / 'both[1]'}'")
+    hms("ensemble.__main__", str(run), *labels, f"out='{odd / 'both[1]'}'")
     assert {path.name for path in odd.iterdir()} >= {"data", "stores", "runs", "sub[1].csv", "runs[1].csv", "both[1]"}

@@ -44,7 +44,8 @@ class CommandLine:
         self._composer = Composer(self._given.config_name or name, conf, search_path)
         self.keys = {*self._composer.keys, "launcher"}
         """Keys of the command's YAML file, its groups included, and the one group that all commands share."""
-        self._words, repeated = last_of_each(gathered(typed, positional) if positional else typed, self._composer)
+        own = gathered(typed, positional, self.keys) if positional else typed
+        self._words, repeated = last_of_each(own, self._composer)
         self._unread = mistakes_in_folder(folder, conf) if folder else []  # a line for what is no part of the jobs
         if self.sweeps and self._given.cfg:
             self._unread.append("--cfg: want it without -m, as it shows one job")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
 from hms.config.keys import Node
+from hms.config.words import quoted
 from hms.errors import did_you_mean
 
 UNREAD = object()
@@ -45,7 +46,7 @@ def complaint(place: str, kind: Any, got: Any, among: Any, who: str) -> tuple[st
     if got == "":
         near = " (empty, like a variable that is not set)"
     elif isinstance(got, str) and list[str] in _choices(kind):
-        near = f"; did you mean {place}=[{got}]?"
+        near = f"; did you mean {place}=[{quoted(got)}]?"
     return place, f"{who} {_wish(kind)}, got {_shown(got)}{near}"
 
 

@@ -1,10 +1,12 @@
 """Single words of a command line: how a text is written, what is wrong with one, which are repeated or have no key."""
 
+import glob
 import re
 import shlex
+from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
-from os.path import isdir
+from os.path import isdir, lexists
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
@@ -48,10 +50,19 @@ def not_readable(word: str, composer: Composer) -> str:
     return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {for_shell}"
 
 
-def gathered(words: list[str], key: str) -> list[str]:
-    """Make those words that give no key the list `key`."""
-    names = [word for word in words if "=" not in word]
-    return [*(word for word in words if "=" in word), *([f"{key}=[{','.join(map(quoted, names))}]"] if names else [])]
+def gathered(words: list[str], key: str, keys: Collection[str]) -> list[str]:
+    """Make those words that set none of a command's `keys` the list `key`: names without =, and paths with one."""
+    names = [word for word in words if "=" not in word or _is_path(word, keys)]
+    others = [word for word in words if word not in names]
+    return [*others, *([f"{key}=[{','.join(map(quoted, names))}]"] if names else [])]
+
+
+def _is_path(word: str, keys: Collection[str]) -> bool:
+    """Whether a word with = names a path, such as `runs/lr=0.1`, rather than a value for a key."""
+    place = word.partition("=")[0].lstrip("+~")
+    if "/" in place:
+        return not place.startswith("hydra/")
+    return re.split(r"[.@]", place)[0] not in keys and (lexists(word) or bool(glob.glob(word)))
 
 
 def last_of_each(words: list[str], composer: Composer) -> tuple[list[str], list[str]]:
