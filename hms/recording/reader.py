@@ -64,10 +64,13 @@ class Reader(NamedTuple):
     def read(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
         values = np.full((len(self.channels), last - first), np.nan)
         for stretch in self.stretches:
-            begin, end = max(first, stretch.at), min(last, stretch.at + stretch.length)
+            begin, end = max(first, stretch.at), min(last, stretch.at + stretch.length + stretch.held)
             if begin < end:
-                shift = stretch.stored_at - stretch.at
-                values[:, begin - first : end - first] = self._stored(begin + shift, end + shift)
+                shift, last_one = stretch.stored_at - stretch.at, stretch.stored_at + stretch.length - 1
+                begin_stored, end_stored = min(begin + shift, last_one), min(end + shift, last_one + 1)
+                stored = self._stored(begin_stored, end_stored)
+                held = end - begin - stored.shape[1]
+                values[:, begin - first : end - first] = np.pad(stored, ((0, 0), (0, held)), "edge") if held else stored
         with np.errstate(over="ignore"):
             values *= self.to_uv[:, None]
         values[~(np.abs(values) < _LARGEST_UV)] = np.nan

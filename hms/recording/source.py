@@ -20,6 +20,8 @@ class Stretch(NamedTuple):
     at: int
     stored_at: int
     length: int
+    held: int = 0
+    """For how many samples more the last one stands, where a device's clock runs ahead of its sampling rate."""
 
 
 class Annotation(NamedTuple):

@@ -20,6 +20,9 @@ _SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,
 _FARTHEST_S = 0.01
 """By how much the samples of EDF+ may be away from the time that their record states."""
 
+_HELD_S = 0.02
+"""Missing time that is no gap: the spectrogram lacks every row that a gap touches."""
+
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
 """Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
 
@@ -32,8 +35,7 @@ def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stre
         size = round(header.record_s * rate)
         firsts = [*_firsts(starts_s.tolist(), header.record_s, 1 / rate), header.records]
         whole = [Stretch(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
-        cut = [one._replace(length=min(one.length, later.at - one.at)) for one, later in pairwise(whole)]
-        stretches = [*cut, whole[-1]]  # samples of a record that starts before they end are left out
+        stretches = [*(_until(one, later.at, _HELD_S * rate) for one, later in pairwise(whole)), whole[-1]]
     elif path.suffix.lower() == ".vhdr":
         stretches = [*_segments(path, rate, count)]
     else:
@@ -41,14 +43,14 @@ def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stre
         begins = [0, *(round((pause["onset"] - raw.first_time + pause["duration"]) * rate) for pause in pauses)]
         ends = [*(round((pause["onset"] - raw.first_time) * rate) for pause in pauses), count]
         stretches = [Stretch(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
-    ends = [0, *(stretch.at + stretch.length for stretch in stretches)]
+    ends = [0, *(stretch.at + stretch.length + stretch.held for stretch in stretches)]
     gaps_s = [(stretch.at - end) / rate for stretch, end in zip(stretches, ends, strict=False) if stretch.at > end]
     gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
     return stretches, [f"The recording has {gaps}."] if gaps_s else []
 
 
 def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator[int]:
-    """Numbers of the records with which a stretch begins: the records before them end earlier or later than they start.
+    """Numbers of the records that begin a stretch: their time stamp is not where the samples before them end.
 
     Differences below a sample add up where a device's clock and its sampling rate do not agree.
     """
@@ -59,6 +61,12 @@ def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator
         if abs(start_s - expected_s) > max(sample_s, _FARTHEST_S):
             first = record
             yield first
+
+
+def _until(stretch: Stretch, at: int, most: float) -> Stretch:
+    """The stretch without samples from the place `at` of the next one on, or held until there for `most` samples."""
+    lacking = at - stretch.at - stretch.length
+    return stretch._replace(length=stretch.length + min(lacking, 0), held=lacking if 0 < lacking <= most else 0)
 
 
 def _segments(path: Path, rate: float, count: int) -> Iterator[Stretch]:
