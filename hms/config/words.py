@@ -60,9 +60,9 @@ def gathered(words: list[str], key: str, keys: Collection[str]) -> list[str]:
 def _is_path(word: str, keys: Collection[str]) -> bool:
     """Whether a word with = names a path, such as `runs/lr=0.1`, rather than a value for a key."""
     place = word.partition("=")[0].lstrip("+~")
-    if "/" in place:
-        return not place.startswith("hydra/")
-    return re.split(r"[.@]", place)[0] not in keys and (lexists(word) or bool(glob.glob(word)))
+    if lexists(word) or glob.glob(word):
+        return "/" in place or place.partition(".")[0] not in keys
+    return "/" in place and re.split(r"[./@]", place)[0] not in (*keys, "hydra")
 
 
 def last_of_each(words: list[str], composer: Composer) -> tuple[list[str], list[str]]:

@@ -55,6 +55,8 @@ _SETTINGS = ("min_votes", "calibrate", "bias_sd", "weigh", "folds", "seed", "dra
 def fit_ensemble(config: dict[str, Any]) -> dict[str, Any]:
     """Fit, score, write and print an ensemble; return the content of ensemble.json."""
     want_in_range(config)
+    if tables := [path for word in config["runs"] for path in matching(word) if path.suffix == ".csv"]:
+        raise UserError(f"runs: want runs, got '{tables[0]}'; predictions of other models are given as oof=[...]")
     runs = [Trained(run, folds_with_held_out(run)) for run in (scored_runs(config["runs"]) if config["runs"] else ())]
     warn_of_mismatches(runs)
     labels = None if config["labels"] is None else Path(config["labels"])

@@ -53,8 +53,15 @@ class StftX3d(nn.Module):
             span=self.span,
             trainable=trainable,
         )
-        factors = width_factor, depth_factor, bottleneck_factor
-        self.network = X3d(*factors, features, pretrained, weights, grad_checkpointing)
+        self.network = X3d(
+            width_factor=width_factor,
+            depth_factor=depth_factor,
+            bottleneck_factor=bottleneck_factor,
+            features=features,
+            pretrained=pretrained,
+            weights=weights,
+            grad_checkpointing=grad_checkpointing,
+        )
         self.dropout = nn.Dropout(dropout)
         self.out_features, self.token_features = features, self.network.token_features
 

@@ -15,19 +15,21 @@ from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
 from hms.run_folders import model_file
 from hms.runs.provenance import is_simulated
+from hms.system.atomic import want_writable
 from hms.system.console import counted, say
 from hms.system.shards import Shard, make_shard
 
 
 def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, shard: Shard) -> None:
     """Write the submission for the folder `config["data"]` to `config["out"]`, or a shard of it."""
+    out, size = Path(config["out"]), config["batch_size"]
+    want_writable("out", out.parent)
     folder = build(config["data"])
     simulated = _simulated(predictors) if is_simulated(config) else ""
     say(f"predicts the test part of {folder.root}{simulated}")  # before it is simulated, which may take minutes
     folder.make()
     rows = reading_order(read_test(folder.root / "test.csv"))
     required_eegs(folder.root)  # a mistake there should surface before the predictions are made
-    out, size = Path(config["out"]), config["batch_size"]
 
     def make(into: Path) -> None:
         firsts = shard.part(range(0, len(rows), size))  # whole batches, for the same bits as without shards

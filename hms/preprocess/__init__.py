@@ -73,7 +73,9 @@ class Preprocess(nn.Module):
         if highpass_hz is not None and highpass_hz < _LOWEST_HZ:
             raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
         if highpass_hz is None and scale != "fixed":
-            raise ValueError(f"highpass_hz: want a frequency with scale={scale}, which offsets would enter, got null")
+            raise ValueError(
+                f"highpass_hz: want a frequency with scale={scale}, or offsets would count as spread, got null"
+            )
         self.montage, self.images = montage, images
         self.missing, self.clip_uv, self.scale, self.scale_uv = missing, clip_uv, scale, scale_uv
         response = _impulse_response(lowpass_hz, lowpass_order)

@@ -67,8 +67,6 @@ def scored_runs(patterns: list[str], or_evaluations: bool = False) -> list[Path]
         raise UserError(f"runs: no finished run matches {', '.join(empty) or '[]'}")
     if skipped := [str(path) for path in paths if path.is_dir() and path not in runs]:
         say(f"skipped, as they have no finished fold with held-out patients: {', '.join(skipped)}")
-    if tables := [str(path) for path in paths if path.suffix == ".csv"]:
-        say(f"skipped, as they are files, which hms.ensemble takes as oof=[...]: {', '.join(tables)}")
     return runs
 
 

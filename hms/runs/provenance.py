@@ -13,7 +13,6 @@ from hms.errors import ConfigError, DataError, first_line
 from hms.run_folders import RunName
 from hms.runs.settings import files_read, settings
 from hms.runs.versions import differing, versions
-from hms.simulate.corpus import SimulatedFolder
 from hms.system.atomic import write_text
 from hms.system.console import say
 from hms.system.reading import read_json
@@ -78,6 +77,8 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
 
 def is_simulated(config: dict[str, Any]) -> bool:
     """Whether a fold of this config learned from simulated EEG, in a folder or made as it was needed."""
+    from hms.simulate.corpus import SimulatedFolder  # slow to import
+
     if config.get("live"):
         return True
     try:
