@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import CHROMIUM, Page, browser
@@ -44,6 +45,14 @@ def corpus(tiny_folder: SimulatedFolder) -> Path:
 @pytest.fixture(scope="session")
 def store(tiny_folder: SimulatedFolder) -> Store:
     return prepare_store(tiny_folder, stores_of(tiny_folder.root), "raise")
+
+
+@pytest.fixture
+def config(corpus: Path, tmp_path: Path) -> dict[str, Any]:
+    """The config of a small training, in a copy of one's own."""
+    from trainings import composed  # which imports from here
+
+    return composed(corpus, tmp_path)
 
 
 @pytest.fixture

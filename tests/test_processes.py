@@ -12,9 +12,9 @@ import pytest
 import torch
 from conftest import python
 from lightning.pytorch.strategies import FSDPStrategy
-from test_fit import composed, only_fold
 from together import decide_together
 from torch import nn
+from trainings import composed, only_fold
 
 from hms.backbone import TimmBackbone
 from hms.batch import Features, Signals

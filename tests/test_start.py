@@ -14,7 +14,7 @@ from material import config as whole
 from test_bundle import a_run, as_student
 from test_bundle import command as in_process
 from test_cli import hms
-from test_fit import composed, interrupted_and_straight, same_weights
+from trainings import composed, interrupted_and_straight, same_weights
 
 from hms.data.store import Store
 from hms.errors import UserError
