@@ -1,22 +1,18 @@
 """The commands that users type, on a tiny corpus; their files are contracts that others rely on."""
 
-import importlib
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 import yaml
+from commands import SMALL, hms
 from conftest import ROOT, python, real
 from material import config
 from scipy.special import softmax
@@ -40,23 +36,8 @@ from hms.training.loggers import open_loggers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
-SMALL = ["experiment=smoke", "extractor=stft_short"]
-
 PLATEAU = ["schedule._target_=torch.optim.lr_scheduler.ReduceLROnPlateau"]
 PLATEAU += [f"~schedule.{key}" for key in ("epochs", "warmup_epochs", "lr_min")]
-
-
-def hms(module: str, *arguments: str, code: int = 0) -> tuple[str, str]:
-    """Run a command, in this process as importing torch takes so long; return what it writes to stdout and stderr."""
-    out, err, ended = io.StringIO(), io.StringIO(), 0
-    with mock.patch.object(sys, "argv", [f"hms.{module}", *arguments]), redirect_stdout(out), redirect_stderr(err):
-        try:
-            importlib.import_module(f"hms.{module}").main()
-        except SystemExit as error:
-            ended = error.code
-    assert ended == code, err.getvalue()
-    assert "Traceback" not in err.getvalue()
-    return out.getvalue(), err.getvalue()
 
 
 def said_by(command: str, arguments: list[str]) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import material
 import pytest
-from material import teacher
 from trainings import composed
+from untrained_runs import teacher
 
 from hms.config.command import CONF
 from hms.errors import UserError

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
-from material import teacher
 from omegaconf import OmegaConf
 from trainings import chosen, only_fold
+from untrained_runs import teacher
 
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.data.store import Store

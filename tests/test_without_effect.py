@@ -5,8 +5,8 @@ from pathlib import Path
 import material
 import pytest
 from hydra.utils import get_class
-from material import teacher
 from trainings import chosen
+from untrained_runs import teacher
 
 from hms.config.command import CONF
 from hms.runs.provenance import is_simulated
