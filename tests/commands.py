@@ -27,6 +27,11 @@ def hms(module: str, *arguments: str, code: int = 0) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
+def said_by(command: str, arguments: list[str]) -> str:
+    """Return what a command that fails writes to stderr."""
+    return hms(command, *arguments, code=1)[1]
+
+
 def command(module: str, *words: str, code: int = 0) -> str:
     """The same for modules in which `hms` is the package; returns all that the command writes, stderr first."""
     out, err = hms(module, *words, code=code)
