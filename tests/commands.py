@@ -33,7 +33,7 @@ def said_by(command: str, arguments: list[str]) -> str:
 
 
 def command(module: str, *words: str, code: int = 0) -> str:
-    """The same for modules in which `hms` is the package; returns all that the command writes, stderr first."""
+    """As `hms`, for modules in which that is the package; returns all that the command writes, stderr first."""
     out, err = hms(module, *words, code=code)
     return err + out
 
