@@ -1,13 +1,15 @@
 """Fixtures for all tests: a tiny simulated corpus and its store, and real data where the machine has them."""
 
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import CHROMIUM, Page, browser
+from commands import hms
 
 from hms.data.store import Store, prepare_store
 from hms.simulate.corpus import SimulatedFolder
@@ -47,37 +49,28 @@ def store(tiny_folder: SimulatedFolder) -> Store:
 
 
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-    """Run `hms.predict` in this process, because importing torch is slow; return its stdout and stderr.
+def config(corpus: Path, tmp_path: Path) -> dict[str, Any]:
+    """The config of a small training, in a copy of one's own."""
+    from trainings import composed  # which imports from here
 
-    Of several words with one key the last one counts.
-    """
-    return _said_by("hms.predict", monkeypatch, capsys)
+    return composed(corpus, tmp_path)
 
 
 @pytest.fixture
-def say_submit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
+def say() -> Say:
+    """Run `hms.predict`; return its stdout and stderr. Of several words with one key the last one counts."""
+    return partial(_said_by, "predict")
+
+
+@pytest.fixture
+def say_submit() -> Say:
     """The same of `hms.submit`."""
-    return _said_by("hms.submit", monkeypatch, capsys)
+    return partial(_said_by, "submit")
 
 
-def _said_by(module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Say:
-
-    def run(*words: str, code: int = 0) -> tuple[str, str]:
-        last = {word.partition("=")[0]: word for word in ("accelerator=cpu", "flips=false", *words)}
-        monkeypatch.setattr(sys, "argv", [module, *last.values()])
-        capsys.readouterr()
-        exit_code = 0
-        try:
-            importlib.import_module(module).main()
-        except SystemExit as error:
-            exit_code = error.code
-        printed = capsys.readouterr()
-        assert exit_code == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed.out, printed.err
-
-    return run
+def _said_by(module: str, *words: str, code: int = 0) -> tuple[str, str]:
+    last = {word.partition("=")[0]: word for word in ("accelerator=cpu", "flips=false", *words)}
+    return hms(module, *last.values(), code=code)
 
 
 @pytest.fixture(scope="module")

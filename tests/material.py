@@ -1,49 +1,33 @@
-"""Test material: composed configs, batches and comparisons of them, untrained runs, predictions of a teacher."""
+"""Test material: composed configs, batches and comparisons of them, counted launches."""
 
-import hashlib
-from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import torch
-from conftest import ROOT
-from hydra import compose, initialize_config_dir
+from configs import by_hydra
 from omegaconf import OmegaConf
-from torch import Tensor, nn
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hms.batch import Batch, Signals
+from hms.batch import AnyBatch, Batch, Signals, mapped
 from hms.config.build import build
 from hms.config.check import mistakes
 from hms.electrodes import ELECTRODES
-from hms.labels import CLASSES, VOTE_COLUMNS
+from hms.labels import CLASSES
 from hms.preprocess import Preprocess
-from hms.runs.bundle import SUMS
-from hms.runs.checkpoint import save_model
-from hms.scoring.scores import predictions
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.train import Train
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
-
-CONF = ROOT / "conf"
 
 QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "depth_factor": 0.2, "epochs": 3}
 """Upper limits for values, if the full size would take longer and test nothing more."""
 
 
-def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
 @cache
 def config(*overrides: str) -> dict[str, Any]:
     """Compose train.yaml, which may have no mistakes except values left to the user (`???`)."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", list(overrides))
+    composed = by_hydra("train", *overrides)
     assert [line for line in mistakes(composed, "train", Train) if "want a value, got none" not in line] == []
     return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
 
@@ -55,8 +39,7 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", list(overrides)), resolve=True)  # type: ignore[return-value]
+    return OmegaConf.to_container(by_hydra("train", *overrides), resolve=True)  # type: ignore[return-value]
 
 
 def quick(node: Any) -> Any:
@@ -86,13 +69,8 @@ def signals(rows: int = 2, missing: bool = False) -> Signals:
     return preprocess(batch(rows, missing))
 
 
-def each(value: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> Any:
-    """A batch, or features, with `change` applied to every part that is not None."""
-    return type(value)(*(None if part is None else change(part) for part in value))
-
-
-def rows_of(value: tuple[Any, ...], first: int, last: int) -> Any:
-    return each(value, lambda part: part[first:last])
+def rows_of(batch: AnyBatch, first: int, last: int) -> AnyBatch:
+    return mapped(batch, lambda part: part[first:last])
 
 
 def equal(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -110,18 +88,6 @@ def without_gradient(network: nn.Module) -> list[str]:
     return sorted(name for name, grad in named if grad is None or not (grad.any() or name.endswith("bias")))
 
 
-def a_run(run: Path, folds: int, *words: str) -> Path:
-    """A run of untrained models, each fold with its own weights."""
-    node = quick(config(*words))["model"]
-    for fold in range(folds):
-        torch.manual_seed(fold + 10 * folds)
-        into = run / f"fold{fold}_seed0"
-        into.mkdir(parents=True)
-        save_model(into, build(node), {"model": node})
-        (into / "scores.json").write_text("{}")
-    return run
-
-
 class Launches(TorchDispatchMode):
     """Record the operations, each at least one kernel launch on a GPU, except views and empty tensors."""
 
@@ -133,22 +99,3 @@ class Launches(TorchDispatchMode):
         if not func.is_view and not str(func).startswith(("aten.empty", "aten.new_empty", "aten.detach")):
             self.made.append(str(func))
         return func(*args, **(kwargs or {}))
-
-
-def teacher(folder: Path, *folds: dict[int, list[float]]) -> str:
-    """A run whose folds predicted these probabilities, given by label_id; returns its folder."""
-    for fold, found in enumerate(folds):
-        (folder / f"fold{fold}_seed0").mkdir(parents=True)
-        ids = pl.DataFrame({"label_id": [*found]}).select("label_id", eeg_id="label_id", patient_id="label_id")
-        rows = ids.with_columns(pl.lit(1).alias(name) for name in VOTE_COLUMNS)
-        table = predictions(rows, fold, np.array([*found.values()]))
-        table.write_parquet(folder / f"fold{fold}_seed0/teacher.parquet")
-    return str(folder)
-
-
-def sealed(bundle: Path) -> Path:
-    """Renew the hashes of a bundle to match its files, as anyone who writes a bundle can."""
-    files = sorted(path for path in bundle.iterdir() if path.name != SUMS)
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (bundle / SUMS).write_text("".join(lines))
-    return bundle

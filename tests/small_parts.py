@@ -1,17 +1,14 @@
 """Parts of a model, small and untrained, and what they read: noise, shorter than that of material.py."""
 
-import functools
-
 import torch
 import yaml
 from conftest import ROOT
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from material import config
+from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
-from hms.batch import Batch, Signals
+from hms.batch import Batch, Features, Signals
 from hms.config.build import build
-from hms.config.command import CONF
 from hms.extractor.stft import Stft
 from hms.montage import Montage
 from hms.preprocess import Preprocess
@@ -21,11 +18,8 @@ SMALL = {"n_fft": 64, "win_length": 64, "hop_length": 32, "blocks": 3, "channels
 STEADY = {"dropout": 0.0, "attention_dropout": 0.0}
 
 
-@functools.cache
 def resolved(name: str) -> dict:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", [f"extractor={name}"])
-    return OmegaConf.to_container(config.extractor[name], resolve=True)
+    return config(f"extractor={name}")["extractor"][name]
 
 
 def extractor(name: str, **options):
@@ -67,3 +61,17 @@ def signals(rows: int = 3, samples: int = 2000) -> Signals:
     torch.manual_seed(0)
     images = torch.randn(rows, 10, 300, 100)
     return Signals(torch.randn(rows, 8, samples), images, torch.full((rows, 6), 1 / 6), torch.ones(rows))
+
+
+class Plain(nn.Module):
+    """An extractor without batch statistics and without dropout."""
+
+    reads_spectrogram, token_kind, out_features, token_features = False, "pair", 16, 50
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(400, 16), nn.GELU())
+
+    def forward(self, signals: Signals) -> Features:
+        tokens = signals.pairs.unflatten(2, (50, -1)).std(dim=-1)
+        return Features(self.net(tokens.flatten(1)), tokens)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
-from material import Launches, teacher
+from material import Launches
 from omegaconf import OmegaConf
+from tiny_batches import assert_equal, batch, signals
+from untrained_runs import teacher
 
 from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask, want_applicable
 from hms.augmentation.brain_flip import BrainFlip, flip
@@ -23,29 +25,12 @@ from hms.augmentation.mixup import Mixup
 from hms.augmentation.noise import Noise
 from hms.augmentation.spectrogram_mask import SpectrogramMask
 from hms.augmentation.teacher_labels import TeacherLabels
-from hms.batch import Batch, Signals
+from hms.batch import Signals
 from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
 from hms.errors import UserError
 
 MASK = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/augmentation/spectrogram_mask.yaml"))["spectrogram_mask"]
 MASK.pop("_target_")
-
-
-def batch(size: int = 8) -> Batch:
-    torch.manual_seed(0)
-    eeg, power, target = torch.randn(size, 20, 50), torch.rand(size, 4, 6, 5), torch.randn(size, 6).softmax(dim=1)
-    return Batch(eeg, power, target, torch.rand(size), torch.arange(size))
-
-
-def signals(images: bool = True, size: int = 8) -> Signals:
-    torch.manual_seed(0)
-    pairs, image, target = torch.randn(size, 3, 80), torch.randn(size, 10, 60, 20), torch.randn(size, 6).softmax(dim=1)
-    return Signals(pairs, image if images else None, target, torch.rand(size))
-
-
-def assert_equal(one: Batch | Signals, other: Batch | Signals) -> None:
-    for field, before, after in zip(one._fields, one, other, strict=True):
-        assert before is after is None or torch.equal(before, after), field
 
 
 class ActsOn:

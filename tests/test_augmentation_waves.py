@@ -4,7 +4,7 @@ import pytest
 import torch
 from material import Launches
 from material import batch as recorded
-from test_augmentation import assert_equal, batch, signals
+from tiny_batches import assert_equal, batch, signals
 
 from hms.augmentation.band_limit import BandLimit, limit
 from hms.augmentation.polarity import Polarity

@@ -2,16 +2,13 @@
 
 import importlib.util
 import inspect
-import io
 import json
 import os
 import pickle
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,10 +19,12 @@ import polars as pl
 import pytest
 import torch
 import yaml
+from commands import command
 from conftest import ROOT, python, stores_of
 from edf_files import write_edf
-from material import batch, config, quick, sealed
+from material import batch, config, quick
 from safetensors.torch import load_file, save_file
+from untrained_runs import SMALL, a_scored_run, as_student, sealed
 
 import hms
 from hms.batch import Batch
@@ -34,63 +33,20 @@ from hms.data.corpus import fingerprint
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card
-from hms.labels import CLASSES, VOTE_COLUMNS
 from hms.loaded_model import LoadedModel
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
 from hms.runs.bundle import CARD, CONFIG, SUMS, new_bundle, read_bundle
-from hms.runs.checkpoint import load_model, save_model, save_weights
+from hms.runs.checkpoint import load_model, save_weights
 from hms.runs.folder import fold_folder
-from hms.runs.provenance import open_fold
 from hms.runs.trained import Trained, trained
 from hms.timeline.events import events
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES
 
-SMALL = ("extractor=[stft_short,spectrogram]", "extractor.spectrogram.attention_hidden=16")
-
-
-def a_run(run: Path, folds: int, *words: str) -> Path:
-    """Write a run of untrained models, each fold with its own weights and predictions for 40 rows of four patients."""
-    for fold in range(folds):
-        whole = quick(config("data.size=tiny", *(words or SMALL)))
-        torch.manual_seed(fold)
-        into = run / f"fold{fold}_seed0"
-        open_fold(into, whole | {"fold": fold}, "0123456789abcdef")
-        save_model(into, build(whole["model"]), {"model": whole["model"]})
-        rows = range(40 * fold, 40 * fold + 40)
-        votes = np.random.default_rng(fold).integers(0, 5, (40, 6)) + np.eye(6, dtype=int)[0]
-        columns = {"label_id": rows, "eeg_id": rows, "patient_id": [row // 10 for row in rows], "fold": [fold] * 40}
-        table = pl.DataFrame(columns).with_columns(pl.Series(n, votes[:, i]) for i, n in enumerate(VOTE_COLUMNS))
-        table.with_columns(pl.lit(1 / 6).alias(name) for name in CLASSES).write_parquet(into / "oof.parquet")
-        (into / "scores.json").write_text(json.dumps({"rows": 40, "kl": 1.0, "oracle": 0.25}))
-    return run
-
-
-def as_student(fold: Path, corpus: str = "0123456789abcdef") -> None:
-    """Make a fold that of a student, trained on a corpus."""
-    held = yaml.safe_load((fold / "config.yaml").read_text())
-    taught = {"teacher_labels": {"_target_": "hms.augmentation.teacher_labels.TeacherLabels", "runs": ["runs/a"]}}
-    (fold / "config.yaml").write_text(yaml.safe_dump(held | {"augmentation": taught}))
-    about = json.loads((fold / "provenance.json").read_text())
-    (fold / "provenance.json").write_text(json.dumps(about | {"corpus": corpus}))
-
-
-def command(module: str, *words: str, code: int = 0) -> str:
-    """Run a command, in this process as importing torch takes so long; return what it prints."""
-    said, ended = io.StringIO(), 0
-    with mock.patch.object(sys, "argv", [module, *words]), redirect_stdout(said), redirect_stderr(said):
-        try:
-            importlib.import_module(f"hms.{module}").main()
-        except SystemExit as error:
-            ended = error.code
-    assert ended == code, said.getvalue()
-    assert "Traceback" not in said.getvalue()
-    return said.getvalue()
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_run(tmp_path_factory.mktemp("runs") / "small-1a2b", 2)
+    return a_scored_run(tmp_path_factory.mktemp("runs") / "small-1a2b", 2)
 
 
 @pytest.fixture(scope="module")
@@ -543,9 +499,9 @@ def test_runs_that_cannot_be_exported_are_refused_with_the_reason(run: Path, who
     (tmp_path / "thesis.tex").touch()
     wish = f"out: want a new folder, or a bundle to replace, got '{tmp_path}', which holds 'thesis.tex'"
     assert wish in say(f"runs={run}", f"out={tmp_path}")
-    other = a_run(tmp_path / "mixed-3c4d", 1)
+    other = a_scored_run(tmp_path / "mixed-3c4d", 1)
     shutil.copytree(
-        a_run(tmp_path / "wide-5e6f", 2, *SMALL, "preprocess.clip_uv=99") / "fold1_seed0", other / "fold1_seed0"
+        a_scored_run(tmp_path / "wide-5e6f", 2, *SMALL, "preprocess.clip_uv=99") / "fold1_seed0", other / "fold1_seed0"
     )
     assert f"runs: want folds of one model, got several in {other}; export each alone" in say(f"runs={other}")
     (other / "fold0_seed0" / "provenance.json").unlink()
@@ -584,7 +540,7 @@ def test_the_card_says_what_the_run_scored_and_what_it_is_not_for(run: Path, who
 
 
 def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_out(tmp_path: Path):
-    run = a_run(tmp_path / "small-9a", 1)
+    run = a_scored_run(tmp_path / "small-9a", 1)
     folds = trained(run).folds
     found = {"kl": 0.5, "kl_interval": [0.4, 0.61], "rows": 12, "data": "/home/me/hms_real"}
     found |= {"rows_maybe_trained_on": 0, "ensemble": None, "temperature": None, "odds": {}, "adapt": 0}
@@ -617,7 +573,7 @@ def test_the_card_mentions_an_evaluation_elsewhere_and_that_no_patient_was_held_
 
 
 def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, tmp_path: Path):
-    seeds = a_run(tmp_path / "seeds-1a", 1)
+    seeds = a_scored_run(tmp_path / "seeds-1a", 1)
     shutil.copytree(seeds / "fold0_seed0", seeds / "fold0_seed1")
     both = Path(shutil.copytree(run, tmp_path / "both-1a"))
     shutil.copytree(both / "fold0_seed0", both / "fold0_seed1")
@@ -631,7 +587,7 @@ def test_the_card_says_whether_the_mean_of_its_models_can_be_scored(run: Path, t
 
 
 def test_the_card_of_a_student_says_that_its_scores_look_too_good(tmp_path: Path):
-    student = a_run(tmp_path / "student-1a", 1)
+    student = a_scored_run(tmp_path / "student-1a", 1)
     flattered = "The model learned from a teacher that saw the held-out patients, so its KL looks too good.\n"
     assert "teacher" not in card(trained(student), False)
     as_student(student / "fold0_seed0")

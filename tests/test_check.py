@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+from configs import CONF, by_hydra, options
 from conftest import python
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.config.check import mistakes
-from hms.config.command import CONF
 from hms.config.signature import signature
 from hms.config.source import find
 from hms.errors import ConfigError, nearest_word
@@ -28,13 +27,7 @@ SCHEMAS = {"train": Train, "prepare": Prepare, "simulate": Simulate, "evaluate":
 
 def complaint(name: str, *overrides: str) -> str:
     """Return what the check reports about a command line; empty if there is no mistake."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(name, overrides=list(overrides))
-    return "\n".join(f"  {line}" for line in mistakes(config, name, SCHEMAS[name]))
-
-
-def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return "\n".join(f"  {line}" for line in mistakes(by_hydra(name, *overrides), name, SCHEMAS[name]))
 
 
 def choices() -> list[tuple[str, str]]:
@@ -86,8 +79,7 @@ def test_several_extractors_and_a_sweepers_numbers_pass():
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_has_the_keys_of_its_yaml(name):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        assert set(compose(name)) == set(get_type_hints(SCHEMAS[name]))
+    assert set(by_hydra(name)) == set(get_type_hints(SCHEMAS[name]))
 
 
 TARGETS = (

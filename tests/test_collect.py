@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from commands import contents, hms
 from edf_files import write_edf
 from recordings import DOUBLE_BANANA, noise, pairs_of, recorded
-from test_cli import hms
-from test_interrupt import contents
 from torch import Tensor
 
 from hms.batch import Batch

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from commands import hms
 from edf_files import write_edf
 from recordings import noise, write_brainvision
-from test_cli import hms
 
 from hms.collected.near_misses import hint, near_misses
 from hms.data.folds import patient_folds

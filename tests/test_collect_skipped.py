@@ -4,9 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+from commands import hms
 from edf_files import write_edf
 from recordings import noise
-from test_cli import hms
 
 from hms.electrodes import SCALP
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import python
-from material import teacher
-from test_readme import commands
+from guide import commands
+from untrained_runs import teacher
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from material import build, config, each, signals
+from material import config, signals
 from torch import Tensor, nn
 
+from hms.batch import mapped
+from hms.config.build import build
 from hms.errors import UserError
 from hms.model import Model
 from hms.runs.checkpoint import load_model, save_model
@@ -75,7 +77,7 @@ def test_a_compiled_model_gives_the_same_numbers_forward_and_backward(words: tup
         made, compiled_before = [], compiled_graphs()
         for each_model in (plain, model):
             torch.manual_seed(0)
-            made.append(each_model.classify(each(signals(rows), Tensor.double)).joint)
+            made.append(each_model.classify(mapped(signals(rows), Tensor.double)).joint)
             made[-1].square().sum().backward()
         torch.testing.assert_close(made[1], made[0])
         for one, other in zip(model.parameters(), plain.parameters(), strict=True):

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 import torch
+from configs import CONF, options
 from fake_gpu import fake, moved
 from fake_gpu import mode as fake_gpu
 from lightning.pytorch import loggers
-from material import CONF, batch, config, each, equal, options, quick, rows_of, signals, teacher, without_gradient
+from material import batch, config, equal, quick, rows_of, signals, without_gradient
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from untrained_runs import teacher
 
 from hms.augmentation import Augmentation
 from hms.backbone import Backbone
-from hms.batch import Batch, Features, Signals
+from hms.batch import Batch, Features, Signals, mapped
 from hms.config.build import build
 from hms.data.corpus import Folder
 from hms.data.store import Store
@@ -65,7 +67,7 @@ def part(choice: str, *keys: str) -> str:
 def outcome(text: str) -> tuple[list[str], Tensor, Tensor]:
     """A model's parameters without gradient, the logits of four windows together, and of the first and third alone."""
     torch.manual_seed(0)
-    node, given, learned = json.loads(text), each(batch(4, missing=True), torch.clone), batch()
+    node, given, learned = json.loads(text), mapped(batch(4, missing=True), torch.clone), batch()
     model: Model = build(node["model"])
     build(node["loss"])(model.classify(model.preprocess(learned)), learned.target, learned.weight).backward()
     with torch.no_grad():
@@ -93,7 +95,7 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
 @cache
 def devices_on_a_gpu(text: str) -> set[str]:
     """The devices on which the loss and the predictions of a model end whose windows and weights are on a GPU."""
-    node, given = json.loads(text), each(batch(4, missing=True), fake)
+    node, given = json.loads(text), mapped(batch(4, missing=True), fake)
     model, loss = moved(build(node["model"])), build(node["loss"])
     with fake_gpu:
         learned = model.train().preprocess(given)
@@ -194,7 +196,7 @@ def test_the_vector_sends_a_gradient_to_every_parameter(extractor: nn.Module):
 
 
 def test_an_extractor_treats_a_window_alone_as_in_a_batch(extractor: nn.Module):
-    given = each(signals(4, missing=True), torch.clone)
+    given = mapped(signals(4, missing=True), torch.clone)
     with torch.no_grad():
         together, *alone = (extractor.eval()(rows_of(given, *rows)) for rows in ((0, 4), *pairwise(range(5))))
     for parts in zip(together, *alone, strict=True):
@@ -204,7 +206,7 @@ def test_an_extractor_treats_a_window_alone_as_in_a_batch(extractor: nn.Module):
 
 
 def test_a_token_is_about_its_own_pair_or_image(extractor: nn.Module):
-    given, changed = signals(1), each(signals(1), torch.clone)
+    given, changed = signals(1), mapped(signals(1), torch.clone)
     changed.pairs[:, 6] *= 3
     changed.images[:, 6] *= 3
     with torch.no_grad():
@@ -229,7 +231,7 @@ def test_an_extractor_declares_whether_it_reads_the_spectrogram(extractor: nn.Mo
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
 def test_an_extractor_agrees_on_a_gpu(extractor: nn.Module):
     with torch.no_grad():
-        here, there = extractor.eval()(signals()), deepcopy(extractor).cuda()(each(signals(), Tensor.cuda))
+        here, there = extractor.eval()(signals()), deepcopy(extractor).cuda()(mapped(signals(), Tensor.cuda))
     for one, other in zip(here, there, strict=True):
         torch.testing.assert_close(other.cpu(), one, atol=1e-2, rtol=1e-2)  # cuDNN convolves in TF32
 
@@ -261,7 +263,7 @@ def augmentation(node: dict[str, Any]) -> Augmentation:
 
 def given_to(augmentation: Augmentation, rows: int = 6, images: bool = True) -> Any:
     """Input of the kind that an augmentation acts on."""
-    given = each(batch(rows) if augmentation.acts_on == "electrodes" else signals(rows), torch.clone)
+    given = mapped(batch(rows) if augmentation.acts_on == "electrodes" else signals(rows), torch.clone)
     return given if images else given._replace(**{given._fields[1]: None})
 
 
@@ -278,7 +280,7 @@ def test_an_augmentation_keeps_shape_type_and_device(
 ):
     assert isinstance(augmentation, Augmentation)
     assert augmentation.acts_on in ("electrodes", "signals")
-    given = each(given_to(augmentation, images=images), lambda part: part.to(device))
+    given = mapped(given_to(augmentation, images=images), lambda part: part.to(device))
     given = type(given)(*(None if part is None else part.to(dtype) for part in given[:2]), *given[2:])
     for mixed_precision in (False, True):
         with torch.autocast("cuda" if device == "cuda" else "cpu", torch.bfloat16, enabled=mixed_precision):

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hydra import compose, initialize_config_dir
-from material import CONF, config, quick, sealed
+from configs import CONF, by_hydra
+from material import config, quick
 from omegaconf import OmegaConf
 from spoiling import assert_usable_or_refused, no_infinity, spoilt, times
+from untrained_runs import sealed
 
 import hms
 from hms.config.build import build
@@ -184,8 +185,7 @@ def test_spoilt_command_lines():
     rng = random.Random(6)
     keys: dict[str, list[str]] = {}
     for name in COMMANDS:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            keys[name] = [*_keys(OmegaConf.to_container(compose(name)))]
+        keys[name] = [*_keys(OmegaConf.to_container(by_hydra(name)))]
         keys[name] += ["hydra.run.dir", "new.key", "+x", "~seed", "++seed", "@", "seed@x", "data@foo", "hydra/launcher"]
     for _ in range(times(15)):
         name = rng.choice(["train", "train", *COMMANDS])

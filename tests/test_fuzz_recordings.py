@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from conftest import Say
 from edf_files import write_edf
-from material import a_run
 from recordings import AS_IN_FILE, BANANA, MIDLINE, noise, write_brainvision
 from spoiling import COUNT, assert_usable_or_refused, no_infinity, spoilt, times
+from untrained_runs import a_run
 
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import UserError

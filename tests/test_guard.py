@@ -9,8 +9,8 @@ import pytest
 import torch
 from lightning import LightningModule
 from material import batch
-from test_fit import composed, only_fold, same_weights
 from torch.utils.data import DataLoader
+from trainings import composed, only_fold, same_weights
 
 from hms.batch import Batch
 from hms.data.store import Store

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from test_check import options
-from test_cli import hms
-from test_structure import GROUPS
+from commands import hms
+from configs import GROUPS, options
 
 from hms.config.command import CONF
 

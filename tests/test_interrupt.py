@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 import pytest
+from commands import contents
 from conftest import python
 from edf_files import write_edf
 from interruption import Moment, children, exit_code, random_moment, run, start
@@ -111,19 +111,6 @@ def run_uninterrupted(place: Place, command: str, log: Path) -> None:
 def empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file below a folder, apart from times."""
-    return {str(path.relative_to(folder)): _timeless(path) for path in folder.rglob("*") if path.is_file()}
-
-
-def _timeless(path: Path) -> bytes:
-    if path.name == "scores.json":
-        return json.dumps(json.loads(path.read_text()) | {"seconds": 0}).encode()
-    if path.name == "metrics.csv":
-        return pl.read_csv(path).drop("seconds").write_csv().encode()
-    return b"" if path.name == "provenance.json" else path.read_bytes()
 
 
 def differing(actual: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:

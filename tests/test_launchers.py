@@ -5,12 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from configs import CONF, by_hydra, options
 from hydra.core.config_store import ConfigStore
 from hydra.errors import CompactHydraException
-from test_structure import options
 
-from hms.config.command import CONF
 from hms.config.command_line import CommandLine
 from hydra_plugins.hms_ray import RayLauncher
 
@@ -21,8 +19,7 @@ NODES = [{"Resources": {"CPU": 4.0, "GPU": 2.0}}, {"Resources": {"CPU": 8.0}}]
 def test_every_command_takes_every_launcher(command: str):
     targets = set()
     for option in options("launcher"):
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            launcher = compose(command, [f"launcher={option}"], return_hydra_config=True).hydra.launcher
+        launcher = by_hydra(command, f"launcher={option}", return_hydra_config=True).hydra.launcher
         targets.add(launcher._target_.rpartition(".")[2])
         assert launcher.get("additional_parameters", {}) == ({"requeue": True} if "slurm" in option else {})
     assert targets == {"BasicLauncher", "JoblibLauncher", "SlurmLauncher", "RayLauncher"}

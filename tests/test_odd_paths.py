@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_cli import SMALL, hms
+from commands import SMALL, hms
 
 from hms.data.tables import read_labels
 from hms.labels import CLASSES

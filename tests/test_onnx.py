@@ -8,8 +8,10 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from material import config, options
-from test_bundle import a_run, command
+from commands import command
+from configs import options
+from material import config
+from untrained_runs import a_scored_run
 
 import hms
 from hms.batch import Batch
@@ -57,7 +59,7 @@ def given(windows: int) -> dict[str, np.ndarray]:
 
 def a_sure_run(run: Path, *words: str) -> Path:
     """A run of one fold, with statistics as after training, and so confident that differences show."""
-    a_run(run, 1, *words)
+    a_scored_run(run, 1, *words)
     node = config(*words)["model"]
     model: Model = build(node).train()
     eeg, power = map(torch.from_numpy, given(2).values())

@@ -12,12 +12,12 @@ import pytest
 import torch
 from conftest import python
 from lightning.pytorch.strategies import FSDPStrategy
-from test_fit import composed, only_fold
+from small_parts import Plain
 from together import decide_together
 from torch import nn
+from trainings import composed, only_fold
 
 from hms.backbone import TimmBackbone
-from hms.batch import Features, Signals
 from hms.config.build import build
 from hms.data.distributed import Batches, part_of
 from hms.data.store import Store, open_store
@@ -35,20 +35,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
 
 TWO = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.precision=32-true", "trainer.sync_batchnorm=false"]
 """SyncBatchNorm works on GPUs only."""
-
-
-class Plain(nn.Module):
-    """An extractor without batch statistics and without dropout."""
-
-    reads_spectrogram, token_kind, out_features, token_features = False, "pair", 16, 50
-
-    def __init__(self):
-        super().__init__()
-        self.net = nn.Sequential(nn.Linear(400, 16), nn.GELU())
-
-    def forward(self, signals: Signals) -> Features:
-        tokens = signals.pairs.unflatten(2, (50, -1)).std(dim=-1)
-        return Features(self.net(tokens.flatten(1)), tokens)
 
 
 def train_plain(given: dict[str, Any]) -> float:

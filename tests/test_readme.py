@@ -16,9 +16,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from commands import command
 from conftest import ROOT, python
 from edf_files import write_edf
-from test_bundle import a_run, command
+from guide import GUIDE, OWN, PAGES, adds, blocks, commands, prose, shell_lines
+from untrained_runs import a_scored_run
 
 from hms.config.check import mistakes
 from hms.config.command import CONF
@@ -27,28 +29,6 @@ from hms.electrodes import SCALP
 from hms.errors import ConfigError
 from hms.scoring.scores import read_predictions
 from hms.train import main as train
-
-PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-GUIDE = {page: (ROOT / page).read_text() for page in PAGES if page == "README.md" or page.startswith("docs/guide/")}
-"""What tells a user what to do, by page; the other pages tell what was measured."""
-OWN = GUIDE["docs/guide/add_your_own.md"]
-"""The page that adds a backbone, an extractor and an augmentation."""
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """What stands in the fenced blocks of a language."""
-    return re.findall(rf"^```(?:{language})\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def prose(text: str) -> str:
-    """A page without its fenced blocks."""
-    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-
-
-def shell_lines(text: str) -> list[str]:
-    """Every line of the shell blocks, and every bit of inline code, without comments."""
-    lines = [*"\n".join(blocks(text, "bash")).splitlines(), *re.findall(r"`([^`\n]+)`", prose(text))]
-    return [line.partition(" #")[0].strip() for line in lines]
 
 
 def links(page: str) -> list[str]:
@@ -107,17 +87,6 @@ def test_every_script_is_in_pyproject():
     assert named == {*known}
 
 
-def commands() -> list[str]:
-    """The commands of hms, less those with options that the reader has yet to add."""
-    lines = {line for text in GUIDE.values() for line in shell_lines(text) if line.startswith("python -m hms.")}
-    return sorted(line for line in lines if not adds(line))
-
-
-def adds(line: str) -> bool:
-    """Whether a command has an option that the reader has yet to add."""
-    return any(re.search(rf"\b{name}\b", line) for name in re.findall(r"^# conf/\w+/(\w+)\.yaml", OWN, re.MULTILINE))
-
-
 @pytest.mark.parametrize("command", commands())
 def test_a_command_has_no_mistake(command: str):
     module, *words = shlex.split(re.sub(r"<\w+>", "x", command))[2:]
@@ -169,7 +138,7 @@ def test_a_mistake_in_python_is_reported_as_on_a_command_line():
 
 def test_a_bundle_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     in_python, of_recordings, in_onnx = blocks(GUIDE["docs/guide/models.md"], "python")
-    run = a_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
+    run = a_scored_run(tmp_path / "shown-1a", 1, "extractor=stft_short", "preprocess=original")
     command("export.__main__", f"runs={run}", f"out={tmp_path / 'bundle'}")
     monkeypatch.chdir(tmp_path)
     given = {"eeg_uv": 30 * np.random.default_rng(0).standard_normal((2, 20, 10000))}

@@ -9,12 +9,10 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from material import a_run as untrained
+from commands import hms
 from material import config as whole
-from test_bundle import a_run, as_student
-from test_bundle import command as in_process
-from test_cli import hms
-from test_fit import composed, interrupted_and_straight, same_weights
+from trainings import composed, interrupted_and_straight, same_weights
+from untrained_runs import a_run, a_scored_run, as_student
 
 from hms.data.store import Store
 from hms.errors import UserError
@@ -140,12 +138,12 @@ def test_the_patients_of_fold_all_are_recognised_in_another_corpus(first: Path, 
     said = hms(*subset, *where, f"start_from={start}", code=1)[1]
     refusal = f"start_from: {start} may have learned from patients of "
     assert refusal in said
-    in_process("export.__main__", str(start), f"out={tmp_path / 'bundle'}")
+    hms("export.__main__", str(start), f"out={tmp_path / 'bundle'}")
     assert not list((tmp_path / "bundle").glob("*.parquet")), "which patients it were is not handed over"
     learned = pl.read_parquet(start / "learned_from.parquet")["patient_id"]
     words = [*where, f"stores={tmp_path / 'stores'}", "flips=false", "draws=10", "accelerator=cpu"]
     for one, known in ((start, rows[1:]["patient_id"].is_in(learned.implode()).sum()), (tmp_path / "bundle", 0)):
-        in_process("evaluate", f"runs={one}", f"out={tmp_path / 'out'}", *words)
+        hms("evaluate", f"runs={one}", f"out={tmp_path / 'out'}", *words)
         assert json.loads((tmp_path / "out/evaluation.json").read_text())["rows_maybe_trained_on"] == known
     assert known == 0 < len(learned)
 
@@ -169,7 +167,7 @@ def test_another_network_is_refused_by_the_settings_that_differ(first: Path, pla
 
 @pytest.mark.parametrize("fusion", ["concat", "attention"])  # the second takes the montage, too, which is told once
 def test_other_settings_that_fit_the_weights_are_told(fusion: str, tmp_path: Path, capsys):
-    run = untrained(tmp_path / "plain-1a", 1, f"fusion={fusion}")
+    run = a_run(tmp_path / "plain-1a", 1, f"fusion={fusion}")
     start = ["extractor.stft.span_s=3", f"start_from={run}", f"fusion={fusion}"]
     same = whole(*start)
     announce(start_of_fold(same), same)
@@ -213,7 +211,7 @@ def test_weights_count_by_their_content_and_only_if_there_are_any(first: Path, c
 
 def test_pretrained_weights_are_not_wanted_where_others_replace_them(corpus: Path, tmp_path: Path):
     words = ["extractor=stft_x3d_short", "extractor.stft_x3d_short.depth_factor=0.2"]
-    run = untrained(tmp_path / "x3d-1a", 1, *words, "extractor.stft_x3d_short.pretrained=false")
+    run = a_run(tmp_path / "x3d-1a", 1, *words, "extractor.stft_x3d_short.pretrained=false")
     given = {**whole(*words, "extractor.stft_x3d_short.weights=nowhere", f"start_from={run}")}
     model = model_to_train(given)
     trained_ones = load_model(run / "fold0_seed0").state_dict()
@@ -277,7 +275,7 @@ def test_a_run_that_still_lacks_folds_is_refused(there: tuple[int, ...], missing
 
 
 def test_a_file_in_a_bundle_is_a_start(first: Path, tmp_path: Path):
-    in_process("export.__main__", str(first), f"out={tmp_path / 'bundle'}")
+    hms("export.__main__", str(first), f"out={tmp_path / 'bundle'}")
     file = tmp_path / "bundle/fold1_seed0.safetensors"
     start = start_of_fold({"start_from": str(file), "fold": 0, "seed": 0})
     assert start == Trained(tmp_path / "bundle", [file])
@@ -295,7 +293,7 @@ def started_from(fold: Path, **about: object) -> None:
 
 
 def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, store: Store):
-    run = a_run(tmp_path / "second-1a", 1)
+    run = a_scored_run(tmp_path / "second-1a", 1)
     fold, rows = run / "fold0_seed0", store.rows
     write_learned_from(fold, [rows[:0]], rows, "0123456789abcdef", None, is_student=False)
     assert rows_maybe_trained_on([trained(run)], rows, rows, "earlier") == 0
@@ -304,7 +302,7 @@ def test_what_the_first_weights_were_learned_from_is_handed_on(tmp_path: Path, s
     started_from(fold, corpora=["earlier", "earliest"])
     assert trained(run).corpora == {"0123456789abcdef", "earlier", "earliest"}
     assert rows_maybe_trained_on([trained(run)], rows, rows, "earlier") == len(rows)
-    in_process("export.__main__", str(run), f"out={tmp_path / 'bundle'}")
+    hms("export.__main__", str(run), f"out={tmp_path / 'bundle'}")
     nameless = "a bundle, which names no patients: if it learned from some of these, this KL looks too good"
     for path, what in ((run, "began with the weights of"), (tmp_path / "bundle", "is")):
         assert without_names(trained(path), "other") == [f"{path} {what} {nameless}"]
@@ -333,5 +331,5 @@ def test_a_students_weights_are_a_start_that_keeps_its_warning(first: Path, plac
     run = run_of(places, "taught")
     assert trained(run).is_student
     assert f"{run}: learned from a teacher that saw the held-out patients" in hms("compare", str(run))[0]
-    started_from(a_run(tmp_path / "other-1a", 1) / "fold0_seed0", student=False)
+    started_from(a_scored_run(tmp_path / "other-1a", 1) / "fold0_seed0", student=False)
     assert not trained(tmp_path / "other-1a").is_student

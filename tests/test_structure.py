@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from configs import CONF, GROUPS, by_hydra, options
 from conftest import ROOT
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hms.config.signature import signature
 
-CONF, HMS = ROOT / "conf", ROOT / "hms"
+HMS = ROOT / "hms"
 
 LAYERS = ["__init__"]
 for line in re.findall(r"^    (\S.*)", ast.get_docstring(ast.parse((HMS / "__init__.py").read_text())), re.MULTILINE):
@@ -63,7 +63,6 @@ OWN_DEFAULTS = {"hms.simulate.corpus.SimulatedFolder"}
 
 MODULES = sorted(HMS.rglob("*.py"))
 YAMLS = sorted(CONF.rglob("*.yaml"))
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 
 
 def short(path: Path) -> str:
@@ -145,15 +144,10 @@ def targets(path: Path) -> list[str]:
     return [node["_target_"] for node in nodes(content(path))]
 
 
-def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
 @cache
 def composed(*overrides: str) -> dict[str, Any]:
     """train.yaml as Hydra puts it together; interpolations stay as they are written."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("train", list(overrides)))  # type: ignore[return-value]
+    return OmegaConf.to_container(by_hydra("train", *overrides))  # type: ignore[return-value]
 
 
 def everything() -> Iterator[tuple[str, ...]]:
@@ -228,6 +222,15 @@ def test_no_imports_go_round_in_a_circle():
         TopologicalSorter({name_of(path): own_imports(path) for path in MODULES}).prepare()
     except CycleError as error:
         pytest.fail(f"imports go round: {' <- '.join(error.args[1])}; move what they share to a module of its own")
+
+
+def test_no_test_module_imports_another():
+    want_none(
+        f"{short(path)}: imports {name}; move what both need to a helper, whose name does not begin with test_"
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        for name in imports(path)
+        if re.match(r"(tests\.)?test_", name)
+    )
 
 
 def test_layers_hold_no_module_that_is_gone():

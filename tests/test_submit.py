@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 import torch
 from conftest import ROOT, Say, python, real
-from material import a_run
+from untrained_runs import a_run
 
 from hms.data.store import Store, build_store
 from hms.data.tables import read_labels

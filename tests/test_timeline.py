@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from conftest import Say, real
 from edf_files import write_edf
-from material import a_run
 from recordings import AS_IN_FILE
 from timelines import noise, timeline
+from untrained_runs import a_run
 
 from hms import load
 from hms.electrodes import SCALP

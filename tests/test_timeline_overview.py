@@ -10,8 +10,8 @@ import pytest
 from browser import Page
 from conftest import Say
 from edf_files import write_edf
-from material import a_run
 from timelines import EVIL, noise, timeline
+from untrained_runs import a_run
 
 from hms.electrodes import SCALP
 from hms.timeline.files import write_failure, write_timeline

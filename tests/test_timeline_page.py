@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from browser import Page
 from edf_files import write_edf
-from material import a_run
 from PIL import Image
 from timelines import EVIL, noise, timeline
+from untrained_runs import a_run
 
 from hms.electrodes import SCALP
 from hms.labels import CLASSES, CONSENSUS_NAMES

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from material import batch, config, options
+from configs import options
+from material import batch, config
 from torch import Tensor
 
 from hms.augmentation.brain_flip import flip

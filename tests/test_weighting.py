@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from material import batch, config, equal
-from test_processes import Plain
+from small_parts import Plain
 from torch import nn
 from torch.utils.data import DataLoader
 

@@ -1,0 +1,89 @@
+"""Settings without effect are named, and no experiment has one."""
+
+from pathlib import Path
+
+import material
+import pytest
+from hydra.utils import get_class
+from trainings import chosen
+from untrained_runs import teacher
+
+from hms.config.command import CONF
+from hms.runs.provenance import is_simulated
+from hms.train import main as train_command
+from hms.training.fit import fit
+from hms.training.rules import mistakes_in_values
+from hms.training.without_effect import without_effect
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("augmentation=[head_scale]", ["augmentation.head_scale has hardly any effect with {}"]),
+        ("augmentation=[head_scale] preprocess=original", []),
+        ("augmentation=[head_scale] preprocess.scale=compressed", []),
+        ("preprocess.scale_uv=16", ["preprocess.scale_uv has no effect with {}"]),
+        ("preprocess.scale_uv=16 preprocess.scale=compressed", []),
+        ("preprocess=original preprocess.scale=window", []),
+        (
+            "augmentation=[edge_dropout,spectrogram_mask]",
+            [
+                f"augmentation.{name} has no effect: no extractor reads the ten-minute spectrogram"
+                for name in ("edge_dropout", "spectrogram_mask")
+            ],
+        ),
+        ("augmentation=[spectrogram_mask,edge_dropout] extractor=[stft_short,spectrogram]", []),
+    ],
+)
+def test_a_setting_that_another_undoes_is_named(words: str, lines: list[str]):
+    config = train_command.config(*words.split())
+    by_itself = "preprocess.scale=window, which scales each window by its own spread"
+    assert said_of(config) == [line.format(by_itself) for line in lines]
+
+
+def said_of(config: dict) -> list[str]:
+    """What is said about settings without effect; the model's classes tell what it reads, without building it."""
+    kinds = [get_class(node["_target_"]) for node in config["extractor"].values()]
+    return [*without_effect(config, any(kind.reads_spectrogram for kind in kinds))]
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {"original"}))
+def test_no_experiment_has_a_setting_without_effect(name: str, tmp_path: Path):  # `original` leaves out the extractors
+    run = teacher(tmp_path, {1: [1.0, 0, 0, 0, 0, 0]})
+    more = [f"augmentation.teacher_labels.runs=[{run}]"] if name == "student" else []
+    composed = material.config(f"experiment={name}", *more)
+    assert [*mistakes_in_values(composed)] == []
+    assert said_of(composed) == []
+
+
+def test_a_setting_without_effect_is_named(tmp_path: Path):
+    fading = ["weighting=fade_low_votes"]
+    (said,) = said_of(material.config(*fading))
+    assert said == "weighting=fade_low_votes has no effect on rows of 10 votes or more; try subset=low_votes_too"
+    assert said_of(material.config(*fading, "subset=low_votes_too")) == []
+    (said,) = said_of(material.config("loss.auxiliary=0.5"))
+    assert said == "loss.auxiliary has no effect with a single extractor, which has no auxiliary head"
+    assert said_of(material.config("loss.auxiliary=0.5", "extractor=[stft,stft_cosine]")) == []
+
+
+def test_a_class_derived_from_ours_is_known_as_one(tmp_path: Path, monkeypatch):
+    (tmp_path / "derived.py").write_text(
+        "from hms.simulate.corpus import SimulatedFolder\nfrom hms.weighting import FadeLowVotes\n\n"
+        "class Mine(FadeLowVotes): ...\n\nclass Ward(SimulatedFolder): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("signature", "build"):
+        monkeypatch.setattr(f"hms.config.{module}.ALLOWED", ("hms.", "derived."))
+    fading = material.config("weighting=fade_low_votes")
+    fading["weighting"]["_target_"] = "derived.Mine"
+    assert said_of(fading)[0].startswith("weighting=fade_low_votes has no effect")
+    assert is_simulated(fading | {"data": {"_target_": "derived.Ward"}})
+    assert not is_simulated(fading | {"data": {"_target_": "hms.data.corpus.CompetitionFolder"}})
+    assert not is_simulated(fading | {"data": {"_target_": "elsewhere.Ward"}}), "a model predicts without that class"
+
+
+def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):
+    fit(chosen(config, "augmentation=[head_scale]", "epochs=1"))
+    assert "\naugmentation.head_scale has hardly any effect with preprocess.scale=window" in capsys.readouterr().err
