@@ -438,6 +438,14 @@ def test_a_mistake_ends_with_one_line_and_no_folder(words, message, runs, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_of_predictions_among_runs_is_refused(runs, tmp_path, monkeypatch, capsys):
+    (tmp_path / "lgb.csv").write_text("label_id\n")
+    with pytest.raises(SystemExit):
+        command(monkeypatch, str(tmp_path / "runs/a-1"), str(tmp_path / "lgb.csv"), f"out={tmp_path / 'out'}")
+    said = f"runs: want runs, got '{tmp_path / 'lgb.csv'}'; predictions of other models are given as oof=[...]\n"
+    assert capsys.readouterr().err == said
+
+
 def test_too_few_patients_for_the_default_folds_are_told_how_many_to_ask_for(train, tmp_path, monkeypatch, capsys):
     few = run(tmp_path / "few", predicted(train, 0.6, 1).filter(pl.col("patient_id") < 7))
     one = run(tmp_path / "one", predicted(train, 0.6, 1).filter(pl.col("patient_id") < 1))

@@ -12,7 +12,7 @@ from hms.backbone import TinyBackbone
 from hms.batch import Signals
 from hms.config.build import build
 from hms.errors import ConfigError
-from hms.extractor import restack, squeezed
+from hms.extractor import central, restack, squeezed
 from hms.extractor.multitaper import Multitaper
 from hms.extractor.raw_image import RawImage
 from hms.extractor.superlet import Superlet
@@ -53,6 +53,12 @@ def test_a_span_shows_the_centre_of_the_window_only():
     extractor = stft(span_s=10)
     assert torch.equal(extractor.spectrogram(pairs), extractor.spectrogram(elsewhere))
     assert extractor.spectrogram(pairs).shape[-1] == (2000 - 190) // 24 + 1
+
+
+@pytest.mark.parametrize(("samples", "first"), [(2000, 4000), (2001, 3999), (10_000, 0), (12_000, 0)])
+def test_the_centre_has_as_many_samples_as_wanted_or_all(samples: int, first: int):
+    pairs = torch.arange(10_000.0).expand(1, 2, 10_000)
+    assert torch.equal(central(pairs, samples), pairs[..., first : first + samples])
 
 
 @pytest.mark.parametrize("span_s", [0, 50.1])

@@ -16,6 +16,17 @@ ODD, MATCHED = "d [1], lr=1", "d 1, lr=1"
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
 
+def test_a_word_with_an_equals_sign_names_a_path_if_it_has_that_of_no_key(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("lr=0.1", "runs/lr=0.1", "csv=x"):
+        Path(name).mkdir(parents=True)
+    assert "no finished run matches lr=0.1, runs/lr=0.1" in hms("compare", "lr=0.1", "runs/lr=0.1", "csv=x", code=1)[1]
+    assert "no finished run matches lr=*" in hms("compare", "lr=*", code=1)[1]
+    assert "no finished run matches gone/lr=1" in hms("compare", "gone/lr=1", code=1)[1]
+    assert "lr: compare takes no 'lr'" in hms("compare", "lr=3", code=1)[1]
+    assert "runs/lr: compare takes no 'runs/lr'" in hms("compare", "runs/lr=3", code=1)[1]
+
+
 def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path, tmp_path: Path):
     odd, data = tmp_path / ODD, tmp_path / ODD / "data"
     shutil.copytree(corpus, data)

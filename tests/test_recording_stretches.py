@@ -1,6 +1,7 @@
 """When samples were recorded: gaps and pauses, annotations in the same time, the start, and durations in words."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import mne
@@ -38,6 +39,8 @@ def test_records_whose_times_drift_from_their_samples_keep_their_times(step_s: f
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, rate, starts_s=starts_s, kind="EDF+D"))
     assert recording.duration_s == pytest.approx(starts_s[-1] + 1, abs=0.02)
     assert recording.notes == []
+    stretches = recording.source.stretches
+    assert all(one.at + one.length + one.held == later.at for one, later in pairwise(stretches))
     whole = recording.eeg(0, recording.blocks.samples)[:19]
     assert np.isfinite(whole).all()
     pieces = [recording.eeg(first, min(first + 777, whole.shape[1]))[:19] for first in range(0, whole.shape[1], 777)]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
         ("augmentation=[head_scale] preprocess.scale=compressed", []),
         ("preprocess.scale_uv=16", ["preprocess.scale_uv has no effect with {}"]),
         ("preprocess.scale_uv=16 preprocess.scale=compressed", []),
-        ("preprocess=original preprocess.scale=window", []),
+        ("preprocess=original preprocess.highpass_hz=0.5 preprocess.scale=window", []),
         (
             "augmentation=[edge_dropout,spectrogram_mask]",
             [

@@ -24,8 +24,8 @@ BAND_HZ = 0.5, 30.0
 def amplitude_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
     """SD of the median pair from 0.5 to 30 Hz, of a few seconds in µV at 200 Hz; NaN if less than 2 s were recorded.
 
-    It is measured in 2 s at a time, without their line, and thus sees half of the amplitude of a 0.5 Hz wave, and all of
-    it from 1 Hz on.
+    It is measured in 2 s at a time, without their line, and thus sees half of the amplitude of a 0.5 Hz wave, and all
+    of it from 1 Hz on.
     """
     if eeg.shape[1] < _SEGMENT:
         return np.nan
