@@ -146,7 +146,7 @@ def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
         ({"highpass_hz": 0.04}, "highpass_hz: want at least 0.05 or null, got 0.04"),
         (
             {"highpass_hz": None, "scale": "window"},
-            "highpass_hz: want a frequency with scale=window, which offsets would enter, got null",
+            "highpass_hz: want a frequency with scale=window, or offsets would count as spread, got null",
         ),
         ({"lowpass_order": 0}, "lowpass_order: want at least 1, got 0"),
     ],
