@@ -5,7 +5,7 @@ The modules in reading order; each imports only modules listed before it, which 
     errors ranges labels electrodes cached_tensor batch run_folders
                                                    error types; range checks of options; names, order, shapes and
                                                    units of everything that is passed around; the folders of runs
-    system                                         terminal output, signals, memory, files written atomically
+    system                                         terminal output, signals, memory, devices, files written atomically
                                                    and in shards; processes that train together
     spectrogram_recipe window_lengths              ten minutes as regional spectrograms; the lengths of a window
     data subset                                    a folder in the competition's layout, read and checked; its
