@@ -598,6 +598,14 @@ def test_the_card_of_a_student_says_that_its_scores_look_too_good(tmp_path: Path
     assert flattered not in card(trained(student), False), "it names no KL"
 
 
+def test_a_bundle_that_loses_its_onnx_says_so(run: Path, tmp_path: Path):
+    words, out = (f"runs={run}", f"out={tmp_path / 'bundle'}"), tmp_path / "bundle"
+    assert "onnx" not in command("export.__main__", *words)
+    (out / "model.onnx").touch()
+    sealed(out)
+    assert f"{out}: is written anew without model.onnx; onnx=true keeps one\n" in command("export.__main__", *words)
+
+
 def test_the_model_of_all_patients_that_an_export_leaves_out_is_named(run: Path, tmp_path: Path):
     both = Path(shutil.copytree(run, tmp_path / "small-2c"))
     shutil.copytree(both / "fold1_seed0", both / "foldall_seed0")

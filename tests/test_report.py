@@ -270,8 +270,8 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["a", "b"], "runs: want one, got 2: a, b"),
         (["runs=[]"], "runs: want at least one, got none"),
         (["runs=a", "windows=-1"], "windows: want 0 or more (below 2^32), got -1"),
-        (["runs=nowhere"], "nowhere: no finished fold here"),
-        (["ensemble=nowhere"], "nowhere/ensemble.json: cannot be read (No such file or directory)"),
+        (["runs=nowhere"], "nowhere: no such folder; a run is a folder such as runs/<name>-<hash>"),
+        (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         (
             ["ensemble=half"],
             "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect'",

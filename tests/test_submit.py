@@ -530,7 +530,7 @@ def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path
         ([], "runs, ensemble: want one of the two, got neither"),
         ([run, "ensemble=x"], "runs, ensemble: want one of the two, got both"),
         (["runs=[]"], "runs: want at least one, got none"),
-        (["runs=runs/nowhere*"], "runs/nowhere*: no finished fold here; a run is a folder such as runs/<name>-<hash>"),
+        (["runs=runs/nowhere*"], "runs/nowhere*: no such folder; a run is a folder such as runs/<name>-<hash>"),
         (
             [f"runs={tmp_path}"],
             f"runs: want runs, got '{tmp_path}', an ensemble, which submit, predict, evaluate and report take",

@@ -42,6 +42,8 @@ def main(config: dict[str, Any]) -> None:
     out = Path(config["out"] or run / "bundle")
     want_free(out)
     warn_of_unused([source])
+    if (out / ONNX).exists() and not config["onnx"]:
+        say(f"{out}: is written anew without {ONNX}; onnx=true keeps one")
     if config["onnx"]:
         want_libraries()
     checkpoints = {fold: read_checkpoint(fold) for fold in folds}

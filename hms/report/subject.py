@@ -90,6 +90,8 @@ def subject_of_run(path: Path, stores: Path) -> Subject:
 def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     """An ensemble, given by its folder or the ensemble.json in it. Raises DataError if there is none."""
     folder = ensemble_folder(path)
+    if not (folder / "ensemble.json").exists():
+        raise DataError(f"{folder / 'ensemble.json'}: no such file; hms.ensemble writes it")
     content = read_json(folder / "ensemble.json", *_KEYS)
     table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]

@@ -66,7 +66,7 @@ def folds_to_predict_by(run: Path) -> list[Path]:
     folds = finished_folds(run)
     if not folds:
         instead = f", only {begun}" if (begun := unfinished(run)) else "; a run is a folder such as runs/<name>-<hash>"
-        raise DataError(f"{run}: no finished fold here{instead}")
+        raise DataError(f"{run}: {'no finished fold here' if run.exists() else 'no such folder'}{instead}")
     return to_predict_by(folds)
 
 
