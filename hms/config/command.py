@@ -50,9 +50,9 @@ def entry_point(
     """Turn a function of a resolved, plain config into the command that reads `conf/<name>.yaml`.
 
     The TypedDict `schema` gives the config's keys and their types, `RANGES` what their numbers may be; beyond those,
-    `mistakes_in_values` reports what is wrong in a config whose top-level keys are right, and `lacking`
-    reports what the machine that will run the jobs is without. Words without `=` become the list `positional`;
-    `after_sweep` gets all jobs of a sweep and says which failed, as `print_failed` does without it.
+    `mistakes_in_values` reports what is wrong in a config whose top-level keys are right, and `lacking` what the
+    machine that will run the jobs is without. Words that set no key become the list `positional`; `after_sweep` gets
+    all jobs of a sweep and says which failed, as `print_failed` does without it.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, lacking, after_sweep)
 

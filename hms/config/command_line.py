@@ -26,7 +26,7 @@ _FEW = 16
 class CommandLine:
     """The words after the command `name`, whose YAML files are in the folder `conf`.
 
-    Words without `=`, such as those into which a shell expands `runs/*`, become the list `positional`.
+    Words that set no key, such as those into which a shell expands `runs/*`, become the list `positional`.
     """
 
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):

@@ -28,6 +28,7 @@ def cell_means(
 def _by_products(
     feature_map: Float[Tensor, "batch channel height width"], rows: int, columns: int
 ) -> Float[Tensor, "batch channel row column"]:
+    """The same as two matrix products."""
     by_row, by_column = (
         _shares(size, count, feature_map.dtype, feature_map.device)
         for size, count in zip(feature_map.shape[2:], (rows, columns), strict=True)

@@ -66,9 +66,8 @@ class Reader(NamedTuple):
         for stretch in self.stretches:
             begin, end = max(first, stretch.at), min(last, stretch.at + stretch.length + stretch.held)
             if begin < end:
-                shift, last_one = stretch.stored_at - stretch.at, stretch.stored_at + stretch.length - 1
-                begin_stored, end_stored = min(begin + shift, last_one), min(end + shift, last_one + 1)
-                stored = self._stored(begin_stored, end_stored)
+                shift, last_stored = stretch.stored_at - stretch.at, stretch.stored_at + stretch.length - 1
+                stored = self._stored(min(begin + shift, last_stored), min(end + shift, last_stored + 1))
                 held = end - begin - stored.shape[1]
                 values[:, begin - first : end - first] = np.pad(stored, ((0, 0), (0, held)), "edge") if held else stored
         with np.errstate(over="ignore"):

@@ -21,7 +21,7 @@ _FARTHEST_S = 0.01
 """By how much the samples of EDF+ may be away from the time that their record states."""
 
 _HELD_S = 0.02
-"""Missing time that is no gap: the spectrogram lacks every row that a gap touches."""
+"""Missing time up to which it is no gap: the spectrogram lacks every row that a gap touches."""
 
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
 """Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""

@@ -13,7 +13,7 @@ from hms.timeline.notes import of_models
 from hms.timeline.status import Status, reasons
 
 
-class Entry(NamedTuple):
+class ListedTimeline(NamedTuple):
     """A recording with a timeline."""
 
     name: str
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
         return quote(f"{self.name}.html")
 
 
-class Failure(NamedTuple):
+class FailedRecording(NamedTuple):
     """A recording that could not be predicted when it was last tried."""
 
     name: str
@@ -55,7 +55,7 @@ class Failure(NamedTuple):
     reason: str
 
 
-def entries_and_failures(folder: Path) -> tuple[list[Entry], list[Failure]]:
+def entries_and_failures(folder: Path) -> tuple[list[ListedTimeline], list[FailedRecording]]:
     """The timelines and the failures in a folder and those below it, without files that are not of hms."""
     entries, failures = [], []
     for place, folders, files in os.walk(folder):
@@ -70,10 +70,10 @@ def entries_and_failures(folder: Path) -> tuple[list[Entry], list[Failure]]:
     return entries, failures
 
 
-def _entry(folder: Path, path: Path) -> Entry:
+def _entry(folder: Path, path: Path) -> ListedTimeline:
     """What a timeline's JSON file tells."""
     held = json.loads(path.read_text(encoding="utf-8"))
-    return Entry(
+    return ListedTimeline(
         name=_name(folder, path),
         recording=abspath(held["file"]),
         written_s=path.stat().st_mtime,
@@ -92,9 +92,9 @@ def _entry(folder: Path, path: Path) -> Entry:
     )
 
 
-def _failure(folder: Path, path: Path) -> Failure:
+def _failure(folder: Path, path: Path) -> FailedRecording:
     held = json.loads(path.read_text(encoding="utf-8"))
-    return Failure(_name(folder, path), abspath(held["file"]), path.stat().st_mtime, held["failed"])
+    return FailedRecording(_name(folder, path), abspath(held["file"]), path.stat().st_mtime, held["failed"])
 
 
 def _name(folder: Path, path: Path) -> str:

@@ -15,7 +15,7 @@ from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.page.document import document
 from hms.system.atomic import locked, write_text
-from hms.timeline.entries import Entry, Failure, entries_and_failures
+from hms.timeline.entries import FailedRecording, ListedTimeline, entries_and_failures
 
 PAGE, TABLE = "index.html", "recordings.csv"
 
@@ -26,12 +26,12 @@ STEMS = (Path(PAGE).stem, Path(TABLE).stem)
 class _Row(NamedTuple):
     """An entry with what is true of it, but not of all."""
 
-    entry: Entry
+    entry: ListedTimeline
     notes: list[str]
     settings: dict[str, str]
 
 
-_SETTINGS: dict[str, Callable[[Entry], str]] = {
+_SETTINGS: dict[str, Callable[[ListedTimeline], str]] = {
     "threshold": lambda entry: f"{entry.threshold:g}",
     "predicted by": attrgetter("predicted_by"),
 }
@@ -66,18 +66,18 @@ def write_overview(folder: Path) -> None:
         write_text(folder / TABLE, _table(entries, failures).write_csv())
 
 
-def _has_since_succeeded(failure: Failure, newest: dict[str, Entry]) -> bool:
+def _has_since_succeeded(failure: FailedRecording, newest: dict[str, ListedTimeline]) -> bool:
     """Whether there is a later timeline of a recording that failed, under another name."""
     entry = newest.get(failure.recording)
     return entry is not None and entry.name != failure.name and entry.written_s > failure.written_s
 
 
-def _most_seizure_first(entry: Entry) -> tuple[float, str]:
+def _most_seizure_first(entry: ListedTimeline) -> tuple[float, str]:
     share = entry.burden["seizure"]["share"]
     return (1.0 if share is None else -share), entry.name
 
 
-def _page(entries: list[Entry], failures: list[Failure]) -> str:
+def _page(entries: list[ListedTimeline], failures: list[FailedRecording]) -> str:
     of_all = set.intersection(*({*entry.notes} for entry in entries)) if len(entries) > 1 else set()
     on_models = [note for entry in entries for note in entry.on_models]  # which may differ from row to row
     common = _each([*on_models, *(note for entry in entries for note in entry.notes if note in of_all)])
@@ -92,7 +92,7 @@ def _page(entries: list[Entry], failures: list[Failure]) -> str:
     )
 
 
-def _own_notes(entry: Entry, common: list[str]) -> list[str]:
+def _own_notes(entry: ListedTimeline, common: list[str]) -> list[str]:
     again = [] if entry.failed is None else [f"When last tried: {entry.failed}"]
     return [*(note for note in entry.notes if note not in common), *again]
 
@@ -101,7 +101,7 @@ def _each(values: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(values)]
 
 
-def _table(entries: list[Entry], failures: list[Failure]) -> pl.DataFrame:
+def _table(entries: list[ListedTimeline], failures: list[FailedRecording]) -> pl.DataFrame:
     """A row for each recording with a timeline, then for each without one; times in s."""
     rows = [_row(entry) for entry in entries]
     rows += [{"recording": failure.name, "failed": failure.reason} for failure in failures]
@@ -116,7 +116,7 @@ def _table(entries: list[Entry], failures: list[Failure]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: ListedTimeline) -> dict[str, Any]:
     row = {
         "recording": entry.name,
         "page": f"{entry.name}.html",
