@@ -144,6 +144,14 @@ def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_paus
     assert recording.notes == ["The recording has 1 gap, 1 min in all."]
 
 
+@pytest.mark.parametrize(("clock", "known"), [(b"00.00.00", False), (b"21.30.00", True)])
+def test_an_anonymised_file_has_no_time_of_day(clock: bytes, known: bool, tmp_path: Path):
+    path = write_edf(tmp_path / "x.edf", noise(60), SCALP, starts_s=[*range(60)])
+    written = path.read_bytes().replace(b"05.03.2421.30.00", b"01.01.85" + clock)  # as EDF+ has it
+    path.write_bytes(written)
+    assert recorded(path).source.start == (datetime(1985, 1, 1, 21, 30, tzinfo=UTC) if known else None)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: bool, tmp_path: Path):
     raw = mne.io.RawArray(noise(60, 200) * 1e-6, mne.create_info([*SCALP], 200.0, "eeg"), verbose="error")

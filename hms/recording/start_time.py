@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
+_UNKNOWN = {datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1985, 2000)}
+"""Written where the start was removed: nothing at all, EDF+'s placeholder, and that of MNE-Python's `anonymize`."""
+
 
 def start_time(path: Path, raw: Any) -> tuple[datetime | None, list[str]]:
     """When the first sample was recorded, in local time (called UTC, as MNE does), and a note on it.
 
-    In UTC, with a note, if the file gives no offset from that.
+    In UTC, with a note, if a FIF file gives no offset from that; None if the file gives no start or a placeholder.
     """
-    if (acquired := raw.info["meas_date"]) is None:
+    acquired = raw.info["meas_date"]
+    if acquired is None or acquired.replace(microsecond=0) in _UNKNOWN:
         return None, []
     start = acquired + timedelta(seconds=raw.first_time)  # a cropped file does not begin with the acquisition
     if zone := _zone(raw.info["utc_offset"]):
