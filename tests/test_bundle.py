@@ -473,7 +473,7 @@ def test_no_file_of_a_bundle_or_a_run_runs_code(run: Path, bundle: Path, tmp_pat
         ({"_target_": "hms.fusion.Concat", "extractors": [backbone]}, "want each argument by its name, got '_args_'"),
         ({"_target_": "hms.model.Model", "preprocess": "${oc.env:HOME}"}, "want plain values, got"),
     ):
-        torch.save({"config": {"model": node}, "weights": {}}, spoilt / "model.ckpt")
+        torch.save({"model": node, "weights": {}}, spoilt / "model.ckpt")
         for use in (lambda: hms.load(edited(bundle, model=node)), lambda: hms.load(spoilt)):  # noqa: B023
             with pytest.raises(ConfigError, match=re.escape(message)):
                 use()

@@ -15,7 +15,7 @@ def test_a_strangers_checkpoint_runs_no_code(tmp_path: Path):
     method = {"_target_": "hms.training.module.Classifier.load_from_checkpoint", "checkpoint_path": "evil.pt"}
     made = {"_target_": "hms.loss.VoteWeightedKl", "joint": "${oc.create:{_target_:torch.load,f:evil.pt}}"}
     for model in (loader, method, made, {"_target_": "hms.runs.versions.subprocess.run", "args": ["true"]}):
-        torch.save({"config": {"model": model}, "weights": {}}, tmp_path / "model.ckpt")
+        torch.save({"model": model, "weights": {}}, tmp_path / "model.ckpt")
         with pytest.raises(ConfigError, match=r"want (a name that starts with|a class or a function|plain values)"):
             load_model(tmp_path)
 
@@ -28,6 +28,6 @@ def test_a_checkpoint_of_another_version_is_named(config: dict, tmp_path: Path):
         (pair | {"gone": 1}, {}, ConfigError, r"model\.gone: Montage takes no 'gone'"),
         (pair, {}, ConfigError, r"want a config of hms\.model\.Model, got one of Montage"),
     ):
-        torch.save({"config": {"model": node}, "weights": weights}, tmp_path / "model.ckpt")
+        torch.save({"model": node, "weights": weights}, tmp_path / "model.ckpt")
         with pytest.raises(error, match=rf"{tmp_path / 'model.ckpt'}: {message}"):
             load_model(tmp_path)

@@ -45,7 +45,7 @@ def test_parts_of_networks_are_compiled_but_weights_keep_their_names_and_copies_
     assert compiled(model) == {f"extractors.{part}" for part in parts}
     assert [*model.state_dict()] == names
     assert not compiled(deepcopy(model))
-    save_model(tmp_path, model, {"model": node})
+    save_model(tmp_path, model, node)
     assert not compiled(load_model(tmp_path))
 
 

@@ -164,7 +164,7 @@ def test_spoilt_bundles_and_checkpoints(tmp_path: Path):
     model, eeg_uv = build(whole["model"]), 20 * np.random.default_rng(0).normal(size=(1, 20, 10_000))
     with new_bundle(tmp_path / "whole", {"members": ["one"], "corpora": [], "model": whole["model"]}) as folder:
         save_weights(folder / "one.safetensors", model)
-    save_model(tmp_path, model, {"model": whole["model"]})
+    save_model(tmp_path, model, whole["model"])
     for _ in range(times(30)):
         shutil.rmtree(tmp_path / "spoilt", ignore_errors=True)
         folder = Path(shutil.copytree(tmp_path / "whole", tmp_path / "spoilt"))

@@ -67,7 +67,7 @@ def a_sure_run(run: Path, *words: str) -> Path:
         for _ in range(3):
             model(Batch(eeg, power, torch.zeros(2, 6), torch.zeros(2), torch.arange(2)))
         model.fusion.linear.weight *= 100
-    save_model(run / "fold0_seed0", model, {"model": node})
+    save_model(run / "fold0_seed0", model, node)
     return run
 
 

@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path, store: Store) ->
         (inside / "config.yaml").write_text(yaml.safe_dump({**whole, "fold": fold}))
         (inside / "provenance.json").write_text(json.dumps({"corpus": store.fingerprint}))
         (inside / "metrics.csv").write_text("epoch,train_loss,val_kl\n0,2,1.5\n1,1,1.2\n")
-        save_model(inside, build(whole["model"]), whole)
+        save_model(inside, build(whole["model"]), whole["model"])
         (inside / "scores.json").write_text(json.dumps(score(table)))
     return folder
 
@@ -570,6 +570,13 @@ def test_reliability_and_confusion_count_predictions_against_votes():
     soft = summary.soft_confusion(rows)
     np.testing.assert_allclose(soft[:2], [SURE, SURE])
     assert np.isnan(soft[2]).all()
+
+
+def test_only_bins_of_enough_windows_have_intervals():
+    votes = [([4, 0, 0, 0, 0, 0], SURE)] * summary.LEAST_ROWS
+    for rows, has_interval in ((votes, True), (votes[1:], False)):
+        (of_seizure, *_) = summary.reliability(scored(rows_of(*rows, patients=[*range(len(rows))]), None))
+        assert (of_seizure.intervals != [None]) == has_interval
 
 
 def test_the_mean_prediction_per_vote_counts_each_vote_once():

@@ -116,7 +116,7 @@ def test_models_loaded_together_share_preprocessing_of_the_same_settings(tmp_pat
         fold.mkdir()
         whole = deepcopy(config("trainer=cpu", "extractor=stft_short", "montage=pairs8"))
         whole["model"]["preprocess"]["montage"]["groups"] = ordered
-        save_model(fold, build(whole["model"]), whole)
+        save_model(fold, build(whole["model"]), whole["model"])
     one, other, same = load_models(folds)
     assert one.preprocess is same.preprocess
     assert one.extractors is not same.extractors

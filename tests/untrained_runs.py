@@ -27,7 +27,7 @@ def a_run(run: Path, folds: int, *words: str) -> Path:
         torch.manual_seed(fold + 10 * folds)
         into = run / f"fold{fold}_seed0"
         into.mkdir(parents=True)
-        save_model(into, build(node), {"model": node})
+        save_model(into, build(node), node)
         (into / "scores.json").write_text("{}")
     return run
 

@@ -61,6 +61,7 @@ def page(subject: Subject, windows: int, device: str) -> str:
         fold_name=fold_name,
         parts=[(key, title, groups) for key, (title, groups) in parts.items()],
         reliability=reliability,
+        least_rows=summary.LEAST_ROWS,
         confusion=summary.confusion(rows),
         soft_confusion=summary.soft_confusion(rows),
         curves=CURVES if curves else {},

@@ -1,4 +1,4 @@
-"""Save and load models: model.ckpt or a bundle holds plain config and weights, enough to rebuild one without conf/."""
+"""Save and load models: model.ckpt or a bundle holds a plain node and weights, enough to rebuild one without conf/."""
 
 import json
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from hms.runs.bundle import model_node
 from hms.system.atomic import replacing
 
 
-def save_model(fold: Path, model: Model, config: dict[str, Any]) -> None:
-    """Write a fold's model.ckpt: what `load_model` needs, and nothing else."""
-    write_checkpoint(model_file(fold), {"config": config, "weights": model.state_dict()})
+def save_model(fold: Path, model: Model, node: dict[str, Any]) -> None:
+    """Write a fold's model.ckpt: its node and its weights, so that equal models have equal bytes."""
+    write_checkpoint(model_file(fold), {"model": node, "weights": model.state_dict()})
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def read_checkpoint(fold: Path) -> tuple[Any, dict[str, Tensor]]:
     path = model_file(fold)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        return checkpoint["config"]["model"], checkpoint["weights"]
+        return checkpoint["model"], checkpoint["weights"]
     except Exception as error:
         raise DataError(f"{path}: not a checkpoint of hms ({first_line(error)})") from None
 

@@ -180,7 +180,7 @@ def _finish(job: _Job) -> None:
             predicted = predict(model, job.rows.predicted, feed, config["flips"])
         if feed.process.rank > 0:
             return
-        save_model(fold, model, config)
+        save_model(fold, model, config["model"])
         everybody, is_student = feed.store.rows, bool(teachers(config))
         write_learned_from(fold, job.rows.training, everybody, feed.store.fingerprint, job.start, is_student)
         scores = write_predictions(fold, job.rows, predicted, job.truth)
