@@ -5,7 +5,9 @@ All measures of one call share their draws, so the difference of two rows of mea
 
 With few patients the intervals are too short, as percentile intervals are. For skewed losses (log-normal of SD 1,
 exponential, gamma of shape 1/2; one row per patient, 3,000 samples, 1,000 draws) the 95 % interval contained the true
-mean in 82-88 % of samples of 12 patients, 88-92 % of 30 and 92-94 % of 100.
+mean in 82-88 % of samples of 12 patients, 88-92 % of 30 and 92-94 % of 100. For real patients, a tenth of whom has half
+of the windows (KL of a published model), it was 84-87 % of samples of 12 patients, 88-89 % of 30, 92-93 % of 100 and
+92-96 % of 500; what an interval missed lay mostly above it.
 """
 
 from collections.abc import Sequence
@@ -55,5 +57,5 @@ def format_interval(ends: Sequence[float] | None, digits: int) -> str:
 
 def format_difference(difference: float, ends: Sequence[float] | None, digits: int) -> str:
     """A difference with its interval, all with signs; if the interval contains 0, the difference may be chance."""
-    text = "-" if ends is None else f"{ends[0]:+.{digits}f} to {ends[1]:+.{digits}f}"
-    return f"{difference:+.{digits}f} ({text})"
+    text = "-" if ends is None else f"{ends[0]:+z.{digits}f} to {ends[1]:+z.{digits}f}"
+    return f"{difference:+z.{digits}f} ({text})"

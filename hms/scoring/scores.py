@@ -146,7 +146,7 @@ def truth_of(table: pl.DataFrame, truth: pl.DataFrame) -> Float[np.ndarray, "row
 
 def percent(share: float | None, digits: int = 0) -> str:
     """A share as a percentage, or a dash if there is none."""
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else f"{100 * share:z.{digits}f} %"
 
 
 def print_scores(rows: dict[str, Scores], title: str) -> None:
