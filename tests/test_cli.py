@@ -500,10 +500,6 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
             "schedule: want one that needs no validation with trainer.check_val_every_n_epoch=2, got ReduceLROnPlateau",
         ),
         (
-            [*PLATEAU, "trainer.max_steps=2"],
-            "schedule: want one that needs no validation with trainer.max_steps=2, got ReduceLROnPlateau",
-        ),
-        (
             ["callbacks=early_stopping", "trainer.limit_val_batches=0"],
             "callbacks.early_stopping.monitor: want train_loss with trainer.limit_val_batches=0, which validates on",
         ),

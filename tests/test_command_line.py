@@ -146,6 +146,12 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     assert (given.problems, [*config.extractor]) == ([], ["stft"])
 
 
+def test_an_option_that_is_chosen_twice_is_refused():
+    given = line("extractor=[stft,wavenet,stft]")
+    assert len([*given.named_samples()]) == 1
+    assert given.problems == ["extractor: want each option once, got stft again"]
+
+
 def test_an_option_in_a_folder_of_its_group_is_found(tmp_path: Path):
     (tmp_path / "subset/mine").mkdir(parents=True)
     (tmp_path / "subset/mine/a.yaml").write_text((CONF / "subset/all_votes.yaml").read_text())
@@ -411,10 +417,23 @@ def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest
 
 
 def test_a_training_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
-    for word in ("max_steps=0", "limit_train_batches=0", "limit_train_batches=0.0"):
+    for word in ("limit_train_batches=0", "limit_train_batches=0.0"):
         key, _, limit = word.partition("=")
         line = f"  trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
         assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
+
+
+@pytest.mark.parametrize("word", ["max_steps=1000", "max_steps=0", "max_time='00:00:00:00'", "min_steps=5"])
+def test_nothing_but_epochs_says_how_long_to_train(word: str, monkeypatch: pytest.MonkeyPatch, capsys):
+    key, _, limit = word.replace("'", "").partition("=")
+    line = f"  trainer.{key}: want none: schedule and averaging follow epochs, got {limit}"
+    assert said_by(monkeypatch, capsys, f"trainer.{word}").splitlines()[1:] == [line]
+
+
+def test_gradients_of_less_than_a_batch_are_refused(monkeypatch: pytest.MonkeyPatch, capsys):
+    for batches in (0, -1):  # Lightning would divide the loss by -1
+        said = said_by(monkeypatch, capsys, f"trainer.accumulate_grad_batches={batches}")
+        assert said.splitlines()[1:] == [f"  trainer.accumulate_grad_batches: want 1 or more, got {batches}"]
 
 
 def test_a_training_that_would_not_be_what_it_seems_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -143,6 +143,7 @@ def test_a_window_is_scaled_to_unit_spread_unless_it_is_silent():
         ({"lowpass_hz": 100}, "lowpass_hz: want between 0 and 100, got 100"),
         ({"notch_hz": [50, 120]}, "notch_hz: want between 0 and 100, got 120"),
         ({"highpass_hz": -1}, "highpass_hz: want between 0 and 100, got -1"),
+        ({"highpass_hz": 60, "lowpass_hz": 50}, "highpass_hz: want less than lowpass_hz = 50, got 60"),
         ({"highpass_hz": 0.04}, "highpass_hz: want at least 0.05 or null, got 0.04"),
         (
             {"highpass_hz": None, "scale": "window"},

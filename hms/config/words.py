@@ -3,6 +3,7 @@
 import glob
 import re
 import shlex
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
@@ -96,6 +97,8 @@ def corrected(override: Override, composer: Composer) -> tuple[str | None, list[
     if value == [] or (may_be_empty and value in (None, "", "none", {})):
         return None, [f"{group}: {none}"]
     names = chosen(override)
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:
+        return None, [f"{group}: want each option once, got {', '.join(repeated)} again"]
     is_list = isinstance(value, list)  # in which Hydra would make mine/a the key extractor.mine
     nearest = {
         name: nearest_word(name.strip("/"), offered)

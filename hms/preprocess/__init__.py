@@ -72,6 +72,8 @@ class Preprocess(nn.Module):
                 raise ValueError(f"{name}: want between 0 and {SFREQ_HZ / 2:g}, got {hz}")
         if highpass_hz is not None and highpass_hz < _LOWEST_HZ:
             raise ValueError(f"highpass_hz: want at least {_LOWEST_HZ} or null, got {highpass_hz}")
+        if highpass_hz is not None and highpass_hz >= lowpass_hz:
+            raise ValueError(f"highpass_hz: want less than lowpass_hz = {lowpass_hz:g}, got {highpass_hz:g}")
         if highpass_hz is None and scale != "fixed":
             raise ValueError(
                 f"highpass_hz: want a frequency with scale={scale}, or offsets would count as spread, got null"

@@ -17,7 +17,10 @@ _MORE_THAN_0 = {
     "val_check_interval": "more than 0, or null",
     "accumulate_grad_batches": "1 or more",
 }
-"""What Lightning's trainer cannot divide by."""
+"""What Lightning's trainer divides by."""
+
+_ENDS = (("max_steps", -1), ("max_time", None), ("min_steps", None), ("min_epochs", None))
+"""What would end a training elsewhere than after its epochs; Lightning cannot resume one with `max_steps` exactly."""
 
 _NEEDS_VALIDATION = "ReduceLROnPlateau"
 """The schedule of torch's, or of Lightning's for it, that waits for a validation score."""
@@ -30,11 +33,13 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     yield from out_of_range(config["pretrain"], "pretrain.")
     if (until := config["trainer"].get("max_epochs", config["epochs"])) != config["epochs"]:
         yield f"trainer.max_epochs: want epochs = {config['epochs']}, which schedule and averaging follow, got {until}"
-    for key in ("max_steps", "limit_train_batches"):
-        if (limit := config["trainer"].get(key)) == 0:  # Lightning would leave the model as it began
-            yield f"trainer.{key}: want more than 0, or nothing would be trained, got {limit}"
+    for key, none in _ENDS:
+        if (limit := config["trainer"].get(key, none)) not in (none, None):
+            yield f"trainer.{key}: want none: schedule and averaging follow epochs, got {word(limit)}"
+    if (limit := config["trainer"].get("limit_train_batches")) == 0:  # Lightning would leave the model as it began
+        yield f"trainer.limit_train_batches: want more than 0, or nothing would be trained, got {limit}"
     for key, wish in _MORE_THAN_0.items():
-        if (got := config["trainer"].get(key)) == 0:
+        if isinstance(got := config["trainer"].get(key), int | float) and got <= 0:
             yield f"trainer.{key}: want {wish}, got {got}"
     if config["trainer"].get("overfit_batches"):
         yield "trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again"
@@ -88,8 +93,6 @@ def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
         return "trainer.limit_val_batches=0"
     if each_epoch and (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
         return f"trainer.check_val_every_n_epoch={word(every)}"
-    if each_epoch and (steps := trainer.get("max_steps") or -1) > 0:  # an epoch that they cut short has none
-        return f"trainer.max_steps={steps}"
     return None
 
 

@@ -132,7 +132,8 @@ def _want_sync_stated(trainer: Trainer, node: dict[str, Any]) -> None:
         other = f"trainer.sync_batchnorm=false {several}" if of_cpu else f"trainer=ddp {several}"
         if of_cpu and node.get("accelerator", "auto") == "auto":
             other += " on this CPU, or trainer=ddp on GPUs, also for show=true here"
-        raise UserError(f"trainer.devices: want 1, or {other}, got {trainer.world_size}")
+        key = "num_nodes" if trainer.num_nodes > 1 else "devices"
+        raise UserError(f"trainer.{key}: want 1, or {other}, got {node.get(key)}")
 
 
 def _want_known_strategy(strategy: Strategy) -> None:
