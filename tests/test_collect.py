@@ -238,8 +238,7 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
         (
             ["recording,time_s,label,patient_id", "night,5,GPDs,1", "nihgt,nan,GPD,1", "gone.edf,-1,GPDs,1",
              "night,50,grdb,2", "day,,LPD,"],
-            ["line 3, column 'time_s': want a number, got 'nan'",
-             "line 6, column 'time_s': want a number, got nothing",
+            ["line 3, column 'time_s': want a number, got 'nan'; want seconds from the beginning of the recording",
              "line 6, column 'patient_id': want a name, got nothing",
              "line 4, column 'time_s': want 0 s or more, got -1",
              ("line 2, column 'label': want Seizure, LPD, GPD, LRDA, GRDA, Other, got 'GPDs'; did you mean 'GPD'? "

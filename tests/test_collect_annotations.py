@@ -93,20 +93,6 @@ def test_comments_of_brainvision_are_labels_and_codes_are_not(tmp_path: Path):
     assert "2 annotations ignored, which looked like labels: 1 'LPDs' (write LPD), 1 'Stimulus/GPD' (write GPD)" in err
 
 
-def test_a_time_of_the_clock_in_a_table_is_told_from_the_start_of_its_recording(tmp_path: Path):
-    """The recording begins on 5 March 2024 at 21:30; the other one cannot be read."""
-    annotated_edf(tmp_path / "x.edf", 0)
-    (tmp_path / "y.edf").write_text("no EDF")
-    lines = ["Recording,Time_s,Label", "x,21:30:40,GPD", "y,21:30:41,GPD", "gone,21:30:42,GPD"]
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    words = [f"recording={tmp_path}/*.edf", f"labels={tmp_path / 'labels.csv'}", f"out={tmp_path / 'corpus'}"]
-    said = hms("collect", *words, code=1)[1]
-    near = "; write seconds from the beginning of the recording, 77440 if this is the time since then"
-    assert f"got '21:30:40'{near}, 40 if it is the time of day (the recording starts at 21:30:00)\n" in said
-    assert "77441 if this is the time since then\n" in said
-    assert "column 'recording': want one of 2 recordings, got 'gone'" in said
-
-
 def test_without_a_label_the_names_that_look_like_one_are_told(tmp_path: Path):
     annotated_edf(tmp_path / "x.edf", 0, (10, 10, "GPDs"))
     said = hms("collect", f"recording={tmp_path / 'x.edf'}", f"out={tmp_path / 'corpus'}", code=1)[1]

@@ -2,7 +2,6 @@
 
 spelling     the same name in other letters
 table        a researcher's CSV file as text, whichever program wrote it
-seconds      times that are no numbers
 terms        what else experts call the classes
 label_table  a table of labels, read and checked
 names        the recordings that the names in a table mean

@@ -5,15 +5,13 @@ the same ten seconds are added up once it is known which recording they name (`h
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from hms.collected.seconds import seconds_meant
 from hms.collected.table import read_any_csv, say_unread, want_none_missing
 from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
@@ -27,6 +25,8 @@ _PLACE = {**RECORDING, "time_s": pl.Float64}
 _LABEL = {"label": pl.String}
 _VOTES = dict.fromkeys(VOTE_COLUMNS, pl.Int64)
 
+_ENDINGS = {"time_s": "; want seconds from the beginning of the recording"}
+
 _MOST_VOTES = 1000  # in a row; what is beyond is no count of experts
 
 _MOST_NAMES = 10  # that no class has, each of which is told
@@ -35,21 +35,18 @@ COLUMNS = ("line", *_PLACE, *PATIENT, *_VOTES)
 """Columns of the rows that `read_label_table` returns."""
 
 
-def read_label_table(
-    path: Path, start_of: Callable[[str | None], datetime | None] = lambda name: None
-) -> tuple[pl.DataFrame, list[str]]:
+def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a table of labels with the columns of `COLUMNS`, and a line for every kind of mistake.
 
-    `patient_id` is null throughout if the table does not have it. `start_of` tells when the recording of a name began,
-    if that is known. Raises DataError if the table has no rows, or not the columns.
+    `patient_id` is null throughout if the table does not have it. Raises DataError if the table has no rows, or not
+    the columns.
     """
     text, doubts = read_any_csv(path, "labels", [*_PLACE, *_LABEL, *_VOTES, *PATIENT], ["time_s", *_VOTES])
     columns = _columns(path, text.columns)
     say_unread(path, text.columns, columns, PATIENT)
     if "label" not in columns:
         text = _with_no_votes(text, columns)
-    near = {"time_s": lambda row: seconds_meant(row["time_s"], start_of(row["recording"]))}
-    table, problems = parsed(path, text, columns, _checks(columns), near)
+    table, problems = parsed(path, text, columns, _checks(columns), _ENDINGS)
     problems = [*doubts, *problems]
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")

@@ -1,9 +1,6 @@
 """The labels of recordings, each with its recording's path: those in a table, or the recordings' own annotations."""
 
 from collections import Counter
-from contextlib import suppress
-from datetime import datetime
-from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +15,6 @@ from hms.collected.votes import patient_problems
 from hms.errors import DataError
 from hms.labels import CONSENSUS_NAMES
 from hms.recording.absent import want_channels
-from hms.recording.formats import start_of
 from hms.recording.options import ReadingOptions
 from hms.system.console import counted, say, track
 
@@ -35,22 +31,13 @@ class Labelled(NamedTuple):
 
 
 def of_table(table: Path, paths: list[Path]) -> Labelled:
-    """The labels in a table. Raises DataError for any mistake; a recording is opened only if its times are mistaken."""
-    labels, problems = read_label_table(table, cache(partial(_start, paths)))
+    """The labels in a table, without opening a recording. Raises DataError for any mistake."""
+    labels, problems = read_label_table(table)
     placed, unknown = with_paths(labels, paths, of_all=True)
     problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:
         raise DataError("\n".join(problems))
     return Labelled(placed, {}, "")
-
-
-def _start(paths: list[Path], name: str | None) -> datetime | None:
-    """When the recording began that a name in a table means; None if that is not known."""
-    named = pl.DataFrame({"recording": [name], "line": [0]}, {"recording": pl.String, "line": pl.Int64})
-    path = with_paths(named, paths, of_all=False)[0]["path"][0]
-    with suppress(DataError):  # reported once the table has no mistakes
-        return start_of(Path(path)) if path else None
-    return None
 
 
 def of_annotations(paths: list[Path], reading: ReadingOptions, on_bad: OnBad) -> Labelled:

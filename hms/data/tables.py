@@ -3,7 +3,7 @@
 A DataError has one line per kind of mistake, which names the file and the line and column where it first occurs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from hms.errors import DataError, first_line
 from hms.labels import VOTE_COLUMNS
-from hms.system.console import and_more, counted
+from hms.system.console import and_more
 from hms.system.reading import want_columns
 
 LABEL_COLUMNS = {
@@ -35,12 +35,6 @@ SUBMISSION_COLUMNS = {"eeg_id": pl.Int64, **dict.fromkeys(VOTE_COLUMNS, pl.Float
 """Columns and types of a submission, in order; the six are probabilities."""
 
 _SUM_TOLERANCE = 1e-5  # that of the competition's metric: six times 0.166667 is accepted
-
-Near = Mapping[str, Callable[[dict[str, Any]], str]]
-"""By column: a function of a row without a number there, which returns the end of the message (what to write
-instead), or ''. Up to ten wrong values of such a column are reported."""
-
-_MOST_VALUES = 10
 
 
 class Check(NamedTuple):
@@ -118,18 +112,19 @@ def parsed(
     text: pl.DataFrame,
     columns: Mapping[str, Any],
     checks: list[Check],
-    near: Near | None = None,
+    endings: Mapping[str, str] | None = None,
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows of the text in a table with these columns, as numbers, `line` added; a line for each kind of mistake.
 
-    Raises DataError if there is no row.
+    `endings` are, by column, what a message about a value that is no number ends with. Raises DataError if there is
+    no row.
     """
     if text.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     numbered = text.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64) + 2)
     numbered = numbered.filter(~pl.all_horizontal(pl.col(columns).is_null()))  # blank lines
     table = numbered.with_columns(_as_number(name, kind) for name, kind in columns.items() if kind != pl.String)
-    problems = [*_unreadable_values(numbered, table, columns, near), *_failed_checks(table, checks)]
+    problems = [*_unreadable_values(numbered, table, columns, endings or {}), *_failed_checks(table, checks)]
     return table, [f"{path}: {problem}" for problem in problems]
 
 
@@ -168,23 +163,15 @@ def _as_number(name: str, kind: Any) -> pl.Expr:
 
 
 def _unreadable_values(
-    text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any], near: Near | None
+    text: pl.DataFrame, table: pl.DataFrame, columns: Mapping[str, Any], endings: Mapping[str, str]
 ) -> Iterator[str]:
     for name, kind in columns.items():
-        wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
-        hint_of = (near or {}).get(name)
-        told: dict[str, int] = {}  # messages, each with the first line to which it applies
-        rows = text.filter(table[name].is_null()).iter_rows(named=True)
-        for row in rows:
-            value = row[name]
-            hint = hint_of(row) if hint_of and value is not None else ""
-            told.setdefault(f"want {wish}, got {'nothing' if value is None else repr(value)}{hint}", row["line"])
-            if len(told) == (_MOST_VALUES if hint_of else 1):
-                break
-        for message, line in told.items():
-            yield at_line(line, name, message)
-        if hint_of and (left := sum(1 for _ in rows)):
-            yield f"column '{name}': {counted(left, 'more row')} without such a value"
+        bad = text.filter(table[name].is_null())
+        if not bad.is_empty():
+            wish = {pl.Int64: "a whole number", pl.Float64: "a number", pl.String: "a name"}[kind]
+            value = bad[name][0]
+            got = "nothing" if value is None else f"{value!r}{endings.get(name, '')}"
+            yield at_line(bad["line"][0], name, f"want {wish}, got {got}")
 
 
 def _failed_checks(table: pl.DataFrame, checks: list[Check]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,14 +117,6 @@ def labels_of(path: Path) -> list[str]:
         return [*ELECTRODES]
     header = _header(path)
     return [*open_raw(path, None, [])[0].ch_names] if header is None else numbered(header.labels)
-
-
-def start_of(path: Path) -> datetime | None:
-    """When a file's first sample was recorded, as `Source.start`. Raises DataError if it is not a recording."""
-    if path.suffix == ".parquet":
-        return None
-    header = _header(path)
-    return start_time(path, open_raw(path, header, header.labels[:1] if header else [])[0])[0]
 
 
 def _header(path: Path) -> Header | None:
