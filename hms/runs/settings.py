@@ -30,6 +30,7 @@ _IRRELEVANT_KEYS = (
 _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),
     *("profiler", "log_every_n_steps", "enable_progress_bar", "enable_model_summary"),
+    *("detect_anomaly", "inference_mode"),
 )
 _PRECISION_OF = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 """What Lightning's aliases stand for."""
