@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hms.errors import first_line
+from hms.errors import UserError, first_line
 from hms.network.checkpointing import UpdateOnce, in_sequence
 from hms.network.norms import mixed_norm
 from hms.network.pool import cell_means
@@ -23,6 +23,9 @@ _LAYOUT = torch.channels_last
 
 _PROBES = ((97, 131), (131, 163))
 """Sizes of images that every network must take: images have odd sizes, and sizes differ between extractors."""
+
+_PATCH = 4
+"""Height and width of the patches of `TinyBackbone`, in pixels."""
 
 
 @runtime_checkable
@@ -122,7 +125,8 @@ class TinyBackbone(nn.Module):
     `grid` (rows, columns) cells, not over the whole image: pairs are stacked, so the row tells the side of the head. A
     share `instance` of the channels, except in the last stage, has not batch norms but instance norms, which remove
     differences in brightness and contrast between images (IBN-Net, Pan et al. 2018, arXiv 1807.09441).
-    `grad_checkpointing` recomputes the activations of each block in the backward pass instead of keeping them.
+    `grad_checkpointing` recomputes the activations of each block in the backward pass instead of keeping them. Raises
+    UserError for an image smaller than a patch.
     """
 
     def __init__(self, channels: list[int], grid: list[int], instance: float, grad_checkpointing: bool):
@@ -134,7 +138,9 @@ class TinyBackbone(nn.Module):
             raise ValueError(f"grid: want rows and columns, got {grid}")
         if not 0 <= instance <= 1:
             raise ValueError(f"instance: want a share, 0 to 1, got {instance}")
-        self.stem = nn.Sequential(nn.Conv2d(1, channels[0], 4, 4), mixed_norm(channels[0], instance), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, channels[0], _PATCH, _PATCH), mixed_norm(channels[0], instance), nn.ReLU()
+        )
         shares = [instance] * (len(channels) - 2) + [0.0]
         stages = zip(pairwise(channels), shares, strict=True)
         self.blocks = in_sequence((_Residual(i, o, share) for (i, o), share in stages), grad_checkpointing)
@@ -149,6 +155,10 @@ class TinyBackbone(nn.Module):
         return self.pool(self.features(image))
 
     def features(self, image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch channel height2 width2"]:
+        height, width = image.shape[2:]
+        if height < _PATCH or width < _PATCH:  # known only here: each extractor draws images of its own size
+            wish = f"backbone: want images of at least {_PATCH} x {_PATCH} pixels, got {height} x {width}"
+            raise UserError(f"{wish}; give the extractor a longer span, or a smaller stride if it has one")
         feature_map: Tensor = self.blocks(self.stem(_channels_last(image)))
         return feature_map
 

@@ -13,6 +13,8 @@ from small_parts import timm_backbone
 from torch import nn
 
 from hms.backbone import TimmBackbone, TinyBackbone
+from hms.batch import unlabelled
+from hms.config.build import build
 from hms.errors import UserError
 
 
@@ -130,6 +132,24 @@ def test_backbones_declare_the_sizes_of_their_features(size: tuple[int, int]):
         assert backbone.pool(found).shape == (2, backbone.out_features)
         image = torch.randn(1, 1, *size)
         assert torch.equal(backbone.eval()(image), backbone.pool(backbone.features(image)))
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ("extractor=spectrogram extractor.spectrogram.span_min=0.05", "2 x 100"),
+        ("extractor=wavenet_short extractor.wavenet_short.stride=700", "2 x 48"),
+    ],
+)
+def test_an_image_smaller_than_a_patch_is_refused_in_one_line(options: str, size: str):
+    model = build(config("experiment=smoke", *options.split())["model"])
+    eeg, images = torch.randn(2, 20, 10000), torch.rand(2, 4, 300, 100)
+    with pytest.raises(UserError, match=f"^backbone: want images of at least 4 x 4 pixels, got {size}; give the .*$"):
+        model(unlabelled(eeg, images, torch.arange(2)))
+
+
+def test_an_image_of_one_patch_is_enough():
+    assert TinyBackbone([8, 16], [1, 1], 0.0, False).eval()(torch.randn(2, 1, 4, 5)).shape == (2, 16)
 
 
 def test_weights_and_gradients_have_the_memory_format_of_the_feature_maps():
