@@ -495,12 +495,30 @@ def test_two_averages_of_the_weights_are_refused(monkeypatch: pytest.MonkeyPatch
         ("TQDMProgressBar", "hms shows its own progress"),
         ("StochasticWeightAveraging", "it trains for an epoch more, by a schedule of its own; want averaging=swa"),
         ("EMAWeightAveraging", "it may lose the average if the training is interrupted; want averaging=ema"),
+        ("BaseFinetuning", "it is abstract; want a class of your own derived from it"),
+        ("LearningRateMonitor", "it needs a logger; want one as well, such as logger=wandb"),
+        ("DeviceStatsMonitor", "it needs a logger; want one as well, such as logger=wandb"),
+        ("Timer", "epochs says how long to train; a fold that it cuts short would count as trained"),
     ],
 )
 def test_callbacks_of_lightning_s_that_do_not_fit_are_refused(name: str, why: str, monkeypatch, capsys):
     said = said_by(monkeypatch, capsys, f"callbacks.mine._target_=lightning.pytorch.callbacks.{name}")
     (line,) = said.splitlines()[1:]
     assert line.startswith(f"  callbacks.mine: want no {name}: {why}")
+
+
+def test_gradients_are_accumulated_by_a_setting_or_by_a_callback_but_not_by_both(monkeypatch, capsys):
+    kind = "GradientAccumulationScheduler"
+    words = [f"callbacks.mine._target_=lightning.pytorch.callbacks.{kind}", "callbacks.mine.scheduling={0: 2}"]
+    said = said_by(monkeypatch, capsys, *words, "trainer.accumulate_grad_batches=4")
+    why = "it needs trainer.accumulate_grad_batches=1, got 4"
+    assert said.splitlines()[1:] == [f"  callbacks.mine: want no {kind}: {why}"]
+    assert train.config(*words)["callbacks"]
+
+
+@pytest.mark.parametrize("name", ["LearningRateMonitor", "DeviceStatsMonitor"])
+def test_with_a_logger_a_callback_may_write_to_it(name: str):
+    assert train.config("logger=wandb", f"callbacks.mine._target_=lightning.pytorch.callbacks.{name}")["callbacks"]
 
 
 @pytest.mark.skipif(find_spec("comet_ml") is not None, reason="comet_ml is installed")

@@ -64,7 +64,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, _no_validation(config, each_epoch=True))
         yield from unsuitable_optimizer(place, stage)
-    yield from unsuitable_callbacks(config["callbacks"], _no_validation(config, each_epoch=False))
+    yield from unsuitable_callbacks(config, _no_validation(config, each_epoch=False))
     if len(averages := [*config["averaging"]]) > 1:  # each would take another's average for the weights to go on with
         yield f"averaging: want one, got {', '.join(averages)}"
     yield from without_package(config["logger"])

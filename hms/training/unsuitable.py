@@ -18,10 +18,17 @@ _CALLBACKS = {
     "EMAWeightAveraging": "it may lose the average if the training is interrupted; want averaging=ema",
     "LearningRateFinder": "it trains before the training; sweep optimizer.lr instead",
     "BatchSizeFinder": "it trains before the training; show=true estimates the memory of a batch_size",
+    "BaseFinetuning": "it is abstract; want a class of your own derived from it",
     "BackboneFinetuning": "it wants a model with one `backbone`; here each extractor has its own",
+    "Timer": "epochs says how long to train; a fold that it cuts short would count as trained",
     "ModelPruning": "it cannot prune weights that are channels-last",
 }
 """Callbacks of Lightning's that a training cannot have, and why."""
+
+_NEED_LOGGER = ("LearningRateMonitor", "DeviceStatsMonitor")
+"""Callbacks of Lightning's that only write to a logger."""
+
+_ACCUMULATES = "GradientAccumulationScheduler"
 
 _OPTIMIZERS = {
     "LBFGS": "it computes several losses for a step",
@@ -40,11 +47,15 @@ _PACKAGES = {
 """The packages any one of which each logger needs."""
 
 
-def unsuitable_callbacks(callbacks: dict[str, Any], no_validation: str | None) -> Iterator[str]:
+def unsuitable_callbacks(config: dict[str, Any], no_validation: str | None) -> Iterator[str]:
     """Yield a line for each callback of Lightning's that does not fit a training or waits for a metric in vain."""
-    classes = {name: _of_lightning(node) for name, node in callbacks.items()}
-    for name, kind in classes.items():
-        if why := _CALLBACKS.get(kind):
+    callbacks, unsuitable = config["callbacks"], dict(_CALLBACKS)
+    if not config["logger"]:
+        unsuitable |= dict.fromkeys(_NEED_LOGGER, "it needs a logger; want one as well, such as logger=wandb")
+    if (batches := config["trainer"].get("accumulate_grad_batches", 1)) != 1:
+        unsuitable[_ACCUMULATES] = f"it needs trainer.accumulate_grad_batches=1, got {batches}"
+    for name, node in callbacks.items():
+        if why := unsuitable.get(kind := _of_lightning(node)):
             yield f"callbacks.{name}: want no {kind}: {why}"
     known = ["train_loss"] if no_validation else ["train_loss", "val_kl"]
     wish = f"train_loss with {no_validation}, which validates on none" if no_validation else "train_loss or val_kl"
