@@ -79,10 +79,6 @@ def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
             "schedule, callbacks or trainer: `val_check_interval` (100) must be less than or equal to the number of",
         ),
         (
-            [f"+callbacks.rate._target_={LIGHTNING}callbacks.LearningRateMonitor"],
-            "schedule, callbacks or trainer: Cannot use `LearningRateMonitor` callback with `Trainer` that",
-        ),
-        (
             ["callbacks=early_stopping", "+callbacks.again=${callbacks.early_stopping}"],
             "callbacks or trainer: Found more than one stateful callback of type `EarlyStopping`.",
         ),
