@@ -55,9 +55,8 @@ def test_an_interrupted_run_resumes_to_the_same_weights_and_metrics(
         assert line in said
 
     assert resumed.parts[-2:] == straight.parts[-2:]
-    assert (resumed / "model.ckpt").read_bytes() == (
-        straight / "model.ckpt"
-    ).read_bytes()  # names those who go on from it
+    saved = [(run / "model.ckpt").read_bytes() for run in (straight, resumed)]  # what goes on from them has one name
+    assert saved[0] == saved[1]
     for name, weight in load_model(straight).state_dict().items():
         assert torch.equal(weight, load_model(resumed).state_dict()[name]), name
     metrics = [pl.read_csv(run / "metrics.csv").drop("seconds") for run in (straight, resumed)]
