@@ -1,9 +1,10 @@
 """`python -m hms.compare runs/*`: the differences between runs, and their scores, best first.
 
 Two runs are compared by their out-of-fold predictions for the same rows, on the same draws of a bootstrap over
-patients: the interval says how large the difference might be with other patients. Runs validated on different rows are
-ranked by the rows they share; those that share none, such as runs on different corpora, are not ranked. A folder that
-`hms.evaluate` wrote is compared as a run is: a model before fine-tuning with the folds of the run that began with it.
+patients: the interval says how large the difference might be with other patients, for all pairs of runs at once. Runs
+validated on different rows are ranked by the rows they share; those that share none, such as runs on different corpora,
+are not ranked. A folder that `hms.evaluate` wrote is compared as a run is: a model before fine-tuning with the folds of
+the run that began with it.
 """
 
 from pathlib import Path

@@ -176,7 +176,7 @@ def test_a_fold_missing_for_one_seed_biases_neither_mean_nor_interval_nor_spread
     a, c = tmp_path / "a", tmp_path / "c"
     printed = capsys.readouterr().out
     assert f"Folds missing for some seeds: {a} (fold1_seed1), {c} (fold0_seed1, fold1_seed0). KL is over all" in printed
-    assert "The best run was selected on these same rows" in printed
+    assert "These intervals hold at once for all runs that share rows" in printed
 
 
 def test_runs_of_one_patient_have_no_interval(tmp_path: Path, capsys):
@@ -261,7 +261,7 @@ def test_the_best_of_runs_validated_by_different_votes_is_that_on_shared_rows(tm
     cells = [[row[3], row[6][:6], row[7]] for row in rows_of(printed)]
     assert cells == [["200", "best", "-"], ["100", "+0.050", "100"]]
     assert f"{DIFFERENT_ROWS}: {READ_THE_DIFFERENCE}" in printed
-    assert "selected on these same rows" not in printed
+    assert "hold at once" not in printed
 
 
 def test_the_best_is_beaten_by_no_run_it_shares_rows_with_and_what_shares_none_is_apart(tmp_path: Path, capsys):

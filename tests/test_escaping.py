@@ -76,7 +76,8 @@ def of_run(word: str) -> str:
         "kl": {"members": [1.1, 1.3], "mean": 1.0, "nested": 0.9},
         "interval": {"members": [[1.0, 1.2], [1.2, 1.4]], "mean": [0.9, 1.1], "nested": [0.8, 1.0]},
         "diversity": {"js": square, "loss_correlation": square},
-        "weights_of_folds": [[0.6, 0.4], [0.8, 0.2]],
+        "weights_se": [0.1, 0.1],
+        "folds": 2,
         "prior_effect": None,
     }
     about = {"extractors": word, "trained on": word, word: word}

@@ -76,8 +76,15 @@ def ensemble(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "kl": {"members": [1.1, 1.3], "mean": 1.0, "nested": 0.9},
         "interval": {"members": [[1.0, 1.2], [1.2, 1.4]], "mean": [0.9, 1.1], "nested": [0.8, 1.0]},
         "diversity": {"js": square, "loss_correlation": [[1.0, 0.5], [0.5, 1.0]]},
-        "weights_of_folds": [[0.6, 0.4], [0.8, 0.2]],
-        "prior_effect": {"before": 0.9, "after": 0.8, "effective_rows": 10.0, "unweighted": 1.0},
+        "weights_se": [0.1, 0.1],
+        "folds": 2,
+        "prior_effect": {
+            "before": 0.9,
+            "after": 0.8,
+            "interval": [-0.2, -0.05],
+            "effective_patients": 10.0,
+            "unweighted": 1.0,
+        },
     }
     (folder / "ensemble.json").write_text(json.dumps(content))
     return folder
@@ -131,7 +138,7 @@ def test_names_from_outside_are_escaped(chromium: Page, report: Path, ensemble: 
     assert chromium.errors == []
     assert "2 <b>x<img src=x one…" in chromium.value("document.querySelector('#plot-scores').textContent")
     assert chromium.value("document.querySelectorAll('script').length") == 5
-    assert "On rows weighted to the new shares (effective number of rows: 10)" in chromium.value(
+    assert "On rows weighted to the new shares (worth 10 patients of equal weight)" in chromium.value(
         "document.body.textContent"
     )
 
@@ -274,7 +281,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         (
             ["ensemble=half"],
-            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_of_folds', 'prior_effect'",
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_se', 'folds', 'prior_effect'",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
         (["runs=all"], "all: no fold has held-out patients, so there is nothing to report on"),
@@ -487,7 +494,8 @@ def test_the_page_of_a_single_member_has_no_diversity(ensemble: Path, tmp_path: 
         "kl": {"members": [1.1], "mean": 1.1, "nested": 1.0},
         "interval": {"members": [[1.0, 1.2]], "mean": [1.0, 1.2], "nested": [0.9, 1.1]},
         "diversity": {"js": [[0.0]], "loss_correlation": [[1.0]]},
-        "weights_of_folds": [[1.0], [1.0]],
+        "weights_se": [0.0],
+        "folds": 2,
     }
     texts = [page(subject._replace(ensemble=content), 0, "cpu") for content in (subject.ensemble, single)]
     assert ["Jensen–Shannon" in text for text in texts] == [True, False]
@@ -577,6 +585,35 @@ def test_only_bins_of_enough_windows_have_intervals():
     for rows, has_interval in ((votes, True), (votes[1:], False)):
         (of_seizure, *_) = summary.reliability(scored(rows_of(*rows, patients=[*range(len(rows))]), None))
         assert (of_seizure.intervals != [None]) == has_interval
+
+
+def test_a_model_that_knows_the_truth_errs_by_chance_only_which_patients_and_not_rows_decide():
+    ratios = []
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        truth = random.dirichlet(np.ones(6), 150)
+        rows = [(random.multinomial(6, p).tolist(), p.tolist()) for p in truth]
+        knows = summary.reliability(scored(rows_of(*rows), None))
+        ratios.append(sum(one.error for one in knows) / sum(one.error_by_chance for one in knows))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+    again = [row for row in rows for _ in range(9)]
+    repeated = summary.reliability(scored(rows_of(*again, patients=[i // 9 for i in range(len(again))]), None))
+    np.testing.assert_allclose([one.error_by_chance for one in repeated], [one.error_by_chance for one in knows])
+    wrong = [(votes, p[1:] + p[:1]) for votes, p in rows]
+    assert all(one.error > 1.5 * one.error_by_chance for one in summary.reliability(scored(rows_of(*wrong), None)))
+
+
+def test_the_gap_closed_has_an_interval_from_the_draws_of_the_kl():
+    random = np.random.default_rng(0)
+    truth = random.dirichlet(np.full(6, 0.3), 200)
+    rows = [(random.multinomial(12, p).tolist(), (0.7 * p + 0.05).tolist()) for p in truth]
+    table = rows_of(*rows)
+    known = pl.DataFrame({"label_id": table["label_id"]} | {name: truth[:, i] for i, name in enumerate(CLASSES)})
+    whole = summary.headline(scored(table, known))
+    low, high = whole.gap_interval
+    assert 0 < low < whole.gap_closed < high < 1
+    few = scored(rows_of(*rows, patients=[i % 3 for i in range(len(rows))]), known)
+    assert summary.headline(few).gap_interval is None
 
 
 def test_the_mean_prediction_per_vote_counts_each_vote_once():

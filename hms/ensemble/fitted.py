@@ -7,15 +7,17 @@ calibration, prior and member_folds. These are the others, with KL in nats and l
                       on different patients; `nested`: the same, calibrated, which is the ensemble; `fitted`: the
                       ensemble in sample, on the rows it was fitted to; `prior` and `uniform`: the mean vote shares of
                       these rows, and 1/6, predicted for every row
-    interval          of each of these but the last three: 95 % interval of a bootstrap over patients
+    interval          of each of these but the last three: 95 % interval of a bootstrap over patients, null for few
     difference        of `members`, `uncalibrated` and `nested`: interval of KL - KL of the mean, on the same draws
     diversity         of each two members: `js`, the mean Jensen-Shannon divergence of their predictions in nats, and
                       `loss_correlation`, Pearson's correlation of their KL over rows
-    weights_of_folds  for each patient fold, the weights fitted on all other folds
+    weights_se        standard errors of the weights: how much they would vary with other patients, by a jackknife over
+                      the patient folds
     optimality_gap    upper bound on how far other weights of the same mixing could lower the minimised KL
     prior_effect      null, or the KL of `nested` `before` and `after` the prior shift on rows weighted to that prior
-                      (weighted by half of each panel's votes, scored on the other half), how many rows those are worth
-                      (`effective_rows`), and the KL after the shift on all rows as they are (`unweighted`)
+                      (weighted by half of each panel's votes, scored on the other half), the `interval` of after -
+                      before, how many patients of equal weight these are worth (`effective_patients`), and the KL
+                      after the shift on all rows as they are (`unweighted`)
     member_seeds      how many seeds of each member were averaged; 1 for a CSV file
     rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
 
@@ -67,7 +69,15 @@ def fit_ensemble(config: dict[str, Any]) -> dict[str, Any]:
     mixture, effect = fitting.fit(), None
     scores = scores_of(fitting, nested, mixture, config["draws"], config["seed"])
     if config["prior"]:
-        shift, effect = fit_prior_shift(config["prior"], panels, nested.calibrated, nested.fold, config["seed"])
+        shift, effect = fit_prior_shift(
+            config["prior"],
+            votes=panels,
+            probabilities=nested.calibrated,
+            fold=nested.fold,
+            patient_id=fitting.patient_id,
+            draws=config["draws"],
+            seed=config["seed"],
+        )
         mixture = mixture._replace(prior=shift)
     content = {
         "members": members.names,

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from hms.ensemble.calibration import log_of
 from hms.errors import UserError
 from hms.labels import CLASSES, target_of
+from hms.scoring.bootstrap import Bootstrap, effective
 from hms.scoring.metric import kl_divergence
 
 
@@ -37,6 +38,8 @@ def fit_prior_shift(
     votes: Int[np.ndarray, "row class"],
     probabilities: Float[np.ndarray, "row class"],
     fold: Int[np.ndarray, " row"],
+    patient_id: Int[np.ndarray, " row"],
+    draws: int,
     seed: int,
 ) -> tuple[PriorShift, dict[str, Any]]:
     """The shift from the rows' mean target to a prior `given` for some classes, and its effect on the KL.
@@ -57,11 +60,13 @@ def fit_prior_shift(
         rows, others = folds == held_out, folds != held_out
         fitted = fit_strength(shift, predicted[others], half[others], weights[others])
         shifted[rows] = fitted(predicted[rows])
-    row_weights = weights.reshape(2, -1).sum(axis=0)
+    before, after = (kl_divergence(half, probabilities) for probabilities in (predicted, shifted))
+    bootstrap = Bootstrap(np.tile(patient_id, 2), draws, seed, weights)
     return fit_strength(shift, predicted, half, weights), {
-        "before": float(np.average(kl_divergence(half, predicted), weights=weights)),
-        "after": float(np.average(kl_divergence(half, shifted), weights=weights)),
-        "effective_rows": float(row_weights.sum() ** 2 / (row_weights**2).sum()),
+        "before": float(np.average(before, weights=weights)),
+        "after": float(np.average(after, weights=weights)),
+        "interval": bootstrap.interval(bootstrap.means((after - before)[None])[0]),
+        "effective_patients": effective(bootstrap.weight),
         "unweighted": float(kl_divergence(target, shifted[: len(target)]).mean()),
     }
 

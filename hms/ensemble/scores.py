@@ -8,12 +8,12 @@ from jaxtyping import Float
 from hms.ensemble.mixture import Mixture
 from hms.ensemble.nested import Fitting, Nested
 from hms.ensemble.weights import objective, optimality_gap
-from hms.scoring.bootstrap import bootstrap_means, interval
+from hms.scoring.bootstrap import Bootstrap
 from hms.scoring.metric import kl_divergence, prior_kl, uniform_kl
 
 
 def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, seed: int) -> dict[str, Any]:
-    """The keys `kl`, `interval`, `difference`, `diversity`, `weights_of_folds`, `optimality_gap` of ensemble.json."""
+    """The keys `kl`, `interval`, `difference`, `diversity`, `weights_se`, `optimality_gap` of ensemble.json."""
     target, probabilities = fitting.target, fitting.probabilities
     members = np.stack([kl_divergence(target, member) for member in probabilities])  # member row
     ensembles = np.stack([kl_divergence(target, mixed) for mixed in (nested.uncalibrated, nested.calibrated)])
@@ -27,17 +27,26 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
         "prior": prior_kl(target),
         "uniform": uniform_kl(target),
     }
-    means = bootstrap_means(np.stack([*members, *ensembles, mean]), fitting.patient_id, draws, seed)
-    ends, differences = interval(means).tolist(), interval(means[:-1] - means[-1]).tolist()
+    bootstrap = Bootstrap(fitting.patient_id, draws, seed)
+    means = bootstrap.means(np.stack([*members, *ensembles, mean]))
+    ends = [bootstrap.interval(figure) for figure in means]
+    differences = [bootstrap.interval(figure - means[-1]) for figure in means[:-1]]
     minimised = objective(probabilities, target, fitting.row_weight, mixture.mixing)
     return {
         "kl": kl,
         "interval": {"members": ends[:-3], "mean": ends[-1], "uncalibrated": ends[-3], "nested": ends[-2]},
         "difference": {"members": differences[:-2], "uncalibrated": differences[-2], "nested": differences[-1]},
         "diversity": {"js": _js(probabilities).tolist(), "loss_correlation": _correlation(members).tolist()},
-        "weights_of_folds": [fold.weights.tolist() for fold in nested.mixtures],
+        "weights_se": _jackknife(np.stack([mixture.weights for mixture in nested.mixtures])).tolist(),
         "optimality_gap": optimality_gap(minimised, mixture.weights),
     }
+
+
+def _jackknife(without_fold: Float[np.ndarray, "fold member"]) -> Float[np.ndarray, " member"]:
+    """Standard errors from fits that each leave out a fold of patients (Efron & Tibshirani 1993, chapter 11)."""
+    folds = len(without_fold)
+    error: Float[np.ndarray, " member"] = np.sqrt(folds - 1) * without_fold.std(axis=0)
+    return error
 
 
 def _js(probabilities: Float[np.ndarray, "member row class"]) -> Float[np.ndarray, "member member"]:

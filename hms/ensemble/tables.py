@@ -33,12 +33,11 @@ def print_ensemble(content: dict[str, Any]) -> None:
 
 def _show_scores(content: dict[str, Any], names: list[str]) -> None:
     kl, ends, differences = content["kl"], content["interval"], content["difference"]
-    of_folds = np.array(content["weights_of_folds"])
     members = [
         [
             name,
             f"{content['weights'][i]:.3f}",
-            f"{of_folds[:, i].min():.3f}-{of_folds[:, i].max():.3f}",
+            f"{content['weights_se'][i]:.3f}",
             f"{kl['members'][i]:.4f}",
             format_interval(ends["members"][i], digits=4),
             format_difference(kl["members"][i] - kl["mean"], differences["members"][i], digits=4),
@@ -51,12 +50,12 @@ def _show_scores(content: dict[str, Any], names: list[str]) -> None:
         combined.append([name, "", "", f"{kl[key]:.4f}", format_interval(ends[key], digits=4), against])
     combined.append(["the same, in sample", "", "", f"{kl['fitted']:.4f}", "", ""])
     references = [[name, "", "", f"{kl[name]:.4f}", "", ""] for name in ("prior", "uniform")]
-    columns = ("", "weight", "by fold", "KL", "95 % (patients)", "against the mean")
+    columns = ("", "weight", "SE", "KL", "95 % (patients)", "against the mean")
     print_columns(
         f"KL on {content['rows']:,} rows of {content['patients']:,} patients; weights ({content['mixing']}) and "
         "calibration fitted on the other patient folds",
         dict(zip(columns, zip(*members, *combined, *references, strict=True), strict=True)),
-        expendable=[["by fold"], ["95 % (patients)"], ["weight"]],
+        expendable=[["SE"], ["95 % (patients)"], ["weight"]],
         sections=(len(members) - 1, len(members) + len(combined) - 1),
     )
 
@@ -78,8 +77,9 @@ def _prior(content: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {prior['source'][name]:.3f} -> {share:.3f}" for name, share in prior["target"].items())
     return (
         f"Prior shift of strength {prior['strength']:.2f}: {shares}\n"
-        f"  KL on half of the votes, with rows weighted to that prior by the other half (effective rows: "
-        f"{effect['effective_rows']:,.0f}): {effect['before']:.4f} before the shift, {effect['after']:.4f} after\n"
+        f"  KL on half of the votes, with rows weighted to that prior by the other half (effective patients: "
+        f"{effect['effective_patients']:,.0f}): {effect['before']:.4f} before the shift, {effect['after']:.4f} after, "
+        f"{format_difference(effect['after'] - effect['before'], effect['interval'], digits=4)}\n"
         f"  KL on all rows as they are: {content['kl']['nested']:.4f} before, {effect['unweighted']:.4f} after"
     )
 

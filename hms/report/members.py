@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from hms.page.palette import light
-from hms.report.style import add_kls, bracketed, of_rows, plain
+from hms.report.style import add_kls, bracketed, of_rows, plain, whisker
 from hms.scoring.scores import percent
 
 
@@ -16,13 +16,13 @@ class Member(NamedTuple):
 
     name: str
     kl: float
-    interval: list[float]
+    interval: list[float] | None
     weight: float | None
     """None for the plain mean and the ensemble."""
     number: int | None
     """Position in the file, from 1."""
-    nested_weights: list[float]
-    """The weight fitted without each patient group."""
+    weight_se: float
+    """Standard error of the weight; 0 where there is none."""
 
 
 def members_of(ensemble: dict[str, Any]) -> list[Member]:
@@ -30,7 +30,7 @@ def members_of(ensemble: dict[str, Any]) -> list[Member]:
     combined = []
     for name, key in (("ensemble", "nested"), ("plain mean", "mean")):
         kl, interval = ensemble["kl"][key], ensemble["interval"][key]
-        combined.append(Member(name, kl, interval, weight=None, number=None, nested_weights=[]))
+        combined.append(Member(name, kl, interval, weight=None, number=None, weight_se=0.0))
     return [*combined, *sorted(_members(ensemble), key=lambda member: -(member.weight or 0))]
 
 
@@ -44,36 +44,39 @@ def scores(members: list[Member]) -> go.Figure:
 
 
 def weights(members: list[Member]) -> go.Figure:
-    """The weight of each member as a bar, and its weights without each patient group as ticks."""
+    """The weight of each member as a bar, with a standard error to either side."""
     weighted = [member for member in members if member.weight is not None]
+    shares = [100 * (member.weight or 0) for member in weighted]
     labels = _labels(weighted)
     figure = of_rows(len(weighted))
     figure.add_bar(
-        x=[100 * (member.weight or 0) for member in weighted],
+        x=shares,
         y=labels,
         orientation="h",
         width=0.5,
         marker={"color": light("model")},
+        error_x=whisker(shares, [_standard_error(member) for member in weighted])
+        | {"color": light("ink"), "thickness": 1.5},
         hovertemplate=[
-            f"{plain(member.name)}<br>{percent(member.weight or 0, 1)}<extra></extra>" for member in weighted
+            f"{plain(one.name)}<br>{percent(one.weight or 0, 1)}, SE {percent(one.weight_se, 1)}<extra></extra>"
+            for one in weighted
         ],
-    )
-    figure.add_scatter(
-        x=[100 * weight for member in weighted for weight in member.nested_weights],
-        y=[label for member, label in zip(weighted, labels, strict=True) for _ in member.nested_weights],
-        mode="markers",
-        marker={"color": light("ink"), "symbol": "line-ns-open", "size": 9, "line": {"width": 1.5}},
-        hovertemplate="without one patient group: %{x:.1f} %<extra></extra>",
     )
     figure.update_xaxes(title="weight", ticksuffix=" %", rangemode="tozero")
     return figure
 
 
+def _standard_error(member: Member) -> list[float]:
+    """A standard error to either side of a weight, in %, as far as weights go."""
+    weight, error = member.weight or 0, member.weight_se
+    return [100 * max(weight - error, 0), 100 * min(weight + error, 1)]
+
+
 def _members(ensemble: dict[str, Any]) -> Iterator[Member]:
     for i, name in enumerate(ensemble["members"]):
         kl, interval = ensemble["kl"]["members"][i], ensemble["interval"]["members"][i]
-        nested_weights = [weights[i] for weights in ensemble["weights_of_folds"]]
-        yield Member(name, kl, interval, weight=ensemble["weights"][i], number=i + 1, nested_weights=nested_weights)
+        weight, error = ensemble["weights"][i], ensemble["weights_se"][i]
+        yield Member(name, kl, interval, weight=weight, number=i + 1, weight_se=error)
 
 
 def _labels(members: list[Member]) -> list[str]:

@@ -22,7 +22,7 @@ from hms.system.reading import read_csv, read_json
 
 _KEYS = (
     *("members", "weights", "mixing", "calibrate"),
-    *("kl", "interval", "diversity", "weights_of_folds", "prior_effect"),
+    *("kl", "interval", "diversity", "weights_se", "folds", "prior_effect"),
 )
 """What the page shows of ensemble.json."""
 

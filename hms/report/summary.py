@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.scoring.bootstrap import mean_interval
+from hms.scoring.bootstrap import Bootstrap, mean_interval
 from hms.scoring.metric import prior_kl
 from hms.scoring.scores import mean_scores
 
@@ -32,7 +32,7 @@ class Group(NamedTuple):
     patients: int
     kl: float
     interval: list[float] | None
-    """None for a single patient."""
+    """None for few patients."""
     prior: float
     """KL of the mean vote shares of these rows, as in `hms.scoring.scores.score`; for a class, which these would give
     away, of all rows."""
@@ -46,6 +46,8 @@ class Headline(NamedTuple):
     top1: float
     uniform: float
     gap_closed: float | None
+    gap_interval: list[float] | None
+    """Of `gap_closed`, from the same draws of patients as that of the KL."""
 
 
 class Reliability(NamedTuple):
@@ -56,16 +58,20 @@ class Reliability(NamedTuple):
     voted: Float[np.ndarray, " bin"]
     """Mean share of the votes for the class."""
     intervals: list[list[float] | None]
-    """95 % intervals of `voted` from a bootstrap over patients; None for one patient and below `LEAST_ROWS` rows."""
+    """95 % intervals of `voted` from a bootstrap over patients; None for few patients and below `LEAST_ROWS` rows."""
     rows: Int[np.ndarray, " bin"]
     error: float
     """Expected calibration error: mean distance between `predicted` and `voted`, weighted by rows."""
+    error_by_chance: float
+    """What it would be about, of a model that is right on average, with as many windows and patients in each bin."""
 
 
 def headline(rows: pl.DataFrame) -> Headline:
     """Score all rows."""
     scores = mean_scores(rows)
-    return Headline(group("all", rows), scores["top1"], scores["uniform"], scores.get("gap_closed"))
+    gap = scores.get("gap_closed")
+    gap_interval = None if gap is None else _gap_interval(rows)
+    return Headline(group("all", rows), scores["top1"], scores["uniform"], gap_closed=gap, gap_interval=gap_interval)
 
 
 def group(name: str, rows: pl.DataFrame) -> Group:
@@ -138,6 +144,12 @@ def _groups(parts: list[tuple[str, pl.DataFrame]]) -> list[Group]:
     return [group(name, part)._replace(prior=prior) for (name, part), prior in zip(parts, priors, strict=True)]
 
 
+def _gap_interval(rows: pl.DataFrame) -> list[float] | None:
+    bootstrap = Bootstrap(rows["patient_id"].to_numpy())
+    kl, prior, oracle = bootstrap.means(rows.select("kl", "prior", "oracle").to_numpy().T)
+    return bootstrap.interval((prior - kl) / (prior - oracle))
+
+
 def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
     predicted, patients = rows[name].to_numpy(), rows["patient_id"]
     places = np.minimum((predicted * BINS).astype(int), BINS - 1)
@@ -153,4 +165,15 @@ def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]
         ],
         rows=means[:, 2].astype(int),
         error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
+        error_by_chance=sum(_by_chance((voted - predicted)[bin_], patients.filter(bin_)) for bin_ in bins)
+        / len(predicted),
     )
+
+
+def _by_chance(residual: Float[np.ndarray, " row"], patient_id: pl.Series) -> float:
+    """The expected absolute sum of residuals that are 0 on average, and independent between patients.
+
+    It is that of a normal distribution, whose variance is the sum of squares of the patients' sums.
+    """
+    sums = pl.DataFrame({"patient_id": patient_id, "residual": residual}).group_by("patient_id").sum()["residual"]
+    return float(np.sqrt(2 / np.pi) * np.linalg.norm(sums.to_numpy()))

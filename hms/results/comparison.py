@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from hms.config.keys import want_in_range
@@ -19,12 +19,14 @@ from hms.results.evaluated import read_evaluation
 from hms.results.run import read_run
 from hms.run_folders import is_evaluation
 from hms.scoring.bootstrap import DRAWS, mean_interval
+from hms.scoring.pairs import Pairs, pairs
 
 
 class Result(NamedTuple):
     """A run or an evaluation, compared with the best of its group: those that share rows, directly or through others.
 
-    Intervals are 95 % of a bootstrap over patients, None for a single patient.
+    Intervals are 95 % of a bootstrap over patients, None for few patients; those of differences hold for all of the
+    group at once.
     """
 
     entry: Entry
@@ -51,16 +53,17 @@ def compare(runs: Iterable[Path], draws: int = DRAWS, seed: int = 0) -> list[Res
     """
     want_in_range({"draws": draws, "seed": seed})
     read = [read_evaluation(run) if is_evaluation(run) else read_run(run) for run in runs]
-    behind = _behind(read)
-    groups = connected_components(~np.isnan(behind), directed=False)[1]
+    losses, patient_id = _losses(read)
+    has = ~np.isnan(losses)
+    group_of = connected_components(has @ has.T, directed=False)[1]
     results = []
-    for group in range(groups.max() + 1):
-        members = np.flatnonzero(groups == group).tolist()
-        best = min(members, key=lambda i: (np.nanmax(behind[i]), read[i].kl))
-        from_best = np.nan_to_num(behind[:, best], nan=np.inf)
-        members.sort(key=lambda i: (i != best, from_best[i], read[i].kl))
-        results += [_result(read[i], read[best], group, draws, seed) for i in members]
-        if len(members) == 1 < len(read):
+    for group in range(group_of.max() + 1):
+        members = group_of == group
+        rows = has[members].any(axis=0)
+        compared = pairs(losses[np.ix_(members, rows)], patient_id[rows], draws, seed)
+        entries = [read[i] for i in np.flatnonzero(members)]
+        results += _group_results(group, entries, compared, draws, seed)
+        if len(entries) == 1 < len(read):
             results[-1] = results[-1]._replace(shared=0)
     return results
 
@@ -71,33 +74,38 @@ def same_rows(results: list[Result]) -> bool:
     return len(counts) == 1 and len({result.group for result in results}) == 1
 
 
-def _behind(entries: list[Entry]) -> Float[np.ndarray, "run other"]:
-    """Mean of the KL of each run - the KL of each other over the rows that both have; NaN if there are none."""
-    tables = [entry.losses.select(pl.lit(entry.corpus).alias("corpus"), "label_id", "kl") for entry in entries]
-    place = pl.concat(tables).select(pl.struct("corpus", "label_id").rank("dense") - 1).to_series().to_numpy()
-    whose = np.repeat(np.arange(len(entries)), [*map(len, tables)])
-    kl, has = np.zeros((2, len(entries), place.max() + 1))
-    kl[whose, place], has[whose, place] = pl.concat(tables)["kl"], 1
-    total = kl @ has.T
-    with np.errstate(invalid="ignore"):
-        behind: Float[np.ndarray, "run other"] = (total - total.T) / (has @ has.T)
-    return behind.round(9)  # equal runs differ by rounding only, and keep their order
+def _losses(entries: list[Entry]) -> tuple[Float[np.ndarray, "entry row"], Int[np.ndarray, " row"]]:
+    """The KL of each entry on every row that any has, NaN where it lacks one, and the patients of the rows."""
+    tables = [
+        entry.losses.select(pl.lit(entry.corpus).alias("corpus"), "label_id", "patient_id", "kl") for entry in entries
+    ]
+    every = pl.concat(tables).with_columns(row=pl.struct("corpus", "label_id").rank("dense") - 1)
+    place, whose = every["row"].to_numpy(), np.repeat(np.arange(len(entries)), [*map(len, tables)])
+    losses = np.full((len(entries), place.max() + 1), np.nan)
+    losses[whose, place] = every["kl"]
+    return losses, every.unique("row").sort("row")["patient_id"].to_numpy()
 
 
-def _result(entry: Entry, best: Entry, group: int, draws: int, seed: int) -> Result:
-    ends = mean_interval(entry.losses["kl"], entry.losses["patient_id"], draws, seed)
-    both = entry.losses.join(best.losses, on="label_id", suffix="_best")
-    if entry is best or both.is_empty():
-        return Result(
-            entry=entry, interval=ends, shared=len(both), difference=None, difference_interval=None, group=group
+def _group_results(number: int, entries: list[Entry], compared: Pairs, draws: int, seed: int) -> list[Result]:
+    """The results of entries that share rows, the best first."""
+    behind = compared.difference
+    best = min(range(len(entries)), key=lambda i: (np.nanmax(behind[i]), entries[i].kl))
+    from_best = np.nan_to_num(behind[:, best], nan=np.inf)
+    results = []
+    for i in sorted(range(len(entries)), key=lambda i: (i != best, from_best[i], entries[i].kl)):
+        losses, shared = entries[i].losses, int(compared.rows[i, best])
+        difference, margin = (float(of[i, best]) for of in (behind, compared.margin))
+        has_difference = i != best and shared > 0
+        results.append(
+            Result(
+                entry=entries[i],
+                interval=mean_interval(losses["kl"], losses["patient_id"], draws, seed),
+                shared=shared,
+                difference=difference if has_difference else None,
+                difference_interval=[difference - margin, difference + margin]
+                if has_difference and not np.isnan(margin)
+                else None,
+                group=number,
+            )
         )
-    difference = both["kl"] - both["kl_best"]
-    difference_ends = mean_interval(difference, both["patient_id"], draws, seed)
-    return Result(
-        entry=entry,
-        interval=ends,
-        shared=len(both),
-        difference=float(difference.to_numpy().mean()),
-        difference_interval=difference_ends,
-        group=group,
-    )
+    return results

@@ -119,19 +119,19 @@ def _trained(entries: list[Entry]) -> dict[Path, Training]:
 
 
 def _say_what_is_comparable(results: list[Result]) -> None:
-    by_chance = "among many equal runs, some look worse by chance"
-    if same_rows(results):
-        if len(results) > 1:
-            print(f"The best run was selected on these same rows: {by_chance}.")
-    elif all(result.shared == 0 for result in results):
+    if all(result.shared == 0 for result in results):
         print("Validated on different rows: no two runs share any, so their scores are not comparable.")
-    else:
+        return
+    if not same_rows(results):
         print("Validated on different rows: KL depends on them; read 'against the best', which is on shared rows.")
-        print(f"The best was selected on shared rows, too: {by_chance}.")
-        if any(round(result.difference or 0, 3) < 0 for result in results):
-            print("No run is best against all others on shared rows: the one called best loses by the least.")
-        if len({result.group for result in results}) > 1:
-            print("Runs on two sides of a line share no rows and are not compared.")
+    if any(result.difference_interval for result in results):
+        print("Where the interval of a difference contains 0, other patients might reverse the order.")
+        if sum(result.difference is not None for result in results) > 1:
+            print("These intervals hold at once for all runs that share rows, as the best was chosen on these rows.")
+    if any(round(result.difference or 0, 3) < 0 for result in results):
+        print("No run is best against all others on shared rows: the one called best loses by the least.")
+    if len({result.group for result in results}) > 1:
+        print("Runs on two sides of a line share no rows and are not compared.")
 
 
 def _show_settings(runs: dict[Path, Training]) -> None:

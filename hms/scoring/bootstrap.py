@@ -1,53 +1,81 @@
 """How much a figure would vary with other patients: confidence intervals by a bootstrap over patients.
 
 Windows of one patient resemble each other, so patients are resampled, not rows (Efron & Tibshirani 1993, chapter 8).
-All measures of one call share their draws, so the difference of two rows of means is a paired bootstrap.
-
-With few patients the intervals are too short, as percentile intervals are. For skewed losses (log-normal of SD 1,
-exponential, gamma of shape 1/2; one row per patient, 3,000 samples, 1,000 draws) the 95 % interval contained the true
-mean in 82-88 % of samples of 12 patients, 88-92 % of 30 and 92-94 % of 100. For real patients, a tenth of whom has half
-of the windows (KL of a published model), it was 84-87 % of samples of 12 patients, 88-89 % of 30, 92-93 % of 100 and
-92-96 % of 500; what an interval missed lay mostly above it.
+Percentile intervals are too short for few patients, so they are expanded as for a mean of as many normal values, whose
+interval is Student's t (Hesterberg 2015, *The American Statistician* 69, 371-386). Changed: the patients that count are
+the effective ones, fewer if some have most of the rows.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+import scipy
 from jaxtyping import Float, Int
 
 LEVEL = 0.95
-"""Share of the draws inside an interval."""
+"""Share of samples of patients whose interval should contain the true figure."""
 
 DRAWS = 2000
 """Draws where no config gives their number."""
 
-
-def bootstrap_means(
-    values: Float[np.ndarray, "measure row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int
-) -> Float[np.ndarray, "measure draw"]:
-    """Mean over rows of each measure, for each draw of as many patients as there are, with replacement."""
-    patients, place = np.unique(patient_id, return_inverse=True)
-    sums = np.stack([np.bincount(place, measure, len(patients)) for measure in values])  # measure patient
-    rows = np.bincount(place, minlength=len(patients))
-    share = np.full(len(patients), 1 / len(patients))
-    times = np.random.default_rng(seed).multinomial(len(patients), share, size=draws)  # draw patient
-    return sums @ times.T / (times @ rows)
+FEWEST_PATIENTS = 6
+"""With an interval: those of 5 real patients held the true KL in 88 % of samples, of 4 in 82 %, of 8 in 94 %."""
 
 
-def interval(means: Float[np.ndarray, "*measure draw"]) -> Float[np.ndarray, "*measure 2"]:
-    """Lower and upper end of the middle 95 % of the draws."""
-    outside = (1 - LEVEL) / 2
-    return np.stack(np.quantile(means, [outside, 1 - outside], axis=-1), axis=-1)
+class Bootstrap:
+    """Draws of as many patients as there are, with replacement; all figures of one bootstrap share them.
+
+    So the difference of two figures' draws is a paired bootstrap. `patient_id` has an entry per row.
+    """
+
+    def __init__(
+        self,
+        patient_id: Int[np.ndarray, " row"],
+        draws: int = DRAWS,
+        seed: int = 0,
+        row_weight: Float[np.ndarray, " row"] | None = None,
+    ) -> None:
+        patients, self._patient = np.unique(patient_id, return_inverse=True)
+        self._row_weight = np.ones(len(patient_id)) if row_weight is None else row_weight
+        self.weight = np.bincount(self._patient, self._row_weight)
+        """Sum of the row weights of each patient: without any, how many rows it has."""
+        share = np.full(len(patients), 1 / len(patients))
+        self.times = np.random.default_rng(seed).multinomial(len(patients), share, size=draws)
+        """How often each patient is in each draw: draw patient."""
+
+    def means(self, values: Float[np.ndarray, "figure row"]) -> Float[np.ndarray, "figure draw"]:
+        """Weighted mean of each figure over the rows of each draw."""
+        sums = np.stack([np.bincount(self._patient, figure * self._row_weight) for figure in values])  # figure patient
+        return sums @ self.times.T / (self.times @ self.weight)
+
+    def interval(self, means: Float[np.ndarray, " draw"]) -> list[float] | None:
+        """The lower and upper end for a figure of each draw; None for fewer than `FEWEST_PATIENTS`."""
+        if len(self.weight) < FEWEST_PATIENTS:
+            return None
+        outside = outside_of(effective(self.weight))
+        ends: list[float] = np.quantile(means, [outside, 1 - outside]).tolist()
+        return ends
+
+
+def effective(weight: Float[np.ndarray, " patient"]) -> float:
+    """How many patients of equal weight would give a mean of the same variance (Kish 1965, *Survey sampling*)."""
+    return float(weight.sum() ** 2 / (weight**2).sum())
+
+
+def outside_of(patients: float) -> float:
+    """Share of the draws on either side of an interval: 0.025 for many patients, less for few."""
+    if patients <= 1:
+        return 0.0
+    return float(
+        scipy.special.ndtr(-np.sqrt(patients / (patients - 1)) * scipy.special.stdtrit(patients - 1, (1 + LEVEL) / 2))
+    )
 
 
 def mean_interval(values: pl.Series, patient_id: pl.Series, draws: int = DRAWS, seed: int = 0) -> list[float] | None:
-    """The 95 % interval of the mean over rows; None for a single patient, who says nothing about others."""
-    if patient_id.n_unique() < 2:
-        return None
-    means = bootstrap_means(values.to_numpy()[None], patient_id.to_numpy(), draws, seed)
-    ends: list[float] = interval(means)[0].tolist()
-    return ends
+    """The 95 % interval of the mean over rows; None for fewer than `FEWEST_PATIENTS`."""
+    bootstrap = Bootstrap(patient_id.to_numpy(), draws, seed)
+    return bootstrap.interval(bootstrap.means(values.to_numpy()[None])[0])
 
 
 def format_interval(ends: Sequence[float] | None, digits: int) -> str:
