@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.scoring.bootstrap import Bootstrap, mean_interval
+from hms.scoring.bootstrap import Bootstrap, effective, mean_interval
 from hms.scoring.metric import prior_kl
 from hms.scoring.scores import mean_scores
 
@@ -48,6 +48,8 @@ class Headline(NamedTuple):
     gap_closed: float | None
     gap_interval: list[float] | None
     """Of `gap_closed`, from the same draws of patients as that of the KL."""
+    effective_patients: float
+    """How many patients with equal shares of the windows would tell as much."""
 
 
 class Reliability(NamedTuple):
@@ -71,7 +73,14 @@ def headline(rows: pl.DataFrame) -> Headline:
     scores = mean_scores(rows)
     gap = scores.get("gap_closed")
     gap_interval = None if gap is None else _gap_interval(rows)
-    return Headline(group("all", rows), scores["top1"], scores["uniform"], gap_closed=gap, gap_interval=gap_interval)
+    return Headline(
+        all=group("all", rows),
+        top1=scores["top1"],
+        uniform=scores["uniform"],
+        gap_closed=gap,
+        gap_interval=gap_interval,
+        effective_patients=effective(rows["patient_id"].value_counts()["count"].to_numpy().astype(float)),
+    )
 
 
 def group(name: str, rows: pl.DataFrame) -> Group:
