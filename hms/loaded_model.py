@@ -99,7 +99,7 @@ class LoadedModel:
             raise UserError(f"recording: want the path of a file, {got}")
         options = TimelineOptions(step_s, threshold, ReadingOptions(unit, channels), batch_size).checked()
         compute = Compute(self.device, flips)
-        want_channels([path := Path(recording)], options.reading.channels)
+        want_channels([path := Path(recording)], options.reading.leads)
         made_by = origin(self.predictors, options, compute)
         opened = open_recording(path, pairs_of(self.models), options.reading)
         return predict_recording(opened, self.models, self.predictors.mix, options, compute, made_by)

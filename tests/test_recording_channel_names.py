@@ -119,7 +119,7 @@ def test_caps_of_any_density_are_read(montage: str):
     labels = [*mne.channels.make_standard_montage(montage).ch_names, "T1", "T2", "A1", "A2"]
     found = meanings_of(labels, {})
     assert found.in_depth == []
-    assert {*SCALP} <= {lead.anode for lead in found.leads if lead}
+    assert {*SCALP} <= {lead.anode for lead in found.leads.values() if lead}
 
 
 def test_a_label_of_stereo_eeg_is_no_electrode_of_the_scalp():

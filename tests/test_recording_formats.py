@@ -19,7 +19,7 @@ from hms.recording.records import record_starts_s
 def test_a_header_gives_rates_and_records(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, record_s=0.5)
     header = read_header(path)
-    assert (header.records, header.sfreq_hz(3), header.dimensions[0]) == (40, 256, "uV")
+    assert (header.records, header.sfreq_hz(header.signals[3]), header.signals[0].dimension) == (40, 256, "uV")
     assert record_starts_s(path, header) is None
 
 

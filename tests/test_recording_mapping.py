@@ -92,7 +92,7 @@ def test_a_mapped_channel_is_wanted_in_one_of_the_recordings(tmp_path: Path):
             want_channels(paths, channels)
     want_channels([own, path, broken], {"Ch1": "Fp1", "Ch2": "F3"})
     want_channels([broken], {"Ch1": "Fp1"})  # opening it says what is wrong
-    want_channels([broken], None)
+    want_channels([broken], {})
 
 
 def test_a_file_uses_what_it_has_of_the_mapped_channels(tmp_path: Path):
@@ -184,7 +184,7 @@ def test_an_option_of_another_type_is_named(option: dict, message: str):
 )
 def test_channels_that_are_no_names_of_electrodes_are_named(channels: Any, message: str):
     with pytest.raises(UserError, match=f"^{message}"):
-        ReadingOptions(unit=None, channels=channels).checked()
+        ReadingOptions(unit=None, channels=channels)
 
 
 def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(tmp_path: Path):

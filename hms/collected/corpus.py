@@ -63,7 +63,7 @@ def _checked(path: Path, placed: pl.DataFrame, reading: ReadingOptions, on_bad: 
     Raises DataError for labels outside their recordings, and for such recordings unless they are to be skipped.
     """
     paths = placed["path"].unique(maintain_order=True).to_list()
-    want_channels([*map(Path, paths)], reading.channels)
+    want_channels([*map(Path, paths)], reading.leads)
     outside: list[str] = []
     bad: dict[str, str] = {}
     for recording in track(paths, len(paths), "check recordings"):

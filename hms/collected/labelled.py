@@ -45,7 +45,7 @@ def of_annotations(paths: list[Path], reading: ReadingOptions, on_bad: OnBad) ->
 
     Raises DataError if there are none, and for recordings that cannot be used unless they are to be skipped.
     """
-    want_channels(paths, reading.channels)
+    want_channels(paths, reading.leads)
     tables: list[pl.DataFrame] = []
     bad: dict[str, str] = {}
     near: Counter[tuple[str, str]] = Counter()

@@ -11,7 +11,6 @@ import polars as pl
 from hms.collected.usable import OnBad
 from hms.collected.votes import added_up
 from hms.errors import DataError, UserError, with_lines
-from hms.recording.mapping import by_name
 from hms.recording.options import ReadingOptions
 from hms.system.console import counted, say
 from hms.system.reading import read_json
@@ -38,7 +37,7 @@ def made_from(labels: Path | None, placed: pl.DataFrame, reading: ReadingOptions
         "format": FORMAT,
         **{name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in hashes.items()},
         "unit": reading.unit,
-        "channels": by_name(reading.channels),
+        "channels": reading.channels,
     }
 
 

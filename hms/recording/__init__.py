@@ -2,18 +2,18 @@
 
 paths           the files that a name stands for
 channel_names   what the name of a channel says
-mapping         what the option `channels` says
-meanings        what the channels of a file measure, by both
-channels        which of them are read
 units           the units of their values
+options         what a user says about recordings
+meanings        what the channels of a file measure, by both
 edf             the header of an EDF or BDF file
+passband        the filters that its EEG has passed
+channels        what a file says about each of its channels, and which of them are read
 records         its records, and when they began
 source          what an open file is: channels, samples, gaps, annotations
 stretches       what was recorded between its gaps
 annotations     its annotations
 start_time      when it began
 reader          a file as MNE-Python opens it, and its samples in µV
-passband        the filters that its EEG has passed
 formats         a file of any format, opened as such a source
 absent          names in the option `channels` that no file has
 resample        its channels at 200 Hz
@@ -22,7 +22,6 @@ contradiction   channels that contradict others
 flat            channels without a signal
 silence         whether there is any EEG in a signal
 blocks          the electrodes, ten seconds at a time, without what is flat
-options         what a user says about recordings
 recording       a recording, opened: all of these together
 windows         its windows, as batches
 duration        durations in words

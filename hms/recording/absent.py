@@ -4,23 +4,21 @@ A folder may hold files of several devices: each uses what it has of the mapping
 no file has is a slip of the pen.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from hms.errors import DataError, UserError, did_you_mean
 from hms.recording.formats import labels_of
-from hms.recording.mapping import by_name
 from hms.recording.meanings import listed
 
 
-def want_channels(paths: Collection[Path], channels: Mapping[Any, str] | None) -> None:
-    """Raise UserError for a name in `channels` that no recording has which can be opened, if any can.
+def want_channels(paths: Collection[Path], names: Iterable[str]) -> None:
+    """Raise UserError for one of the `names` in `channels` that no recording has which can be opened, if any can.
 
     Recordings are opened only until all names have been found.
     """
-    sought, labels = dict.fromkeys(by_name(channels) or {}), dict[str, None]()
+    sought, labels = dict.fromkeys(names), dict[str, None]()
     for path in paths:
         if not sought:
             return

@@ -1,4 +1,4 @@
-"""Which channels of a file are read."""
+"""The channels of a file that measure something about an electrode, and which of them are read."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -6,24 +6,33 @@ from typing import NamedTuple
 
 from hms.electrodes import SCALP
 from hms.recording.channel_names import EKG, Lead, without_numbers
+from hms.recording.passband import Passband
 
 
 class Channel(NamedTuple):
-    """A channel to read: its place among those of the file, its label, and what it measures."""
+    """A channel of a file that MNE-Python has opened."""
 
     place: int
+    """Among the channels that are opened."""
     label: str
+    """Unique in the file."""
     lead: Lead
+    """What it measures."""
+    stored_per_read: float
+    """The factor from what MNE-Python reads to what the file stores."""
+    unit_uv: float | None
+    """How many µV the unit is in which the file stores it; None if that is not known to be a voltage."""
+    passband: Passband
+    """Of the filters that it has passed."""
 
 
 def channels_to_read(
-    labels: Sequence[str], leads: Sequence[Lead | None], bads: Collection[str]
+    channels: Sequence[Channel], labels: Sequence[str], bads: Collection[str]
 ) -> tuple[list[Channel], list[str]]:
-    """The channels that say something about the electrodes, and notes on them; `labels` are unique.
+    """Those of the channels that say something about the electrodes, and notes on them; `labels` are all of the file.
 
     Of several channels that measure the same, the first is read. Channels that the file marks as bad are not.
     """
-    channels = [Channel(i, label, lead) for i, (label, lead) in enumerate(zip(labels, leads, strict=True)) if lead]
     known = [channel for channel in channels if channel.label not in bads]
     first: dict[frozenset[str], Channel] = {}
     for channel in known:
@@ -34,9 +43,9 @@ def channels_to_read(
         for channel in first.values()
         if channel.lead == EKG or channel.lead.anode in SCALP or count[channel.lead.anode] > 1
     ]
-    texts = without_numbers([*labels])
+    texts = dict(zip(labels, without_numbers([*labels]), strict=True))
     notes = [
-        f"'{texts[channel.place]}' occurs more than once: the first is read."
+        f"'{texts[channel.label]}' occurs more than once: the first is read."
         for channel in read
         if channel.lead != EKG and sum(frozenset(other.lead) == frozenset(channel.lead) for other in known) > 1
     ]

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class ValueRange(NamedTuple):
-    """The range of a channel's values, in its physical dimension and as stored."""
+    """The range of a signal's values, in its physical dimension and as stored."""
 
     physical_min: float
     physical_max: float
@@ -24,17 +24,24 @@ class ValueRange(NamedTuple):
     digital_max: float
 
 
-class Header(NamedTuple):
-    """The contents of a header, with one entry per channel (EDF's "signal"), annotation channels included."""
+class Signal(NamedTuple):
+    """What a header says about one channel, which EDF calls a signal."""
 
-    labels: list[str]
-    dimensions: list[str]
-    """Physical units as written, or empty."""
-    ranges: list[ValueRange]
-    prefilters: list[str]
+    label: str
+    dimension: str
+    """Physical unit as written, or empty."""
+    range: ValueRange
+    prefilter: str
     """Filters as written, or empty."""
-    samples: list[int]
-    """Samples of each channel per record."""
+    samples: int
+    """Per record."""
+
+
+class Header(NamedTuple):
+    """The contents of a header."""
+
+    signals: list[Signal]
+    """All of them, annotation channels included."""
     record_s: float
     records: int
     """Complete records in the file."""
@@ -49,9 +56,9 @@ class Header(NamedTuple):
     sample_bytes: int
     """2 in EDF, 3 in BDF."""
 
-    def sfreq_hz(self, channel: int) -> float:
-        """Sampling rate of a channel."""
-        return self.samples[channel] / self.record_s
+    def sfreq_hz(self, signal: Signal) -> float:
+        """Sampling rate of a signal."""
+        return signal.samples / self.record_s
 
 
 def read_header(path: Path) -> Header:
@@ -75,25 +82,14 @@ def read_header(path: Path) -> Header:
     record_s = _number(path, "duration of a record", first[244:252])
     if record_s <= 0:
         raise DataError(f"{path}: header: duration of a record: want more than 0 s, got {record_s:g}")
-    labels = [text.strip().decode("latin-1") for text in fields["label"]]
-    ranges = (
-        [_number(path, f"{name} of '{label}'", text) for label, text in zip(labels, fields[name], strict=True)]
-        for name in ValueRange._fields
-    )
-    samples = [
-        _whole(path, f"samples of '{label}'", text, 0) for label, text in zip(labels, fields["samples"], strict=True)
-    ]
+    signals = [_signal(path, dict(zip(fields, texts, strict=True))) for texts in zip(*fields.values(), strict=True)]
     sample_bytes = 3 if version[0] == 0xFF else 2
-    data_bytes, record_bytes = path.stat().st_size - size, sum(samples) * sample_bytes
+    data_bytes, record_bytes = path.stat().st_size - size, sum(signal.samples for signal in signals) * sample_bytes
     records, spare = divmod(data_bytes, record_bytes) if record_bytes else (0, data_bytes)
     if records < 1:
         raise DataError(f"{path}: holds no samples (it ends within or right after its header)")
     return Header(
-        labels=labels,
-        dimensions=[text.strip().decode("latin-1") for text in fields["dimension"]],
-        ranges=[ValueRange(*ends) for ends in zip(*ranges, strict=True)],
-        prefilters=[text.strip().decode("latin-1") for text in fields["prefilter"]],
-        samples=samples,
+        signals=signals,
         record_s=record_s,
         records=records,
         declared=declared,
@@ -104,9 +100,19 @@ def read_header(path: Path) -> Header:
     )
 
 
-def want_range(path: Path, header: Header, channel: int) -> None:
-    """Raise DataError if a channel's range does not determine its physical values."""
-    place, given = f"{path}: header: '{header.labels[channel]}'", header.ranges[channel]
+def _signal(path: Path, field: dict[str, bytes]) -> Signal:
+    """A signal by what its fields hold."""
+    label, dimension, prefilter = (
+        field[name].strip().decode("latin-1") for name in ("label", "dimension", "prefilter")
+    )
+    ends = (_number(path, f"{name} of '{label}'", field[name]) for name in ValueRange._fields)
+    samples = _whole(path, f"samples of '{label}'", field["samples"], 0)
+    return Signal(label, dimension, ValueRange(*ends), prefilter, samples)
+
+
+def want_range(path: Path, header: Header, signal: Signal) -> None:
+    """Raise DataError if a signal's range does not determine its physical values."""
+    place, given = f"{path}: header: '{signal.label}'", signal.range
     limit = 2 ** (8 * header.sample_bytes - 1)
     if not -limit <= given.digital_min < given.digital_max < limit:
         raise DataError(

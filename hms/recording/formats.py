@@ -1,7 +1,10 @@
-"""Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand."""
+"""Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand.
 
+What the file says about each of its channels is gathered by the opener of its format; from there on, all are alike.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +18,9 @@ from hms.recording.annotations import annotations_of
 from hms.recording.channel_names import EKG, Lead, numbered
 from hms.recording.channels import Channel, channels_to_read
 from hms.recording.edf import Header, read_header, want_range
-from hms.recording.mapping import mapped_leads
 from hms.recording.meanings import Meanings, meanings_of
-from hms.recording.passband import passband_notes
+from hms.recording.options import ReadingOptions
+from hms.recording.passband import Passband, passband_notes, passband_of
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Stretch
 from hms.recording.start_time import start_time
@@ -29,46 +32,45 @@ _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 """Rates of EEG recorders; the slowest still covers the delta to beta bands."""
 
 
-def open_source(path: Path, unit: str | None, channels: Mapping[Any, str] | None) -> Source:
-    """Open the channels of the file at `path`; `unit` overrides the one that the file gives (None: as it says).
-
-    `channels` says what channels measure whose names do not. Raises DataError if the file is not a recording or holds
-    no EEG, UserError as `mapped_leads`.
-    """
-    mapped = mapped_leads(channels)
+def open_source(path: Path, options: ReadingOptions) -> Source:
+    """Open the channels of the file at `path`. Raises DataError if it is not a recording or holds no EEG."""
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.suffix == ".parquet":
-        return _of_parquet(path, unit, mapped)
+        return _of_parquet(path, options)
     header = _header(path)
-    raw, opened, meanings, read, notes = _channels(path, header, mapped)
-    to_uv, unit_notes = _to_uv(path, header, opened, raw, read, unit)
+    opened = _of_mne(path, options.leads) if header is None else _of_edf(path, header, options.leads)
+    raw, meanings = opened.raw, opened.meanings
+    read, label_notes = channels_to_read(opened.channels, [*meanings.leads], raw.info["bads"])
+    if not read:
+        raise DataError(f"{path}: {meanings.no_eeg}")
+    to_uv, unit_notes = _to_uv(read, options.unit_uv)
     rate = float(raw.info["sfreq"])
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
     stretches, gap_notes = stretches_of(path, header, raw)
     start, start_notes = start_time(path, raw)
-    filter_notes = passband_notes(header, opened, raw, read)
+    filter_notes = passband_notes(channel.passband for channel in read if channel.lead != EKG)
     return Source(
         leads=[channel.lead for channel in read],
         sfreq_hz=rate,
         stretches=stretches,
         start=start,
         annotations=annotations_of(path, header, raw, stretches),
-        notes=[*notes, *unit_notes, *gap_notes, *start_notes, *filter_notes],
+        notes=[*opened.notes, *meanings.notes(), *label_notes, *unit_notes, *gap_notes, *start_notes, *filter_notes],
         meanings=meanings,
         read=Reader(path, raw, read, stretches, to_uv).read,
     )
 
 
-def _of_parquet(path: Path, unit: str | None, mapped: Mapping[str, Lead]) -> Source:
+def _of_parquet(path: Path, options: ReadingOptions) -> Source:
     """An EEG file of the competition, or one in its format: it lies in memory, at 200 Hz and without gaps."""
-    eeg = read_eeg(path, in_uv=unit is None).T.astype(float)
-    eeg *= 1.0 if unit is None else UNITS_UV[unit]
-    meanings = meanings_of(ELECTRODES, mapped)
-    eeg = eeg[[i for i, lead in enumerate(meanings.leads) if lead]]
+    eeg = read_eeg(path, in_uv=options.unit_uv is None).T.astype(float)
+    eeg *= 1.0 if options.unit_uv is None else options.unit_uv
+    meanings = meanings_of(ELECTRODES, options.leads)
+    eeg = eeg[[lead is not None for lead in meanings.leads.values()]]
     return Source(
-        leads=[lead for lead in meanings.leads if lead],
+        leads=[*filter(None, meanings.leads.values())],
         sfreq_hz=SFREQ_HZ,
         stretches=[Stretch(0, 0, eeg.shape[1])],
         start=None,
@@ -79,44 +81,70 @@ def _of_parquet(path: Path, unit: str | None, mapped: Mapping[str, Lead]) -> Sou
     )
 
 
-class _Channels(NamedTuple):
-    """What is opened and read of a file."""
+class _Opened(NamedTuple):
+    """A file as MNE-Python opens it."""
 
     raw: Any
     """MNE-Python's object for the file."""
-    opened: list[str]
-    """Of an EDF or BDF file, the labels of the channels in `raw`; it has all channels of any other file."""
+    notes: list[str]
+    """Its warnings."""
     meanings: Meanings
     """Those of all channels of the file."""
-    read: list[Channel]
-    notes: list[str]
+    channels: list[Channel]
+    """Those that have a meaning."""
 
 
-def _channels(path: Path, header: Header | None, mapped: Mapping[str, Lead]) -> _Channels:
-    """Open a file and choose the channels to read. Raises DataError if none measures an electrode of the scalp."""
-    if header is None:
-        opened: list[str] = []
-        raw, notes = open_raw(path, None, opened)
-        meanings = meanings_of(raw.ch_names, mapped)
-        there = [True] * len(meanings.labels)
-    else:
-        meanings = meanings_of(numbered(header.labels), mapped)
-        opened = _labels_to_open(path, header, meanings)
-        raw, notes = open_raw(path, header, opened)
-        there = [label in opened for label in header.labels]
-    labels, leads = [*compress(meanings.labels, there)], [*compress(meanings.leads, there)]
-    read, label_notes = channels_to_read(labels, leads, raw.info["bads"])
-    if not read:
-        raise DataError(f"{path}: {meanings.no_eeg}")
-    return _Channels(raw, opened, meanings, read, [*notes, *meanings.notes(), *label_notes])
+def _of_mne(path: Path, mapped: Mapping[str, Lead]) -> _Opened:
+    """A file of any format but EDF and BDF; MNE-Python knows what it says about its channels."""
+    raw, notes = open_raw(path, None, [])
+    meanings = meanings_of(raw.ch_names, mapped)
+    passband = Passband(raw.info["highpass"] or math.nan, raw.info["lowpass"] or math.nan)
+    default_uv = UNITS_UV["V" if ".fif" in path.suffixes else "uV"]  # of files that do not give a unit
+    units_uv = {label: uv_of(raw._orig_units.get(label, "")) or default_uv for label in raw.ch_names}
+    channels = [
+        Channel(
+            place=place,
+            label=label,
+            lead=lead,
+            stored_per_read=UNITS_UV["V"] / units_uv[label],
+            unit_uv=units_uv[label],
+            passband=passband,
+        )
+        for place, (label, lead) in enumerate(meanings.leads.items())
+        if lead
+    ]
+    return _Opened(raw, notes, meanings, channels)
+
+
+def _of_edf(path: Path, header: Header, mapped: Mapping[str, Lead]) -> _Opened:
+    """A file whose `header` says what there is to know about its channels."""
+    meanings = meanings_of(numbered([signal.label for signal in header.signals]), mapped)
+    labels = _labels_to_open(path, header, meanings)
+    raw, notes = open_raw(path, header, labels)
+    each = zip(header.signals, meanings.leads.items(), strict=True)
+    there = [(signal, label, lead) for signal, (label, lead) in each if signal.label in labels]
+    channels = [
+        Channel(
+            place=place,
+            label=label,
+            lead=lead,
+            stored_per_read=stored_per_read(signal.dimension),
+            unit_uv=uv_of(signal.dimension),
+            passband=passband_of(signal.prefilter),
+        )
+        for place, (signal, label, lead) in enumerate(there)
+        if lead
+    ]
+    return _Opened(raw, notes, meanings, channels)
 
 
 def labels_of(path: Path) -> list[str]:
     """The unique labels of all channels of a file. Raises DataError if it is not a recording."""
     if path.suffix == ".parquet":
         return [*ELECTRODES]
-    header = _header(path)
-    return [*open_raw(path, None, [])[0].ch_names] if header is None else numbered(header.labels)
+    if (header := _header(path)) is None:
+        return [*open_raw(path, None, [])[0].ch_names]
+    return numbered([signal.label for signal in header.signals])
 
 
 def _header(path: Path) -> Header | None:
@@ -128,46 +156,29 @@ def _header(path: Path) -> Header | None:
 
 
 def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]:
-    """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate."""
-    leads = {i: lead for i, lead in enumerate(meanings.leads) if lead}
-    scalp = {header.labels[i] for i, lead in leads.items() if not {*lead}.isdisjoint(SCALP)}
-    rates = {header.sfreq_hz(i) for i, label in enumerate(header.labels) if label in scalp}
+    """Labels of the channels that have a meaning; off the scalp, only of those at the scalp's rate.
+
+    To MNE a label means all channels that have it.
+    """
+    known = [(signal, lead) for signal, lead in zip(header.signals, meanings.leads.values(), strict=True) if lead]
+    scalp = {signal.label for signal, lead in known if not {*lead}.isdisjoint(SCALP)}
+    rates = {header.sfreq_hz(signal) for signal in header.signals if signal.label in scalp}
     if not rates:
         raise DataError(f"{path}: {meanings.no_eeg}")
     if len(rates) > 1:
         rates_hz = " and ".join(f"{rate:g}" for rate in sorted(rates))
         raise DataError(f"{path}: want one sampling rate for all electrodes, got {rates_hz} Hz")
-    # By label, because to MNE a label means all channels that have it.
-    others = {header.labels[i] for i in leads if header.sfreq_hz(i) not in rates}
-    opened = [i for i in leads if header.labels[i] not in others]
-    for i in opened:
-        want_range(path, header, i)
-    return [header.labels[i] for i in opened]
+    others = {signal.label for signal, _ in known if header.sfreq_hz(signal) not in rates}
+    opened = [signal for signal, _ in known if signal.label not in others]
+    for signal in opened:
+        want_range(path, header, signal)
+    return [signal.label for signal in opened]
 
 
-def _to_uv(
-    path: Path, header: Header | None, opened: Sequence[str], raw: Any, channels: list[Channel], unit: str | None
-) -> tuple[Float[np.ndarray, " channel"], list[str]]:
-    """Factors that convert MNE's values to µV, and notes on unknown units.
-
-    Of a file with a `header`, `raw` holds only the channels with one of the labels `opened`.
-    """
-    given_uv = None if unit is None else UNITS_UV[unit]
-    if header is None:
-        if given_uv is None:
-            return np.full(len(channels), 1e6), []
-        default_uv = UNITS_UV["V" if ".fif" in path.suffixes else "uV"]  # of files that do not give a unit
-        claims_uv = [uv_of(raw._orig_units.get(raw.ch_names[channel.place], "")) or default_uv for channel in channels]
-        return np.array([1e6 * given_uv / claim_uv for claim_uv in claims_uv]), []
-    dimensions = [text for label, text in zip(header.labels, header.dimensions, strict=True) if label in opened]
-    factors, unknown = [], []
-    for channel in channels:
-        dimension = dimensions[channel.place]
-        known_uv = given_uv or uv_of(dimension)
-        factors.append(stored_per_read(dimension) * (known_uv or 1.0))
-        if known_uv is None and channel.lead != EKG:
-            unknown.append(channel.label)
-    if not unknown:
-        return np.array(factors), []
+def _to_uv(channels: Sequence[Channel], unit_uv: float | None) -> tuple[Float[np.ndarray, " channel"], list[str]]:
+    """Factors that convert MNE's values to µV, and a note on channels without a unit, if the user gives none."""
+    factors = [channel.stored_per_read * (unit_uv or channel.unit_uv or 1.0) for channel in channels]
+    unknown = [one.label for one in channels if not (unit_uv or one.unit_uv or one.lead == EKG)]
     names = some(unknown, 3, "channel")
-    return np.array(factors), [f"The file gives no unit of voltage for {names}: its values are taken to be µV."]
+    note = f"The file gives no unit of voltage for {names}: its values are taken to be µV."
+    return np.array(factors), [note] if unknown else []

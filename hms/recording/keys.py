@@ -17,9 +17,9 @@ def no_such_electrodes(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line if `channels` says that a channel measures nothing known."""
     channels = config["channels"] or {}
     if channels and all(isinstance(text, str) for text in channels.values()):
-        from hms.recording.mapping import mapped_leads  # imports NumPy; other mistakes should not wait for it
+        from hms.recording.options import ReadingOptions  # imports NumPy; other mistakes should not wait for it
 
         try:
-            mapped_leads(channels)
+            ReadingOptions(unit=None, channels=channels)
         except UserError as error:
             yield str(error)

@@ -15,10 +15,8 @@ _MOST_NAMES = 32  # in a message
 class Meanings(NamedTuple):
     """What the channels of a file measure, by their names or by the option `channels`."""
 
-    labels: list[str]
-    """Unique, as a user types them."""
-    leads: list[Lead | None]
-    """One for each label; None for a channel that says nothing about an electrode, or whose electrode is mapped."""
+    leads: dict[str, Lead | None]
+    """By label, unique and as a user types it; None if it says nothing about an electrode, or that one is mapped."""
     mapped: dict[str, Lead]
     """What `channels` says; an electrode without a reference has that of most other channels of the file."""
     displaced: list[str]
@@ -42,8 +40,9 @@ class Meanings(NamedTuple):
         """A message about a file in which no channel measures an electrode of the scalp."""
         if self.in_depth:
             return f"no EEG of the scalp{self.unread}"
-        names = f"none of its {len(self.labels)} channels is named after a 10-20 electrode ({listed(self.labels)})"
-        return f"no EEG: {names}{_by_hand(self.labels)}"
+        labels = [*self.leads]
+        names = f"none of its {len(labels)} channels is named after a 10-20 electrode ({listed(labels)})"
+        return f"no EEG: {names}{_by_hand(labels)}"
 
     def notes(self) -> list[str]:
         """What `channels` has changed, and what is not read although its name could be an electrode's."""
@@ -79,7 +78,7 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     }
     taken = {measured(lead) for lead in full.values()}
     displaced = [label for label, lead in known.items() if measured(lead) in taken]
-    leads = [full.get(label) or (None if label in displaced else known.get(label)) for label in labels]
+    leads = {label: full.get(label) or (None if label in displaced else known.get(label)) for label in labels}
     unknown = [
         label
         for label, text in zip(labels, texts, strict=True)
@@ -87,7 +86,6 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     ]
     absent = [label for label in mapped if label not in full]
     return Meanings(
-        labels=[*labels],
         leads=leads,
         mapped=full,
         displaced=displaced,

@@ -6,15 +6,10 @@ channels it gives the strongest filter, which is often that of the EKG.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from itertools import compress
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
-
-from hms.recording.channel_names import EKG
-from hms.recording.channels import Channel
-from hms.recording.edf import Header
 
 _HIGHEST_HZ, _LOWEST_HZ = 1.0, 20.0
 """Of a high-pass and of a low-pass that leave what experts judge: rhythmic delta begins at 0.5 Hz."""
@@ -30,15 +25,17 @@ class Passband(NamedTuple):
     low_pass_hz: float
 
 
-def passband_notes(header: Header | None, opened: Sequence[str], raw: Any, channels: Sequence[Channel]) -> list[str]:
-    """Notes on the filters of a file's EEG; of a `header`, the labels `opened` are those of the channels of `raw`."""
-    if header is None:
-        info = raw.info
-        return [*_notes(Passband(info["highpass"] or math.nan, info["lowpass"] or math.nan))]
-    prefilters = [*compress(header.prefilters, (label in opened for label in header.labels))]
-    stated = np.array([passband_of(prefilters[channel.place]) for channel in channels if channel.lead != EKG])
-    middle = [float(np.median(known)) if len(known := column[~np.isnan(column)]) else math.nan for column in stated.T]
-    return [*_notes(Passband(*middle))]
+def passband_notes(passbands: Iterable[Passband]) -> Iterator[str]:
+    """Notes on the filters of a file's EEG, given those of each of its channels: the median of what is stated."""
+    high_hz, low_hz = (
+        float(np.median(stated)) if (stated := [hz for hz in column if not math.isnan(hz)]) else math.nan
+        for column in zip(*passbands, strict=True)
+    )
+    says = "The file says that its EEG was"
+    if high_hz > _HIGHEST_HZ:
+        yield f"{says} high-passed at {high_hz:.2g} Hz: if so, slow rhythms (LRDA, GRDA) cannot be judged."
+    if low_hz < _LOWEST_HZ:
+        yield f"{says} low-passed at {low_hz:.2g} Hz: if so, fast activity cannot be judged."
 
 
 def passband_of(prefilter: str) -> Passband:
@@ -56,12 +53,3 @@ def _hz(number: str, unit: str) -> float:
     if unit.endswith("hz"):
         return 1000 * value if unit == "khz" else value
     return 1 / (2 * math.pi * (value / 1000 if unit.startswith("ms") else value)) if unit else value
-
-
-def _notes(passband: Passband) -> Iterator[str]:
-    high_hz, low_hz = passband
-    says = "The file says that its EEG was"
-    if high_hz > _HIGHEST_HZ:
-        yield f"{says} high-passed at {high_hz:.2g} Hz: if so, slow rhythms (LRDA, GRDA) cannot be judged."
-    if low_hz < _LOWEST_HZ:
-        yield f"{says} low-passed at {low_hz:.2g} Hz: if so, fast activity cannot be judged."

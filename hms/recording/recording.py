@@ -21,7 +21,7 @@ from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
 from hms.recording.silence import NO_SIGNAL_UV
 from hms.recording.source import Source
-from hms.recording.units import MICRO, UNITS_UV
+from hms.recording.units import UNITS_UV
 from hms.system.console import some
 
 _QUIETEST_UV = 0.5
@@ -84,15 +84,14 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], options: Read
     Names in `options.channels` that the file lacks are noted. Raises DataError, with the file and the reason in one
     line, if it cannot be read, lacks too many electrodes, or holds values that are hardly µV.
     """
-    unit = MICRO.get(options.unit, options.unit) if options.unit else None
-    source, flat_notes = _without_flat(path, open_source(path, unit, options.channels))
+    source, flat_notes = _without_flat(path, open_source(path, options))
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
         raise DataError(f"{path}: {error}{source.meanings.unread}") from None
     spread_uv = _spread_uv(path, source, lambda first, last: blocks.reconstruction.electrodes(source.read(first, last)))
-    _want_uv(path, spread_uv, unit)
-    notes = [*_opening_notes(source, blocks.reconstruction, spread_uv, unit, flat_notes)]
+    _want_uv(path, spread_uv, options.unit)
+    notes = [*_opening_notes(source, blocks.reconstruction, spread_uv, options.unit, flat_notes)]
     return Recording(path, source, notes, blocks)
 
 

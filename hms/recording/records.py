@@ -4,10 +4,11 @@ MNE-Python reads the samples, but takes every file to be continuous and to hold 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from hms.errors import DataError
 from hms.recording.edf import Header
@@ -39,16 +40,15 @@ def record_starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] 
 
 
 def _starts_s(path: Path, header: Header) -> Float[np.ndarray, " record"] | None:
-    stamps = [i for i, label in enumerate(header.labels) if label in _ANNOTATIONS]
+    stamps = [i for i, signal in enumerate(header.signals) if signal.label in _ANNOTATIONS]
     if not stamps:
         if header.kind.endswith("+D"):
             raise DataError(
                 f"{path}: want a channel '{_ANNOTATIONS[0]}' in a discontinuous file ({header.kind}), got none"
             )
         return None
-    before = sum(header.samples[: stamps[0]]) * header.sample_bytes
-    width = min(_ONSET_BYTES, header.samples[stamps[0]] * header.sample_bytes)
-    stored = np.array(_records(path, header)[:, before : before + width])
+    begin, end = _ends(header)[stamps[0] :][:2] * header.sample_bytes
+    stored = np.array(_records(path, header)[:, begin : min(end, begin + _ONSET_BYTES)])
     if not stored.any():
         return None  # a file without time stamps is continuous
     try:
@@ -85,31 +85,35 @@ def _is_smooth(path: Path, header: Header) -> bool:
     plausible = header.declared < 1 and not header.spare
     if header.records == 1:
         return plausible
-    checked = max(2, _CHECKED // sum(header.samples))
-    stored = np.array(_records(path, header)[:checked]).reshape(-1, sum(header.samples), header.sample_bytes)
+    *inner, size = _ends(header)[1:].tolist()
+    stored = np.array(_records(path, header)[: max(2, _CHECKED // size)]).reshape(-1, size, header.sample_bytes)
     values = np.ascontiguousarray(stored[:, :, -2:]).view("<i2")[:, :, 0].astype(float)
-    signals = np.split(values, np.cumsum(header.samples)[:-1], axis=1)
+    parts = np.split(values, inner, axis=1)
     smooth = []
-    for signal, label in zip(signals, header.labels, strict=True):
-        if signal.shape[1] > 1 and label not in _ANNOTATIONS:
-            step = max(np.median(np.abs(np.diff(signal))), 1.0)
-            distant = np.median(np.abs(signal.ravel() - np.roll(signal.ravel(), signal.size // 2)))
+    for part, signal in zip(parts, header.signals, strict=True):
+        if signal.samples > 1 and signal.label not in _ANNOTATIONS:
+            step = max(np.median(np.abs(np.diff(part))), 1.0)
+            distant = np.median(np.abs(part.ravel() - np.roll(part.ravel(), part.size // 2)))
             if distant > _SMOOTH * step:
-                jump = np.median(np.abs(signal[1:, 0] - signal[:-1, -1]))
+                jump = np.median(np.abs(part[1:, 0] - part[:-1, -1]))
                 smooth.append(jump**2 < step * distant)
     return bool(np.mean(smooth) > 0.5) if smooth else plausible
 
 
 def annotation_bytes(path: Path, header: Header) -> Iterator[UInt8[np.ndarray, "record byte"]]:
     """What each annotation channel of an EDF+ or BDF+ file holds, record by record."""
-    ends = np.cumsum([0, *header.samples]) * header.sample_bytes
-    for i, label in enumerate(header.labels):
-        if label in _ANNOTATIONS:
-            yield _records(path, header)[:, ends[i] : ends[i + 1]]
+    for signal, (begin, end) in zip(header.signals, pairwise(_ends(header) * header.sample_bytes), strict=True):
+        if signal.label in _ANNOTATIONS:
+            yield _records(path, header)[:, begin:end]
+
+
+def _ends(header: Header) -> Int[np.ndarray, " end"]:
+    """Where in a record each signal begins, and where the last one ends, in samples."""
+    return np.cumsum([0, *(signal.samples for signal in header.signals)])
 
 
 def _record_bytes(header: Header) -> int:
-    return sum(header.samples) * header.sample_bytes
+    return int(_ends(header)[-1]) * header.sample_bytes
 
 
 def _records(path: Path, header: Header) -> np.ndarray:

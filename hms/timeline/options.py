@@ -19,14 +19,11 @@ class TimelineOptions(NamedTuple):
     batch_size: int
 
     def checked(self) -> "TimelineOptions":
-        """These options, those of reading as `ReadingOptions.checked` returns them.
-
-        Raises UserError, naming the option, for a wrong type or range, and as `ReadingOptions.checked`.
-        """
+        """These options. Raises UserError, naming the option, for a wrong type or range."""
         for key in ("batch_size", "step_s", "threshold"):
             value = getattr(self, key)
             kind, name = (Integral, "whole number") if key == "batch_size" else (Real, "number")
             if not isinstance(value, kind):
                 raise UserError(f"{key}: want a {name}, got {value!r}")
         want_in_range(self._asdict())
-        return self._replace(reading=self.reading.checked())
+        return self

@@ -40,7 +40,7 @@ def timelines(
     files = dict(shard.part([*all_files.items()]))
     folder = Path(config["out"])
     _want_out(folder, files)
-    want_channels(all_files.values(), options.reading.channels)
+    want_channels(all_files.values(), options.reading.leads)
     if not files:
         return  # more shards than recordings
     trained = predictors.load()
