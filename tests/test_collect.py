@@ -389,7 +389,7 @@ def test_a_model_is_trained_and_scored_by_the_commands_that_it_names(tmp_path: P
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "labels.csv", *rows)
     out, _ = hms("collect", "recording=*.edf", "labels=labels.csv", "out='my, own'")
-    own = shlex.quote("data.root='my, own'")
+    own = """'data.root="my, own"'"""
     assert out.splitlines() == [
         "my, own: 9 labels, 6 EEGs, 3 recordings, 3 patients; next:",
         f"  python -m hms.evaluate runs/<name>-<hash> data=competition {own}",

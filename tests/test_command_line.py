@@ -14,6 +14,7 @@ from untrained_runs import teacher
 
 from hms.config.command import CONF
 from hms.config.command_line import CommandLine
+from hms.config.words import for_shell
 from hms.errors import ConfigError
 from hms.predict import main as predict
 from hms.train import main as train
@@ -575,3 +576,22 @@ def test_a_mistake_of_some_jobs_names_the_choice_that_makes_it_one(folds: str, m
 def test_the_substitute_of_an_unknown_option_is_not_checked(monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "extractor=eeg", "extractor.spectrogram.dropout=0.3")
     assert said.startswith("1 problem(s) in the config:\n  extractor: want one of ")
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("data/ward", "data.root=data/ward"),
+        ("my folder", "'data.root=my folder'"),
+        ("my, own", """'data.root="my, own"'"""),
+        ("a=b", """'data.root="a=b"'"""),
+        ("null", """'data.root="null"'"""),
+        (" x ", """'data.root=" x "'"""),
+        ("it's", """'data.root="it'"'"'s"'"""),
+        ("C:\\eeg", """'data.root="C:\\eeg"'"""),
+    ],
+)
+def test_a_value_to_type_has_quotes_only_where_it_needs_them(text: str, typed: str):
+    assert for_shell("data.root", text) == typed
+    (config,) = line("data=competition", *shlex.split(typed)).jobs()
+    assert config["data"]["root"] == text

@@ -1,13 +1,12 @@
 """Say what a collected corpus holds, and which commands come next."""
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from hms.config.described import defaults
-from hms.config.words import quoted
+from hms.config.words import for_shell
 from hms.data.tables import read_labels
 from hms.labels import HIGH_VOTES, VOTE_COLUMNS
 from hms.system.console import counted
@@ -19,7 +18,7 @@ def summary(out: Path) -> Iterator[str]:
     patients = rows["patient_id"].n_unique()
     of = f"{counted(origins['recording'].n_unique(), 'recording')}, {counted(patients, 'patient')}"
     yield f"{out}: {counted(len(rows), 'label')}, {counted(len(origins), 'EEG')}, {of}; next:"
-    data = f"data=competition {shlex.quote('data.root=' + quoted(str(out)))}"
+    data = f"data=competition {for_shell('data.root', str(out))}"
     yield f"  python -m hms.evaluate runs/<name>-<hash> {data}"
     best = rows.with_columns(votes=pl.sum_horizontal(VOTE_COLUMNS)).group_by("eeg_id").agg(pl.col("votes").max())
     few = " subset=all_votes" if (best["votes"] < HIGH_VOTES).any() else ""

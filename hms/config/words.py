@@ -24,11 +24,25 @@ def quoted(text: str) -> str:
 
     One with a space is in quotes, too, so that its end can be seen.
     """
-    is_plain = False
-    if text and not re.search(r"[\s\\]", text):
-        with suppress(HydraException):
-            is_plain = _parser().parse_override(f"key={text}").value() == text
-    return text if is_plain else QuotedString(text, Quote.double if "'" in text else Quote.single).with_quotes()
+    if _is_plain(text) and not re.search(r"\s", text):
+        return text
+    return QuotedString(text, Quote.double if "'" in text else Quote.single).with_quotes()
+
+
+def for_shell(key: str, text: str) -> str:
+    """What to type for a key to have a text as its value: with quotes for Hydra and for a shell only if they need them.
+
+    Hydra's are double, as a shell's are single.
+    """
+    value = text if _is_plain(text) else QuotedString(text, Quote.double).with_quotes()
+    return shlex.quote(f"{key}={value}")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether Hydra reads a text without quotes as just that."""
+    with suppress(HydraException):
+        return bool(text) and "\\" not in text and _parser().parse_override(f"key={text}").value() == text
+    return False
 
 
 @cache
@@ -47,8 +61,8 @@ def not_readable(word: str, composer: Composer) -> str:
     better = f"{key}={quoted(value)}"
     if composer.parsed(better) is None:  # because of its key
         return problem
-    for_shell = f'"{better}"' if not set(better) & set('"$`\\!') else shlex.quote(better)
-    return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {for_shell}"
+    typed = f'"{better}"' if not set(better) & set('"$`\\!') else shlex.quote(better)
+    return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {typed}"
 
 
 def gathered(words: list[str], key: str, keys: Collection[str]) -> list[str]:
