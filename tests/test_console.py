@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hms.system.console import of_several, some, track
+from hms.system.console import duration_text, of_several, some, track
 
 
 def work(count: int, every_s: float, total: int = 4000) -> None:
@@ -29,6 +29,23 @@ def work(count: int, every_s: float, total: int = 4000) -> None:
 def test_of_many_names_the_first_are_told_and_how_many_more_there_are(most: int, noun: str, said: str):
     assert some(["a", "b", "c"], most, noun) == said
     assert some([], most, noun) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (9.59375, "9.6 s"),
+        (30, "30 s"),
+        (59.97, "1 min"),
+        (100.4, "1 min 40 s"),
+        (3605, "1 h 5 s"),
+        (86_390, "23 h 59 min 50 s"),
+        (4_000_000, "1,111 h 6 min 40 s"),
+    ],
+)
+def test_durations_read_as_people_write_them(seconds: float, text: str):
+    assert duration_text(seconds) == text
 
 
 def test_a_log_says_how_far_long_work_is_until_it_is_done(capsys: pytest.CaptureFixture):

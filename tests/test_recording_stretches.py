@@ -11,7 +11,6 @@ from edf_files import write_edf
 from recordings import noise, recorded, write_brainvision
 
 from hms.electrodes import SCALP
-from hms.recording.duration import duration_text
 from hms.recording.source import stored_s
 from hms.recording.stretches import stretches_of
 
@@ -183,20 +182,3 @@ def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
     starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
     path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
     assert recorded(path).notes == ["The recording has 2 gaps, 6 min 36 s in all."]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (9.59375, "9.6 s"),
-        (30, "30 s"),
-        (59.97, "1 min"),
-        (100.4, "1 min 40 s"),
-        (3605, "1 h 5 s"),
-        (86_390, "23 h 59 min 50 s"),
-        (4_000_000, "1,111 h 6 min 40 s"),
-    ],
-)
-def test_durations_read_as_people_write_them(seconds: float, text: str):
-    assert duration_text(seconds) == text

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from hms.collected.cut import why_left_out
 from hms.collected.labelled import of_annotations, of_table
-from hms.collected.left_out import why_left_out
 from hms.collected.made_from import is_there, made_from, write_about
 from hms.collected.patients import with_patients
 from hms.collected.usable import OnBad, open_for_any_model, want_usable

@@ -1,10 +1,12 @@
 """Cut the EEG and the spectrogram around the labels of a recording, by the code that reads them for a timeline.
 
+Labels where a timeline has no prediction are left out, and `why_left_out` says why.
+
 Labels whose 50 s overlap those of a first one share its EEG. Training draws one window of each EEG per epoch, so that
 a stretch labelled throughout counts by its length, not once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,13 +14,18 @@ import numpy as np
 from jaxtyping import Float
 
 from hms.electrodes import SFREQ_HZ
+from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
-from hms.recording.windows import Piece, first_row, piece_at
+from hms.recording.windows import Piece, first_row, mostly_marked, piece_at
 from hms.spectrogram_recipe import COLUMNS, STEP_S
-from hms.window_lengths import BEFORE_S, EEG_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
+from hms.system.console import counted, some
+from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _AT_ONCE_S = 1200
 """Labels so far apart are read together: reading the ten minutes around each would read most of them many times."""
+
+_NAMED = 3
+"""The most times that are told of each reason why labels are left out."""
 
 
 class Cut(NamedTuple):
@@ -91,3 +98,33 @@ def _read_together(groups: list[list[float]]) -> list[list[list[float]]]:
         else:
             pieces.append([group])
     return pieces
+
+
+def why_left_out(recording: Recording, onsets_s: Iterable[float]) -> str:
+    """A line with the reasons for which the ten seconds from `onsets_s` on are left out, in order; empty if none are.
+
+    Their times are those of the middle, as in a table of labels.
+    """
+    times_s: dict[str, list[str]] = {}
+    for onset_s in onsets_s:
+        times_s.setdefault(_why(recording, onset_s), []).append(f"{onset_s + CENTRE_S / 2:g} s")
+    if not times_s:
+        return ""
+    told = [f"{why} (at {some(at, _NAMED)})" for why, at in times_s.items()]
+    count = sum(map(len, times_s.values()))
+    return f"{counted(count, 'label')} left out, where nothing is predicted either: {'; '.join(told)}."
+
+
+def _why(recording: Recording, onset_s: float) -> str:
+    """Why the ten seconds from `onset_s` on have no prediction (`hms.recording.windows.Piece.recorded`)."""
+    begin_s, end_s = max(0.0, onset_s), min(recording.duration_s, onset_s + CENTRE_S)
+    half_s = min(CENTRE_S, recording.duration_s - onset_s) / 2
+    source = recording.source
+    stretches_s = (
+        np.array([[stretch.at, stretch.at + stretch.length] for stretch in source.stretches]) / source.sfreq_hz
+    )
+    if mostly_marked(recording, onset_s, bad_s(source.annotations)):
+        return "marked in the file as bad or as a check of the electrodes"
+    if np.diff(stretches_s.clip(begin_s, end_s)).sum() < half_s:
+        return "in a gap"
+    return "without a signal, or with too many flat electrodes"

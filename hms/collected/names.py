@@ -1,12 +1,12 @@
-"""Find the recordings that the names in a table mean."""
+"""Names in tables: the same one in other letters, and the recordings that they mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os.path import abspath
 from pathlib import Path, PurePath, PureWindowsPath
+from unicodedata import normalize
 
 import polars as pl
 
-from hms.collected.spelling import composed
 from hms.data.tables import at_line
 from hms.errors import did_you_mean
 
@@ -15,6 +15,19 @@ _Parts = tuple[str, ...]
 
 _Known = dict[str, list[tuple[Path, _Parts]]]
 """Recordings by the names of their files in lower case, with and without an ending: those of a hospital are many."""
+
+
+def composed(text: str) -> str:
+    """A text in which ü is one letter: in files from a Mac it is two, u and a mark, and looks the same."""
+    return normalize("NFC", text)
+
+
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """Names that differ only in case or spaces from another, together with it; each group, and all groups, in order."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted({*names}):
+        groups.setdefault("".join(name.casefold().split()), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def with_paths(rows: pl.DataFrame, paths: Sequence[Path], of_all: bool) -> tuple[pl.DataFrame, list[str]]:

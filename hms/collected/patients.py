@@ -6,8 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from hms.collected.label_table import PATIENT, RECORDING
-from hms.collected.names import with_paths
-from hms.collected.spelling import alike
+from hms.collected.names import alike, with_paths
 from hms.collected.table import read_any_csv, say_unread, want_none_missing
 from hms.collected.votes import patient_problems
 from hms.data.tables import parsed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.collected.spelling import composed
+from hms.collected.names import composed
 from hms.data.tables import at_line
 from hms.errors import DataError, did_you_mean
 from hms.system.console import and_more, say

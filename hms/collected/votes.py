@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hms.collected.spelling import composed
+from hms.collected.names import composed
 from hms.data.tables import at_line
 from hms.electrodes import SFREQ_HZ
 from hms.labels import VOTE_COLUMNS

@@ -24,6 +24,5 @@ silence         whether there is any EEG in a signal
 blocks          the electrodes, ten seconds at a time, without what is flat
 recording       a recording, opened: all of these together
 windows         its windows, as batches
-duration        durations in words
 keys            the config keys of the commands that read recordings
 """

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
 from hms.recording.source import Annotation, Stretch
+from hms.system.console import duration_text
 
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)

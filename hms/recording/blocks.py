@@ -16,11 +16,11 @@ from jaxtyping import Float, Int
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.channel_names import EKG, Lead
-from hms.recording.duration import duration_text
 from hms.recording.flat import PART, flat_channels, if_reference
 from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
 from hms.recording.silence import BAND_HZ, NO_SIGNAL_UV, amplitude_uv
+from hms.system.console import duration_text
 
 _BLOCK = 10 * SFREQ_HZ  # samples
 _AT_ONCE = 6  # blocks, read together so that a file with many fast channels needs little memory

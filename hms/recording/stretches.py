@@ -10,11 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hms.recording.duration import duration_text
 from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
 from hms.recording.source import Stretch
-from hms.system.console import counted
+from hms.system.console import counted, duration_text
 
 _SEGMENT = re.compile(rb"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*,(\d{20})\s*$", re.MULTILINE)
 _FARTHEST_S = 0.01

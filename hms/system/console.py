@@ -22,6 +22,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def duration_text(seconds: float) -> str:
+    """`9.6 s`, `1 min 40 s`, `23 h 59 min 50 s`: to 0.1 s below a minute, to 1 s above."""
+    if round(seconds, 1) < 60:
+        return f"{round(seconds, 1):g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    parts = {"h": minutes // 60, "min": minutes % 60, "s": rest}
+    return " ".join(f"{number:,} {unit}" for unit, number in parts.items() if number)
+
+
 def and_more(number: int, noun: str) -> str:
     """The end of a message about one of several: how many more there are; empty if there are none."""
     return f" (and {counted(number, f'more {noun}')})" if number else ""

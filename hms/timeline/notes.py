@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.duration import duration_text
+from hms.system.console import duration_text
 from hms.timeline.status import CONTINUOUS_S, missed, reasons, status_epilepticus
 from hms.timeline.timeline import Timeline
 from hms.window_lengths import CENTRE_S, EEG_S

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hms.recording.duration import duration_text
+from hms.system.console import duration_text
 from hms.timeline.clock import clock
 from hms.timeline.events import BRIDGED_S, ROUNDING_S, bridged, busiest_hours, counted_s, windows_of_events
 from hms.timeline.timeline import HOUR_S, Timeline, seconds_before

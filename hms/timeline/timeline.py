@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from hms.recording.duration import duration_text
 from hms.recording.source import Annotation, Stretch
+from hms.system.console import duration_text
 from hms.window_lengths import CENTRE_S
 
 HOUR_S, DAY_S = 3600, 86_400
