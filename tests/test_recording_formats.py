@@ -144,7 +144,7 @@ def test_a_file_that_is_not_a_recording_is_refused_in_one_line(tmp_path: Path):
     damaged = whole[:252] + b"many" + whole[256:]
     for name, content, wish in (
         ("text.edf", b"time;Fp1;Fp2\n0;1;2\n", r"not an EDF or BDF file \(it begins with 'time;Fp1'\)"),
-        ("empty.edf", b"", r"not an EDF or BDF file \(it begins with ''\)"),
+        *((f"empty.{suffix}", b"", "the file is empty$") for suffix in ("edf", "bdf", "fif", "vhdr", "nxe", "parquet")),
         ("head.edf", whole[:300], "the header is truncated"),
         ("damaged.edf", damaged, "header: number of channels: want a number, got 'many'"),
         ("short.edf", whole[:6000], r"holds no samples \(it ends within or right after its header\)"),

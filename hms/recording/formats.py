@@ -34,8 +34,7 @@ _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 
 def open_source(path: Path, options: ReadingOptions) -> Source:
     """Open the channels of the file at `path`. Raises DataError if it is not a recording or holds no EEG."""
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
+    _want_content(path)
     if path.suffix == ".parquet":
         return _of_parquet(path, options)
     header = _header(path)
@@ -140,11 +139,20 @@ def _of_edf(path: Path, header: Header, mapped: Mapping[str, Lead]) -> _Opened:
 
 def labels_of(path: Path) -> list[str]:
     """The unique labels of all channels of a file. Raises DataError if it is not a recording."""
+    _want_content(path)
     if path.suffix == ".parquet":
         return [*ELECTRODES]
     if (header := _header(path)) is None:
         return [*open_raw(path, None, [])[0].ch_names]
     return numbered([signal.label for signal in header.signals])
+
+
+def _want_content(path: Path) -> None:
+    """Raise DataError for a file that is not there or holds nothing, of which readers say all kinds of things."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
 
 
 def _header(path: Path) -> Header | None:
