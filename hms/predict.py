@@ -27,11 +27,24 @@ class Predict(Sharded, Predicting, Reading):
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for want of a recording, for values that conflict, and for a channel that measures nothing known."""
     if config["recording"] is None:
-        wish = "want a file, a folder, a pattern or a list of these"
-        yield f"recording: {wish}, got none; for the test part of a corpus, python -m hms.submit writes submission.csv"
+        wish = "want a file, a folder, a pattern or a list of these, got none"
+        yield f"recording: {wish}; {_instead(config['runs'])}"
     yield from neither_or_both(config)
     yield from no_such_shard(config)
     yield from no_such_electrodes(config)
+
+
+def _instead(runs: Any) -> str:
+    """The end of a line for want of a recording: how to write one that was given as a run, as any path alone is."""
+    from hms.config.words import for_shell
+    from hms.recording.paths import are_recordings
+    from hms.system.console import some
+
+    runs = [run for run in (runs if isinstance(runs, list) else [runs]) if isinstance(run, str)]
+    if not (meant := [*filter(are_recordings, runs)]):
+        return "for the test part of a corpus, python -m hms.submit writes submission.csv"
+    typed = for_shell("recording", meant[0]) if len(meant) == 1 else f"recording=[...] for {some(meant, 3)}"
+    return f"a path alone is a run: write {'' if len(meant) < len(runs) else 'runs/<name>-<hash> '}{typed}"
 
 
 @entry_point("predict", Predict, positional="runs", mistakes_in_values=mistakes_in_values)

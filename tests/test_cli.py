@@ -561,3 +561,7 @@ def test_a_missing_folder_is_named(tmp_path):
     assert f"data.root: want a folder with train.csv, got '{tmp_path / 'x'}' (no such folder)" in said
     said = said_by("evaluate", [f"runs={tmp_path}"])
     assert f"{tmp_path}: no finished fold here; a run is a folder such as runs/<name>-<hash>" in said
+    (data := tmp_path / "my data").mkdir()
+    (data / "train.csv").touch()
+    named = f"it is a corpus, which data=competition 'data.root={data}' names"
+    assert said_by("evaluate", [f"runs='{data}'"]).endswith(f"{data}: no finished fold here; {named}\n")

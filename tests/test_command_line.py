@@ -364,6 +364,33 @@ def test_values_out_of_range_are_reported_together_with_other_mistakes():
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (["some file.edf"], "a path alone is a run: write runs/<name>-<hash> 'recording=some file.edf'"),
+        (["my folder"], "a path alone is a run: write runs/<name>-<hash> 'recording=my folder'"),
+        (["gone.edf"], "a path alone is a run: write runs/<name>-<hash> recording=gone.edf"),
+        (["a run", "*.edf"], "a path alone is a run: write 'recording=*.edf'"),
+        (["a run", "x.edf", "y.edf"], "a path alone is a run: write recording=[...] for x.edf, y.edf"),
+        (["a run"], "for the test part of a corpus, python -m hms.submit writes submission.csv"),
+    ],
+)
+def test_a_recording_that_is_given_as_a_run_is_told_with_what_to_write(
+    words: list[str], instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a run/fold0_seed0").mkdir(parents=True)
+    (tmp_path / "a run/fold0_seed0/oof.parquet").touch()
+    (tmp_path / "my folder").mkdir()
+    for path in ("some file.edf", "my folder/night.edf"):
+        (tmp_path / path).touch()
+    monkeypatch.setattr(sys, "argv", ["hms.predict", *words])
+    with pytest.raises(SystemExit):
+        predict()
+    wish = "want a file, a folder, a pattern or a list of these, got none"
+    assert capsys.readouterr().err == f"1 problem(s) in the config:\n  recording: {wish}; {instead}\n"
+
+
 def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypatch: pytest.MonkeyPatch, capsys):
     of_two = ["schedule=warmup_cosine", "epochs=2,1", "pretrain=low_votes", "pretrain.schedule.warmup_epochs=2"]
     said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *of_two)
