@@ -14,6 +14,7 @@ from hms.batch import mapped, unlabelled
 from hms.config.keys import want_in_range
 from hms.data.files import want_microvolts
 from hms.data.half_precision import without_far_offsets
+from hms.data.silence import NO_SIGNAL_UV, centre_uv
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.ensemble.mixture import ensemble_folder
 from hms.errors import DataError, UserError, first_line
@@ -22,14 +23,13 @@ from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
 from hms.recording.recording import open_recording
-from hms.recording.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.system.device import best_device
 from hms.timeline.options import TimelineOptions
 from hms.timeline.origin import origin
 from hms.timeline.predicted import pairs_of, predict_recording
 from hms.timeline.timeline import Timeline
-from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
+from hms.window_lengths import CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS
 
 
 class LoadedModel:
@@ -108,7 +108,7 @@ class LoadedModel:
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:
     """Raise DataError for a window whose centre holds no EEG, as a timeline of a recording leaves it out."""
     for number, window in enumerate(eeg_uv):
-        uv = amplitude_uv(window[:, BEFORE_S * SFREQ_HZ :][:, : CENTRE_S * SFREQ_HZ])
+        uv = centre_uv(window)
         if not uv >= NO_SIGNAL_UV:
             got = "missing samples" if np.isnan(uv) else f"{uv:.2g} µV"
             wish = f"want a signal of at least {NO_SIGNAL_UV} µV in its central {CENTRE_S} s"

@@ -11,8 +11,8 @@ from recordings import noise, recorded
 
 from hms.data.files import read_spectrogram
 from hms.data.half_precision import as_stored, eeg_as_stored
+from hms.data.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.electrodes import SCALP
-from hms.recording.silence import NO_SIGNAL_UV, amplitude_uv
 from hms.recording.windows import count_windows, pieces, regional_rows
 from hms.spectrogram_recipe import regional_spectrogram
 

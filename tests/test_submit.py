@@ -366,7 +366,8 @@ def test_bad_files_are_reported_together_before_anything_is_predicted(
     root, (one, two) = spoilt
     said = submit(f"runs={runs[1]}", *of(root), code=1)
     skipping = (
-        "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
+        "predicts EEGs that only lack a channel without it, computes spectrograms whose file is missing from the EEG, "
+        "and gives the other rows the mean of all predicted ones"
     )
     assert f"{root}: 2 bad files; on_bad=skip {skipping}\n" in said
     assert f"\n  {one}: not a valid parquet file (" in said
@@ -496,6 +497,56 @@ def test_an_eeg_that_only_lacks_a_channel_is_predicted_without_it(
     others = found.filter(~pl.col("eeg_id").is_in([int(one.stem), int(two.stem)])).select(CLASSES).to_numpy()
     (lost,) = found.filter(eeg_id=int(two.stem)).select(CLASSES).to_numpy()
     np.testing.assert_allclose(lost, np.vstack([others, row]).mean(axis=0), rtol=1e-9)
+
+
+def test_a_missing_spectrogram_is_computed_as_for_a_folder_without_any(
+    folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
+):
+    root, bare = (Path(shutil.copytree(folder, tmp_path / name)) for name in ("lacks one", "bare"))
+    shutil.rmtree(bare / "test_spectrograms")
+    rows = pl.read_csv(root / "test.csv")
+    gone = root / "test_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
+    gone.unlink()
+    words = [f"runs={runs[1]}", *of(root)[:1], f"data.root='{root}'", *of(root)[2:]]
+    assert f"{root}: 1 bad file; " in (said := submit(*words, code=1))
+    assert f"\n  {gone}: no such file\n" in said
+    assert not (tmp_path / "submission.csv").exists()
+    said = submit(*words, "on_bad=skip")
+    assert said.endswith(f"spectrograms computed from the EEG in place of 1 missing file:\n{gone}: no such file\n")
+    found = read(tmp_path / "submission.csv")
+    submit(f"runs={runs[1]}", *of(bare))
+    computed = read(tmp_path / "submission.csv")
+    submit(f"runs={runs[1]}", *of(folder))
+    whole = read(tmp_path / "submission.csv")
+    is_its = pl.col("eeg_id").is_in(rows.filter(spectrogram_id=rows["spectrogram_id"][0])["eeg_id"].to_list())
+    want = pl.concat([computed.filter(is_its), whole.filter(~is_its)])
+    want = found.select("eeg_id").join(want, on="eeg_id", maintain_order="left")
+    np.testing.assert_allclose(found.select(CLASSES), want.select(CLASSES), atol=1e-6)
+    assert np.abs(found.select(CLASSES).to_numpy() - whole.select(CLASSES).to_numpy()).max() > 1e-4
+
+
+def test_rows_without_a_signal_in_their_centre_are_predicted_and_named_once(
+    folder: Path, runs: list[Path], submit: Submit, tmp_path: Path
+):
+    root = Path(shutil.copytree(folder, tmp_path / "spoilt"))
+    missing, zeros, beside = sorted(root.glob("test_eegs/*"))[:3]
+    both = (missing.stem, zeros.stem)
+    for path, begin_s, end_s, value in ((missing, 20, 30, None), (zeros, 19, 31, 0.0), (beside, 0, 20, None)):
+        table = pl.read_parquet(path).with_row_index("row")
+        inside = pl.col("row").is_between(200 * begin_s, 200 * end_s, closed="left")
+        table.with_columns(
+            pl.when(inside).then(pl.lit(value, pl.Float32)).otherwise(pl.col(name)).alias(name) for name in SCALP
+        ).drop("row").write_parquet(path)
+    said = submit(f"runs={runs[0]}", *of(root))
+    silent = [eeg_id for eeg_id in map(str, pl.read_csv(root / "test.csv")["eeg_id"]) if eeg_id in both]
+    why = "SD below 0.4 µV in 0.5-30 Hz: unplugged, or electrocerebral inactivity; do not rely on their predictions"
+    assert said.count("no signal in the central") == 1
+    named = ", ".join(silent)
+    assert f"no signal in the central 10 s of 2 of 4 rows (eeg_id {named}): {why}\n" in said
+    found = read(tmp_path / "submission.csv")
+    assert len(found) == 4
+    assert found.null_count().sum_horizontal().item() == 0
+    assert "no signal" not in submit(f"runs={runs[0]}", *of(folder))
 
 
 def test_a_bad_spectrogram_does_not_matter_if_no_model_reads_it(

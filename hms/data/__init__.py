@@ -4,6 +4,7 @@ files           one EEG or spectrogram file, checked
 tables          train.csv, test.csv and submissions, checked
 half_precision  how samples are rounded, and electrodes' offsets removed first
 flaws           how many windows have a flat channel or many missing samples
+silence         whether there is any EEG in a signal
 corpus          the whole folder, EEG by EEG, and its fingerprint
 store           the same as memory-mapped arrays
 distributed     which rows of a batch each of several processes gets

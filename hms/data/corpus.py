@@ -73,6 +73,8 @@ class EegFile(NamedTuple):
     flaws: Flaws
     lacking: str
     """A line that names the scalp channels without a single sample; empty if all have some."""
+    computed: str = ""
+    """A line that names the missing file in whose place the spectrogram is computed; empty if none is missing."""
 
 
 class BadFile(NamedTuple):
@@ -150,11 +152,16 @@ class _Reader(NamedTuple):
         """The EEGs of the rows of one spectrogram."""
         eegs = rows.partition_by("eeg_id", maintain_order=True)
         path = self.root / f"{self.part}_spectrograms" / f"{rows['spectrogram_id'][0]}.parquet"
+        shared, computed = None, ""
         try:
-            shared = read_spectrogram(path) if self.with_spectrogram and path.parent.is_dir() else None
+            if self.with_spectrogram and path.parent.is_dir():
+                shared = read_spectrogram(path)
         except DataError as error:
-            return [BadFile(eeg["eeg_id"][0], str(error)) for eeg in eegs]
-        return [self._eeg(eeg, path, shared) for eeg in eegs]
+            if path.exists() or self.part == "train":  # where rows have another offset in the spectrogram
+                return [BadFile(eeg["eeg_id"][0], str(error)) for eeg in eegs]
+            computed = str(error)
+        found = (self._eeg(eeg, path, shared) for eeg in eegs)
+        return [file._replace(computed=computed) if isinstance(file, EegFile) else file for file in found]
 
     def _eeg(
         self, rows: pl.DataFrame, spectrogram_path: Path, shared: Float[np.ndarray, "row region frequency"] | None

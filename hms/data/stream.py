@@ -15,6 +15,7 @@ import torch
 
 from hms.batch import Batch, unlabelled
 from hms.data.corpus import BadFile, EegFile, eeg_files
+from hms.data.silence import NO_SIGNAL_UV, centre_uv
 from hms.errors import DataError
 from hms.system.console import track
 from hms.window_lengths import EEG_SAMPLES, SPECTROGRAM_ROWS
@@ -27,18 +28,27 @@ class Faults(NamedTuple):
     """Those that cannot be used."""
     lacking: list[str]
     """A line for each EEG with scalp channels without samples, which can be predicted without these."""
+    computed: list[str]
+    """A line for each missing spectrogram file, in whose place one can be computed from the EEG."""
+    silent: list[int]
+    """EEGs without any signal in the centre of their window, which a prediction is about."""
 
 
 def check(root: Path, rows: pl.DataFrame, with_spectrogram: bool) -> Faults:
     """Read all files that `rows` (from `tables.read_test`) name."""
-    bad, lacking = [], []
+    faults = Faults([], [], [], [])
     found = eeg_files(root, rows, "test", with_spectrogram)
     for file in track(found, len(rows), f"check {root.name}"):
         if isinstance(file, BadFile):
-            bad.append(file)
-        elif file.lacking:
-            lacking.append(file.lacking)
-    return Faults(bad, lacking)
+            faults.bad.append(file)
+            continue
+        if file.lacking:
+            faults.lacking.append(file.lacking)
+        if file.computed and file.computed not in faults.computed:
+            faults.computed.append(file.computed)
+        if not centre_uv(file.eeg[:EEG_SAMPLES].T) >= NO_SIGNAL_UV:  # NaN without 2 s of samples
+            faults.silent.append(file.eeg_id)
+    return faults
 
 
 def batches(

@@ -8,6 +8,7 @@ import polars as pl
 
 from hms.batch import Batch
 from hms.data.corpus import bad_file_table
+from hms.data.silence import NO_SIGNAL
 from hms.data.stream import batches, check
 from hms.data.tables import read_submission, read_test
 from hms.errors import DataError, with_lines
@@ -16,8 +17,15 @@ from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import Predictors
 from hms.system.atomic import replacing
 from hms.system.console import counted, say, some
+from hms.window_lengths import CENTRE_S
 
-_SKIPPING = "predicts EEGs that only lack a channel without it, and gives the other rows the mean of all predicted ones"
+_SKIPPING = (
+    "predicts EEGs that only lack a channel without it, computes spectrograms whose file is missing from the EEG, and "
+    "gives the other rows the mean of all predicted ones"
+)
+
+_NAMED = 5
+"""The most EEGs without a signal that are named."""
 
 
 class Required(NamedTuple):
@@ -52,20 +60,27 @@ def predict_rows(
     """`eeg_id` and probabilities of `rows` (in the order of `stream.reading_order`), null where a file is bad.
 
     First the files of the rows `checked` are read and, if the predictors adapt, adapted to. Raises DataError for bad
-    files unless they are to be skipped; then an EEG that merely lacks channels is predicted without them.
+    files unless they are to be skipped; then an EEG that merely lacks channels is predicted without them, and one whose
+    spectrogram file is missing with a spectrogram that is computed, as for a folder without any.
     """
     models = predictors.load()
     with_spectrogram = any(model.reads_spectrogram for model in models)
-    bad, lacking = check(root, checked, with_spectrogram)
+    bad, lacking, computed, silent = check(root, checked, with_spectrogram)
     problems, lost = [file.problem for file in bad], [file.eeg_id for file in bad]
-    if not skip_bad and (problems or lacking):
-        raise DataError(bad_file_table(root, [*problems, *lacking], _SKIPPING))
+    if not skip_bad and (problems or lacking or computed):
+        raise DataError(bad_file_table(root, [*problems, *lacking, *computed], _SKIPPING))
     if bad:
         instead = " get the mean of all others" if len(lost) < len(checked) else ""
         table = with_lines(f"{root}: {counted(len({*problems}), 'bad file')}", dict.fromkeys(problems))
         say(f"NOT PREDICTED: {len(lost)} of {len(checked)} rows{instead}\n{table}")
     if lacking:
         say("\n".join([f"predicted without channels of {counted(len(lacking), 'EEG file')}:", *lacking]))
+    if computed:
+        missing = counted(len(computed), "missing file")
+        say("\n".join([f"spectrograms computed from the EEG in place of {missing}:", *computed]))
+    if silent:
+        which = f"{len(silent)} of {counted(len(checked), 'row')} (eeg_id {some([*map(str, silent)], _NAMED)})"
+        say(f"no signal in the central {CENTRE_S} s of {which}: {NO_SIGNAL}; do not rely on their predictions")
     if rows["eeg_id"].is_in(lost).all():
         return rows.select("eeg_id", *(pl.lit(None, pl.Float64).alias(name) for name in CLASSES))
 

@@ -20,7 +20,6 @@ resample        its channels at 200 Hz
 reconstruction  the electrodes, from the channels
 contradiction   channels that contradict others
 flat            channels without a signal
-silence         whether there is any EEG in a signal
 blocks          the electrodes, ten seconds at a time, without what is flat
 recording       a recording, opened: all of these together
 windows         its windows, as batches

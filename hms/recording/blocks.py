@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from hms.data.silence import NO_SIGNAL, NO_SIGNAL_UV, amplitude_uv
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.channel_names import EKG, Lead
 from hms.recording.flat import PART, flat_channels, if_reference
 from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
-from hms.recording.silence import BAND_HZ, NO_SIGNAL_UV, amplitude_uv
 from hms.system.console import duration_text
 
 _BLOCK = 10 * SFREQ_HZ  # samples
@@ -30,8 +30,7 @@ _Way = Literal["interpolated there", "missing there", "not read there", "read as
 
 _Lost = Literal["No signal", "Too few electrodes"]
 _REASONS: dict[_Lost, str] = {
-    "No signal": f"SD below {NO_SIGNAL_UV} µV in {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz: unplugged, or electrocerebral "
-    "inactivity",
+    "No signal": NO_SIGNAL,
     "Too few electrodes": f"more than {MOST_MISSING} of the {len(SCALP)} are flat or missing",
 }
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from hms.data.silence import NO_SIGNAL_UV
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.annotations import bad_notes, checks_s
@@ -19,7 +20,6 @@ from hms.recording.formats import open_source
 from hms.recording.options import ReadingOptions
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
-from hms.recording.silence import NO_SIGNAL_UV
 from hms.recording.source import Source
 from hms.recording.units import UNITS_UV
 from hms.system.console import some

@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.spectrogram_recipe import PAIRS, bipolar
+from hms.window_lengths import BEFORE_S, CENTRE_S
 
 NO_SIGNAL_UV = 0.4
 """SD of an EEG below which it is taken to hold no signal: about 2.4 µV from peak to peak.
@@ -17,8 +18,11 @@ ACNS 2021 calls less than 10 µV suppressed, which is EEG and stays above; elect
 and the noise of amplifiers of up to 0.5 µV (SD, to 100 Hz) is below 0.4 µV in this band, although pairs add it up.
 """
 
-_SEGMENT, _HOP = 2 * SFREQ_HZ, SFREQ_HZ  # samples
 BAND_HZ = 0.5, 30.0
+NO_SIGNAL = f"SD below {NO_SIGNAL_UV} µV in {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz: unplugged, or electrocerebral inactivity"
+"""What the lack of a signal is, in words."""
+
+_SEGMENT, _HOP = 2 * SFREQ_HZ, SFREQ_HZ  # samples
 
 
 def amplitude_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
@@ -36,6 +40,11 @@ def amplitude_uv(eeg: Float[np.ndarray, "electrode time"]) -> float:
         power[_segments(gone[PAIRS].any(axis=1)).any(axis=2)] = np.nan
     means = np.nanmean(power[np.isfinite(power).any(axis=1)], axis=1)
     return float(np.sqrt(np.median(means))) if len(means) else np.nan
+
+
+def centre_uv(window: Float[np.ndarray, "electrode time"]) -> float:
+    """`amplitude_uv` of the central 10 s of a window of 50 s, which a prediction is about."""
+    return amplitude_uv(window[:, BEFORE_S * SFREQ_HZ :][:, : CENTRE_S * SFREQ_HZ])
 
 
 def _segments(values: Shaped[np.ndarray, "pair time"]) -> Shaped[np.ndarray, "pair segment sample"]:
