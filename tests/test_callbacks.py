@@ -69,7 +69,7 @@ def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
         (
             [
                 "callbacks=early_stopping",
-                "+trainer.check_val_every_n_epoch=9",
+                "+trainer.check_val_every_n_epoch=2",
                 "+callbacks.early_stopping.check_on_train_epoch_end=true",
             ],
             "schedule, callbacks or trainer: Early stopping conditioned on metric `val_kl` which is not available.",

@@ -504,6 +504,10 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
             "callbacks.early_stopping.monitor: want train_loss with trainer.limit_val_batches=0, which validates on",
         ),
         (
+            ["callbacks=early_stopping", "trainer.check_val_every_n_epoch=5", "epochs=4"],
+            "want train_loss with trainer.check_val_every_n_epoch=5 and epochs=4, which validates on none, got",
+        ),
+        (
             ["optimizer._target_=timm.optim.Adahessian"],
             "optimizer: want no Adahessian: it needs gradients of gradients",
         ),

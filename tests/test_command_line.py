@@ -535,6 +535,11 @@ def test_callbacks_of_lightning_s_that_do_not_fit_are_refused(name: str, why: st
     assert line.startswith(f"  callbacks.mine: want no {name}: {why}")
 
 
+@pytest.mark.parametrize("every", ["4", "null"])
+def test_early_stopping_may_follow_a_validation_that_comes_seldom(every: str):
+    assert train.config("callbacks=early_stopping", "epochs=4", f"trainer.check_val_every_n_epoch={every}")["callbacks"]
+
+
 def test_gradients_are_accumulated_by_a_setting_or_by_a_callback_but_not_by_both(monkeypatch, capsys):
     kind = "GradientAccumulationScheduler"
     words = [f"callbacks.mine._target_=lightning.pytorch.callbacks.{kind}", "callbacks.mine.scheduling={0: 2}"]

@@ -91,7 +91,10 @@ def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
         return "fold=all"
     if trainer.get("limit_val_batches") == 0:
         return "trainer.limit_val_batches=0"
-    if each_epoch and (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
+    every, epochs = trainer.get("check_val_every_n_epoch", 1), config["epochs"]
+    if isinstance(every, int) and every > epochs:
+        return f"trainer.check_val_every_n_epoch={every} and epochs={epochs}"
+    if each_epoch and every != 1:
         return f"trainer.check_val_every_n_epoch={word(every)}"
     return None
 
