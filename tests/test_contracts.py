@@ -306,6 +306,16 @@ def test_an_augmentation_draws_by_the_seed_and_edits_nothing_in_place(augmentati
     assert equal(given, given_to(augmentation))
 
 
+def test_an_augmentation_that_changes_the_eeg_or_the_images_alone_says_so(augmentation: Augmentation):
+    given, changed = given_to(augmentation), set()
+    for seed in range(16):
+        made = made_by(augmentation, given, seed)
+        same = [torch.equal(old.nan_to_num(), new.nan_to_num()) for old, new in zip(given, made, strict=True)]
+        changed |= {place for place, unchanged in enumerate(same) if not unchanged}
+    marks = [getattr(augmentation, mark, False) for mark in ("eeg_only", "images_only")]
+    assert marks == [changed == {0}, changed == {1}]
+
+
 @pytest.mark.parametrize("rows", [1, 6])  # a single window has no partner
 def test_augmented_windows_are_valid(augmentation: Augmentation, rows: int):
     given = given_to(augmentation, rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import material
 import pytest
+from configs import options
 from hydra.utils import get_class
 from trainings import chosen
 from untrained_runs import teacher
@@ -18,6 +19,10 @@ from hms.training.without_effect import without_effect
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
 
+NO_IMAGES = "has no effect: no extractor reads the ten-minute spectrogram"
+FADING = "weighting=fade_low_votes has no effect"
+
+
 @pytest.mark.parametrize(
     ("words", "lines"),
     [
@@ -29,12 +34,56 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
         ("preprocess=original preprocess.highpass_hz=0.5 preprocess.scale=window", []),
         (
             "augmentation=[edge_dropout,spectrogram_mask]",
-            [
-                f"augmentation.{name} has no effect: no extractor reads the ten-minute spectrogram"
-                for name in ("edge_dropout", "spectrogram_mask")
-            ],
+            [f"augmentation.{name} {NO_IMAGES}" for name in ("edge_dropout", "spectrogram_mask")],
         ),
         ("augmentation=[spectrogram_mask,edge_dropout] extractor=[stft_short,spectrogram]", []),
+        ("preprocess.images.difference=log", [f"preprocess.images.difference {NO_IMAGES}"]),
+        ("preprocess.images.difference=log extractor=spectrogram", []),
+        (
+            "extractor=spectrogram montage=pairs24 montage.order=mirrored",
+            [f"{name} has no effect: no extractor reads the EEG" for name in ("montage=pairs24", "montage.order")],
+        ),
+        (
+            "extractor=spectrogram preprocess=original preprocess.lowpass_hz=40 augmentation=[noise,polarity]",
+            [
+                f"{name} has no effect: no extractor reads the EEG"
+                for name in (
+                    "preprocess=original",
+                    "preprocess.lowpass_hz",
+                    "augmentation.noise",
+                    "augmentation.polarity",
+                )
+            ],
+        ),
+        ("extractor=[spectrogram,stft_short] preprocess=original montage=pairs24 augmentation=[noise]", []),
+        ("extractor=efficientnet1d backbone=hgnetv2", ["backbone=hgnetv2 has no effect: no extractor has a backbone"]),
+        (
+            "extractor=stft_x3d backbone.grad_checkpointing=true",
+            ["backbone.grad_checkpointing has no effect: no extractor has a backbone"],
+        ),
+        ("extractor=[stft_x3d,wavenet] backbone=hgnetv2 backbone.drop_path_rate=0.1", []),
+        (
+            "extractor=stft backbone.image.grid=[4,4] backbone.wavenet.grid=[1,8]",
+            ["backbone.wavenet.grid has no effect: no extractor has backbone.wavenet"],
+        ),
+        ("live=simulated weighting=fade_low_votes", [f"{FADING} with live, whose windows have 10 votes or more"]),
+        ("live=simulated subset=low_votes_too", []),
+        (
+            "live=simulated subset.spacing_s=5 folds=3",
+            [
+                "folds has no effect with live, which learns from no fold",
+                "subset.spacing_s has no effect with live, which trains on no row of the corpus",
+            ],
+        ),
+        (
+            "fold=all subset.validation_votes=1 folds=3",
+            [
+                "folds has no effect with fold=all, which holds no patients out",
+                "subset.validation_votes has no effect with fold=all, which validates on none",
+            ],
+        ),
+        ("fold=all subset=all_votes", []),
+        ("fold=1 subset.validation_votes=1 subset.spacing_s=5 folds=3", []),
     ],
 )
 def test_a_setting_that_another_undoes_is_named(words: str, lines: list[str]):
@@ -58,14 +107,22 @@ def test_no_experiment_has_a_setting_without_effect(name: str, tmp_path: Path): 
     assert said_of(composed) == []
 
 
+@pytest.mark.parametrize("extractor", options("extractor"))
+def test_no_extractor_makes_a_default_one_without_effect(extractor: str):
+    assert said_of(material.config(f"extractor={extractor}")) == []
+
+
 def test_a_setting_without_effect_is_named(tmp_path: Path):
     fading = ["weighting=fade_low_votes"]
     (said,) = said_of(material.config(*fading))
-    assert said == "weighting=fade_low_votes has no effect on rows of 10 votes or more; try subset=low_votes_too"
+    assert said == f"{FADING} on rows of 10 votes or more; try subset=low_votes_too"
     assert said_of(material.config(*fading, "subset=low_votes_too")) == []
     (said,) = said_of(material.config("loss.auxiliary=0.5"))
     assert said == "loss.auxiliary has no effect with a single extractor, which has no auxiliary head"
-    assert said_of(material.config("loss.auxiliary=0.5", "extractor=[stft,stft_cosine]")) == []
+    two = ["loss.auxiliary=0.5", "extractor=[stft,stft_cosine]"]
+    assert said_of(material.config(*two)) == []
+    (said,) = said_of(material.config(*two, "model.auxiliary_heads=false"))
+    assert said == "loss.auxiliary has no effect with model.auxiliary_heads=false"
 
 
 def test_a_class_derived_from_ours_is_known_as_one(tmp_path: Path, monkeypatch):
@@ -78,7 +135,7 @@ def test_a_class_derived_from_ours_is_known_as_one(tmp_path: Path, monkeypatch):
         monkeypatch.setattr(f"hms.config.{module}.ALLOWED", ("hms.", "derived."))
     fading = material.config("weighting=fade_low_votes")
     fading["weighting"]["_target_"] = "derived.Mine"
-    assert said_of(fading)[0].startswith("weighting=fade_low_votes has no effect")
+    assert said_of(fading)[0].startswith(FADING)
     assert is_simulated(fading | {"data": {"_target_": "derived.Ward"}})
     assert not is_simulated(fading | {"data": {"_target_": "hms.data.corpus.CompetitionFolder"}})
     assert not is_simulated(fading | {"data": {"_target_": "elsewhere.Ward"}}), "a model predicts without that class"

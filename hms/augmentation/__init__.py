@@ -12,7 +12,8 @@ from hms.errors import UserError
 class Augmentation(Protocol):
     """A random change to a batch: to raw electrodes before preprocessing, or to the signals after it.
 
-    One that changes the images of the ten-minute spectrogram alone says so by `images_only = True`.
+    One that changes the images of the ten-minute spectrogram alone says so by `images_only = True`, one that changes
+    the EEG alone by `eeg_only = True`.
     """
 
     acts_on: Literal["electrodes", "signals"]

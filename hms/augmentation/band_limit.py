@@ -24,6 +24,7 @@ class BandLimit:
     """
 
     acts_on = "signals"
+    eeg_only = True
 
     def __init__(self, p: float, most: int, low_hz: list[float], high_hz: list[float]):
         want_probability(p=p)

@@ -23,6 +23,7 @@ class ColouredNoise:
     """
 
     acts_on = "electrodes"
+    eeg_only = True
 
     def __init__(self, p: float, least_uv: float, most_uv: float, steepest: float):
         want_probability(p=p)

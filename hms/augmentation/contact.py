@@ -15,6 +15,7 @@ class Contact:
     """Multiply each electrode of each window by exp(N(0, `spread`)), and blank it with probability `p`."""
 
     acts_on = "electrodes"
+    eeg_only = True
 
     def __init__(self, spread: float, p: float):
         want_probability(p=p)

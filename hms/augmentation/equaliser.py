@@ -27,6 +27,7 @@ class Equaliser:
     """
 
     acts_on = "signals"
+    eeg_only = True
 
     def __init__(self, p: float, spread_db: float):
         want_probability(p=p)

@@ -9,6 +9,7 @@ class HeadScale:
     """Multiply each window's EEG by its own factor, uniform in 1 ± `spread`."""
 
     acts_on = "electrodes"
+    eeg_only = True
 
     def __init__(self, spread: float):
         if not 0 <= spread < 1:

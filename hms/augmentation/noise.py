@@ -23,6 +23,7 @@ class Noise:
     """
 
     acts_on = "signals"
+    eeg_only = True
 
     def __init__(self, sigma: float, width_s: float):
         want_at_least(0, sigma=sigma)

@@ -15,6 +15,7 @@ class Polarity:
     """Change the sign of all electrodes of a window with probability `p`."""
 
     acts_on = "electrodes"
+    eeg_only = True
 
     def __init__(self, p: float):
         want_probability(p=p)

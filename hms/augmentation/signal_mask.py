@@ -24,6 +24,7 @@ class SignalMask:
     band up to `widest_hz` wide, below `below_hz`. Length, width and place are uniform."""
 
     acts_on = "signals"
+    eeg_only = True
 
     def __init__(self, time_p: float, longest_s: float, band_p: float, widest_hz: float, below_hz: float):
         want_probability(time_p=time_p, band_p=band_p)

@@ -39,7 +39,7 @@ class Composer:
         self._with_search_path = name if "hydra" in values or not yaml.is_file() else None
         self.lists = lists(values)
         """Groups from which several options may be chosen, and for each whether it may be left empty."""
-        self.keys = {*values, *_defaults(values)}
+        self.keys = {*values, *default_options(values)}
         """Keys of the command's YAML file, its groups included."""
 
     @cache  # noqa: B019 -- one instance per process
@@ -133,7 +133,7 @@ class Composer:
     def _takers(self, group: str) -> str:
         """The end of a message that names the commands that have a group; empty if none has."""
         files = sorted(self._conf.glob("*.yaml"))
-        names = [f"hms.{file.stem}" for file in files if group in _defaults(_loaded(file))]
+        names = [f"hms.{file.stem}" for file in files if group in default_options(_loaded(file))]
         return f"; {', '.join(names)} {'do' if len(names) > 1 else 'does'}" if names else ""
 
     def _takes(self, override: Override, hydra: DictConfig) -> bool:
@@ -164,10 +164,10 @@ def mistakes_in_folder(folder: Path, conf: Path) -> list[str]:
 
 def lists(values: dict[str, Any]) -> dict[str, bool]:
     """The groups from which several options may be chosen, by a command's YAML, and whether each may be left empty."""
-    return {group: group in values for group, value in _defaults(values).items() if isinstance(value, list)}
+    return {group: group in values for group, value in default_options(values).items() if isinstance(value, list)}
 
 
-def _defaults(values: dict[str, Any]) -> dict[str, Any]:
+def default_options(values: dict[str, Any]) -> dict[str, Any]:
     """The options that a command's YAML chooses, by their groups."""
     entries = (entry for entry in values.get("defaults", ()) if isinstance(entry, dict))
     return {group: value for entry in entries for group, value in entry.items()}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from hms.config.command import CONF
-from hms.config.composer import lists
+from hms.config.composer import default_options, lists
 from hms.config.type_check import referred
 from hms.config.words import quoted
 
@@ -56,14 +56,18 @@ def _changed(place: str, node: Any, template: Any, config: dict[str, Any]) -> di
 
 
 def _nearest(group: str, node: Any, config: dict[str, Any]) -> str | None:
-    """The option with the fewest values that differ from the node; None if more than half of them do."""
+    """The option with the fewest values that differ from the node; None if more than half of them do.
+
+    Of several such options it is the default, if it is one of them.
+    """
     distance = {}
-    for path in sorted((CONF / group).glob("*.yaml")):
-        template = _option(group, path.stem)
+    names = (path.stem for path in (CONF / group).glob("*.yaml"))
+    for name in sorted(names, key=lambda name: (name != default(group), name)):
+        template = _option(group, name)
         given, got = dict(_literals(group, template)), _leaves(group, node, template, config)
         differing = sum(key not in given or key not in got or given[key] != got[key] for key in given | got)
         if 2 * differing <= len(given | got):
-            distance[path.stem] = differing
+            distance[name] = differing
     return min(distance, key=distance.__getitem__, default=None)
 
 
@@ -118,6 +122,11 @@ def defaults() -> dict[str, Any]:
     """The values of conf/train.yaml, as they are written there."""
     values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
     return {**values}
+
+
+def default(group: str) -> Any:
+    """The option that conf/train.yaml chooses from a group, or those that it chooses; None if it has no such group."""
+    return default_options(defaults()).get(group)
 
 
 @cache
