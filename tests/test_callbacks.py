@@ -75,10 +75,6 @@ def test_a_callback_that_cannot_be_used_is_named(node: dict, said: str):
             "schedule, callbacks or trainer: Early stopping conditioned on metric `val_kl` which is not available.",
         ),
         (
-            ["+trainer.val_check_interval=100"],
-            "schedule, callbacks or trainer: `val_check_interval` (100) must be less than or equal to the number of",
-        ),
-        (
             ["callbacks=early_stopping", "+callbacks.again=${callbacks.early_stopping}"],
             "callbacks or trainer: Found more than one stateful callback of type `EarlyStopping`.",
         ),

@@ -513,6 +513,30 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
         ),
         (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches: want 1 or more, got 0"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: want more than 0, or null, got 0"),
+        (
+            ["batch_size=8", "trainer.limit_train_batches=0.3"],
+            "trainer.limit_train_batches: want one batch or more in each epoch, got 0.3 of 2",
+        ),
+        (
+            ["live=simulated", "trainer.limit_train_batches=0.001"],
+            "trainer.limit_train_batches: want one batch or more in each epoch, got 0.001 of 125",
+        ),
+        (
+            ["pretrain=low_votes", "batch_size=8", "trainer.limit_train_batches=0.6"],
+            "trainer.limit_train_batches: want one batch or more in each epoch, got 0.6 of 1",
+        ),
+        (
+            ["batch_size=2", "trainer.limit_val_batches=0.4"],
+            "trainer.limit_val_batches: want one batch or more, or 0 for no validation, got 0.4 of 2",
+        ),
+        (
+            ["batch_size=4", "trainer.val_check_interval=5"],
+            "trainer.val_check_interval: want at most 4, the batches of an epoch, or trainer.check_val_every",
+        ),
+        (
+            ["batch_size=4", "trainer.limit_train_batches=2", "trainer.val_check_interval=3"],
+            "trainer.val_check_interval: want at most 2, the batches of an epoch, or trainer.check_val_every",
+        ),
         (["trainer.callbacks=[]"], "trainer.callbacks: set by hms itself; leave it out"),
         (
             ["trainer.precision=64-true"],

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from hms.config.build import build
+from hms.data.distributed import Batches
 from hms.data.folds import patient_folds
 from hms.errors import UserError
+from hms.system.processes import ALONE
 
 
 class FoldRows(NamedTuple):
@@ -25,7 +27,7 @@ class FoldRows(NamedTuple):
 def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
     """Choose the rows of the fold that `config` describes from those of a store.
 
-    Raises UserError if no row is left to train or to validate on.
+    Raises UserError if no row is left to train or to validate on, or no batch of them by the limits of the trainer.
     """
     learned_from, held_out = _patients(config, rows)
     subsets = [build(stage["subset"]) for stage in stages_of(config)]
@@ -33,6 +35,7 @@ def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
     validation = subsets[-1].validation(held_out)
     predicted = [validation, *(subset.training(held_out) for subset in subsets if not config["live"])]
     _want_rows(config, rows, training, validation)
+    _want_batches(config, training, validation)
     number = None if config["live"] or config["fold"] == "all" else config["fold"]
     return FoldRows(number, training, validation, held_out.filter(among(pl.concat(predicted))))
 
@@ -70,3 +73,31 @@ def _want_rows(
                 f"subset: no row for {use} in fold {config['fold']} (of {len(rows)} rows in "
                 f"{rows['patient_id'].n_unique()} patients); try subset=all_votes"
             )
+
+
+def _want_batches(config: dict[str, Any], training: list[pl.DataFrame], validation: pl.DataFrame) -> None:
+    """Raise UserError for limits with which Lightning would end the training once it has begun."""
+    trainer = config["trainer"]
+    limits = {key: trainer.get(f"limit_{key}_batches") for key in ("train", "val")}
+    windows = [build(node).windows for node in config["live"].values()]
+    for count in windows or [table["eeg_id"].n_unique() for table in training]:  # one row of each EEG in an epoch
+        batches = len(Batches(range(count), config["batch_size"], ALONE))
+        if (left := _left(batches, limits["train"])) == 0:
+            wish = "want one batch or more in each epoch"
+            raise UserError(f"trainer.limit_train_batches: {wish}, got {limits['train']} of {batches}")
+        every = trainer.get("val_check_interval")
+        within_epochs = trainer.get("check_val_every_n_epoch", 1) is not None and limits["val"] != 0
+        if isinstance(every, int | float) and every > max(1, left) and within_epochs:
+            wish = f"want at most {left}, the batches of an epoch"
+            raise UserError(f"trainer.val_check_interval: {wish}, or trainer.check_val_every_n_epoch=null, got {every}")
+    batches = len(Batches(range(len(validation)), config["batch_size"], ALONE))
+    if batches and limits["val"] and _left(batches, limits["val"]) == 0:
+        wish = "want one batch or more, or 0 for no validation"
+        raise UserError(f"trainer.limit_val_batches: {wish}, got {limits['val']} of {batches}")
+
+
+def _left(batches: int, limit: float | None) -> int:
+    """How many of an epoch's batches Lightning takes: up to a whole number, or a share."""
+    if limit is None:
+        return batches
+    return int(batches * limit) if isinstance(limit, float) and limit <= 1 else min(batches, int(limit))
