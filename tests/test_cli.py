@@ -36,6 +36,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights
 PLATEAU = ["schedule._target_=torch.optim.lr_scheduler.ReduceLROnPlateau"]
 PLATEAU += [f"~schedule.{key}" for key in ("epochs", "warmup_epochs", "lr_min")]
 
+OVERFLOW = "optimizer: value cannot be converted to type float without overflow; try a smaller optimizer.lr"
+"""Why a training fails in its first step at a rate of 1e38."""
+
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> list[str]:
@@ -348,14 +351,11 @@ def test_jobs_of_a_sweep_that_fail_alike_are_told_why_once_and_the_others_train(
     sweep: tuple[Path, str], places: list[str]
 ):
     run, _ = sweep
-    out, err = hms("train", "-m", *SMALL, "optimizer.lr=-1,1e-4", "fold=0,1", *places, code=1)
-    told = (
-        f"{' '.join(SMALL)} optimizer.lr=-1 fold=0 {' '.join(places)}: optimizer, schedule or trainer: Invalid learning"
-    )
-    assert [line for line in err.splitlines() if "Invalid" in line] == [f"{told} rate: -1"]
-    names = (
-        rf"\n  optimizer\.lr=-1 fold=0 \({run.parent}/smoke-(?!{run.name[6:]})\w+/fold0_seed0\)\n  .*fold=1 \(.*\)\n"
-    )
+    out, err = hms("train", "-m", *SMALL, "optimizer.lr=1e38,1e-4", "fold=0,1", *places, code=1)
+    told = f"{' '.join(SMALL)} optimizer.lr=1e+38 fold=0 {' '.join(places)}: {OVERFLOW}"
+    assert [line for line in err.splitlines() if "overflow" in line] == [told]
+    other = rf"{run.parent}/smoke-(?!{run.name[6:]})\w+/fold0_seed0"
+    names = rf"\n  optimizer\.lr=1e\+38 fold=0 \({other}\)\n  .*fold=1 \(.*\)\n"
     assert re.search(rf"\n2 of 4 jobs did not finish, as told above:{names}$", err)
     assert f"{run / 'fold1_seed0'} is already trained: nothing to do" in err
     assert "Error executing" not in err  # Hydra would tell the first reason again
@@ -363,19 +363,16 @@ def test_jobs_of_a_sweep_that_fail_alike_are_told_why_once_and_the_others_train(
 
 
 def test_jobs_of_a_sweep_are_named_by_their_reasons(places: list[str], tmp_path: Path):
-    words = ["-m", *SMALL, "optimizer.lr=-1,1e38", *places[:3], f"runs={tmp_path}"]
-    whys = (
-        "optimizer, schedule or trainer: Invalid learning rate: -1",
-        "optimizer: value cannot be converted to type float without overflow; try a smaller optimizer.lr",
-    )
+    words = ["-m", *SMALL, "optimizer.eps=-1,-2", *places[:3], f"runs={tmp_path}"]
     said = said_by("train", [*words, "fold=0,1"])
-    for why, rate in zip(whys, ("-1", "1e+38"), strict=True):
-        names = rf"\n  optimizer\.lr={re.escape(rate)} fold=0 \(.*\)\n  .*fold=1 \(.*\)$"
+    for eps in ("-1", "-2"):
+        why = f"optimizer, schedule or trainer: Invalid epsilon value: {eps}"
+        names = rf"\n  optimizer\.eps={eps} fold=0 \(.*\)\n  .*fold=1 \(.*\)$"
         assert re.search(rf"^2 of 4 jobs did not finish \({re.escape(why)}\):{names}", said, re.MULTILINE)
         assert said.count(f": {why}\n") == 1
     said = said_by("train", words)
-    assert re.search(r"\n2 of 2 jobs did not finish, as told above:\n  .*lr=-1 \(.*\)\n  .*lr=1e\+38 \(.*\)$", said)
-    said = said_by("train", [word.replace("-1,1e38", "-1") for word in words])
+    assert re.search(r"\n2 of 2 jobs did not finish, as told above:\n  .*eps=-1 \(.*\)\n  .*eps=-2 \(.*\)$", said)
+    said = said_by("train", [word.replace("-1,-2", "-1") for word in words])
     assert re.search(r"\n1 of 1 jobs did not finish, as told above:\n  \(.*fold0_seed0\)$", said)
 
 
@@ -412,11 +409,11 @@ def test_a_sweep_that_finds_an_unreadable_fold_ends_with_one_line(
 
 def test_a_sweep_over_lists_of_extractors_leaves_a_run_for_each_whatever_fails(places: list[str], tmp_path: Path):
     extractors = "extractor=[stft_short],[stft_short,raw_image]"
-    words = ["experiment=smoke", "epochs=1", "flips=false", extractors, "optimizer.lr=-1,1e-4"]
+    words = ["experiment=smoke", "epochs=1", "flips=false", extractors, "optimizer.lr=1e38,1e-4"]
     _, err = hms("train", "-m", *words, *places[:3], f"runs={tmp_path}", code=1)
-    why = "optimizer, schedule or trainer: Invalid learning rate: -1"
-    assert re.search(rf"^experiment=smoke .*extractor=\[stft_short\] optimizer\.lr=-1 .*: {why}", err, re.MULTILINE)
-    assert "2 of 4 jobs did not finish, as told above:\n  'extractor=[stft_short]' optimizer.lr=-1 (" in err
+    rate = r"optimizer\.lr=1e\+38"
+    assert re.search(rf"^experiment=smoke .*extractor=\[stft_short\] {rate} .*: {OVERFLOW}", err, re.MULTILINE)
+    assert "2 of 4 jobs did not finish, as told above:\n  'extractor=[stft_short]' optimizer.lr=1e+38 (" in err
     made = sorted(tmp_path.glob("smoke-*/fold0_seed0/scores.json"))
     assert len(made) == 2
     chosen = [[*yaml.safe_load((file.parent / "config.yaml").read_text())["extractor"]] for file in made]
@@ -470,6 +467,13 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
         (["fold=5"], "fold: want 0 to 4 (folds=5) or all, got 5"),
         (["folds=99"], "folds: want 2 to 12 (the number of patients), got 99; set folds=12"),
         (["trainer.max_epochs=3"], "trainer.max_epochs: want epochs = 14, which schedule and averaging follow, got 3"),
+        (["optimizer.lr=-1"], "optimizer.lr: want 0 or more, got -1"),
+        (["optimizer.weight_decay=-1e-4"], "optimizer.weight_decay: want 0 or more, got -0.0001"),
+        (["pretrain=low_votes", "pretrain.optimizer.lr=nan"], "pretrain.optimizer.lr: want 0 or more, got nan"),
+        (
+            ["subset=low_votes_too", "subset.max_votes=9"],
+            "subset.max_votes: want at least subset.validation_votes = 10, or there would be no row to validate on,",
+        ),
         (["subset.min_votes=29"], "subset: no row for training in fold 0"),
         (
             ["live=simulated", "fold=1"],

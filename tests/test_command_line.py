@@ -434,6 +434,12 @@ def test_a_schedule_that_counts_the_steps_of_an_epoch_is_refused(monkeypatch: py
     assert said.splitlines()[1:] == ["  schedule.total_steps: want epochs = 14, as for one step per epoch, got 13"]
 
 
+def test_rows_of_too_few_votes_to_validate_on_may_be_trained_on_where_nothing_validates():
+    few = ["subset.max_votes=9", "subset.validation_votes=10"]
+    assert train.config("fold=all", "subset=all_votes", *few)["subset"]["max_votes"] == 9
+    assert train.config("pretrain=low_votes", *(f"pretrain.{word}" for word in few))["pretrain"]
+
+
 def test_a_stage_of_no_epochs_or_of_half_its_keys_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
     for epochs in (0, -1):
         said = said_by(monkeypatch, capsys, "pretrain=low_votes", f"pretrain.epochs={epochs}")

@@ -34,11 +34,11 @@ def test_show_prints_each_stage_and_trains_nothing(tmp_path: Path):
             ["augmentation=[noise]", "augmentation.noise.sigma=-1"],
             "hms.augmentation.noise.Noise: sigma: want at least 0, got -1",
         ),
-        (["optimizer.lr=-1"], "optimizer, schedule or trainer: Invalid learning rate: -1"),
+        (["optimizer.eps=-1"], "optimizer, schedule or trainer: Invalid epsilon value: -1"),
         (["schedule.warmup_epochs=-1"], "optimizer, schedule or trainer: warmup_epochs: want at least 0, got -1"),
         (
-            ["pretrain=low_votes", "pretrain.optimizer.lr=-1"],
-            "optimizer, schedule or trainer: Invalid learning rate: -1",
+            ["pretrain=low_votes", "pretrain.optimizer.eps=-1"],
+            "optimizer, schedule or trainer: Invalid epsilon value: -1",
         ),
         (["subset.min_votes=0"], "hms.subset.Subset: min_votes: want at least 1, got 0"),
         (["live=simulated", "live.simulated.plain=2"], "hms.live.SimulatedWindows: plain: want a probability, got 2"),
@@ -60,14 +60,14 @@ def test_show_refuses_what_a_training_would_in_the_same_words(arguments: list[st
 def test_show_checks_all_but_the_trainer_of_another_machine(tmp_path: Path):
     words = ["show=true", "trainer=gpu", "extractor=stft_short", f"data.root={tmp_path / 'x'}"]
     assert "run this where there is a gpu" in hms("train", *words)[0]
-    wrong = [*words, "optimizer.lr=-1"]
+    wrong = [*words, "optimizer.eps=-1"]
     other = (
         "trainer.precision: want 32-true or bf16-mixed on a CPU, got 16-mixed; for a machine with a GPU add trainer=gpu"
     )
     half = ["extractor=stft_short", "show=true", "trainer.precision=16-mixed"]
     assert said_by("train", half) == f"{other}, also to show=true here\n"
     assert "in 16-mixed" in hms("train", *half, "trainer=gpu")[0]
-    assert said_by("train", wrong) == "optimizer, schedule or trainer: Invalid learning rate: -1\n"
+    assert said_by("train", wrong) == "optimizer, schedule or trainer: Invalid epsilon value: -1\n"
 
 
 def test_show_wants_files_of_pretrained_weights_to_exist():

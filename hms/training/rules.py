@@ -57,12 +57,14 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield f"fold: want 0 or all with live, which learns from no fold, got {fold}; vary seed"
     if config["live"] and config["pretrain"]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
+    yield from _wrong_votes(config)
     parts = {"backbone": config["backbone"]} | {f"extractor.{name}": part for name, part in config["extractor"].items()}
     for place, part in parts.items() if config["compile"] else ():
         if isinstance(part, dict) and part.get("grad_checkpointing") and "backbone" not in part:
             yield f"compile: want false with {place}.grad_checkpointing=true, which leaves little to compile, got true"
     for place, stage in (("", config), ("pretrain.", config["pretrain"])):
         yield from _wrong_schedule(place, stage, _no_validation(config, each_epoch=True))
+        yield from _wrong_optimizer(place, stage)
         yield from unsuitable_optimizer(place, stage)
     yield from unsuitable_callbacks(config, _no_validation(config, each_epoch=False))
     if len(averages := [*config["averaging"]]) > 1:  # each would take another's average for the weights to go on with
@@ -84,6 +86,16 @@ def _unknown_heads(config: dict[str, Any]) -> Iterator[str]:
             yield f"loss.auxiliary_of.{name}: want the name of an extractor{did_you_mean(str(name), extractors)}"
 
 
+def _wrong_votes(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line if no row whatever can have the votes of a row to validate on."""
+    subset = config["subset"]
+    least, most = (subset.get(key) for key in ("validation_votes", "max_votes"))
+    ours = subset.get("_target_") == "hms.subset.Subset" and isinstance(least, int) and isinstance(most, int)
+    if ours and most < least and config["fold"] != "all":
+        wish = f"want at least subset.validation_votes = {least}, or there would be no row to validate on"
+        yield f"subset.max_votes: {wish}, got {most}"
+
+
 def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
     """The setting by which a training does not validate, or not in each epoch; None if it does."""
     trainer = config["trainer"]
@@ -97,6 +109,14 @@ def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:
     if each_epoch and every != 1:
         return f"trainer.check_val_every_n_epoch={word(every)}"
     return None
+
+
+def _wrong_optimizer(place: str, stage: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each number of the optimizer of a stage, whose keys stand at `place`, that none takes."""
+    numbers = optimizer if isinstance(optimizer := stage.get("optimizer"), dict) else {}
+    for key in ("lr", "weight_decay"):
+        if isinstance(number := numbers.get(key), int | float) and not number >= 0:
+            yield f"{place}optimizer.{key}: want 0 or more, got {number}"
 
 
 def _wrong_schedule(place: str, stage: dict[str, Any], no_validation: str | None) -> Iterator[str]:
