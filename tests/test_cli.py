@@ -387,7 +387,7 @@ def test_a_sweep_without_its_corpus_is_refused_before_its_first_job(places: list
 
 def test_a_sweep_with_an_impossible_corpus_reports_it(tmp_path: Path):
     said = said_by("train", ["-m", "fold=0,1", "data.seed=-1", f"runs={tmp_path}"])
-    assert said == "hms.simulate.corpus.SimulatedFolder: seed: want at least 0, got -1\n"
+    assert said == "data.seed: want at least 0, got -1\n"
 
 
 def test_a_shown_sweep_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -548,7 +548,13 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
         ),
         (
             ["extractor.stft.hop_length=0"],
-            "hms.extractor.stft.Stft: hop_length: want 1 to 9810, for two frames in span_s, got 0",
+            "extractor.stft.hop_length: want 1 to 9810, for two frames in span_s, got 0",
+        ),
+        (["fusion=attention", "fusion.layers=0"], "fusion.layers: want at least 1, got 0"),
+        (["backbone.image.instance=2"], "backbone.image.instance: want a share, 0 to 1, got 2"),
+        (
+            ["extractor=[stft,stft_cosine]", *(f"extractor.{name}.hop_length=0" for name in ("stft", "stft_cosine"))],
+            "hms.extractor.stft.Stft: hop_length: want 1 to 9810, for two frames in span_s, got 0",  # in either
         ),
         (["backbone=hgnetv2", "backbone.weights=nowhere"], "backbone.weights: want a file or a folder with weights of"),
         (

@@ -2,7 +2,7 @@
 
 import ast
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hydra
@@ -57,6 +57,43 @@ def want_safe(node: Any) -> None:
             raise ConfigError(f"want a class, got '{target}'")
         if "_args_" in arguments:
             raise ConfigError(f"{target}: want each argument by its name, got '_args_'")
+
+
+def naming_keys(function: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
+    """Call a function with a config; its ConfigError names the key at fault in place of the class, if that is plain."""
+    try:
+        return function(config)
+    except ConfigError as error:
+        target, _, mistake = str(error).partition(": ")
+        if key := _key_of(mistake, target, config):
+            raise ConfigError(f"{key}: {mistake.partition(': ')[2]}") from None
+        raise
+
+
+def _key_of(mistake: str, target: str, config: dict[str, Any]) -> str | None:
+    """The key of the argument that a mistake such as "p: want a probability, got 2" is about, in building `target`.
+
+    That, or what a partial node makes within it, has the argument. Where an interpolation repeats a node, the original
+    is the one that is less deep. None if several are as likely.
+    """
+    name = mistake.partition(":")[0]
+    inner = [*_inner(config, "")]
+    if not any(node["_target_"] == target for _, node in inner):
+        return None
+    having = [(place, node) for place, node in inner if node["_target_"] == target or node.get("_partial_")]
+    keys = [f"{place}.{name}" for place, node in having if name in node and mistake.endswith(f", got {node[name]}")]
+    least = min((key.count(".") for key in keys), default=0)
+    original = [key for key in keys if key.count(".") == least]
+    return original[0] if len(original) == 1 else None
+
+
+def _inner(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node within a plain value, with its place."""
+    for key, part in value.items() if isinstance(value, dict) else ():
+        here = f"{place}.{key}" if place else key
+        if isinstance(part, dict) and "_target_" in part:
+            yield here, part
+        yield from _inner(part, here)
 
 
 def _built(node: dict[str, Any], more: dict[str, Any]) -> Any:

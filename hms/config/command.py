@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hms.config.build import naming_keys
 from hms.config.check import elsewhere, mistakes, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
 from hms.config.failures import (
@@ -116,7 +117,7 @@ class Command:
         of_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         with told_at_once(_words_of_job(), told) if of_sweep else errors_in_one_line():
             want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
-            return self.job(_plain(config))
+            return naming_keys(self.job, _plain(config))
 
     def _help(self, line: CommandLine) -> str:
         config = next(line.jobs(), None)
@@ -135,7 +136,7 @@ class Command:
 
     def _want_all_here(self, line: CommandLine, lacking: Callable[[Config], Iterable[str]]) -> None:
         """Raise UserError with a line for each thing that jobs need and this machine lacks."""
-        samples = _samples(line, lambda config: [*lacking(_plain(config))])
+        samples = _samples(line, lambda config: naming_keys(lambda plain: [*lacking(plain)], _plain(config)))
         found = dict.fromkeys(thing for sample in samples for thing in sample.mistakes)
         lines = [thing + _where(thing, samples, line.samples_are_all_jobs) for thing in found]
         if lines:
