@@ -391,35 +391,28 @@ def test_a_recording_that_is_given_as_a_run_is_told_with_what_to_write(
     assert capsys.readouterr().err == f"1 problem(s) in the config:\n  recording: {wish}; {instead}\n"
 
 
-def test_a_warm_up_that_outlasts_a_stage_is_reported_once_for_all_jobs(monkeypatch: pytest.MonkeyPatch, capsys):
-    of_two = ["schedule=warmup_cosine", "epochs=2,1", "pretrain=low_votes", "pretrain.schedule.warmup_epochs=2"]
-    said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *of_two)
+def test_values_that_conflict_in_all_jobs_are_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    run = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]})
+    learning = ["schedule=warmup_cosine", "schedule.lr_min=1", "optimizer.lr=0.5"]
+    stages = ["epochs=2,1", "pretrain=low_votes", "pretrain.schedule.warmup_epochs=2"]
+    taught = ["experiment=student", f"augmentation.teacher_labels.runs=[{run},{tmp_path}/x]"]
+    said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *learning, *stages, *taught)
+    place, wish = "augmentation.teacher_labels.runs", "want folders of runs, not patterns or folds, with finished folds"
+    then = "train the teacher first, as make teacher does"
     assert said.splitlines() == [
-        "2 problem(s) in the config:",
+        "4 problem(s) in the config:",
+        "  schedule.lr_min: want 0 to optimizer.lr = 0.5, got 1",
         "  pretrain.schedule.warmup_epochs: want less than pretrain.epochs = 2, got 2",
+        f"  {place}: {wish}, got {tmp_path}/x; {then}",
         "  schedule.warmup_epochs: want less than epochs = 1, got 1",
     ]
-
-
-def test_a_schedule_that_would_rise_is_reported_once_for_all_jobs(monkeypatch: pytest.MonkeyPatch, capsys):
-    said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", "schedule.lr_min=1", "optimizer.lr=0.5")
-    assert said.splitlines()[1:] == ["  schedule.lr_min: want 0 to optimizer.lr = 0.5, got 1"]
-    said = said_by(monkeypatch, capsys, "schedule.lr_min=-1e-9")
-    assert said.splitlines()[1:] == ["  schedule.lr_min: want 0 to optimizer.lr = 0.0001, got -1e-09"]
+    said = said_by(monkeypatch, capsys, "schedule.lr_min=-1e-9", "experiment=student", f"{place}=[]")
+    assert said.splitlines()[1:] == [
+        "  schedule.lr_min: want 0 to optimizer.lr = 0.0001, got -1e-09",
+        f"  {place}: {wish}, got none; {then}",
+    ]
     assert train.config("schedule.lr_min=0.0001")["schedule"]["lr_min"] == 0.0001
-
-
-def test_a_teacher_without_a_finished_fold_is_reported_once_for_all_jobs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-):
-    run = teacher(tmp_path / "a", {1: [1.0, 0, 0, 0, 0, 0]})
-    for runs, got in (("[]", "none"), (f"[{run},{tmp_path}/x]", f"{tmp_path}/x")):
-        words = ["experiment=student", f"augmentation.teacher_labels.runs={runs}"]
-        said = said_by(monkeypatch, capsys, "-m", "fold=range(0,5)", *words)
-        wish = "want folders of runs, not patterns or folds, with finished folds"
-        place, then = "augmentation.teacher_labels.runs", "train the teacher first, as make teacher does"
-        assert said.splitlines()[1:] == [f"  {place}: {wish}, got {got}; {then}"]
-    assert train.config("experiment=student", f"augmentation.teacher_labels.runs=[{run}]")["augmentation"]
+    assert train.config("experiment=student", f"{place}=[{run}]")["augmentation"]
 
 
 def test_a_schedule_that_counts_the_steps_of_an_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, capsys):
