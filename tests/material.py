@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from configs import by_hydra
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hms.batch import AnyBatch, Batch, Signals, mapped
 from hms.config.build import build
 from hms.config.check import mistakes
+from hms.config.composer import own_choices
 from hms.electrodes import ELECTRODES
 from hms.labels import CLASSES
 from hms.preprocess import Preprocess
@@ -27,9 +28,9 @@ QUICK = {"span_s": 3, "blocks": 2, "layers": 4, "depth_factor": 0.2, "epochs": 3
 @cache
 def config(*overrides: str) -> dict[str, Any]:
     """Compose train.yaml, which may have no mistakes except values left to the user (`???`)."""
-    composed = by_hydra("train", *overrides)
+    composed, choices = _by_hydra(*overrides)
     assert [line for line in mistakes(composed, "train", Train) if "want a value, got none" not in line] == []
-    return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+    return {**OmegaConf.to_container(composed, resolve=True), "choices": choices}  # type: ignore[dict-item]
 
 
 def composed(*overrides: str) -> dict[str, Any]:
@@ -39,7 +40,15 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    return OmegaConf.to_container(by_hydra("train", *overrides), resolve=True)  # type: ignore[return-value]
+    composed, choices = _by_hydra(*overrides)
+    return {**OmegaConf.to_container(composed, resolve=True), "choices": choices}  # type: ignore[dict-item]
+
+
+def _by_hydra(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
+    """What Hydra makes of train.yaml, and the options that it chose."""
+    composed = by_hydra("train", *overrides, return_hydra_config=True)
+    with open_dict(composed):
+        return composed, own_choices(composed.pop("hydra").runtime.choices)
 
 
 def quick(node: Any) -> Any:

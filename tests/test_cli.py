@@ -63,6 +63,7 @@ def test_a_sweep_leaves_a_folder_per_fold_with_everything_about_it(sweep: tuple[
         assert sorted(path.name for path in fold.iterdir()) == expected.split()
     about = json.loads((run / "fold0_seed0" / "provenance.json").read_text())
     assert about["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert (about["choices"]["experiment"], about["choices"]["backbone"]) == ("smoke", "tiny")
     assert yaml.safe_load((run / "fold1_seed0" / "config.yaml").read_text())["fold"] == 1
     metrics = pl.read_csv(run / "fold0_seed0" / "metrics.csv")
     assert metrics["epoch"].to_list() == [0, 1]
@@ -459,6 +460,17 @@ def test_a_run_folder_alone_gives_the_same_logits_to_the_bit(sweep: tuple[Path, 
         here = load_model(fold)(unlabelled(torch.from_numpy(eeg), None, torch.arange(3)))
     assert here.shape == (3, 6)
     assert (here.numpy() == alone).all()
+
+
+def test_a_users_own_option_has_its_name_where_runs_are_compared(places: list[str], tmp_path: Path):
+    (tmp_path / "conf/fusion").mkdir(parents=True)
+    (tmp_path / "conf/fusion/mine.yaml").write_text((ROOT / "conf/fusion/attention.yaml").read_text())
+    words = [*SMALL, "epochs=1", "flips=false", "fusion=concat,mine", *places[:3], f"runs={tmp_path / 'runs'}"]
+    swept, _ = hms("train", "-m", "--config-dir", str(tmp_path / "conf"), *words)
+    shutil.rmtree(tmp_path / "conf")
+    for printed in (swept, hms("compare", f"{tmp_path}/runs/*")[0]):
+        shown = [line.rpartition(": ")[2] for line in printed.splitlines() if line.startswith(f"  {tmp_path}")]
+        assert sorted(shown) == ["fusion=concat", "fusion=mine"]
 
 
 @pytest.mark.parametrize(

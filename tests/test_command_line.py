@@ -95,7 +95,7 @@ def line(*words: str) -> CommandLine:
 )
 def test_a_word_that_cannot_be_composed_is_explained_in_one_line(words: str, problem: str):
     given = line(*words.split())
-    list(given.named_samples())
+    list(given.samples())
     (found,) = given.problems
     offered = ", ".join(sorted(path.stem for path in (CONF / "extractor").glob("*.yaml")))
     assert found.startswith(problem.format(offered))
@@ -103,7 +103,7 @@ def test_a_word_that_cannot_be_composed_is_explained_in_one_line(words: str, pro
 
 def test_the_rest_is_checked_as_if_the_nearest_option_had_been_typed():
     given = line("extractor=wavnet", "extractor.wavenet.blocks=8", "-m", "augmentation=[brain_flop,noise],[nois]")
-    (_, first), (_, second) = given.named_samples()
+    (_, first, _), (_, second, _) = given.samples()
     assert first.extractor.wavenet.blocks == 8
     assert [[*config.augmentation] for config in (first, second)] == [["brain_flip", "noise"], ["noise"]]
     assert [problem.rpartition(";")[2] for problem in given.problems] == [
@@ -129,7 +129,7 @@ def test_a_mistake_in_a_users_own_experiment_is_explained(text: str, problem: st
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/mine.yaml").write_text(text)
     given = line("--config-dir", str(tmp_path), "experiment=mine")
-    ((_, config),) = given.named_samples()
+    ((_, config, _),) = given.samples()
     assert given.problems == [problem]
     assert "experiment" not in config
 
@@ -140,16 +140,16 @@ def test_an_option_whose_yaml_has_another_options_key_is_refused(tmp_path: Path)
     for name, key in (("mine", "stft"), ("yours", "yours")):
         (tmp_path / "extractor" / f"{name}.yaml").write_text(text.replace("stft:", f"{key}:"))
     given = line("--config-dir", str(tmp_path), "extractor=[stft,mine,yours]")
-    assert len([*given.named_samples()]) == 1
+    assert len([*given.samples()]) == 1
     assert given.problems == ["extractor: want 'mine:' as the only key of mine.yaml"]
     given = line("extractor=[stft,wavenet]", "~extractor.wavenet")
-    (config,) = (config for _, config in given.named_samples())
+    (config,) = (config for _, config, _ in given.samples())
     assert (given.problems, [*config.extractor]) == ([], ["stft"])
 
 
 def test_an_option_that_is_chosen_twice_is_refused():
     given = line("extractor=[stft,wavenet,stft]")
-    assert len([*given.named_samples()]) == 1
+    assert len([*given.samples()]) == 1
     assert given.problems == ["extractor: want each option once, got stft again"]
 
 
@@ -157,16 +157,16 @@ def test_an_option_in_a_folder_of_its_group_is_found(tmp_path: Path):
     (tmp_path / "subset/mine").mkdir(parents=True)
     (tmp_path / "subset/mine/a.yaml").write_text((CONF / "subset/all_votes.yaml").read_text())
     given = line("--config-dir", str(tmp_path), "subset=mine/a")
-    assert (len([*given.named_samples()]), given.problems) == (1, [])
+    assert (len([*given.samples()]), given.problems) == (1, [])
     assert line("--config-dir", str(tmp_path), "subset=mine/b").problems
 
 
 def test_a_group_of_another_command_is_refused():
     given = CommandLine("prepare", CONF, ["extractor=stft"])
-    assert len([*given.named_samples()]) == 1
+    assert len([*given.samples()]) == 1
     assert given.problems == ["extractor: prepare takes no 'extractor'; hms.train does"]
     given = CommandLine("predict", CONF, ["data=competition"])
-    assert len([*given.named_samples()]) == 1
+    assert len([*given.samples()]) == 1
     takers = "hms.evaluate, hms.prepare, hms.simulate, hms.submit, hms.train"
     assert given.problems == [f"data: predict takes no 'data'; {takers} do"]
 
@@ -185,7 +185,7 @@ def test_a_value_that_needs_quotes_is_told_as_a_shell_takes_it(value: str, typed
     wish = "quote a value that has spaces, quotes, =, brackets or letters beyond ASCII"
     assert problem == f"recording={value}: not a value that Hydra can read; {wish}: {typed}"
     quoted = CommandLine("predict", CONF, shlex.split(typed), "runs")
-    assert [config["recording"] for config in quoted.jobs()] == [value]
+    assert [config["recording"] for _, config, _ in quoted.jobs()] == [value]
     assert quoted.problems == []
 
 
@@ -210,6 +210,12 @@ def test_a_config_is_shown_of_one_job_only():
     assert line("--cfg", "job").problems == []
 
 
+def test_the_options_that_a_config_is_made_of_are_in_it_and_no_words_set_them(monkeypatch, capsys):
+    choices = train.config("experiment=quick", "backbone=hgnetv2")["choices"]
+    assert (choices["experiment"], choices["backbone"], choices["montage"]) == ("quick", "hgnetv2", "banana16")
+    assert "choices: train takes no 'choices'" in said_by(monkeypatch, capsys, "choices.backbone=tiny")
+
+
 @pytest.mark.parametrize("what", ["job", "all"])
 def test_a_config_is_shown_only_without_mistakes(what: str, monkeypatch: pytest.MonkeyPatch, capsys):
     said = said_by(monkeypatch, capsys, "--cfg", what, "experiment=quick", "lr=0.01", "seed=-1")
@@ -224,7 +230,7 @@ def test_a_launcher_without_its_package_is_explained(tmp_path: Path):
     (tmp_path / "launcher").mkdir()
     (tmp_path / "launcher" / "mine.yaml").write_text("defaults: [override /hydra/launcher: joblib]\n")
     given = line("--config-dir", str(tmp_path), "-m", "launcher=mine", "fold=0,1")
-    assert len([*given.named_samples()]) == 2
+    assert len([*given.samples()]) == 2
     assert given.problems == ["launcher: want '# @package _global_' as the first line of its YAML"]
 
 
@@ -233,35 +239,35 @@ def test_a_key_needs_no_plus_and_a_group_stays_a_group():
     assert given.for_hydra == [
         *("-m", "++optimizer.betas=[0.8,0.9]", "++seed=1", "backbone=tiny", "~fold", "hydra.sweep.dir=x", "++a=1,2")
     ]
-    assert next(given.named_samples())[1].optimizer.betas == [0.8, 0.9]
+    assert next(given.samples())[1].optimizer.betas == [0.8, 0.9]
     assert given.problems == []
 
 
 def test_a_word_may_be_repeated():
     given = line("fold=1", "backbone=tiny", "fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint")
-    assert next(given.named_samples())[1].fold == 1
+    assert next(given.samples())[1].fold == 1
     assert given.for_hydra == ["++fold=1", "backbone=tiny", "~loss.auxiliary", "~loss.joint"]
     assert given.problems == []
 
 
 def test_every_value_of_a_sweep_is_in_a_sample_and_every_combination_in_a_job():
     given = line("-m", "fold=range(0,5)", "extractor=stft,[stft,stft_cosine]", "seed=1,2")
-    seen = [(config.fold, len(config.extractor), config.seed) for _, config in given.named_samples()]
+    seen = [(config.fold, len(config.extractor), config.seed) for _, config, _ in given.samples()]
     assert seen == [*((fold, 1, 1) for fold in range(5)), (0, 2, 1), (0, 1, 2)]
-    jobs = [(config.fold, len(config.extractor), config.seed) for config in given.jobs()]
+    jobs = [(config.fold, len(config.extractor), config.seed) for _, config, _ in given.jobs()]
     assert len(set(jobs)) == len(jobs) == 20
 
 
 def test_few_jobs_are_all_samples():
     given = line("-m", "folds=5,2", "fold=0,4")
-    assert [(config.folds, config.fold) for _, config in given.named_samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
+    assert [(config.folds, config.fold) for _, config, _ in given.samples()] == [(5, 0), (5, 4), (2, 0), (2, 4)]
 
 
 def test_a_users_own_folder_offers_options_but_may_not_hide_ours(tmp_path: Path):
     (tmp_path / "extractor").mkdir()
     (tmp_path / "extractor/mine.yaml").write_text("mine: {_target_: hms.extractor.stft.Stft}\n")
     given = line("--config-dir", str(tmp_path), "extractor=mine")
-    assert [list(config.extractor) for _, config in given.named_samples()] == [["mine"]]
+    assert [list(config.extractor) for _, config, _ in given.samples()] == [["mine"]]
     assert given.problems == []
     (tmp_path / "extractor/stft.yaml").touch()
     (problem,) = line("--config-dir", str(tmp_path)).problems

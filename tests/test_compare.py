@@ -32,8 +32,9 @@ from hms.runs.settings import settings
 
 
 def trained(*words: str) -> dict[str, Any]:
-    """The settings of a run that was trained with these words on its command line."""
-    return settings(config(*words, "data.root=x"))
+    """The settings of a run that was trained with these words on its command line, and the options they chose."""
+    whole = config(*words, "data.root=x")
+    return settings(whole) | {"choices": whole["choices"]}
 
 
 def test_a_difference_appears_once_by_the_key_that_sets_it():
@@ -93,15 +94,40 @@ def test_a_setting_is_shown_as_hydra_reads_it_back(text: str):
 
 
 def test_what_no_option_describes_is_shown_by_its_values():
-    mine = {"_target_": "mine.Fusion", "width": 3}
+    mine, concat = {"_target_": "mine.Fusion", "width": 3}, trained()["fusion"]
     assert differences([{"fusion": mine}, {"fusion": mine | {"width": 4}}]) == {"fusion.width": ["3", "4"]}
-    assert differences([{"fusion": mine}, {"fusion": trained()["fusion"]}]) == {
+    assert differences([{"fusion": mine}, {"fusion": concat, "choices": {"fusion": "concat"}}]) == {
         "fusion._target_": ["mine.Fusion", ""],
         "fusion.width": ["3", ""],
         "fusion": ["", "concat"],
     }
-    one, other = ({"optimizer": {"_target_": "torch.optim.AdamW", **more}} for more in ({}, {"betas": [1, None]}))
+    node = {"_target_": "torch.optim.AdamW"}
+    one, other = ({"optimizer": node | more} for more in ({}, {"betas": [1, None]}))
     assert differences([one, other]) == {"optimizer.betas": ["", "[1,null]"]}
+
+
+def test_a_users_own_option_is_shown_by_its_name_and_its_values_only_among_runs_that_have_it():
+    plain = trained()
+
+    def of(width: int, part_width: int = 1) -> dict[str, Any]:
+        node, part = {"_target_": "mine.Fusion", "width": width}, {"_target_": "mine.Part", "width": part_width}
+        own = {"fusion": node, "extractor": {"mine": part}}
+        return plain | own | {"choices": plain["choices"] | {"fusion": "mine"}}
+
+    assert differences([plain, of(3)]) == {"extractor": ["[stft]", "[mine]"], "fusion": ["concat", "mine"]}
+    assert differences([of(3, 2), of(4), plain]) == {
+        "extractor": ["[mine]", "[mine]", "[stft]"],
+        "extractor.mine.width": ["2", "1", ""],
+        "fusion": ["mine", "mine", "concat"],
+        "fusion.width": ["3", "4", ""],
+    }
+
+
+def test_an_option_like_another_is_shown_by_its_own_name():
+    same = trained()
+    assert differences([same, same | {"choices": same["choices"] | {"backbone": "mine"}}]) == {
+        "backbone": ["tiny", "mine"]
+    }
 
 
 def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: str = "abcdef", **config) -> Path:
@@ -111,9 +137,10 @@ def finished(run: Path, fold: int, seed: int, kl: float, patients: int, corpus: 
     """
     folder = run / f"fold{fold}_seed{seed}"
     folder.mkdir(parents=True)
+    choices = config.pop("choices", {})
     whole = {"trainer": {}, "data": {"root": "data/some"}, "fold": fold, "seed": seed, **config}
     (folder / "config.yaml").write_text(yaml.safe_dump(whole))
-    (folder / "provenance.json").write_text(json.dumps({"corpus": corpus}))
+    (folder / "provenance.json").write_text(json.dumps({"corpus": corpus, "choices": choices}))
     patient = np.repeat(np.arange(patients), 10)
     voted = np.exp(-kl * (0.5 + patient / (patients - 1)))  # KL from kl / 2 to kl * 3 / 2
     label_id = 10_000 * fold + np.arange(10 * patients)

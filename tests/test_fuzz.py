@@ -213,8 +213,8 @@ def _configs(name: str, words: list[str]) -> list[Any]:
     module, schema = COMMANDS[name]
     line = CommandLine(name, CONF, words)
     keys = getattr(importlib.import_module(module), schema)
-    errors = [mistake for _, config in line.named_samples() for mistake in mistakes(config, name, keys)]
+    errors = [mistake for _, config, _ in line.samples() for mistake in mistakes(config, name, keys)]
     if lines := [*line.problems, *errors]:
         raise UserError("\n".join(lines))
     assert line.for_hydra
-    return [OmegaConf.to_container(config, resolve=True, throw_on_missing=True) for config in line.jobs()]
+    return [OmegaConf.to_container(config, resolve=True, throw_on_missing=True) for _, config, _ in line.jobs()]

@@ -27,7 +27,7 @@ def test_every_command_takes_every_launcher(command: str):
 
 def problems(*words: str) -> list[str]:
     line = CommandLine("train", CONF, ["-m", *words])
-    assert len([*line.named_samples()]) == 1
+    assert len([*line.samples()]) == 1
     return line.problems
 
 

@@ -44,7 +44,7 @@ def jobs(*words: str) -> list[dict[str, Any]]:
     """Return the resolved configs of a training command's jobs."""
     line = CommandLine("train", CONF, words)
     assert line.problems == []
-    return [OmegaConf.to_container(job, resolve=True) for job in line.jobs()]
+    return [OmegaConf.to_container(job.config, resolve=True) for job in line.jobs()]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def jobs(*words: str) -> list[dict[str, Any]]:
 def test_a_stage_runs_one_command_without_a_mistake(target: str):
     ((command, *words),) = commands(*shlex.split(target))
     line = CommandLine(command, CONF, words)
-    found = [mistake for _, config in line.named_samples() for mistake in mistakes(config, command, SCHEMA[command])]
+    found = [mistake for _, config, _ in line.samples() for mistake in mistakes(config, command, SCHEMA[command])]
     assert [*line.problems, *found] == []
 
 
@@ -212,9 +212,8 @@ def test_the_members_are_a_grid_of_backbone_stft_and_wavenet():
     grid = {(m["backbone"]["image"]["name"], *m["extractor"]) for m in members}
     assert len(grid) == 8
     assert [len({member[part] for member in grid}) for part in range(4)] == [2, 2, 2, 1]
-    shared = [
-        {key: member[key] for key in member.keys() - {"name", "backbone", "extractor", "model"}} for member in members
-    ]
+    differing = {"name", "backbone", "extractor", "model", "choices"}
+    shared = [{key: member[key] for key in member.keys() - differing} for member in members]
     assert all(one == shared[0] for one in shared)
 
 

@@ -92,7 +92,7 @@ def test_a_command_has_no_mistake(command: str):
     module, *words = shlex.split(re.sub(r"<\w+>", "x", command))[2:]
     name, schema, positional = entry_point(module)
     line = CommandLine(name, CONF, words, positional)
-    found = [mistake for _, config in line.named_samples() for mistake in mistakes(config, name, schema)]
+    found = [mistake for _, config, _ in line.samples() for mistake in mistakes(config, name, schema)]
     assert [*line.problems, *found] == []
 
 

@@ -18,7 +18,7 @@ from hms.runs.provenance import open_fold, warn_of_changes
 
 def test_what_does_not_change_the_result_does_not_change_the_folder(config: dict):
     same = {**config, "stores": "elsewhere", "on_bad": "skip", "logger": {"wandb": {}}, "data": {"root": "moved"}}
-    same |= {"compile": True}
+    same |= {"compile": True, "choices": {"backbone": "mine"}}
     same["trainer"] = {**config["trainer"], "devices": 4, "precision": 32, "profiler": "simple", "detect_anomaly": True}
     same["optimizer"] = {**config["optimizer"], "fused": False}
     assert fold_folder(same, "corpus") == fold_folder(config, "corpus")

@@ -14,5 +14,5 @@ signature     the arguments that a class takes, read from its source
 source        finds the definition of a class or function without importing it
 build         builds the objects that a config's nodes describe
 help          what `--help` prints
-described     names the options that a resolved config was made of, and the values that differ from theirs
+described     names the options that a config was composed of, and the values that differ from theirs
 """

@@ -143,10 +143,15 @@ class _Problems:
             if written == f"${{{name}}}":
                 self.links[place] = source
 
-    def check_command(self, config: dict[str, Any], name: str, schema: type, resolved: bool) -> None:
-        """Check the config of an entry point; once it is `resolved`, it does not say what refers to a plain value."""
-        keys = get_type_hints(schema)
-        self.check_arguments("", config, Signature(name, keys, list(keys), takes_more=False))
+    def check_command(self, config: dict[str, Any], name: str, schema: Any, resolved: bool) -> None:
+        """Check the config of an entry point; once it is `resolved`, it does not say what refers to a plain value.
+
+        Keys that are not required are added by then; no command line sets them.
+        """
+        hints = get_type_hints(schema)
+        required = [key for key in hints if key in schema.__required_keys__]
+        keys = hints if resolved else {key: hints[key] for key in required}
+        self.check_arguments("", config, Signature(name, keys, required, takes_more=False))
         for key in filter(keys.__contains__, config):
             self.check_nodes(key, config[key], outside=not (resolved or _holds_values(keys[key])))
 

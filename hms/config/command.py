@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hms.config.build import naming_keys
 from hms.config.check import elsewhere, mistakes, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
+from hms.config.composer import own_choices
 from hms.config.failures import (
     Failure,
     SweepFailed,
@@ -53,7 +54,8 @@ def entry_point(
     The TypedDict `schema` gives the config's keys and their types, `RANGES` what their numbers may be; beyond those,
     `mistakes_in_values` reports what is wrong in a config whose top-level keys are right, and `lacking` what the
     machine that will run the jobs is without. Words that set no key become the list `positional`; `after_sweep` gets
-    all jobs of a sweep and says which failed, as `print_failed` does without it.
+    all jobs of a sweep and says which failed, as `print_failed` does without it. A schema that has the key `choices`
+    gets there the option that was chosen from each group.
     """
     return partial(Command, name, schema, positional, mistakes_in_values, lacking, after_sweep)
 
@@ -110,20 +112,21 @@ class Command:
         line = CommandLine(self.name, CONF, words, self.positional)
         one = ["want the words of one job, got those of a sweep; call it for each job"] if line.sweeps else []
         want_no_mistakes([*one, *self._mistakes_of_all(line)])
-        return _plain(next(line.jobs()))
+        job = next(line.jobs())
+        return self._with_choices(job.config, job.choices)
 
     def run(self, config: DictConfig, told: set[str]) -> float | None:
         """Run one job; `told` gets the reason if it fails in a sweep."""
         of_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         with told_at_once(_words_of_job(), told) if of_sweep else errors_in_one_line():
             want_no_mistakes(self._mistakes(config))  # a sweeper may combine values in ways not checked before
-            return naming_keys(self.job, _plain(config))
+            return naming_keys(self.job, self._with_choices(config, own_choices(HydraConfig.get().runtime.choices)))
 
     def _help(self, line: CommandLine) -> str:
-        config = next(line.jobs(), None)
+        job = next(line.jobs(), None)
         want_no_mistakes(line.problems)
-        assert config is not None
-        return help_text(self.name, line.folders, line.groups, line.several, config)
+        assert job is not None
+        return help_text(self.name, line.folders, line.groups, line.several, job.config)
 
     def _mistakes_of_all(self, line: CommandLine) -> list[str]:
         """Describe, once each, the mistakes in the words and in the configs of all jobs."""
@@ -149,6 +152,9 @@ class Command:
                 lines = with_mistakes_in_values(lines, _plain(config), self.mistakes_in_values)
         return lines
 
+    def _with_choices(self, config: DictConfig, choices: dict[str, str]) -> Config:
+        return _plain(config) | ({"choices": choices} if "choices" in get_type_hints(self.schema) else {})
+
     def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:
         """Let Hydra run the jobs; return the exit status, and why each job of a sweep failed, if that is known."""
         argv, sys.argv = sys.argv, [sys.argv[0], *words]
@@ -169,7 +175,7 @@ class Command:
 
 def _samples(line: CommandLine, wrong: Callable[[DictConfig], list[str]]) -> list[_Sample]:
     """The configs that are checked before any job starts, with what is `wrong` in each."""
-    return [_Sample({*filter(line.chooses, words)}, wrong(config)) for words, config in line.named_samples()]
+    return [_Sample({*filter(line.chooses, job.words)}, wrong(job.config)) for job in line.samples()]
 
 
 def _where(mistake: str, samples: list[_Sample], all_jobs: bool) -> str:
@@ -188,7 +194,7 @@ def _words_of_job() -> str:
 
 def _swept(line: CommandLine, failures: Sequence[Failure | None]) -> list[SweptJob]:
     """All jobs of a sweep, with what is known of why they failed."""
-    jobs = [(words, _plain(config)) for words, config in line.named_jobs()]
+    jobs = [([*job.words], _plain(job.config)) for job in line.jobs()]
     known = failures if len(failures) == len(jobs) else [None] * len(jobs)  # a sweeper of one's own has other jobs
     return [SweptJob(words, config, failure) for (words, config), failure in zip(jobs, known, strict=True)]
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override, OverrideType
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from hms.config.composer import Composer, mistakes_in_folder
+from hms.config.composer import Composed, Composer, mistakes_in_folder
 from hms.config.words import corrected, gathered, last_of_each, not_readable
 from hms.errors import did_you_mean
 
@@ -111,40 +110,36 @@ class CommandLine:
 
     @property
     def samples_are_all_jobs(self) -> bool:
-        """Whether jobs are so few that `named_samples` has them all."""
+        """Whether jobs are so few that `samples` has them all."""
         return math.prod(map(len, self._values)) <= _FEW
 
-    def jobs(self) -> Iterator[DictConfig]:
-        """Yield the config of every job."""
-        return (config for _, config in self.named_jobs())
-
-    def named_samples(self) -> Iterator[tuple[list[str], DictConfig]]:
-        """Yield configs that together contain every value of a sweep: all jobs if they are few, else one per value.
+    def samples(self) -> Iterator[Composed]:
+        """Yield jobs that together contain every value of a sweep: all if they are few, else one per value.
 
         Each comes with the overrides in which jobs differ.
         """
         if self.samples_are_all_jobs:
-            return self.named_jobs()
+            return self.jobs()
         first = [values[0] for values in self._values]
         others = (
             [*first[:place], value, *first[place + 1 :]]
             for place, values in enumerate(self._values)
             for value in values[1:]
         )
-        return self._named(itertools.chain([first], others))
+        return self._composed(itertools.chain([first], others))
 
-    def named_jobs(self) -> Iterator[tuple[list[str], DictConfig]]:
-        """Yield the config of every job with the overrides in which jobs differ."""
-        return self._named(itertools.product(*self._values))
+    def jobs(self) -> Iterator[Composed]:
+        """Yield every job with the overrides in which jobs differ."""
+        return self._composed(itertools.product(*self._values))
 
     def chooses(self, word: str) -> bool:
         """Whether an override chooses an option of a group."""
         return bool(self._composer.options(word.partition("=")[0]))
 
-    def _named(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[list[str], DictConfig]]:
-        for words, config in self._composer.configs(jobs):
-            swept = (word for word, values in zip(words, self._values, strict=True) if len(values) > 1)
-            yield [word.lstrip("+") for word in swept], config
+    def _composed(self, jobs: Iterable[Sequence[str]]) -> Iterator[Composed]:
+        for job in self._composer.configs(jobs):
+            swept = (word for word, values in zip(job.words, self._values, strict=True) if len(values) > 1)
+            yield job._replace(words=[word.lstrip("+") for word in swept])
 
     def _read(self, word: str) -> list[str]:
         """The overrides that a word stands for, one for each value that can be composed."""

@@ -1,10 +1,10 @@
 """The groups and the configs of a command, as Hydra finds and composes them, and why it cannot use a word."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -17,6 +17,15 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hms.errors import did_you_mean, first_line
 
 _NO_PACKAGE = "{}: want '# @package _global_' as the first line of its YAML"
+
+
+class Composed(NamedTuple):
+    """A job's words, the config that they make, without Hydra's own part, and the option chosen from each group."""
+
+    words: Sequence[str]
+    config: DictConfig
+    choices: dict[str, str]
+    """As `own_choices` returns them."""
 
 
 class Composer:
@@ -61,13 +70,14 @@ class Composer:
         except HydraException:
             return None
 
-    def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[tuple[Sequence[str], DictConfig]]:
-        """Yield the words of each job with the config they make; nothing if more than one of them is wrong."""
+    def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[Composed]:
+        """Yield what the words of each job make; nothing if more than one of them is wrong."""
         for words in jobs:
             if (config := self._composed(words)) is not None:
                 with open_dict(config):
-                    self.launchers.add(config.pop("hydra").runtime.choices["hydra/launcher"])
-                yield words, config
+                    hydra = config.pop("hydra")
+                self.launchers.add(hydra.runtime.choices["hydra/launcher"])
+                yield Composed(words, config, own_choices(hydra.runtime.choices))
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:
         try:
@@ -147,6 +157,14 @@ def chosen(override: Override) -> list[str]:
     value = override.value()
     names = value if isinstance(value, list) else [value]
     return ["null" if name is None else str(name) for name in names]
+
+
+def own_choices(choices: Mapping[str, str | None]) -> dict[str, str]:
+    """The option chosen from each group of a command, of all that Hydra records, which include those of its own groups.
+
+    It records none for a group from which a list of options was chosen.
+    """
+    return {group: option for group, option in choices.items() if option and not group.startswith("hydra/")}
 
 
 def mistakes_in_folder(folder: Path, conf: Path) -> list[str]:

@@ -1,11 +1,11 @@
 """Describe a resolved config in the words that would override the defaults on a command line.
 
-A run's config no longer says which option of a group was chosen, so the nearest one in `conf/` is looked up. A value
-that an option takes from another key, such as `${..epochs}`, is not repeated.
+The key `choices` of a config says which option of a group was chosen. A value that an option takes from another key,
+such as `${..epochs}`, is not repeated.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,8 +17,9 @@ from hms.config.type_check import referred
 from hms.config.words import quoted
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
-_UNNAMED = "trainer"
-"""A group whose options mostly set what is not part of a run's settings, such as the device, so only keys are named."""
+_UNNAMED, _LIKE_ALL = "trainer", "auto"
+"""A group whose options mostly set what is not part of a run's settings, such as the device, so only keys are named,
+and one of its options, which takes the same from other keys as all do."""
 
 
 class Description(NamedTuple):
@@ -30,45 +31,44 @@ class Description(NamedTuple):
     """Values that differ from those of the chosen option, and all that belong to no group."""
 
 
-def describe(config: dict[str, Any]) -> Description:
-    """Describe the settings of a training, or part of them."""
+def describe(config: dict[str, Any], among: Iterable[dict[str, Any]] = ()) -> Description:
+    """Describe the settings of a training, or part of them; a group without a choice is described by its values.
+
+    An option of a user's own, whose YAML may be gone, stands for the values that it has in the first config `among`
+    others, or else in this one.
+    """
     options: dict[str, str] = {}
     values: dict[str, Any] = {}
+    among = [*among, config]
     for group, node in config.items():
         if group in several():
             options[group] = f"[{','.join(node)}]"
             for name, part in node.items():
-                values |= _changed(f"{group}.{name}", part, _option(group, name).get(name), config)
-        elif (option := _nearest(group, node, config)) and group == _UNNAMED:
-            values |= _leaves(group, node, _option(group, option), config)
-        elif option:
+                own = (other[group][name] for other in among if name in other.get(group, ()))
+                template = {name: next(own)} if (yaml := _option(group, name)) is None else yaml
+                values |= _changed(f"{group}.{name}", part, template.get(name), config)
+        elif group == _UNNAMED:
+            values |= _leaves(group, node, _option(group, _LIKE_ALL), config)
+        elif option := _choice(group, config):
             options[group] = option
-            values |= _changed(group, node, _option(group, option), config)
-        else:
+            own = (other[group] for other in among if group in other and _choice(group, other) == option)
+            template = next(own) if (yaml := _option(group, option)) is None else yaml
+            values |= _changed(group, node, template, config)
+        elif group != "choices":
             values |= _leaves(group, node, defaults().get(group), config)
     return Description(options, {key: word(value) for key, value in values.items()})
+
+
+def _choice(group: str, config: dict[str, Any]) -> str | None:
+    """The option that was chosen from a group, of which only one may be; None if that is unknown."""
+    option: str | None = config.get("choices", {}).get(group)
+    return option
 
 
 def _changed(place: str, node: Any, template: Any, config: dict[str, Any]) -> dict[str, Any]:
     """The values of a node that are not those of its option."""
     given = dict(_literals(place, template))
     return {k: v for k, v in _leaves(place, node, template, config).items() if k not in given or given[k] != v}
-
-
-def _nearest(group: str, node: Any, config: dict[str, Any]) -> str | None:
-    """The option with the fewest values that differ from the node; None if more than half of them do.
-
-    Of several such options it is the default, if it is one of them.
-    """
-    distance = {}
-    names = (path.stem for path in (CONF / group).glob("*.yaml"))
-    for name in sorted(names, key=lambda name: (name != default(group), name)):
-        template = _option(group, name)
-        given, got = dict(_literals(group, template)), _leaves(group, node, template, config)
-        differing = sum(key not in given or key not in got or given[key] != got[key] for key in given | got)
-        if 2 * differing <= len(given | got):
-            distance[name] = differing
-    return min(distance, key=distance.__getitem__, default=None)
 
 
 def _leaves(place: str, node: Any, template: Any, config: dict[str, Any]) -> dict[str, Any]:
@@ -101,10 +101,12 @@ def lookup(config: dict[str, Any], key: str) -> Any:
 
 
 @cache
-def _option(group: str, name: str) -> dict[str, Any]:
-    """An option as its YAML file gives it, with what its defaults list adds; empty if there is no such file."""
+def _option(group: str, name: str) -> dict[str, Any] | None:
+    """An option as its YAML file gives it, with what its defaults list adds; None if hms has no such file."""
     path = CONF / group / f"{name}.yaml"
-    node: Any = OmegaConf.load(path) if path.is_file() else OmegaConf.create()
+    if not path.is_file():
+        return None
+    node: Any = OmegaConf.load(path)
     parts = []
     for entry in node.pop("defaults", []):
         if isinstance(entry, str):

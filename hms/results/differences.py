@@ -9,9 +9,9 @@ from hms.config.described import Description, describe, lookup, several, word
 def differences(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
     """The keys in which configs differ, with the value in each; empty where another option makes the key meaningless.
 
-    If an option differs as a whole, its values are not listed one by one.
+    Options are those of the configs' `choices`. If an option differs as a whole, its values are not listed one by one.
     """
-    described = [describe(config) for config in configs]
+    described = [describe(config, among=configs) for config in configs]
     keys = dict.fromkeys(chain.from_iterable(chain(about.options, about.values) for about in described))
     words = {key: [_value(key, *pair, described) for pair in zip(configs, described, strict=True)] for key in keys}
     return {key: values for key, values in words.items() if len({*values}) > 1}

@@ -11,6 +11,7 @@ class Training(NamedTuple):
     """What is known of a run, from its finished folds that have held-out patients."""
 
     settings: dict[str, Any]
+    """What determines the model, with the `choices` by which it is described."""
     learned_from: dict[str, str | None]
     """Its `corpus`, the digests of pretrained `weights` and of a `teacher`, if there were any, and of what it began
     with, `start_from`, or None."""

@@ -28,7 +28,7 @@ def read_run(path: Path) -> Entry:
     overall, rows = score_folds(folds)
     checkpoint, corpus = model_file(folds[0]), corpus_of(folds[0])
     training = Training(
-        settings=settings(config),
+        settings=settings(config) | {"choices": run.choices_of(folds[0])},
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
             **files_of(folds[0]),

@@ -9,7 +9,8 @@ left out; the corpus counts by its fingerprint, files of weights, the weights of
 content (`hms.runs.settings`).
 
     config.yaml           the resolved config
-    provenance.json       git commit, package versions, digests of the code it names and of its inputs, command
+    provenance.json       git commit, package versions, digests of the code it names and of its inputs, command, options
+                          chosen from groups
     metrics.csv           a row per epoch
     not_finite.json       of a training that a NaN or infinite loss has ended: the step, and the label ids of its batch
     last.ckpt             state of an unfinished training, to resume from

@@ -24,9 +24,11 @@ def open_fold(fold: Path, config: dict[str, Any], fingerprint: str, start: dict[
     `start` is what `hms.runs.start.record` says of the weights that training begins with, if it says anything.
     """
     fold.mkdir(parents=True, exist_ok=True)
-    write_text(fold / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+    values = {key: value for key, value in config.items() if key != "choices"}
+    write_text(fold / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(values)))
     command = [word.removeprefix("++") for word in sys.argv]
-    origin = {"corpus": fingerprint, "files": files_read(config), "command": command, **versions(config)}
+    origin = {"corpus": fingerprint, "files": files_read(config), "command": command}
+    origin |= {"choices": config.get("choices", {}), **versions(config)}
     origin |= {"start": start} if start else {}
     write_text(fold / "provenance.json", json.dumps(origin, indent=1))
 
@@ -41,7 +43,7 @@ def read_config(fold: Path) -> dict[str, Any]:
 
 
 def provenance(fold: Path) -> dict[str, Any]:
-    """The content of provenance.json: `corpus`, `files`, `command` and `versions`, and `start` if there was one."""
+    """The content of provenance.json: `corpus`, `files`, `command`, `choices`, `versions`, and any `start`."""
     return read_json(fold / "provenance.json", "corpus")
 
 

@@ -25,7 +25,7 @@ from hms.run_folders import (
 
 _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
-    *("start_from", "logger", "show", "compile"),
+    *("start_from", "logger", "show", "compile", "choices"),
 )
 _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),

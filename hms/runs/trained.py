@@ -55,6 +55,10 @@ class Trained:
         """That of the first fold; None in a bundle, and where only the files needed to predict are left."""
         return self.config_of(self.folds[0]) if (self.folds[0] / "config.yaml").is_file() else None
 
+    def choices_of(self, fold: Path) -> dict[str, str]:
+        """The options that a fold's config was composed of, by their groups; empty if it was not composed by Hydra."""
+        return {**provenance(fold).get("choices", {})}
+
     def start_of(self, fold: Path) -> dict[str, Any]:
         """What a fold recorded of the trained weights that it began with (`hms.runs.start.record`); empty if none."""
         return {**provenance(fold).get("start", {})} if self.config_of(fold).get("start_from") else {}

@@ -1,6 +1,6 @@
 """The config keys of `hms.train`, which the command checks, and `fit` when it is called from Python."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from hms.config.keys import Corpus, Node
 
@@ -16,7 +16,7 @@ class Pretrain(TypedDict, total=False):
 
 
 class Train(Corpus):
-    """The keys of conf/train.yaml; their values live there."""
+    """The keys of conf/train.yaml, where their values live, and `choices`, by which a run is described."""
 
     live: dict[str, Node]
     subset: Node
@@ -48,3 +48,5 @@ class Train(Corpus):
     start_from: str | None
     show: bool
     compile: bool
+    choices: NotRequired[dict[str, str]]
+    """The option chosen from each group; added to what Hydra composes, so that no command line sets it."""

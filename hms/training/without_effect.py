@@ -29,7 +29,7 @@ def without_effect(config: dict[str, Any], reads_spectrogram: bool) -> Iterator[
         unread = [*_chosen("montage", described), *filters, *_marked(config, "eeg_only")]
         yield from (f"{name} has no effect: {_NO_EEG}" for name in unread)
     elif config["preprocess"].get("scale") == "window":
-        if "preprocess.scale_uv" in described.values:
+        if "preprocess.scale_uv" in _values("preprocess", described):
             yield f"preprocess.scale_uv has no effect with {_BY_ITSELF}"
         scaling = (name for name, node in config["augmentation"].items() if is_of(node, HeadScale))
         for name in scaling:  # clipping sees it
@@ -71,21 +71,23 @@ def _of_rows(config: dict[str, Any], described: Description) -> Iterator[str]:
     if config["folds"] != defaults()["folds"] and (live or holds_none_out):
         why = "fold=all, which holds no patients out" if holds_none_out else "live, which learns from no fold"
         yield f"folds has no effect with {why}"
-    if holds_none_out and "subset.validation_votes" in described.values:
+    if holds_none_out and "subset.validation_votes" in _values("subset", described):
         yield "subset.validation_votes has no effect with fold=all, which validates on none"
-    if live and "subset.spacing_s" in described.values:
+    if live and "subset.spacing_s" in _values("subset", described):
         yield "subset.spacing_s has no effect with live, which trains on no row of the corpus"
 
 
 def _chosen(group: str, described: Description) -> Iterator[str]:
-    """Yield the words that differ from conf/train.yaml in a group of one option, unless that is none of ours."""
+    """Yield the words that differ from conf/train.yaml in a group of one option."""
     if (option := described.options.get(group)) is not None:
         yield from [f"{group}={option}"] if option != default(group) else []
         yield from _values(group, described)
 
 
 def _values(place: str, described: Description) -> list[str]:
-    """The keys within a place whose values differ from those of the option chosen."""
+    """The keys within a place whose values differ from those of the option chosen; none if that is unknown."""
+    if place.partition(".")[0] not in described.options:
+        return []
     return [key for key in described.values if key.startswith(f"{place}.") and not key.endswith("._target_")]
 
 
