@@ -14,7 +14,7 @@ from hms.data.tables import LABEL_COLUMNS, read_labels
 from hms.electrodes import ELECTRODES, SCALP
 from hms.errors import DataError
 from hms.spectrogram_recipe import COLUMNS
-from hms.system.atomic import replacing
+from hms.system.atomic import replacing, write_table
 
 
 def labels(rows: int = 3) -> pl.DataFrame:
@@ -220,3 +220,13 @@ def test_a_file_is_replaced_completely_or_not_at_all(tmp_path: Path):
     with replacing(path) as temporary:
         temporary.write_text("new")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "new")]
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.txt", "table"])
+def test_a_table_is_written_as_csv_unless_its_name_says_parquet(name: str, tmp_path: Path):
+    table = pl.DataFrame({"a": [1, 2]})
+    write_table(tmp_path / name, table)
+    write_table(tmp_path / "table.parquet", table)
+    assert (tmp_path / name).read_text() == "a\n1\n2\n"
+    assert pl.read_parquet(tmp_path / "table.parquet").equals(table)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "table.parquet"])

@@ -13,7 +13,7 @@ from hms.runs.settings import with_same_settings
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import format_difference, format_interval
 from hms.scoring.scores import percent
-from hms.system.atomic import replacing
+from hms.system.atomic import write_table
 from hms.system.console import counted, print_columns, print_paragraph
 
 _LEAST_IMPORTANT_FIRST = [
@@ -109,8 +109,7 @@ def write_csv(results: list[Result], path: Path) -> None:
         for entry, run, evaluation in [(result.entry, result.entry.training, result.entry.evaluation)]
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary)
+    write_table(path, pl.DataFrame(rows, infer_schema_length=None))
 
 
 def _trained(entries: list[Entry]) -> dict[Path, Training]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from hms.runs.trained import Trained
-from hms.system.atomic import replacing
+from hms.system.atomic import write_table
 from hms.system.reading import read_table
 
 _TABLE = "learned_from.parquet"
@@ -41,8 +41,7 @@ def write_learned_from(
     known += [eegs.with_columns(by_teacher=True)] if is_student else []
     known += [_tables(start)] if start else []
     table = pl.concat(known).sort(*_COLUMNS).unique(["corpus", *_EEG], keep="first", maintain_order=True)
-    with replacing(fold / _TABLE) as temporary:
-        table.write_parquet(temporary)
+    write_table(fold / _TABLE, table)
 
 
 def rows_maybe_trained_on(

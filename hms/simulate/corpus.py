@@ -24,7 +24,7 @@ from hms.ranges import want_at_least
 from hms.simulate.plan import RecordingPlan, Size, make_plan
 from hms.simulate.recording import SimulatedRecording
 from hms.simulate.rows import label_rows
-from hms.system.atomic import locked, replacing, write_text
+from hms.system.atomic import locked, write_table, write_text
 from hms.system.console import counted, say, track
 from hms.system.reading import read_json
 from hms.system.shards import Shard
@@ -152,19 +152,19 @@ class SimulatedFolder:
             )
         train = pl.DataFrame(rows["train"]).sort("eeg_id", "eeg_sub_id")
         test = pl.DataFrame(rows["test"]).sort("eeg_id")
-        _write_frame(train.select("label_id", *CLASSES), self.root / "truth.parquet")
-        _write_frame(test.select("eeg_id", *CLASSES), self.root / "test_truth.parquet")
-        _write_frame(test.select("spectrogram_id", "eeg_id", "patient_id"), self.root / "test.csv")
+        write_table(self.root / "truth.parquet", train.select("label_id", *CLASSES))
+        write_table(self.root / "test_truth.parquet", test.select("eeg_id", *CLASSES))
+        write_table(self.root / "test.csv", test.select("spectrogram_id", "eeg_id", "patient_id"))
         uniform = [pl.lit(1 / len(CLASSES)).alias(column) for column in VOTE_COLUMNS]
-        _write_frame(test.select("eeg_id", *uniform), self.root / "sample_submission.csv")
+        write_table(self.root / "sample_submission.csv", test.select("eeg_id", *uniform))
         labelled = self.root / "test"
         labelled.mkdir(exist_ok=True)
         for kind in ("eegs", "spectrograms"):
             if not (labelled / f"train_{kind}").is_symlink():
                 (labelled / f"train_{kind}").symlink_to(f"../test_{kind}", target_is_directory=True)
-        _write_frame(test.select("label_id", *CLASSES), labelled / "truth.parquet")
-        _write_frame(test.drop(CLASSES), labelled / "train.csv")
-        _write_frame(train.drop(CLASSES), self.root / "train.csv")
+        write_table(labelled / "truth.parquet", test.select("label_id", *CLASSES))
+        write_table(labelled / "train.csv", test.drop(CLASSES))
+        write_table(self.root / "train.csv", train.drop(CLASSES))
 
 
 def _make_recording(root: Path, seed: int, plan: RecordingPlan) -> None:
@@ -184,8 +184,3 @@ def _rows_path(root: Path, plan: RecordingPlan) -> Path:
 
 def _listed(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
-
-
-def _write_frame(frame: pl.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        frame.write_csv(temporary) if path.suffix == ".csv" else frame.write_parquet(temporary)

@@ -53,6 +53,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write a table as Parquet, if `path` ends so, or else as CSV, as `replacing` does."""
+    with replacing(path) as temporary:
+        table.write_parquet(temporary) if path.suffix == ".parquet" else table.write_csv(temporary)
+
+
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder next to `path` to write to; it is removed after the block, unless it was renamed to `path`.

@@ -14,7 +14,7 @@ import polars as pl
 from hms.errors import UserError
 from hms.labels import CLASSES
 from hms.page.document import document
-from hms.system.atomic import locked, write_text
+from hms.system.atomic import locked, write_table, write_text
 from hms.timeline.entries import FailedRecording, ListedTimeline, entries_and_failures
 
 PAGE, TABLE = "index.html", "recordings.csv"
@@ -63,7 +63,7 @@ def write_overview(folder: Path) -> None:
         without = {*again} - {entry.name for entry in entries}  # the others have an earlier timeline
         failures = sorted((failure for failure in left if failure.name in without), key=attrgetter("name"))
         write_text(page, _page(entries, failures))
-        write_text(folder / TABLE, _table(entries, failures).write_csv())
+        write_table(folder / TABLE, _table(entries, failures))
 
 
 def _has_since_succeeded(failure: FailedRecording, newest: dict[str, ListedTimeline]) -> bool:

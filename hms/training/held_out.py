@@ -11,7 +11,7 @@ from hms.model import Model
 from hms.prediction.inference import Compute, probabilities
 from hms.runs.folder import folds_with_held_out
 from hms.scoring.scores import Scores, predictions, print_scores, read_predictions, score
-from hms.system.atomic import replacing
+from hms.system.atomic import write_table
 from hms.system.console import say
 from hms.system.processes import broadcast_state, gather
 from hms.training.feed import Feed
@@ -40,8 +40,7 @@ def write_predictions(
     teacher = predictions(rows.predicted, rows.number, predicted)
     oof = teacher.filter(among(rows.validation))
     for name, table in (("teacher", teacher), ("oof", oof)):
-        with replacing(fold / f"{name}.parquet") as temporary:
-            table.write_parquet(temporary)
+        write_table(fold / f"{name}.parquet", table)
     return score(oof, truth)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from lightning import Callback, LightningModule, Trainer
 
-from hms.system.atomic import replacing
+from hms.system.atomic import write_table
 from hms.system.console import say
 
 
@@ -38,8 +38,7 @@ class MetricsCsv(Callback):
         self.rows.append({"epoch": trainer.current_epoch, **metrics, "learning_rate": self._rate, "seconds": seconds})
         if not trainer.is_global_zero:
             return
-        with replacing(self.path) as temporary:
-            pl.DataFrame(self.rows, infer_schema_length=None).write_csv(temporary)
+        write_table(self.path, pl.DataFrame(self.rows, infer_schema_length=None))
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         stage = "pretrain " if self.path.parent.name == "pretrain" else ""  # the folder of the first of two stages
         say(f"{stage}epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  {seconds:.0f} s")
