@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
 
 from hms.electrodes import ELECTRODES, POSITIONS, SCALP
 from hms.errors import DataError
@@ -78,8 +79,8 @@ def reconstruction(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) ->
     measuring = [leads[i] for i in scalp]
     if not {name for lead in measuring for name in lead} & {*SCALP}:
         raise DataError("no EEG: none of its channels is named after a 10-20 electrode")
-    nodes, potentials, unexplained = _solve(measuring)
-    groups = [{nodes[n] for n in component} & {*SCALP} for component in _components(measuring, nodes)]
+    nodes, components, potentials, unexplained = _solve(measuring)
+    groups = [{nodes[n] for n in component} & {*SCALP} for component in components]
     groups = sorted(filter(None, groups), key=len)
     present = set[str]().union(*groups)
     if len(SCALP) - len(present) > MOST_MISSING:
@@ -125,8 +126,9 @@ def reconstruction(leads: Sequence[Lead], pairs: Collection[tuple[str, str]]) ->
 
 def _solve(
     leads: Sequence[Lead],
-) -> tuple[list[str], Float[np.ndarray, "node channel"], Float[np.ndarray, "channel channel"]]:
-    """All electrodes and references, the potential of each as a combination of the channels, and what it leaves.
+) -> tuple[list[str], list[list[int]], Float[np.ndarray, "node channel"], Float[np.ndarray, "channel channel"]]:
+    """All electrodes and references, their connected components, by index, the potential of each as a combination of
+    the channels, and what it leaves.
 
     Potentials are relative to the component's reference if it has one, otherwise to the mean of its electrodes.
     """
@@ -137,21 +139,14 @@ def _solve(
     potentials = np.linalg.pinv(edges)  # the solution of least norm: in each component the mean is 0
     residual = np.eye(len(leads)) - edges @ potentials
     anodes = {lead.anode for lead in leads}
-    for component in _components(leads, nodes):
+    component_of = connected_components(edges.T @ edges, directed=False)[1]
+    components = [np.flatnonzero(component_of == number).tolist() for number in np.unique(component_of)]
+    for component in components:
         references = [n for n in component if nodes[n] not in anodes and nodes[n] not in SCALP]
         if len(references) == 1:
             potentials[component] -= potentials[references[0]]
     # Rounded, an electrode against the reference is exactly 1 times its channel.
-    return nodes, potentials.round(12), residual.round(12)
-
-
-def _components(leads: Sequence[Lead], nodes: list[str]) -> list[list[int]]:
-    """The connected components of the graph, each as indices of `nodes`."""
-    component = np.arange(len(nodes))
-    for lead in leads:
-        one, other = component[nodes.index(lead.anode)], component[nodes.index(lead.cathode)]
-        component[component == other] = one
-    return [np.flatnonzero(component == number).tolist() for number in np.unique(component)]
+    return nodes, components, potentials.round(12), residual.round(12)
 
 
 def _connected(pairs: Collection[tuple[str, str]], parts: list[set[str]]) -> bool:
