@@ -19,14 +19,7 @@ from hms.config.build import naming_keys
 from hms.config.check import elsewhere, mistakes, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
 from hms.config.composer import own_choices
-from hms.config.failures import (
-    Failure,
-    SweepFailed,
-    SweptJob,
-    errors_in_one_line,
-    print_failed,
-    told_at_once,
-)
+from hms.config.failures import Failure, SweepFailed, SweptJob, errors_in_one_line, print_failed, told_at_once
 from hms.config.help import help_text
 from hms.errors import ConfigError, UserError, with_lines
 from hms.system.interrupt import interruptible
