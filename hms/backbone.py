@@ -66,6 +66,8 @@ class TimmBackbone(nn.Module):
         grad_checkpointing: bool,
     ):
         super().__init__()
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f"drop_path_rate: want 0 up to less than 1, got {drop_path_rate}")
         if stem_stride is not None and (len(stem_stride) != 2 or min(stem_stride) < 1):
             raise ValueError(f"stem_stride: want rows and columns, at least 1 each, got {stem_stride}")
         self.network: Any = timm_network(name, pretrained, weights, drop_path_rate)

@@ -261,6 +261,12 @@ def test_a_stem_stride_needs_rows_and_columns(stride: list[int]):
         timm_backbone(stem_stride=stride)
 
 
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0])
+def test_a_rate_at_which_every_layer_may_be_skipped_is_refused(rate: float):
+    with pytest.raises(ValueError, match=f"drop_path_rate: want 0 up to less than 1, got {rate}"):
+        timm_backbone(drop_path_rate=rate)
+
+
 def test_a_network_with_a_fixed_image_size_is_refused():
     with pytest.raises(ValueError, match=r"name: 'vit_tiny_patch16_224' cannot serve here \(Input height \(97\)"):
         timm_backbone(name="vit_tiny_patch16_224")
