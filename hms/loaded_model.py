@@ -1,5 +1,6 @@
 """The object that `hms.load` returns: models, as of a run or an ensemble, which predict together as one."""
 
+import sys
 from collections.abc import Mapping
 from operator import itemgetter
 from pathlib import Path
@@ -22,7 +23,7 @@ from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
 from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
-from hms.recording.recording import open_recording
+from hms.recording.recording import from_raw, open_recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.system.device import best_device
 from hms.timeline.options import TimelineOptions
@@ -88,21 +89,31 @@ class LoadedModel:
         flips: bool = True,
         batch_size: int = 32,
     ) -> Timeline:
-        """Predict the recording (EDF, BDF, BrainVision, FIF ...) at a path as `hms.predict` does, by the same options.
+        """Predict a recording as `hms.predict` does, by the same options: the file (EDF, BDF, BrainVision, FIF ...) at
+        a path, or an `mne.io.Raw`, of which `unit` is that of the values which its `get_data()` returns.
 
         The `table` of a Timeline has a row for each window, its `notes` say what a user should know, and
         `hms.timeline.events.events` finds its events. Raises UserError for an option that is out of range and
-        for an open file of MNE, and DataError, naming the file and the reason, for a recording that cannot be used.
+        for what is no recording, and DataError, naming the file and the reason, for one that cannot be used.
         """
-        if not isinstance(recording, str | Path):
-            got = f"got {type(recording).__name__}; if it is MNE's, raw.save('night_raw.fif') writes one"
-            raise UserError(f"recording: want the path of a file, {got}")
         options = TimelineOptions(step_s, threshold, ReadingOptions(unit, channels), batch_size).checked()
+        pairs, reading = pairs_of(self.models), options.reading
+        if isinstance(recording, str | Path):
+            want_channels([path := Path(recording)], reading.leads)
+            opened = open_recording(path, pairs, reading)
+        elif _is_raw(recording):
+            opened = from_raw(recording, pairs, reading)
+        else:
+            got = type(recording).__name__
+            raise UserError(f"recording: want the path of a file or an mne.io.Raw, got {got}")
         compute = Compute(self.device, flips)
-        want_channels([path := Path(recording)], options.reading.leads)
         made_by = origin(self.predictors, options, compute)
-        opened = open_recording(path, pairs_of(self.models), options.reading)
         return predict_recording(opened, self.models, self.predictors.mix, options, compute, made_by)
+
+
+def _is_raw(recording: Any) -> bool:
+    mne = sys.modules.get("mne")  # slow to import, and whoever has one has done so
+    return mne is not None and isinstance(recording, mne.io.BaseRaw)
 
 
 def _want_signal(eeg_uv: Float[np.ndarray, "batch electrode time"]) -> None:

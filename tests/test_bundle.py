@@ -172,12 +172,40 @@ def test_a_run_and_a_fold_load_as_a_bundle_of_them_does(run: Path, whole: Path, 
         hms.load(tmp_path)
 
 
-def test_a_timeline_of_an_open_file_is_refused_with_what_to_do(whole: Path):
-    raw = mne.io.RawArray(np.zeros((1, 200)), mne.create_info(["Fz"], 200, "eeg"), verbose="error")
-    with pytest.raises(UserError) as refused:
-        hms.load(whole).timeline(raw)
-    wish = "recording: want the path of a file, got RawArray; if it is MNE's, raw.save('night_raw.fif') writes one"
-    assert str(refused.value) == wish
+def test_a_timeline_of_an_open_file_is_that_of_its_path(whole: Path, tmp_path: Path):
+    model, eeg = hms.load(whole), 30 * np.random.default_rng(0).normal(size=(19, 6000))
+    path = write_edf(tmp_path / "x.edf", eeg, ["1", *SCALP[1:]], 100)
+    raw = mne.io.read_raw_edf(path, verbose="error")
+    options = {"flips": False, "step_s": 20, "channels": {"1": "Fp1"}}
+    wanted, made = model.timeline(path, **options), model.timeline(raw, **options)
+    np.testing.assert_allclose(made.table.to_numpy(), wanted.table.to_numpy(), atol=1e-5)
+    assert (made.path, made.notes, made.origin) == (path, wanted.notes, wanted.origin)
+    marked = raw.copy().load_data().crop(20).set_annotations(mne.Annotations(0, 15, "BAD_cable"))
+    marked.info["bads"] = ["F3"]
+    made = model.timeline(marked, **options)
+    assert (made.duration_s, made.interpolated) == (pytest.approx(40, abs=0.02), ("F3",))
+    assert made.table["seizure"].is_null().to_list() == [True, False]
+    assert "Marked as bad in the file, so not read: F3." in made.notes
+    with pytest.raises(UserError, match=r"x\.edf: channels: want a channel of the file, got '2'"):
+        model.timeline(raw, channels={"2": "Fp1"})
+
+
+def test_the_unit_of_an_open_file_is_that_of_the_values_it_returns(whole: Path):
+    model, eeg = hms.load(whole), 30 * np.random.default_rng(0).normal(size=(19, 12_000))
+    info = mne.create_info([*SCALP], 200, "eeg")
+    in_volts, in_microvolts = (mne.io.RawArray(part, info, verbose="error") for part in (eeg / 1e6, eeg))
+    wanted = model.timeline(in_volts, flips=False, step_s=20)
+    assert wanted.path == Path("RawArray")
+    made = model.timeline(in_microvolts, flips=False, step_s=20, unit="uV")
+    np.testing.assert_allclose(made.table.to_numpy(), wanted.table.to_numpy(), atol=1e-5)
+    with pytest.raises(DataError, match=r"RawArray: want an EEG in µV, got values with a median SD of 3e\+07 µV"):
+        model.timeline(in_microvolts)
+    epochs = mne.make_fixed_length_epochs(in_volts, 1, verbose="error")
+    for other in (epochs, eeg, None):
+        with pytest.raises(UserError) as refused:
+            model.timeline(other)
+        wish = "recording: want the path of a file or an mne.io.Raw"
+        assert str(refused.value) == f"{wish}, got {type(other).__name__}"
 
 
 def test_a_timeline_may_come_from_another_process(whole: Path, tmp_path: Path):

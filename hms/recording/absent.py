@@ -25,8 +25,17 @@ def want_channels(paths: Collection[Path], names: Iterable[str]) -> None:
         with suppress(DataError):  # reported when its timeline is made
             labels |= dict.fromkeys(labels_of(path))
         sought = {name: None for name in sought if name not in labels}
-    if labels and sought:
-        name = next(iter(sought))
+    if labels:
+        _refuse(sought, labels, paths)
+
+
+def want_labels(path: Path, labels: Collection[str], names: Iterable[str]) -> None:
+    """Raise UserError for one of the `names` in `channels` that is none of the labels of the recording at `path`."""
+    _refuse([name for name in names if name not in labels], labels, [path])
+
+
+def _refuse(absent: Collection[str], labels: Collection[str], paths: Collection[Path]) -> None:
+    for name in absent:
         who, has = (f"{next(iter(paths))}: ", "file, ") if len(paths) == 1 else ("", f"{len(paths)} recordings, ")
         near = did_you_mean(name, labels) or f" ({'it has' if who else 'they have'} {listed([*labels])})"
         raise UserError(f"{who}channels: want a channel of the {has}got '{name}'{near}")

@@ -120,8 +120,8 @@ def _stretches_s(annotations: Iterable[Annotation], marks: Callable[[str], bool]
 
 
 def _text_of(path: Path, description: str) -> str:
-    """What was written of what MNE describes."""
-    return description.removeprefix(_COMMENT) if path.suffix.lower() == ".vhdr" else description
+    """What was written of what MNE describes; of an open BrainVision file, it knows the samples' by its name."""
+    return description.removeprefix(_COMMENT) if path.suffix.lower() in (".vhdr", ".eeg") else description
 
 
 def _of_channels(text: str, channels: Sequence[str]) -> str:

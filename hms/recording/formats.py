@@ -1,6 +1,7 @@
 """Open the EEG channels of one file, in µV, from any format that MNE-Python reads; samples are read on demand.
 
-What the file says about each of its channels is gathered by the opener of its format; from there on, all are alike.
+What the file says about each of its channels is gathered by the opener of its format; from there on, all are alike, and
+so is what MNE-Python has opened already.
 """
 
 import math
@@ -37,8 +38,20 @@ def open_source(path: Path, options: ReadingOptions) -> Source:
     _want_content(path)
     if path.suffix == ".parquet":
         return _of_parquet(path, options)
-    header = _header(path)
-    opened = _of_mne(path, options.leads) if header is None else _of_edf(path, header, options.leads)
+    if header := _header(path):
+        return _source(path, header, _of_edf(path, header, options.leads), options)
+    raw, notes = open_raw(path, None, [])
+    default_uv = UNITS_UV["V" if ".fif" in path.suffixes else "uV"]  # of files that do not give a unit
+    units_uv = {label: uv_of(raw._orig_units.get(label, "")) or default_uv for label in raw.ch_names}
+    return _source(path, None, _of_mne(raw, notes, units_uv, options.leads), options)
+
+
+def source_of(raw: Any, path: Path, options: ReadingOptions) -> Source:
+    """The channels of what MNE-Python has opened, under the name of a `path`; Raises DataError if none is EEG."""
+    return _source(path, None, _of_mne(raw, [], dict.fromkeys(raw.ch_names, UNITS_UV["V"]), options.leads), options)
+
+
+def _source(path: Path, header: Header | None, opened: "_Opened", options: ReadingOptions) -> Source:
     raw, meanings = opened.raw, opened.meanings
     read, label_notes = channels_to_read(opened.channels, [*meanings.leads], raw.info["bads"])
     if not read:
@@ -93,13 +106,10 @@ class _Opened(NamedTuple):
     """Those that have a meaning."""
 
 
-def _of_mne(path: Path, mapped: Mapping[str, Lead]) -> _Opened:
-    """A file of any format but EDF and BDF; MNE-Python knows what it says about its channels."""
-    raw, notes = open_raw(path, None, [])
+def _of_mne(raw: Any, notes: list[str], units_uv: Mapping[str, float], mapped: Mapping[str, Lead]) -> _Opened:
+    """What MNE-Python opened of any format but EDF and BDF, whose values by each label are stored in such units."""
     meanings = meanings_of(raw.ch_names, mapped)
     passband = Passband(raw.info["highpass"] or math.nan, raw.info["lowpass"] or math.nan)
-    default_uv = UNITS_UV["V" if ".fif" in path.suffixes else "uV"]  # of files that do not give a unit
-    units_uv = {label: uv_of(raw._orig_units.get(label, "")) or default_uv for label in raw.ch_names}
     channels = [
         Channel(
             place=place,

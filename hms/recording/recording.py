@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from itertools import chain, compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,12 +11,13 @@ from jaxtyping import Float, Int
 from hms.data.silence import NO_SIGNAL_UV
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import DataError
+from hms.recording.absent import want_labels
 from hms.recording.annotations import bad_notes, checks_s
 from hms.recording.blocks import Blocks
 from hms.recording.channel_names import EKG
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
-from hms.recording.formats import open_source
+from hms.recording.formats import open_source, source_of
 from hms.recording.options import ReadingOptions
 from hms.recording.reconstruction import Reconstruction
 from hms.recording.resample import Read, Resampler
@@ -84,7 +85,22 @@ def open_recording(path: Path, pairs: Collection[tuple[str, str]], options: Read
     Names in `options.channels` that the file lacks are noted. Raises DataError, with the file and the reason in one
     line, if it cannot be read, lacks too many electrodes, or holds values that are hardly µV.
     """
-    source, flat_notes = _without_flat(path, open_source(path, options))
+    return _recording(path, open_source(path, options), pairs, options)
+
+
+def from_raw(raw: Any, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:
+    """The same of an `mne.io.Raw`, under the name of its file or, if it has none, of its class.
+
+    `options.unit` is that of the values which `raw.get_data()` returns. Its pauses are those that MNE-Python marks.
+    Raises UserError for names in `options.channels` that it lacks, and DataError as `open_recording`.
+    """
+    path = Path(next(filter(None, raw.filenames), type(raw).__name__))
+    want_labels(path, raw.ch_names, options.leads)
+    return _recording(path, source_of(raw, path, options), pairs, options)
+
+
+def _recording(path: Path, opened: Source, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:
+    source, flat_notes = _without_flat(path, opened)
     try:
         blocks = Blocks(Resampler(source.read, source.samples, source.sfreq_hz), source.leads, pairs)
     except DataError as error:
