@@ -21,6 +21,14 @@ from scripts.bench.measure import Figure, peak_mb, ratio
 from scripts.plain_reference import PlainWavenet, PlainWindows
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """A folder of the benchmarks with the corpus that they would make, so that its store is built once."""
+    made = tmp_path_factory.mktemp("bench")
+    (made / "tiny").symlink_to(corpus)
+    return made
+
+
 def test_the_plain_batch_has_the_same_numbers_as_ours(store: Store, tmp_path: Path):
     rows = store.rows.head(3)
     for label_id, start in rows.select("label_id", "eeg_start").rows():
@@ -90,11 +98,11 @@ def test_an_estimate_counts_what_is_computed_and_what_is_made():
     ],
     ids="abfms",
 )
-def test_the_benchmarks_that_need_no_large_network_run(benchmark, keys: set[str], tmp_path: Path, monkeypatch):
+def test_the_benchmarks_that_need_no_large_network_run(benchmark, keys: set[str], folder: Path, monkeypatch):
     for module, constants in ((data, {"COPIES": 1, "BATCH": 2}), (prediction, {"BATCH": 2}), (cost, {"ROWS": 1})):
         for name, value in constants.items():
             monkeypatch.setattr(module, name, value)
-    measured = {figure.key: figure.value for figure in benchmark(tmp_path)}
+    measured = {figure.key: figure.value for figure in benchmark(folder)}
     assert keys <= {*measured}
     assert min(measured.values()) > 0
 
@@ -108,13 +116,13 @@ def test_gpu_benchmarks_use_valid_configs(overrides: tuple[str, ...]):
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the benchmark itself runs here")
-def test_gpu_benchmarks_run(tmp_path: Path, monkeypatch):
+def test_gpu_benchmarks_run(folder: Path, monkeypatch):
     small = ("experiment=smoke", "extractor=stft_short", "trainer=cpu", "data.root=x")
     variants = {"both": "trainer.precision=bf16-mixed +optimizer.fused=true", "compiled": "compile=true"}
     constants = {"TRAIN_EEGS": 96, "STFT": small, "MEMBER": small, "VARIANTS": variants}
     for name, value in (constants | {"compile_networks": lambda *_: None}).items():
         monkeypatch.setattr(gpu, name, value)
-    measured = {figure.key: figure.value for figure in gpu.on_gpu(tmp_path, steps=1)}
+    measured = {figure.key: figure.value for figure in gpu.on_gpu(folder, steps=1)}
     keys = ["step_ms", "data_share", "gpu_busy", "fold_minutes", "member_step_ms", "member_busy", "member_fold_minutes"]
     keys += ["both_step_ms", "both_busy", "compiled_step_ms", "compiled_busy"]
     assert [*measured] == [f"h_{key}" for key in keys]
