@@ -31,9 +31,12 @@ def complaint(name: str, *overrides: str) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Return every option of every group of the entry points, as an override."""
+    """Return every option of every group of the entry points but train, as an override.
+
+    Those of train are composed, checked in the same way, and then built, in test_contracts.py.
+    """
     found = []
-    for name in SCHEMAS:
+    for name in (command for command in SCHEMAS if command != "train"):
         defaults = OmegaConf.load(CONF / f"{name}.yaml").defaults
         groups = {str(key) for entry in defaults if OmegaConf.is_config(entry) for key in entry}
         found += [(name, f"{group}={option}") for group in sorted(groups) for option in options(group)]
@@ -43,7 +46,6 @@ def choices() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "choice"), choices())
 def test_every_option_of_every_group_passes(name, choice):
     needed = ["data.root=x"] * (choice == "data=competition")
-    needed += ["augmentation.teacher_labels.runs=[x]"] * choice.endswith(("=teacher_labels", "=student"))
     assert complaint(name, choice, *needed) == ""
 
 
