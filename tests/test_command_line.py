@@ -630,5 +630,5 @@ def test_the_substitute_of_an_unknown_option_is_not_checked(monkeypatch: pytest.
 )
 def test_a_value_to_type_has_quotes_only_where_it_needs_them(text: str, typed: str):
     assert for_shell("data.root", text) == typed
-    (config,) = line("data=competition", *shlex.split(typed)).jobs()
-    assert config["data"]["root"] == text
+    (job,) = line("data=competition", *shlex.split(typed)).jobs()
+    assert job.config["data"]["root"] == text
