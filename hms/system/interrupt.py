@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -53,9 +54,17 @@ def _send_again(unraisable: Callable[["sys.UnraisableHookArgs"], Any], args: "sy
     if not isinstance(args.exc_value, Interrupted):
         unraisable(args)
         return
-    number = args.exc_value.number
+    number, ending = args.exc_value.number, threading.Event()
     signal.signal(number, _interrupt)
-    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()  # by then Python no longer drops it
+    threading.Thread(target=_send_after, args=(ending, number)).start()  # which may take longer than it waits below
+    ending.set()
+
+
+def _send_after(ending: threading.Event, number: int) -> None:
+    """Send a signal soon after the hook has ended, within which Python would drop the exception once more."""
+    ending.wait()
+    time.sleep(0.02)
+    os.kill(os.getpid(), number)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
