@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,12 +72,16 @@ class Composer:
 
     def configs(self, jobs: Iterable[Sequence[str]]) -> Iterator[Composed]:
         """Yield what the words of each job make; nothing if more than one of them is wrong."""
-        for words in jobs:
-            if (config := self._composed(words)) is not None:
-                with open_dict(config):
-                    hydra = config.pop("hydra")
-                self.launchers.add(hydra.runtime.choices["hydra/launcher"])
-                yield Composed(words, config, own_choices(hydra.runtime.choices))
+        yield from filter(None, (self._job(tuple(words)) for words in jobs))
+
+    @lru_cache(maxsize=128)  # noqa: B019 -- one instance per process; jobs are checked, run and described
+    def _job(self, words: tuple[str, ...]) -> Composed | None:
+        if (config := self._composed(words)) is None:
+            return None
+        with open_dict(config):
+            hydra = config.pop("hydra")
+        self.launchers.add(hydra.runtime.choices["hydra/launcher"])
+        return Composed(words, config, own_choices(hydra.runtime.choices))
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:
         try:
