@@ -8,6 +8,7 @@ from hms.scoring.bootstrap import (
     FEWEST_PATIENTS,
     Bootstrap,
     effective,
+    enough,
     format_difference,
     format_interval,
     mean_interval,
@@ -52,14 +53,15 @@ def test_few_patients_have_no_interval():
     values, patients = pl.Series(VALUES[0][:120]), pl.Series(np.arange(120))
     assert mean_interval(values, patients % (FEWEST_PATIENTS - 1), 100) is None
     assert mean_interval(values, patients % FEWEST_PATIENTS, 100) is not None
+    assert [enough(np.array([first, *[1.0] * 5])) for first in (0.0, 1.0, 8.0, 14.0)] == [False, True, True, False]
 
 
 def test_patients_of_unequal_weight_count_as_fewer():
     assert effective(np.full(5, 3.0)) == pytest.approx(5)
     assert effective(np.array([9.0, 1.0, 1.0, 1.0])) == pytest.approx(144 / 84)
-    widening = [outside_of(patients) for patients in (1.0, 1.5, 3.0, 10.0, 1e6)]
+    widening = [outside_of(patients) for patients in (2.0, 3.0, 10.0, 1e6)]
     assert widening == sorted(widening)
-    assert (widening[0], widening[-1]) == (0, pytest.approx(0.025, rel=1e-3))
+    assert widening[-1] == pytest.approx(0.025, rel=1e-3)
 
 
 def test_an_interval_of_few_unequal_patients_holds_the_truth_as_often_as_it_says():
@@ -72,14 +74,23 @@ def test_an_interval_of_few_unequal_patients_holds_the_truth_as_often_as_it_says
     assert 0.92 < held / samples < 0.98
 
 
-def test_of_many_equal_models_few_tables_have_one_that_differs_from_another():
+@pytest.mark.parametrize(("models", "patients"), [(2, 60), (8, 60), (16, 12)])
+def test_of_equal_models_few_tables_have_one_that_differs_from_another(models: int, patients: int):
     random, differ, tables = np.random.default_rng(2), 0, 200
     for table in range(tables):
-        losses = random.normal(0.5, 0.3, (8, 60))
-        compared = pairs(losses, np.arange(60), 400, table)
-        differ += (np.abs(compared.difference) > compared.margin).any()
+        losses = random.normal(0.5, 0.3, (models, patients))
+        compared = pairs(losses, np.arange(patients), 400, table)
+        differ += (np.abs(compared.difference) > compared.margin + 1e-9).any()
         np.testing.assert_allclose(compared.difference, losses.mean(axis=1)[:, None] - losses.mean(axis=1), atol=1e-8)
     assert differ / tables < 0.1
+
+
+@pytest.mark.parametrize("other", [VALUES[0], VALUES[0] + 1, np.where(PATIENTS == 7, VALUES[1], np.nan)])
+def test_a_pair_that_does_not_vary_widens_no_interval_of_others(other: np.ndarray):
+    two = pairs(VALUES, PATIENTS, 1000, 0)
+    three = pairs(np.stack([*VALUES, other]), PATIENTS, 1000, 0)
+    assert two.margin[0, 1] == pytest.approx(1.96 * (VALUES[0] - VALUES[1]).std() / 20, rel=0.05)
+    assert three.margin[0, 1] == pytest.approx(two.margin[0, 1], rel=0.02)
 
 
 def test_two_models_are_compared_on_the_rows_that_both_have():

@@ -97,9 +97,9 @@ def test_what_no_option_describes_is_shown_by_its_values():
     mine, concat = {"_target_": "mine.Fusion", "width": 3}, trained()["fusion"]
     assert differences([{"fusion": mine}, {"fusion": mine | {"width": 4}}]) == {"fusion.width": ["3", "4"]}
     assert differences([{"fusion": mine}, {"fusion": concat, "choices": {"fusion": "concat"}}]) == {
-        "fusion._target_": ["mine.Fusion", ""],
+        "fusion._target_": ["mine.Fusion", "hms.fusion.Concat"],
         "fusion.width": ["3", ""],
-        "fusion": ["", "concat"],
+        "fusion._partial_": ["", "true"],
     }
     node = {"_target_": "torch.optim.AdamW"}
     one, other = ({"optimizer": node | more} for more in ({}, {"betas": [1, None]}))

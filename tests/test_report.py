@@ -281,7 +281,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         (
             ["ensemble=half"],
-            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_se', 'folds', 'prior_effect'",
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_se', 'folds', 'prior_effect'; hms.ensemble",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
         (["runs=all"], "all: no fold has held-out patients, so there is nothing to report on"),
@@ -614,6 +614,12 @@ def test_the_gap_closed_has_an_interval_from_the_draws_of_the_kl():
     assert 0 < low < whole.gap_closed < high < 1
     few = scored(rows_of(*rows, patients=[i % 3 for i in range(len(rows))]), known)
     assert summary.headline(few).gap_interval is None
+    often = np.where(np.arange(200)[:, None] % 9 < 3, truth, truth[::-1])  # right about a third
+    half = 0.6 * often + 0.4 * truth.mean(axis=0)
+    guessed = pl.DataFrame({"label_id": table["label_id"]} | {name: half[:, i] for i, name in enumerate(CLASSES)})
+    whole = summary.headline(scored(table, guessed))
+    assert whole.gap_closed is not None
+    assert whole.gap_interval is None  # by some draws of patients, the prior is as good as this oracle
 
 
 def test_the_mean_prediction_per_vote_counts_each_vote_once():

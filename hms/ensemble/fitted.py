@@ -12,7 +12,7 @@ calibration, prior and member_folds. These are the others, with KL in nats and l
     diversity         of each two members: `js`, the mean Jensen-Shannon divergence of their predictions in nats, and
                       `loss_correlation`, Pearson's correlation of their KL over rows
     weights_se        standard errors of the weights: how much they would vary with other patients, by a jackknife over
-                      the patient folds
+                      the patient folds; null for weights of 0 or 1, and for greedy ones
     optimality_gap    upper bound on how far other weights of the same mixing could lower the minimised KL
     prior_effect      null, or the KL of `nested` `before` and `after` the prior shift on rows weighted to that prior
                       (weighted by half of each panel's votes, scored on the other half), the `interval` of after -

@@ -37,16 +37,20 @@ def scores_of(fitting: Fitting, nested: Nested, mixture: Mixture, draws: int, se
         "interval": {"members": ends[:-3], "mean": ends[-1], "uncalibrated": ends[-3], "nested": ends[-2]},
         "difference": {"members": differences[:-2], "uncalibrated": differences[-2], "nested": differences[-1]},
         "diversity": {"js": _js(probabilities).tolist(), "loss_correlation": _correlation(members).tolist()},
-        "weights_se": _jackknife(np.stack([mixture.weights for mixture in nested.mixtures])).tolist(),
+        "weights_se": _standard_errors(mixture, nested),
         "optimality_gap": optimality_gap(minimised, mixture.weights),
     }
 
 
-def _jackknife(without_fold: Float[np.ndarray, "fold member"]) -> Float[np.ndarray, " member"]:
-    """Standard errors from fits that each leave out a fold of patients (Efron & Tibshirani 1993, chapter 11)."""
-    folds = len(without_fold)
-    error: Float[np.ndarray, " member"] = np.sqrt(folds - 1) * without_fold.std(axis=0)
-    return error
+def _standard_errors(mixture: Mixture, nested: Nested) -> list[float | None]:
+    """Those of the weights, from fits that each leave out a fold of patients (Efron & Tibshirani 1993, chapter 11).
+
+    None where a jackknife says nothing: for a weight at its limit, and for greedy weights, which move in steps.
+    """
+    without_fold = np.stack([one.weights for one in nested.mixtures])  # fold member
+    errors: list[float] = (np.sqrt(len(without_fold) - 1) * without_fold.std(axis=0)).tolist()
+    knows = (mixture.weights > 0) & (mixture.weights < 1) & (mixture.mixing != "greedy")
+    return [error if known else None for error, known in zip(errors, knows, strict=True)]
 
 
 def _js(probabilities: Float[np.ndarray, "member row class"]) -> Float[np.ndarray, "member member"]:

@@ -37,7 +37,7 @@ def _show_scores(content: dict[str, Any], names: list[str]) -> None:
         [
             name,
             f"{content['weights'][i]:.3f}",
-            f"{content['weights_se'][i]:.3f}",
+            "-" if (error := content["weights_se"][i]) is None else f"{error:.3f}",
             f"{kl['members'][i]:.4f}",
             format_interval(ends["members"][i], digits=4),
             format_difference(kl["members"][i] - kl["mean"], differences["members"][i], digits=4),

@@ -9,7 +9,7 @@ from hms.errors import UserError
 class Reading(TypedDict):
     """How recordings are read."""
 
-    unit: Literal["nV", "uV", "µV", "mV", "V"] | None
+    unit: Literal["nV", "uV", "µV", "μV", "mV", "V"] | None
     channels: dict[str, str] | None
 
 

@@ -61,7 +61,7 @@ def are_recordings(word: str) -> bool:
     """Whether a word names a file, or a folder or a pattern of recordings, by their endings: a run is none of these."""
     path = Path(word)
     inside = path.iterdir() if path.is_dir() else [path]
-    return path.is_file() or any(one.suffix.lower() in SUFFIXES - {".parquet"} for one in inside)  # a fold holds tables
+    return any(one.suffix.lower() in SUFFIXES - {".parquet"} for one in inside)  # a fold holds tables
 
 
 def _meant(word: str) -> list[Path]:

@@ -21,8 +21,8 @@ class Member(NamedTuple):
     """None for the plain mean and the ensemble."""
     number: int | None
     """Position in the file, from 1."""
-    weight_se: float
-    """Standard error of the weight; 0 where there is none."""
+    weight_se: float | None
+    """Standard error of the weight; None if it is unknown."""
 
 
 def members_of(ensemble: dict[str, Any]) -> list[Member]:
@@ -30,7 +30,7 @@ def members_of(ensemble: dict[str, Any]) -> list[Member]:
     combined = []
     for name, key in (("ensemble", "nested"), ("plain mean", "mean")):
         kl, interval = ensemble["kl"][key], ensemble["interval"][key]
-        combined.append(Member(name, kl, interval, weight=None, number=None, weight_se=0.0))
+        combined.append(Member(name, kl, interval, weight=None, number=None, weight_se=None))
     return [*combined, *sorted(_members(ensemble), key=lambda member: -(member.weight or 0))]
 
 
@@ -66,10 +66,11 @@ def weights(members: list[Member]) -> go.Figure:
     return figure
 
 
-def _standard_error(member: Member) -> list[float]:
-    """A standard error to either side of a weight, in %, as far as weights go."""
-    weight, error = member.weight or 0, member.weight_se
-    return [100 * max(weight - error, 0), 100 * min(weight + error, 1)]
+def _standard_error(member: Member) -> list[float] | None:
+    """A standard error to either side of a weight, in %, as far as weights go; None if it is unknown."""
+    if member.weight is None or member.weight_se is None:
+        return None
+    return [100 * max(member.weight - member.weight_se, 0), 100 * min(member.weight + member.weight_se, 1)]
 
 
 def _members(ensemble: dict[str, Any]) -> Iterator[Member]:

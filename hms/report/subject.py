@@ -92,7 +92,10 @@ def subject_of_ensemble(path: Path, stores: Path) -> Subject:
     folder = ensemble_folder(path)
     if not (folder / "ensemble.json").exists():
         raise DataError(f"{folder / 'ensemble.json'}: no such file; hms.ensemble writes it")
-    content = read_json(folder / "ensemble.json", *_KEYS)
+    try:
+        content = read_json(folder / "ensemble.json", *_KEYS)
+    except DataError as error:
+        raise DataError(f"{error}; hms.ensemble writes it anew") from None
     table = read_predictions(folder / "oof.parquet").with_columns(predicted_by=pl.lit(None, pl.String))
     folders = [member_folder(folder, name) for name in content["members"]]
     started = [Trained(path, folds_with_held_out(path)) for path in folders if path and finished_folds(path)]

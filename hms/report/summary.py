@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
-from hms.scoring.bootstrap import Bootstrap, effective, mean_interval
+from hms.scoring.bootstrap import FEWEST_PATIENTS, Bootstrap, effective, mean_interval
 from hms.scoring.metric import prior_kl
 from hms.scoring.scores import mean_scores
 
@@ -47,7 +47,7 @@ class Headline(NamedTuple):
     uniform: float
     gap_closed: float | None
     gap_interval: list[float] | None
-    """Of `gap_closed`, from the same draws of patients as that of the KL."""
+    """Of `gap_closed`, from the same draws of patients as that of the KL; None if any of them has no gap."""
     effective_patients: float
     """How many patients with equal shares of the windows would tell as much."""
 
@@ -64,8 +64,8 @@ class Reliability(NamedTuple):
     rows: Int[np.ndarray, " bin"]
     error: float
     """Expected calibration error: mean distance between `predicted` and `voted`, weighted by rows."""
-    error_by_chance: float
-    """What it would be about, of a model that is right on average, with as many windows and patients in each bin."""
+    error_by_chance: float | None
+    """What it would be about, of a model that is right on average, with these patients; None for few."""
 
 
 def headline(rows: pl.DataFrame) -> Headline:
@@ -156,7 +156,7 @@ def _groups(parts: list[tuple[str, pl.DataFrame]]) -> list[Group]:
 def _gap_interval(rows: pl.DataFrame) -> list[float] | None:
     bootstrap = Bootstrap(rows["patient_id"].to_numpy())
     kl, prior, oracle = bootstrap.means(rows.select("kl", "prior", "oracle").to_numpy().T)
-    return bootstrap.interval((prior - kl) / (prior - oracle))
+    return None if (prior <= oracle).any() else bootstrap.interval((prior - kl) / (prior - oracle))
 
 
 def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]) -> Reliability:
@@ -175,14 +175,20 @@ def _reliability(name: str, rows: pl.DataFrame, voted: Float[np.ndarray, " row"]
         rows=means[:, 2].astype(int),
         error=float((np.abs(means[:, 0] - means[:, 1]) * means[:, 2]).sum() / len(predicted)),
         error_by_chance=sum(_by_chance((voted - predicted)[bin_], patients.filter(bin_)) for bin_ in bins)
-        / len(predicted),
+        / len(predicted)
+        if patients.n_unique() >= FEWEST_PATIENTS
+        else None,
     )
 
 
 def _by_chance(residual: Float[np.ndarray, " row"], patient_id: pl.Series) -> float:
-    """The expected absolute sum of residuals that are 0 on average, and independent between patients.
+    """The expected absolute sum of such residuals, if they were 0 on average and independent between patients.
 
-    It is that of a normal distribution, whose variance is the sum of squares of the patients' sums.
+    It is that of a normal distribution; its variance is that of the patients' sums, without the mean of the residuals.
     """
-    sums = pl.DataFrame({"patient_id": patient_id, "residual": residual}).group_by("patient_id").sum()["residual"]
-    return float(np.sqrt(2 / np.pi) * np.linalg.norm(sums.to_numpy()))
+    table = pl.DataFrame({"patient_id": patient_id, "residual": residual})
+    count = table["patient_id"].n_unique()
+    if count > 1:  # of one patient, the mean is all there is
+        table = table.with_columns(pl.col("residual") - pl.col("residual").mean())
+    sums = table.group_by("patient_id").sum()["residual"].to_numpy()
+    return float(np.sqrt(2 / np.pi * count / max(count - 1, 1)) * np.linalg.norm(sums))

@@ -9,8 +9,11 @@ from hms.config.described import Description, describe, lookup, several, word
 def differences(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
     """The keys in which configs differ, with the value in each; empty where another option makes the key meaningless.
 
-    Options are those of the configs' `choices`. If an option differs as a whole, its values are not listed one by one.
+    Options are those of the configs' `choices`, if all have them: those of a config that was read from a fold, and then
+    trained in Python, are unknown. If an option differs as a whole, its values are not listed one by one.
     """
+    if not all(config.get("choices") for config in configs):
+        configs = [{key: value for key, value in config.items() if key != "choices"} for config in configs]
     described = [describe(config, among=configs) for config in configs]
     keys = dict.fromkeys(chain.from_iterable(chain(about.options, about.values) for about in described))
     words = {key: [_value(key, *pair, described) for pair in zip(configs, described, strict=True)] for key in keys}

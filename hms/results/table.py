@@ -11,7 +11,7 @@ from hms.results.differences import differences
 from hms.results.entry import Entry, Training
 from hms.runs.settings import with_same_settings
 from hms.runs.teacher import LEARNED_FROM_TEACHER
-from hms.scoring.bootstrap import format_difference, format_interval
+from hms.scoring.bootstrap import FEWEST_PATIENTS, format_difference, format_interval
 from hms.scoring.scores import percent
 from hms.system.atomic import write_table
 from hms.system.console import counted, print_columns, print_paragraph
@@ -123,6 +123,8 @@ def _say_what_is_comparable(results: list[Result]) -> None:
         return
     if not same_rows(results):
         print("Validated on different rows: KL depends on them; read 'against the best', which is on shared rows.")
+    if any(result.interval is None for result in results):
+        print(f"Fewer than {FEWEST_PATIENTS} patients have no interval, nor have few of very unequal shares.")
     if any(result.difference_interval for result in results):
         print("Where the interval of a difference contains 0, other patients might reverse the order.")
         if sum(result.difference is not None for result in results) > 1:

@@ -28,7 +28,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hms.config.words import for_shell
 from hms.errors import DataError, UserError
 from hms.run_folders import FoldName, RunName, finished_folds, folds_with, grid, is_finished, number_of, to_predict_by
 from hms.runs.bundle import is_bundle, members
@@ -69,6 +68,8 @@ def folds_to_predict_by(run: Path) -> list[Path]:
     if not folds:
         instead = f", only {begun}" if (begun := unfinished(run)) else "; a run is a folder such as runs/<name>-<hash>"
         if any((run / f"{part}.csv").is_file() for part in ("train", "test")):
+            from hms.config.words import for_shell  # imports Hydra's grammar
+
             instead = f"; it is a corpus, which data=competition {for_shell('data.root', str(run))} names"
         raise DataError(f"{run}: {'no finished fold here' if run.exists() else 'no such folder'}{instead}")
     return to_predict_by(folds)

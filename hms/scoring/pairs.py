@@ -1,16 +1,21 @@
 """Differences between the losses of every two models, with intervals that hold for all pairs at once.
 
 The best of many equal models looks better than the others by chance. So the intervals are as wide as the largest of all
-studentised differences varies with other patients (Westfall & Young 1993, *Resampling-based multiple testing*): in 95 %
-of samples of patients, all of them contain the true difference, whichever model looks best.
+studentised differences varies with other patients (Westfall & Young 1993, *Resampling-based multiple testing*), and for
+few patients as much wider as Student's t is than a normal distribution at this level, of the effective patients: in
+about 95 % of samples of patients, all intervals contain the true difference, whichever model looks best.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
 
-from hms.scoring.bootstrap import FEWEST_PATIENTS, Bootstrap, effective, outside_of
+from hms.scoring.bootstrap import LEVEL, Bootstrap, effective, enough
+
+_LEAST_DEVIATION = 1e-9
+"""Nats; below it, models are equal, or differ by a constant, but for rounding."""
 
 
 class Pairs(NamedTuple):
@@ -19,7 +24,7 @@ class Pairs(NamedTuple):
     difference: Float[np.ndarray, "model other"]
     """Mean loss of the model - that of the other."""
     margin: Float[np.ndarray, "model other"]
-    """Half of the width of its 95 % interval; NaN also for fewer shared patients than an interval needs."""
+    """Half of the width of its 95 % interval; NaN also without enough shared patients for one."""
     rows: Int[np.ndarray, "model other"]
     """Number of rows that both have."""
 
@@ -32,24 +37,26 @@ def pairs(losses: Float[np.ndarray, "model row"], patient_id: Int[np.ndarray, " 
     sums = np.stack([np.nan_to_num(part) @ shared.T for part, shared in zip(of_patients, has, strict=True)])
     sums -= sums.transpose(0, 2, 1)  # patient model other
     rows = np.stack([shared @ shared.T for shared in has])
-    deviation, largest = np.full(rows.shape[1:], np.nan), np.zeros(draws)
-    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 for pairs without shared rows and for equal models
-        difference = (sums.sum(axis=0) / rows.sum(axis=0)).round(9)  # equal models differ by rounding only
-        for model, known in enumerate(~np.isnan(difference)):
+    effective_of = _effective(rows)
+    deviation, largest = np.full(effective_of.shape, np.nan), np.zeros(draws)
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 for pairs without shared rows
+        difference = sums.sum(axis=0) / rows.sum(axis=0)
+        for model, known in enumerate(~np.isnan(effective_of)):
             means = (bootstrap.times @ sums[:, model, known]) / (bootstrap.times @ rows[:, model, known])  # draw other
             deviation[model, known] = np.nanstd(means, axis=0)
-            studentised = np.abs(means - difference[model, known]) / deviation[model, known]
-            largest = np.fmax(largest, np.fmax.reduce(studentised, axis=1))
-    return Pairs(difference, deviation * _quantiles(largest, rows), rows.sum(axis=0).astype(int))
+            varies = deviation[model, known] > _LEAST_DEVIATION
+            studentised = np.abs(means - difference[model, known])[:, varies] / deviation[model, known][varies]
+            largest = np.fmax(largest, np.fmax.reduce(studentised, axis=1, initial=0))
+    outside = scipy.special.ndtr(-np.quantile(largest, LEVEL))
+    student_t = -scipy.special.stdtrit(effective_of - 1, outside)
+    margin = deviation * np.sqrt(effective_of / (effective_of - 1)) * student_t
+    return Pairs(difference.round(9), margin, rows.sum(axis=0).astype(int))
 
 
-def _quantiles(
-    largest: Float[np.ndarray, " draw"], rows: Float[np.ndarray, "patient model other"]
-) -> Float[np.ndarray, "model other"]:
-    """How many deviations an interval goes to either side, by the number of patients that two models share."""
-    quantiles = np.full(rows.shape[1:], np.nan)
-    for pair in np.ndindex(quantiles.shape):
-        shared = rows[:, *pair]
-        if np.count_nonzero(shared) >= FEWEST_PATIENTS:
-            quantiles[pair] = np.quantile(largest, 1 - 2 * outside_of(effective(shared)))
-    return quantiles
+def _effective(rows: Float[np.ndarray, "patient model other"]) -> Float[np.ndarray, "model other"]:
+    """How many effective patients two models share; NaN without `enough`."""
+    found = np.full(rows.shape[1:], np.nan)
+    for pair in np.ndindex(found.shape):
+        if enough(rows[:, *pair]):
+            found[pair] = effective(rows[:, *pair])
+    return found

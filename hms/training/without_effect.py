@@ -61,18 +61,15 @@ def _of_backbones(config: dict[str, Any], described: Description) -> Iterator[st
 
 def _of_rows(config: dict[str, Any], described: Description) -> Iterator[str]:
     """Yield a line for each setting that would choose or weight rows that there are not."""
-    live, holds_none_out = config["live"], config["fold"] == "all"
+    live = config["live"]
     if is_of(config["weighting"], FadeLowVotes):
         name = "weighting=fade_low_votes has no effect"
         if any(is_of(node, SimulatedWindows) for node in live.values()):
             yield f"{name} with live, whose windows have {HIGH_VOTES} votes or more"
         elif not live and config["subset"].get("min_votes", 0) >= HIGH_VOTES:
             yield f"{name} on rows of {HIGH_VOTES} votes or more; try subset=low_votes_too"
-    if config["folds"] != defaults()["folds"] and (live or holds_none_out):
-        why = "fold=all, which holds no patients out" if holds_none_out else "live, which learns from no fold"
-        yield f"folds has no effect with {why}"
-    if holds_none_out and "subset.validation_votes" in _values("subset", described):
-        yield "subset.validation_votes has no effect with fold=all, which validates on none"
+    if live and config["folds"] != defaults()["folds"]:  # with fold=all, it is that of the run's other folds
+        yield "folds has no effect with live, which learns from no fold"
     if live and "subset.spacing_s" in _values("subset", described):
         yield "subset.spacing_s has no effect with live, which trains on no row of the corpus"
 
