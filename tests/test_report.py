@@ -281,7 +281,7 @@ def test_the_command_writes_a_page_and_prints_its_path(run: Path, tmp_path: Path
         (["ensemble=nowhere"], "nowhere/ensemble.json: no such file; hms.ensemble writes it"),
         (
             ["ensemble=half"],
-            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_se', 'folds', 'prior_effect'; hms.ensemble",
+            "half/ensemble.json: lacks 'kl', 'interval', 'diversity', 'weights_se', 'folds', 'prior_effect'; hms",
         ),
         (["ensemble=whole"], "whole/oof.parquet: no such file"),
         (["runs=all"], "all: no fold has held-out patients, so there is nothing to report on"),
