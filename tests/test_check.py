@@ -332,7 +332,7 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
         ("evaluate", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
         ("submit", "adapt=2", "adapt: want a share, 0 to 1, got 2"),
         ("predict", "threshold=nan", "threshold: want more than 0, up to 1, got nan"),
-        ("collect", "unit=kV", "unit: want 'nV', 'uV', 'µV', 'mV', 'V' or null, got 'kV'; did you mean 'V'?"),
+        ("collect", "unit=kV", "unit: want 'nV', 'uV', 'µV', 'μV', 'mV', 'V' or null, got 'kV'; did you mean 'V'?"),
         ("compare", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
         ("simulate.__main__", "shard=1", "shard: want 0 to 0 (shards=1), got 1"),
         ("ensemble.__main__", "prior.lpd=1", "prior.lpd: want a share between 0 and 1, got 1"),

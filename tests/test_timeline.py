@@ -336,7 +336,7 @@ def test_what_made_a_timeline_holds_all_of_an_ensembles_mixture(runs: list[Path]
         (["windows=-1"], "windows: want 0 or more (below 2^32), got -1"),
         (["threshold=0"], "threshold: want more than 0, up to 1, got 0"),
         (["threshold=1.5"], "threshold: want more than 0, up to 1, got 1.5"),
-        (["unit=kV"], "unit: want 'nV', 'uV', 'µV', 'mV', 'V' or null, got 'kV'"),
+        (["unit=kV"], "unit: want 'nV', 'uV', 'µV', 'μV', 'mV', 'V' or null, got 'kV'"),
         (["channels={Ch 1: Fq1}"], "channels.Ch 1: want an electrode of the 10-20 system, EKG, or a pair"),
         (["channels={Ch 1: 3}"], "channels.Ch 1: want str, got 3"),
         (["channels=Fp1"], "channels: want dict of str or null, got 'Fp1'"),
