@@ -563,6 +563,10 @@ def test_a_users_own_option_has_its_name_where_runs_are_compared(places: list[st
             "extractor.stft.hop_length: want 1 to 9810, for two frames in span_s, got 0",
         ),
         (["fusion=attention", "fusion.layers=0"], "fusion.layers: want at least 1, got 0"),
+        (
+            ["backbone=hgnetv2", "backbone.pretrained=false", "backbone.drop_path_rate=1"],
+            "backbone.drop_path_rate: want 0 up to less than 1, got 1",
+        ),
         (["backbone.image.instance=2"], "backbone.image.instance: want a share, 0 to 1, got 2"),
         (
             ["extractor=[stft,stft_cosine]", *(f"extractor.{name}.hop_length=0" for name in ("stft", "stft_cosine"))],

@@ -77,6 +77,11 @@ FADING = "weighting=fade_low_votes has no effect"
         ),
         ("fold=all subset.validation_votes=1 folds=3", []),
         ("fold=all subset=all_votes", []),
+        ("pretrain=low_votes pretrain.subset.spacing_s=5", []),
+        (
+            "pretrain=low_votes pretrain.subset.validation_votes=3",
+            ["pretrain.subset.validation_votes has no effect: both stages validate on the rows that subset chooses"],
+        ),
         ("fold=1 subset.validation_votes=1 subset.spacing_s=5 folds=3", []),
     ],
 )

@@ -73,27 +73,27 @@ def naming_keys(function: Callable[[dict[str, Any]], Any], config: dict[str, Any
 def _key_of(mistake: str, target: str, config: dict[str, Any]) -> str | None:
     """The key of the argument that a mistake such as "p: want a probability, got 2" is about, in building `target`.
 
-    That, or what a partial node makes within it, has the argument. Where an interpolation repeats a node, the original
-    is the one that is less deep. None if several are as likely.
+    That, what a partial node makes within it, or a mapping whose values nodes repeat has the argument. Where an
+    interpolation repeats a node or a value, the original is the one that is less deep. None if several are as likely.
     """
     name = mistake.partition(":")[0]
-    inner = [*_inner(config, "")]
-    if not any(node["_target_"] == target for _, node in inner):
+    inner = [*_mappings(config, "")]
+    if not any(node.get("_target_") == target for _, node in inner):
         return None
-    having = [(place, node) for place, node in inner if node["_target_"] == target or node.get("_partial_")]
+    having = [(place, node) for place, node in inner if node.get("_target_", target) == target or "_partial_" in node]
     keys = [f"{place}.{name}" for place, node in having if name in node and mistake.endswith(f", got {node[name]}")]
     least = min((key.count(".") for key in keys), default=0)
     original = [key for key in keys if key.count(".") == least]
     return original[0] if len(original) == 1 else None
 
 
-def _inner(value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node within a plain value, with its place."""
-    for key, part in value.items() if isinstance(value, dict) else ():
-        here = f"{place}.{key}" if place else key
-        if isinstance(part, dict) and "_target_" in part:
+def _mappings(mapping: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every mapping within one, with its place."""
+    for key, part in mapping.items():
+        if isinstance(part, dict):
+            here = f"{place}.{key}" if place else key
             yield here, part
-        yield from _inner(part, here)
+            yield from _mappings(part, here)
 
 
 def _built(node: dict[str, Any], more: dict[str, Any]) -> Any:
