@@ -126,7 +126,7 @@ def defaults() -> dict[str, Any]:
     return {**values}
 
 
-def default(group: str) -> Any:
+def default_option(group: str) -> Any:
     """The option that conf/train.yaml chooses from a group, or those that it chooses; None if it has no such group."""
     return default_options(defaults()).get(group)
 

@@ -120,7 +120,7 @@ def _stretches_s(annotations: Iterable[Annotation], marks: Callable[[str], bool]
 
 
 def _text_of(path: Path, description: str) -> str:
-    """What was written of what MNE describes; of an open BrainVision file, it knows the samples' by its name."""
+    """What was written of what MNE describes; a BrainVision file that is open goes by the name of its samples, .eeg."""
     return description.removeprefix(_COMMENT) if path.suffix.lower() in (".vhdr", ".eeg") else description
 
 

@@ -30,9 +30,9 @@ class Pairs(NamedTuple):
 
 
 def pairs(losses: Float[np.ndarray, "model row"], patient_id: Int[np.ndarray, " row"], draws: int, seed: int) -> Pairs:
-    """Compare every two models; a loss is NaN for a row that a model lacks."""
+    """Compare every two models by their losses in nats; a loss is NaN for a row that a model lacks."""
     bootstrap, order = Bootstrap(patient_id, draws, seed), np.argsort(patient_id, kind="stable")
-    of_patients = np.split(losses[:, order], np.cumsum(np.unique(patient_id, return_counts=True)[1])[:-1], axis=1)
+    of_patients = np.split(losses[:, order], np.cumsum(bootstrap.weight[:-1]).astype(int), axis=1)
     has = [(~np.isnan(part)).astype(float) for part in of_patients]
     sums = np.stack([np.nan_to_num(part) @ shared.T for part, shared in zip(of_patients, has, strict=True)])
     sums -= sums.transpose(0, 2, 1)  # patient model other

@@ -56,7 +56,7 @@ def _send_again(unraisable: Callable[["sys.UnraisableHookArgs"], Any], args: "sy
         return
     number, ending = args.exc_value.number, threading.Event()
     signal.signal(number, _interrupt)
-    threading.Thread(target=_send_after, args=(ending, number)).start()  # which may take longer than it waits below
+    threading.Thread(target=_send_after, args=(ending, number)).start()  # may take longer than it sleeps
     ending.set()
 
 

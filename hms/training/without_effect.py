@@ -5,7 +5,7 @@ from typing import Any
 
 from hms.augmentation.head_scale import HeadScale
 from hms.config.build import class_of, is_of
-from hms.config.described import Description, default, defaults, describe
+from hms.config.described import Description, default_option, defaults, describe
 from hms.extractor.spectrogram import Spectrogram
 from hms.labels import HIGH_VOTES
 from hms.live import SimulatedWindows
@@ -79,7 +79,7 @@ def _of_rows(config: dict[str, Any], described: Description) -> Iterator[str]:
 def _chosen(group: str, described: Description) -> Iterator[str]:
     """Yield the words that differ from conf/train.yaml in a group of one option."""
     if (option := described.options.get(group)) is not None:
-        yield from [f"{group}={option}"] if option != default(group) else []
+        yield from [f"{group}={option}"] if option != default_option(group) else []
         yield from _values(group, described)
 
 
