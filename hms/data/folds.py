@@ -3,14 +3,20 @@
 Greedy, from the patient with the most EEGs down, like scikit-learn's StratifiedGroupKFold, but in integers only: the
 folds are the same on every machine and library version. Patients with high-vote EEGs are balanced by class, the others
 by their number of EEGs. The others need a fold because pre-training on low votes must leave out the held-out patients.
+
+Or by a table of one's own: the folds that others scored their models by, or hospitals, each of them left out once.
 """
+
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from hms.errors import UserError
+from hms.data.tables import Check, parsed, read_text
+from hms.errors import DataError, UserError
 from hms.labels import CLASSES, HIGH_VOTES, VOTE_COLUMNS
+from hms.system.console import and_more, some
 
 
 def patient_folds(rows: pl.DataFrame, folds: int) -> pl.DataFrame:
@@ -38,6 +44,53 @@ def patient_folds(rows: pl.DataFrame, folds: int) -> pl.DataFrame:
         eegs[fold] += size[patient]
         fold_of[patient] = fold
     return pl.DataFrame({"patient_id": list(fold_of), "fold": list(fold_of.values())}).sort("patient_id")
+
+
+def read_folds(path: Path, folds: int) -> pl.DataFrame:
+    """The columns `fold` (0 ... folds-1) and `patient_id`, or without that `eeg_id`, of a CSV file of one's own.
+
+    Raises UserError if there is no such file, and DataError, with a line for each kind of mistake, if it lacks the
+    columns, or a fold is out of range, empty, or not the only one of its patient or EEG.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"folds_from: want a CSV file with patient_id (or eeg_id) and fold, got '{path}' (no such file)"
+        )
+    text = read_text(path)
+    of = next((name for name in ("patient_id", "eeg_id") if name in text.columns), None)
+    if of is None or "fold" not in text.columns:
+        raise DataError(f"{path}: want columns patient_id (or eeg_id) and fold, got {some(text.columns, 12)}")
+    fold = pl.col("fold")
+    checks = [
+        Check(fold, ~fold.is_between(0, folds - 1), f"want 0 to {folds - 1} (folds={folds}), got {{}}"),
+        Check(fold, fold.n_unique().over(of) > 1, f"want one fold per {of}, got {{}} and another"),
+    ]
+    table, problems = parsed(path, text, dict.fromkeys((of, "fold"), pl.Int64), checks)
+    there = {*table["fold"]}
+    if not problems and len(there) < folds:
+        empty = ", ".join(str(number) for number in range(folds) if number not in there)
+        hint = f"; set folds={len(there)}" if max(there) < len(there) > 1 else ""
+        problems = [f"{path}: want a patient in each fold, got none in {empty} (folds={folds}){hint}"]
+    if problems:
+        raise DataError("\n".join(problems))
+    return table.select(of, "fold").unique()
+
+
+def listed_folds(listed: pl.DataFrame, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """A table of `patient_id` and `fold`, a row per patient of `rows` that `listed` (of `read_folds`) gives a fold.
+
+    Raises DataError, which names the file at `path`, if EEGs of one patient are in several folds, or no patient in any.
+    """
+    known = rows.select("patient_id", "eeg_id").unique()
+    found = known.join(listed, on=listed.columns[0]).select("patient_id", "fold").unique().sort("patient_id", "fold")
+    if found.is_empty():
+        raise DataError(f"{path}: want patients of this corpus, got none of its {rows['patient_id'].n_unique()}")
+    if not (twice := found.filter(pl.col("patient_id").is_duplicated())).is_empty():
+        patient = twice["patient_id"][0]
+        of_it = " and ".join(map(str, twice.filter(pl.col("patient_id") == patient)["fold"]))
+        more = and_more(twice["patient_id"].n_unique() - 1, "patient")
+        raise DataError(f"{path}: want all EEGs of a patient in one fold, got patient {patient} in {of_it}{more}")
+    return found
 
 
 def _class_counts(rows: pl.DataFrame) -> list[tuple[int, list[int]]]:

@@ -5,8 +5,8 @@ takes a single fold as well.
 
 The hash is that of the resolved config, so two runs share a folder only if they would train the same model on the same
 data. Settings that do not change the result (paths, devices, loggers; fold and seed, which the folder's name has) are
-left out; the corpus counts by its fingerprint, files of weights, the weights of `start_from` and a teacher's labels by
-content (`hms.runs.settings`).
+left out; the corpus counts by its fingerprint, files of folds and of weights, those of `start_from` and a teacher's
+labels by content (`hms.runs.settings`).
 
     config.yaml           the resolved config
     provenance.json       git commit, package versions, digests of the code it names and of its inputs, command, options

@@ -60,7 +60,7 @@ def files_of(fold: Path) -> dict[str, str]:
 def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> None:
     """Warn if a fold was trained, or started, with different versions, or on inputs that have changed since.
 
-    The inputs are the corpus, pretrained weights, a teacher's labels and the weights that training starts from.
+    The inputs are the corpus, and the files that `files_read` names.
     """
     if (fold / "provenance.json").is_file() and (old := differing(provenance(fold), versions(config))):
         say(f"{fold} was made with different versions: {', '.join(old)}")
@@ -72,7 +72,7 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
         changed = [kind for kind in read if kind in then and read[kind] != then[kind]]
         if changed:
             other = read_config(path.parent)
-            places = all(other.get(key) == config.get(key) for key in ("data", "start_from"))
+            places = all(other.get(key) == config.get(key) for key in ("data", "folds_from", "start_from"))
             if places and settings(other) == settings(config):
                 say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {fold} is a new run")
 

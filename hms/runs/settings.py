@@ -1,7 +1,7 @@
 """What determines a trained model: the relevant part of its config, and what its training reads besides the corpus.
 
 Settings that affect only memory or time are left out, and so are paths: the corpus counts by its fingerprint, and
-files of pretrained weights, of a teacher's labels or of what a training starts from count by their content.
+files of folds, of pretrained weights, of a teacher's labels or of what a training starts from by their content.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from hms.run_folders import (
 
 _IRRELEVANT_KEYS = (
     *("fold", "seed", "name", "runs", "stores", "on_bad", "data"),
-    *("start_from", "logger", "show", "compile", "choices"),
+    *("folds_from", "start_from", "logger", "show", "compile", "choices"),
 )
 _IRRELEVANT_TRAINER_KEYS = (
     *("accelerator", "devices", "num_nodes", "strategy"),
@@ -60,12 +60,14 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def files_read(config: dict[str, Any]) -> dict[str, str]:
-    """Digests of what a training reads besides its corpus: pretrained `weights`, the labels of its `teacher`, and the
-    weights that it starts from, `start_from`, which replace pretrained ones.
+    """Digests of what a training reads besides its corpus: a table of folds, `folds_from`, pretrained `weights`, the
+    labels of its `teacher`, and the weights that it starts from, `start_from`, which replace pretrained ones.
 
-    There is no entry for what is not read. Raises UserError if the weights do not exist.
+    There is no entry for what is not read. Raises UserError if a file does not exist.
     """
     read = {}
+    if table := config.get("folds_from"):
+        read["folds_from"] = _joined([_digest_of(Path(table))])
     if starts := start_folds(config):
         read["start_from"] = _joined(_digest_of(model_file(start)) for start in starts)
     wanting = [] if starts else nodes(config["model"])

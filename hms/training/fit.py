@@ -31,7 +31,7 @@ from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_truth
 from hms.system.atomic import locked, write_text
-from hms.system.console import say
+from hms.system.console import counted, say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
 from hms.training import trainer
 from hms.training.feed import Feed, feed_of
@@ -166,6 +166,8 @@ def _finish(job: _Job) -> None:
         say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
         for line in without_effect(config, model.reads_spectrogram):
             say(line)
+        if never := job.rows.never_held_out:
+            say(f"{config['folds_from']} gives {counted(never, 'patient')} no fold: learned from in every fold")
         if job.start and not resumed:
             announce(job.start, config)
         corpus = feed.store.fingerprint

@@ -1,12 +1,13 @@
 """The rows of one fold: those to train on in each stage, those to validate on, and those to predict."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from hms.config.build import build
 from hms.data.distributed import Batches
-from hms.data.folds import patient_folds
+from hms.data.folds import listed_folds, patient_folds, read_folds
 from hms.errors import UserError
 from hms.system.processes import ALONE
 
@@ -22,6 +23,8 @@ class FoldRows(NamedTuple):
     """The rows to validate on and to score; none for `fold=all`."""
     predicted: pl.DataFrame
     """The rows to score, and for a student's sake those that another fold may learn from; none for `fold=all`."""
+    never_held_out: int
+    """How many patients no fold holds out, because a table of one's own gives them none."""
 
 
 def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
@@ -29,7 +32,7 @@ def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
 
     Raises UserError if no row is left to train or to validate on, or no batch of them by the limits of the trainer.
     """
-    learned_from, held_out = _patients(config, rows)
+    learned_from, held_out, never_held_out = _patients(config, rows)
     subsets = [build(stage["subset"]) for stage in stages_of(config)]
     training = [subset.training(learned_from) for subset in subsets]
     validation = subsets[-1].validation(held_out)
@@ -37,7 +40,7 @@ def rows_of_fold(config: dict[str, Any], rows: pl.DataFrame) -> FoldRows:
     _want_rows(config, rows, training, validation)
     _want_batches(config, training, validation)
     number = None if config["live"] or config["fold"] == "all" else config["fold"]
-    return FoldRows(number, training, validation, held_out.filter(among(pl.concat(predicted))))
+    return FoldRows(number, training, validation, held_out.filter(among(pl.concat(predicted))), never_held_out)
 
 
 def stages_of(config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -50,16 +53,25 @@ def among(rows: pl.DataFrame) -> pl.Expr:
     return pl.col("label_id").is_in(rows["label_id"].implode())
 
 
-def _patients(config: dict[str, Any], rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of the patients to learn from, and of those held out."""
+def _patients(config: dict[str, Any], rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """The rows of the patients to learn from, and of those held out, and how many patients no fold holds out."""
     nobody = rows.clear()
     if config["live"]:  # nothing is learned from the corpus
-        return nobody, nobody if config["fold"] == "all" else rows
+        return nobody, nobody if config["fold"] == "all" else rows, 0
     if config["fold"] == "all":
-        return rows, nobody
-    numbered = rows.join(patient_folds(rows, config["folds"]), on="patient_id", maintain_order="left")
-    held_out = pl.col("fold") == config["fold"]
-    return numbered.filter(~held_out), numbered.filter(held_out)
+        return rows, nobody, 0
+    numbered = rows.join(_folds(config, rows), on="patient_id", how="left", maintain_order="left")
+    fold, held_out = pl.col("fold"), pl.col("fold").eq_missing(config["fold"])
+    never = numbered.filter(fold.is_null())["patient_id"].n_unique()
+    return numbered.filter(~held_out), numbered.filter(held_out), never
+
+
+def _folds(config: dict[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
+    """The fold of each patient."""
+    if not config["folds_from"]:
+        return patient_folds(rows, config["folds"])
+    path = Path(config["folds_from"])
+    return listed_folds(read_folds(path, config["folds"]), rows, path)
 
 
 def _want_rows(

@@ -31,6 +31,7 @@ class Train(Corpus):
     name: str | None
     runs: str
     folds: int
+    folds_from: str | None
     fold: int | Literal["all"]
     seed: int
     epochs: int

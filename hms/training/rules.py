@@ -1,6 +1,7 @@
 """What a config of `hms.train` may not combine, found out before torch and Lightning are imported."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hms.config.command import CONF
@@ -58,6 +59,7 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     if config["live"] and config["pretrain"]:
         yield "pretrain: want none with live, whose windows have no subset; got both"
     yield from _wrong_votes(config)
+    yield from _wrong_folds(config)
     parts = {"backbone": config["backbone"]} | {f"extractor.{name}": part for name, part in config["extractor"].items()}
     for place, part in parts.items() if config["compile"] else ():
         if isinstance(part, dict) and part.get("grad_checkpointing") and "backbone" not in part:
@@ -94,6 +96,17 @@ def _wrong_votes(config: dict[str, Any]) -> Iterator[str]:
     if ours and most < least and config["fold"] != "all":
         wish = f"want at least subset.validation_votes = {least}, or there would be no row to validate on"
         yield f"subset.max_votes: {wish}, got {most}"
+
+
+def _wrong_folds(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each mistake in a table of folds that shows without the corpus."""
+    if path := config["folds_from"]:
+        from hms.data.folds import read_folds  # NumPy and Polars are slow to import
+
+        try:
+            read_folds(Path(path), config["folds"])
+        except UserError as error:
+            yield from str(error).splitlines()
 
 
 def _no_validation(config: dict[str, Any], each_epoch: bool) -> str | None:

@@ -70,6 +70,8 @@ def _of_rows(config: dict[str, Any], described: Description) -> Iterator[str]:
             yield f"{name} on rows of {HIGH_VOTES} votes or more; try subset=low_votes_too"
     if live and config["folds"] != defaults()["folds"]:  # with fold=all, it is that of the run's other folds
         yield "folds has no effect with live, which learns from no fold"
+    if live and config["folds_from"]:
+        yield "folds_from has no effect with live, which learns from no fold"
     if "pretrain.subset.validation_votes" in _values("pretrain.subset", described):
         yield "pretrain.subset.validation_votes has no effect: both stages validate on the rows that subset chooses"
     if live and "subset.spacing_s" in _values("subset", described):
