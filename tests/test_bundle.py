@@ -124,7 +124,7 @@ def test_evaluate_says_that_a_student_looks_too_good_on_the_corpus_that_it_learn
     student = Path(shutil.copytree(run, tmp_path / "student-1a"))
     for fold in student.iterdir():
         as_student(fold, fingerprint(corpus))
-    words = ("min_votes=16", "draws=10", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
+    words = ("min_votes=16", "draws=100", f"data.root={corpus}", "data.size=tiny", "accelerator=cpu", "flips=false")
     flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
     command("export.__main__", f"runs={student}")
     shared = student / "bundle"

@@ -329,11 +329,11 @@ print("imported:", *({"torch", "lightning", "timm", "polars", "numpy", "scipy"} 
     [
         ("prepare", "shards=0", "shards: want 1 or more (below 2^32), got 0"),
         ("train", "folds=1", "folds: want 2 or more (below 2^32), got 1"),
-        ("evaluate", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
+        ("evaluate", "draws=99", "draws: want 100 or more (below 2^32), got 99"),
         ("submit", "adapt=2", "adapt: want a share, 0 to 1, got 2"),
         ("predict", "threshold=nan", "threshold: want more than 0, up to 1, got nan"),
         ("collect", "unit=kV", "unit: want 'nV', 'uV', 'µV', 'μV', 'mV', 'V' or null, got 'kV'; did you mean 'V'?"),
-        ("compare", "draws=0", "draws: want 1 or more (below 2^32), got 0"),
+        ("compare", "draws=0", "draws: want 100 or more (below 2^32), got 0"),
         ("simulate.__main__", "shard=1", "shard: want 0 to 0 (shards=1), got 1"),
         ("ensemble.__main__", "prior.lpd=1", "prior.lpd: want a share between 0 and 1, got 1"),
         ("report.__main__", "windows=-1", "windows: want 0 or more (below 2^32), got -1"),

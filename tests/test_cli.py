@@ -177,7 +177,7 @@ def test_evaluations_on_several_folders_are_kept_and_a_copy_of_the_corpus_is_rec
             (tmp_path / name / kind).symlink_to(corpus / kind)
         labels.write_csv(tmp_path / name / "train.csv")
         where = ["data=competition", f"data.root={tmp_path / name}", places[2]]
-        said, _ = hms("evaluate", f"runs={fold}", "flips=false", "draws=10", *where)
+        said, _ = hms("evaluate", f"runs={fold}", "flips=false", "draws=100", *where)
         (path,) = fold.glob(f"evaluation/{name}-*/evaluation.json")
         known = json.loads(path.read_text())["rows_maybe_trained_on"]
         assert known == (0 if name == "other" else (~rows["patient_id"].is_in(held_out.implode())).sum())
@@ -191,7 +191,7 @@ def test_an_evaluation_of_the_model_of_all_patients_has_a_folder_beside_it(
 ):
     run = Path(shutil.copytree(sweep[0], tmp_path / sweep[0].name))
     shutil.copytree(run / "fold0_seed0", run / "foldall_seed0")
-    hms("evaluate", str(run), "fold=all", "flips=false", "min_votes=16", "draws=10", *places[:3])
+    hms("evaluate", str(run), "fold=all", "flips=false", "min_votes=16", "draws=100", *places[:3])
     (path,) = run.rglob("evaluation.json")
     assert path.parents[2] == run / "foldall_seed0"
     assert json.loads(path.read_text())["members"] == [str(run / "foldall_seed0")]
@@ -206,7 +206,7 @@ def test_trained_runs_are_compared_and_mixed(sweep: tuple[Path, str], tmp_path: 
     (line,) = pl.read_csv(tmp_path / "table.csv").to_dicts()
     assert line["parameters"] == sum(one.numel() for one in load_model(run / "fold0_seed0").parameters())
     assert line["megabytes"] * 1e6 == (run / "fold0_seed0" / "model.ckpt").stat().st_size
-    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3", "draws=50")
+    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'out'}", "folds=3", "draws=100")
     held = json.loads((tmp_path / "out" / "ensemble.json").read_text())
     assert held["kl"]["members"] == [pytest.approx(line["kl"])]
     assert held["member_folds"] == {str(run): ["fold0_seed0", "fold1_seed0"]}
@@ -218,7 +218,7 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
     sweep: tuple[Path, str], places: list[str], tmp_path: Path
 ):
     run, _ = sweep
-    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3", "draws=50")
+    hms("ensemble.__main__", f"runs=['{run}']", f"out={tmp_path / 'mixed'}", "folds=3", "draws=100")
     fitted = json.loads((tmp_path / "mixed" / "ensemble.json").read_text())["calibration"]
     said, printed = {}, {}
     for name, words in {
@@ -229,7 +229,7 @@ def test_evaluate_scores_an_ensemble_softens_its_predictions_and_adapts_it(
         "adapted": [f"runs={run}", "adapt=0.5"],
         "rounded": [f"runs={run}", "precision=bf16-mixed"],
     }.items():
-        words += [f"out={tmp_path / name}", "flips=false", "min_votes=16", "draws=50", *places[:3]]
+        words += [f"out={tmp_path / name}", "flips=false", "min_votes=16", "draws=100", *places[:3]]
         printed[name], _ = hms("evaluate", *words)
         said[name] = pl.read_parquet(tmp_path / name / "predictions.parquet").select(CLASSES).to_numpy()
     calibration = Calibration(fitted["temperature"], np.array([fitted["bias"][name] for name in CLASSES]))
@@ -289,7 +289,7 @@ def test_evaluate_rejects_values_out_of_range_and_several_runs_without_a_folder(
     said = said_by("evaluate", [f"runs={run}", f"out={file}/x", "stores=/dev/null"])  # before a store is looked for
     assert f"out: cannot write to '{file}/x' (Not a directory)" in said
     said = said_by("evaluate", [f"runs={run}", "draws=0"])
-    assert "draws: want 1 or more (below 2^32), got 0" in said
+    assert "draws: want 100 or more (below 2^32), got 0" in said
 
 
 def test_the_real_folder_prepares_trains_and_is_evaluated(tmp_path: Path):

@@ -425,7 +425,7 @@ def test_the_width_is_that_of_the_terminal(named: list[str], tmp_path: Path):
 
 
 def test_the_csv_holds_every_figure_and_every_difference(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'new/table.csv'}", "draws=50"])
+    monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), f"csv={tmp_path / 'new/table.csv'}", "draws=100"])
     main()
     capsys.readouterr()
     best, last = pl.read_csv(tmp_path / "new/table.csv").to_dicts()
@@ -511,16 +511,16 @@ def test_a_pattern_that_matches_nothing_is_refused(tmp_path: Path, monkeypatch, 
     assert f"runs: no finished run matches {tmp_path}/x*" in capsys.readouterr().err
 
 
-def test_no_draws_are_refused(runs: list[Path], monkeypatch, capsys):
+def test_too_few_draws_are_refused(runs: list[Path], monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hms.compare", *map(str, runs), "draws=0"])
     with pytest.raises(SystemExit):
         main()
-    assert "draws: want 1 or more (below 2^32), got 0" in capsys.readouterr().err
+    assert "draws: want 100 or more (below 2^32), got 0" in capsys.readouterr().err
 
 
 def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path]):
     for numbers, said in (
-        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"draws": 0}, "draws: want 100 or more (below 2^32), got 0"),
         ({"seed": -1}, "seed: want 0 or more (below 2^32), got -1"),
     ):
         with pytest.raises(UserError) as refused:

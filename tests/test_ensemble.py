@@ -143,7 +143,7 @@ def test_an_ensemble_with_a_file_of_predictions_says_that_it_cannot_predict(
     perfect = run(tmp_path / "perfect", table.with_columns(**dict(zip(CLASSES, shares, strict=True))))
     told = f"{file}: a file of predictions cannot predict new data, so neither can this ensemble.\n"
     for member, said in ((runs[0], told), (perfect, "")):
-        words = [str(member), f"oof=[{file}]", f"labels={labels}", f"out={tmp_path / 'out'}", "draws=10"]
+        words = [str(member), f"oof=[{file}]", f"labels={labels}", f"out={tmp_path / 'out'}", "draws=100"]
         command(monkeypatch, *words, "mixing=greedy")
         printed = capsys.readouterr().out
         assert said in printed
@@ -285,11 +285,11 @@ def test_an_ensemble_of_other_members_is_replaced_which_is_said(runs, tmp_path: 
         ([a], f"{out} held the ensemble of {b}, {a}, which this one replaces\n"),
         ([a, c], f"{out} held the ensemble of {a}, which this one replaces\n"),
     ):
-        command(monkeypatch, *words, f"out={out}", "draws=10")
+        command(monkeypatch, *words, f"out={out}", "draws=100")
         assert capsys.readouterr().err == told + wrote
     assert read_ensemble(out / "ensemble.json").members == [a, c]
     (out / "ensemble.json").write_text("{}")
-    command(monkeypatch, b, f"out={out}", "draws=10")
+    command(monkeypatch, b, f"out={out}", "draws=100")
     assert capsys.readouterr().err == wrote, "nothing can be said of what is no ensemble"
 
 
@@ -298,7 +298,7 @@ def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(tr
     sure = [one.with_columns(pl.lit(float(name == top)).alias(name) for name in CLASSES) for top in ("lpd", "gpd")]
     for name, table in (("a", one), ("b", one), ("c", sure[0]), ("d", sure[1])):
         run(tmp_path / "runs" / name, table)
-    command(monkeypatch, str(tmp_path / "runs/*"), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, str(tmp_path / "runs/*"), f"out={tmp_path / 'out'}", "draws=100")
     diversity = json.loads((tmp_path / "out/ensemble.json").read_text())["diversity"]
     js, correlation = np.array(diversity["js"]), np.array(diversity["loss_correlation"])
     assert (js[0, 1], js[2, 3]) == (0, pytest.approx(np.log(2), rel=1e-6))
@@ -307,7 +307,7 @@ def test_diversity_is_0_between_equal_members_and_log_2_between_opposite_ones(tr
 
 
 def test_an_ensemble_is_shown_next_to_the_prior_that_it_should_beat(runs, train, tmp_path, monkeypatch, capsys):
-    command(monkeypatch, str(runs[0]), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, str(runs[0]), f"out={tmp_path / 'out'}", "draws=100")
     target = members_of(runs[:1], [], None, 1).target
     references = {"prior": prior_kl(target), "uniform": uniform_kl(target)}
     kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
@@ -317,13 +317,13 @@ def test_an_ensemble_is_shown_next_to_the_prior_that_it_should_beat(runs, train,
         assert re.search(rf"^│ {name} +│ +│ +│ {value:.4f} │", printed, re.MULTILINE)
     assert "no better than the prior" not in printed
     useless = predicted(train, 0.6, 1).with_columns(pl.lit(1 / 6).alias(name) for name in CLASSES)
-    command(monkeypatch, str(run(tmp_path / "useless", useless)), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, str(run(tmp_path / "useless", useless)), f"out={tmp_path / 'out'}", "draws=100")
     assert "The ensemble is no better than the prior, which always predicts" in capsys.readouterr().out
 
 
 def test_a_narrow_terminal_cuts_neither_names_nor_kl(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=100")
     printed = capsys.readouterr().out
     kl = json.loads((tmp_path / "out/ensemble.json").read_text())["kl"]
     assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
@@ -344,7 +344,7 @@ def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_name
             (fold / "provenance.json").write_text(json.dumps({"corpus": corpus}))
     (old / "foldall_seed0").mkdir()
     (old / "foldall_seed0/scores.json").write_text("{}")
-    command(monkeypatch, str(old), str(new), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, str(old), str(new), f"out={tmp_path / 'out'}", "draws=100")
     printed, said = capsys.readouterr()
     flattered = "learned from a teacher that saw the held-out patients, so its KL looks too good."
     assert [line for line in printed.splitlines() if "teacher" in line] == [f"{new}: {flattered}"]
@@ -359,7 +359,7 @@ def test_members_that_may_not_belong_together_or_learned_from_a_teacher_are_name
 def test_the_diversity_of_twelve_members_fits_into_80_columns(train: pl.DataFrame, tmp_path: Path, monkeypatch, capsys):
     members = [run(tmp_path / f"runs/member_{i}-{i}a", predicted(train, 0.6 + i / 10, i)) for i in range(1, 13)]
     monkeypatch.setenv("COLUMNS", "80")
-    command(monkeypatch, *map(str, members), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, *map(str, members), f"out={tmp_path / 'out'}", "draws=100")
     printed = capsys.readouterr().out
     assert max(len(line) for line in printed.splitlines() if "│" in line) <= 80
     js, correlation = (
@@ -376,7 +376,7 @@ def test_the_diversity_of_twelve_members_fits_into_80_columns(train: pl.DataFram
 def test_a_larger_bias_sd_allows_larger_biases(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
     largest = []
     for i, words in enumerate(([], ["bias_sd=0.1"], ["bias_sd=1"])):
-        command(monkeypatch, str(runs[2]), f"out={tmp_path / str(i)}", "draws=10", *words)
+        command(monkeypatch, str(runs[2]), f"out={tmp_path / str(i)}", "draws=100", *words)
         content = json.loads((tmp_path / str(i) / "ensemble.json").read_text())
         largest.append(max(map(abs, content["calibration"]["bias"].values())))
     assert content["bias_sd"] == 1
@@ -388,7 +388,7 @@ def test_averaged_seeds_and_a_member_under_two_names_are_named(train: pl.DataFra
     for seed, folder in enumerate(same):
         run(folder, predicted(train, 0.6, seed))
     run(same[2], predicted(train, 0.6, 9), seed=1)
-    command(monkeypatch, *map(str, same), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, *map(str, same), f"out={tmp_path / 'out'}", "draws=100")
     printed = capsys.readouterr().out
     assert f"{same[2]}: 2 seeds averaged, so its KL is not hms.compare's, which is the mean over seeds.\n" in printed
     assert f"{same[0]}, {same[1]}: the same settings under different names, here 2 members.\n" in printed
@@ -398,7 +398,7 @@ def test_averaged_seeds_and_a_member_under_two_names_are_named(train: pl.DataFra
 
 @pytest.mark.parametrize("words", [["mixing=geometric", "calibrate=none"], ["mixing=greedy", "weigh=votes"]])
 def test_the_other_mixings_are_scored_in_the_same_way(words: list[str], runs, tmp_path, monkeypatch, capsys):
-    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=10", *words)
+    command(monkeypatch, *map(str, runs), f"out={tmp_path / 'out'}", "draws=100", *words)
     content = json.loads((tmp_path / "out/ensemble.json").read_text())
     assert content["mixing"] == words[0].partition("=")[2]
     assert content["kl"]["nested"] < min(content["kl"]["members"])
@@ -406,7 +406,7 @@ def test_the_other_mixings_are_scored_in_the_same_way(words: list[str], runs, tm
 
 
 def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_path, monkeypatch, capsys):
-    command(monkeypatch, str(runs[2]), f"out={tmp_path / 'out'}", "draws=10")
+    command(monkeypatch, str(runs[2]), f"out={tmp_path / 'out'}", "draws=100")
     content = json.loads((tmp_path / "out/ensemble.json").read_text())
     assert content["weights"] == [1.0]
     assert "Jensen-Shannon" not in capsys.readouterr().out
@@ -422,7 +422,7 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
         (["oof=a.csv"], "oof: want list of str, got 'a.csv'; did you mean oof=[a.csv]?"),
         (["oof=[x*.csv]", "labels=train.csv"], "oof: no file matches x*.csv"),
         (["RUNS/*", "folds=99"], "folds: want 2 to 40 (the number of patients), got 99; set folds=40"),
-        (["RUNS/*", "draws=0"], "draws: want 1 or more (below 2^32), got 0"),
+        (["RUNS/*", "draws=0"], "draws: want 100 or more (below 2^32), got 0"),
         (["RUNS/*", "bias_sd=0"], "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got 0"),
         (["RUNS/*", "bias_sd=nan"], "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got nan"),
         (["RUNS/*", "bias_sd=inf"], "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got inf"),
@@ -463,7 +463,7 @@ def test_ranges_are_checked_for_callers_in_python_too(runs: list[Path], tmp_path
     given = main.config(*map(str, runs), f"out={tmp_path / 'out'}")
     for numbers, said in (
         ({"bias_sd": 0.0}, "bias_sd: want nats above 0 (for no biases: calibrate=temperature), got 0.0"),
-        ({"draws": 0}, "draws: want 1 or more (below 2^32), got 0"),
+        ({"draws": 0}, "draws: want 100 or more (below 2^32), got 0"),
         ({"prior": {"lpd": 1.5}}, "prior.lpd: want a share between 0 and 1, got 1.5"),
     ):
         with pytest.raises(UserError) as refused:

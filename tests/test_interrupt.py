@@ -68,7 +68,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Pla
         "prepare": ["prepare", *data, f"stores={here / 'stores'}"],
         "multirun": ["train", "-m", "fold=0,1", *train, f"hydra.sweep.dir={here / 'runs'}"],
         "train": ["train", "fold=0", *train],
-        "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=50"],
+        "ensemble": ["ensemble", runs, f"out={here / 'ensemble'}", "folds=2", "draws=100"],
         "submit": ["submit", runs, *data, f"out={here / 'submission.csv'}", "accelerator=cpu"],
     }
     words |= {kind: ["train", *train, *more] for kind, more in KINDS.items()}

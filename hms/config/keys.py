@@ -37,7 +37,8 @@ def _above_0(wish: str) -> NumberRange:
 
 RANGES = {
     **dict.fromkeys(("seed", "windows"), _from(0)),
-    **dict.fromkeys(("batch_size", "draws", "epochs", "shards"), _from(1)),
+    **dict.fromkeys(("batch_size", "epochs", "shards"), _from(1)),
+    "draws": _from(100),  # of fewer, an interval is mostly chance
     "step_s": NumberRange("1 s or more (below 2^32)", lambda value: 1 <= value < 2**32),
     "folds": _from(2),
     "threshold": NumberRange("more than 0, up to 1", lambda value: 0 < value <= 1),
