@@ -274,7 +274,7 @@ TYPOS = {
 def test_a_typo_is_corrected_and_an_unrelated_word_is_not():
     keys = get_type_hints(Train)
     assert {typo: nearest_word(typo, keys) for typo in TYPOS} == TYPOS
-    unrelated = "foo bar tpyo lr alpha gpus patience workers device dropout precision path verbose l".split()
+    unrelated = "foo bar tpyo alpha gpus patience workers device dropout precision path verbose l".split()
     assert [word for word in unrelated if nearest_word(word, keys)] == []
     extractors = options("extractor")
     assert [nearest_word(word, extractors) for word in ("sftf", "spec", "lstm")] == ["stft", "spectrogram", None]

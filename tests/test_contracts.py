@@ -84,7 +84,7 @@ def trained(text: str) -> dict[str, tuple[Tensor, Tensor]]:
     before, windows = deepcopy(dict(model.named_parameters())), DataLoader([batch()], collate_fn=itemgetter(0))
     for stage in filter(None, (node["pretrain"], node)):
         own = [build(stage[part]) for part in ("weighting", "optimizer", "schedule")]
-        learns = Classifier(model, build(node["loss"]), {}, *own, seed=0)
+        learns = Classifier(model, build(node["loss"]), {}, *own, lr_scale={}, seed=0)
         callbacks = [build(one) for group in ("averaging", "callbacks") for one in node[group].values()]
         with TemporaryDirectory() as folder:
             trainer = node["trainer"] | {"max_epochs": stage["epochs"]}

@@ -49,7 +49,7 @@ def train_plain(given: dict[str, Any]) -> float:
     optimizer, schedule = partial(torch.optim.AdamW, lr=1e-2), partial(torch.optim.lr_scheduler.StepLR, step_size=1)
     parts = (build(config["loss"]), augmentations, build(config["weighting"]), optimizer, schedule)
     model = Model(build(config["preprocess"]), {"plain": Plain()}, build(config["fusion"]), False, False)
-    module = Classifier(model, *parts, seed=0)
+    module = Classifier(model, *parts, lr_scale={}, seed=0)
     learn, check = windows.loader(5, OneRowPerEeg(rows, 0), process), windows.loader(5, process=process)
     trainer.train(module, config["trainer"], folder, learn, check, [], [])
     return float(process.world_size)

@@ -79,7 +79,8 @@ def test_each_epoch_weights_its_rows_and_those_faded_keep_their_votes_until_targ
         return FadeLowVotes(0.0, 0.0, 1)(weight, epoch)
 
     change = {"panel_smoothing": PanelSmoothing(1.0)}
-    learns = Classifier(model, loss, change, fade, build(node["optimizer"]), build(node["schedule"]), seed=0)
+    own = build(node["optimizer"]), build(node["schedule"])
+    learns = Classifier(model, loss, change, fade, *own, lr_scale={}, seed=0)
     windows = DataLoader([given] * 2, collate_fn=itemgetter(0))
     train(learns, node["trainer"] | {"max_epochs": 2}, tmp_path, windows, windows, [], [])
     assert epochs == [0, 0, 1, 1]

@@ -7,14 +7,14 @@ its module.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
-from typing import Any, get_args, get_type_hints, is_typeddict
+from typing import Any, get_type_hints, is_typeddict
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from hms.config.keys import out_of_range
 from hms.config.signature import OURS, Signature, signature
-from hms.config.type_check import UNREAD, complaint, is_within, items, join, misfits, referred
+from hms.config.type_check import UNREAD, complaint, holds_values, is_within, items, join, misfits, referred
 from hms.errors import ConfigError, did_you_mean, with_lines
 
 _NAMED = 3  # the most places that are suggested for a key
@@ -87,11 +87,6 @@ def _place(line: str) -> str:
     return line.partition(":")[0]
 
 
-def _holds_values(kind: Any) -> bool:
-    """Whether a key of this type is, or may be, a mapping of plain values rather than of nodes."""
-    return is_typeddict(kind) or any(get_args(part)[1:] == (str,) for part in (kind, *get_args(kind)))
-
-
 class _Problems:
     """At most one problem per place; a value repeated by interpolation is reported once, where it is written."""
 
@@ -153,7 +148,7 @@ class _Problems:
         keys = hints if resolved else {key: hints[key] for key in required}
         self.check_arguments("", config, Signature(name, keys, required, takes_more=False))
         for key in filter(keys.__contains__, config):
-            self.check_nodes(key, config[key], outside=not (resolved or _holds_values(keys[key])))
+            self.check_nodes(key, config[key], outside=not (resolved or holds_values(keys[key])))
 
     def check_nodes(self, place: str, value: Any, outside: bool) -> None:
         """Check every node within `value`.

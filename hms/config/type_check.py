@@ -82,7 +82,7 @@ def _word(kind: Any) -> str:
     if kind in (None, type(None)):
         return "null"
     if inner := get_args(kind):
-        return f"{kind.__name__} of {_wish(inner[-1])}"
+        return "a mapping" if inner[-1] is Any else f"{kind.__name__} of {_wish(inner[-1])}"
     if is_typeddict(kind):
         return "a mapping"
     if issubclass(kind, Node):
@@ -105,9 +105,24 @@ def _shown(value: Any) -> str:
     return "null" if value is None else repr(value)
 
 
+def holds_values(kind: Any) -> bool:
+    """Whether a key of this type is, or may be, a mapping of plain values rather than of nodes."""
+    maps = [part for part in (kind, *get_args(kind)) if get_origin(part) is dict]
+    return is_typeddict(kind) or any(get_args(part)[1] not in (Any, Node) for part in maps)
+
+
 def items(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the keys or indices of a mapping or list with their values."""
     yield from value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what nested mappings hold, by its full key."""
+    if not isinstance(value, dict):
+        yield place, value
+    else:
+        for key, part in value.items():
+            yield from leaves(part, join(place, str(key)))
 
 
 def join(place: str, key: str | int) -> str:

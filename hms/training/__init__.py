@@ -11,6 +11,7 @@ feed            batches of these rows
 stages          one stage of training, or two
 trainer         Lightning's trainer, set up
 synced_norms    batch norms of processes that train together
+learning_rates  learning rates by part of the model
 module          Lightning's module: model, augmentations, loss, optimizer
 compiled        networks compiled
 without_effect  settings that change nothing

@@ -47,6 +47,7 @@ class Train(Corpus):
     averaging: dict[str, Node]
     callbacks: dict[str, Node]
     start_from: str | None
+    lr_scale: dict[str, float | dict[str, Any]]
     show: bool
     compile: bool
     choices: NotRequired[dict[str, str]]

@@ -1,7 +1,7 @@
 """Train a model: the Lightning module of model, augmentations, loss and optimizer."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from inspect import signature
 from typing import Any, Literal
 
@@ -20,13 +20,14 @@ from hms.batch import AnyBatch, Batch, Logits, in_float32, mapped
 from hms.data.distributed import part_of, whole_of
 from hms.model import Model
 from hms.system.processes import ALONE, Process
+from hms.training.learning_rates import parameter_groups, scale
 
 
 class Classifier(LightningModule):
     """Train `model` on batches; log `train_loss` and the competition's metric as `val_kl` once per epoch.
 
-    `weighting` is called with the rows' weights and the epoch, `optimizer` with the parameters, and `schedule` with the
-    optimizer; the schedule is stepped once per epoch.
+    `weighting` is called with the rows' weights and the epoch, `optimizer` with groups of parameters, whose learning
+    rates `lr_scale` multiplies by part, and `schedule` with the optimizer; the schedule is stepped once per epoch.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class Classifier(LightningModule):
         loss: nn.Module,
         augmentations: dict[str, Augmentation],
         weighting: Callable[[Tensor, int], Tensor],
-        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         schedule: Callable[[Optimizer], LRScheduler],
+        lr_scale: dict[str, Any],
         seed: int,
     ):
         super().__init__()
@@ -44,7 +46,7 @@ class Classifier(LightningModule):
         self.loss = loss
         self.augmentations = augmentations
         self.weighting = weighting
-        self.optimizer, self.schedule = optimizer, schedule
+        self.optimizer, self.schedule, self.lr_scale = optimizer, schedule, lr_scale
         self.seed = seed
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Float[Tensor, ""]]:
@@ -122,7 +124,8 @@ class Classifier(LightningModule):
                 group.update(fused)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(self.parameters(), **_fused_on(self.device, self.optimizer))
+        groups = parameter_groups(self, self.lr_scale)
+        scale(optimizer := self.optimizer(groups, **_fused_on(self.device, self.optimizer)))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.schedule(optimizer), "reduce_on_plateau": False},

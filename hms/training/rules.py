@@ -1,5 +1,6 @@
 """What a config of `hms.train` may not combine, found out before torch and Lightning are imported."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from hms.config.command import CONF
 from hms.config.described import word
 from hms.config.keys import out_of_range
+from hms.config.type_check import leaves
 from hms.errors import UserError, did_you_mean
 from hms.run_folders import want_teachers
 from hms.runs.settings import TEACHER, start_folds
@@ -68,6 +70,9 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
         yield from _wrong_schedule(place, stage, _no_validation(config, each_epoch=True))
         yield from _wrong_optimizer(place, stage)
         yield from unsuitable_optimizer(place, stage)
+    for place, factor in leaves(config["lr_scale"], "lr_scale"):
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < math.inf:
+            yield f"{place}: want a number of 0 or more, got {word(factor)}"
     yield from unsuitable_callbacks(config, _no_validation(config, each_epoch=False))
     if len(averages := [*config["averaging"]]) > 1:  # each would take another's average for the weights to go on with
         yield f"averaging: want one, got {', '.join(averages)}"

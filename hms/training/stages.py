@@ -54,6 +54,7 @@ def classifier(config: dict[str, Any], stage: dict[str, Any], model: Model) -> C
         weighting=weighting,
         optimizer=optimizer,
         schedule=schedule,
+        lr_scale=config["lr_scale"],
         seed=config["seed"],
     )
 
