@@ -61,7 +61,7 @@ def regional_spectrogram(
     missing = np.isnan(pairs) if unknown is None else np.isnan(pairs) | unknown
     top_hz = min(40.0, 0.49 * sfreq_hz)
     sos = scipy.signal.butter(3, (0.5, top_hz), "bandpass", fs=sfreq_hz, output="sos")
-    filtered = scipy.signal.sosfiltfilt(sos, np.where(missing, 0.0, pairs)).astype(np.float32)
+    filtered = scipy.signal.sosfiltfilt(sos, _filled(pairs, missing)).astype(np.float32)
 
     windows = np.lib.stride_tricks.sliding_window_view(filtered, size, axis=1)[:, ::step]
     touched = np.lib.stride_tricks.sliding_window_view(missing, size, axis=1)[:, ::step].any(axis=2)
@@ -71,6 +71,16 @@ def regional_spectrogram(
         power += (spectrum.real**2 + spectrum.imag**2) / np.float32(_TAPERS * sfreq_hz)
     power[touched] = np.nan
     return power.reshape(len(REGIONS), 4, -1, len(FREQUENCIES_HZ)).mean(axis=1).round(2)
+
+
+def _filled(
+    pairs: Float[np.ndarray, "16 time"], missing: Bool[np.ndarray, "16 time"]
+) -> Float[np.ndarray, "16 time"]:
+    """The pairs with the mean of each where it is missing: 0 would make a step of an electrode's offset."""
+    if not missing.any():
+        return pairs
+    known = np.where(missing, 0.0, pairs)
+    return np.where(missing, known.sum(axis=1, keepdims=True) / (~missing).sum(axis=1, keepdims=True).clip(1), pairs)
 
 
 @cache

@@ -145,7 +145,7 @@ def test_golden_a_change_of_what_is_simulated_raises_the_format(tiny: Path):
                 np.nanmean(np.abs(eeg.astype(float))),
                 np.nanmean(10 * np.log10(power + 0.01)),
             )
-    assert FORMAT == 10
+    assert FORMAT == 11
     assert eeg_uv == pytest.approx(
         {"grda": 52.054, "other": 48.333, "gpd": 104.263, "lpd": 14.126, "seizure": 92.313}, rel=1e-4
     )

@@ -39,6 +39,16 @@ def test_missing_samples_make_missing_rows_in_the_regions_they_touch():
     assert not missing[1:].any()
 
 
+def test_offsets_of_electrodes_leave_no_trace_beside_a_gap():
+    draw = np.random.default_rng(0)
+    eeg = draw.normal(0, 30, size=(20 * SFREQ_HZ, len(ELECTRODES))).astype(np.float32)
+    eeg[8 * SFREQ_HZ : 9 * SFREQ_HZ] = np.nan
+    offset = draw.normal(0, 1000, len(ELECTRODES)).astype(np.float32)
+    without, with_offset = (np.log(regional_spectrogram(samples)) for samples in (eeg, eeg + offset))
+    assert np.isnan(without[0, :, 0]).tolist() == [False, False, False, True, True, False, False, False, False]
+    np.testing.assert_allclose(with_offset, without, atol=0.01)
+
+
 def test_a_lower_rate_gives_the_same_power():
     draw = np.random.default_rng(0)
     slow = draw.normal(size=(60 * 50, len(ELECTRODES))).astype(np.float32)

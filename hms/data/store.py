@@ -30,7 +30,7 @@ from hms.system.atomic import locked, scratch_folder
 from hms.system.console import counted, say, track
 from hms.system.shards import Shard, make_shard
 
-FORMAT = 3
+FORMAT = 4
 _SKIPPING = "leaves their EEGs out, or only the channels without samples"
 
 

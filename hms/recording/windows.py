@@ -130,17 +130,10 @@ def regional_rows(
         until = min(recording.blocks.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
         part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
         if np.isfinite(part).any():  # a gap may last for days
-            level = _known_mean(part)[:, None]  # or a missing sample, 0 to the filter, would make a step
             groups = recording.groups(settled * STEP_S * SFREQ_HZ, until)
-            rows = regional_spectrogram((part - level).T, unknown=groups[PAIRS[:, 0]] != groups[PAIRS[:, 1]])
+            rows = regional_spectrogram(part.T, unknown=groups[PAIRS[:, 0]] != groups[PAIRS[:, 1]])
             power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return power
-
-
-def _known_mean(eeg: Float[np.ndarray, "electrode time"]) -> Float[np.ndarray, " electrode"]:
-    """Each electrode's mean over the samples that are not missing; 0 if all are."""
-    known = np.isfinite(eeg)
-    return np.where(known, eeg, 0.0).sum(axis=1) / known.sum(axis=1).clip(min=1)
 
 
 def _recorded(
