@@ -73,9 +73,7 @@ def regional_spectrogram(
     return power.reshape(len(REGIONS), 4, -1, len(FREQUENCIES_HZ)).mean(axis=1).round(2)
 
 
-def _filled(
-    pairs: Float[np.ndarray, "16 time"], missing: Bool[np.ndarray, "16 time"]
-) -> Float[np.ndarray, "16 time"]:
+def _filled(pairs: Float[np.ndarray, "16 time"], missing: Bool[np.ndarray, "16 time"]) -> Float[np.ndarray, "16 time"]:
     """The pairs with the mean of each where it is missing: 0 would make a step of an electrode's offset."""
     if not missing.any():
         return pairs

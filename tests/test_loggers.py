@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import wandb
 from trainings import LIGHTNING, chosen, only_fold
 
 from hms.errors import UserError
@@ -26,5 +27,7 @@ def test_what_is_no_logger_is_named_before_anything_is_written(config: dict):
 
 def test_a_logger_that_cannot_be_built_is_named(config: dict):
     node = {"_target_": f"{LIGHTNING}loggers.WandbLogger", "offline": True, "log_model": True}
+    first = {"_target_": f"{LIGHTNING}loggers.WandbLogger", "offline": True, "project": "hms"}
     with pytest.raises(UserError, match=r"^logger\.mine: Providing log_model=True and offline=True is an invalid "):
-        fit({**config, "logger": {"mine": node}})
+        fit({**config, "logger": {"first": first, "mine": node}})
+    assert wandb.run is None, "the run of the first would take the scores of the next job"

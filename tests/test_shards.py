@@ -14,8 +14,9 @@ from conftest import python
 
 from hms.data import store as store_module
 from hms.data.store import Store, build_shard, build_store
-from hms.errors import DataError
+from hms.errors import DataError, UserError
 from hms.simulate.corpus import SimulatedFolder
+from hms.system.interrupt import Interrupted
 from hms.system.shards import Shard, make_shard, no_such_shard
 
 
@@ -75,6 +76,26 @@ def test_shards_that_cannot_be_merged_are_made_again(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
     assert make_shard(Shard(0, 1), tmp_path / "whole", lambda: False, tries.append, merge)
     assert len(tries) == 2
+
+
+@pytest.mark.parametrize("stop", [Interrupted(15), UserError("whole: cannot be written (No space left on device)")])
+def test_a_merge_that_is_stopped_keeps_all_shards(tmp_path: Path, stop: BaseException):
+    made, stops = [], [stop]
+
+    def make(into: Path) -> None:
+        made.append(into)
+
+    def merge(parts: list[Path]) -> None:
+        if stops:
+            raise stops.pop()
+
+    whole = tmp_path / "whole"
+    assert not make_shard(Shard(1, 2), whole, lambda: False, make, merge)
+    with pytest.raises(type(stop)):
+        make_shard(Shard(0, 2), whole, lambda: False, make, merge)
+    assert make_shard(Shard(0, 2), whole, lambda: False, make, merge)
+    assert len(made) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_two_commands_for_one_shard_the_second_leaves_nothing(tmp_path: Path):

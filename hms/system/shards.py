@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
+from hms.errors import DataError, UserError
 from hms.system.console import say
 
 T = TypeVar("T")
@@ -55,9 +56,10 @@ def make_shard(
 ) -> bool:
     """Let `make` fill a folder with this shard, unless it exists; let `merge` read the folders once all of them exist.
 
-    The folders lie next to `whole`, which names the result, and are removed after the merge. `is_there` returns whether
-    another process has already made the result; it must return False if the name does not guarantee the content.
-    Returns whether the result is complete; if not, prints how many shards are missing.
+    The folders lie next to `whole`, which names the result, and are removed after the merge, or if they cannot be read;
+    if it is interrupted or the disk is full, they stay. `is_there` returns whether another process has already made the
+    result; it must return False if the name does not guarantee the content. Returns whether the result is complete; if
+    not, prints how many shards are missing.
     """
     from hms.system.atomic import locked, scratch_folder  # slow to import, and not needed to read a command's keys
 
@@ -76,7 +78,14 @@ def make_shard(
         try:
             if not is_there():
                 merge(parts)
-        finally:  # shards that could not be merged have to be made again
-            for part in parts:
-                shutil.rmtree(part, ignore_errors=True)
+        except Exception as error:
+            if isinstance(error, DataError) or not isinstance(error, UserError | OSError):
+                _remove(parts)  # what cannot be read has to be made again; after a full disk or a signal, nothing has
+            raise
+        _remove(parts)
     return True
+
+
+def _remove(parts: list[Path]) -> None:
+    for part in parts:
+        shutil.rmtree(part, ignore_errors=True)

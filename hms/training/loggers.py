@@ -32,16 +32,16 @@ def open_loggers(nodes: dict[str, Any], fold: Path, config: dict[str, Any]) -> I
     same = earlier[0].name.rpartition("-")[2] if earlier else None
     of_wandb = {"name": f"{fold.parent.name}/{fold.name}", "group": fold.parent.name, "id": same}
     loggers: list[Logger] = []
-    for name, node in nodes.items():
-        more: dict[str, Any] = of_wandb if is_of(node, WandbLogger) else {}
-        if "save_dir" in inspect.signature(class_of(node)).parameters:
-            more = more | {"save_dir": fold}
-        try:
-            loggers.append(build(node, **more))
-            loggers[-1].log_hyperparams(config)
-        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
-            raise UserError(f"logger.{name}: {first_line(error)}") from None
     try:
+        for name, node in nodes.items():
+            more: dict[str, Any] = of_wandb if is_of(node, WandbLogger) else {}
+            if "save_dir" in inspect.signature(class_of(node)).parameters:
+                more = more | {"save_dir": fold}
+            try:
+                loggers.append(build(node, **more))
+                loggers[-1].log_hyperparams(config)
+            except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+                raise UserError(f"logger.{name}: {first_line(error)}") from None
         yield loggers
     finally:
         for logger in loggers:

@@ -19,7 +19,7 @@ _CALLBACKS = {
     "LearningRateFinder": "it trains before the training; sweep optimizer.lr instead",
     "BatchSizeFinder": "it trains before the training; show=true estimates the memory of a batch_size",
     "BaseFinetuning": "it is abstract; want a class of your own derived from it",
-    "BackboneFinetuning": "it wants a model with one `backbone`; want lr_scale, as lr_scale.extractor.stft.backbone=0.1",
+    "BackboneFinetuning": "it wants a model with one `backbone`; want lr_scale.extractor.<name>.backbone=0",
     "Timer": "epochs says how long to train; a fold that it cuts short would count as trained",
     "ModelPruning": "it cannot prune weights that are channels-last",
 }
