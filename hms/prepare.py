@@ -17,14 +17,14 @@ class Prepare(Corpus, Sharded):
 @entry_point("prepare", Prepare, mistakes_in_values=no_such_shard)
 def main(config: dict[str, Any]) -> None:
     """Build the store unless it exists, and print what it holds."""
-    from hms.data.corpus import unnamed_eegs
+    from hms.data.identity import identify, unnamed_eegs
     from hms.data.store import build_shard, path_of, prepare_store  # slow to import; mistakes should surface first
     from hms.electrodes import SFREQ_HZ
 
     shard, folder, stores = shard_of(config), build(config["data"]), Path(config["stores"])
     if shard.of > 1:
         folder.make()
-        if not build_shard(folder.root, path_of(folder, stores), config["on_bad"], shard):
+        if not build_shard(folder.root, path_of(folder, stores, identify(folder.root)), config["on_bad"], shard):
             return
     store = prepare_store(folder, stores, config["on_bad"])
     if not (folder.root / "train_spectrograms").is_dir():

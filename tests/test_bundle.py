@@ -29,7 +29,7 @@ from untrained_runs import SMALL, a_scored_run, as_student, sealed
 import hms
 from hms.batch import Batch
 from hms.config.build import build
-from hms.data.corpus import fingerprint
+from hms.data.identity import fingerprint
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import ConfigError, DataError, UserError
 from hms.export.card import card

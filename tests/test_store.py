@@ -1,4 +1,5 @@
 import fcntl
+import os
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 import torch
 from conftest import real
 
-from hms.data.corpus import fingerprint
+from hms.data.corpus import CompetitionFolder
 from hms.data.flaws import flaws_of
+from hms.data.identity import fingerprint
 from hms.data.store import Store, build_store, open_store, prepare_store
 from hms.data.windows import OneRowPerEeg, Windows
 from hms.electrodes import ELECTRODES
@@ -129,6 +131,21 @@ def test_the_fingerprint_depends_on_labels_and_the_files_they_name_and_nothing_e
     assert changed != fingerprint(corpus)
     (copy / "train.csv").write_text((copy / "train.csv").read_text() + "\n")
     assert fingerprint(copy) not in (changed, fingerprint(corpus))
+
+
+def test_a_store_says_if_files_of_its_corpus_changed_at_the_same_size(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    folder = CompetitionFolder(str(copy), "auto")
+    path = prepare_store(folder, tmp_path / "stores", "raise").path
+    assert prepare_store(folder, tmp_path / "stores", "raise").path == path
+    said = f"{copy} has files newer than {path}: if their content changed, delete that folder\n"
+    assert said not in capsys.readouterr().err
+    _, eeg = an_eeg(copy)
+    read_at_s = (path / "store.json").stat().st_mtime
+    os.utime(eeg, (read_at_s + 1, read_at_s + 1))
+    assert prepare_store(folder, tmp_path / "stores", "raise").path == path
+    assert capsys.readouterr().err == said
 
 
 def test_bad_files_are_reported_together_and_leave_nothing_behind(copy: Path, tmp_path: Path):

@@ -4,8 +4,6 @@ With each comes the part of its ten-minute spectrogram that its rows use. If the
 (`test_spectrograms/`), the spectrogram is computed from the EEG and is NaN where the EEG does not reach.
 """
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +16,6 @@ from jaxtyping import Float, Float16
 from hms.data.files import lacking_samples, read_eeg, read_spectrogram
 from hms.data.flaws import Flaws, flaws_of
 from hms.data.half_precision import as_stored, eeg_as_stored
-from hms.data.tables import read_ids
 from hms.electrodes import SFREQ_HZ
 from hms.errors import DataError
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS, STEP_S, TAPER_S, regional_spectrogram
@@ -26,9 +23,6 @@ from hms.system.console import counted
 from hms.window_lengths import EEG_S, EEG_SAMPLES, LEAD_S, SPECTROGRAM_ROWS, SPECTROGRAM_S
 
 _CHUNK = 32  # spectrograms read ahead: enough to keep the threads busy, in little memory
-
-_FOLDERS = {"train_eegs": "eeg_id", "train_spectrograms": "spectrogram_id"}
-"""The column of train.csv whose ids name the files of each folder."""
 
 Part = Literal["train", "test"]
 """A part of a corpus: `train` has votes, `test` is to be predicted."""
@@ -94,33 +88,6 @@ def bad_file_table(root: Path, problems: Iterable[str], skipping: str) -> str:
     return "\n".join([head, *(f"  {problem}" for problem in distinct)])
 
 
-def fingerprint(root: Path) -> str:
-    """Identity of a corpus: a hash of train.csv and of the names and sizes of the files that it names.
-
-    Reads no signal. Raises DataError if train.csv is missing or lacks the columns of ids.
-    """
-    path = root / "train.csv"
-    ids = read_ids(path, (*_FOLDERS.values(),))
-    try:
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
-        for folder, column in _FOLDERS.items():
-            if (root / folder).is_dir():
-                names = _file_names(ids[column])
-                with os.scandir(root / folder) as entries:
-                    named = [entry for entry in entries if entry.name in names]
-                    sizes = sorted((e.name, e.stat().st_size if os.path.exists(e) else -1) for e in named)
-                digest.update(repr(sizes).encode())
-    except OSError as error:
-        raise DataError(f"{root}: cannot be read ({error})") from None
-    return digest.hexdigest()
-
-
-def unnamed_eegs(root: Path) -> int:
-    """Count the EEG files of the training part that no row of train.csv names."""
-    named = _file_names(read_ids(root / "train.csv", ("eeg_id",))["eeg_id"])
-    return len({path.name for path in (root / "train_eegs").glob("[!.]*.parquet")} - named)
-
-
 def eeg_files(root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool = True) -> Iterator[EegFile | BadFile]:
     """Every EEG of `rows` (from `tables.read_labels` or `read_test`), grouped by spectrogram; each file is read once.
 
@@ -135,10 +102,6 @@ def eeg_files(root: Path, rows: pl.DataFrame, part: Part, with_spectrogram: bool
         for first in range(0, len(groups), _CHUNK):
             for group in threads.map(reader.group, groups[first : first + _CHUNK]):
                 yield from group
-
-
-def _file_names(ids: pl.Series) -> set[str]:
-    return {f"{number}.parquet" for number in ids.unique()}
 
 
 class _Reader(NamedTuple):

@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float16
 
-from hms.data.corpus import BadFile, Folder, bad_file_table, eeg_files, fingerprint
+from hms.data.corpus import BadFile, CompetitionFolder, Folder, bad_file_table, eeg_files
 from hms.data.flaws import Flaws
+from hms.data.identity import Identity, fingerprint, identify
 from hms.data.tables import read_labels
 from hms.electrodes import ELECTRODES, SFREQ_HZ
 from hms.errors import DataError, first_line
@@ -54,13 +55,16 @@ class Store(NamedTuple):
 def prepare_store(folder: Folder, stores: str | Path, on_bad: Literal["raise", "skip"]) -> Store:
     """The store of a corpus in `stores`; creates the corpus and builds the store unless they exist."""
     folder.make()
-    path = path_of(folder, stores)
+    identity = identify(folder.root)
+    path = path_of(folder, stores, identity)
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path, f"preparing {path}"):
             if not path.is_dir():
                 build_store(folder.root, path, on_bad)
     store = open_store(path)
+    if isinstance(folder, CompetitionFolder) and identity.changed_since(path / "store.json"):
+        say(f"{folder.root} has files newer than {path}: if their content changed, delete that folder")
     if on_bad == "raise" and (problems := [*store.left_out, *store.lacking]):
         then = f"{_SKIPPING}; read when {path} was built: if they were mended since, delete it"
         raise DataError(bad_file_table(folder.root, problems, then))
@@ -73,9 +77,9 @@ def prepare_store(folder: Folder, stores: str | Path, on_bad: Literal["raise", "
     return store
 
 
-def path_of(folder: Folder, stores: str | Path) -> Path:
+def path_of(folder: Folder, stores: str | Path, identity: Identity) -> Path:
     """Where the store of a corpus is, or will be."""
-    return Path(stores) / f"{folder.root.resolve().name}-{fingerprint(folder.root)}"
+    return Path(stores) / f"{folder.root.resolve().name}-{identity.fingerprint}"
 
 
 def open_store(path: Path) -> Store:

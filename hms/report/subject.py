@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from hms.config.build import build_foreign
-from hms.data.corpus import fingerprint
+from hms.data.identity import fingerprint
 from hms.data.store import Store, prepare_store
 from hms.ensemble.mixture import ensemble_folder, member_folder
 from hms.errors import ConfigError, DataError

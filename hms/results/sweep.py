@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hms.config.build import build
 from hms.config.failures import Failure, SweptJob, print_unfinished
-from hms.data.corpus import fingerprint
+from hms.data.identity import fingerprint
 from hms.errors import UserError
 from hms.results.comparison import compare
 from hms.results.table import print_results

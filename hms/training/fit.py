@@ -17,7 +17,8 @@ from lightning import Trainer
 
 from hms.config.build import build
 from hms.config.check import plain, want_valid
-from hms.data.corpus import fingerprint
+from hms.data.corpus import CompetitionFolder
+from hms.data.identity import identify
 from hms.data.store import prepare_store
 from hms.model import Model
 from hms.run_folders import is_finished
@@ -95,9 +96,13 @@ def _finished_fold(config: dict[str, Any]) -> Path | None:
     if not alone or not (folder.root / "train.csv").is_file():
         return None
     folder.make()  # or refuse what is there, if it is another corpus
-    corpus = fingerprint(folder.root)
-    fold = fold_folder(config, corpus)
-    return fold if is_finished(fold) and _is_trained(fold, config, corpus) else None
+    identity = identify(folder.root)
+    fold = fold_folder(config, identity.fingerprint)
+    if not is_finished(fold):
+        return None
+    if isinstance(folder, CompetitionFolder) and identity.changed_since(fold / "scores.json"):
+        say(f"{folder.root} has files newer than {fold}: if their content changed, train under another name")
+    return fold if _is_trained(fold, config, identity.fingerprint) else None
 
 
 def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:

@@ -9,7 +9,8 @@ import torch
 
 from hms.backbone import TimmBackbone
 from hms.config.build import build, is_of
-from hms.data.corpus import CompetitionFolder, fingerprint
+from hms.data.corpus import CompetitionFolder
+from hms.data.identity import fingerprint
 from hms.errors import DataError, UserError
 from hms.network.timm_network import want_weights
 from hms.run_folders import is_finished
