@@ -267,7 +267,7 @@ def test_a_shift_is_fitted_to_other_patients_and_rows_are_weighted_by_other_vote
     fold, predicted = np.arange(80) % 4, np.full((80, 6), 1 / 6)
     predicted[:, 0] += 0.01 * fold
     fit_prior_shift(
-        {"seizure": 0.2}, votes=votes, probabilities=predicted, fold=fold, patient_id=fold, draws=10, seed=0
+        {"seizure": 0.2}, votes=votes, probabilities=predicted, fold=fold, patient_id=fold, draws=100, seed=0
     )
     ((known, half),) = halves
     np.testing.assert_allclose(known + half, np.tile(votes / 5, (2, 1)))

@@ -50,6 +50,6 @@ def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path,
         "eeg_id", "eeg_sub_id", "label_id", *(pl.lit(1 / 6).alias(f"{name}_prediction") for name in CLASSES)
     )
     flat.write_csv(odd / "flat[1].csv")
-    labels = [f"oof=['{odd / 'flat[1].csv'}']", f"labels='{data / 'train.csv'}'", "draws=10", "folds=2"]
+    labels = [f"oof=['{odd / 'flat[1].csv'}']", f"labels='{data / 'train.csv'}'", "draws=100", "folds=2"]
     hms("ensemble.__main__", str(run), *labels, f"out='{odd / 'both[1]'}'")
     assert {path.name for path in odd.iterdir()} >= {"data", "stores", "runs", "sub[1].csv", "runs[1].csv", "both[1]"}

@@ -85,9 +85,19 @@ def test_a_folder_of_folders_is_refused_with_the_pattern_that_finds_their_record
 
 
 def test_results_in_a_folder_are_not_taken_for_recordings(tmp_path: Path):
-    for name in ("a.edf", "a.parquet", "a.json", "a-annot.fif", "a-annot.edf", "b.parquet"):
+    names = ("a.edf", "a.parquet", "a.json", "a-annot.fif", "a-annot.edf", "b.parquet", "c-annot.edf", "c-annot.fif")
+    for name in names:
         (tmp_path / name).touch()
-    assert recording_files(str(tmp_path)) == {"a": tmp_path / "a.edf", "b": tmp_path / "b.parquet"}
+    found = {"a": "a.edf", "b": "b.parquet", "c-annot": "c-annot.edf"}  # an annotated copy, of which there is no result
+    assert {key: path.name for key, path in recording_files(str(tmp_path)).items()} == found
+
+
+def test_endings_of_two_parts_and_folders_that_are_recordings_count(tmp_path: Path):
+    for name in ("a_raw.FIF.gz", "b.csv.gz", "c.mefd/x.timd", "d.mff/info.xml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in recording_files(str(tmp_path)).values()] == ["a_raw.FIF.gz", "c.mefd", "d.mff"]
+    assert [*recording_files(str(tmp_path / "*.fif.gz"))] == ["a_raw.FIF"]
 
 
 @pytest.mark.parametrize("naming", ["neuromag", "bids"])

@@ -141,7 +141,7 @@ def test_the_patients_of_fold_all_are_recognised_in_another_corpus(first: Path, 
     hms("export.__main__", str(start), f"out={tmp_path / 'bundle'}")
     assert not list((tmp_path / "bundle").glob("*.parquet")), "which patients it were is not handed over"
     learned = pl.read_parquet(start / "learned_from.parquet")["patient_id"]
-    words = [*where, f"stores={tmp_path / 'stores'}", "flips=false", "draws=10", "accelerator=cpu"]
+    words = [*where, f"stores={tmp_path / 'stores'}", "flips=false", "draws=100", "accelerator=cpu"]
     for one, known in ((start, rows[1:]["patient_id"].is_in(learned.implode()).sum()), (tmp_path / "bundle", 0)):
         hms("evaluate", f"runs={one}", f"out={tmp_path / 'out'}", *words)
         assert json.loads((tmp_path / "out/evaluation.json").read_text())["rows_maybe_trained_on"] == known

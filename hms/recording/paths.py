@@ -11,8 +11,11 @@ from pathlib import Path
 from hms.errors import UserError
 from hms.system.console import counted, say
 
-SUFFIXES = {".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".cnt", ".mff", ".lay", ".eeg", ".nxe", ".cdt", ".parquet"}
-"""Which files of a folder count as recordings. A file given by name is opened whatever its suffix."""
+ENDINGS = (
+    *(".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".fif", ".fif.gz", ".set", ".cnt", ".mff", ".mefd", ".lay", ".eeg"),
+    *(".nxe", ".nedf", ".cdt", ".parquet"),
+)
+"""Which files of a folder count as recordings. A file given by name is opened whatever its ending."""
 
 _PART = re.compile(r"(-\d+)\.fif$|_split-(\d+)")  # in the name of a file that may continue another
 
@@ -61,12 +64,12 @@ def are_recordings(word: str) -> bool:
     """Whether a word names a file, or a folder or a pattern of recordings, by their endings: a run is none of these."""
     path = Path(word)
     inside = path.iterdir() if path.is_dir() else [path]
-    return any(one.suffix.lower() in SUFFIXES - {".parquet"} for one in inside)  # a fold holds tables
+    return any(_ending(one) not in (None, ".parquet") for one in inside)  # a fold holds tables
 
 
 def _meant(word: str) -> list[Path]:
     path = Path(word)
-    if path.is_dir() and path.suffix.lower() not in SUFFIXES:
+    if path.is_dir() and not _ending(path):
         inside, pattern = _recordings(path.iterdir()), f"{glob.escape(word.rstrip('/'))}/**/*"
         below = len(_matching(pattern)) - len(inside)
         hint = f"; '{pattern}' finds those in its folders" if below else ""
@@ -84,19 +87,24 @@ def _meant(word: str) -> list[Path]:
 def _matching(pattern: str) -> list[Path]:
     """The recordings that match a pattern, whose ending, such as .edf, may be in any case: of two recorders on a ward,
     one may write .EDF."""
-    if (ending := Path(pattern).suffix).lower() in SUFFIXES:
-        any_case = "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending[1:])
-        pattern = f"{pattern.removesuffix(ending)}.{any_case}"
+    if ending := _ending(Path(pattern)):
+        any_case = "".join(f"[{letter}{letter.upper()}]" if letter != "." else "." for letter in ending)
+        pattern = f"{pattern[: -len(ending)]}{any_case}"
     return _recordings(map(Path, glob.glob(pattern, recursive=True)))
 
 
 def _recordings(paths: Iterable[Path]) -> list[Path]:
     """Those that look like recordings and are not the results of one, sorted; of a recording in several files, such as
     BrainVision's or a long FIF, the file that names the others."""
-    known = [path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    known = [path for path in paths if _ending(path) and not path.name.startswith(".")]
     known = [path for path in known if not _is_result(path)]
     known = [path for path in known if path.suffix.lower() != ".eeg" or not path.with_suffix(".vhdr").exists()]
     return sorted(path for path in known if not _is_later_part(path))
+
+
+def _ending(path: Path) -> str | None:
+    """The one of `ENDINGS` that a name has, in any case."""
+    return next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
 
 
 def _is_later_part(path: Path) -> bool:
@@ -119,4 +127,7 @@ def _is_later_part(path: Path) -> bool:
 
 
 def _is_result(path: Path) -> bool:
-    return path.stem.endswith("-annot") or (path.suffix == ".parquet" and path.with_suffix(".json").exists())
+    """Whether this is annotations, by MNE's convention or next to their timeline, or the table of one."""
+    timeline = path.with_name(f"{path.stem.removesuffix('-annot')}.json")
+    is_annotation = path.stem.endswith("-annot") and (path.suffix == ".fif" or timeline.exists())
+    return is_annotation or (path.suffix == ".parquet" and timeline.exists())
