@@ -18,12 +18,12 @@ from hms.errors import DataError, UserError
 from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.run_folders import counts_of
 from hms.runs.trained import Trained
-from hms.scoring.scores import checked, read_predictions
+from hms.scoring.scores import TABLE, checked, read_predictions
 from hms.system.reading import read_csv
 
 _KEYS = ("eeg_id", "eeg_sub_id")
-_SHARED = ("label_id", "eeg_id", "patient_id", "fold", *VOTE_COLUMNS)
-"""Columns on which all members must agree."""
+_SHARED = ("label_id", "eeg_id", "patient_id", *VOTE_COLUMNS)
+"""Columns on which all members must agree; each may have folds of its own, as long as it held out each patient."""
 
 
 class Members(NamedTuple):
@@ -33,7 +33,7 @@ class Members(NamedTuple):
     seeds: list[int]
     """How many seeds of each member were averaged; 1 for a CSV file."""
     rows: pl.DataFrame
-    """label_id eeg_id patient_id fold and six vote counts, sorted by label_id; `fold` is null if no member is a run."""
+    """label_id eeg_id patient_id and six vote counts, sorted by label_id."""
     probabilities: Float[np.ndarray, "member row class"]
 
     @property
@@ -45,7 +45,7 @@ class Members(NamedTuple):
 def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None, min_votes: int) -> Members:
     """Out-of-fold predictions of runs and CSV files for the rows with at least `min_votes` votes.
 
-    Raises DataError for members that predict different rows, or disagree on a row's patient, fold or votes.
+    Raises DataError for members that predict different rows, or disagree on a row's patient or votes.
     """
     tables = {str(run.path): _read_run(run) for run in runs}
     if files:
@@ -60,13 +60,10 @@ def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None
         raise DataError(f"{largest[0]}: no row has {min_votes} votes or more")
     for other in tables.items():
         _want_same_rows(largest, other)
-    folds = [table["fold"] for table in tables.values()]
-    patient_fold = next((fold for fold in folds if not fold.has_nulls()), folds[0])
     predicted = np.stack([table.select(CLASSES).to_numpy() for table in tables.values()])
     probabilities = predicted / predicted.sum(axis=2, keepdims=True)
     seeds = [counts_of(run.folds).seeds for run in runs]
-    rows = largest[1].select(_SHARED).with_columns(patient_fold)
-    return Members([*tables], seeds + [1] * len(files), rows, probabilities)
+    return Members([*tables], seeds + [1] * len(files), largest[1].select(_SHARED), probabilities)
 
 
 def _read_run(run: Trained) -> pl.DataFrame:
@@ -76,9 +73,7 @@ def _read_run(run: Trained) -> pl.DataFrame:
         pl.col(_SHARED[1:]).first(), pl.col(CLASSES).mean(), pl.struct(_SHARED).n_unique().alias("versions")
     )
     if not (differing := merged.filter(pl.col("versions") > 1)).is_empty():
-        raise DataError(
-            f"{run.path}: label_id {differing['label_id'][0]}: its seeds disagree on patient, fold or votes"
-        )
+        raise DataError(f"{run.path}: label_id {differing['label_id'][0]}: its seeds disagree on patient or votes")
     return merged.drop("versions")
 
 
@@ -105,7 +100,7 @@ def _read_file(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
         if not differing.is_empty():
             place = f"{path}: {_row(differing)}"
             raise DataError(f"{place}: want the votes of {labels}, got different ones ({len(differing)} rows)")
-    return checked(path, rows.with_columns(fold=pl.lit(None, pl.Int64)).select(*_SHARED, *CLASSES))
+    return checked(path, rows.with_columns(fold=pl.lit(None, pl.Int64)).select(TABLE))
 
 
 def _share(prefix: str, name: str) -> pl.Expr:
@@ -131,7 +126,7 @@ def _want_same_rows(first: tuple[str, pl.DataFrame], other: tuple[str, pl.DataFr
         both = (("lacks", lacking), ("adds", extra))
         counts = ", ".join(f"{word} {len(ids)} (first label_id {ids[0]})" for word, ids in both if len(ids))
         raise DataError(f"{name}: want the {len(rows)} rows of {first_name}, got {len(others)}: {counts}")
-    for quantity, columns in (("patient", ["patient_id"]), ("votes", [*VOTE_COLUMNS]), ("fold", ["fold"])):
+    for quantity, columns in (("patient", ["patient_id"]), ("votes", [*VOTE_COLUMNS])):
         differs = pl.any_horizontal((pl.col(column) != others[column]).fill_null(False) for column in columns)
         if not (differing := rows.filter(differs)).is_empty():
             label_id = differing["label_id"][0]

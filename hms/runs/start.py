@@ -87,7 +87,7 @@ def want_unseen(
     if seen := rows_maybe_trained_on([start], held_out, everybody, fingerprint, by_teacher=False):
         raise UserError(
             f"start_from: {start.folds[0]} may have learned from patients of {seen:,} of the {len(held_out):,} rows "
-            f"that fold={config['fold']} holds out; want a run of this corpus with the same folds={config['folds']}, "
+            f"that fold={config['fold']} holds out; want a run of this corpus with the same folds, "
             f"one on other patients, or fold=all{_BY_NAME if fingerprint not in start.corpora else ''}"
         )
 
