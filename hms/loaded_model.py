@@ -42,7 +42,7 @@ class LoadedModel:
     """
 
     def __init__(self, runs: str | Path, accelerator: str):
-        self.device = best_device(accelerator)
+        self.device, runs = best_device(accelerator), Path(runs).expanduser()
         is_ensemble = (ensemble_folder(runs) / "ensemble.json").is_file()
         self.predictors = find_predictors(ensemble=str(runs)) if is_ensemble else find_predictors(str(runs))
         self.models = self.predictors.load()

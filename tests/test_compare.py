@@ -466,13 +466,12 @@ def test_different_weights_are_a_difference_and_a_students_kl_is_flagged_as_too_
     runs = [finished(tmp_path / name, 0, 0, 0.4, 10, backbone=node, augmentation={}) for name in ("one", "other")]
     runs.append(finished(tmp_path / "student", 0, 0, 0.4, 10, backbone=node, augmentation=taught))
     for run, digest in zip(runs, ("aa", "bb", "bb"), strict=True):
-        about = {"corpus": "abc", "files": {"weights": digest}}
-        (run / "fold0_seed0/provenance.json").write_text(json.dumps(about))
+        files = {"weights": digest} | ({"teacher": "cafe1"} if run.name == "student" else {})
+        (run / "fold0_seed0/provenance.json").write_text(json.dumps({"corpus": "abc", "files": files}))
     print_results(compare(runs))
     printed = capsys.readouterr().out
-    assert f"  {runs[0]}: augmentation=[] (weights aa)\n  {runs[1]}: (weights bb)\n" in printed
-    taught = "augmentation=[teacher_labels] augmentation.teacher_labels.runs=[a-1] (weights bb)"
-    assert f"  {runs[2]}: {taught}\n" in printed
+    assert f"  {runs[0]}: augmentation=[] (weights aa, teacher null)\n  {runs[1]}: (weights bb)\n" in printed
+    assert f"  {runs[2]}: augmentation=[teacher_labels] (weights bb, teacher a-1-cafe)\n" in printed
     assert f"{runs[2]}: learned from a teacher that saw the held-out patients, so its KL looks too good." in printed
 
 

@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 from commands import SMALL, hms
 
+from hms import load
 from hms.data.tables import read_labels
+from hms.errors import DataError
 from hms.labels import CLASSES
+from hms.train import main as train
 
 ODD, MATCHED = "d [1], lr=1", "d 1, lr=1"
 """A name, and another one that it matches if it is taken for a pattern."""
@@ -25,6 +28,15 @@ def test_a_word_with_an_equals_sign_names_a_path_if_it_has_that_of_no_key(tmp_pa
     assert "no finished run matches gone/lr=1" in hms("compare", "gone/lr=1", code=1)[1]
     assert "lr: compare takes no 'lr'" in hms("compare", "lr=3", code=1)[1]
     assert "runs/lr: compare takes no 'runs/lr'" in hms("compare", "runs/lr=3", code=1)[1]
+
+
+def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chosen = train.config("runs='~/r'", "data=competition", "data.root='~/d'", "name='a~b'")
+    assert (chosen["runs"], chosen["data"]["root"], chosen["name"]) == (f"{tmp_path}/r", f"{tmp_path}/d", "a~b")
+    assert f"no finished run matches {tmp_path}/gone*" in hms("compare", "runs=['~/gone*']", code=1)[1]
+    with pytest.raises(DataError, match=rf"^{tmp_path}/gone: no such folder"):
+        load("~/gone")
 
 
 def test_every_command_reads_and_writes_the_folders_that_are_named(corpus: Path, tmp_path: Path):

@@ -163,6 +163,19 @@ def test_changed_weights_and_teachers_give_a_new_run_with_a_warning(config: dict
     assert said in capsys.readouterr().err.replace("\n", " ")
 
 
+def test_a_teacher_counts_by_what_it_teaches_wherever_it_is(tmp_path: Path, capsys: pytest.CaptureFixture):
+    named = []
+    for name, eeg in (("a", 1), ("b", 1), ("c", 2)):
+        run = teacher(tmp_path / name, {eeg: [1.0, 0, 0, 0, 0, 0]})
+        words = "augmentation=[teacher_labels]", f"augmentation.teacher_labels.runs=[{run}]"
+        student = material.composed(*words, f"runs={tmp_path / 'runs'}", "name=student")
+        named.append(fold_folder(student, "corpus"))
+        open_fold(named[-1], student, "corpus")
+        warn_of_changes(named[-1], student, "corpus")
+    assert named[0] == named[1] != named[2]
+    assert "changed" not in capsys.readouterr().err, "c never was what a is"
+
+
 def test_a_changed_corpus_gives_a_new_run_with_a_warning(config: dict, tmp_path: Path, capsys):
     folder = fold_folder(config, "before")
     open_fold(folder, config, "before")

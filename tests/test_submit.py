@@ -342,6 +342,15 @@ def test_the_test_part_is_named_and_that_it_is_simulated(
         assert submit(f"runs={run}", *words).splitlines()[0] == f"predicts the test part of {end}"
 
 
+def test_nothing_is_simulated_for_models_of_real_eeg(runs: list[Path], submit: Submit, tmp_path: Path):
+    fold = Path(shutil.copytree(runs[0] / "fold0_seed0", tmp_path / "real/fold0_seed0"))
+    (fold / "config.yaml").write_text("data: {_target_: hms.data.corpus.CompetitionFolder, root: /hms}")
+    said = submit(f"runs={fold}", f"data.root={tmp_path / 'none'}", "data.size=tiny", code=1)
+    wish = f"data: want what to predict, such as data=competition data.root=/hms, as {fold} learned from real EEG"
+    assert said == f"{wish}; got {tmp_path / 'none'}, which would be simulated (hms.simulate does it)\n"
+    assert not (tmp_path / "none").exists()
+
+
 def test_the_real_pair_is_predicted(runs: list[Path], submit: Submit, tmp_path: Path):
     submit(f"runs=[{runs[0]},{runs[1]}]", *of(real("data/hms_real")))
     assert read(tmp_path / "submission.csv")["eeg_id"].to_list() == [3911565283]
@@ -575,7 +584,7 @@ def test_a_diverged_model_is_named(folder: Path, runs: list[Path], submit: Submi
 def test_a_mistake_in_the_command_line_is_reported(folder: Path, runs: list[Path], submit: Submit, tmp_path: Path):
     run = f"runs={runs[0]}"
     an_ensemble(tmp_path, ["theirs.csv", str(runs[0])], [0.5, 0.5])
-    no_member = "want a run folder for each member with weight, got 'theirs.csv' (no such folder); a file of"
+    no_member = "want a run folder for each member with weight, got 'theirs.csv' (a file of predictions, which cannot"
     no_test = "no such file; a corpus is a folder with test.csv, test_eegs/ ..."
     for words, message in (
         ([], "runs, ensemble: want one of the two, got neither"),

@@ -138,6 +138,9 @@ def test_a_class_derived_from_ours_is_known_as_one(tmp_path: Path, monkeypatch):
     assert is_simulated(fading | {"data": {"_target_": "derived.Ward"}})
     assert not is_simulated(fading | {"data": {"_target_": "hms.data.corpus.CompetitionFolder"}})
     assert not is_simulated(fading | {"data": {"_target_": "elsewhere.Ward"}}), "a model predicts without that class"
+    (tmp_path / "corpus.json").touch()
+    node = {"_target_": "hms.data.corpus.CompetitionFolder", "root": str(tmp_path)}
+    assert is_simulated(fading | {"data": node}), "by what is in the folder"
 
 
 def test_a_training_says_which_setting_has_no_effect(config: dict, capsys):

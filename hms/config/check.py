@@ -6,6 +6,7 @@ its module.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from os.path import expanduser
 from pathlib import PurePath
 from typing import Any, get_type_hints, is_typeddict
 
@@ -51,13 +52,17 @@ def want_no_mistakes(lines: list[str]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as a command line gives it, of one set in Python: paths as text, tuples as lists, NumPy's numbers."""
+    """A value as jobs get it: paths as text, tuples as lists, NumPy's numbers as Python's.
+
+    `~/` at the beginning of a text is the user's home: no shell expands it behind `key=` or in a YAML file, and Polars
+    would, but not Python.
+    """
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
-    if isinstance(value, PurePath):
-        return str(value)
+    if isinstance(value, str | PurePath):
+        return expanduser(value) if str(value).startswith("~/") else str(value)
     return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.build import naming_keys
-from hms.config.check import elsewhere, mistakes, want_no_mistakes, with_mistakes_in_values
+from hms.config.check import elsewhere, mistakes, plain, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
 from hms.config.composer import own_choices
 from hms.config.failures import Failure, SweepFailed, SweptJob, errors_in_one_line, print_failed, told_at_once
@@ -200,4 +200,4 @@ def _run_by_name(module: str, command: list[str], told: set[str], config: DictCo
 
 
 def _plain(config: DictConfig) -> Config:
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    return plain(OmegaConf.to_container(config, resolve=True))

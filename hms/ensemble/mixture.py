@@ -123,8 +123,9 @@ def ensemble_folder(given: str | Path) -> Path:
 
 
 def member_folder(folder: Path, name: str) -> Path | None:
-    """The folder of a member that is a run, looked up in the ensemble's `folder` first; None if there is none."""
-    return next(filter(Path.is_dir, (folder / name, Path(name))), None)
+    """The folder of a member that is a run: in the ensemble's `folder`, as it was named, or moved along with the
+    ensemble, next to it; None if it is in none of these places."""
+    return next(filter(Path.is_dir, (folder / name, Path(name), folder.absolute().parent / Path(name).name)), None)
 
 
 def _named(values: Float[np.ndarray, " class"]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from hms.prediction.keys import COMBINATION_KEYS
 from hms.prediction.predictors import Predictors, predictors_of
 from hms.run_folders import number_of
 from hms.runs.leakage import rows_maybe_trained_on, without_names, without_table
+from hms.runs.mismatch import want_simulated_for
 from hms.runs.teacher import LEARNED_FROM_TEACHER
 from hms.scoring.bootstrap import mean_interval
 from hms.scoring.scores import mean_scores, predictions, print_scores, read_truth, scored
@@ -32,6 +33,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     want_writable("out", evaluations or Path(config["out"]))
     compute = compute_of(config)
     folder = build(config["data"])
+    want_simulated_for(predictors.runs, config, folder.root)
     store = prepare_store(folder, Path(config["stores"]), config["on_bad"])
     rows = _voted(store.rows, config["min_votes"], folder.root)
     maybe_trained_on = rows_maybe_trained_on(predictors.runs, rows, store.rows, store.fingerprint)

@@ -129,10 +129,11 @@ def _of_ensemble(given: str, fold: Literal["all"] | None) -> Predictors:
     members = []
     for name in (names[i] for i in used):
         if (run := member_folder(folder, name)) is None:
-            raise UserError(
-                f"{path}: want a run folder for each member with weight, got '{name}' "
-                "(no such folder); a file of predictions cannot predict new data"
+            is_table = name.endswith((".csv", ".gz"))
+            why = (
+                "a file of predictions, which cannot predict new data" if is_table else "no such folder, nor next to it"
             )
+            raise UserError(f"{path}: want a run folder for each member with weight, got '{name}' ({why})")
         folds = folds_of_all_patients(run) if fold else _fitted_folds(path, member_folds.get(name), run)
         members.append(Trained(run, folds))
     return Predictors(members, mixture._replace(weights=mixture.weights[used]), given)

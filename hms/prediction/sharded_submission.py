@@ -14,6 +14,7 @@ from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
 from hms.prediction.submission import predict_rows, required_eegs, without_gaps, write_submission
 from hms.run_folders import model_file
+from hms.runs.mismatch import want_simulated_for
 from hms.runs.provenance import is_simulated
 from hms.system.atomic import want_writable
 from hms.system.console import counted, say
@@ -25,6 +26,7 @@ def submit(config: dict[str, Any], predictors: Predictors, compute: Compute, sha
     out, size = Path(config["out"]), config["batch_size"]
     want_writable("out", out.parent)
     folder = build(config["data"])
+    want_simulated_for(predictors.runs, config, folder.root)
     simulated = _simulated(predictors) if is_simulated(config) else ""
     say(f"predicts the test part of {folder.root}{simulated}")  # before it is simulated, which may take minutes
     folder.make()

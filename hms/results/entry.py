@@ -13,8 +13,8 @@ class Training(NamedTuple):
     settings: dict[str, Any]
     """What determines the model, with the `choices` by which it is described."""
     learned_from: dict[str, str | None]
-    """Its `corpus`, the digests of a table of folds, `folds_from`, of pretrained `weights` and of a `teacher`, if there
-    were any, and of what it began with, `start_from`, or None."""
+    """Its `corpus`, the digests of a table of folds, `folds_from`, and of pretrained `weights`, if there were any, and
+    the names and digest of its `teacher` and of what it began with, `start_from`, or None."""
     is_student: bool
     numbers: list[int]
     """Those of its folds."""

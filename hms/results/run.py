@@ -9,7 +9,7 @@ from hms.run_folders import FoldName, grid, model_file
 from hms.runs.folder import folds_with_held_out
 from hms.runs.provenance import corpus_of, files_of
 from hms.runs.scores import score_folds
-from hms.runs.settings import settings
+from hms.runs.settings import settings, teachers
 from hms.runs.trained import Trained
 from hms.system.reading import read_json
 
@@ -31,8 +31,9 @@ def read_run(path: Path) -> Entry:
         settings=settings(config) | {"choices": run.choices_of(folds[0])},
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
-            **files_of(folds[0]),
-            "start_from": _start(run, folds[0]),
+            **(files := files_of(folds[0])),
+            "teacher": _and_digest([Path(teacher).name for teacher in teachers(config)], files.get("teacher")),
+            "start_from": _and_digest(_start(run, folds[0]), files.get("start_from")),
         },
         is_student=run.is_student,
         numbers=numbers,
@@ -48,10 +49,15 @@ def read_run(path: Path) -> Entry:
     return Entry(path, overall["kl"], overall.get("gap_closed"), corpus, losses, training=training)
 
 
-def _start(run: Trained, fold: Path) -> str | None:
-    """The run whose weights a fold began with, and the beginning of their hash; None if it began with random ones."""
+def _start(run: Trained, fold: Path) -> list[str]:
+    """The run whose weights a fold began with; none if it began with random ones."""
     start = run.start_of(fold)
-    return f"{start['run'].partition('/')[0]}-{files_of(fold)['start_from'][:4]}" if start else None
+    return [start["run"].partition("/")[0]] if start else []
+
+
+def _and_digest(names: list[str], digest: str | None) -> str | None:
+    """The names of what a run learned from, and the beginning of its digest; None if there is none."""
+    return f"{','.join(names)}-{digest[:4]}" if names and digest else None
 
 
 def _number_and_seed(fold: Path) -> tuple[int, int]:

@@ -1,17 +1,34 @@
 """Warn if runs that predict together may not belong together: a pattern such as `runs/member_*` takes in old ones, too.
 
+Nor may runs and a corpus.
+
 A folder from which only predictions are made, such as that of a Kaggle notebook, lacks the files to compare.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from hms.errors import UserError
 from hms.run_folders import RunName, by_name, counts_of, finished_folds, grid, number_of
 from hms.runs.folder import unfinished
-from hms.runs.provenance import corpus_of
+from hms.runs.provenance import corpus_of, is_simulated
 from hms.runs.trained import Trained
 from hms.system.console import counted, say
+
+
+def want_simulated_for(runs: Sequence[Trained], config: dict[str, Any], root: Path) -> None:
+    """Raise UserError if EEG would first be simulated at `root` to be predicted by runs that learned from real EEG.
+
+    That is what `data` chooses where it is left out, and takes minutes.
+    """
+    if not is_simulated(config) or (root / "train.csv").is_file():
+        return
+    if runs and all(run.learned_from_simulation is False for run in runs):
+        own = "".join(f" data.root={run.config['data']['root']}" for run in runs[:1] if run.config)
+        wish = f"data: want what to predict, such as data=competition{own}, as {runs[0].path} learned from real EEG"
+        raise UserError(f"{wish}; got {root}, which would be simulated (hms.simulate does it)")
 
 
 def warn_of_mismatches(runs: Sequence[Trained]) -> None:

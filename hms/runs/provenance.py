@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from hms.config.build import is_of
 from hms.errors import ConfigError, DataError, first_line
 from hms.run_folders import RunName
-from hms.runs.settings import files_read, settings
+from hms.runs.settings import files_read, settings, teachers
 from hms.runs.versions import differing, versions
 from hms.system.atomic import write_text
 from hms.system.console import say
@@ -73,7 +73,7 @@ def warn_of_changes(fold: Path, config: dict[str, Any], fingerprint: str) -> Non
         if changed:
             other = read_config(path.parent)
             places = all(other.get(key) == config.get(key) for key in ("data", "folds_from", "start_from"))
-            if places and settings(other) == settings(config):
+            if places and teachers(other) == teachers(config) and settings(other) == settings(config):
                 say(f"{path.parent} was trained before the {' and '.join(changed)} changed; {fold} is a new run")
 
 
@@ -82,6 +82,8 @@ def is_simulated(config: dict[str, Any]) -> bool:
     from hms.simulate.corpus import SimulatedFolder  # slow to import
 
     if config.get("live"):
+        return True
+    if (Path(config["data"].get("root", "")) / "corpus.json").is_file():
         return True
     try:
         return is_of(config["data"], SimulatedFolder)

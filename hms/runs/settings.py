@@ -130,10 +130,7 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _relevant(value: Any) -> Any:
-    """Copy a value without what only saves memory, and without paths, of which just the names of runs are kept.
-
-    Whole numbers are ints, however they were written.
-    """
+    """Copy a value without what only saves memory, and without paths; whole numbers are ints, however written."""
     if isinstance(value, list):
         return [_relevant(part) for part in value]
     if isinstance(value, float) and value.is_integer():
@@ -144,7 +141,7 @@ def _relevant(value: Any) -> Any:
     if {"pretrained", "weights"} <= kept.keys():
         kept["weights"] = None
     if kept.get("_target_") == TEACHER:
-        kept["runs"] = [Path(run).name for run in kept["runs"]]
+        del kept["runs"]
     return kept
 
 

@@ -7,6 +7,7 @@ the effective ones, fewer if some have most of the rows.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -43,8 +44,7 @@ class Bootstrap:
         self._row_weight = np.ones(len(patient_id)) if row_weight is None else row_weight
         self.weight = np.bincount(self._patient, self._row_weight)
         """Sum of the row weights of each patient: without any, how many rows it has."""
-        share = np.full(len(patients), 1 / len(patients))
-        self.times = np.random.default_rng(seed).multinomial(len(patients), share, size=draws)
+        self.times = _resampled(len(patients), draws, seed)
         """How often each patient is in each draw: draw patient."""
 
     def means(self, values: Float[np.ndarray, "figure row"]) -> Float[np.ndarray, "figure draw"]:
@@ -59,6 +59,14 @@ class Bootstrap:
         outside = outside_of(effective(self.weight))
         ends: list[float] = np.quantile(means, [outside, 1 - outside]).tolist()
         return ends
+
+
+@lru_cache(maxsize=1)  # of many runs on the same patients; 31 MB for the competition's
+def _resampled(patients: int, draws: int, seed: int) -> Int[np.ndarray, "draw patient"]:
+    share = np.full(patients, 1 / patients)
+    times = np.random.default_rng(seed).multinomial(patients, share, size=draws)
+    times.flags.writeable = False
+    return times
 
 
 def effective(weight: Float[np.ndarray, " patient"]) -> float:
