@@ -118,10 +118,12 @@ def test_a_run_is_read_from_the_folds_it_is_given_with_even_if_more_end_meanwhil
 
 
 @pytest.mark.parametrize("suffix", ["_vote_prediction", "_prediction"])
-def test_a_csv_file_and_a_run_with_the_same_predictions_agree(suffix: str, runs, train, labels, tmp_path: Path):
+def test_files_and_a_run_with_the_same_predictions_agree(suffix: str, runs, train, labels, tmp_path: Path):
     file = csv(tmp_path / "other.csv", train, predicted(train, 0.6, 1), suffix)
-    members = members_of(runs[:1], [file], labels, 12)
+    pl.read_csv(file).write_parquet(tmp_path / "other.parquet")
+    members = members_of(runs[:1], [file, tmp_path / "other.parquet"], labels, 12)
     np.testing.assert_allclose(members.probabilities[1], members.probabilities[0], atol=1e-9)
+    np.testing.assert_array_equal(members.probabilities[1], members.probabilities[2])
 
 
 def test_of_members_with_different_rows_the_one_with_unfinished_folds_is_blamed(runs, train, labels, tmp_path: Path):
@@ -217,6 +219,10 @@ CSV_CHANGES = {
     "text": (
         lambda t: t.with_columns(gpd_vote_prediction=pl.lit("x")),
         "want a numeric column 'gpd_vote_prediction' or 'gpd_prediction', got ",
+    ),
+    "null": (
+        lambda t: t.with_columns(gpd_vote_prediction=pl.when(pl.col("eeg_id") != 617).then("gpd_vote_prediction")),
+        "eeg_id 617 eeg_sub_id 1: want a number in 'gpd_vote_prediction', got none",
     ),
     "double": (lambda t: pl.concat([t, t[5:6]]), "want each row once, got eeg_id 617 eeg_sub_id 0 again"),
     "unknown": (lambda t: t.with_columns(pl.col("eeg_id") + 1), "eeg_id 620 eeg_sub_id 1 is not in {labels} (2 of 240"),
@@ -421,7 +427,7 @@ def test_a_single_member_is_calibrated_and_has_no_diversity_to_print(runs, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "runs: want run folders, or CSV files as oof=[...], got neither"),
+        ([], "runs: want run folders, or files as oof=[...], got neither"),
         (["nowhere/*"], "runs: no finished run matches nowhere/*"),
         (["RUNS/a-1", "RUNS/x-9"], "runs: no finished run matches RUNS/x-9"),
         (["oof=a.csv"], "oof: want list of str, got 'a.csv'; did you mean oof=[a.csv]?"),

@@ -28,7 +28,7 @@ class Ensemble(TypedDict):
 def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
     """Yield a line for what gives no members."""
     if not config["runs"] and not config["oof"]:
-        yield "runs: want run folders, or CSV files as oof=[...], got neither"
+        yield "runs: want run folders, or files as oof=[...], got neither"
 
 
 @entry_point("ensemble", Ensemble, positional="runs", mistakes_in_values=mistakes_in_values)

@@ -18,7 +18,7 @@ calibration, prior and member_folds. These are the others, with KL in nats and l
                       (weighted by half of each panel's votes, scored on the other half), the `interval` of after -
                       before, how many patients of equal weight these are worth (`effective_patients`), and the KL
                       after the shift on all rows as they are (`unweighted`)
-    member_seeds      how many seeds of each member were averaged; 1 for a CSV file
+    member_seeds      how many seeds of each member were averaged; 1 for a file
     rows, patients    their number; then the settings min_votes calibrate bias_sd weigh folds seed draws
 
 `oof.parquet` is a table of the nested predictions, before any prior shift; its `fold` is the patient fold.

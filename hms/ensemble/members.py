@@ -1,8 +1,8 @@
 """The members of an ensemble: out-of-fold predictions of several models for the same rows, in the same order.
 
-A member is a run (`oof.parquet` of its finished folds, averaged over seeds), or a CSV file of somebody else's model:
-`eeg_id`, `eeg_sub_id` and six columns such as `seizure_prediction` or `seizure_vote_prediction`, the rows of which are
-looked up in the competition's train.csv.
+A member is a run (`oof.parquet` of its finished folds, averaged over seeds), or a CSV or Parquet file of somebody
+else's model: `eeg_id`, `eeg_sub_id` and six columns such as `seizure_prediction` or `seizure_vote_prediction`, the rows
+of which are looked up in the competition's train.csv.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from hms.labels import CLASSES, VOTE_COLUMNS, target_of
 from hms.run_folders import counts_of
 from hms.runs.trained import Trained
 from hms.scoring.scores import TABLE, checked, read_predictions
-from hms.system.reading import read_csv
+from hms.system.reading import read_csv, read_table
 
 _KEYS = ("eeg_id", "eeg_sub_id")
 _SHARED = ("label_id", "eeg_id", "patient_id", *VOTE_COLUMNS)
@@ -31,7 +31,7 @@ class Members(NamedTuple):
 
     names: list[str]
     seeds: list[int]
-    """How many seeds of each member were averaged; 1 for a CSV file."""
+    """How many seeds of each member were averaged; 1 for a file."""
     rows: pl.DataFrame
     """label_id eeg_id patient_id and six vote counts, sorted by label_id."""
     probabilities: Float[np.ndarray, "member row class"]
@@ -43,7 +43,7 @@ class Members(NamedTuple):
 
 
 def read_members(runs: Sequence[Trained], files: list[Path], labels: Path | None, min_votes: int) -> Members:
-    """Out-of-fold predictions of runs and CSV files for the rows with at least `min_votes` votes.
+    """Out-of-fold predictions of runs and files for the rows with at least `min_votes` votes.
 
     Raises DataError for members that predict different rows, or disagree on a row's patient or votes.
     """
@@ -78,7 +78,7 @@ def _read_run(run: Trained) -> pl.DataFrame:
 
 
 def _read_file(path: Path, train: pl.DataFrame, labels: Path) -> pl.DataFrame:
-    table = read_csv(path)
+    table = read_table(path) if path.suffix == ".parquet" else read_csv(path)
     if lacking := [name for name in _KEYS if name not in table.columns]:
         raise DataError(f"{path}: lacks column {', '.join(map(repr, lacking))}")
     predictions = {name: _prediction_column(path, table, name) for name in CLASSES}
@@ -111,6 +111,8 @@ def _prediction_column(path: Path, table: pl.DataFrame, name: str) -> str:
     wanted = (f"{name}_vote_prediction", f"{name}_prediction")
     for column in wanted:
         if column in table.columns and table.schema[column].is_numeric():
+            if (unknown := table[column].is_null() | table[column].is_nan()).any():
+                raise DataError(f"{path}: {_row(table.filter(unknown))}: want a number in '{column}', got none")
             return column
     raise DataError(f"{path}: want a numeric column {' or '.join(map(repr, wanted))}, got {', '.join(table.columns)}")
 

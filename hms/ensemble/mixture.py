@@ -5,7 +5,7 @@ order of the file, into those of the ensemble. A run predicts by the mean of the
 (`member_folds`). Each of the rows it was fitted to was predicted by one fold alone, and a mean is less confident: for
 new data the best temperature is slightly lower than that of the file.
 
-    members        list of text: run folders, or CSV files of other people's models, which cannot predict new data
+    members        list of text: run folders, or files of other people's models, which cannot predict new data
     weights        list, one per member, in their order; at least 0, sum 1
     mixing         "linear" (sum of weight * p), "greedy" (the same, weights found by greedy selection) or
                    "geometric" (product of p ^ weight, normalised)
