@@ -77,7 +77,7 @@ def fields(channels: int) -> Iterator[tuple[str, int, int]]:
 
 def read(path: Path) -> tuple[Recording, np.ndarray]:
     recording = open_recording(path, PAIRS, AS_IN_FILE)
-    return recording, recording.eeg(0, min(recording.blocks.samples, 3000))
+    return recording, recording.read(0, min(recording.blocks.samples, 3000)).eeg
 
 
 def answer_of(path: Path) -> tuple[Recording, np.ndarray] | UserError:
@@ -109,7 +109,7 @@ def assert_refused_or_right(path: Path, whole: Whole, spoilt_field: str) -> None
     if spoilt_field not in OF_ONE_CHANNEL:
         assert not changed
     elif spoilt_field == "label":
-        assert changed in ([], ["EKG"]) or recording.notes != whole.recording.notes
+        assert changed in ([], ["EKG"]) or recording.notes_so_far() != whole.recording.notes_so_far()
     assert len(changed) <= 2
     assert np.isfinite(eeg[: len(SCALP)]).all()
 
@@ -160,7 +160,7 @@ def test_a_file_cut_in_its_header_is_refused_and_one_cut_later_is_read_up_to_the
             assert recording.duration_s == (end - size) // of_record
             inside = eeg.shape[1] - 200  # the filter sees beyond the end
             np.testing.assert_array_equal(eeg[:, :inside], whole.eeg[:, :inside])
-            assert "Number of records from the header does not match" in " ".join(recording.notes)
+            assert "Number of records from the header does not match" in " ".join(recording.notes_so_far())
 
 
 def test_a_header_spoilt_in_many_places_gives_usable_numbers_or_one_line(whole: Whole):

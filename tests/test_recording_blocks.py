@@ -27,20 +27,20 @@ def test_an_unplugged_stretch_is_missing_with_a_note(kind: str, sfreq_hz: int, t
     at = np.tile(np.arange(30 * sfreq_hz) / sfreq_hz, (19, 1))
     values[:, off] = UNPLUGGED[kind](np.random.default_rng(1), at)
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, sfreq_hz))
-    assert recording.notes == []
+    assert recording.notes_so_far() == []
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True] * 3 + [False] * 3 + [True] * 3
-    assert np.isnan(recording.eeg(6000, 12_000)).all()
-    assert np.isfinite(recording.eeg(0, 6000)[:19]).all()
+    assert np.isnan(recording.read(6000, 12_000).eeg).all()
+    assert np.isfinite(recording.read(0, 6000).eeg[:19]).all()
     why = "SD below 0.4 µV in 0.5-30 Hz: unplugged, or electrocerebral inactivity"
-    assert recording.notes == [f"No signal for 30 s ({why}), so without a prediction."]
+    assert recording.notes_so_far() == [f"No signal for 30 s ({why}), so without a prediction."]
 
 
 @pytest.mark.parametrize("seconds", [1, 11.5, 62.5])
 def test_a_recording_may_end_within_ten_seconds(seconds: float, tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(seconds, 200), SCALP, 200, record_s=0.5))
-    assert np.isfinite(recording.eeg(0, recording.blocks.samples)[:19]).all()
-    assert recording.notes == []
+    assert np.isfinite(recording.read(0, recording.blocks.samples).eeg[:19]).all()
+    assert recording.notes_so_far() == []
 
 
 @pytest.mark.parametrize("tail_s", [0.5, 1.5, 2.5])
@@ -48,12 +48,12 @@ def test_the_tail_of_a_silent_stretch_is_silent(tail_s: float, tmp_path: Path):
     values = noise(60 + tail_s, 200)
     values[:, 8000:] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200, record_s=0.5))
-    assert np.isnan(recording.eeg(8000, recording.blocks.samples)).all()
-    (note,) = recording.notes
+    assert np.isnan(recording.read(8000, recording.blocks.samples).eeg).all()
+    (note,) = recording.notes_so_far()
     assert note.startswith("No signal for 2")
     again = recorded(tmp_path / "x.edf")
-    assert np.isnan(again.eeg(12_000, again.blocks.samples + 100)).all()  # alone
-    assert np.isnan(again.eeg(again.blocks.samples + 50, again.blocks.samples + 100)).all()  # beyond the end
+    assert np.isnan(again.read(12_000, again.blocks.samples + 100).eeg).all()  # alone
+    assert np.isnan(again.read(again.blocks.samples + 50, again.blocks.samples + 100).eeg).all()  # beyond the end
 
 
 def test_suppressed_eeg_and_burst_suppression_are_signal(tmp_path: Path):
@@ -76,10 +76,10 @@ def test_an_electrode_that_is_flat_for_a_while_is_interpolated_there_with_a_note
     whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP))
     values[2, 30 * 256 :] = FLAT[kind]
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
-    eeg = recording.eeg(0, recording.blocks.samples)[:19]
-    np.testing.assert_allclose(eeg[:, 6100:], absent.eeg(6100, recording.blocks.samples)[:19], atol=0.15)
-    np.testing.assert_allclose(eeg[:, :5900], whole.eeg(0, 5900)[:19], atol=0.15)
-    assert recording.notes == ["Flat for part of the time and interpolated there: C3 (1 min)."]
+    eeg = recording.read(0, recording.blocks.samples).eeg[:19]
+    np.testing.assert_allclose(eeg[:, 6100:], absent.read(6100, recording.blocks.samples).eeg[:19], atol=0.15)
+    np.testing.assert_allclose(eeg[:, :5900], whole.read(0, 5900).eeg[:19], atol=0.15)
+    assert recording.notes_so_far() == ["Flat for part of the time and interpolated there: C3 (1 min)."]
 
 
 @pytest.mark.parametrize("silent", [False, True])
@@ -91,10 +91,12 @@ def test_an_electrode_that_has_only_noise_throughout_is_interpolated_like_one_th
     if silent:
         values[:, 4000:6000] *= 1e-4
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    recording.eeg(0, 12_000)
-    assert recording.interpolated == ("C3",)
-    assert recording.notes[-1].startswith("Flat throughout, so interpolated: C3. If it is the reference of the others")
-    assert len(recording.notes) == 1 + silent
+    recording.read(0, 12_000)
+    assert recording.interpolated_so_far() == ("C3",)
+    assert recording.notes_so_far()[-1].startswith(
+        "Flat throughout, so interpolated: C3. If it is the reference of the others"
+    )
+    assert len(recording.notes_so_far()) == 1 + silent
 
 
 @pytest.mark.parametrize("count", [5, 11, 18])
@@ -104,17 +106,17 @@ def test_a_stretch_with_more_flat_electrodes_than_can_be_interpolated_is_missing
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True, True, False, False, True, True]
-    assert np.isnan(recording.eeg(4000, 8000)).all()
+    assert np.isnan(recording.read(4000, 8000).eeg).all()
     why = "more than 4 of the 19 are flat or missing"
-    assert recording.notes == [f"Too few electrodes for 20 s ({why}), so without a prediction."]
+    assert recording.notes_so_far() == [f"Too few electrodes for 20 s ({why}), so without a prediction."]
 
 
 def test_electrodes_that_the_file_lacks_count_among_those_that_are_too_many(tmp_path: Path):
     values = noise(40, 200)
     values[5, 2000:4000] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values[4:], SCALP[4:], 200))
-    assert np.isnan(recording.eeg(2000, 4000)).all()
-    assert recording.notes[-1].startswith("Too few electrodes for 10 s")
+    assert np.isnan(recording.read(2000, 4000).eeg).all()
+    assert recording.notes_so_far()[-1].startswith("Too few electrodes for 10 s")
 
 
 def test_a_flat_pair_is_bypassed_if_the_others_still_connect_all_electrodes(tmp_path: Path):
@@ -122,17 +124,17 @@ def test_a_flat_pair_is_bypassed_if_the_others_still_connect_all_electrodes(tmp_
     values = pairs_of(potentials, labels)
     values[labels.index("C3-P3"), 6000:] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, labels, 200))
-    found = recording.eeg(0, 12_000)
+    found = recording.read(0, 12_000).eeg
     np.testing.assert_allclose(pairs_of(found, labels), pairs_of(potentials, labels), atol=0.05)
-    assert recording.notes[-1] == "Flat for part of the time and not read there: C3-P3 (30 s)."
+    assert recording.notes_so_far()[-1] == "Flat for part of the time and not read there: C3-P3 (30 s)."
 
 
 def test_an_electrode_that_no_channel_connects_without_a_flat_pair_is_missing_there(tmp_path: Path):
     values = pairs_of(noise(60, 200), DOUBLE_BANANA)
     values[DOUBLE_BANANA.index("Cz-Pz"), 6000:] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, DOUBLE_BANANA, 200))
-    assert np.isnan(recording.eeg(6000, 12_000)[SCALP.index("Pz")]).all()
-    assert recording.notes[-1] == "Flat for part of the time and missing there: Cz-Pz (30 s)."
+    assert np.isnan(recording.read(6000, 12_000).eeg[SCALP.index("Pz")]).all()
+    assert recording.notes_so_far()[-1] == "Flat for part of the time and missing there: Cz-Pz (30 s)."
 
 
 def test_a_flat_pair_that_alone_connects_electrodes_is_read_as_it_is(tmp_path: Path):
@@ -141,13 +143,13 @@ def test_a_flat_pair_that_alone_connects_electrodes_is_read_as_it_is(tmp_path: P
     values = pairs_of(noise(60, 200), labels)
     values[labels.index("C3-P3"), 6000:] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", values, labels, 200), chains)
-    np.testing.assert_allclose(pairs_of(recording.eeg(0, 12_000), labels), values, atol=0.05)
-    assert recording.notes[-1] == "Flat for part of the time and read as it is: C3-P3 (30 s)."
+    np.testing.assert_allclose(pairs_of(recording.read(0, 12_000).eeg, labels), values, atol=0.05)
+    assert recording.notes_so_far()[-1] == "Flat for part of the time and read as it is: C3-P3 (30 s)."
 
 
 def test_a_noisy_electrode_stays_as_it_is(tmp_path: Path):
     values = noise(60, 200)
     values[2] += 2000 * np.sin(100 * np.pi * np.arange(12_000) / 200 + 1)
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    np.testing.assert_allclose(recording.eeg(0, 12_000)[2], values[2], atol=0.1)
-    assert recording.notes == []
+    np.testing.assert_allclose(recording.read(0, 12_000).eeg[2], values[2], atol=0.1)
+    assert recording.notes_so_far() == []

@@ -107,9 +107,9 @@ def test_electrodes_beside_depth_electrodes_are_named_by_hand(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", values, labels)
     found = recorded(path, channels={f"Scalp {name}": name for name in SCALP})
     whole = recorded(write_edf(tmp_path / "y.edf", values[60:], SCALP))
-    np.testing.assert_allclose(found.eeg(0, 4000), whole.eeg(0, 4000), atol=0.01, equal_nan=True)
-    assert found.interpolated == ()
-    (kept,) = (note for note in found.notes if "depth" in note)
+    np.testing.assert_allclose(found.read(0, 4000).eeg, whole.read(0, 4000).eeg, atol=0.01, equal_nan=True)
+    assert found.interpolated_so_far() == ()
+    (kept,) = (note for note in found.notes_so_far() if "depth" in note)
     assert kept.startswith("Numbered as on depth electrodes or grids, so not read: F1, F2, F3, ")
     assert kept.endswith(", O1, O2 and 18 more; channels= says which are on the scalp.")
 

@@ -20,8 +20,8 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
     shuffled = np.random.default_rng(0).permutation(19)
     labels = [f"EEG {SCALP[i].upper()}-REF" for i in shuffled]
     recording = recorded(write_edf(tmp_path / "x.edf", values[shuffled], labels, 200))
-    np.testing.assert_allclose(recording.eeg(0, 12_000)[:19], values, atol=0.01)
-    assert (recording.duration_s, recording.notes) == (60, [])
+    np.testing.assert_allclose(recording.read(0, 12_000).eeg[:19], values, atol=0.01)
+    assert (recording.duration_s, recording.notes_so_far()) == (60, [])
     assert f"{recording.source.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
 
 
@@ -31,14 +31,16 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
 def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
     values = noise(20, 200)
     recording = recorded(write_edf(tmp_path / "x.edf", values * scale, SCALP, 200, unit))
-    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values, atol=0.01)
-    assert recording.notes == []
+    np.testing.assert_allclose(recording.read(0, 4000).eeg[:19], values, atol=0.01)
+    assert recording.notes_so_far() == []
 
 
 @pytest.mark.parametrize("unit", ["µV", "\N{GREEK SMALL LETTER MU}V"])
 def test_microvolts_may_be_written_with_the_sign(unit: str, tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), SCALP, unit="mV")
-    np.testing.assert_array_equal(recorded(path, unit=unit).eeg(0, 4000), recorded(path, unit="uV").eeg(0, 4000))
+    np.testing.assert_array_equal(
+        recorded(path, unit=unit).read(0, 4000).eeg, recorded(path, unit="uV").read(0, 4000).eeg
+    )
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(1e-3, "mV"), (1e-6, "V")])
@@ -48,13 +50,13 @@ def test_values_that_are_hardly_microvolts_are_refused_until_a_unit_is_given(sca
     wish = r"x\.edf: want an EEG in µV, got values with a median SD of \S+ µV; are they mV or V\? Say which with unit="
     with pytest.raises(DataError, match=wish):
         recorded(path)
-    np.testing.assert_allclose(recorded(path, unit=unit).eeg(0, 4000)[:19], values, atol=0.05)
+    np.testing.assert_allclose(recorded(path, unit=unit).read(0, 4000).eeg[:19], values, atol=0.05)
 
 
 def test_plausible_values_without_a_unit_are_taken_to_be_microvolts_with_a_note(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(20), SCALP, unit=""))
     said = "The file gives no unit of voltage for Fp1, F3, C3 and 16 more channels: its values are taken to be µV."
-    assert recording.notes == [said]
+    assert recording.notes_so_far() == [said]
 
 
 def test_microvolts_labelled_as_millivolts_are_refused(tmp_path: Path):
@@ -68,16 +70,16 @@ def test_a_nearly_flat_eeg_is_accepted_if_its_unit_is_given(tmp_path: Path):
     with pytest.raises(DataError, match=r"median SD of 0\.4"):
         recorded(path)
     recording = recorded(path, unit="uV")
-    assert recording.notes == ["Hardly any EEG with unit=uV: values have a median SD of 0.4 µV."]
-    assert recording.eeg(0, 4000)[:19].std() == pytest.approx(0.4, rel=0.1)
+    assert recording.notes_so_far() == ["Hardly any EEG with unit=uV: values have a median SD of 0.4 µV."]
+    assert recording.read(0, 4000).eeg[:19].std() == pytest.approx(0.4, rel=0.1)
 
 
 def test_noise_of_an_unplugged_amplifier_does_not_speak_for_the_unit_if_the_rest_is_eeg(tmp_path: Path):
     values = noise(200, 200)
     values[:, :24_000] *= 0.3 / 30
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    assert np.isfinite(recording.eeg(24_000, 40_000)[:19]).all()
-    assert np.isnan(recording.eeg(0, 24_000)).all()
+    assert np.isfinite(recording.read(24_000, 40_000).eeg[:19]).all()
+    assert np.isnan(recording.read(0, 24_000).eeg).all()
     with pytest.raises(DataError, match="are they mV or V"):
         recorded(write_edf(tmp_path / "mV.edf", 30e-3 / 30 * values, SCALP, 200))
 
@@ -86,8 +88,8 @@ def test_a_unit_that_leaves_no_signal_is_accepted_and_noted(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", 1e-6 * noise(60, 200), SCALP, 200, ""), unit="uV")
     (piece,) = pieces(recording, 10, False)
     assert not piece.recorded.any()
-    assert recording.notes[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
-    assert recording.notes[1].startswith("No signal for 1 min (SD below 0.4 µV")
+    assert recording.notes_so_far()[0].startswith("Hardly any EEG with unit=uV: values have a median SD of 3e-05 µV")
+    assert recording.notes_so_far()[1].startswith("No signal for 1 min (SD below 0.4 µV")
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
@@ -98,9 +100,9 @@ def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: flo
         info = mne.create_info([*SCALP], 200.0, "eeg")
         mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / f"{count}_raw.fif", verbose="error")
     recording = recorded(tmp_path / "2_raw.fif")
-    assert recording.interpolated == ("Fp1", "F3")
-    assert recording.notes[0] == "Flat or missing wherever checked, so not read: Fp1, F3."
-    assert np.isfinite(recording.eeg(0, 4000)[:19]).all()
+    assert recording.interpolated_so_far() == ("Fp1", "F3")
+    assert recording.notes_so_far()[0] == "Flat or missing wherever checked, so not read: Fp1, F3."
+    assert np.isfinite(recording.read(0, 4000).eeg[:19]).all()
     with pytest.raises(
         DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
     ):
@@ -112,8 +114,8 @@ def test_a_channel_without_samples_is_interpolated_in_a_competition_file_as_in_a
     columns = values | {"Fp1": np.full(12_000, np.nan, np.float32), "EKG": values["Cz"]}
     pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
     recording = recorded(tmp_path / "x.parquet")
-    assert recording.notes == ["Flat or missing wherever checked, so not read: Fp1.", "Interpolated: Fp1."]
-    assert np.isfinite(recording.eeg(0, 12_000)).all()
+    assert recording.notes_so_far() == ["Flat or missing wherever checked, so not read: Fp1.", "Interpolated: Fp1."]
+    assert np.isfinite(recording.read(0, 12_000).eeg).all()
 
 
 @pytest.mark.parametrize("hiss_uv", [0, 0.05])
@@ -123,16 +125,16 @@ def test_a_reference_that_is_stored_as_zero_is_kept_by_hand(hiss_uv: float, tmp_
     values = potentials - potentials[SCALP.index("Cz")] + hiss_uv * noise(30, seed=1) / 30
     path = write_edf(tmp_path / "x.edf", values, [f"EEG {name}-Ref" for name in SCALP])
     found = recorded(path)
-    found.eeg(0, found.blocks.samples)
-    assert found.interpolated == ("Cz",)
+    found.read(0, found.blocks.samples)
+    assert found.interpolated_so_far() == ("Cz",)
     advice = "If it is the reference of the others, keep it by channels={Fp1: Fp1-Cz, ...} for each of them."
-    assert len([note for note in found.notes if note.endswith(f"interpolated: Cz. {advice}") or
+    assert len([note for note in found.notes_so_far() if note.endswith(f"interpolated: Cz. {advice}") or
                 note == f"Flat or missing wherever checked, so not read: Cz. {advice}"]) == 1  # fmt: skip
     kept = recorded(path, channels={f"EEG {name}-Ref": f"{name}-Cz" for name in SCALP if name != "Cz"})
-    eeg = kept.eeg(0, kept.blocks.samples)
-    assert kept.interpolated == ()
-    assert not any("keep it by" in note for note in kept.notes)
-    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).eeg(0, kept.blocks.samples)
+    eeg = kept.read(0, kept.blocks.samples).eeg
+    assert kept.interpolated_so_far() == ()
+    assert not any("keep it by" in note for note in kept.notes_so_far())
+    whole = recorded(write_edf(tmp_path / "y.edf", potentials, SCALP)).read(0, kept.blocks.samples).eeg
     for one in range(19):
         want = whole[one] - whole[SCALP.index("Cz")]
         np.testing.assert_allclose(eeg[one] - eeg[SCALP.index("Cz")], want, atol=0.3)
@@ -142,7 +144,7 @@ def test_a_reference_that_is_stored_as_zero_is_kept_by_hand(hiss_uv: float, tmp_
 def test_what_cannot_be_the_only_reference_is_not_said_to_be(reference: str, flat: list[str], tmp_path: Path):
     values = noise(20)
     values[[SCALP.index(name) for name in flat]] = 0
-    notes = recorded(write_edf(tmp_path / "x.edf", values, [f"{name}-{reference}" for name in SCALP])).notes
+    notes = recorded(write_edf(tmp_path / "x.edf", values, [f"{name}-{reference}" for name in SCALP])).notes_so_far()
     assert notes[0] == f"Flat or missing wherever checked, so not read: {', '.join(flat)}."
 
 
@@ -151,7 +153,7 @@ def test_infinite_samples_become_missing(tmp_path: Path):
     values[3, 1000:1010] = np.inf
     info = mne.create_info([*SCALP], 200.0, "eeg")
     mne.io.RawArray(values * 1e-6, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
-    found = recorded(tmp_path / "x_raw.fif").eeg(0, 4000)
+    found = recorded(tmp_path / "x_raw.fif").read(0, 4000).eeg
     assert np.isnan(found[3, 1000:1010]).all()
     assert np.isnan(found[:19]).sum() == 10
 
@@ -161,8 +163,8 @@ def test_values_beyond_a_kilovolt_become_missing(tmp_path: Path):
     at = 256 + 19 * 104
     path.write_bytes(path.read_bytes()[:at] + b"-9e250  " + path.read_bytes()[at + 8 :])
     recording = recorded(path)
-    assert recording.interpolated == ("Fp1",)
-    assert "Flat or missing wherever checked, so not read: Fp1." in recording.notes
+    assert recording.interpolated_so_far() == ("Fp1",)
+    assert "Flat or missing wherever checked, so not read: Fp1." in recording.notes_so_far()
 
 
 def test_a_flat_line_is_not_an_eeg(tmp_path: Path):
@@ -173,8 +175,8 @@ def test_a_flat_line_is_not_an_eeg(tmp_path: Path):
 def test_an_eeg_that_is_unplugged_for_most_of_its_time_is_read(tmp_path: Path):
     values = np.hstack([noise(100, 200), 0 * noise(300, 200)])
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200))
-    assert recording.notes == []
-    np.testing.assert_allclose(recording.eeg(0, 20_000)[:19], values[:, :20_000], atol=0.1)
+    assert recording.notes_so_far() == []
+    np.testing.assert_allclose(recording.read(0, 20_000).eeg[:19], values[:, :20_000], atol=0.1)
 
 
 @pytest.mark.parametrize("electrodes", [[3], range(19)])
@@ -183,7 +185,7 @@ def test_electrodes_that_record_for_a_minute_of_ten_are_not_flat(electrodes: Seq
     there = np.zeros(values.shape[1], bool)
     there[20 * 200 : 75 * 200] = True
     values[np.ix_(electrodes, ~there)] = 0
-    assert recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200)).interpolated == ()
+    assert recorded(write_edf(tmp_path / "x.edf", values, SCALP, 200)).interpolated_so_far() == ()
 
 
 def test_a_discontinuous_eeg_is_judged_by_what_was_recorded(tmp_path: Path):
@@ -191,8 +193,8 @@ def test_a_discontinuous_eeg_is_judged_by_what_was_recorded(tmp_path: Path):
     values[:, : 10 * 200] = values[:, -10 * 200 :] = 0  # before it was plugged in, and after
     path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
     recording = recorded(path)
-    assert recording.interpolated == ()
-    np.testing.assert_allclose(recording.eeg(90_000 * 200, 90_010 * 200)[:19], values[:, 20_000:22_000], atol=0.1)
+    assert recording.interpolated_so_far() == ()
+    np.testing.assert_allclose(recording.read(90_000 * 200, 90_010 * 200).eeg[:19], values[:, 20_000:22_000], atol=0.1)
 
 
 @pytest.mark.parametrize("label", ["MIC", "P1", "M1", "EKG"])
@@ -200,11 +202,11 @@ def test_a_faster_channel_besides_the_electrodes_changes_nothing(label: str, tmp
     values = noise(20, 250)
     path = tmp_path / "x.edf"
     write_edf(path, values, SCALP, 250)
-    alone = recorded(path).eeg(0, 4000)
+    alone = recorded(path).read(0, 4000).eeg
     path.write_bytes(with_a_faster_channel(path.read_bytes(), label))
     recording = recorded(path)
     assert recording.source.sfreq_hz == 250
-    np.testing.assert_array_equal(recording.eeg(0, 4000), alone)
+    np.testing.assert_array_equal(recording.read(0, 4000).eeg, alone)
 
 
 def with_a_faster_channel(whole: bytes, label: str) -> bytes:
@@ -225,12 +227,12 @@ def with_a_faster_channel(whole: bytes, label: str) -> bytes:
 
 def test_ekg_is_not_read_from_two_channels_of_different_rates(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20, 250, channels=20), [*SCALP, "EKG"], 250)
-    alone = recorded(path).eeg(0, 4000)
+    alone = recorded(path).read(0, 4000).eeg
     path.write_bytes(with_a_faster_channel(path.read_bytes(), "EKG"))
     recording = recorded(path)
     assert recording.source.sfreq_hz == 250
-    np.testing.assert_array_equal(recording.eeg(0, 4000)[:19], alone[:19])
-    assert np.isnan(recording.eeg(0, 4000)[19]).all()
+    np.testing.assert_array_equal(recording.read(0, 4000).eeg[:19], alone[:19])
+    assert np.isnan(recording.read(0, 4000).eeg[19]).all()
 
 
 def test_electrodes_of_different_rates_are_refused(tmp_path: Path):
@@ -246,5 +248,5 @@ def test_electrodes_of_different_rates_are_refused(tmp_path: Path):
 def test_the_first_channel_of_a_label_is_read_with_a_note(tmp_path: Path):
     values = np.concatenate([noise(20, 200), 500 + noise(20, 200, seed=1)[:1]])
     recording = recorded(write_edf(tmp_path / "x.edf", values, [*SCALP, "Cz"], 200))
-    assert recording.notes == ["'Cz' occurs more than once: the first is read."]
-    np.testing.assert_allclose(recording.eeg(0, 4000)[:19], values[:19], atol=0.05)
+    assert recording.notes_so_far() == ["'Cz' occurs more than once: the first is read."]
+    np.testing.assert_allclose(recording.read(0, 4000).eeg[:19], values[:19], atol=0.05)

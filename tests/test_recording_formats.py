@@ -136,7 +136,7 @@ def test_a_truncated_file_is_read_as_far_as_it_goes_with_a_note(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-50_000])
     recording = recorded(path)
     assert recording.duration_s == 14
-    assert "Number of records from the header does not match the file size" in recording.notes[0]
+    assert "Number of records from the header does not match the file size" in recording.notes_so_far()[0]
 
 
 def test_a_file_that_is_not_a_recording_is_refused_in_one_line(tmp_path: Path):
@@ -185,12 +185,12 @@ def test_other_formats_hold_the_same_recording(suffix: str, tmp_path: Path):
         raw.info["bads"] = ["Cz"] if suffix == "fif" else []
         raw.save(path, verbose="error") if suffix == "fif" else write_brainvision(path, values)
     recording = recorded(path)
-    same = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
-    known = [i for i, name in enumerate(SCALP) if name not in recording.interpolated]
-    np.testing.assert_allclose(recording.eeg(0, 4000)[known], same[known], atol=0.05)
+    same = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).read(0, 4000).eeg
+    known = [i for i, name in enumerate(SCALP) if name not in recording.interpolated_so_far()]
+    np.testing.assert_allclose(recording.read(0, 4000).eeg[known], same[known], atol=0.05)
     if suffix == "fif":
-        assert recording.interpolated == ("Cz",)
-        assert recording.notes[0] == "Marked as bad in the file, so not read: Cz."
+        assert recording.interpolated_so_far() == ("Cz",)
+        assert recording.notes_so_far()[0] == "Marked as bad in the file, so not read: Cz."
 
 
 SLOW = "The file says that its EEG was high-passed at {} Hz: if so, slow rhythms (LRDA, GRDA) cannot be judged."
@@ -222,16 +222,16 @@ def test_filters_that_take_away_what_experts_judge_are_noted(
     prefilter: str, notes: list[str], suffix: str, tmp_path: Path
 ):
     path = write_edf(tmp_path / f"x.{suffix}", noise(5), SCALP, prefilter=prefilter)
-    assert recorded(path).notes == notes
+    assert recorded(path).notes_so_far() == notes
 
 
 def test_filters_are_those_of_most_electrodes(tmp_path: Path):
     labels, of_ekg = [*SCALP, "EKG", "EMG"], ["HP:16Hz LP:15Hz", "HP:20Hz LP:200Hz"]
     values = noise(5, channels=21)
     path = write_edf(tmp_path / "x.edf", values, labels, prefilter=[*["HP:0.5Hz"] * 18, "HP:5Hz", *of_ekg])
-    assert recorded(path).notes == []
+    assert recorded(path).notes_so_far() == []
     path = write_edf(tmp_path / "x.edf", values, labels, prefilter=[*["HP:5Hz LP:70Hz"] * 18, "", *of_ekg])
-    assert recorded(path).notes == [SLOW.format(5)]
+    assert recorded(path).notes_so_far() == [SLOW.format(5)]
 
 
 @pytest.mark.parametrize(
@@ -246,13 +246,13 @@ def test_filters_of_brainvision_are_noted(low_s: str, high_hz: str, notes: list[
         header.write(
             f"\n\n[Comment]\nA m p l i f i e r  S e t u p\n============\n\nChannels\n--------\n{columns}\n{rows}"
         )
-    assert recorded(path).notes == notes
+    assert recorded(path).notes_so_far() == notes
 
 
 def test_filters_of_fif_are_noted(tmp_path: Path):
     raw = mne.io.RawArray(noise(20) * 1e-6, mne.create_info([*SCALP], 256.0, "eeg"), verbose="error")
     raw.filter(4, 18, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
-    assert recorded(tmp_path / "x_raw.fif").notes == [SLOW.format(4), FAST.format(18)]
+    assert recorded(tmp_path / "x_raw.fif").notes_so_far() == [SLOW.format(4), FAST.format(18)]
 
 
 SHARED_EDF = {
@@ -280,5 +280,5 @@ def test_a_file_from_a_hospital_is_read_or_refused_in_one_line(name: str):
         return
     recording = recorded(path)
     assert recording.duration_s == expected
-    assert recording.interpolated == (("Fz", "Cz", "Pz") if name == "eeglab__test" else ())
-    assert np.isfinite(recording.eeg(0, recording.blocks.samples)[:19]).all()
+    assert recording.interpolated_so_far() == (("Fz", "Cz", "Pz") if name == "eeglab__test" else ())
+    assert np.isfinite(recording.read(0, recording.blocks.samples).eeg[:19]).all()

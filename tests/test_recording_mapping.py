@@ -25,14 +25,14 @@ def test_channels_with_other_names_are_what_the_user_says(tmp_path: Path):
     channels = {label: name for label, name in zip(labels[:18], SCALP, strict=False)}
     path = write_edf(tmp_path / "x.edf", values, labels)
     found = recorded(path, channels=channels)  # the last is still recognised
-    np.testing.assert_array_equal(found.eeg(0, found.blocks.samples), plain.eeg(0, plain.blocks.samples))
-    assert found.interpolated == ()
-    (note,) = found.notes
+    np.testing.assert_array_equal(found.read(0, found.blocks.samples).eeg, plain.read(0, plain.blocks.samples).eeg)
+    assert found.interpolated_so_far() == ()
+    (note,) = found.notes_so_far()
     assert note.startswith("By channels=: EEG 1 is Fp1, EEG 2 is F3, ")
     fif = tmp_path / "x_raw.fif"
     mne.io.read_raw_edf(path, verbose="error").save(fif, verbose="error")
     np.testing.assert_allclose(
-        recorded(fif, channels=channels).eeg(0, 200), plain.eeg(0, 200), atol=0.01, equal_nan=True
+        recorded(fif, channels=channels).read(0, 200).eeg, plain.read(0, 200).eeg, atol=0.01, equal_nan=True
     )
 
 
@@ -43,7 +43,7 @@ def test_pairs_by_hand_and_newer_names_mean_the_same_as_by_name(tmp_path: Path):
     numbers = [str(i) for i in range(1, 17)]
     newer = [label.replace("T3", "T7") for label in labels]
     found = recorded(write_edf(tmp_path / "x.edf", values, numbers), channels=dict(zip(numbers, newer, strict=True)))
-    np.testing.assert_array_equal(found.eeg(0, found.blocks.samples), plain.eeg(0, plain.blocks.samples))
+    np.testing.assert_array_equal(found.read(0, found.blocks.samples).eeg, plain.read(0, plain.blocks.samples).eeg)
 
 
 @pytest.mark.parametrize("named", ["Fp1", "EEG Fp1-A1"])
@@ -52,10 +52,10 @@ def test_a_channel_named_by_hand_takes_the_place_of_one_with_that_name(named: st
     path = write_edf(tmp_path / "x.edf", values, [named, *SCALP[1:], "Ch-03"])
     found = recorded(path, channels={"Ch-03": "Fp1"})
     wanted = recorded(write_edf(tmp_path / "y.edf", values[[19, *range(1, 19)]], SCALP))
-    np.testing.assert_allclose(found.eeg(0, 6000), wanted.eeg(0, 6000), atol=1e-9)
+    np.testing.assert_allclose(found.read(0, 6000).eeg, wanted.read(0, 6000).eeg, atol=1e-9)
     swapped = recorded(tmp_path / "y.edf", channels={"F3": "F4", "F4": "F3"})
     here, there = (SCALP.index(name) for name in ("F3", "F4"))
-    np.testing.assert_array_equal(swapped.eeg(0, 6000)[here], wanted.eeg(0, 6000)[there])
+    np.testing.assert_array_equal(swapped.read(0, 6000).eeg[here], wanted.read(0, 6000).eeg[there])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_mapped_channel_is_wanted_in_one_of_the_recordings(tmp_path: Path):
 
 def test_a_file_uses_what_it_has_of_the_mapped_channels(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), ["Ch1", *SCALP[1:]])
-    assert recorded(path, channels={"Ch1": "Fp1", "Ch2": "F3"}).notes == [
+    assert recorded(path, channels={"Ch1": "Fp1", "Ch2": "F3"}).notes_so_far() == [
         "By channels=: Ch1 is Fp1.",
         "Mapped by channels=, but not in this file: Ch2.",
     ]
@@ -117,20 +117,20 @@ def test_an_electrode_by_hand_has_the_reference_of_the_others(reference: str, su
     labels = ["X7", *(f"EEG {name}-{reference}" for name in SCALP[1:])]
     path = (write_edf if suffix == ".edf" else fif_of)(tmp_path / f"x{suffix}", values, labels)
     found = recorded(path, channels={"X7": "Fp1"})
-    assert (found.interpolated, found.notes) == ((), [f"By channels=: X7 is Fp1-{reference}."])
-    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
-    np.testing.assert_allclose(found.eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+    assert (found.interpolated_so_far(), found.notes_so_far()) == ((), [f"By channels=: X7 is Fp1-{reference}."])
+    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).read(0, 4000).eeg
+    np.testing.assert_allclose(found.read(0, 4000).eeg, whole, atol=0.01, equal_nan=True)
 
 
 def test_a_channel_by_hand_that_is_not_used_is_named(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), ["X7", *(f"{name}-LE" for name in SCALP[1:])])
-    notes = recorded(path, channels={"X7": "Fp1-A2"}).notes
+    notes = recorded(path, channels={"X7": "Fp1-A2"}).notes_so_far()
     assert notes == ["By channels=: X7 is Fp1-A2.", "Interpolated: Fp1.", "Mapped by channels=, but of no use: X7."]
 
 
 def test_channels_whose_place_others_take_by_hand_are_named(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20, channels=20), [*SCALP, "EKG"])
-    notes = recorded(path, channels={"EKG": "Fp1"}).notes
+    notes = recorded(path, channels={"EKG": "Fp1"}).notes_so_far()
     assert notes == ["By channels=: EKG is Fp1.", "Not read, because channels= maps another to it: Fp1."]
 
 
@@ -143,21 +143,21 @@ def test_names_with_numbers_are_those_of_the_file(suffix: str, tmp_path: Path):
     by_hand = dict(zip(labels, SCALP, strict=True))
     with pytest.raises(DataError, match=r"not recognised: CH-14, CH-15, CH-16, CH-17, CH-18; channels={CH-14: Fp1"):
         recorded(path, channels=dict([*by_hand.items()][:14]))
-    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).eeg(0, 4000)
-    np.testing.assert_allclose(recorded(path, channels=by_hand).eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+    whole = recorded(write_edf(tmp_path / "y.edf", values, SCALP)).read(0, 4000).eeg
+    np.testing.assert_allclose(recorded(path, channels=by_hand).read(0, 4000).eeg, whole, atol=0.01, equal_nan=True)
 
 
 def test_names_that_python_and_the_command_line_take_for_numbers_are_names(tmp_path: Path):
     path = write_edf(tmp_path / "x.edf", noise(20), ["1", *SCALP[1:]])
-    assert recorded(path, channels={1: "Fp1"}).notes == ["By channels=: 1 is Fp1."]
+    assert recorded(path, channels={1: "Fp1"}).notes_so_far() == ["By channels=: 1 is Fp1."]
 
 
 def test_unrecognised_channels_are_named_where_electrodes_are_missing(tmp_path: Path):
     odd = [f"X{i}" for i in range(10)]
     path = write_edf(tmp_path / "x.edf", noise(20, channels=28), [*odd, *SCALP[1:]], starts_s=range(20))
     said = f"Not recognised: {', '.join(odd[:8])} and 2 more; channels= says what they measure."
-    assert recorded(path).notes == ["Interpolated: Fp1.", said]
-    assert recorded(path, channels={"X3": "Fp1"}).notes == ["By channels=: X3 is Fp1."]
+    assert recorded(path).notes_so_far() == ["Interpolated: Fp1.", said]
+    assert recorded(path, channels={"X3": "Fp1"}).notes_so_far() == ["By channels=: X3 is Fp1."]
 
 
 @pytest.mark.parametrize(
@@ -191,12 +191,12 @@ def test_labels_that_occur_twice_are_mapped_by_the_numbers_that_mne_gives_them(t
     values = noise(20)
     path = write_edf(tmp_path / "x.edf", values, ["X", "X", *SCALP[2:]])
     assert mne.io.read_raw_edf(path, verbose="error").ch_names[:2] == ["X-0", "X-1"]
-    whole = recorded(write_edf(tmp_path / "y.edf", values[[1, 0, *range(2, 19)]], SCALP)).eeg(0, 4000)
+    whole = recorded(write_edf(tmp_path / "y.edf", values[[1, 0, *range(2, 19)]], SCALP)).read(0, 4000).eeg
     found = recorded(path, channels={"X-1": "Fp1", "X-0": "F3"})
-    np.testing.assert_allclose(found.eeg(0, 4000), whole, atol=0.01, equal_nan=True)
+    np.testing.assert_allclose(found.read(0, 4000).eeg, whole, atol=0.01, equal_nan=True)
     one = recorded(path, channels={"X-1": "Fp1"})
-    assert one.interpolated == ("F3",)
-    np.testing.assert_allclose(one.eeg(0, 4000)[0], whole[0], atol=0.01)
+    assert one.interpolated_so_far() == ("F3",)
+    np.testing.assert_allclose(one.read(0, 4000).eeg[0], whole[0], atol=0.01)
     with pytest.raises(UserError, match=r"want a channel of the file, got 'X' \(it has X-0, X-1, C3"):
         want_channels([path], {"X": "Fp1"})
 

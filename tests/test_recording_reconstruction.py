@@ -53,9 +53,13 @@ def test_pairs_that_share_an_electrode_share_a_reference():
 def test_a_channel_that_contradicts_the_others_is_named(labels: list[str], wrong: str, named: str, tmp_path: Path):
     values, names = noise(60), [*SCALP, *labels]
     channels = np.concatenate([values, pairs_of(values, labels)])
-    assert not any("contradict" in note for note in recorded(write_edf(tmp_path / "x.edf", channels, names)).notes)
+    assert not any(
+        "contradict" in note for note in recorded(write_edf(tmp_path / "x.edf", channels, names)).notes_so_far()
+    )
     channels[names.index(wrong)] += noise(60, seed=1)[0]
-    (note,) = (note for note in recorded(write_edf(tmp_path / "y.edf", channels, names)).notes if "contradict" in note)
+    (note,) = (
+        note for note in recorded(write_edf(tmp_path / "y.edf", channels, names)).notes_so_far() if "contradict" in note
+    )
     assert note.startswith(f"{named}, by an SD of 30 µV")
 
 
@@ -81,15 +85,15 @@ def against_ears(seconds: float) -> np.ndarray:
 def test_a_pair_whose_electrodes_no_channels_connect_is_not_drawn(tmp_path: Path):
     channels = against_ears(60)
     recording = recorded(write_edf(tmp_path / "x.edf", channels[:19], EARED, 200))
-    (note,) = recording.notes
+    (note,) = recording.notes_so_far()
     assert note == (
         "Channels share no reference: electrodes are known up to one constant in each of 2 groups (Pz Fp2 F4 C4 P4 F8 "
         "T4 T6 O2; Fp1 F3 C3 P3 F7 T3 T5 O1 Fz Cz), so differences between groups are unknown and not drawn."
     )
-    paths = {one.label: one.path for one in draw(recording.eeg(0, 10_000), recording.groups(0, 10_000)).traces}
+    paths = {one.label: one.path for one in draw(*recording.read(0, 10_000)).traces}
     assert [name for name, path in paths.items() if not path] == ["Cz-Pz", "EKG"]
     whole = recorded(write_edf(tmp_path / "y.edf", channels, [*EARED, "A1-A2"], 200))
-    traces = draw(whole.eeg(0, 10_000), whole.groups(0, 10_000)).traces
+    traces = draw(*whole.read(0, 10_000)).traces
     assert [one.label for one in traces if not one.path] == ["EKG"]
 
 
@@ -97,12 +101,14 @@ def test_a_pair_is_not_drawn_while_the_channel_that_connects_it_is_flat(tmp_path
     channels = against_ears(62)
     channels[19, 4000:6000] = 0
     recording = recorded(write_edf(tmp_path / "x.edf", channels, [*EARED, "A1-A2"], 200))
-    eeg, groups = recording.eeg(-1000, 13_000), recording.groups(-1000, 13_000)
+    eeg, groups = recording.read(-1000, 13_000)
     assert eeg.shape == groups.shape
     cz, pz = groups[[ELECTRODES.index("Cz"), ELECTRODES.index("Pz")]]
     assert np.flatnonzero(cz != pz).tolist() == [*range(5000, 7000)]
     (path,) = (one.path for one in draw(eeg[:, 1000:11_000], groups[:, 1000:11_000]).traces if one.label == "Cz-Pz")
     assert path.count("M") == 2
+    alone = recorded(tmp_path / "x.edf").read(4500, 5500)  # which nothing was read before
+    np.testing.assert_array_equal(alone.groups, groups[:, 5500:6500])
 
 
 def test_a_region_whose_pairs_no_channels_connect_has_no_spectrogram(tmp_path: Path):
@@ -145,7 +151,7 @@ def test_more_than_four_missing_electrodes_are_too_many():
 def test_electrodes_that_are_neither_recorded_nor_interpolated_are_named(tmp_path: Path):
     labels = [f"{one}-{other}" for one, other in BANANA]
     recording = recorded(write_edf(tmp_path / "x.edf", pairs_of(noise(20), labels), labels))
-    assert recording.interpolated == ()
+    assert recording.interpolated_so_far() == ()
     said = "Missing, and not interpolated because the channels form separate groups: Fz, Cz, Pz."
-    assert said in recording.notes
-    assert not any("EKG" in note for note in recording.notes)
+    assert said in recording.notes_so_far()
+    assert not any("EKG" in note for note in recording.notes_so_far())

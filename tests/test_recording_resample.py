@@ -67,9 +67,9 @@ def test_an_offset_of_direct_current_is_resampled_without_a_ripple():
 
 def test_a_recording_reads_the_same_at_once_or_in_pieces_and_is_missing_beyond_its_ends(tmp_path: Path):
     recording = recorded(write_edf(tmp_path / "x.edf", noise(90), SCALP))
-    whole = recording.eeg(0, recording.blocks.samples)
-    np.testing.assert_allclose(recording.eeg(3000, 9000), whole[:, 3000:9000], atol=1e-4)
-    around = recording.eeg(-500, recording.blocks.samples + 500)
+    whole = recording.read(0, recording.blocks.samples).eeg
+    np.testing.assert_allclose(recording.read(3000, 9000).eeg, whole[:, 3000:9000], atol=1e-4)
+    around = recording.read(-500, recording.blocks.samples + 500).eeg
     np.testing.assert_array_equal(around[:, 500:-500], whole)
     assert np.isnan(around[:, :500]).all()
     assert np.isnan(around[:, -500:]).all()

@@ -21,8 +21,8 @@ def test_the_gaps_of_a_discontinuous_file_are_missing_samples(suffix: str, tmp_p
     path = write_edf(tmp_path / f"x.{suffix}", values, SCALP, 200, starts_s=starts_s, kind="EDF+D")
     recording = recorded(path)
     assert recording.duration_s == 70
-    assert recording.notes == ["The recording has 1 gap, 30 s in all."]
-    eeg = recording.eeg(0, 14_000)[:19]
+    assert recording.notes_so_far() == ["The recording has 1 gap, 30 s in all."]
+    eeg = recording.read(0, 14_000).eeg[:19]
     np.testing.assert_allclose(eeg[:, :4000], values[:, :4000], atol=0.01)
     np.testing.assert_allclose(eeg[:, 10_000:], values[:, 4000:], atol=0.01)
     assert np.isnan(eeg[:, 4000:10_000]).all()
@@ -37,16 +37,18 @@ def test_records_whose_times_drift_from_their_samples_keep_their_times(step_s: f
     starts_s = [round(record * step_s, 4) for record in range(records)]
     recording = recorded(write_edf(tmp_path / "x.edf", values, SCALP, rate, starts_s=starts_s, kind="EDF+D"))
     assert recording.duration_s == pytest.approx(starts_s[-1] + 1, abs=0.02)
-    assert recording.notes == []
+    assert recording.notes_so_far() == []
     stretches = recording.source.stretches
     assert all(one.at + one.length + one.held == later.at for one, later in pairwise(stretches))
-    whole = recording.eeg(0, recording.blocks.samples)[:19]
+    whole = recording.read(0, recording.blocks.samples).eeg[:19]
     assert np.isfinite(whole).all()
-    pieces = [recording.eeg(first, min(first + 777, whole.shape[1]))[:19] for first in range(0, whole.shape[1], 777)]
+    pieces = [
+        recording.read(first, min(first + 777, whole.shape[1])).eeg[:19] for first in range(0, whole.shape[1], 777)
+    ]
     np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
     for record in (100, 200, 398):
         at = round(starts_s[record] * 200)
-        found = at + np.nanargmax(recording.eeg(at, at + 100)[0])
+        found = at + np.nanargmax(recording.read(at, at + 100).eeg[0])
         assert found / 200 == pytest.approx(starts_s[record] + 0.1, abs=0.02)
 
 
@@ -73,7 +75,7 @@ def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(su
         (65, 0, "Cz: bad"),
     ]
     bad, gaps = "Marked as bad in the file, so without a prediction: 10 s.", "The recording has 1 gap, 30 s in all."
-    assert recording.notes == [gaps, bad]  # and none of MNE's about annotations that it leaves out
+    assert recording.notes_so_far() == [gaps, bad]  # and none of MNE's about annotations that it leaves out
 
 
 def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
@@ -83,7 +85,7 @@ def test_stored_time_is_that_of_the_samples_that_mne_reads(tmp_path: Path):
     assert stored_s(times_s, recording.source.stretches, 200).tolist() == [0, 19.5, 20, 20, 20, 35, 40, 40]
     raw = mne.io.read_raw(path, encoding="latin1", verbose="error")
     (first_s,) = stored_s(np.array([60.0]), recording.source.stretches, 200)
-    ours, first = recording.eeg(60 * 200, 61 * 200)[:19], int(first_s * 200)
+    ours, first = recording.read(60 * 200, 61 * 200).eeg[:19], int(first_s * 200)
     np.testing.assert_allclose(raw.get_data(stop=first + 200)[:19, first:] * 1e6, ours, atol=0.01)
 
 
@@ -98,7 +100,7 @@ def test_a_fif_file_keeps_its_time_its_pauses_and_its_annotations(tmp_path: Path
     np.testing.assert_allclose([one[:2] for one in recording.source.annotations], [[12, 3], [40, 20]], atol=0.01)
     times_s = np.array([5.0, 25.0, 50.0])
     np.testing.assert_array_equal(stored_s(times_s, recording.source.stretches, 200), times_s)
-    assert np.isnan(recording.eeg(20 * 200, 30 * 200)).all()
+    assert np.isnan(recording.read(20 * 200, 30 * 200).eeg).all()
 
 
 def test_a_pause_at_the_start_of_a_fif_file_counts_as_a_gap():
@@ -122,13 +124,13 @@ def test_the_segments_of_a_brainvision_file_begin_when_their_markers_say(tmp_pat
     write_brainvision(tmp_path / "x.vhdr", values, markers)
     recording = recorded(tmp_path / "x.vhdr")
     assert recording.duration_s == 140
-    assert recording.notes == ["The recording has 1 gap, 1 min 40 s in all."]
+    assert recording.notes_so_far() == ["The recording has 1 gap, 1 min 40 s in all."]
     assert recording.source.annotations[0].onset_s == pytest.approx(130, abs=0.01)
     assert [one.text for one in recording.source.annotations] == ["Anfall"]
     assert stored_s(np.array([10.0, 60.0, 130.0]), recording.source.stretches, 256).tolist() == [10, 20, 30]
     whole = recorded(write_edf(tmp_path / "x.edf", values, SCALP))
-    np.testing.assert_allclose(recording.eeg(25_000, 27_000)[:19], whole.eeg(5000, 7000)[:19], atol=0.05)
-    assert np.isnan(recording.eeg(4000, 24_000)).all()
+    np.testing.assert_allclose(recording.read(25_000, 27_000).eeg[:19], whole.read(5000, 7000).eeg[:19], atol=0.05)
+    assert np.isnan(recording.read(4000, 24_000).eeg).all()
 
 
 def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_pauses(tmp_path: Path):
@@ -140,7 +142,7 @@ def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_paus
     write_brainvision(tmp_path / "x.vhdr", noise(100), markers)
     recording = recorded(tmp_path / "x.vhdr")
     assert [stretch[:3] for stretch in recording.source.stretches] == [(0, 0, 20_480), (35_840, 20_480, 5120)]
-    assert recording.notes == ["The recording has 1 gap, 1 min in all."]
+    assert recording.notes_so_far() == ["The recording has 1 gap, 1 min in all."]
 
 
 @pytest.mark.parametrize(("clock", "known"), [(b"00.00.00", False), (b"21.30.00", True)])
@@ -158,11 +160,11 @@ def test_a_cropped_fif_file_starts_when_its_first_sample_was_recorded(known: boo
     raw.crop(tmin=20).save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
     assert recording.source.start == (datetime(2024, 3, 5, 21, 30, 20, tzinfo=UTC) if known else None)
-    assert any("Times of day are in UTC" in note for note in recording.notes) == known
+    assert any("Times of day are in UTC" in note for note in recording.notes_so_far()) == known
     mne.Annotations([12.5], [2], ["seizure"]).save(tmp_path / "x-annot.fif")  # as a timeline's
     raw.set_annotations(mne.read_annotations(tmp_path / "x-annot.fif"))
     (found,) = raw.crop_by_annotations()
-    np.testing.assert_allclose(found.get_data()[:, :400] * 1e6, recording.eeg(2500, 2900)[:19], atol=0.01)
+    np.testing.assert_allclose(found.get_data()[:, :400] * 1e6, recording.read(2500, 2900).eeg[:19], atol=0.01)
 
 
 @pytest.mark.parametrize(("offset", "hour", "minute"), [("+0100", 22, 30), ("-03:30", 18, 0)])
@@ -175,10 +177,10 @@ def test_times_of_day_are_local_if_the_file_gives_an_offset(offset: str, hour: i
     raw.save(tmp_path / "x_raw.fif", verbose="error")
     recording = recorded(tmp_path / "x_raw.fif")
     assert recording.source.start == datetime(2024, 3, 5, hour, minute, tzinfo=UTC)
-    assert recording.notes == [f"Times of day are local (UTC{offset[:3]}:{offset[-2:]}), as the file says."]
+    assert recording.notes_so_far() == [f"Times of day are local (UTC{offset[:3]}:{offset[-2:]}), as the file says."]
 
 
 def test_gaps_are_counted_and_their_length_is_rounded(tmp_path: Path):
     starts_s = [0, 1, 2, 10.1234, 11.1234, 400.54321]
     path = write_edf(tmp_path / "x.edf", noise(6, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
-    assert recorded(path).notes == ["The recording has 2 gaps, 6 min 36 s in all."]
+    assert recorded(path).notes_so_far() == ["The recording has 2 gaps, 6 min 36 s in all."]

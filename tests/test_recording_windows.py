@@ -35,7 +35,7 @@ def test_a_window_surrounds_its_10_s_and_is_missing_where_nothing_was_recorded(t
     (piece,) = pieces(recording, 10, False)
     eeg = np.concatenate([batch.eeg.numpy() for batch in piece.batches(4)])
     assert eeg.shape == (10, 20, 10_000)
-    np.testing.assert_allclose(eeg[3, :19], as_stored(recording.eeg(2000, 12_000)[:19]))
+    np.testing.assert_allclose(eeg[3, :19], as_stored(recording.read(2000, 12_000).eeg[:19]))
     assert np.isnan(eeg[0, :, :4000]).all()
     assert np.isfinite(eeg[0, :19, 4000:]).all()
     assert np.isnan(eeg[-1, :, 6000:]).all()
@@ -78,9 +78,9 @@ def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
     recording = recorded(tmp_path / "x_raw.fif")
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
-    assert recording.notes == ["Marked as bad in the file, so without a prediction: 19 s."]
+    assert recording.notes_so_far() == ["Marked as bad in the file, so without a prediction: 19 s."]
     assert [one.text for one in recording.source.annotations].count("Cz: BAD_flat") == 1
-    assert np.isfinite(recording.eeg(4000, 7000)[:19]).all()
+    assert np.isfinite(recording.read(4000, 7000).eeg[:19]).all()
 
 
 CHECKS = ["IMP CHECK ON", "imp_check", "Impedance", "Impedance check", "Comment/impedances", "Calibration", "cal 50 µV"]
@@ -103,7 +103,7 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
     said = "Marked as an impedance check or a calibration in the file, so not read: 20 s."
-    assert recording.notes == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
+    assert recording.notes_so_far() == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
     assert [one.text for one in recording.source.annotations] == [text, "BAD"]
 
 
@@ -112,7 +112,7 @@ def test_the_windows_around_a_check_do_not_see_it(tmp_path: Path):
     values[:, 8000:10_000] = 2000 * np.sign(np.sin(np.arange(2000) * np.pi / 10))
     path = write_edf(tmp_path / "x.edf", values, SCALP, 200, starts_s=range(100), annotated={40: check})
     recording = recorded(path)
-    assert np.isnan(recording.eeg(7900, 10_100)).all(axis=0).nonzero()[0].tolist() == [*range(100, 2100)]
+    assert np.isnan(recording.read(7900, 10_100).eeg).all(axis=0).nonzero()[0].tolist() == [*range(100, 2100)]
     (piece,) = pieces(recording, 10, with_spectrogram=True)
     windows = [piece.window(onset_s)[: len(SCALP)] for onset_s in piece.onsets_s]
     assert max(np.nanmax(np.abs(window)) for window in windows) < 1000
@@ -140,7 +140,7 @@ def test_a_long_recording_in_pieces_gives_every_window_and_spectrogram_row_once(
     ids = [int(i) for piece in found for batch in piece.batches(64) for i in batch.label_id]
     assert ids == [*range(200)]
     rows = np.concatenate([piece.spectrogram for piece in found], axis=1)
-    whole = regional_spectrogram(recording.eeg(0, recording.blocks.samples).T)
+    whole = regional_spectrogram(recording.read(0, recording.blocks.samples).eeg.T)
     np.testing.assert_allclose(np.log(rows), np.log(whole), atol=2e-3)
     last = [*found[1].batches(1)][20]
     first_row = (13 * int(last.label_id[0]) - 296) // 2
@@ -168,9 +168,10 @@ def test_a_part_of_a_file_that_is_far_off_leaves_the_rest_alone():
 
 def test_a_gap_leaves_the_spectrogram_beside_it_alone_whatever_the_offsets(tmp_path: Path):
     values = noise(120, 200)
-    whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP, 200)).eeg(0, 24_000)
-    gapped = np.where((np.arange(24_000) // 2000) == 5, np.nan, whole + np.linspace(-5000, 5000, 20)[:, None])
-    rows = [regional_rows(recorded(tmp_path / "whole.edf"), eeg, 0, 0, 58) for eeg in (whole, gapped)]
+    whole = recorded(write_edf(tmp_path / "whole.edf", values, SCALP, 200))
+    excerpt = whole.read(0, 24_000)
+    gapped = np.where((np.arange(24_000) // 2000) == 5, np.nan, excerpt.eeg + np.linspace(-5000, 5000, 20)[:, None])
+    rows = [regional_rows(whole, excerpt._replace(eeg=eeg), 0, 0, 58) for eeg in (excerpt.eeg, gapped)]
     known = np.isfinite(rows[1])
     assert 45 < known[0, :, 0].sum() < 58
     assert np.abs(np.log10(rows[1][known] / rows[0][known])).max() < 0.1  # 1 dB

@@ -97,7 +97,7 @@ def _write(
         except DataError as error:  # the file ends before its header says so
             broken[group["path"][0]] = str(error)
             continue
-        if notes := [*filter(None, (why_left_out(recording, lost_s), *recording.notes))]:
+        if notes := [*filter(None, (why_left_out(recording, lost_s), *recording.notes_so_far()))]:
             say(with_lines(f"{recording.path}:", notes))
     want_usable(broken, len(good), on_bad)
     if not writer.rows:

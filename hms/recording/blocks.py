@@ -35,6 +35,15 @@ _REASONS: dict[_Lost, str] = {
 }
 
 
+class Excerpt(NamedTuple):
+    """Samples of a recording at 200 Hz."""
+
+    eeg: Float[np.ndarray, "electrode time"]
+    """µV; NaN in gaps, where there is no signal, and beyond the ends."""
+    groups: Int[np.ndarray, "electrode time"]
+    """The number of each electrode's group, -1 if it is in none: only differences within a group are known."""
+
+
 class _Judged(NamedTuple):
     """What ten seconds have shown."""
 
@@ -51,6 +60,7 @@ class _Judged(NamedTuple):
 class Blocks:
     """Read the electrodes of channels that measure `leads` and that `read_channels` resamples.
 
+    What is read does not depend on what was read before; `interpolated_so_far` and `notes_so_far` sum up all of that.
     Raises DataError if the electrodes cannot be reconstructed, see `reconstruction`.
     """
 
@@ -65,25 +75,18 @@ class Blocks:
         # Under 2 s are too few to judge: the last block has them.
         self._count = max(1, (self.samples + _BLOCK - PART) // _BLOCK)
 
-    def __call__(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
-        """Samples `first` up to `last` in µV; NaN in gaps, where there is no signal, and beyond the ends."""
-        found = np.full((len(ELECTRODES), last - first), np.nan, np.float32)
-        for begin, eeg in self._blocks(max(first, 0), min(last, self.samples)):
-            inside = slice(max(first, begin), min(last, begin + eeg.shape[1]))
-            found[:, inside.start - first : inside.stop - first] = eeg[:, inside.start - begin : inside.stop - begin]
-        return found
+    def __call__(self, first: int, last: int) -> Excerpt:
+        """Samples `first` up to `last`."""
+        eeg = np.full((len(ELECTRODES), last - first), np.nan, np.float32)
+        groups = np.repeat(self.reconstruction.group_numbers()[:, None], last - first, axis=1)
+        for begin, block, used in self._blocks(max(first, 0), min(last, self.samples)):
+            inside = slice(max(first, begin), min(last, begin + block.shape[1]))
+            here = slice(inside.start - first, inside.stop - first)
+            eeg[:, here] = block[:, inside.start - begin : inside.stop - begin]
+            groups[:, here] = used.group_numbers()[:, None]
+        return Excerpt(eeg, groups)
 
-    def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
-        """The group of each electrode in samples `first` up to `last` that have been read (`Reconstruction.groups`)."""
-        found = np.repeat(self.reconstruction.group_numbers()[:, None], last - first, axis=1)
-        numbers = np.clip(np.arange(first, last) // _BLOCK, 0, self._count - 1)
-        for number in np.unique(numbers).tolist():
-            if number in self._seen and (used := self._seen[number].used) is not self.reconstruction:
-                found[:, numbers == number] = used.group_numbers()[:, None]
-        return found
-
-    @property
-    def interpolated(self) -> tuple[str, ...]:
+    def interpolated_so_far(self) -> tuple[str, ...]:
         """The electrodes that were interpolated in all of the EEG read so far; before, those that no channel measures.
 
         An electrode with nothing but an amplifier's noise is known to be flat only when all was read.
@@ -92,8 +95,8 @@ class Blocks:
         throughout = set.intersection(*in_each) if in_each else {*self.reconstruction.interpolated}
         return tuple(name for name in SCALP if name in throughout)
 
-    def notes(self) -> Iterator[str]:
-        """What the blocks read so far have shown, one sentence each."""
+    def notes_so_far(self) -> Iterator[str]:
+        """What the blocks read so far have shown, one sentence each; a block that is read again counts once."""
         lost: Counter[_Lost] = Counter()
         flat: Counter[tuple[str, _Way]] = Counter()
         for block in self._seen.values():
@@ -102,7 +105,7 @@ class Blocks:
             flat.update(block.flat)
         for what in (what for what in _REASONS if what in lost):
             yield f"{what} for {duration_text(lost[what] / SFREQ_HZ)} ({_REASONS[what]}), so without a prediction."
-        dead = [name for name in self.interpolated if (name, "interpolated there") in flat]
+        dead = [name for name in self.interpolated_so_far() if (name, "interpolated there") in flat]
         if dead:
             yield f"Flat throughout, so interpolated: {', '.join(dead)}.{if_reference(dead, self._leads)}"
             flat = Counter({(name, way): count for (name, way), count in flat.items() if name not in dead})
@@ -110,8 +113,13 @@ class Blocks:
             named = (f"{name} ({duration_text(flat[name, how] / SFREQ_HZ)})" for name, how in flat if how == way)
             yield f"Flat for part of the time and {way}: {', '.join(named)}."
 
-    def _blocks(self, first: int, last: int) -> Iterator[tuple[int, Float[np.ndarray, "electrode time"]]]:
-        """First sample and values of each block that holds some of the samples: whole ones, so that all are judged."""
+    def _blocks(
+        self, first: int, last: int
+    ) -> Iterator[tuple[int, Float[np.ndarray, "electrode time"], Reconstruction]]:
+        """Each block that holds some of the samples: its first sample, its values, and how these were reconstructed.
+
+        Blocks are read whole, so that each is judged by all of its samples.
+        """
         if first >= last:
             return
         numbers = range(min(first // _BLOCK, self._count - 1), min(-(-last // _BLOCK), self._count))
@@ -122,7 +130,7 @@ class Blocks:
             for number, end in zip(together, ends, strict=True):
                 inside = slice((number - together[0]) * _BLOCK, end - together[0] * _BLOCK)
                 self._seen[number], eeg = self._judged(channels[:, inside])
-                yield number * _BLOCK, eeg
+                yield number * _BLOCK, eeg, self._seen[number].used
 
     def _judged(
         self, channels: Float[np.ndarray, "channel time"]

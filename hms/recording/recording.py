@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from hms.data.silence import NO_SIGNAL_UV
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.absent import want_labels
 from hms.recording.annotations import bad_notes, checks_s
-from hms.recording.blocks import Blocks
+from hms.recording.blocks import Blocks, Excerpt
 from hms.recording.channel_names import EKG
 from hms.recording.contradiction import contradictions
 from hms.recording.flat import if_reference
@@ -47,36 +46,28 @@ class Recording(NamedTuple):
     source: Source
     opening_notes: list[str]
     blocks: Blocks
-    """Reads the electrodes at 200 Hz."""
+    """Reads the electrodes at 200 Hz, and remembers what they have shown."""
 
     @property
     def duration_s(self) -> float:
         """From the first to the last sample, gaps included."""
         return self.source.samples / self.source.sfreq_hz
 
-    @property
-    def interpolated(self) -> tuple[str, ...]:
-        """Electrodes that are interpolated throughout; reading it adds those that only the samples show to be flat."""
-        return self.blocks.interpolated
-
-    @property
-    def notes(self) -> list[str]:
-        """What a user should know about it, one sentence each; reading it adds what only the samples show."""
-        return [*self.opening_notes, *self.blocks.notes()]
-
-    def eeg(self, first: int, last: int) -> Float[np.ndarray, "electrode time"]:
-        """Samples `first` up to `last` in µV at 200 Hz.
-
-        NaN in gaps, in checks of the electrodes, without any signal, and beyond the ends.
-        """
-        eeg = self.blocks(first, last)
+    def read(self, first: int, last: int) -> Excerpt:
+        """Samples `first` up to `last`, at 200 Hz; NaN in checks of the electrodes, too."""
+        excerpt = self.blocks(first, last)
         for begin_s, end_s in checks_s(self.source.annotations):  # square waves and the like
-            eeg[:, max(0, round(begin_s * SFREQ_HZ) - first) : max(0, round(end_s * SFREQ_HZ) - first)] = np.nan
-        return eeg
+            inside = slice(max(0, round(begin_s * SFREQ_HZ) - first), max(0, round(end_s * SFREQ_HZ) - first))
+            excerpt.eeg[:, inside] = np.nan
+        return excerpt
 
-    def groups(self, first: int, last: int) -> Int[np.ndarray, "electrode time"]:
-        """The group of each electrode in samples `first` up to `last`: only differences within a group are known."""
-        return self.blocks.groups(first, last)
+    def interpolated_so_far(self) -> tuple[str, ...]:
+        """Electrodes that are interpolated throughout; reading adds those that only the samples show to be flat."""
+        return self.blocks.interpolated_so_far()
+
+    def notes_so_far(self) -> list[str]:
+        """What a user should know about it, one sentence each; reading adds what only the samples show."""
+        return [*self.opening_notes, *self.blocks.notes_so_far()]
 
 
 def open_recording(path: Path, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:

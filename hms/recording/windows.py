@@ -16,6 +16,7 @@ from hms.batch import Batch, unlabelled
 from hms.data.half_precision import as_stored, eeg_as_stored
 from hms.electrodes import SCALP, SFREQ_HZ
 from hms.recording.annotations import bad_s
+from hms.recording.blocks import Excerpt
 from hms.recording.recording import Recording
 from hms.spectrogram_recipe import FREQUENCIES_HZ, PAIRS, REGIONS, STEP_S, TAPER_S, regional_spectrogram
 from hms.window_lengths import BEFORE_S, CENTRE_S, EEG_SAMPLES, SPECTROGRAM_ROWS, SPECTROGRAM_S
@@ -101,9 +102,9 @@ def piece_at(
     top, bottom = (min(shown[0], around[0]), max(shown[1], around[1])) if with_spectrogram else shown  # rows
     start = min(begin, SFREQ_HZ * (top * STEP_S - _SETTLE_S))
     stop = max(end, SFREQ_HZ * (bottom * STEP_S + TAPER_S + _SETTLE_S))
-    eeg = recording.eeg(start, stop)  # only once: reading costs as much as predicting
-    power = regional_rows(recording, eeg, start, top, bottom)
-    windows, marked_s = eeg[:, begin - start : end - start], bad_s(recording.source.annotations)
+    excerpt = recording.read(start, stop)  # only once: reading costs as much as predicting
+    power = regional_rows(recording, excerpt, start, top, bottom)
+    windows, marked_s = excerpt.eeg[:, begin - start : end - start], bad_s(recording.source.annotations)
     recorded = [_recorded(recording, onset_s, onset_s - onsets_s[0], windows, marked_s) for onset_s in onsets_s]
     return Piece(
         first=first,
@@ -116,21 +117,21 @@ def piece_at(
 
 
 def regional_rows(
-    recording: Recording, eeg: Float[np.ndarray, "electrode time"], start: int, first: int, last: int
+    recording: Recording, excerpt: Excerpt, start: int, first: int, last: int
 ) -> Float[np.ndarray, "region row frequency"]:
-    """Rows `first` up to `last` of the recording's regional spectrogram, from `eeg` that begins at sample `start`.
+    """Rows `first` up to `last` of the recording's regional spectrogram, from an excerpt that begins at sample `start`.
 
     Row j is centred at 2 + 2j s; NaN where nothing was recorded, or no channels connect a pair's electrodes.
-    `eeg` extends 30 s beyond the rows on both sides.
+    The excerpt extends 30 s beyond the rows on both sides.
     """
     power = np.full((len(REGIONS), max(0, last - first), len(FREQUENCIES_HZ)), np.nan, np.float32)
     begin, end = max(first, 0), min(last, _count_rows(recording))
     if begin < end:
         settled = max(0, begin - _SETTLE_S // STEP_S)  # rows
         until = min(recording.blocks.samples, (end * STEP_S + TAPER_S - STEP_S + _SETTLE_S) * SFREQ_HZ)
-        part = eeg[:, settled * STEP_S * SFREQ_HZ - start : until - start]
+        inside = slice(settled * STEP_S * SFREQ_HZ - start, until - start)
+        part, groups = excerpt.eeg[:, inside], excerpt.groups[:, inside]
         if np.isfinite(part).any():  # a gap may last for days
-            groups = recording.groups(settled * STEP_S * SFREQ_HZ, until)
             rows = regional_spectrogram(part.T, unknown=groups[PAIRS[:, 0]] != groups[PAIRS[:, 1]])
             power[:, begin - first : end - first] = rows[:, begin - settled : end - settled]
     return power

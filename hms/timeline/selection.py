@@ -87,5 +87,5 @@ def opened(listed: pl.DataFrame, shown_by: Sequence[int | None]) -> int:
 
 def _drawing(recording: Recording, onset_s: float) -> traces.Drawing:
     first = round((onset_s - BEFORE_S) * SFREQ_HZ)
-    last = first + EEG_SAMPLES
-    return traces.draw(recording.eeg(first, last), recording.groups(first, last))
+    excerpt = recording.read(first, first + EEG_SAMPLES)
+    return traces.draw(excerpt.eeg, excerpt.groups)
