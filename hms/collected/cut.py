@@ -16,6 +16,7 @@ from jaxtyping import Float
 from hms.electrodes import SFREQ_HZ
 from hms.recording.annotations import bad_s
 from hms.recording.recording import Recording
+from hms.recording.times import bounds_s
 from hms.recording.windows import Piece, first_row, mostly_marked, piece_at
 from hms.spectrogram_recipe import COLUMNS, STEP_S
 from hms.system.console import counted, some
@@ -120,11 +121,8 @@ def _why(recording: Recording, onset_s: float) -> str:
     begin_s, end_s = max(0.0, onset_s), min(recording.duration_s, onset_s + CENTRE_S)
     half_s = min(CENTRE_S, recording.duration_s - onset_s) / 2
     source = recording.source
-    stretches_s = (
-        np.array([[stretch.at, stretch.at + stretch.length] for stretch in source.stretches]) / source.sfreq_hz
-    )
     if mostly_marked(recording, onset_s, bad_s(source.annotations)):
         return "marked in the file as bad or as a check of the electrodes"
-    if np.diff(stretches_s.clip(begin_s, end_s)).sum() < half_s:
+    if np.diff(bounds_s(source.stretches, source.sfreq_hz).clip(begin_s, end_s)).sum() < half_s:
         return "in a gap"
     return "without a signal, or with too many flat electrodes"

@@ -10,9 +10,8 @@ passband        the filters that its EEG has passed
 channels        what a file says about each of its channels, and which of them are read
 records         its records, and when they began
 source          what an open file is: channels, samples, gaps, annotations
-stretches       what was recorded between its gaps
+times           when its samples were recorded
 annotations     its annotations
-start_time      when it began
 reader          a file as MNE-Python opens it, and its samples in µV
 formats         a file of any format, opened as such a source
 absent          names in the option `channels` that no file has

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
 from hms.recording.source import Annotation, Stretch
+from hms.recording.times import bounds_s, recording_s
 from hms.system.console import duration_text
 
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
@@ -38,7 +39,7 @@ def annotations_of(path: Path, header: Header | None, raw: Any, stretches: Seque
         onsets_s = (float(marked["onset"]) - raw.first_time for marked in raw.annotations)
         found = [
             Annotation(
-                _recording_s(onset_s, stretches, rate),
+                recording_s(onset_s, stretches, rate),
                 float(marked["duration"]),
                 _of_channels(_text_of(path, marked["description"]), marked.get("ch_names", ())),
             )
@@ -46,7 +47,7 @@ def annotations_of(path: Path, header: Header | None, raw: Any, stretches: Seque
         ]
     else:
         found = [*_of_records(path, header)]
-    end_s = (stretches[-1].at + stretches[-1].length) / rate
+    end_s = stretches[-1].end / rate
     return sorted(
         Annotation(max(0.0, onset_s), min(end_s, onset_s + length_s) - max(0.0, onset_s), text.strip())
         for onset_s, length_s, text in found
@@ -83,14 +84,13 @@ def checks_s(annotations: Iterable[Annotation]) -> Float[np.ndarray, "stretch 2"
 
 def bad_notes(annotations: Sequence[Annotation], stretches: Sequence[Stretch], sfreq_hz: float) -> list[str]:
     """How much of what was recorded annotations mark as bad, and how much as a check of the electrodes."""
-    ends_s = np.array([[stretch.at, stretch.at + stretch.length] for stretch in stretches]) / sfreq_hz
     notes = []
     for name, marks, so in (
         ("bad", _is_bad, "without a prediction"),
         ("an impedance check or a calibration", _is_check, "not read"),
     ):
         if len(stretches_s := _stretches_s(annotations, marks)):
-            marked_s = sum(float(np.diff(stretches_s.clip(*ends)).sum()) for ends in ends_s)
+            marked_s = sum(float(np.diff(stretches_s.clip(*ends)).sum()) for ends in bounds_s(stretches, sfreq_hz))
             notes.append(f"Marked as {name} in the file, so {so}: {duration_text(marked_s)}.")
     return notes
 
@@ -134,10 +134,3 @@ def _decoded(text: bytes) -> str:
         return text.decode("utf-8")
     except UnicodeDecodeError:
         return text.decode("latin-1")  # as many recorders write, against the specification
-
-
-def _recording_s(stored_s: float, stretches: Sequence[Stretch], rate: float) -> float:
-    """The time in the recording of a stored sample: at a joint of two stretches, the time in the later one."""
-    begins = np.array([stretch.stored_at for stretch in stretches]) / rate
-    stretch = stretches[max(0, int(np.searchsorted(begins, stored_s + 0.5 / rate, side="right")) - 1)]
-    return stored_s + (stretch.at - stretch.stored_at) / rate

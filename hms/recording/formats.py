@@ -24,8 +24,7 @@ from hms.recording.options import ReadingOptions
 from hms.recording.passband import Passband, passband_notes, passband_of
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Stretch
-from hms.recording.start_time import start_time
-from hms.recording.stretches import stretches_of
+from hms.recording.times import start_time, stretches_of
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
 from hms.system.console import some
 

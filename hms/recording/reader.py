@@ -64,7 +64,7 @@ class Reader(NamedTuple):
     def read(self, first: int, last: int) -> Float[np.ndarray, "channel time"]:
         values = np.full((len(self.channels), last - first), np.nan)
         for stretch in self.stretches:
-            begin, end = max(first, stretch.at), min(last, stretch.at + stretch.length + stretch.held)
+            begin, end = max(first, stretch.at), min(last, stretch.end + stretch.held)
             if begin < end:
                 shift, last_stored = stretch.stored_at - stretch.at, stretch.stored_at + stretch.length - 1
                 stored = self._stored(min(begin + shift, last_stored), min(end + shift, last_stored + 1))

@@ -154,7 +154,7 @@ def _probes(source: Source, most: int) -> Iterator[tuple[int, int]]:
     for place, i in zip(places, np.searchsorted(ends, places, side="right"), strict=True):
         stretch = source.stretches[i]
         after = max(0, min(place - ends[i] + stretch.length, stretch.length - size))
-        yield stretch.at + int(after), stretch.at + min(int(after) + size, stretch.length)
+        yield stretch.at + int(after), min(stretch.at + int(after) + size, stretch.end)
 
 
 def _want_uv(path: Path, spread_uv: float, unit: str | None) -> None:

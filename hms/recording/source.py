@@ -3,7 +3,7 @@
 Time that was not recorded (the gaps of a discontinuous EDF+, the pauses of a FIF or BrainVision file) is NaN.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,6 +23,11 @@ class Stretch(NamedTuple):
     held: int = 0
     """For how many samples more the last one stands, where a device's clock runs ahead of its sampling rate."""
 
+    @property
+    def end(self) -> int:
+        """Where it ends, without what is held."""
+        return self.at + self.length
+
 
 class Annotation(NamedTuple):
     """A remark that the file itself holds, such as a technician's note or a stretch marked as bad."""
@@ -41,7 +46,7 @@ class Source(NamedTuple):
     sfreq_hz: float
     stretches: list[Stretch]
     start: datetime | None
-    """Of the first sample, in local time or UTC (`hms.recording.start_time`)."""
+    """Of the first sample, in local time or UTC (`hms.recording.times.start_time`)."""
     annotations: list[Annotation]
     """In chronological order."""
     notes: list[str]
@@ -54,18 +59,4 @@ class Source(NamedTuple):
     @property
     def samples(self) -> int:
         """Number of samples from the first to the last, gaps included."""
-        return self.stretches[-1].at + self.stretches[-1].length
-
-
-def stored_s(
-    time_s: Float[np.ndarray, " time"], stretches: Sequence[Stretch], sfreq_hz: float
-) -> Float[np.ndarray, " time"]:
-    """Convert times of a recording, gaps included, to those of `mne.io.read_raw`, which may join what is stored.
-
-    A time inside a gap that is joined becomes the joint.
-    """
-    if all(stretch.at == stretch.stored_at for stretch in stretches):
-        return time_s  # MNE keeps the pauses, or there are none
-    ends = np.array([[stretch.at, stretch.at + stretch.length] for stretch in stretches])
-    stored = np.array([[stretch.stored_at, stretch.stored_at + stretch.length] for stretch in stretches])
-    return np.interp(time_s, ends.ravel() / sfreq_hz, stored.ravel() / sfreq_hz)
+        return self.stretches[-1].end

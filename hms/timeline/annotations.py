@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Float
 
 from hms.labels import CLASSES
-from hms.recording.source import stored_s
+from hms.recording.times import stored_s
 from hms.timeline.events import ROUNDING_S, events
 from hms.timeline.timeline import Timeline
 

@@ -1,14 +1,19 @@
-"""Find out when the samples of a file were recorded: MNE-Python fills the pauses of FIF, and joins all others.
+"""When the samples of a file were recorded: the first by the clock of the ward, the others from that one on.
 
-A pause of BrainVision is known from the dates of its "New Segment" markers (BrainVision Core Data Format 1.0).
+MNE-Python fills the pauses of FIF, and joins all others. A pause of BrainVision is known from the dates of its "New
+Segment" markers (BrainVision Core Data Format 1.0).
 """
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from hms.recording.edf import Header
 from hms.recording.records import record_starts_s
@@ -25,9 +30,37 @@ _HELD_S = 0.02
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
 """Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
 
+_UNKNOWN = {datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1985, 2000)}
+"""Written where the start was removed: nothing at all, EDF+'s placeholder, and that of MNE-Python's `anonymize`."""
+
+
+def start_time(path: Path, raw: Any) -> tuple[datetime | None, list[str]]:
+    """When the first sample was recorded, in local time (called UTC, as MNE does), and a note on it.
+
+    MNE-Python gives the times of EGI, MEF and FIF in UTC. Such a time stays, with a note, if a FIF file gives no offset
+    from UTC; None if the file gives no start or a placeholder.
+    """
+    acquired = raw.info["meas_date"]
+    if acquired is None or acquired.replace(microsecond=0) in _UNKNOWN:
+        return None, []
+    start = acquired + timedelta(seconds=raw.first_time)  # a cropped file does not begin with the acquisition
+    if zone := _zone(raw.info["utc_offset"]):
+        return start.astimezone(zone).replace(tzinfo=UTC), [f"Times of day are local ({zone}), as the file says."]
+    return start, ["Times of day are in UTC, as FIF files are meant to have them."] if ".fif" in path.suffixes else []
+
+
+def _zone(offset: str | None) -> tzinfo | None:
+    """The time zone of an offset such as +0100 or +01:00; None if there is none."""
+    with suppress(ValueError):
+        return datetime.strptime(offset or "", "%z").tzinfo
+    return None
+
 
 def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stretch], list[str]]:
-    """The stretches that were recorded: by record times (EDF+), dates (BrainVision), or the pauses that MNE notes."""
+    """The stretches that were recorded, and a note on the gaps between them.
+
+    They are known by record times (EDF+), dates (BrainVision), or the pauses that MNE notes.
+    """
     rate, count = float(raw.info["sfreq"]), int(raw.n_times)
     starts_s = None if header is None else record_starts_s(path, header)
     if header is not None and starts_s is not None:
@@ -42,7 +75,7 @@ def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stre
         begins = [0, *(round((pause["onset"] - raw.first_time + pause["duration"]) * rate) for pause in pauses)]
         ends = [*(round((pause["onset"] - raw.first_time) * rate) for pause in pauses), count]
         stretches = [Stretch(a, a, b - a) for a, b in zip(begins, ends, strict=True) if b > a]
-    ends = [0, *(stretch.at + stretch.length + stretch.held for stretch in stretches)]
+    ends = [0, *(stretch.end + stretch.held for stretch in stretches)]
     gaps_s = [(stretch.at - end) / rate for stretch, end in zip(stretches, ends, strict=False) if stretch.at > end]
     gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
     return stretches, [f"The recording has {gaps}."] if gaps_s else []
@@ -64,7 +97,7 @@ def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator
 
 def _until(stretch: Stretch, at: int, most: float) -> Stretch:
     """The stretch without samples from the place `at` of the next one on, or held until there for `most` samples."""
-    lacking = at - stretch.at - stretch.length
+    lacking = at - stretch.end
     return stretch._replace(length=stretch.length + min(lacking, 0), held=lacking if 0 < lacking <= most else 0)
 
 
@@ -93,3 +126,31 @@ def _dated_segments(path: Path) -> Iterator[tuple[int, datetime]]:
             yield int(place) - 1, datetime.strptime(date.decode(), "%Y%m%d%H%M%S%f")
         except ValueError:
             continue  # a date of zeros says that it is not known
+
+
+def bounds_s(stretches: Sequence[Stretch], sfreq_hz: float) -> Float[np.ndarray, "stretch 2"]:
+    """Begin and end of each stretch, in s from the first sample."""
+    return np.array([[stretch.at, stretch.end] for stretch in stretches]) / sfreq_hz
+
+
+def recording_s(stored_s: float, stretches: Sequence[Stretch], sfreq_hz: float) -> float:
+    """The time in the recording, gaps included, of a sample that MNE-Python numbers as it is stored.
+
+    At a joint of two stretches, it is the time in the later one.
+    """
+    begins_s = np.array([stretch.stored_at for stretch in stretches]) / sfreq_hz
+    stretch = stretches[max(0, int(np.searchsorted(begins_s, stored_s + 0.5 / sfreq_hz, side="right")) - 1)]
+    return stored_s + (stretch.at - stretch.stored_at) / sfreq_hz
+
+
+def stored_s(
+    time_s: Float[np.ndarray, " time"], stretches: Sequence[Stretch], sfreq_hz: float
+) -> Float[np.ndarray, " time"]:
+    """Convert times of a recording, gaps included, to those of `mne.io.read_raw`, which may join what is stored.
+
+    A time inside a gap that is joined becomes the joint.
+    """
+    if all(stretch.at == stretch.stored_at for stretch in stretches):
+        return time_s  # MNE keeps the pauses, or there are none
+    stored = np.array([[stretch.stored_at, stretch.stored_at + stretch.length] for stretch in stretches])
+    return np.interp(time_s, bounds_s(stretches, sfreq_hz).ravel(), stored.ravel() / sfreq_hz)

@@ -11,8 +11,7 @@ from edf_files import write_edf
 from recordings import noise, recorded, write_brainvision
 
 from hms.electrodes import SCALP
-from hms.recording.source import stored_s
-from hms.recording.stretches import stretches_of
+from hms.recording.times import stored_s, stretches_of
 
 
 @pytest.mark.parametrize("suffix", ["edf", "bdf"])
