@@ -17,8 +17,7 @@ formats         a file of any format, opened as such a source
 absent          names in the option `channels` that no file has
 resample        its channels at 200 Hz
 reconstruction  the electrodes, from the channels
-contradiction   channels that contradict others
-flat            channels without a signal
+quality         channels that are flat or contradict others, and values that are no EEG in µV
 blocks          the electrodes, ten seconds at a time, without what is flat
 recording       a recording, opened: all of these together
 windows         its windows, as batches

@@ -17,7 +17,7 @@ from hms.data.silence import NO_SIGNAL, NO_SIGNAL_UV, amplitude_uv
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError
 from hms.recording.channel_names import EKG, Lead
-from hms.recording.flat import PART, flat_channels, if_reference
+from hms.recording.quality import PART, flat_channels, if_reference
 from hms.recording.reconstruction import MOST_MISSING, Reconstruction, reconstruction
 from hms.recording.resample import Resampler
 from hms.system.console import duration_text

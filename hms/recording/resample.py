@@ -16,17 +16,14 @@ _STOP_DB = 80.0
 _WIDTH = 0.2  # the transition band: 80 to 100 % of the lower Nyquist frequency
 _DRIFT = 1e-6  # 0.1 s a day, as good as a clock: a rate this near a simple ratio to 200 Hz is taken to be that ratio
 
-Read = Callable[[int, int], Float[np.ndarray, "channel time"]]
-"""`read(first, last)` returns samples `first` up to `last`, at the rate of the file."""
-
 
 class Resampler:
-    """Read at 200 Hz a recording of `samples` at `sfreq_hz`, which `read` returns piece by piece.
+    """Read at 200 Hz a recording of `samples` at `sfreq_hz`; `read(first, last)` returns those from `first` on, before `last`.
 
     Beyond its ends the recording is extended by its first and last sample. NaN stays NaN and does not spread.
     """
 
-    def __init__(self, read: Read, samples: int, sfreq_hz: float):
+    def __init__(self, read: Callable[[int, int], Float[np.ndarray, "channel time"]], samples: int, sfreq_hz: float):
         ratio = _simplest(Fraction(SFREQ_HZ) / Fraction(sfreq_hz))
         self.up, self.down = ratio.numerator, ratio.denominator
         self.samples = -(-samples * self.up // self.down)

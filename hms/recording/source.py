@@ -3,7 +3,7 @@
 Time that was not recorded (the gaps of a discontinuous EDF+, the pauses of a FIF or BrainVision file) is NaN.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from jaxtyping import Float
 
 from hms.recording.channel_names import Lead
 from hms.recording.meanings import Meanings
+
+_PROBE_S = 10
 
 
 class Stretch(NamedTuple):
@@ -25,7 +27,7 @@ class Stretch(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where it ends, without what is held."""
+        """The place after its last sample; what is held comes from there on."""
         return self.at + self.length
 
 
@@ -60,3 +62,12 @@ class Source(NamedTuple):
     def samples(self) -> int:
         """Number of samples from the first to the last, gaps included."""
         return self.stretches[-1].end
+
+    def probes(self, most: int) -> Iterator[Float[np.ndarray, "channel time"]]:
+        """Read up to `most` recorded stretches of 10 s, in µV; they cover a short recording completely."""
+        size, ends = round(_PROBE_S * self.sfreq_hz), np.cumsum([stretch.length for stretch in self.stretches])
+        places = np.linspace(0, max(0, ends[-1] - size), min(most, -(-ends[-1] // size))).astype(int)
+        for place, i in zip(places, np.searchsorted(ends, places, side="right"), strict=True):
+            stretch = self.stretches[i]
+            first = stretch.at + int(max(0, min(place - ends[i] + stretch.length, stretch.length - size)))
+            yield self.read(first, min(first + size, stretch.end))
