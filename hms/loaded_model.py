@@ -21,9 +21,8 @@ from hms.ensemble.mixture import ensemble_folder
 from hms.errors import DataError, UserError, first_line
 from hms.prediction.inference import Compute, by_model
 from hms.prediction.predictors import find_predictors
-from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
-from hms.recording.recording import from_raw, open_recording
+from hms.recording.recording import from_raw, open_recording, want_channels
 from hms.spectrogram_recipe import FREQUENCIES_HZ, REGIONS
 from hms.system.device import best_device
 from hms.timeline.options import TimelineOptions

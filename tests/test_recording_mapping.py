@@ -13,8 +13,8 @@ from recordings import AS_IN_FILE, BANANA, noise, pairs_of, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError, UserError
-from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
+from hms.recording.recording import want_channels
 from hms.timeline.options import TimelineOptions
 
 

@@ -18,9 +18,9 @@ from hms.collected.usable import OnBad, open_for_any_model, want_usable
 from hms.collected.votes import added_up, beyond_end
 from hms.collected.writer import Writer
 from hms.errors import DataError, UserError, with_lines
-from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
 from hms.recording.paths import recording_paths
+from hms.recording.recording import want_channels
 from hms.system.atomic import locked, scratch_folder
 from hms.system.console import say, track
 

@@ -14,8 +14,8 @@ from hms.collected.usable import OnBad, open_for_any_model, want_usable
 from hms.collected.votes import patient_problems
 from hms.errors import DataError
 from hms.labels import CONSENSUS_NAMES
-from hms.recording.absent import want_channels
 from hms.recording.options import ReadingOptions
+from hms.recording.recording import want_channels
 from hms.system.console import counted, say, track
 
 

@@ -14,7 +14,6 @@ times           when its samples were recorded
 annotations     its annotations
 reader          a file as MNE-Python opens it, and its samples in µV
 formats         a file of any format, opened as such a source
-absent          names in the option `channels` that no file has
 resample        its channels at 200 Hz
 reconstruction  the electrodes, from the channels
 quality         channels that are flat or contradict others, and values that are no EEG in µV

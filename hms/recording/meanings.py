@@ -63,7 +63,7 @@ def meanings_of(labels: Sequence[str], mapped: Mapping[str, Lead]) -> Meanings:
     """What the channels of a file measure: as `mapped` says, or else by their names.
 
     A mapped channel displaces a named one that measures the same. Names in `mapped` that are not among the unique
-    `labels` are ignored here (`hms.recording.absent` refuses a name that no file has).
+    `labels` are ignored here (`hms.recording.recording.want_channels` refuses those that no file has).
     """
     texts = without_numbers([*labels])
     named = {label: lead_of(text) for label, text in zip(labels, texts, strict=True) if label not in mapped}

@@ -1,6 +1,7 @@
 """A recording from any clinic, of any length and rate, as twenty electrodes in µV at 200 Hz, a piece at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hms.electrodes import SFREQ_HZ
-from hms.errors import DataError
-from hms.recording.absent import want_labels
+from hms.errors import DataError, UserError, did_you_mean
 from hms.recording.annotations import bad_notes, checks_s
 from hms.recording.blocks import Blocks, Excerpt
-from hms.recording.formats import open_source, source_of
+from hms.recording.formats import labels_of, open_source, source_of
+from hms.recording.meanings import listed
 from hms.recording.options import ReadingOptions
 from hms.recording.quality import contradictions, want_uv, without_flat
 from hms.recording.reconstruction import Reconstruction
@@ -71,8 +72,33 @@ def from_raw(raw: Any, pairs: Collection[tuple[str, str]], options: ReadingOptio
     Raises UserError for names in `options.channels` that it lacks, and DataError as `open_recording`.
     """
     path = Path(next(filter(None, raw.filenames), type(raw).__name__))
-    want_labels(path, raw.ch_names, options.leads)
+    _refuse([name for name in options.leads if name not in raw.ch_names], raw.ch_names, [path])
     return _recording(path, source_of(raw, path, options), pairs, options)
+
+
+def want_channels(paths: Collection[Path], names: Iterable[str]) -> None:
+    """Raise UserError for one of the `names` in `channels` that no recording has, among those that can be opened.
+
+    A folder may hold files of several devices: each uses what it has of the mapping, and notes what it lacks. A name
+    that no file has is a slip of the pen. Recordings are opened only until all names have been found.
+    """
+    sought, labels = dict.fromkeys(names), dict[str, None]()
+    for path in paths:
+        if not sought:
+            return
+        with suppress(DataError):  # reported when its timeline is made
+            labels |= dict.fromkeys(labels_of(path))
+        sought = {name: None for name in sought if name not in labels}
+    if labels:
+        _refuse(sought, labels, paths)
+
+
+def _refuse(absent: Collection[str], labels: Collection[str], paths: Collection[Path]) -> None:
+    """Raise UserError for a name in `channels` that is `absent` from the `labels` of all recordings at the paths."""
+    for name in absent:
+        who, has = (f"{next(iter(paths))}: ", "file, ") if len(paths) == 1 else ("", f"{len(paths)} recordings, ")
+        near = did_you_mean(name, labels) or f" ({'it has' if who else 'they have'} {listed([*labels])})"
+        raise UserError(f"{who}channels: want a channel of the {has}got '{name}'{near}")
 
 
 def _recording(path: Path, opened: Source, pairs: Collection[tuple[str, str]], options: ReadingOptions) -> Recording:

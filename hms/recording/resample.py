@@ -18,9 +18,10 @@ _DRIFT = 1e-6  # 0.1 s a day, as good as a clock: a rate this near a simple rati
 
 
 class Resampler:
-    """Read at 200 Hz a recording of `samples` at `sfreq_hz`; `read(first, last)` returns those from `first` on, before `last`.
+    """Read at 200 Hz a recording of `samples` at `sfreq_hz`.
 
-    Beyond its ends the recording is extended by its first and last sample. NaN stays NaN and does not spread.
+    `read(first, last)` returns its samples `first` up to `last`. Beyond its ends the recording is extended by its first
+    and last sample. NaN stays NaN and does not spread.
     """
 
     def __init__(self, read: Callable[[int, int], Float[np.ndarray, "channel time"]], samples: int, sfreq_hz: float):

@@ -9,9 +9,8 @@ from typing import Any
 from hms.errors import DataError, UserError, with_lines
 from hms.prediction.inference import Compute
 from hms.prediction.predictors import Predictors
-from hms.recording.absent import want_channels
 from hms.recording.paths import recording_files
-from hms.recording.recording import Recording, open_recording
+from hms.recording.recording import Recording, open_recording, want_channels
 from hms.system.atomic import want_writable
 from hms.system.console import counted, of_several, say
 from hms.system.shards import Shard
