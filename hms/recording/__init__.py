@@ -6,9 +6,9 @@ units           the units of their values
 options         what a user says about recordings
 meanings        what the channels of a file measure, by both
 edf             the header of an EDF or BDF file
-passband        the filters that its EEG has passed
-channels        what a file says about each of its channels, and which of them are read
 records         its records, and when they began
+passband        the filters that its EEG has passed
+channels        what a file says about each of its channels, which are read, and their factors to µV
 source          what an open file is: channels, samples, gaps, annotations
 times           when its samples were recorded
 annotations     its annotations

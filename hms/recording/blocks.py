@@ -135,6 +135,7 @@ class Blocks:
     def _judged(
         self, channels: Float[np.ndarray, "channel time"]
     ) -> tuple[_Judged, Float[np.ndarray, "electrode time"]]:
+        """What ten seconds of the channels show, and the electrodes then: all missing if the ten seconds are lost."""
         used = self.reconstruction
         if np.isnan(channels).all():  # a gap may last for days
             missing = np.full((len(ELECTRODES), channels.shape[1]), np.nan, np.float32)

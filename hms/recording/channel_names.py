@@ -36,6 +36,11 @@ class Lead(NamedTuple):
     cathode: str
     """Another electrode, or the name of a reference in capitals (LE, AVG, A1+A2), empty if it has none."""
 
+    @property
+    def text(self) -> str:
+        """As in a message: Fp1-F7, or Fp1 if it has no reference."""
+        return "-".join(filter(None, self))
+
 
 EKG = Lead("EKG", "")
 

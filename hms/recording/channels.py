@@ -1,12 +1,16 @@
-"""The channels of a file that measure something about an electrode, and which of them are read."""
+"""The channels of a file that measure something about an electrode, which of them are read, and their values in µV."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from hms.electrodes import SCALP
 from hms.recording.channel_names import EKG, Lead, without_numbers
 from hms.recording.passband import Passband
+from hms.system.console import some
 
 
 class Channel(NamedTuple):
@@ -52,3 +56,12 @@ def channels_to_read(
     if marked := [channel.label for channel in channels if channel.label in bads and channel.lead.anode in SCALP]:
         notes.append(f"Marked as bad in the file, so not read: {', '.join(marked)}.")
     return read, notes
+
+
+def uv_per_read(channels: Sequence[Channel], unit_uv: float | None) -> tuple[Float[np.ndarray, " channel"], list[str]]:
+    """The factors from what MNE-Python reads to µV, and a note on channels without a unit, if the user gives none."""
+    factors = [channel.stored_per_read * (unit_uv or channel.unit_uv or 1.0) for channel in channels]
+    unknown = [one.label for one in channels if not (unit_uv or one.unit_uv or one.lead == EKG)]
+    names = some(unknown, 3, "channel")
+    note = f"The file gives no unit of voltage for {names}: its values are taken to be µV."
+    return np.array(factors), [note] if unknown else []

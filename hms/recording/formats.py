@@ -5,19 +5,16 @@ so is what MNE-Python has opened already.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-from jaxtyping import Float
 
 from hms.data.files import read_eeg
 from hms.electrodes import ELECTRODES, SCALP, SFREQ_HZ
 from hms.errors import DataError, first_line
 from hms.recording.annotations import annotations_of
 from hms.recording.channel_names import EKG, Lead, numbered
-from hms.recording.channels import Channel, channels_to_read
+from hms.recording.channels import Channel, channels_to_read, uv_per_read
 from hms.recording.edf import Header, read_header, want_range
 from hms.recording.meanings import Meanings, meanings_of
 from hms.recording.options import ReadingOptions
@@ -26,7 +23,6 @@ from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Stretch
 from hms.recording.times import start_time, stretches_of
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
-from hms.system.console import some
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
 """Rates of EEG recorders; the slowest still covers the delta to beta bands."""
@@ -46,7 +42,7 @@ def open_source(path: Path, options: ReadingOptions) -> Source:
 
 
 def source_of(raw: Any, path: Path, options: ReadingOptions) -> Source:
-    """The channels of what MNE-Python has opened, under the name of a `path`; Raises DataError if none is EEG."""
+    """The channels of what MNE-Python has opened, under the name of a `path`. Raises DataError if none is EEG."""
     return _source(path, None, _of_mne(raw, [], dict.fromkeys(raw.ch_names, UNITS_UV["V"]), options.leads), options)
 
 
@@ -55,7 +51,7 @@ def _source(path: Path, header: Header | None, opened: "_Opened", options: Readi
     read, label_notes = channels_to_read(opened.channels, [*meanings.leads], raw.info["bads"])
     if not read:
         raise DataError(f"{path}: {meanings.no_eeg}")
-    to_uv, unit_notes = _to_uv(read, options.unit_uv)
+    factors, unit_notes = uv_per_read(read, options.unit_uv)
     rate = float(raw.info["sfreq"])
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
         raise DataError(f"{path}: want a sampling rate of {_SLOWEST_HZ} to {_FASTEST_HZ:,} Hz, got {rate:g} Hz")
@@ -70,7 +66,7 @@ def _source(path: Path, header: Header | None, opened: "_Opened", options: Readi
         annotations=annotations_of(path, header, raw, stretches),
         notes=[*opened.notes, *meanings.notes(), *label_notes, *unit_notes, *gap_notes, *start_notes, *filter_notes],
         meanings=meanings,
-        read=Reader(path, raw, read, stretches, to_uv).read,
+        read=Reader(path, raw, read, stretches, factors).read,
     )
 
 
@@ -190,12 +186,3 @@ def _labels_to_open(path: Path, header: Header, meanings: Meanings) -> list[str]
     for signal in opened:
         want_range(path, header, signal)
     return [signal.label for signal in opened]
-
-
-def _to_uv(channels: Sequence[Channel], unit_uv: float | None) -> tuple[Float[np.ndarray, " channel"], list[str]]:
-    """Factors that convert MNE's values to µV, and a note on channels without a unit, if the user gives none."""
-    factors = [channel.stored_per_read * (unit_uv or channel.unit_uv or 1.0) for channel in channels]
-    unknown = [one.label for one in channels if not (unit_uv or one.unit_uv or one.lead == EKG)]
-    names = some(unknown, 3, "channel")
-    note = f"The file gives no unit of voltage for {names}: its values are taken to be µV."
-    return np.array(factors), [note] if unknown else []

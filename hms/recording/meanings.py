@@ -50,7 +50,7 @@ class Meanings(NamedTuple):
         if self.in_depth:
             notes.append(f"{_DEPTH}, so not read: {listed(self.in_depth)}; channels= says which are on the scalp.")
         if self.mapped:
-            said = (f"{label} is {'-'.join(filter(None, lead))}" for label, lead in self.mapped.items())
+            said = (f"{label} is {lead.text}" for label, lead in self.mapped.items())
             notes.append(f"By channels=: {', '.join(said)}.")
         if self.displaced:
             notes.append(f"Not read, because channels= maps another to it: {', '.join(self.displaced)}.")

@@ -7,7 +7,7 @@ from typing import Any
 from hms.electrodes import SCALP
 from hms.errors import UserError, did_you_mean
 from hms.recording.channel_names import EKG, RENAMED, Lead, is_of_10_10, lead_meant, lead_of, measured
-from hms.recording.units import MICRO, UNITS_UV
+from hms.recording.units import uv_named
 
 
 class ReadingOptions:
@@ -19,11 +19,8 @@ class ReadingOptions:
     """
 
     def __init__(self, unit: str | None, channels: Any):
-        if unit is not None and unit not in [*UNITS_UV, *MICRO]:
-            units = ", ".join(map(repr, UNITS_UV))
-            raise UserError(f"unit: want {units} or null, got {unit!r}{did_you_mean(unit, UNITS_UV)}")
         self.unit = unit
-        self.unit_uv = None if unit is None else UNITS_UV[MICRO.get(unit, unit)]
+        self.unit_uv = None if unit is None else uv_named(unit)
         """How many µV the unit is."""
         self.channels = None if channels is None else _by_text(channels)
         """As the user wrote them."""

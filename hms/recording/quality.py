@@ -141,7 +141,7 @@ def contradictions(source: Source, residual: Float[np.ndarray, "channel channel"
     off_uv = left / freedom[checked]  # from what the others say
     gain = left / np.sqrt(freedom[checked])  # root of how much less is left without it
     if off_uv[gain.argmax()] > max(_LEAST_UV, _SHARE * np.median(own_uv)):
-        named = ["-".join(filter(None, source.leads[i])) for i in checked[gain >= _TIED * gain.max()]]
+        named = [source.leads[i].text for i in checked[gain >= _TIED * gain.max()]]
         who = (
             f"{named[0]} contradicts the other channels"
             if len(named) == 1

@@ -1,14 +1,24 @@
 """Units of voltage: as users and files write them, and as MNE-Python converts them."""
 
+from hms.errors import UserError, did_you_mean
+
 UNITS_UV = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
 """How many µV each unit is."""
 
-MICRO = {"µV": "uV", "μV": "uV"}
+_MICRO = {"µV": "uV", "μV": "uV"}
 """Units as they are written where the keyboard has the letter: the sign for micro, and the Greek letter."""
 
-_IN_FILES = {unit: unit for unit in UNITS_UV} | MICRO | {"\x83\xcaV": "uV"}  # the last: Shift JIS, read as Latin-1
+_IN_FILES = {unit: unit for unit in UNITS_UV} | _MICRO | {"\x83\xcaV": "uV"}  # the last: Shift JIS, read as Latin-1
 _SPELLED_UV = {text.lower(): UNITS_UV[unit] for text, unit in _IN_FILES.items()}
 _SCALED_BY_MNE = {text: unit for text, unit in _IN_FILES.items() if unit in ("uV", "mV")}
+
+
+def uv_named(unit: str) -> float:
+    """How many µV the unit is that a user names. Raises UserError, naming the option `unit`, for what is none."""
+    if unit not in [*UNITS_UV, *_MICRO]:
+        units = ", ".join(map(repr, UNITS_UV))
+        raise UserError(f"unit: want {units} or null, got {unit!r}{did_you_mean(unit, UNITS_UV)}")
+    return UNITS_UV[_MICRO.get(unit, unit)]
 
 
 def uv_of(dimension: str) -> float | None:

@@ -76,7 +76,7 @@ def count_windows(recording: Recording, step_s: float) -> int:
 
 def pieces(recording: Recording, step_s: float, with_spectrogram: bool) -> Iterator[Piece]:
     """Yield the whole recording, 20 minutes at a time; `with_spectrogram` if a model reads it."""
-    count, size = count_windows(recording, step_s), _per_piece(step_s)
+    count, size = count_windows(recording, step_s), max(1, int(_PIECE_S // step_s))
     for first in range(0, count, size):
         onsets_s = float(step_s) * np.arange(first, min(first + size, count))
         next_row = int(step_s * (first + size)) // STEP_S if first + size < count else _count_rows(recording)
@@ -172,7 +172,3 @@ def first_row(onset_s: float) -> int:
     ten_minutes_s = onset_s + CENTRE_S / 2 - SPECTROGRAM_S / 2
     centred_s = ten_minutes_s + STEP_S / 2  # as in the competition's files; row j of a recording is at 2 + 2j s
     return int((centred_s - TAPER_S / 2) // STEP_S)
-
-
-def _per_piece(step_s: float) -> int:
-    return max(1, int(_PIECE_S // step_s))
