@@ -25,6 +25,17 @@ def noise(seconds: float, sfreq_hz: float = 256, seed: int = 0, channels: int = 
     return 30 * values / values.std(axis=1, keepdims=True)
 
 
+def write_persyst(path: Path, values: np.ndarray, sample_times: str, birth: str = "01/01/1980") -> None:
+    """Values of the scalp at 200 Hz, in steps of 0.1 µV."""
+    (10 * values).round().T.astype("<i2").tofile(path.with_suffix(".dat"))
+    channels = "".join(f"{name}-Ref={place}\n" for place, name in enumerate(SCALP, 1))
+    path.write_text(
+        f"[FileInfo]\nFile={path.stem}.dat\nFileType=Interleaved\nSamplingRate=200\nHeaderLength=0\nCalibration=0.1\n"
+        f"WaveformCount=19\nDataType=0\n[Patient]\nFirst=\nLast=\nSex=\nHand=\nID=\nBirthDate={birth}\nTestDate=2024.03.01\nTestTime=23:59:00\n"
+        f"[SampleTimes]\n{sample_times}[ChannelMap]\n{channels}[Comments]\n70,20,0,100,Anfall\n"
+    )
+
+
 def pairs_of(values: np.ndarray, labels: list[str]) -> np.ndarray:
     leads = [lead_of(label) for label in labels]
     return np.stack([values[SCALP.index(lead.anode)] - values[SCALP.index(lead.cathode)] for lead in leads])

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from edf_files import write_edf
-from recordings import noise, recorded
+from recordings import DOUBLE_BANANA, noise, pairs_of, recorded
 
 from hms.electrodes import SCALP
 from hms.errors import DataError
@@ -25,8 +25,12 @@ def test_values_are_those_of_the_file_in_the_order_of_the_electrodes(tmp_path: P
     assert f"{recording.source.start:%Y-%m-%d %H:%M:%S}" == "2024-03-05 21:30:00"
 
 
+OTHER_LETTERS = ["µV", "\x83\xcaV", "Â\xb5V", "Î\xbcV"]
+"""µV in Latin-1, Shift JIS and, with either letter, in UTF-8."""
+
+
 @pytest.mark.parametrize(
-    ("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), ("µV", 1), ("\x83\xcaV", 1), ("nV", 1e3)]
+    ("unit", "scale"), [("mV", 1e-3), ("V", 1e-6), ("uV", 1), *((unit, 1) for unit in OTHER_LETTERS), ("nV", 1e3)]
 )
 def test_units_become_microvolts(unit: str, scale: float, tmp_path: Path):
     values = noise(20, 200)
@@ -107,6 +111,13 @@ def test_a_few_empty_electrodes_are_interpolated_and_too_many_refused(value: flo
         DataError, match=r"want at least 15 of the 19 electrodes .*, got 14 \(lacks Fp1, F3, C3, P3, F7\)"
     ):
         recorded(tmp_path / "5_raw.fif")
+
+
+def test_a_flat_link_of_a_bipolar_file_is_named_as_the_link(tmp_path: Path):
+    values = pairs_of(noise(20, 200), DOUBLE_BANANA)
+    values[DOUBLE_BANANA.index("T3-T5")] = 0
+    notes = recorded(write_edf(tmp_path / "x.edf", values, DOUBLE_BANANA, 200)).notes_so_far()
+    assert notes[0] == "Flat or missing wherever checked, so not read: T3-T5."
 
 
 def test_a_channel_without_samples_is_interpolated_in_a_competition_file_as_in_an_edf(tmp_path: Path):
@@ -249,4 +260,7 @@ def test_the_first_channel_of_a_label_is_read_with_a_note(tmp_path: Path):
     values = np.concatenate([noise(20, 200), 500 + noise(20, 200, seed=1)[:1]])
     recording = recorded(write_edf(tmp_path / "x.edf", values, [*SCALP, "Cz"], 200))
     assert recording.notes_so_far() == ["'Cz' occurs more than once: the first is read."]
+    old_and_new = [*(f"{name}-Ref" for name in SCALP), "EEG T7-Ref"]
+    recording = recorded(write_edf(tmp_path / "y.edf", values, old_and_new, 200))
+    assert recording.notes_so_far() == ["'T3-Ref' and 'EEG T7-Ref' measure the same: the first is read."]
     np.testing.assert_allclose(recording.read(0, 4000).eeg[:19], values[:19], atol=0.05)

@@ -8,9 +8,11 @@ import mne
 import numpy as np
 import pytest
 from edf_files import write_edf
-from recordings import noise, recorded, write_brainvision
+from recordings import AS_IN_FILE, BANANA, noise, recorded, write_brainvision, write_persyst
 
 from hms.electrodes import SCALP
+from hms.errors import DataError
+from hms.recording.recording import from_raw
 from hms.recording.times import stored_s, stretches_of
 
 
@@ -73,7 +75,10 @@ def test_annotations_of_a_discontinuous_file_are_in_the_time_of_the_recording(su
         (18, 40, "movement"),
         (65, 0, "Cz: bad"),
     ]
-    bad, gaps = "Marked as bad in the file, so without a prediction: 10 s.", "The recording has 1 gap, 30 s in all."
+    bad, gaps = (
+        "Marked as bad in the file (bad Ä), so without a prediction: 10 s.",
+        "The recording has 1 gap, 30 s in all.",
+    )
     assert recording.notes_so_far() == [gaps, bad]  # and none of MNE's about annotations that it leaves out
 
 
@@ -142,6 +147,42 @@ def test_a_brainvision_file_whose_first_segment_has_no_date_keeps_its_later_paus
     recording = recorded(tmp_path / "x.vhdr")
     assert [stretch[:3] for stretch in recording.source.stretches] == [(0, 0, 20_480), (35_840, 20_480, 5120)]
     assert recording.notes_so_far() == ["The recording has 1 gap, 1 min in all."]
+
+
+def test_the_pauses_of_a_persyst_file_are_known_from_its_sample_times(tmp_path: Path):
+    values = noise(100, 200)
+    drifting = "".join(f"{200 * second}={86_340 + 1.0005 * second}\n" for second in range(0, 60, 2))
+    write_persyst(tmp_path / "x.lay", values, f"{drifting}12000=100.25\n14000=110.26\n")  # after midnight
+    recording = recorded(tmp_path / "x.lay")
+    assert [stretch[:3] for stretch in recording.source.stretches] == [(0, 0, 12_000), (32_050, 12_000, 8000)]
+    assert recording.notes_so_far()[0] == "The recording has 1 gap, 1 min 40 s in all."
+    assert recording.source.annotations == [(pytest.approx(170.25), 20, "Anfall")], "at 70 s of what is stored"
+    eeg = recording.read(0, 40_050).eeg[:19]
+    np.testing.assert_allclose(eeg[:, :12_000], values[:, :12_000], atol=0.06)
+    np.testing.assert_allclose(eeg[:, 32_050:], values[:, 12_000:], atol=0.06)
+    assert np.isnan(eeg[:, 12_000:32_050]).all()
+
+
+def test_a_persyst_file_without_pauses_has_none_however_its_clock_drifts(tmp_path: Path):
+    write_persyst(tmp_path / "x.lay", noise(100, 200), "".join(f"{200 * s}={1.002 * s}\n" for s in range(100)))
+    assert recorded(tmp_path / "x.lay").duration_s == 100
+    write_persyst(tmp_path / "y.lay", noise(100, 200), "0=36000\n", birth="")
+    with pytest.raises(DataError, match=r"y\.lay: cannot be read \(MNE-Python wants First, Last, Sex, Hand, ID and B"):
+        recorded(tmp_path / "y.lay")
+
+
+def test_pauses_that_mne_joins_are_told_of_what_it_has_opened(tmp_path: Path):
+    starts_s = [*range(20), *range(50, 70)]
+    write_edf(tmp_path / "x.edf", noise(40, 200), SCALP, 200, starts_s=starts_s, kind="EDF+D")
+    write_brainvision(tmp_path / "y.vhdr", noise(100), "Mk1=New Segment,,1,1,0,20201010220000000000\n"
+                      "Mk2=New Segment,,20481,1,0,20201010220220000000\n")  # fmt: skip
+    write_edf(tmp_path / "whole.edf", noise(40, 200), SCALP, 200, starts_s=[*range(40)], kind="EDF+C")
+    said = "MNE-Python joins them, so times after one are too early: give the path of"
+    for name, gap in (("x.edf", "30 s"), ("y.vhdr", "1 min"), ("whole.edf", None)):
+        raw = mne.io.read_raw(tmp_path / name, verbose="error")
+        notes = from_raw(raw, BANANA, AS_IN_FILE).notes_so_far()
+        wanted = f"The recording has 1 gap, {gap} in all. {said} {tmp_path / name}."
+        assert [note for note in notes if "gap" in note] == ([wanted] if gap else [])
 
 
 @pytest.mark.parametrize(("clock", "known"), [(b"00.00.00", False), (b"21.30.00", True)])

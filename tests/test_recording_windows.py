@@ -78,7 +78,9 @@ def test_windows_that_the_file_marks_as_bad_are_marked(tmp_path: Path):
     recording = recorded(tmp_path / "x_raw.fif")
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True] * 2 + [False] * 2 + [True] * 6
-    assert recording.notes_so_far() == ["Marked as bad in the file, so without a prediction: 19 s."]
+    assert recording.notes_so_far() == [
+        "Marked as bad in the file (BAD_movement, bad, Bad blink), so without a prediction: 19 s."
+    ]
     assert [one.text for one in recording.source.annotations].count("Cz: BAD_flat") == 1
     assert np.isfinite(recording.read(4000, 7000).eeg[:19]).all()
 
@@ -102,8 +104,10 @@ def test_an_impedance_check_or_a_calibration_has_no_prediction(
     recording = recorded(path)
     (piece,) = pieces(recording, 10, False)
     assert piece.recorded.tolist() == [True, not is_check, not is_check, True, False, True]
-    said = "Marked as an impedance check or a calibration in the file, so not read: 20 s."
-    assert recording.notes_so_far() == ["Marked as bad in the file, so without a prediction: 10 s.", *[said] * is_check]
+    checked = recording.source.annotations[0].text
+    said = f"Marked as an impedance check or a calibration in the file ({checked}), so not read: 20 s."
+    bad = "Marked as bad in the file (BAD), so without a prediction: 10 s."
+    assert recording.notes_so_far() == [bad, *[said] * is_check]
     assert [one.text for one in recording.source.annotations] == [text, "BAD"]
 
 

@@ -16,7 +16,7 @@ from hms.recording.edf import Header
 from hms.recording.records import annotation_bytes
 from hms.recording.source import Annotation, Stretch
 from hms.recording.times import bounds_s, recording_s
-from hms.system.console import duration_text
+from hms.system.console import duration_text, some
 
 _TIMED = re.compile(rb"([+-]\d+\.?\d*)(?:\x15(\d+\.?\d*))?\x14(.*)", re.DOTALL)
 _TECHNICAL = re.compile(r"BAD_ACQ_SKIP|EDGE\b.*|New Segment/.*", re.IGNORECASE)
@@ -91,7 +91,8 @@ def bad_notes(annotations: Sequence[Annotation], stretches: Sequence[Stretch], s
     ):
         if len(stretches_s := _stretches_s(annotations, marks)):
             marked_s = sum(float(np.diff(stretches_s.clip(*ends)).sum()) for ends in bounds_s(stretches, sfreq_hz))
-            notes.append(f"Marked as {name} in the file, so {so}: {duration_text(marked_s)}.")
+            texts = some([*dict.fromkeys(one.text for one in annotations if marks(one.text) and one.duration_s)], 3)
+            notes.append(f"Marked as {name} in the file ({texts}), so {so}: {duration_text(marked_s)}.")
     return notes
 
 

@@ -48,11 +48,13 @@ def channels_to_read(
         if channel.lead == EKG or channel.lead.anode in SCALP or count[channel.lead.anode] > 1
     ]
     texts = dict(zip(labels, without_numbers([*labels]), strict=True))
-    notes = [
-        f"'{texts[channel.label]}' occurs more than once: the first is read."
-        for channel in read
-        if channel.lead != EKG and sum(frozenset(other.lead) == frozenset(channel.lead) for other in known) > 1
-    ]
+    notes = []
+    for channel in read:
+        same = [texts[other.label] for other in known if frozenset(other.lead) == frozenset(channel.lead)]
+        if channel.lead != EKG and len(same) > 1:
+            names = " and ".join(map(repr, dict.fromkeys(same)))
+            what = "occurs more than once" if len({*same}) == 1 else "measure the same"
+            notes.append(f"{names} {what}: the first is read.")
     if marked := [channel.label for channel in channels if channel.label in bads and channel.lead.anode in SCALP]:
         notes.append(f"Marked as bad in the file, so not read: {', '.join(marked)}.")
     return read, notes

@@ -6,6 +6,7 @@ so is what MNE-Python has opened already.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,18 @@ def open_source(path: Path, options: ReadingOptions) -> Source:
 
 def source_of(raw: Any, path: Path, options: ReadingOptions) -> Source:
     """The channels of what MNE-Python has opened, under the name of a `path`. Raises DataError if none is EEG."""
-    return _source(path, None, _of_mne(raw, [], dict.fromkeys(raw.ch_names, UNITS_UV["V"]), options.leads), options)
+    units_uv = dict.fromkeys(raw.ch_names, UNITS_UV["V"])
+    return _source(path, None, _of_mne(raw, _joined(path, raw), units_uv, options.leads), options)
+
+
+def _joined(path: Path, raw: Any) -> list[str]:
+    """A note if the file of what MNE-Python has opened has gaps at which it joined samples without a mark."""
+    for file in (path.with_suffix(ending) for ending in dict.fromkeys((path.suffix, ".vhdr", ".lay"))):
+        with suppress(DataError):
+            stretches, gaps = stretches_of(file, _header(file), raw) if file.is_file() else ([], [])
+            if any(stretch.at > stretch.stored_at for stretch in stretches):
+                return [f"{gaps[0]} MNE-Python joins them, so times after one are too early: give the path of {file}."]
+    return []
 
 
 def _source(path: Path, header: Header | None, opened: "_Opened", options: ReadingOptions) -> Source:

@@ -64,7 +64,7 @@ def without_flat(path: Path, source: Source) -> tuple[Source, list[str]]:
         alive |= np.where(known, probe, -np.inf).max(axis=1) > np.where(known, probe, np.inf).min(axis=1)
     if not any(lives and lead != EKG for lives, lead in zip(alive, source.leads, strict=True)):
         raise DataError(f"{path}: want EEG, got a flat line in every electrode")
-    flat = [lead.anode for lead in compress(source.leads, ~alive)]
+    flat = [lead.text if lead.cathode in SCALP else lead.anode for lead in compress(source.leads, ~alive)]
     hint = if_reference(flat, source.leads) if zero[~alive].all() else ""
     notes = [f"Flat or missing wherever checked, so not read: {', '.join(flat)}.{hint}"] if flat else []
     leads = [*compress(source.leads, alive)]

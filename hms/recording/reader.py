@@ -47,6 +47,8 @@ def _reason(path: Path, error: Exception) -> str:
         header = path.with_suffix(".vhdr")
         named = f"'{header.name}'" if header.exists() else "the .vhdr file that names it"
         return f"not a file of Nihon Kohden; if it is BrainVision's, open {named}"
+    if path.suffix.lower() == ".lay" and isinstance(error, KeyError | TypeError):  # as of one without a patient
+        return f"MNE-Python wants First, Last, Sex, Hand, ID and BirthDate=01/01/1980 or so below [Patient]; {error}"
     if isinstance(error, AssertionError) or "Unsupported file type" in str(error):
         return f"no reader of MNE-Python recognises this '{path.suffix}' file"
     return first_line(error)

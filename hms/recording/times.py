@@ -1,11 +1,12 @@
 """When the samples of a file were recorded: the first by the clock of the ward, the others from that one on.
 
 MNE-Python fills the pauses of FIF, and joins all others. A pause of BrainVision is known from the dates of its "New
-Segment" markers (BrainVision Core Data Format 1.0).
+Segment" markers (BrainVision Core Data Format 1.0), and one of Persyst from its sample times, which MNE ignores
+(mne-python issue 12339).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -28,7 +29,14 @@ _HELD_S = 0.02
 """Missing time up to which it is no gap: the spectrogram lacks every row that a gap touches."""
 
 _SHORTEST_S, _LONGEST_S = 0.1, 400 * 86_400
-"""Pauses of BrainVision; shorter ones are within what its clocks are off, and longer ones are wrong dates."""
+"""Pauses of BrainVision and Persyst; shorter ones are within what clocks are off, and longer ones are wrong dates."""
+
+_FARTHEST_DRIFT_S = 60
+"""By how much a clock may fall behind the samples before its time is taken to be wrong."""
+
+_SAMPLE_TIMES = re.compile(r"^\[SampleTimes\]\s*$(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_SAMPLE_TIME = re.compile(r"^\s*(\d+)\s*=\s*(\d+\.?\d*)\s*$", re.MULTILINE)
+_DAY_S = 86_400
 
 _UNKNOWN = {datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1985, 2000)}
 """Written where the start was removed: nothing at all, EDF+'s placeholder, and that of MNE-Python's `anonymize`."""
@@ -59,7 +67,7 @@ def _zone(offset: str | None) -> tzinfo | None:
 def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stretch], list[str]]:
     """The stretches that were recorded, and a note on the gaps between them.
 
-    They are known by record times (EDF+), dates (BrainVision), or the pauses that MNE notes.
+    They are known by record times (EDF+), dates (BrainVision, Persyst), or the pauses that MNE notes.
     """
     rate, count = float(raw.info["sfreq"]), int(raw.n_times)
     starts_s = None if header is None else record_starts_s(path, header)
@@ -69,7 +77,9 @@ def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stre
         whole = [Stretch(round(starts_s[a] * rate), a * size, (b - a) * size) for a, b in pairwise(firsts)]
         stretches = [*(_until(one, later.at, _HELD_S * rate) for one, later in pairwise(whole)), whole[-1]]
     elif path.suffix.lower() == ".vhdr":
-        stretches = [*_segments(path, rate, count)]
+        stretches = [*_with_pauses(_dated_segments(path), rate, count)]
+    elif path.suffix.lower() == ".lay":
+        stretches = [*_with_pauses(_sample_times(path), rate, count)]
     else:
         pauses = [pause for pause in raw.annotations if pause["description"].upper() == "BAD_ACQ_SKIP"]
         begins = [0, *(round((pause["onset"] - raw.first_time + pause["duration"]) * rate) for pause in pauses)]
@@ -101,31 +111,48 @@ def _until(stretch: Stretch, at: int, most: float) -> Stretch:
     return stretch._replace(length=stretch.length + min(lacking, 0), held=lacking if 0 < lacking <= most else 0)
 
 
-def _segments(path: Path, rate: float, count: int) -> Iterator[Stretch]:
-    """The segments of a BrainVision file of `count` samples; those without a pause between them are one."""
+def _with_pauses(clock: Iterable[tuple[int, float]], rate: float, count: int) -> Iterator[Stretch]:
+    """The stretches of `count` stored samples, given the numbers of some of them and when they were recorded, in s.
+
+    Those without a pause between them are one. A stretch begins when its clock says; a clock that drifts makes none.
+    """
     at = stored_at = 0
-    clock: tuple[int, datetime] | None = None  # the first date, and where it is: segments before it may have none
-    for first, date in _dated_segments(path):
-        clock = clock or (first, date)
-        since = clock[0] / rate + (date - clock[1]).total_seconds()
-        pause_s = since - (at + first - stored_at) / rate
-        if stored_at < first < count and _SHORTEST_S < pause_s < _LONGEST_S:
+    began: tuple[int, float] | None = None  # the first time, and where it is: samples before it may have none
+    drift_s = 0.0
+    for first, time_s in clock:
+        began = began or (first, time_s)
+        since_s = began[0] / rate + time_s - began[1]
+        late_s = since_s - (at + first - stored_at) / rate
+        if not -_FARTHEST_DRIFT_S < late_s < _LONGEST_S:
+            continue
+        if stored_at < first < count and late_s - drift_s > _SHORTEST_S:
             yield Stretch(at, stored_at, first - stored_at)
-            at, stored_at = round(since * rate), first
+            at, stored_at, late_s = round(since_s * rate), first, 0.0
+        drift_s = late_s
     yield Stretch(at, stored_at, count - stored_at)
 
 
-def _dated_segments(path: Path) -> Iterator[tuple[int, datetime]]:
-    """First sample and date of each segment that has one, in the marker file next to the header at `path`."""
+def _dated_segments(path: Path) -> Iterator[tuple[int, float]]:
+    """First sample and date, in s, of each segment that has one, in the marker file next to the header at `path`."""
     named = re.search(rb"^MarkerFile=(.*?)\s*$", path.read_bytes(), re.MULTILINE)
     markers = path.parent / (named[1].decode("utf-8", "ignore") if named else "")
     if not markers.is_file():
         markers = path.with_suffix(".vmrk")
     for place, date in _SEGMENT.findall(markers.read_bytes()) if markers.is_file() else ():
-        try:
-            yield int(place) - 1, datetime.strptime(date.decode(), "%Y%m%d%H%M%S%f")
-        except ValueError:
-            continue  # a date of zeros says that it is not known
+        with suppress(ValueError):  # a date of zeros says that it is not known
+            since = datetime.strptime(date.decode(), "%Y%m%d%H%M%S%f") - datetime.min
+            yield int(place) - 1, since.total_seconds()
+
+
+def _sample_times(path: Path) -> Iterator[tuple[int, float]]:
+    """Numbers of samples of a Persyst file, and the second of the day at which each was recorded, counted on from the
+    first day."""
+    section = _SAMPLE_TIMES.search(path.read_text("latin-1"))
+    days, before_s = 0, 0.0
+    for place, second in _SAMPLE_TIME.findall(section[1]) if section else ():
+        days += float(second) < before_s - _DAY_S / 2
+        before_s = float(second)
+        yield int(place), before_s + days * _DAY_S
 
 
 def bounds_s(stretches: Sequence[Stretch], sfreq_hz: float) -> Float[np.ndarray, "stretch 2"]:

@@ -9,7 +9,8 @@ _MICRO = {"µV": "uV", "μV": "uV"}
 """Units as they are written where the keyboard has the letter: the sign for micro, and the Greek letter."""
 
 _IN_FILES = {unit: unit for unit in UNITS_UV} | _MICRO | {"\x83\xcaV": "uV"}  # the last: Shift JIS, read as Latin-1
-_SPELLED_UV = {text.lower(): UNITS_UV[unit] for text, unit in _IN_FILES.items()}
+_IN_UTF_8 = {text.encode().decode("latin-1"): unit for text, unit in _MICRO.items()}
+_SPELLED_UV = {text.lower(): UNITS_UV[unit] for text, unit in (_IN_FILES | _IN_UTF_8).items()}
 _SCALED_BY_MNE = {text: unit for text, unit in _IN_FILES.items() if unit in ("uV", "mV")}
 
 
