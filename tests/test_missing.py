@@ -36,6 +36,17 @@ def test_the_ends_are_those_of_all_electrodes_and_each_window_has_its_own():
     assert not missing[1].any()
 
 
+def test_windows_are_filled_to_the_bit_as_those_with_a_gradient_are_which_are_all_mirrored():
+    torch.manual_seed(0)
+    for _ in range(20):
+        eeg = torch.randn(6, 3, 40)
+        eeg[torch.rand(eeg.shape) < 0.2] = NAN  # in some windows at an end of all electrodes
+        eeg[0], eeg[1, :, -1], eeg[2, :, :7], eeg[3, 1] = NAN, NAN, NAN, NAN
+        (found, missing), (want, want_missing) = filled(eeg, "mirror"), filled(eeg.clone().requires_grad_(), "mirror")
+        assert torch.equal(found, want)
+        assert torch.equal(missing, want_missing)
+
+
 def test_zero_is_zero_and_the_input_stays():
     eeg = torch.tensor([NAN, 5, NAN, -torch.inf])[None, None]
     found, missing = filled(eeg, "zero")

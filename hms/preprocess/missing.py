@@ -26,7 +26,10 @@ def filled(
     copy = eeg.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if in_memory(copy) and math.isfinite(float(copy.sum())):
         return copy, None
-    if fill == "mirror":
+    if fill == "mirror" and in_memory(copy):
+        beyond = copy[..., [0, -1]].isnan().all(dim=1).any(dim=1)  # few windows reach beyond their recording
+        copy[beyond] = _mirrored(copy[beyond])
+    elif fill == "mirror":
         copy = _mirrored(copy)
     missing = copy.isnan()
     copy.nan_to_num_(0.0, _INSTEAD_OF_INFINITY_UV, -_INSTEAD_OF_INFINITY_UV)
