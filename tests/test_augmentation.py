@@ -15,6 +15,7 @@ from untrained_runs import teacher
 from hms.augmentation import cropcat, cutmix, mixup, spectrogram_mask, want_applicable
 from hms.augmentation.brain_flip import BrainFlip, flip
 from hms.augmentation.coloured_noise import ColouredNoise, coloured
+from hms.augmentation.contact import Contact
 from hms.augmentation.cropcat import CropCat
 from hms.augmentation.cutmix import CutMix
 from hms.augmentation.edge_dropout import EdgeDropout, drop_edges
@@ -26,7 +27,7 @@ from hms.augmentation.noise import Noise
 from hms.augmentation.spectrogram_mask import SpectrogramMask
 from hms.augmentation.teacher_labels import TeacherLabels
 from hms.batch import Signals
-from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT
+from hms.electrodes import ELECTRODES, FRONT_BACK, LEFT_RIGHT, SCALP
 from hms.errors import UserError
 
 MASK = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/augmentation/spectrogram_mask.yaml"))["spectrogram_mask"]
@@ -92,6 +93,25 @@ def test_head_scale_stays_within_its_spread_and_differs_between_windows():
     assert factor.std(dim=(1, 2)).max() < 1e-5
     assert 0.9 <= factor.min() < factor.max() <= 1.1
     assert factor[:, 0, 0].unique().numel() == 8
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_contact_scales_or_blanks_whole_electrodes_and_keeps_the_gain_of_an_ekg_and_the_type(dtype: torch.dtype):
+    given = batch(400)._replace(eeg=torch.full((400, 20, 50), 60_000.0, dtype=dtype))
+    given.eeg[:, : len(SCALP)] /= 100
+    given.eeg[:, 5, :20] = torch.nan
+    after = Contact(spread=0.1, p=0.25)(given).eeg
+    assert after.dtype == dtype
+    loose = after.isnan().all(dim=2)
+    assert abs(loose.double().mean() - 0.25) < 0.02
+    assert loose.any(dim=0).all()
+    assert torch.equal(after.isnan(), given.eeg.isnan() | loose[:, :, None])
+    factor = (after / given.eeg)[..., 20:].float()
+    assert (factor == factor[..., :1])[~loose].all()
+    assert (factor[:, len(SCALP) :][~loose[:, len(SCALP) :]] == 1).all()
+    scalp = factor[:, : len(SCALP), 0][~loose[:, : len(SCALP)]].log()
+    assert abs(scalp.mean()) < 0.01
+    assert scalp.std() == pytest.approx(0.1, abs=0.01)
 
 
 def test_the_equaliser_gives_each_frequency_the_gain_of_its_octave():

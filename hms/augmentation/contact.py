@@ -27,4 +27,5 @@ class Contact:
         gain = torch.exp(self.spread * torch.randn(shape, device=device)).to(batch.eeg.dtype)
         gain[:, len(SCALP) :] = 1  # EKG may already be at the limit of half precision
         loose = torch.rand(shape, device=device) < self.p
-        return batch._replace(eeg=(batch.eeg * gain[:, :, None]).masked_fill(loose[:, :, None], torch.nan))
+        gain = gain.masked_fill(loose, torch.nan)  # blanks an electrode in the same pass over the samples
+        return batch._replace(eeg=batch.eeg * gain[:, :, None])
