@@ -22,5 +22,5 @@ class Polarity:
         self.p = p
 
     def __call__(self, batch: Batch) -> Batch:
-        marked = torch.rand(len(batch.eeg), 1, 1, device=batch.eeg.device) < self.p
-        return batch._replace(eeg=torch.where(marked, -batch.eeg, batch.eeg))
+        sign = torch.where(torch.rand(len(batch.eeg), 1, 1, device=batch.eeg.device) < self.p, -1, 1)
+        return batch._replace(eeg=batch.eeg * sign)
