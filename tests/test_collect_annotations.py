@@ -39,6 +39,11 @@ def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Pa
             for text in ("non-seizure", "nonseizure", "seizure free", "r/o seizure", "seizure end", "LPD-free")
         ),
         *((text, None) for text in ("Seizure", "gpd")),
+        *((text, "Seizure") for text in ("NCSE", "NCSEs", "Ictal", "ictal rhythm", "SeizureDetected", "SzOnset")),
+        *(("generalized PDs", "GPD"), ("Lateralised PD", "LPD"), ("generalized RDA", "GRDA"), ("LPDsLeft", "LPD")),
+        *(("GeneralizedPeriodicDischarges", "GPD"), ("ictal-interictal continuum", "LPD, GPD or LRDA")),
+        *((text, None) for text in ("postictal", "interictal", "preictal", "periictal", "nonictal", "PDs")),
+        *((text, None) for text in ("post-ictal", "inter-ictal", "PreIctal", "non-ictal", "SeizureFree", "NoSeizure")),
     ],
 )
 def test_a_text_that_nearly_names_a_class_is_counted_and_an_ordinary_one_is_not(text: str, name: str | None):
