@@ -446,8 +446,8 @@ def test_without_a_table_annotations_that_name_a_class_vote_on_the_ten_seconds_t
     assert rows.select("seizure_vote", "gpd_vote").rows() == [(1, 0), (2, 1), (1, 0)]
     assert hms("collect", *words)[0] == out
     said = hms("collect", f"recording={tmp_path / 'y.edf'}", f"out={tmp_path / 'none'}", code=1)[1]
-    wish = "want a table, or annotations that are called Seizure, LPD, GPD, LRDA, GRDA, Other and last 5 s or more"
-    assert said == f"labels: {wish}, got none in 1 recording\n"
+    called = "annotations that are called Seizure, LPD, GPD, LRDA, GRDA, Other, or as terms= says, and last 5 s or more"
+    assert said == f"labels: want a table, or {called}, got none in 1 recording\n"
 
 
 def test_channels_must_connect_all_electrodes_as_any_model_may_read_them(tmp_path: Path):

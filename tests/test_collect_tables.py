@@ -8,6 +8,7 @@ import pytest
 
 from hms.collected.label_table import read_label_table
 from hms.collected.names import with_paths
+from hms.collected.own_terms import Terms
 from hms.collected.patients import with_patients
 from hms.errors import DataError
 from hms.labels import VOTE_COLUMNS
@@ -15,6 +16,11 @@ from hms.labels import VOTE_COLUMNS
 HEAD, ROW = "recording,time_s,label,patient_id", "night,14.5,GPD,Müller"
 SECONDS = "; want seconds from the beginning of the recording"
 SAVE = "save it as 'CSV UTF-8' in Excel, or as 'Text CSV' with the character set UTF-8 in LibreOffice"
+
+
+def read(path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of a table whose labels are names of classes, and its mistakes."""
+    return read_label_table(path, Terms(None))
 
 
 def table(path: Path, content: bytes | str) -> Path:
@@ -34,7 +40,7 @@ def table(path: Path, content: bytes | str) -> Path:
     ids=["plain", "Excel, UTF-8", "Excel, European", "quoted", "Excel, Unicode text"],
 )
 def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tmp_path: Path):
-    rows, problems = read_label_table(table(tmp_path / "x.csv", content))
+    rows, problems = read(table(tmp_path / "x.csv", content))
     assert problems == []
     columns = ("line", "recording", "time_s", "patient_id", "gpd_vote", "lpd_vote")
     assert rows.select(columns).rows() == [(2, "night", 14.5, "Müller", 1, 0)]
@@ -42,9 +48,7 @@ def test_a_table_is_the_same_whichever_program_wrote_it(content: bytes | str, tm
 
 def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path: Path):
     head = ";".join(["recording", "time_s", *VOTE_COLUMNS])
-    rows, problems = read_label_table(
-        table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;0.125;1.0;0;0;0;0;0\n")
-    )
+    rows, problems = read(table(tmp_path / "x.csv", f"{head}\n1,5;1,5;3,0;0;0;0;0;0\nx;0.125;1.0;0;0;0;0;0\n"))
     assert rows.select("recording", "time_s", "seizure_vote").rows() == [("1,5", 1.5, 3), ("x", 0.125, 1)]
     assert problems == []
 
@@ -53,13 +57,13 @@ def test_decimal_commas_are_those_of_numbers_in_tables_with_semicolons(tmp_path:
 def test_a_time_that_is_no_number_is_told_with_what_is_wanted(value: str, tmp_path: Path):
     for separator in ",\t":
         head, row = HEAD.replace(",", separator), separator.join(["night", f'"{value}"', "GPD", "x"])
-        _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{head}\n{row}\n"))
+        _, (problem,) = read(table(tmp_path / "x.csv", f"{head}\n{row}\n"))
         assert problem.endswith(f"x.csv: line 2, column 'time_s': want a number, got {value!r}{SECONDS}")
 
 
 def test_all_mistakes_of_a_table_are_told_each_once(tmp_path: Path):
     lines = ["Recording;TIME_S;Label", "night;1.234;normal", "night;5,5;Artefakt", "night;6:00;LPDs", "night;half;LPDs"]
-    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join([*lines, "night;6:00;GPD"])))
+    _, problems = read(table(tmp_path / "x.csv", "\n".join([*lines, "night;6:00;GPD"])))
     one_of = "column 'label': want Seizure, LPD, GPD, LRDA, GRDA, Other, got"
     assert [problem.removeprefix(f"{tmp_path / 'x.csv'}: ") for problem in problems] == [
         "line 2, column 'time_s': want 1234 or 1,234, got '1.234', which may be either in a table with semicolons",
@@ -69,20 +73,20 @@ def test_all_mistakes_of_a_table_are_told_each_once(tmp_path: Path):
         f"line 4, {one_of} 'LPDs'; did you mean 'LPD'? (and 1 more row)",
     ]
     many = "\n".join(f"night;{number};class {number}" for number in range(25))
-    _, problems = read_label_table(table(tmp_path / "x.csv", f"{lines[0]}\n{many}\n"))
+    _, problems = read(table(tmp_path / "x.csv", f"{lines[0]}\n{many}\n"))
     assert len(problems) == 11
     assert problems[-1].endswith("x.csv: column 'label': 15 more names that no class has")
 
 
 def test_names_of_columns_may_be_in_any_case_but_each_once(tmp_path: Path):
-    rows, problems = read_label_table(table(tmp_path / "x.csv", "Recording;Time_s;Label\nnight;14,5;GPD\n"))
+    rows, problems = read(table(tmp_path / "x.csv", "Recording;Time_s;Label\nnight;14,5;GPD\n"))
     assert (rows.select("recording", "time_s", "gpd_vote").rows(), problems) == ([("night", 14.5, 1)], [])
     with pytest.raises(DataError, match="want each column once, got 'label' twice"):
-        read_label_table(table(tmp_path / "x.csv", "recording,time_s,label,Label\nnight,1,GPD,GPD\n"))
+        read(table(tmp_path / "x.csv", "recording,time_s,label,Label\nnight,1,GPD,GPD\n"))
 
 
 def test_a_time_that_is_missing_is_told(tmp_path: Path):
-    _, (problem,) = read_label_table(table(tmp_path / "x.csv", f"{HEAD}\nnight,,GPD,x\n"))
+    _, (problem,) = read(table(tmp_path / "x.csv", f"{HEAD}\nnight,,GPD,x\n"))
     assert problem.endswith("line 2, column 'time_s': want a number, got nothing")
 
 
@@ -90,7 +94,7 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
     votes = ";0" * 5
     rows = ["12,5;1", "1.234;1", "9.999.125;1.000", "1.234,5;1", ";", "0.125;0", "2.500,25;0"]
     lines = [f"recording;time_s;{';'.join(VOTE_COLUMNS)}", *(f"night;{row}{votes}" for row in rows)]
-    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    _, problems = read(table(tmp_path / "x.csv", "\n".join(lines)))
     assert [problem.removeprefix(f"{tmp_path / 'x.csv'}: ") for problem in problems] == [
         (
             "line 3, column 'time_s': want 1234 or 1,234, got '1.234', which may be either in a table with semicolons "
@@ -106,13 +110,13 @@ def test_points_that_may_be_between_thousands_are_refused_with_what_to_write(tmp
     ]
     for value, plain in (("1.234,5", "1234,5"), ("-1.234.567", "-1234567")):
         lines = f"recording;time_s;label\nnight;{value};GPD\n"
-        _, (problem,) = read_label_table(table(tmp_path / "x.csv", lines))
+        _, (problem,) = read(table(tmp_path / "x.csv", lines))
         assert problem.endswith(f"x.csv: line 2, column 'time_s': want {plain}, got '{value}'")
     for other in ("14.5", "1234.500", "0.125", "00.125", ".125"):
         lines = ["recording;time_s;label", "night;1.234;GPD", f"night;{other};GPD"]
-        rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+        rows, problems = read(table(tmp_path / "x.csv", "\n".join(lines)))
         assert (rows["time_s"].to_list(), problems) == ([1.234, float(other)], []), "all have decimal points"
-    rows, problems = read_label_table(table(tmp_path / "x.csv", "recording,time_s,label\nnight,1.234,GPD\n"))
+    rows, problems = read(table(tmp_path / "x.csv", "recording,time_s,label\nnight,1.234,GPD\n"))
     assert (rows["time_s"].to_list(), problems) == ([1.234], [])
 
 
@@ -123,16 +127,16 @@ def test_a_first_line_may_name_the_separator(first: str, separator: str, tmp_pat
     lines = [*("recording,time_s,label".split(","), ["a;b,c|d", "14", "GPD"], ["x", "y", "LPD"])]
     text = "\n".join(separator.join(f'"{value}"' for value in line) for line in lines)
     for end in ("\r\n", "\r"):  # that of an old Mac
-        rows, problems = read_label_table(table(tmp_path / "x.csv", f"{first}\n{text}\n".replace("\n", end)))
+        rows, problems = read(table(tmp_path / "x.csv", f"{first}\n{text}\n".replace("\n", end)))
         assert rows.select("line", "recording", "time_s").rows() == [(3, "a;b,c|d", 14), (4, "x", None)]
         assert problems == [f"{tmp_path / 'x.csv'}: line 4, column 'time_s': want a number, got 'y'{SECONDS}"]
     with pytest.raises(DataError, match="want the names of the columns in the first line, got none"):
-        read_label_table(table(tmp_path / "x.csv", first))
+        read(table(tmp_path / "x.csv", first))
 
 
 def test_a_row_without_votes_is_told_once(tmp_path: Path):
     lines = [f"recording,time_s,{','.join(VOTE_COLUMNS)}", "night,5,,,,,,", ",,,,,,,", "night,15,0,0,0,0,0,0"]
-    _, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    _, problems = read(table(tmp_path / "x.csv", "\n".join(lines)))
     wish = "want at least one vote, got none (and 1 more row)"
     assert problems == [f"{tmp_path / 'x.csv'}: line 2, column 'seizure_vote ... other_vote': {wish}"]
 
@@ -146,7 +150,7 @@ def test_a_row_without_votes_is_told_once(tmp_path: Path):
     ],
 )
 def test_a_label_that_is_no_class_is_told_with_the_one_it_may_mean(name: str, meant: str, tmp_path: Path):
-    _, (said,) = read_label_table(table(tmp_path / "x.csv", f"recording,time_s,label\nnight,5,{name}\n"))
+    _, (said,) = read(table(tmp_path / "x.csv", f"recording,time_s,label\nnight,5,{name}\n"))
     hint = f"; did you mean {meant}?" if meant else ""
     assert said.endswith(f"want Seizure, LPD, GPD, LRDA, GRDA, Other, got {name!r}{hint}")
 
@@ -172,7 +176,7 @@ def test_a_label_that_is_no_class_is_told_with_the_one_it_may_mean(name: str, me
 def test_columns_of_votes_under_other_names_are_told(columns: str, missing: str, write: str, tmp_path: Path):
     head = f"recording,time_s,{columns}"
     with pytest.raises(DataError) as error:
-        read_label_table(table(tmp_path / "x.csv", f"{head}\n"))
+        read(table(tmp_path / "x.csv", f"{head}\n"))
     has = ", ".join(map(repr, head.split(",")))
     assert str(error.value) == f"{tmp_path / 'x.csv'}: lacks {missing}, it has {has}; write {write}"
 
@@ -192,7 +196,7 @@ def test_columns_of_votes_under_other_names_are_told(columns: str, missing: str,
 )
 def test_a_file_that_is_no_table_is_named_with_what_to_do(content: bytes | str, said: str, tmp_path: Path):
     with pytest.raises(DataError) as error:
-        read_label_table(table(tmp_path / "x.xlsx", content))
+        read(table(tmp_path / "x.xlsx", content))
     assert str(error.value) == f"{tmp_path / 'x.xlsx'}: {said}"
 
 
@@ -242,7 +246,7 @@ def test_a_letter_with_a_mark_is_the_same_in_one_piece_and_in_two(name: str, pat
 def test_a_patient_is_the_same_however_a_letter_with_a_mark_is_written(tmp_path: Path):
     lines = ["recording,time_s,label,patient_id"]
     lines += [f"night,15,GPD,{normalize(form, 'Jürgen')}" for form in ("NFC", "NFD")]
-    rows, problems = read_label_table(table(tmp_path / "x.csv", "\n".join(lines)))
+    rows, problems = read(table(tmp_path / "x.csv", "\n".join(lines)))
     assert (rows["patient_id"].unique().to_list(), problems) == (["Jürgen"], [])
 
 

@@ -3,6 +3,8 @@
 names        the same name in other letters, and the recordings that names in a table mean
 table        a researcher's CSV file as text, whichever program wrote it
 terms        what else experts call the classes
+own_terms    what a user says that texts stand for
+covered      the ten seconds on which a labelled stretch of time votes
 label_table  a table of labels, read and checked
 votes        the votes on the same ten seconds, added up
 patients     a table that says whose the recordings are

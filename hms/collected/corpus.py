@@ -13,6 +13,7 @@ import polars as pl
 from hms.collected.cut import why_left_out
 from hms.collected.labelled import of_annotations, of_table
 from hms.collected.made_from import is_there, made_from, write_about
+from hms.collected.own_terms import Terms
 from hms.collected.patients import with_patients
 from hms.collected.usable import OnBad, open_for_any_model, want_usable
 from hms.collected.votes import added_up, beyond_end
@@ -31,22 +32,23 @@ def collect(
     patients: Path | None,
     out: Path,
     reading: ReadingOptions,
+    terms: Terms,
     on_bad: OnBad,
 ) -> None:
     """Make the corpus `out` of the recordings that words stand for and of a table of labels, unless it is there.
 
-    Without a table, the labels are the recordings' own annotations; a table of `patients` says whose they are. Raises
-    DataError with a line for every mistake in a table, or for every recording that cannot be used, and UserError for a
-    folder that holds anything else.
+    Without a table, the labels are the recordings' own annotations; `terms` says which texts stand for a class, and a
+    table of `patients` whose the recordings are. Raises DataError with a line for every mistake in a table, or for
+    every recording that cannot be used, and UserError for a folder that holds anything else.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with locked(out, f"collecting {out}"):
         paths = recording_paths(recording)
         if gone := [str(path) for path in paths if not path.exists()]:
             raise UserError(f"recording: no such file or folder: {', '.join(gone)}")
-        labelled = of_table(labels, paths) if labels else of_annotations(paths, reading, on_bad)
+        labelled = of_table(labels, paths, terms) if labels else of_annotations(paths, reading, terms, on_bad)
         placed = with_patients(labelled.placed, patients, paths)
-        made = made_from(labels, placed, reading)
+        made = made_from(labels, placed, reading, terms)
         if not is_there(out, made, on_bad):
             bad = labelled.bad | (_checked(labels, placed, reading, on_bad) if labels else {})
             with scratch_folder(out) as scratch:

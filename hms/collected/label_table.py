@@ -1,17 +1,19 @@
 """Read a researcher's table of labels: which recording, when, whose it is, and what the experts voted.
 
-A row holds the votes of a panel in six columns, as train.csv does, or one vote as the name of a class. The rows about
-the same ten seconds are added up once it is known which recording they name (`hms.collected.names`).
+A row holds the votes of a panel in six columns, as train.csv does, or one vote as the name of a class, or a text that
+stands for one. The rows about the same ten seconds are added up once it is known which recording they name
+(`hms.collected.names`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from hms.collected.own_terms import Terms
 from hms.collected.table import read_any_csv, say_unread, want_none_missing
 from hms.collected.terms import classes_meant, did_you_mean_class
 from hms.data.tables import Check, at_line, parsed
@@ -35,7 +37,7 @@ COLUMNS = ("line", *_PLACE, *PATIENT, *_VOTES)
 """Columns of the rows that `read_label_table` returns."""
 
 
-def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def read_label_table(path: Path, terms: Terms) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a table of labels with the columns of `COLUMNS`, and a line for every kind of mistake.
 
     `patient_id` is null throughout if the table does not have it. Raises DataError if the table has no rows, or not
@@ -51,9 +53,13 @@ def read_label_table(path: Path) -> tuple[pl.DataFrame, list[str]]:
     if table.is_empty():
         raise DataError(f"{path}: want at least one row, got none")
     if "label" in columns:
-        problems += [f"{path}: {problem}" for problem in _unknown_classes(table)]
-        said = pl.col("label").str.to_lowercase()
+        meant = {label: terms.class_of(label) for label in table["label"].drop_nulls().unique(maintain_order=True)}
+        absent = terms.absent(meant, "the column 'label'")
+        problems += [f"{path}: {problem}" for problem in (*_unknown_classes(table, meant), *absent)]
+        said = pl.col("label").replace_strict(meant, default=None, return_dtype=pl.String)
         table = table.with_columns((said == name).cast(pl.Int64).alias(f"{name}_vote") for name in CLASSES)
+    elif terms.written:
+        problems.append(f"{path}: terms: want the column 'label', got the six of votes")
     if "patient_id" not in columns:
         table = table.with_columns(patient_id=pl.lit(None, pl.String))
     return table.select(*COLUMNS), problems
@@ -96,9 +102,9 @@ def _checks(columns: dict[str, Any]) -> list[Check]:
     return checks
 
 
-def _unknown_classes(table: pl.DataFrame) -> Iterator[str]:
+def _unknown_classes(table: pl.DataFrame, meant: Mapping[str, str | None]) -> Iterator[str]:
     """A line for each name that no class has."""
-    unknown = table.filter(~pl.col("label").str.to_lowercase().is_in(CLASSES))
+    unknown = table.filter(pl.col("label").is_in([label for label, name in meant.items() if name is None]))
     names = unknown.group_by("label", maintain_order=True)
     for name, rows in islice(names, _MOST_NAMES):
         more = and_more(len(rows) - 1, "row")

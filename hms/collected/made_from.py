@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from hms.collected.own_terms import Terms
 from hms.collected.usable import OnBad
 from hms.collected.votes import added_up
 from hms.errors import DataError, UserError, with_lines
@@ -24,7 +25,7 @@ _LOOKED_AT = 2**20
 """Bytes at the beginning of a recording by which another one of its name and size is told from it."""
 
 
-def made_from(labels: Path | None, placed: pl.DataFrame, reading: ReadingOptions) -> dict[str, Any]:
+def made_from(labels: Path | None, placed: pl.DataFrame, reading: ReadingOptions, terms: Terms) -> dict[str, Any]:
     """What determines the bytes of a corpus: hashes of the table, the patients, and the recordings, and keys."""
     paths = [Path(path) for path in placed["path"].unique()]
     votes = added_up(placed)
@@ -38,6 +39,7 @@ def made_from(labels: Path | None, placed: pl.DataFrame, reading: ReadingOptions
         **{name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in hashes.items()},
         "unit": reading.unit,
         "channels": reading.channels,
+        "terms": terms.by_text or None,  # an earlier corpus lacks it
     }
 
 
