@@ -222,8 +222,9 @@ def test_without_patients_each_recording_is_one_and_what_is_not_read_is_said(war
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["recording|time_s|label", "x|5|GPD"], [("lacks 'recording', 'time_s', 'label' (or the six columns of votes), "
-         "it has 'recording|time_s|label'; want commas, semicolons or tabs between columns")]),
+        (["recording|time_s|label", "x|5|GPD"], [("lacks 'recording', 'time_s' (or 'onset_s' and 'duration_s'), "
+         "'label' (or the six columns of votes), it has 'recording|time_s|label'; want commas, semicolons or tabs"
+         " between columns")]),
         (["recording,time_s,label", "night,5,GPD,,", "day,14,5,GPD"], [("line 3: want 3 values, as in the first line, "
          "got 4; quote values with a comma, and write 1.5 for 1,5")]),
         (["", "recording,time_s,label"], ["want the names of the columns in the first line, got none"]),

@@ -11,7 +11,7 @@ from hms.recording.recording import Recording
 
 def annotated(recording: Recording, terms: Terms) -> pl.DataFrame:
     """A vote, in the columns of a table of labels, for each ten seconds that an annotation covers by half or more."""
-    schema = {**dict.fromkeys(COLUMNS, pl.String), "line": pl.Int64, "time_s": pl.Float64}
+    schema = {**dict.fromkeys(COLUMNS, pl.String), "line": pl.Int64, "time_s": pl.Float64, "end_s": pl.Float64}
     votes = [
         {"time_s": time_s, f"{name}_vote": 1}
         for annotation in recording.source.annotations

@@ -1,6 +1,6 @@
 """The ten seconds of a timeline, those from 0, 10, 20 ... s on, on which a labelled stretch of time votes.
 
-So the votes of readers meet though their marks differ by a second.
+An annotation and a row of a table vote alike, so that readers' votes meet though their marks differ by a second.
 """
 
 from math import ceil, floor

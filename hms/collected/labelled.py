@@ -7,6 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from hms.collected.annotated import annotated
+from hms.collected.covered import TOO_LITTLE
 from hms.collected.label_table import read_label_table
 from hms.collected.names import with_paths
 from hms.collected.near_misses import hint, near_misses
@@ -17,7 +18,7 @@ from hms.errors import DataError, UserError
 from hms.labels import CONSENSUS_NAMES
 from hms.recording.options import ReadingOptions
 from hms.recording.recording import want_channels
-from hms.system.console import counted, say, track
+from hms.system.console import and_more, counted, say, track
 
 
 class Labelled(NamedTuple):
@@ -28,7 +29,7 @@ class Labelled(NamedTuple):
     bad: dict[str, str]
     """What is wrong with recordings that were found to be of no use, by path."""
     hint: str
-    """A line on annotations that nearly are labels; empty if there are none."""
+    """What is said about annotations that nearly are labels, or rows that are too short; empty if there are none."""
 
 
 def of_table(table: Path, paths: list[Path], terms: Terms) -> Labelled:
@@ -38,7 +39,13 @@ def of_table(table: Path, paths: list[Path], terms: Terms) -> Labelled:
     problems += [f"{table}: {problem}" for problem in (*unknown, *patient_problems(placed))]
     if problems:
         raise DataError("\n".join(problems))
-    return Labelled(placed, {}, "")
+    short = placed.filter(pl.col("time_s").is_null())
+    if short.is_empty():
+        return Labelled(placed, {}, "")
+    ignored = f"{table}: line {short['line'][0]} ignored, which {TOO_LITTLE}{and_more(len(short) - 1, 'row')}"
+    if len(short) == len(placed):
+        raise DataError(f"{ignored}; want at least one row that does not")
+    return Labelled(placed.drop_nulls("time_s"), {}, ignored)
 
 
 def of_annotations(paths: list[Path], reading: ReadingOptions, terms: Terms, on_bad: OnBad) -> Labelled:

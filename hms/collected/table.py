@@ -6,7 +6,7 @@ Where the decimal point is a comma, they write semicolons between columns.
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -98,11 +98,12 @@ def _thousands(column: pl.Series) -> str:
 
 
 def want_none_missing(
-    path: Path, got: Collection[str], missing: Collection[str], instead: str = "", near: str = ""
+    path: Path, got: Collection[str], missing: Collection[str], instead: Mapping[str, str] | None = None, near: str = ""
 ) -> None:
-    """Raise DataError if columns are `missing`; `instead` are those that would do as well, and `near` says what is."""
+    """Raise DataError if columns are `missing`; `instead` has what would do as well as one, and `near` says what is."""
     if missing:
-        lacks = ", ".join(map(repr, missing)) + instead
+        others = instead or {}
+        lacks = ", ".join(f"{name!r} (or {others[name]})" if name in others else repr(name) for name in missing)
         separators = "; want commas, semicolons or tabs between columns" if len(got) == 1 else ""
         raise DataError(f"{path}: lacks {lacks}, it has {', '.join(map(repr, got)) or 'nothing'}{separators}{near}")
 

@@ -27,10 +27,12 @@ def patient_problems(labels: pl.DataFrame) -> Iterator[str]:
 def beyond_end(labels: pl.DataFrame, path: str, end_s: float) -> Iterator[str]:
     """A line if labels of the recording at `path`, which ends at `end_s`, lie after that."""
     beyond = labels.filter((pl.col("path") == path) & (pl.col("time_s") > end_s))
-    if len(beyond):
-        more = and_more(len(beyond) - 1, "row")
-        wish = f"want up to {end_s:g} s, the end of '{path}', got {beyond['time_s'][0]:g}{more}"
-        yield at_line(beyond["line"][0], "time_s", wish)
+    rows = beyond.unique("line", keep="first", maintain_order=True)
+    if len(rows):
+        time_s, until_s = rows.select("time_s", "end_s").row(0)
+        column, got_s = ("time_s", time_s) if until_s is None else ("onset_s + duration_s", until_s)
+        wish = f"want up to {end_s:g} s, the end of '{path}', got {got_s:g}{and_more(len(rows) - 1, 'row')}"
+        yield at_line(rows["line"][0], column, wish)
 
 
 def added_up(labels: pl.DataFrame) -> pl.DataFrame:
