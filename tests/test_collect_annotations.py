@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from annotated_edf import annotated_edf
 from commands import hms
-from edf_files import write_edf
 from recordings import noise, write_brainvision
 
 from hms.collected.near_misses import hint, near_misses
@@ -13,16 +13,9 @@ from hms.collected.own_terms import Terms
 from hms.collected.terms import classes_meant
 from hms.data.folds import patient_folds
 from hms.data.tables import read_labels
-from hms.electrodes import SCALP
 from hms.recording.source import Annotation
 
 NO_TERMS = Terms(None)
-
-
-def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Path:
-    """Write a recording of 60 s with annotations: onset and duration in seconds, and text."""
-    stored = {number: b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for number, (*at, text) in enumerate(notes)}
-    return write_edf(path, noise(60, 200, seed=seed), SCALP, 200, starts_s=range(60), annotated=stored)
 
 
 @pytest.mark.parametrize(

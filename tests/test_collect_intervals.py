@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from annotated_edf import annotated_edf
 from commands import contents, hms
 from edf_files import write_edf
 from recordings import noise
@@ -58,8 +59,7 @@ def test_stretches_at_the_limits(onset_s: float, duration_s: float, middles_s: l
 
 def test_a_table_of_stretches_gives_what_annotations_do(ward: Path, tmp_path: Path):
     stretches = [(14.9, 20.2, "Seizure"), (20, 10, "seizure"), (20, 10.4, "GPD"), (52, 38, "LPD"), (62, 4, "LPD")]
-    stored = {number: b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for number, (*at, text) in enumerate(stretches)}
-    write_edf(tmp_path / "day.edf", noise(100, 200), SCALP, 200, starts_s=range(100), annotated=stored)
+    annotated_edf(tmp_path / "day.edf", 0, *stretches, seconds=100)
     out = tmp_path / "annotated"
     hms("collect", f"recording={tmp_path / 'day.edf'}", f"out={out}")
     rows = (f"day,{onset_s},{duration_s},{label}" for onset_s, duration_s, label in stretches)

@@ -7,26 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotated_edf import annotated_edf
 from commands import contents, hms
-from edf_files import write_edf
 from guide import GUIDE, blocks
-from recordings import noise
 
 from hms.collect import main
 from hms.collected.near_misses import hint, near_misses
 from hms.collected.own_terms import Terms
 from hms.data.tables import read_labels
-from hms.electrodes import SCALP
 from hms.errors import UserError
 from hms.recording.source import Annotation
 
 CLASSES = "Seizure, LPD, GPD, LRDA, GRDA, Other"
-
-
-def annotated_edf(path: Path, seed: int, *notes: tuple[float, float, str]) -> Path:
-    """Write a recording of 60 s with annotations: onset and duration in seconds, and text."""
-    stored = {number: b"+%g\x15%g\x14%b\x14\0" % (*at, text.encode()) for number, (*at, text) in enumerate(notes)}
-    return write_edf(path, noise(60, 200, seed=seed), SCALP, 200, starts_s=range(60), annotated=stored)
 
 
 @pytest.fixture(scope="module")
