@@ -1,9 +1,10 @@
-"""The sweeper of every command: as Hydra's own it tries all listed values, but it knows why each job failed.
+"""The sweeper of every command: as Hydra's own it tries all listed values, but it runs every job, whichever fail.
 
-Hydra's raises the error of the first failed job alone, which has told it already, and leaves out later batches. It also
+Hydra's raises the error of the first failed job, which has told it already, and leaves out later batches. It also
 writes multirun.yaml, which nothing reads.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,6 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper, BasicSweepe
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
-
-from hms.config.failures import Failure, SweepFailed, failure_of
 
 
 @dataclass
@@ -26,7 +25,7 @@ ConfigStore.instance().store(group="hydra/sweeper", name="hms", node=EverySweepe
 
 
 class EverySweeper(BasicSweeper):
-    """Runs every job; raises SweepFailed if some of them failed."""
+    """Runs every job; exits with 1 if some of them failed."""
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """Run all batches of jobs; what each job returned."""
@@ -38,12 +37,6 @@ class EverySweeper(BasicSweeper):
         for batch in batches:
             self.validate_batch_is_legal(batch)
             returns.append(self.launcher.launch(batch, initial_job_idx=sum(map(len, returns))))
-        failures = [_failure(job) for done in returns for job in done]
-        if any(failures):
-            raise SweepFailed(failures)
+        if any(job.status is JobStatus.FAILED for done in returns for job in done):
+            sys.exit(1)
         return returns
-
-
-def _failure(job: JobReturn) -> Failure | None:
-    """Why a job failed; None if it did not."""
-    return failure_of(job._return_value) if job.status is JobStatus.FAILED else None

@@ -3,6 +3,7 @@
 Nothing here imports torch, so that mistakes are reported at once.
 
 command       turns a function into the command of a YAML file, whose jobs Hydra runs
+launched      the jobs of a sweep as its sweeper launches them
 failures      why jobs failed, each reason told once
 keys          what the TypedDicts of commands, their schemas, have in common, and the ranges of numbers
 command_line  translates the words typed into what Hydra accepts, and into the configs of a sweep's jobs

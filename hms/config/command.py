@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ from hms.config.build import naming_keys
 from hms.config.check import elsewhere, mistakes, plain, want_no_mistakes, with_mistakes_in_values
 from hms.config.command_line import CommandLine
 from hms.config.composer import own_choices
-from hms.config.failures import Failure, SweepFailed, SweptJob, errors_in_one_line, print_failed, told_at_once
+from hms.config.failures import SweptJob, errors_in_one_line, print_failed, told_at_once
 from hms.config.help import help_text
+from hms.config.launched import LaunchedJob, noting_jobs
 from hms.errors import ConfigError, UserError, with_lines
 from hms.system.interrupt import interruptible
 from hms.system.threads import sleep_soon
@@ -89,9 +90,9 @@ class Command:
                 return
             if line.runs_here and self.lacking:
                 self._want_all_here(line, self.lacking)
-            status, failures = self._run_hydra(line.for_hydra)
-            if line.runs and line.sweeps and (self.after_sweep or failures):
-                (self.after_sweep or print_failed)(_swept(line, failures))
+            status, launched = self._run_hydra(line.for_hydra)
+            if launched:
+                (self.after_sweep or print_failed)(_swept(line, launched))
             if status:
                 sys.exit(status)
 
@@ -148,22 +149,22 @@ class Command:
     def _with_choices(self, config: DictConfig, choices: dict[str, str]) -> Config:
         return _plain(config) | ({"choices": choices} if "choices" in get_type_hints(self.schema) else {})
 
-    def _run_hydra(self, words: list[str]) -> tuple[Any, Sequence[Failure | None]]:
-        """Let Hydra run the jobs; return the exit status, and why each job of a sweep failed, if that is known."""
+    def _run_hydra(self, words: list[str]) -> tuple[Any, list[LaunchedJob]]:
+        """Let Hydra run the jobs; return the exit status, and the jobs of a sweep."""
         argv, sys.argv = sys.argv, [sys.argv[0], *words]
         told: set[str] = set()  # by jobs in this process; one in another has a copy
         module = getattr(sys.modules[self.job.__module__].__spec__, "name", self.job.__module__)  # not __main__
         job = partial(_run_by_name, module, sys.argv, told)
         job.__module__ = f"hms.{self.name}"  # Hydra names the job after it
+        status: Any = 0
         try:
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.name)(job)()
-        except SweepFailed as failed:
-            return failed.code, [why and why._replace(is_told=why.why in told) for why in failed.failures]
+            with noting_jobs(told) as launched:
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.name)(job)()
         except SystemExit as ended:
-            return ended.code, []
+            status = ended.code
         finally:
             sys.argv = argv
-        return 0, []
+        return status, launched
 
 
 def _samples(line: CommandLine, wrong: Callable[[DictConfig], list[str]]) -> list[_Sample]:
@@ -185,11 +186,14 @@ def _words_of_job() -> str:
     return " ".join(word.removeprefix("++") for word in HydraConfig.get().overrides.task)
 
 
-def _swept(line: CommandLine, failures: Sequence[Failure | None]) -> list[SweptJob]:
-    """All jobs of a sweep, with what is known of why they failed."""
-    jobs = [([*job.words], _plain(job.config)) for job in line.jobs()]
-    known = failures if len(failures) == len(jobs) else [None] * len(jobs)  # a sweeper of one's own has other jobs
-    return [SweptJob(words, config, failure) for (words, config), failure in zip(jobs, known, strict=True)]
+def _swept(line: CommandLine, launched: list[LaunchedJob]) -> list[SweptJob]:
+    """The jobs of a sweep, less those of whose overrides Hydra can make no config, as it has said."""
+    common = set.intersection(*({*job.overrides} for job in launched))
+    return [
+        SweptJob([word.lstrip("+") for word in job.overrides if word not in common], _plain(config), job.failure)
+        for job in launched
+        if (config := line.config(job.overrides)) is not None
+    ]
 
 
 def _run_by_name(module: str, command: list[str], told: set[str], config: DictConfig) -> float | None:

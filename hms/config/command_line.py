@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.composer import Composed, Composer, mistakes_in_folder
@@ -36,6 +37,7 @@ class CommandLine:
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
         self.lost: set[str] = set()  # keys of words that no config has, because they say nothing
+        self._to_draw: dict[str, str] = {}  # by keys whose values a sweeper is to draw: what to say if none does
         search_path = [word for word in typed if word.startswith("hydra.searchpath=")]
         folder = Path(self._given.config_dir) if self._given.config_dir else None
         if folder and folder.is_dir():
@@ -132,12 +134,21 @@ class CommandLine:
         """Yield every job with the overrides in which jobs differ."""
         return self._composed(itertools.product(*self._values))
 
+    def config(self, overrides: Sequence[str]) -> DictConfig | None:
+        """The config that the overrides of a job make, which its sweeper may have chosen; None if they make none."""
+        problems = [*self._composer.problems]
+        job = next(self._composer.configs([overrides]), None)
+        return job.config if job and self._composer.problems == problems else None
+
     def chooses(self, word: str) -> bool:
         """Whether an override chooses an option of a group."""
         return bool(self._composer.options(word.partition("=")[0]))
 
     def _composed(self, jobs: Iterable[Sequence[str]]) -> Iterator[Composed]:
         for job in self._composer.configs(jobs):
+            if not self._composer.draws:
+                self._unread += self._to_draw.values()
+                self.lost |= self._to_draw.keys()
             swept = (word for word, values in zip(job.words, self._values, strict=True) if len(values) > 1)
             yield job._replace(words=[word.lstrip("+") for word in swept])
 
@@ -169,8 +180,8 @@ class CommandLine:
         elif not override.is_discrete_sweep():  # for a sweeper that draws the values itself
             if self._composer.options("hydra/sweeper") == ["basic", "hms"]:
                 wish = "want listed values, or a sweeper that draws them: pip install hydra-optuna-sweeper"
-            elif not any(other.startswith(("hydra/sweeper=", "experiment=")) for other in self._words):
-                wish = "want hydra/sweeper=..., as the default sweeper only tries listed values"
+            else:
+                self._to_draw[key] = f"{word}: want hydra/sweeper=..., as the default sweeper only tries listed values"
         else:
             try:
                 if values := [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]:

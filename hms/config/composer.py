@@ -39,6 +39,7 @@ class Composer:
         self._name, self._conf, self._search_path = name, conf, search_path
         self.problems: list[str] = []
         self.launchers: set[str] = set()  # those of the configs composed so far
+        self.draws = True  # whether their sweepers draw values, and do not just try those listed
         with initialize_config_dir(str(conf), job_name=name, version_base="1.3"):
             self._loader = GlobalHydra.instance().config_loader()
         self._parser = OverridesParser.create(self._loader)
@@ -81,6 +82,8 @@ class Composer:
         with open_dict(config):
             hydra = config.pop("hydra")
         self.launchers.add(hydra.runtime.choices["hydra/launcher"])
+        sweeper = str(OmegaConf.select(hydra, "sweeper._target_"))
+        self.draws &= sweeper.rpartition(".")[2] not in ("BasicSweeper", "EverySweeper")
         return Composed(words, config, own_choices(hydra.runtime.choices))
 
     def _composed(self, words: Sequence[str]) -> DictConfig | None:

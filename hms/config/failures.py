@@ -3,7 +3,7 @@
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeGuard
 
@@ -20,7 +20,7 @@ class Failure(NamedTuple):
 
     why: str
     is_refusal: bool
-    is_told: bool = False
+    is_told: bool
 
 
 class SweptJob(NamedTuple):
@@ -32,14 +32,6 @@ class SweptJob(NamedTuple):
 
     def __str__(self) -> str:
         return " ".join(map(shlex.quote, self.words))
-
-
-class SweepFailed(SystemExit):
-    """The end of a sweep some of whose jobs failed: for each of its jobs why, or None."""
-
-    def __init__(self, failures: Sequence[Failure | None]):
-        super().__init__(1)
-        self.failures = failures
 
 
 class _Refused(CompactHydraException):
@@ -75,10 +67,10 @@ def told_at_once(words: str, told: set[str]) -> Iterator[None]:
         raise
 
 
-def failure_of(raised: Exception) -> Failure:
-    """Why a job failed that raised this."""
+def failure_of(raised: Exception, told: Collection[str]) -> Failure:
+    """Why a job failed that raised this; `told` are the reasons that this process told."""
     why = str(raised) if isinstance(raised, CompactHydraException) else _last_line(raised)
-    return Failure(why, isinstance(raised, _Refused))
+    return Failure(why, isinstance(raised, _Refused), why in told)
 
 
 def print_failed(jobs: list[SweptJob]) -> None:
