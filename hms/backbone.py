@@ -81,7 +81,7 @@ class TimmBackbone(nn.Module):
             self.network.set_grad_checkpointing(grad_checkpointing)
             self.map_features, self.out_features = self._measured()
         except Exception as error:  # of any kind, if it has no checkpointing, or does not take images of any size
-            raise ValueError(f"name: '{name}' cannot serve here ({first_line(error)})") from None
+            raise ValueError(f"name: want a network that can serve here ({first_line(error)}), got '{name}'") from None
         self.network.train().to(memory_format=_LAYOUT)
         self.name = name
 

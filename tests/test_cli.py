@@ -567,6 +567,14 @@ def test_a_users_own_option_has_its_name_where_runs_are_compared(places: list[st
             ["backbone=hgnetv2", "backbone.pretrained=false", "backbone.drop_path_rate=1"],
             "backbone.drop_path_rate: want 0 up to less than 1, got 1",
         ),
+        (
+            ["backbone=hgnetv2", "backbone.pretrained=false", "backbone.image.name=resnet1"],
+            "backbone.image.name: want a network that timm can build (Unknown model (resnet1)), got 'resnet1'",
+        ),
+        (
+            ["backbone=hgnetv2", "backbone.pretrained=false", "backbone.image.name=mambaout_femto"],
+            "backbone.image.name: want a network that can serve here (want feature maps of batch, channel, height, ",
+        ),
         (["backbone.image.instance=2"], "backbone.image.instance: want a share, 0 to 1, got 2"),
         (
             ["extractor=[stft,stft_cosine]", *(f"extractor.{name}.hop_length=0" for name in ("stft", "stft_cosine"))],

@@ -81,7 +81,8 @@ def _key_of(mistake: str, target: str, config: dict[str, Any]) -> str | None:
     if not any(node.get("_target_") == target for _, node in inner):
         return None
     having = [(place, node) for place, node in inner if node.get("_target_", target) == target or "_partial_" in node]
-    keys = [f"{place}.{name}" for place, node in having if name in node and mistake.endswith(f", got {node[name]}")]
+    given = [(f"{place}.{name}", node[name]) for place, node in having if name in node]
+    keys = [key for key, value in given if mistake.endswith((f", got {value}", f", got '{value}'"))]
     least = min((key.count(".") for key in keys), default=0)
     original = [key for key in keys if key.count(".") == least]
     return original[0] if len(original) == 1 else None

@@ -71,7 +71,7 @@ def timm_network(name: str, pretrained: bool, weights: str | None, drop_path_rat
         if _takes_no_drop_path(error):
             raise ValueError(f"drop_path_rate: want 0 for '{name}', which has none, got {drop_path_rate}") from None
         if not pretrained or not timm.is_model(name.split(".")[0]):
-            raise ValueError(f"name: timm cannot build '{name}' ({first_line(error)})") from None
+            raise ValueError(f"name: want a network that timm can build ({first_line(error)}), got '{name}'") from None
         others = "Error(s) in loading state_dict" in str(error)
         reason = "they are another network's" if others else first_line(error)
         raise _NoWeights([name], weights or "the hub", reason) from None
