@@ -528,6 +528,13 @@ def test_a_users_own_option_has_its_name_where_runs_are_compared(places: list[st
             "optimizer: want no Adahessian: it needs gradients of gradients",
         ),
         (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches: want 1 or more, got 0"),
+        (["trainer.accumulate_grad_batches=-1"], "trainer.accumulate_grad_batches: want 1 or more, got -1"),
+        (["trainer.gradient_clip_val=-3"], "trainer.gradient_clip_val: want 0 or more, where 0 clips nothing, got -3"),
+        (
+            ["trainer.gradient_clip_val=nan"],
+            "trainer.gradient_clip_val: want 0 or more, where 0 clips nothing, got nan",
+        ),
+        (["trainer.log_every_n_steps=-1"], "trainer.log_every_n_steps: want 0 or more, got -1"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: want more than 0, or null, got 0"),
         (
             ["batch_size=8", "trainer.limit_train_batches=0.3"],

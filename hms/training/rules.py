@@ -22,6 +22,9 @@ _MORE_THAN_0 = {
 }
 """What Lightning's trainer divides by."""
 
+_AT_LEAST_0 = {"gradient_clip_val": "0 or more, where 0 clips nothing", "log_every_n_steps": "0 or more"}
+"""Where Lightning's trainer takes a negative number for another, without a word."""
+
 _ENDS = (("max_steps", -1), ("max_time", None), ("min_steps", None), ("min_epochs", None))
 """What would end a training elsewhere than after its epochs; Lightning cannot resume one with `max_steps` exactly."""
 
@@ -41,8 +44,10 @@ def mistakes_in_values(config: dict[str, Any]) -> Iterator[str]:
             yield f"trainer.{key}: want none: schedule and averaging follow epochs, got {word(limit)}"
     if (limit := config["trainer"].get("limit_train_batches")) == 0:  # Lightning would leave the model as it began
         yield f"trainer.limit_train_batches: want more than 0, or nothing would be trained, got {limit}"
-    for key, wish in _MORE_THAN_0.items():
-        if isinstance(got := config["trainer"].get(key), int | float) and got <= 0:
+    for key, wish in (_MORE_THAN_0 | _AT_LEAST_0).items():
+        if not isinstance(got := config["trainer"].get(key), int | float):
+            continue
+        if not (got > 0 or (got == 0 and key in _AT_LEAST_0)):  # nor NaN
             yield f"trainer.{key}: want {wish}, got {got}"
     if config["trainer"].get("overfit_batches"):
         yield "trainer.overfit_batches: want 0: each epoch draws other rows, so it would not see the same batch again"
