@@ -23,6 +23,7 @@ from hms.runs.checkpoint import load_model
 from hms.training.feed import Feed
 from hms.training.fit import fit
 from hms.training.parts import model_and_trainer
+from hms.training.stages import start_of_stages
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -86,9 +87,27 @@ def test_a_half_written_checkpoint_is_not_resumed_from(config: dict, tmp_path: P
         (run / name).unlink()
     (run / "last.ckpt").write_bytes((run / "model.ckpt").read_bytes()[:5000])
     before = load_model(run).state_dict()
+    capsys.readouterr()
     fit(config)
-    assert "last.ckpt is incomplete: training starts from the beginning" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{run} starts from the beginning: {run / 'last.ckpt'} is incomplete\n" in said
+    assert "resumes" not in said
     assert all(torch.equal(weight, before[name]) for name, weight in load_model(run).state_dict().items())
+
+
+def test_where_a_training_of_two_stages_starts_is_told_by_its_checkpoints(tmp_path: Path):
+    two, complete = {"pretrain": {"epochs": 1}}, "resumes after its last complete epoch"
+    assert start_of_stages(two, tmp_path) == (False, "starts")
+    first, result, second = (tmp_path / name for name in ("pretrain/last.ckpt", "pretrain/result.ckpt", "last.ckpt"))
+    first.parent.mkdir()
+    first.write_bytes(b"half")
+    assert start_of_stages(two, tmp_path) == (False, f"starts from the beginning: {first} is incomplete")
+    torch.save({}, result)
+    assert start_of_stages(two, tmp_path) == (True, complete)
+    second.write_bytes(b"half")
+    assert start_of_stages(two, tmp_path) == (True, f"resumes after its first stage: {second} is incomplete")
+    torch.save({}, second)
+    assert start_of_stages(two, tmp_path) == (True, complete)
 
 
 def test_a_config_edited_by_hand_is_checked_as_a_command_line_is(config: dict):

@@ -44,7 +44,7 @@ from hms.training.measure_norms import BATCHES, measure_norms
 from hms.training.metrics_csv import seconds_of_epochs
 from hms.training.parts import model_and_trainer
 from hms.training.rules import mistakes_in_values
-from hms.training.stages import train_stages
+from hms.training.stages import start_of_stages, train_stages
 from hms.training.without_effect import without_effect
 
 
@@ -167,8 +167,8 @@ def _finish(job: _Job) -> None:
     """
     config, fold, model, feed = job.config, job.fold, job.model, job.feed
     if feed.process.rank == 0:
-        resumed = any(fold.rglob("*.ckpt"))
-        say(f"{fold} {'resumes after its last complete epoch' if resumed else 'starts'}")
+        resumed, beginning = start_of_stages(config, fold)
+        say(f"{fold} {beginning}")
         for line in without_effect(config, model.reads_spectrogram):
             say(line)
         if never := job.rows.never_held_out:

@@ -37,6 +37,17 @@ def train_stages(
     return {"diverged_epochs": guard.diverged, **first}
 
 
+def start_of_stages(config: dict[str, Any], fold: Path) -> tuple[bool, str]:
+    """Whether `train_stages` will resume an interrupted attempt, and from where it will start, in words."""
+    first_ended = (fold / "pretrain/result.ckpt").is_file()
+    last = (fold / "pretrain" if config["pretrain"] and not first_ended else fold) / "last.ckpt"
+    if last.is_file() and not trainer.is_complete(last):
+        beginning = "resumes after its first stage" if first_ended else "starts from the beginning"
+        return first_ended, f"{beginning}: {last} is incomplete"
+    resumes = first_ended or last.is_file()
+    return resumes, "resumes after its last complete epoch" if resumes else "starts"
+
+
 def callbacks_of(config: dict[str, Any]) -> list[Callback]:
     """The callbacks of the last stage: those of averaging, which change the weights that others see, come first."""
     return [*(build(node) for node in config["averaging"].values()), *build_callbacks(config["callbacks"])]

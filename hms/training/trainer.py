@@ -21,7 +21,6 @@ from hms.batch import Batch
 from hms.config.build import build
 from hms.errors import UserError, first_line
 from hms.runs.checkpoint import write_checkpoint
-from hms.system.console import say
 from hms.system.memory import keep_freed
 from hms.training.callbacks import EarlyEnd
 from hms.training.lacking import gpu_lacking
@@ -42,11 +41,11 @@ def train(
     callbacks: list[Callback],
     loggers: list[Logger],
 ) -> Trainer:
-    """Train `module` with the trainer that `node` describes; resume from `folder`/last.ckpt if it exists."""
+    """Train `module` with the trainer that `node` describes; resume from `folder`/last.ckpt if that is complete."""
     keep_freed()
-    trainer = make(node, folder, callbacks, loggers)
+    trainer, last = make(node, folder, callbacks, loggers), folder / "last.ckpt"
     try:
-        trainer.fit(module, training, validation, ckpt_path=_complete_checkpoint(folder))
+        trainer.fit(module, training, validation, ckpt_path=last if is_complete(last) else None)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"a step needs more memory than the GPU has ({first_line(error)}); try backbone.grad_checkpointing=true, "
@@ -167,13 +166,6 @@ class _AtomicCheckpoints(TorchCheckpointIO):
         write_checkpoint(Path(path), checkpoint)
 
 
-def _complete_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of an interrupted training, if there is one and it was written completely."""
-    last = folder / "last.ckpt"
-    if not last.is_file():
-        return None
-    if not zipfile.is_zipfile(last):  # torch writes a zip file, whose index comes last
-        say(f"{last} is incomplete: training starts from the beginning")
-        last.unlink(missing_ok=True)
-        return None
-    return last
+def is_complete(checkpoint: Path) -> bool:
+    """Whether there is a checkpoint, and all of it: torch writes a zip file, whose index comes last."""
+    return zipfile.is_zipfile(checkpoint)
