@@ -45,7 +45,8 @@ def parameter_groups(module: nn.Module, lr_scale: dict[str, Any]) -> list[dict[s
 def scale(optimizer: Optimizer) -> None:
     """Multiply the learning rate of each group by its factor, before a schedule reads them."""
     for group in optimizer.param_groups:
-        group["lr"] *= group[_KEY]
+        if group[_KEY] != 1:  # an optimizer may have no learning rate to multiply
+            group["lr"] = group["lr"] * group[_KEY]
 
 
 def _on_command_line(name: str) -> str:
