@@ -76,6 +76,10 @@ def line(*words: str) -> CommandLine:
         ("fold", "fold: want <key>=<value>"),
         ("fold=0 fold=1", "fold: given twice, fold=0 and fold=1; leave one out"),
         ("-m seed=0,1 ++seed=2", "seed: given twice, seed=0,1 and ++seed=2; leave one out"),
+        (
+            "lr_scale.fusion=0 lr_scale.fusion.linear=1",
+            "lr_scale.fusion=0: of no effect beside lr_scale.fusion.linear=1, which sets a key in it; leave one out",
+        ),
         ("+fold=0 fold=1", "fold: given twice, +fold=0 and fold=1; leave one out"),
         ("backbone=tiny backbone=hgnetv2", "backbone: given twice, backbone=tiny and backbone=hgnetv2; leave one out"),
         ("name='a", "name='a: not a value that Hydra can read; quote"),

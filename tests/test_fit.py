@@ -3,6 +3,8 @@
 import gc
 import json
 import math
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +226,21 @@ def test_paths_tuples_and_numpys_numbers_in_a_config_count_as_plain_ones(config:
     edited["optimizer"] |= {"betas": (*config["optimizer"]["betas"],)} if "betas" in config["optimizer"] else {}
     assert fit(edited) == kl
     assert only_fold(tmp_path / "runs")
+
+
+def test_a_run_says_if_files_of_its_corpus_changed_at_the_same_size(corpus: Path, tmp_path: Path, capsys):
+    root = Path(shutil.copytree(corpus, tmp_path / "ward"))
+    config = composed(corpus, tmp_path, "epochs=1", "fold=0")
+    config["data"] = {"_target_": "hms.data.corpus.CompetitionFolder", "root": str(root), "resident": "auto"}
+    fit(config)
+    fold = only_fold(tmp_path / "runs")
+    said = f"{root} has files newer than {fold}: if their content changed, train under another name\n"
+    assert "newer" not in capsys.readouterr().err
+    later_s = (fold / "scores.json").stat().st_mtime + 1
+    os.utime(next(root.glob("train_eegs/*")), (later_s, later_s))
+    for number in (0, 1):  # the finished fold, and another one of the run
+        fit(config | {"fold": number})
+        assert said in capsys.readouterr().err
 
 
 def test_training_on_all_patients_gives_a_model_and_no_score(config: dict, store: Store, tmp_path: Path, capsys):

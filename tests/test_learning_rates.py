@@ -11,10 +11,12 @@ from trainings import composed, interrupted_and_straight, only_fold, same_weight
 from hms.config.build import build
 from hms.errors import UserError
 from hms.runs.checkpoint import load_model
+from hms.runs.folder import fold_folder
 from hms.training.fit import fit
-from hms.training.learning_rates import parameter_groups, scale
+from hms.training.learning_rates import parameter_groups, scale, scale_schedule
 from hms.training.parts import model_and_trainer
 from hms.training.rules import mistakes_in_values
+from hms.training.without_effect import without_effect
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*weights_only.*", "ignore:.*srun.*")
 
@@ -50,6 +52,35 @@ def test_each_part_has_its_learning_rate_and_a_frozen_one_no_gradient():
     assert optimizer.param_groups[0]["lr"] == 0.02, "the rate that is logged"
 
 
+def test_a_schedule_with_rates_of_its_own_is_scaled_or_refused():
+    optimizer = torch.optim.SGD(parameter_groups(Module(), {"fusion": 0.1}), lr=1.0, momentum=0.9)
+    scale(optimizer)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2.0, total_steps=5)
+    scale_schedule(optimizer, schedule)
+    for _ in range(4):
+        first, fusion = (group["lr"] for group in optimizer.param_groups)
+        assert fusion == pytest.approx(0.1 * first)
+        optimizer.step()
+        schedule.step()
+    optimizer = torch.optim.SGD(parameter_groups(Module(), {"fusion": 0.1}), lr=1.0, momentum=0.9)
+    scale(optimizer)
+    cyclic = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=1.0)
+    wish = r"^lr_scale: want a schedule that follows the optimizer's learning rates, or OneCycleLR, got CyclicLR$"
+    with pytest.raises(UserError, match=wish):
+        scale_schedule(optimizer, cyclic)
+
+
+def test_a_factor_of_1_names_no_run_and_a_frozen_part_with_random_weights_is_told():
+    plain = config()
+    same = [plain | {"lr_scale": given} for given in ({}, {"fusion": 1}, {"extractor": {"stft": 1.0}}, {"fusion": {}})]
+    assert len({fold_folder(one, "corpus") for one in same}) == 1
+    frozen = plain | {"lr_scale": {"extractor": {"stft": 0}}}
+    assert fold_folder(frozen, "corpus") != fold_folder(plain, "corpus")
+    said = "lr_scale.extractor.stft=0 freezes weights that are random: start_from= or pretrained ones would be of use"
+    assert said in without_effect(frozen, reads_spectrogram=False)
+    assert said not in without_effect(frozen | {"start_from": "runs/a"}, reads_spectrogram=False)
+
+
 def test_without_factors_all_parameters_are_one_group_in_their_order():
     module = Module()
     (group,) = parameter_groups(module, {})
@@ -61,14 +92,20 @@ def test_without_factors_all_parameters_are_one_group_in_their_order():
     [
         ({"extractor": {"sftf_short": 0.1}}, "extractor.sftf_short: WISH; did you mean 'extractor.stft_short'?"),
         ({"fusion": {"linaer": 0}}, "fusion.linaer: WISH; did you mean 'fusion.linear'?"),
-        ({"preprocess": 0.1}, "preprocess: WISH"),
+        ({"backbone": 0.1}, "backbone: WISH; did you mean BACKBONES?"),
+        ({"preprocess": 0.1}, "preprocess: WISH; there are PARTS"),
     ],
 )
 def test_a_part_that_does_not_exist_is_named_with_the_nearest(given: dict, message: str):
     with pytest.raises(UserError) as raised:
         parameter_groups(Module(), given)
     wish = "want a part with weights of its own, got none of this name"
-    assert str(raised.value) == f"lr_scale.{message.replace('WISH', wish)}"
+    backbones = "'extractor.spectrogram.backbone', 'extractor.stft_short.backbone'"
+    names = "extractor, extractor.spectrogram, extractor.stft_short, fusion, fusion.linear"
+    parts = f"{names}, heads, heads.spectrogram, heads.stft_short"
+    for word, meant in (("WISH", wish), ("BACKBONES", backbones), ("PARTS", parts)):
+        message = message.replace(word, meant)
+    assert str(raised.value) == f"lr_scale.{message}"
 
 
 def test_all_frozen_is_refused():

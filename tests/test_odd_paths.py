@@ -34,6 +34,9 @@ def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("HOME", str(tmp_path))
     chosen = train.config("runs='~/r'", "data=competition", "data.root='~/d'", "name='a~b'")
     assert (chosen["runs"], chosen["data"]["root"], chosen["name"]) == (f"{tmp_path}/r", f"{tmp_path}/d", "a~b")
+    bare = train.config("runs=~/r", "data=competition", "data.root=~/d", "name='a~b'")
+    assert bare == chosen
+    assert f"no finished run matches {tmp_path}/a, {tmp_path}/b" in hms("compare", "runs=[~/a,~/b]", code=1)[1]
     assert f"no finished run matches {tmp_path}/gone*" in hms("compare", "runs=['~/gone*']", code=1)[1]
     with pytest.raises(DataError, match=rf"^{tmp_path}/gone: no such folder"):
         load("~/gone")

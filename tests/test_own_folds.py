@@ -70,6 +70,9 @@ def test_a_table_that_does_not_exist_or_does_not_fit_the_corpus_is_refused(tmp_p
         DataError, match=r": want all EEGs of a patient in one fold, got patient 0 in 0 and 1 \(and 1 m"
     ):
         listed_folds(read_folds(path, 2), ROWS, path)
+    path = table(tmp_path, "patient_id,fold\n0,0\n1,0\n78,1\n")
+    with pytest.raises(DataError, match=r"folds\.csv: want patients of this corpus in each fold, got none in 1$"):
+        listed_folds(read_folds(path, 2), ROWS, path)
     path = table(tmp_path, "patient_id,fold\n77,0\n78,1\n")
     with pytest.raises(DataError, match=r"folds\.csv: want patients of this corpus, got none of its 6$"):
         listed_folds(read_folds(path, 2), ROWS, path)

@@ -177,12 +177,17 @@ def test_pauses_that_mne_joins_are_told_of_what_it_has_opened(tmp_path: Path):
     write_brainvision(tmp_path / "y.vhdr", noise(100), "Mk1=New Segment,,1,1,0,20201010220000000000\n"
                       "Mk2=New Segment,,20481,1,0,20201010220220000000\n")  # fmt: skip
     write_edf(tmp_path / "whole.edf", noise(40, 200), SCALP, 200, starts_s=[*range(40)], kind="EDF+C")
-    said = "MNE-Python joins them, so times after one are too early: give the path of"
     for name, gap in (("x.edf", "30 s"), ("y.vhdr", "1 min"), ("whole.edf", None)):
-        raw = mne.io.read_raw(tmp_path / name, verbose="error")
-        notes = from_raw(raw, BANANA, AS_IN_FILE).notes_so_far()
-        wanted = f"The recording has 1 gap, {gap} in all. {said} {tmp_path / name}."
-        assert [note for note in notes if "gap" in note] == ([wanted] if gap else [])
+        raw = mne.io.read_raw(tmp_path / name, preload=True, verbose="error")
+        said = f"{tmp_path / name} has 1 gap, {gap} in all, which MNE-Python joins: times after one are too early; "
+        for one in (raw, raw.copy().resample(100, verbose="error"), raw.copy().crop(0, 30)):
+            notes = [note for note in from_raw(one, BANANA, AS_IN_FILE).notes_so_far() if "gap" in note]
+            assert notes == ([f"{said}give its path."] if gap else [])
+
+
+def test_a_pause_of_a_persyst_file_may_last_for_a_night(tmp_path: Path):
+    write_persyst(tmp_path / "x.lay", noise(120, 200), "0=72000\n12000=32400\n")  # from 20:01 to 9:00
+    assert recorded(tmp_path / "x.lay").duration_s == 13 * 3600 + 60
 
 
 @pytest.mark.parametrize(("clock", "known"), [(b"00.00.00", False), (b"21.30.00", True)])

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from hms.config.composer import Composed, Composer, mistakes_in_folder
-from hms.config.words import corrected, gathered, last_of_each, not_readable
+from hms.config.words import at_home, corrected, gathered, last_of_each, not_readable
 from hms.errors import did_you_mean
 
 _FEW = 16
@@ -32,8 +32,8 @@ class CommandLine:
     def __init__(self, name: str, conf: Path, words: Sequence[str], positional: str | None = None):
         parser, self._conf = get_args_parser(), conf
         self._given, unknown = parser.parse_known_intermixed_args(words)
-        typed: list[str] = self._given.overrides
-        self._flags = [word for word in words if word not in typed]
+        typed = [*map(at_home, self._given.overrides)]
+        self._flags = [word for word in words if word not in self._given.overrides]
         self.sweeps: bool = self._given.multirun
         self.refused: set[str] = set()  # groups whose option is unknown, so that the configs have the default instead
         self.lost: set[str] = set()  # keys of words that no config has, because they say nothing

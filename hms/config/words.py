@@ -4,10 +4,10 @@ import glob
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
-from os.path import isdir, lexists
+from os.path import expanduser, isdir, lexists
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
@@ -65,6 +65,11 @@ def not_readable(word: str, composer: Composer) -> str:
     return f"{problem}; quote a value that has spaces, quotes, =, brackets or letters beyond ASCII: {typed}"
 
 
+def at_home(word: str) -> str:
+    """A word with the user's home in place of each `~/` that begins a value, which no shell replaces behind `key=`."""
+    return re.sub(r"(?<=[=,\[])~/", f"{expanduser('~')}/", word)
+
+
 def gathered(words: list[str], key: str, keys: Collection[str]) -> list[str]:
     """Make those words that set none of a command's `keys` the list `key`: names without =, and paths with one."""
     names = [word for word in words if "=" not in word or _is_path(word, keys)]
@@ -92,7 +97,21 @@ def last_of_each(words: list[str], composer: Composer) -> tuple[list[str], list[
         if last.get(key, word) != word:
             problems.append(f"{key}: given twice, {last[key]} and {word}; leave one out")
         last[key] = word
-    return [*last.values()], problems
+    return [*last.values()], [*problems, *_replaced(last, composer)]
+
+
+def _replaced(words: dict[str, str], composer: Composer) -> Iterator[str]:
+    """Yield a line for each value that Hydra would drop in silence because another word sets a key within it."""
+    for key, word in words.items():
+        override = composer.parsed(word)
+        if (
+            override
+            and not override.is_delete()
+            and not composer.options(key)
+            and not isinstance(override.value(), dict)
+        ):
+            for within in (other for other in words if other.startswith(f"{key}.")):
+                yield f"{word}: of no effect beside {words[within]}, which sets a key in it; leave one out"
 
 
 def corrected(override: Override, composer: Composer) -> tuple[str | None, list[str]]:

@@ -79,12 +79,14 @@ def read_folds(path: Path, folds: int) -> pl.DataFrame:
 def listed_folds(listed: pl.DataFrame, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
     """A table of `patient_id` and `fold`, a row per patient of `rows` that `listed` (of `read_folds`) gives a fold.
 
-    Raises DataError, which names the file at `path`, if EEGs of one patient are in several folds, or no patient in any.
+    Raises DataError, which names the file at `path`, if EEGs of one patient are in several folds, or none in one.
     """
     known = rows.select("patient_id", "eeg_id").unique()
     found = known.join(listed, on=listed.columns[0]).select("patient_id", "fold").unique().sort("patient_id", "fold")
     if found.is_empty():
         raise DataError(f"{path}: want patients of this corpus, got none of its {rows['patient_id'].n_unique()}")
+    if absent := sorted({*listed["fold"]} - {*found["fold"]}):
+        raise DataError(f"{path}: want patients of this corpus in each fold, got none in {', '.join(map(str, absent))}")
     if not (twice := found.filter(pl.col("patient_id").is_duplicated())).is_empty():
         patient = twice["patient_id"][0]
         of_it = " and ".join(map(str, twice.filter(pl.col("patient_id") == patient)["fold"]))

@@ -129,7 +129,7 @@ def _of_ensemble(given: str, fold: Literal["all"] | None) -> Predictors:
     members = []
     for name in (names[i] for i in used):
         if (run := member_folder(folder, name)) is None:
-            is_table = name.endswith((".csv", ".gz"))
+            is_table = name.endswith((".csv", ".gz", ".parquet"))
             why = (
                 "a file of predictions, which cannot predict new data" if is_table else "no such folder, nor next to it"
             )

@@ -22,7 +22,7 @@ from hms.recording.options import ReadingOptions
 from hms.recording.passband import Passband, passband_notes, passband_of
 from hms.recording.reader import Reader, open_raw
 from hms.recording.source import Source, Stretch
-from hms.recording.times import start_time, stretches_of
+from hms.recording.times import RECORDING_HAS, start_time, stretches_of
 from hms.recording.units import UNITS_UV, stored_per_read, uv_of
 
 _SLOWEST_HZ, _FASTEST_HZ = 50, 20_000
@@ -45,16 +45,18 @@ def open_source(path: Path, options: ReadingOptions) -> Source:
 def source_of(raw: Any, path: Path, options: ReadingOptions) -> Source:
     """The channels of what MNE-Python has opened, under the name of a `path`. Raises DataError if none is EEG."""
     units_uv = dict.fromkeys(raw.ch_names, UNITS_UV["V"])
-    return _source(path, None, _of_mne(raw, _joined(path, raw), units_uv, options.leads), options)
+    return _source(path, None, _of_mne(raw, _joined(path), units_uv, options.leads), options)
 
 
-def _joined(path: Path, raw: Any) -> list[str]:
-    """A note if the file of what MNE-Python has opened has gaps at which it joined samples without a mark."""
+def _joined(path: Path) -> list[str]:
+    """A note if the file that MNE-Python has opened has gaps at which it joined samples without a mark."""
     for file in (path.with_suffix(ending) for ending in dict.fromkeys((path.suffix, ".vhdr", ".lay"))):
         with suppress(DataError):
-            stretches, gaps = stretches_of(file, _header(file), raw) if file.is_file() else ([], [])
-            if any(stretch.at > stretch.stored_at for stretch in stretches):
-                return [f"{gaps[0]} MNE-Python joins them, so times after one are too early: give the path of {file}."]
+            opened = open_source(file, ReadingOptions(unit=None, channels=None))
+            if any(stretch.at > stretch.stored_at for stretch in opened.stretches):
+                gaps = next(note for note in opened.notes if note.startswith(RECORDING_HAS))
+                gaps = f"{file} has {gaps.removeprefix(RECORDING_HAS).removesuffix('.')}"
+                return [f"{gaps}, which MNE-Python joins: times after one are too early; give its path."]
     return []
 
 

@@ -38,6 +38,9 @@ _SAMPLE_TIMES = re.compile(r"^\[SampleTimes\]\s*$(.*?)(?=^\[|\Z)", re.MULTILINE 
 _SAMPLE_TIME = re.compile(r"^\s*(\d+)\s*=\s*(\d+\.?\d*)\s*$", re.MULTILINE)
 _DAY_S = 86_400
 
+RECORDING_HAS = "The recording has "
+"""How the note on gaps begins."""
+
 _UNKNOWN = {datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1985, 2000)}
 """Written where the start was removed: nothing at all, EDF+'s placeholder, and that of MNE-Python's `anonymize`."""
 
@@ -88,7 +91,7 @@ def stretches_of(path: Path, header: Header | None, raw: Any) -> tuple[list[Stre
     ends = [0, *(stretch.end + stretch.held for stretch in stretches)]
     gaps_s = [(stretch.at - end) / rate for stretch, end in zip(stretches, ends, strict=False) if stretch.at > end]
     gaps = f"{counted(len(gaps_s), 'gap')}, {duration_text(sum(gaps_s))} in all"
-    return stretches, [f"The recording has {gaps}."] if gaps_s else []
+    return stretches, [f"{RECORDING_HAS}{gaps}."] if gaps_s else []
 
 
 def _firsts(starts_s: list[float], record_s: float, sample_s: float) -> Iterator[int]:
@@ -150,7 +153,7 @@ def _sample_times(path: Path) -> Iterator[tuple[int, float]]:
     section = _SAMPLE_TIMES.search(path.read_text("latin-1"))
     days, before_s = 0, 0.0
     for place, second in _SAMPLE_TIME.findall(section[1]) if section else ():
-        days += float(second) < before_s - _DAY_S / 2
+        days += float(second) < before_s - _FARTHEST_DRIFT_S
         before_s = float(second)
         yield int(place), before_s + days * _DAY_S
 

@@ -83,7 +83,7 @@ def is_simulated(config: dict[str, Any]) -> bool:
 
     if config.get("live"):
         return True
-    if (Path(config["data"].get("root", "")) / "corpus.json").is_file():
+    if (root := config["data"].get("root")) and (Path(root) / "corpus.json").is_file():
         return True
     try:
         return is_of(config["data"], SimulatedFolder)

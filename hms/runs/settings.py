@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hms.config.type_check import leaves
 from hms.errors import DataError, UserError
 from hms.network.pretrained import weights_file
 from hms.run_folders import (
@@ -44,6 +45,8 @@ def settings(config: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in config.items() if key not in (*_IRRELEVANT_KEYS, "trainer")}
     if live := kept.get("live"):
         kept["live"] = {name: {k: v for k, v in node.items() if k != "workers"} for name, node in live.items()}
+    if factors := {place: factor for place, factor in leaves(kept.pop("lr_scale", {})) if factor != 1}:
+        kept["lr_scale"] = factors
     trainer = {k: v for k, v in config["trainer"].items() if k not in _IRRELEVANT_TRAINER_KEYS}
     if precision := trainer.get("precision"):
         trainer["precision"] = _PRECISION_OF.get(str(precision), precision)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
-from hms.errors import DataError, UserError
 from hms.system.console import say
 
 T = TypeVar("T")
@@ -79,11 +78,17 @@ def make_shard(
             if not is_there():
                 merge(parts)
         except Exception as error:
-            if isinstance(error, DataError) or not isinstance(error, UserError | OSError):
+            if not _is_of_system(error):
                 _remove(parts)  # what cannot be read has to be made again; after a full disk or a signal, nothing has
             raise
         _remove(parts)
     return True
+
+
+def _is_of_system(error: Exception) -> bool:
+    """Whether the operating system refused memory or to write, perhaps in other words, and every file was there."""
+    reason = error if isinstance(error, OSError | MemoryError) else error.__context__
+    return isinstance(reason, OSError | MemoryError) and not isinstance(reason, FileNotFoundError)
 
 
 def _remove(parts: list[Path]) -> None:

@@ -17,7 +17,7 @@ from lightning import Trainer
 
 from hms.config.build import build
 from hms.config.check import plain, want_valid
-from hms.data.corpus import CompetitionFolder
+from hms.data.corpus import CompetitionFolder, Folder
 from hms.data.identity import identify
 from hms.data.store import prepare_store
 from hms.model import Model
@@ -32,7 +32,7 @@ from hms.runs.teacher import want_same_corpus
 from hms.runs.trained import Trained
 from hms.scoring.scores import read_truth
 from hms.system.atomic import locked, write_text
-from hms.system.console import counted, say
+from hms.system.console import and_more, counted, say
 from hms.system.processes import ALONE, Process, first_decides, run_in_processes
 from hms.training import trainer
 from hms.training.feed import Feed, feed_of
@@ -98,19 +98,26 @@ def _finished_fold(config: dict[str, Any]) -> Path | None:
     folder.make()  # or refuse what is there, if it is another corpus
     identity = identify(folder.root)
     fold = fold_folder(config, identity.fingerprint)
-    if not is_finished(fold):
-        return None
-    if isinstance(folder, CompetitionFolder) and identity.changed_since(fold / "scores.json"):
-        say(f"{folder.root} has files newer than {fold}: if their content changed, train under another name")
-    return fold if _is_trained(fold, config, identity.fingerprint) else None
+    return fold if is_finished(fold) and _is_trained(fold, config, identity.fingerprint) else None
 
 
 def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:
     """Whether the fold is finished, which is printed. Warns of whatever has changed since it was trained."""
     warn_of_changes(fold, config, corpus)
+    _warn_of_newer_files(fold.parent, build(config["data"]))
     if finished := is_finished(fold):
         say(f"{fold} is already trained: nothing to do")
     return finished
+
+
+def _warn_of_newer_files(run: Path, folder: Folder) -> None:
+    """Warn if files of a corpus, which is not simulated, are newer than a fold of the run that has begun."""
+    begun = [*run.glob("*/provenance.json")]
+    if begun and isinstance(folder, CompetitionFolder):
+        identity = identify(folder.root)
+        if older := sorted(path.parent.name for path in begun if identity.changed_since(path)):
+            newer = f"{folder.root} has files newer than {run / older[0]}{and_more(len(older) - 1, 'fold')}"
+            say(f"{newer}: if their content changed, train under another name")
 
 
 def _job(config: dict[str, Any]) -> _Job:

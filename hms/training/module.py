@@ -20,7 +20,7 @@ from hms.batch import AnyBatch, Batch, Logits, in_float32, mapped
 from hms.data.distributed import part_of, whole_of
 from hms.model import Model
 from hms.system.processes import ALONE, Process
-from hms.training.learning_rates import parameter_groups, scale
+from hms.training.learning_rates import parameter_groups, scale, scale_schedule
 
 
 class Classifier(LightningModule):
@@ -126,10 +126,8 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> Any:
         groups = parameter_groups(self, self.lr_scale)
         scale(optimizer := self.optimizer(groups, **_fused_on(self.device, self.optimizer)))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.schedule(optimizer), "reduce_on_plateau": False},
-        }
+        scale_schedule(optimizer, schedule := self.schedule(optimizer))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "reduce_on_plateau": False}}
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         if not isinstance(scheduler, ReduceLROnPlateau):

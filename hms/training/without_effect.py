@@ -6,6 +6,7 @@ from typing import Any
 from hms.augmentation.head_scale import HeadScale
 from hms.config.build import class_of, is_of
 from hms.config.described import Description, default_option, defaults, describe
+from hms.config.type_check import leaves
 from hms.extractor.spectrogram import Spectrogram
 from hms.labels import HIGH_VOTES
 from hms.live import SimulatedWindows
@@ -39,6 +40,7 @@ def without_effect(config: dict[str, Any], reads_spectrogram: bool) -> Iterator[
         yield from (f"{name} has no effect: {_NO_IMAGES}" for name in unread)
     yield from _of_backbones(config, described)
     yield from _of_rows(config, described)
+    yield from _of_rates(config)
     headless = "model.auxiliary_heads=false" if config["model"].get("auxiliary_heads") is False else None
     if len(config["extractor"]) == 1:
         headless = "a single extractor, which has no auxiliary head"
@@ -76,6 +78,14 @@ def _of_rows(config: dict[str, Any], described: Description) -> Iterator[str]:
         yield "pretrain.subset.validation_votes has no effect: both stages validate on the rows that subset chooses"
     if live and "subset.spacing_s" in _values("subset", described):
         yield "subset.spacing_s has no effect with live, which trains on no row of the corpus"
+
+
+def _of_rates(config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each part that is frozen with weights which nobody has trained."""
+    if not config["start_from"] and not any(node.get("pretrained") is True for node in nodes(config["model"])):
+        for place, factor in leaves(config["lr_scale"], "lr_scale"):
+            if factor == 0:
+                yield f"{place}=0 freezes weights that are random: start_from= or pretrained ones would be of use"
 
 
 def _chosen(group: str, described: Description) -> Iterator[str]:
