@@ -32,9 +32,7 @@ def read_run(path: Path) -> Entry:
         learned_from={
             "corpus": f"{Path(config['data']['root']).name}-{corpus[:4]}",
             **(files := files_of(folds[0])),
-            "folds_from": _and_digest(
-                [Path(path).name for path in (config.get("folds_from"),) if path], files.get("folds_from")
-            ),
+            "folds_from": _and_digest([Path(config.get("folds_from") or "").name], files.get("folds_from")),
             "teacher": _and_digest([Path(teacher).name for teacher in teachers(config)], files.get("teacher")),
             "start_from": _and_digest(_start(run, folds[0]), files.get("start_from")),
         },

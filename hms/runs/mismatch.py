@@ -1,6 +1,6 @@
-"""Warn if runs that predict together may not belong together: a pattern such as `runs/member_*` takes in old ones, too.
+"""Warn if runs that predict together, or runs and a corpus, may not belong together.
 
-Nor may runs and a corpus.
+A pattern such as `runs/member_*` takes in old runs, too, and `data` chooses simulated EEG where it is left out.
 
 A folder from which only predictions are made, such as that of a Kaggle notebook, lacks the files to compare.
 """

@@ -18,7 +18,7 @@ from lightning import Trainer
 from hms.config.build import build
 from hms.config.check import plain, want_valid
 from hms.data.corpus import CompetitionFolder, Folder
-from hms.data.identity import identify
+from hms.data.identity import fingerprint, identify
 from hms.data.store import prepare_store
 from hms.model import Model
 from hms.run_folders import is_finished
@@ -96,9 +96,9 @@ def _finished_fold(config: dict[str, Any]) -> Path | None:
     if not alone or not (folder.root / "train.csv").is_file():
         return None
     folder.make()  # or refuse what is there, if it is another corpus
-    identity = identify(folder.root)
-    fold = fold_folder(config, identity.fingerprint)
-    return fold if is_finished(fold) and _is_trained(fold, config, identity.fingerprint) else None
+    corpus = fingerprint(folder.root)
+    fold = fold_folder(config, corpus)
+    return fold if is_finished(fold) and _is_trained(fold, config, corpus) else None
 
 
 def _is_trained(fold: Path, config: dict[str, Any], corpus: str) -> bool:
